@@ -1,0 +1,3 @@
+//! Level 0: time, entropy, secrets, keys, identifiers and the byte codec. Imports nothing of ours.
+
+pub mod time;

@@ -1,0 +1,5 @@
+//! Issue and verify one-time codes by SMS without letting bots spend your money.
+
+mod base;
+
+pub use base::time::{Clock, SystemClock, Timestamp};
