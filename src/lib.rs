@@ -2,4 +2,8 @@
 
 mod base;
 
+pub use base::entropy::{Entropy, EntropyError, SystemEntropy};
+pub use base::id::{Pseudonym, RequestId};
+pub use base::keyring::{KeyId, KeyRing, Pepper, PepperError, RETIRED_KEY_LIFE};
+pub use base::money::Money;
 pub use base::time::{Clock, SystemClock, Timestamp};
