@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn field_boundaries_are_part_of_the_tag() {
         let key = MacKey::derive(&Secret::new([7; 32]), "test");
-        let split = |a: &str, b: &str| key.tagging("t").field(a.as_bytes()).field(b.as_bytes()).tag();
+        let split =
+            |a: &str, b: &str| key.tagging("t").field(a.as_bytes()).field(b.as_bytes()).tag();
         assert_ne!(split("ab", "c"), split("a", "bc"));
         assert_ne!(split("abc", ""), key.tagging("t").field(b"abc").tag());
     }

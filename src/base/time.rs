@@ -156,11 +156,8 @@ impl<C: Clock> Forward<C> {
         let elapsed = millis(self.inner.elapsed());
         let lead = self.inner.now().as_millis().saturating_sub(elapsed);
         let seen = self.lead.load(Ordering::Relaxed);
-        let lead = if lead > seen {
-            self.lead.fetch_max(lead, Ordering::Relaxed).max(lead)
-        } else {
-            seen
-        };
+        let lead =
+            if lead > seen { self.lead.fetch_max(lead, Ordering::Relaxed).max(lead) } else { seen };
         Timestamp(elapsed.saturating_add(lead))
     }
 }
