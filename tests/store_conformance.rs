@@ -1,6 +1,12 @@
 //! The conformance suite on the stores of this crate.
 
 #![cfg(feature = "testing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a panic in a test is its failure"
+)]
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,12 @@
 //! Random histories on a store and on the reference model, shrunk to the shortest that differs.
 
 #![cfg(feature = "testing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a panic in a test is its failure"
+)]
 
 use std::marker::PhantomData;
 use std::time::Duration;

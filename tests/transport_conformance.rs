@@ -1,6 +1,12 @@
 //! The conformance suite of transports, on the scripted one and on wrong ones.
 
 #![cfg(feature = "testing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a panic in a test is its failure"
+)]
 
 use std::sync::Mutex;
 
