@@ -6,5 +6,6 @@ pub mod id;
 pub mod keyring;
 pub mod mac;
 pub mod money;
+pub(crate) mod seal;
 pub mod secret;
 pub mod time;
