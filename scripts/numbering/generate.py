@@ -149,10 +149,10 @@ class Programs:
         if pattern is None:
             return NOTHING
         if pattern not in self.index:
-            words = patterns.prefix_program(pattern)
-            self.deepest = max(self.deepest, patterns.pending_choices(words))
-            self.index[pattern] = len(self.words)
-            self.words += words
+            start = len(self.words)
+            self.words += patterns.prefix_program(pattern, start)
+            self.deepest = max(self.deepest, patterns.pending_choices(self.words, start))
+            self.index[pattern] = start
         return self.index[pattern]
 
 

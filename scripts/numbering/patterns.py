@@ -164,14 +164,17 @@ class Automaton:
         return first, nullable, last
 
 
-def prefix_program(pattern):
-    """The pattern as words for the backtracking matcher, first alternative preferred."""
+def prefix_program(pattern, base):
+    """The pattern as words for the backtracking matcher, first alternative preferred.
+
+    `base` is where the words will lie: targets of splits and jumps are absolute.
+    """
     code = []
     groups = _emit(parse(pattern), code, 0)
     if groups > 2:
         raise ValueError(f"more than two groups in {pattern!r}")
     code.append((OP_MATCH,))
-    offsets, size = [], 0
+    offsets, size = [], base
     for op in code:
         offsets.append(size)
         size += len(op)
@@ -237,7 +240,7 @@ def _has_group(tree):
     )
 
 
-def pending_choices(words):
+def pending_choices(words, start):
     """The most alternatives that can be left open at once: the matcher's stack."""
     memo = {}
 
@@ -254,4 +257,4 @@ def pending_choices(words):
                 memo[at] = depth(at + (1 if op == OP_END else 2))
         return memo[at]
 
-    return depth(0)
+    return depth(start)
