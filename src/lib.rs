@@ -2,6 +2,7 @@
 
 mod base;
 pub mod limit;
+pub mod recipient;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -12,5 +13,6 @@ pub use base::id::{Pseudonym, RequestId};
 pub use base::keyring::{KeyId, KeyRing, Pepper, PepperError, RETIRED_KEY_LIFE};
 pub use base::money::Money;
 pub use base::time::{Clock, SystemClock, Timestamp};
+pub use recipient::{LineType, Recipient, RecipientError, Region};
 pub use store::Store;
 pub use transport::SmsTransport;
