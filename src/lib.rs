@@ -1,11 +1,13 @@
 //! Issue and verify one-time codes by SMS without letting bots spend your money.
 
 mod base;
+pub mod access;
 pub mod limit;
 pub mod recipient;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod token;
 pub mod transport;
 
 pub use base::entropy::{Entropy, EntropyError, SystemEntropy};

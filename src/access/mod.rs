@@ -1,0 +1,1 @@
+//! Who may ask for a message, and where one may go.
