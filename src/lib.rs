@@ -1,6 +1,7 @@
 //! Issue and verify one-time codes by SMS without letting bots spend your money.
 
 mod base;
+pub mod otp;
 
 pub use base::entropy::{Entropy, EntropyError, SystemEntropy};
 pub use base::id::{Pseudonym, RequestId};
