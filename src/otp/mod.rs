@@ -6,18 +6,22 @@
 //! realm, the purpose, the challenge, the subject and the [`Binding`]. Nothing here reads a clock,
 //! a store or the network.
 
-pub mod binding;
+mod amount;
+mod binding;
 pub(crate) mod digest;
 mod format;
 mod passcode;
+mod payee;
 mod resend;
 pub(crate) mod shown;
 mod submitted;
 #[cfg(feature = "totp")]
 pub mod totp;
 
-pub use binding::{Amount, AmountError, Binding, BindingError, Payee, PayeeError};
+pub use amount::{Amount, AmountError};
+pub use binding::{Binding, BindingError};
 pub use format::{CodeFormat, CodeFormatError};
 pub use passcode::Passcode;
+pub use payee::{Payee, PayeeError};
 pub use resend::ResendCode;
 pub use submitted::{MalformedCode, SubmittedCode};
