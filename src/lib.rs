@@ -9,6 +9,7 @@ pub mod store;
 pub mod testing;
 pub mod token;
 pub mod transport;
+pub mod otp;
 
 pub use base::entropy::{Entropy, EntropyError, SystemEntropy};
 pub use base::id::{Pseudonym, RequestId};
