@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A point in time: whole milliseconds since 1970-01-01T00:00:00Z.
 ///
@@ -71,16 +71,25 @@ pub fn millis(span: Duration) -> u64 {
 
 /// Where the time comes from. The gate reads it once per call and hands `now` to everything below.
 ///
-/// Implementers MUST return wall-clock time: deadlines are stored and compared by other processes.
-/// A clock that steps back is tolerated; the gate never lets its own time run backwards.
+/// Implementers MUST return wall-clock time from [`now`](Clock::now), because deadlines are stored
+/// and compared by other processes, and MUST return a reading from [`elapsed`](Clock::elapsed) that
+/// never decreases. The gate combines the two, so that a wall clock that is set back neither
+/// extends the life of a code nor reopens a window.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current wall-clock time.
     fn now(&self) -> Timestamp;
+
+    /// Time since some fixed instant of this process, unaffected by changes of the wall clock.
+    fn elapsed(&self) -> Duration;
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        (**self).elapsed()
     }
 }
 
@@ -88,40 +97,112 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
     }
-}
 
-/// The operating system's wall clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods)] // this is the one home of the ambient clock
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Timestamp(since.map_or(0, millis))
+    fn elapsed(&self) -> Duration {
+        (**self).elapsed()
     }
 }
 
-/// A clock that never runs backwards within this process: `max(now, last seen)`.
+/// The operating system's clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic reading starts now.
+    #[must_use]
+    #[allow(clippy::disallowed_methods)] // this is the one home of the ambient clock
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods)]
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Timestamp(since.map_or(0, millis))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// A clock that never runs backwards and never stands still within this process.
 ///
-/// A step back of the wall clock must not extend a code's life or reopen a window.
+/// Its reading is the monotonic time plus the largest lead that the wall clock ever had over it.
+/// `max(now, last seen)` alone would freeze when the wall clock is set back, and a code issued in
+/// that time would outlive its deadline.
 #[derive(Debug)]
-pub struct Forward<C> {
+pub(crate) struct Forward<C> {
     inner: C,
-    latest: AtomicU64,
+    lead: AtomicU64,
 }
 
 impl<C: Clock> Forward<C> {
-    /// Wraps `inner`.
-    pub fn new(inner: C) -> Self {
-        Self { inner, latest: AtomicU64::new(0) }
+    pub(crate) fn new(inner: C) -> Self {
+        Self { inner, lead: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let elapsed = millis(self.inner.elapsed());
+        let lead = self.inner.now().as_millis().saturating_sub(elapsed);
+        let seen = self.lead.load(Ordering::Relaxed);
+        let lead =
+            if lead > seen { self.lead.fetch_max(lead, Ordering::Relaxed).max(lead) } else { seen };
+        Timestamp(elapsed.saturating_add(lead))
     }
 }
 
-impl<C: Clock> Clock for Forward<C> {
-    fn now(&self) -> Timestamp {
-        let now = self.inner.now().as_millis();
-        let latest = self.latest.fetch_max(now, Ordering::Relaxed);
-        Timestamp(now.max(latest))
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Scripted(Mutex<(u64, u64)>);
+
+    impl Clock for Scripted {
+        fn now(&self) -> Timestamp {
+            Timestamp(self.0.lock().unwrap().0)
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_millis(self.0.lock().unwrap().1)
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_neither_reverses_nor_freezes_time() {
+        let clock = Forward::new(Scripted(Mutex::new((1_000_000, 10))));
+        assert_eq!(clock.now().as_millis(), 1_000_000);
+        *clock.inner.0.lock().unwrap() = (400_000, 20);
+        assert_eq!(clock.now().as_millis(), 1_000_010);
+        *clock.inner.0.lock().unwrap() = (400_000, 5_020);
+        assert_eq!(clock.now().as_millis(), 1_005_010);
+    }
+
+    #[test]
+    fn a_wall_clock_set_forward_is_followed() {
+        let clock = Forward::new(Scripted(Mutex::new((1_000, 10))));
+        assert_eq!(clock.now().as_millis(), 1_000);
+        *clock.inner.0.lock().unwrap() = (9_000, 11);
+        assert_eq!(clock.now().as_millis(), 9_000);
+    }
+
+    #[test]
+    fn arithmetic_saturates_at_both_ends() {
+        assert_eq!(Timestamp::MAX + Duration::from_secs(1), Timestamp::MAX);
+        assert_eq!(Timestamp(5).before(Duration::MAX), Timestamp(0));
+        assert_eq!(millis(Duration::MAX), u64::MAX);
     }
 }

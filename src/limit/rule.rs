@@ -1,0 +1,158 @@
+//! [`Limit`]: the five rules a meter can be judged by.
+
+use crate::base::id::Pseudonym;
+
+/// Which of a subject's meters: the hour window, the resend ladder, the failure count and so on.
+///
+/// The gate numbers them; a store treats the number as opaque.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Slot(pub u32);
+
+/// The name of one meter: a subject (a number, an address prefix, a country …) and a slot.
+///
+/// All meters of one subject share its pseudonym, so that a store can keep them side by side.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct MeterKey {
+    /// Whose meter it is.
+    pub subject: Pseudonym,
+    /// Which one.
+    pub slot: Slot,
+}
+
+impl MeterKey {
+    /// The meter of `subject` in `slot`.
+    #[must_use]
+    pub const fn new(subject: Pseudonym, slot: Slot) -> Self {
+        Self { subject, slot }
+    }
+}
+
+/// A rule that a meter is judged by.
+///
+/// Deliberately exhaustive: a store that cannot honour a new kind must stop compiling.
+///
+/// All quantities are whole numbers below 2^53, so that every backend's arithmetic is exact. Times
+/// are milliseconds. `now` is the call's; where a meter holds a later time than `now`, the meter's
+/// is used, so that a clock that steps back never loosens a limit.
+///
+/// | kind | a charge of `cost` is granted if | a refund undoes | an accepted code |
+/// |---|---|---|---|
+/// | `Spacing` | the bucket of `burst` units, refilled one each `interval_ms`, holds `cost` | the same amount | changes nothing |
+/// | `Ladder` | the wait of the current rung has passed | the step up | changes nothing |
+/// | `Window` | units in every span of `span_ms` stay at or below `max` | the same amount | changes nothing |
+/// | `Budget` | as `Window`, over charges minus credits | the same amount | credits the meter |
+/// | `Unverified` | the level, draining one unit each `drain_ms`, stays at or below `max` | the same amount | credits the meter |
+/// | `Failures` | fewer than `max` charges since the last reset, and the pause has passed | the same amount | resets the meter |
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Limit {
+    /// A minimum distance with a burst (generic cell rate algorithm).
+    ///
+    /// State: the theoretical arrival time `tat`, in ms. With `base = max(tat, now)` and
+    /// `new = base + cost × interval_ms`, the charge is granted if `new − now ≤ burst ×
+    /// interval_ms`, and then `tat = new`. Otherwise `retry_after = new − now − burst ×
+    /// interval_ms`. A refund subtracts `cost × interval_ms` from `tat`. The count is
+    /// `⌈max(0, tat − now) / interval_ms⌉`.
+    Spacing {
+        /// The emission interval: one unit is regained in this time, at least 1.
+        interval_ms: u64,
+        /// How many units may be taken at once, at least 1.
+        burst: u64,
+    },
+    /// A growing minimum distance between charges, forgotten with time: the resend ladder.
+    ///
+    /// State: `rung`, `last`, and `previous` (the `last` before). `idle = max(0, now − last)`; the
+    /// rung in force is `rung − min(rung, ⌊idle / forget_ms⌋)`. At rung 0 there is no wait; at rung
+    /// r the wait is `min(first_ms × 2^(r−1), longest_ms)`. Granted if `idle ≥ wait`; then
+    /// `rung = rung in force + 1` and `last = max(last, now)`. Otherwise
+    /// `retry_after = wait − idle`. A refund of the latest charge takes one rung off and restores
+    /// `previous`; a refund of an earlier one takes one rung off. The cost is ignored. The count is
+    /// the rung in force.
+    Ladder {
+        /// The first wait.
+        first_ms: u64,
+        /// The longest wait.
+        longest_ms: u64,
+        /// One rung is forgotten after each such time without a charge, at least `longest_ms`.
+        forget_ms: u64,
+    },
+    /// At most `max` units in any span of `span_ms`.
+    ///
+    /// State: units by sub-bucket of width `g = max(1, ⌊span_ms / 60⌋)`; a charge at `now` falls
+    /// into bucket `max(⌊now / g⌋, newest bucket)`. A bucket `i` counts while
+    /// `(i + 1) × g > now − span_ms`, so it counts a little too long and never too short: no span
+    /// of `span_ms`, wherever it starts, holds more than `max` (a fixed window admits twice that).
+    /// Granted if `count + cost ≤ max`. Otherwise `retry_after` is the time until enough buckets
+    /// have died, or `span_ms` if `cost > max`. A refund takes units from the bucket of its charge,
+    /// not below zero.
+    Window {
+        /// Units.
+        max: u64,
+        /// The length of the window, at least 1.
+        span_ms: u64,
+    },
+    /// A window of money that converts: charges are spend, credits are spend that paid off.
+    ///
+    /// As [`Window`](Limit::Window), but a credit is taken from the newest buckets first, each not
+    /// below zero; what is left over of a credit is forgotten.
+    Budget {
+        /// Millionths of a dollar.
+        max: u64,
+        /// The length of the window, at least 1.
+        span_ms: u64,
+    },
+    /// A leaky bucket of messages that nobody has verified yet.
+    ///
+    /// State and charge as [`Spacing`](Limit::Spacing) with `interval_ms = drain_ms` and
+    /// `burst = max`. A credit of an accepted code is a refund.
+    Unverified {
+        /// The level at which charges are refused.
+        max: u64,
+        /// One unit drains in this time, at least 1.
+        drain_ms: u64,
+    },
+    /// Consecutive failures: every attempt is charged first, and success resets the meter.
+    ///
+    /// State: `count`, `last`. If `now − last ≥ forget_ms` the count is 0. Refused if
+    /// `count + cost > max` (`retry_after = forget_ms − idle`), or if `count ≥ pause_after` and
+    /// `idle < min(pause_ms × 2^(count − pause_after), longest_ms)` (`retry_after` = what is left
+    /// of that pause). When granted, `count += cost` and `last = max(last, now)`.
+    Failures {
+        /// Attempts before the meter is shut until `forget_ms` has passed or a success resets it.
+        max: u64,
+        /// From how many failures on there is a pause before each attempt.
+        pause_after: u64,
+        /// The first pause.
+        pause_ms: u64,
+        /// The longest pause.
+        longest_ms: u64,
+        /// Without an attempt for this long the count starts afresh, at least `longest_ms`.
+        forget_ms: u64,
+    },
+}
+
+impl Limit {
+    /// Refuses every charge that is not waived: the way a verdict of the gate reaches the one
+    /// atomic admission, where a [`Charge`](crate::store::Charge)'s waiver may overrule it.
+    pub const SHUT: Self = Self::Window { max: 0, span_ms: 60_000 };
+
+    /// How long after its last change a meter judged by this limit can still matter; afterwards a
+    /// store may drop it.
+    #[must_use]
+    pub fn memory_ms(&self) -> u64 {
+        match *self {
+            Self::Spacing { interval_ms, burst } => interval_ms.saturating_mul(burst),
+            Self::Unverified { max, drain_ms } => drain_ms.saturating_mul(max),
+            Self::Ladder { forget_ms, .. } => forget_ms.saturating_mul(32),
+            Self::Window { span_ms, .. } | Self::Budget { span_ms, .. } => {
+                span_ms.saturating_add(bucket_ms(span_ms))
+            }
+            Self::Failures { forget_ms, .. } => forget_ms,
+        }
+    }
+}
+
+/// The width of a window's sub-buckets.
+pub(crate) const fn bucket_ms(span_ms: u64) -> u64 {
+    let width = span_ms / 60;
+    if width == 0 { 1 } else { width }
+}

@@ -1,0 +1,219 @@
+//! [`Admission`]: everything that one send must pass and pay, in one message to the store.
+
+use std::time::Duration;
+
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::mac::Tag;
+use crate::base::time::Timestamp;
+use crate::limit::{Limit, MeterKey};
+
+/// What [`Store::admit`](super::Store::admit) decides on.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// Identifies this call; repeated only when an acknowledgement was lost.
+    pub id: RequestId,
+    /// The gate's time.
+    pub now: Timestamp,
+    /// The tenant; every key below belongs to it and never meets another realm's.
+    pub realm: Pseudonym,
+    /// Until when a granted admission is remembered under `id`, for repeats and for settling.
+    pub remember: Timestamp,
+    /// Documents whose version the decision rests on.
+    pub guards: Vec<Guard>,
+    /// What may be used once: the front-end token, a caller's request, an authenticator step.
+    pub nonces: Vec<Nonce>,
+    /// What must be paid, checked in this order. The same meter may stand more than once; the later
+    /// charge then finds what the earlier one would leave.
+    pub charges: Vec<Charge>,
+    /// What is counted whatever the answer.
+    pub observe: Vec<Observation>,
+    /// The code to keep.
+    pub challenge: Option<ChallengeWrite>,
+    /// Documents to write if everything passes.
+    pub documents: Vec<DocumentWrite>,
+    /// News to leave for, and to fetch from, the other gates of the realm.
+    pub exchange: Option<Exchange>,
+}
+
+impl Admission {
+    /// An admission that checks and charges nothing yet.
+    #[must_use]
+    pub fn new(id: RequestId, now: Timestamp, realm: Pseudonym, remember: Timestamp) -> Self {
+        Self {
+            id,
+            now,
+            realm,
+            remember,
+            guards: Vec::new(),
+            nonces: Vec::new(),
+            charges: Vec::new(),
+            observe: Vec::new(),
+            challenge: None,
+            documents: Vec::new(),
+            exchange: None,
+        }
+    }
+}
+
+/// A cost on a meter, judged by a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Charge {
+    /// The meter.
+    pub key: MeterKey,
+    /// The rule.
+    pub limit: Limit,
+    /// How much: one for a message, millionths of a dollar for money.
+    pub cost: u64,
+    /// If this mark is live at `now`, the charge is neither checked nor charged.
+    pub waiver: Option<MeterKey>,
+}
+
+/// A count that limits nothing: refused traffic stays visible and refills nothing.
+///
+/// Kept as a [`Limit::Window`] without a maximum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observation {
+    /// The meter.
+    pub key: MeterKey,
+    /// The window it is counted over.
+    pub span_ms: u64,
+    /// How much to add.
+    pub units: u64,
+}
+
+/// Something that may be used once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nonce {
+    /// Its name.
+    pub key: Pseudonym,
+    /// Until when it must be remembered; what it belongs to has expired by then.
+    pub expires: Timestamp,
+}
+
+/// A note on a subject that is live from one time to another, such as "this number is known".
+///
+/// Marking a mark that has not ended keeps the earlier `from` and the later `until`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// Where the note is made. No meter stands under the same key.
+    pub key: MeterKey,
+    /// Live from this time on.
+    pub from: Timestamp,
+    /// No longer live from this time on.
+    pub until: Timestamp,
+}
+
+/// A document, and the version of it that a decision rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Guard {
+    /// The document.
+    pub document: Pseudonym,
+    /// Its version; 0 for a document that does not exist.
+    pub version: u64,
+}
+
+/// A document to write: a list of controls, a detector snapshot. Compare-and-swap on its version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DocumentWrite {
+    /// The document.
+    pub document: Pseudonym,
+    /// The version it must have now; 0 for none. Afterwards it is one more.
+    pub expect: u64,
+    /// The new content, opaque to the store.
+    pub content: Vec<u8>,
+}
+
+/// The code to keep. Two digests at the most are live for one challenge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ChallengeWrite {
+    /// A new challenge with its first code. A challenge of that name must not exist.
+    Open {
+        /// The challenge's name.
+        key: Pseudonym,
+        /// The code's keyed digest.
+        digest: Tag,
+        /// The code is good before this time.
+        expires: Timestamp,
+        /// The challenge can be renewed before this time, and is remembered until then.
+        closes: Timestamp,
+        /// Attempts over the challenge's whole life, whatever the number of codes.
+        attempts: u32,
+    },
+    /// Another code for a challenge that is neither consumed, locked nor closed.
+    ///
+    /// Attempts are carried over. With `keep_previous` the newest earlier code stays good until its
+    /// own expiry; without, it is void at once.
+    Renew {
+        /// The challenge's name.
+        key: Pseudonym,
+        /// The new code's keyed digest.
+        digest: Tag,
+        /// The new code is good before this time.
+        expires: Timestamp,
+        /// Whether the code in flight stays good.
+        keep_previous: bool,
+    },
+}
+
+/// An append to the realm's journal, and where to read on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exchange {
+    /// The journal.
+    pub journal: Pseudonym,
+    /// The entry to append; nothing is appended if it is empty.
+    pub append: Vec<u8>,
+    /// Entries after this sequence number are wanted; 0 for all that are kept.
+    pub after: u64,
+}
+
+/// What the journal holds: entries in order, younger than [`JOURNAL_LIFE`](super::JOURNAL_LIFE).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct News {
+    /// Entries after the one asked for, the caller's own included, each with its sequence number.
+    pub entries: Vec<(u64, Vec<u8>)>,
+    /// The sequence number of the newest entry the journal ever had.
+    pub latest: u64,
+}
+
+/// The answer to an admission.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Admitted {
+    /// Everything was charged.
+    Granted {
+        /// For each charge the meter's count afterwards; a waived charge reads 0.
+        counts: Vec<u64>,
+        /// For each observation the count in its window afterwards.
+        observed: Vec<u64>,
+        /// The journal, if an exchange was asked for.
+        news: News,
+    },
+    /// A charge did not fit; nothing was charged.
+    Exhausted {
+        /// Which: of those that do not fit, the one with the longest wait.
+        index: usize,
+        /// When it would fit if nothing else happens.
+        retry_after: Duration,
+        /// For each charge the meter's count as it stands; a waived charge reads 0.
+        counts: Vec<u64>,
+        /// For each observation the count in its window afterwards.
+        observed: Vec<u64>,
+        /// The journal, if an exchange was asked for.
+        news: News,
+    },
+    /// A nonce was used before; nothing was charged.
+    NonceSpent {
+        /// Which.
+        index: usize,
+    },
+    /// The challenge to renew does not exist, or is consumed, locked or closed; or the one to open
+    /// exists. Nothing was charged.
+    ChallengeGone,
+    /// A document has another version than the guard or write at hand says; nothing was charged.
+    Stale {
+        /// The document.
+        document: Pseudonym,
+        /// The version it has.
+        version: u64,
+    },
+}

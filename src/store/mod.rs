@@ -1,0 +1,134 @@
+//! The [`Store`] port: four atomic verbs behind which every counter, code and list is kept.
+//!
+//! # Contract
+//!
+//! A store is correct if it passes [`otpgate::testing::store`](crate::testing). In words:
+//!
+//! 1. **Each call is one atomic step.** No interleaving of two calls may show a state that no
+//!    sequence of the two can produce. Reading, deciding in the application and writing back is not
+//!    a correct implementation, however short the gap.
+//! 2. **All or nothing.** [`admit`](Store::admit) checks everything first and then charges
+//!    everything, or changes nothing but its observations and its journal entry.
+//! 3. **Charge before compare.** [`redeem`](Store::redeem) counts the attempt, then compares, then
+//!    consumes, within the one step.
+//! 4. **Time is `now`.** The backend's clock decides nothing. Its expiry is garbage collection, at
+//!    least [`GRACE`] after the deadline that the call named.
+//! 5. **A repeated [`RequestId`] changes nothing** and is answered as the first time, as far as the
+//!    state still allows, until the call's `remember` time. A host whose acknowledgement was lost
+//!    repeats the call.
+//! 6. **Live state is never evicted.** A store that is full drops what is expired, then answers
+//!    [`StoreErrorKind::Full`].
+//! 7. **An error is not an answer.** When in doubt whether a call took effect, return
+//!    [`StoreErrorKind::Indeterminate`]; the gate fails closed.
+//!
+//! A store sees pseudonyms, digests and sealed bytes; never a number, an address or a code.
+
+mod admission;
+mod error;
+mod redemption;
+mod settlement;
+mod tally;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use admission::{
+    Admission, Admitted, ChallengeWrite, Charge, DocumentWrite, Exchange, Guard, Mark, News, Nonce,
+    Observation,
+};
+pub use error::{StoreError, StoreErrorKind};
+pub use redemption::{Credit, Redeemed, Redemption, Verdict};
+pub use settlement::{Refund, Settlement};
+pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};
+
+/// How long a store keeps something beyond its deadline at least, against clocks that differ.
+pub const GRACE: Duration = Duration::from_secs(60);
+
+/// How much of a journal a store keeps at least and at most: entries younger than this.
+pub const JOURNAL_LIFE: Duration = Duration::from_secs(120);
+
+/// Where counters, codes, lists and the journal are kept. See the [module](self) for the contract.
+///
+/// There are no default methods: a verb built on others would not be atomic.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Admits a send (or any other charged act): checks everything, then charges everything.
+    ///
+    /// The checks come in this order, and the first that fails is the answer:
+    /// an admission of the same identifier that was granted before → `Granted`;
+    /// a guard or a document write whose version differs → `Stale`; a spent nonce → `NonceSpent`;
+    /// a challenge that cannot be renewed → `ChallengeGone`; then **all** charges that are not
+    /// waived → `Exhausted`, naming of those that fail the one with the longest wait (of equal
+    /// waits the first).
+    ///
+    /// Observations are counted and the journal entry is appended whatever the answer, except on a
+    /// repeated identifier.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing is known to have changed.
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError>;
+
+    /// Settles an admission after the hand-off: refunds it, voids its code, or only observes.
+    ///
+    /// Refunds and the void take effect only if an admission with this identifier was granted and
+    /// is still remembered, and only once. Anything else changes nothing and is not an error.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; the caller treats the admission as spent.
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError>;
+
+    /// Redeems a code: charges the attempt, compares digests, consumes; all in one step.
+    ///
+    /// In this order: `charges` are checked → `Exhausted`, nothing changed. The challenge is looked
+    /// up; if there is none, or it is consumed, locked or expired, `charges` are charged and the
+    /// answer is `Unknown`, `Consumed`, `Locked` or `Expired`. Otherwise `subject_charges` are
+    /// checked → `Exhausted`, nothing changed. Then `charges` and `subject_charges` are charged and
+    /// one attempt is counted. If one of the digests equals, in constant time, the digest of a code
+    /// that is not expired, the challenge is consumed, `reset` meters are reset, `credits` are
+    /// given, `marks` are made → `Accepted`. Otherwise → `Mismatch`; when no attempts are left the
+    /// challenge is locked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; never to be shown as a wrong code.
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError>;
+
+    /// Reads meters, challenges, documents and the journal; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError>;
+}
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: Store + ?Sized> Store for $pointer<S> {
+            async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+                (**self).admit(admission).await
+            }
+
+            async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+                (**self).settle(settlement).await
+            }
+
+            async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+                (**self).redeem(redemption).await
+            }
+
+            async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+                (**self).tally(query).await
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);

@@ -1,0 +1,44 @@
+//! [`Settlement`]: what became of an admission.
+
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::time::Timestamp;
+use crate::limit::{Limit, MeterKey};
+
+use super::admission::{Exchange, Observation};
+
+/// What [`Store::settle`](super::Store::settle) puts right after a hand-off.
+///
+/// A message that went out needs no settlement: an admission counts as spent from the start.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The admission's identifier.
+    pub admission: RequestId,
+    /// The gate's time.
+    pub now: Timestamp,
+    /// The tenant.
+    pub realm: Pseudonym,
+    /// What is given back; empty if the message went out or may have gone out.
+    pub refunds: Vec<Refund>,
+    /// The challenge whose newest code is void because no message carries it.
+    pub void: Option<Pseudonym>,
+    /// What is counted, whether or not the admission is known.
+    pub observe: Vec<Observation>,
+    /// News to leave for the other gates; nothing is read.
+    pub exchange: Option<Exchange>,
+}
+
+/// A charge to give back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refund {
+    /// The meter.
+    pub key: MeterKey,
+    /// The rule it was charged under.
+    pub limit: Limit,
+    /// How much.
+    pub cost: u64,
+    /// The admission's `now`.
+    pub charged: Timestamp,
+    /// The waiver the charge had: a charge that was waived then is not refunded. A store compares
+    /// the mark at `charged`.
+    pub waiver: Option<MeterKey>,
+}

@@ -1,0 +1,59 @@
+//! The [`SmsTransport`] port: handing one rendered text to a provider.
+
+mod error;
+mod sms;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use error::{HandoffError, HandoffErrorKind};
+pub use sms::{Handoff, IdempotencyKey, OutboundSms};
+
+/// Hands texts to an SMS provider.
+///
+/// # Contract
+///
+/// An implementer
+///
+/// - MUST send the text of [`OutboundSms::expose_text`] unchanged, to
+///   [`OutboundSms::expose_number`], at most once a call;
+/// - MUST NOT retry unless the provider honours [`OutboundSms::idempotency_key`];
+/// - MUST report [`HandoffErrorKind::NotSent`] only if the provider provably did not accept the
+///   text (no connection, an authentication error, a queue that refused it), and
+///   [`HandoffErrorKind::Refused`] only if the provider said no for good. Everything else, a
+///   time-out first of all, is [`HandoffErrorKind::Indeterminate`]: the gate then counts the
+///   message as spent, keeps the code good and does not try again;
+/// - MUST put neither the number nor the text into an error or a log;
+/// - MUST end by itself: a provider that hangs is a time-out. Wrap it in
+///   [`Deadline`](crate::transport) if its client has none.
+///
+/// [`otpgate::testing::transport`](crate::testing) holds an implementer to this.
+#[async_trait]
+pub trait SmsTransport: fmt::Debug + Send + Sync + 'static {
+    /// Hands `sms` to the provider. Returns when the provider has accepted it; that it was
+    /// delivered is a later fact.
+    ///
+    /// # Errors
+    ///
+    /// [`HandoffError`], whose kind decides whether the host's money and the user's limits are
+    /// given back.
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: SmsTransport + ?Sized> SmsTransport for Arc<T> {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        (**self).hand_off(sms).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: SmsTransport + ?Sized> SmsTransport for Box<T> {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        (**self).hand_off(sms).await
+    }
+}

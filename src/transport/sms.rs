@@ -1,0 +1,105 @@
+//! [`OutboundSms`]: a text that passed every check, on its way out.
+
+use std::fmt;
+
+use crate::base::id::{RequestId, to_text};
+
+/// One text to one number. Only the gate makes one, after the text was parsed back.
+///
+/// `Debug` shows neither the number nor the text.
+pub struct OutboundSms {
+    number: String,
+    text: String,
+    segments: u32,
+    key: IdempotencyKey,
+}
+
+impl OutboundSms {
+    /// A text made without a gate, to test a transport with.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn for_test(number: &str, text: &str, key: [u8; 16]) -> Self {
+        Self::new(number.into(), text.into(), 1, RequestId::from_bytes(key))
+    }
+
+    pub(crate) fn new(number: String, text: String, segments: u32, id: RequestId) -> Self {
+        Self { number, text, segments, key: IdempotencyKey(to_text(id.as_bytes())) }
+    }
+
+    /// The number in E.164 form: `+` and digits.
+    #[must_use]
+    pub fn expose_number(&self) -> &str {
+        &self.number
+    }
+
+    /// The text, code included.
+    #[must_use]
+    pub fn expose_text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many segments the provider will bill.
+    #[must_use]
+    pub fn segments(&self) -> u32 {
+        self.segments
+    }
+
+    /// The same for every attempt at this text: hand it to a provider that removes duplicates.
+    #[must_use]
+    pub fn idempotency_key(&self) -> &IdempotencyKey {
+        &self.key
+    }
+}
+
+impl Drop for OutboundSms {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.text);
+        zeroize::Zeroize::zeroize(&mut self.number);
+    }
+}
+
+impl fmt::Debug for OutboundSms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundSms")
+            .field("segments", &self.segments)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Identifies one text to the provider: 22 characters of base64url.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the provider said when it accepted a text.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Handoff {
+    /// The provider's identifier of the message, for delivery receipts.
+    pub message_id: Option<String>,
+    /// Which provider took it, where a transport chooses between several.
+    pub provider: Option<&'static str>,
+}
+
+impl Handoff {
+    /// Accepted, under the provider's identifier.
+    #[must_use]
+    pub fn accepted(message_id: impl Into<String>) -> Self {
+        Self { message_id: Some(message_id.into()), provider: None }
+    }
+
+    /// Names the provider that took it.
+    #[must_use]
+    pub fn by(mut self, provider: &'static str) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+}
