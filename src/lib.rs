@@ -3,6 +3,7 @@
 mod base;
 pub mod access;
 pub mod limit;
+pub mod pumping;
 pub mod recipient;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
