@@ -80,16 +80,16 @@ impl Level {
 
 /// How long a ticket may be answered: 30 seconds to 10 minutes, in whole seconds.
 ///
-/// The default is 5 minutes. A person types a number in a minute or two, and a page left open can
-/// fetch a new ticket. The life bounds what a bot can stockpile: solved proofs wait no longer than
-/// this to be spent in one burst, so half the life is half the burst.
+/// The default is the longest life, 10 minutes. A person types a number in a minute or two, and one
+/// who is called away finds the form still good. What a shorter life buys is a smaller burst: a bot
+/// can solve tickets in advance and spend them at once, but none that is older than this.
 ///
 /// ```
 /// use otpgate::token::TicketTtl;
 /// use std::time::Duration;
 ///
-/// assert_eq!(TicketTtl::default().as_duration(), Duration::from_secs(300));
-/// assert!(TicketTtl::new(Duration::from_secs(600)).is_ok());
+/// assert_eq!(TicketTtl::default().as_duration(), Duration::from_secs(600));
+/// assert!(TicketTtl::new(Duration::from_secs(300)).is_ok());
 /// assert!(TicketTtl::new(Duration::from_secs(601)).is_err());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -131,7 +131,7 @@ impl TicketTtl {
 
 impl Default for TicketTtl {
     fn default() -> Self {
-        Self(300)
+        Self::MAX
     }
 }
 

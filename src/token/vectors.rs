@@ -29,7 +29,7 @@ fn keys() -> KeyRing {
 
 fn ticket(work: u8, level: Level) -> SendTicket {
     let terms = TicketTerms {
-        ttl: TicketTtl::default(),
+        ttl: TicketTtl::from_secs(300).unwrap(),
         human_time: HumanTime::default(),
         work: WorkBits::new(work).unwrap(),
         level,
