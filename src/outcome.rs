@@ -321,6 +321,8 @@ pub enum LimitName {
     RealmUnverified,
     /// Messages over all realms.
     Global,
+    /// Money per message: the destination is too dear.
+    Message,
 }
 
 impl fmt::Display for LimitName {
@@ -342,6 +344,7 @@ impl fmt::Display for LimitName {
             Self::Realm => "realm",
             Self::RealmUnverified => "unverified spend of the realm",
             Self::Global => "all realms",
+            Self::Message => "price of one message",
         })
     }
 }

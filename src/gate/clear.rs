@@ -3,15 +3,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::access::{CallerRequest, ClientIp, DeviceProof, Ruling};
+use crate::access::{CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict};
 use crate::base::entropy::random;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::outcome::{Cleared, Refusal, RefusalReason, StepUp, StepUpMeans};
+use crate::outcome::{Cleared, LimitName, Refusal, RefusalReason, StepUp, StepUpMeans};
 use crate::policy::Policy;
+use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
 use crate::recipient::Recipient;
 use crate::store::Nonce;
 use crate::token::{
@@ -56,10 +57,9 @@ impl Gate {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         };
-        let exempt = match self.admissible(recipient, Some(client), purpose, now) {
-            Ok(exempt) => exempt,
-            Err(reason) => return self.turned_away(reason, recipient, purpose, now),
-        };
+        if let Some(reason) = self.inadmissible(recipient, client, purpose, now) {
+            return self.turned_away(reason, recipient, purpose, now);
+        }
         let policy = self.policy(purpose);
         let proved = match token.level() {
             Level::Ordinary => Proved::Ordinary,
@@ -72,7 +72,9 @@ impl Gate {
                     HumanVerdict::Passed => Proved::Human,
                     HumanVerdict::Failed(_) => {
                         let reason = RefusalReason::HumanCheckFailed;
-                        self.watch_challenge(recipient, now, false);
+                        let price = self.price(recipient);
+                        let subject = self.sighted(recipient, purpose, price, *client.ip());
+                        self.realm.saw(self, Sighting::of(now, SightingKind::Failed, &subject));
                         return self.turned_away(reason, recipient, purpose, now);
                     }
                 }
@@ -85,9 +87,6 @@ impl Gate {
             }
             _ => proved,
         };
-        if token.level() != Level::Ordinary {
-            self.watch_challenge(recipient, now, true);
-        }
         let names = self.names();
         let number = names.number(recipient);
         let device = client
@@ -98,7 +97,7 @@ impl Gate {
             (None, Proved::Human) => Lane::Checked,
             (None, _) => Lane::Open,
         };
-        let mut subjects = self.subjects(recipient, purpose, client, lane);
+        let mut subjects = self.subjects(recipient, purpose, client);
         subjects.device = device.map(|device| names.device(device.id()));
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
@@ -107,7 +106,6 @@ impl Gate {
             scope,
             lane,
             proved,
-            exempt,
             nonce: Nonce { key: names.nonce(token.nonce()), expires: token.expires() },
             expires: token.expires(),
             binding: crate::otp::Binding::none(),
@@ -141,13 +139,12 @@ impl Gate {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         };
-        let exempt = match self.admissible(recipient, None, purpose, now) {
-            Ok(exempt) => exempt,
-            Err(reason) => return self.turned_away(reason, recipient, purpose, now),
-        };
-        let names = self.names();
         let client = ClientContext::new(ClientIp::unknown(), "");
-        let mut subjects = self.subjects(recipient, purpose, &client, Lane::Open);
+        if let Some(reason) = self.inadmissible(recipient, &client, purpose, now) {
+            return self.turned_away(reason, recipient, purpose, now);
+        }
+        let names = self.names();
+        let mut subjects = self.subjects(recipient, purpose, &client);
         subjects.client = Client::Caller;
         subjects.session = None;
         subjects.caller = Some(names.caller(caller.id()));
@@ -158,7 +155,6 @@ impl Gate {
             scope: self.own_scope(&client),
             lane: Lane::Open,
             proved: Proved::Human,
-            exempt,
             nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
             expires: caller.expires(),
             binding: crate::otp::Binding::none(),
@@ -173,7 +169,6 @@ impl Gate {
         recipient: &Recipient,
         purpose: &Purpose,
         client: &ClientContext,
-        _lane: Lane,
     ) -> Subjects {
         let names = self.names();
         Subjects {
@@ -194,27 +189,24 @@ impl Gate {
 
     pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
         let names = self.names();
-        match client.ip().prefix() {
-            Some(prefix) => Client::Network {
-                own: names.client(&prefix.to_bytes()),
-                wider: names.client(&prefix.wider().to_bytes()),
-            },
-            None => Client::Unknown(names.client(b"unknown")),
+        let (own, wider) = (client.ip().prefix(), client.ip().organisation());
+        if own.is_unknown() {
+            return Client::Unknown(names.client(&own.to_bytes()));
         }
+        Client::Network { own: names.client(&own.to_bytes()), wider: names.client(&wider.to_bytes()) }
     }
 
     pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {
         OwnScope {
             origin: client.page_origin().to_owned(),
             session: client.session().to_owned(),
-            client: client.ip().prefix().map(|prefix| prefix.to_bytes().to_vec()).unwrap_or_default(),
+            client: client.ip().prefix().to_bytes().to_vec(),
             ip: *client.ip(),
-            user: client.user_id().map(str::to_owned),
         }
     }
 
     pub(super) fn price(&self, recipient: &Recipient) -> Money {
-        self.inner.prices.of(recipient.region())
+        Money::microdollars(self.inner.prices.of(super::letters(recipient.region())).into())
     }
 
     pub(super) fn device_proof(
@@ -294,28 +286,60 @@ impl Gate {
         TokenProof::parse(proof)?.check(&scope, recipient.typed(), &self.inner.keys, now)
     }
 
-    /// Whether policy and lists let this destination through; if so, whether an operator allowed it
-    /// past the detector.
-    fn admissible(
+    /// Why policy or lists, as this process last saw them, do not let this destination through. The
+    /// send asks again, of the lists as they are then.
+    fn inadmissible(
         &self,
         recipient: &Recipient,
-        client: Option<&ClientContext>,
+        client: &ClientContext,
         purpose: &Purpose,
         now: Timestamp,
-    ) -> Result<bool, RefusalReason> {
+    ) -> Option<RefusalReason> {
         let price = self.price(recipient);
         if price > self.policy(purpose).budget.message {
-            return Err(RefusalReason::Budget(crate::outcome::LimitName::Country));
+            return Some(RefusalReason::Budget(LimitName::Message));
         }
-        self.inner.destinations.check(recipient).map_err(RefusalReason::Destination)?;
-        let standing = self.realm.controls();
-        let ip = client.map(ClientContext::ip);
-        let user = client.and_then(ClientContext::user_id);
-        match standing.rule(&self.names(), recipient, ip, user, now) {
-            Ruling::Blocked { id, why } => Err(RefusalReason::Control { id, why }),
-            Ruling::SmsOff => Err(RefusalReason::SmsOff),
-            Ruling::Allowed => Ok(true),
-            Ruling::Nothing => Ok(false),
+        if let Err(refusal) = self.inner.destinations.decide(recipient, price) {
+            return Some(RefusalReason::Destination(refusal));
+        }
+        let names = self.names();
+        let query = Query {
+            recipient,
+            number: names.number(recipient),
+            client: *client.ip(),
+            user: client.user_id().map(|user| names.user(user)),
+            purpose: purpose.as_str(),
+            now,
+        };
+        let seen = self.realm.controls();
+        let ruling = seen.book.decide(&query);
+        if ruling.sms_off.is_some() {
+            return Some(RefusalReason::SmsOff);
+        }
+        match ruling.verdict {
+            ListVerdict::Blocked(by) => {
+                Some(RefusalReason::Control { id: by.id().0, why: by.reason().to_owned() })
+            }
+            _ => None,
+        }
+    }
+
+    /// A request as the pumping detector sees it.
+    pub(super) fn sighted(
+        &self,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        price: Money,
+        client: ClientIp,
+    ) -> Subject {
+        let number = recipient.expose_e164();
+        Subject {
+            region: super::letters(recipient.region()),
+            digits: number.as_str().trim_start_matches('+').parse().unwrap_or(0),
+            known: false,
+            purpose: super::realm::purpose_byte(purpose),
+            price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
+            client: client.expose_ip().map_or(ClientNet::unknown(), ClientNet::of),
         }
     }
 
@@ -332,7 +356,7 @@ impl Gate {
             return Ok(HumanVerdict::Failed(crate::token::HumanFailure::NotHuman));
         };
         let mut request = HumanRequest::new(&response, purpose.as_str());
-        if let Some(address) = client.ip().address() {
+        if let Some(address) = client.ip().expose_ip() {
             request = request.from_client(address);
         }
         Ok(guarded::caught(check.check(request)).await??)

@@ -7,14 +7,17 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyId;
 use crate::base::money::Money;
 use crate::base::time::{Timestamp, millis};
+use crate::access::{ClientIp, Query};
 use crate::context::{ClientContext, Purpose};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
 use crate::limit::MeterKey;
 use crate::message::{Language, OutboundText, RenderFields};
-use crate::otp::{Binding, CodeContext, Passcode, ResendCode, digest};
+use crate::otp::digest::{CodeContext, digest};
+use crate::otp::{Binding, Passcode, ResendCode};
 use crate::outcome::{Issued, Refusal, RefusalReason, Sent};
 use crate::policy::{Mode, Policy};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::recipient::Recipient;
 use crate::store::{
     Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement,
@@ -26,8 +29,8 @@ use super::clearance::{Clearance, OwnScope};
 use super::grant::{EntryGrant, Grant};
 use super::guarded;
 use super::names::slot;
-use super::plan::{COUNT_SPAN_MS, Cause, Lane, Plan, Proved, Remedy, Subjects, Terms};
-use super::realm::Standing;
+use super::plan::{COUNT_SPAN_MS, Cause, Client, Lane, Plan, Proved, Remedy, Subjects, Terms};
+use super::realm::{Concern, Standing};
 use super::record::Note;
 use super::Gate;
 
@@ -43,10 +46,11 @@ struct Send<'a> {
     scope: &'a OwnScope,
     lane: Lane,
     proved: Proved,
-    exempt: bool,
+    client: ClientIp,
+    user: Option<Pseudonym>,
     nonce: Option<Nonce>,
     binding: &'a Binding,
-    language: Option<Language>,
+    language: Option<&'a Language>,
     price: Money,
     challenge: Challenge,
     now: Timestamp,
@@ -92,10 +96,11 @@ impl Gate {
             scope: &clearance.scope,
             lane: clearance.lane,
             proved: clearance.proved,
-            exempt: clearance.exempt,
+            client: clearance.scope.ip,
+            user: clearance.subjects.user,
             nonce: Some(clearance.nonce),
             binding: &clearance.binding,
-            language: clearance.language.clone(),
+            language: clearance.language.as_ref(),
             price: self.price(&clearance.recipient),
             challenge: Challenge {
                 id: random(&*self.inner.entropy)?,
@@ -122,9 +127,11 @@ impl Gate {
             None => return self.refused(now, None, RefusalReason::VerificationOver, None),
         };
         let scope = self.own_scope(client);
-        let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client, grant.lane);
-        if grant.client.is_none() && client.ip().network().is_none() {
-            subjects.session = None;
+        let language = Language::new(&grant.language).ok();
+        let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client);
+        if grant.session == Pseudonym::default() {
+            // A caller's verification: the host asks, not a page.
+            (subjects.client, subjects.session) = (Client::Caller, None);
         }
         let send = Send {
             recipient: &grant.recipient,
@@ -134,10 +141,11 @@ impl Gate {
             scope: &scope,
             lane: grant.lane,
             proved: if grant.lane == Lane::Open { Proved::Work } else { Proved::Human },
-            exempt: false,
+            client: *client.ip(),
+            user: subjects.user,
             nonce: None,
             binding,
-            language: Language::parse(&grant.language).ok(),
+            language: language.as_ref(),
             price: self.price(&grant.recipient),
             challenge: Challenge {
                 id: grant.challenge,
@@ -191,8 +199,8 @@ impl Gate {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let digest = self.digest(send, code)?;
         for _ in 0..STALE_TRIES {
-            let standing = self.realm.standing(self, send.recipient, send.now);
-            if let Some(reason) = standing.refusal(send.scope, send.now) {
+            let mut standing = self.realm.standing(&self.concern(send));
+            if let Some(reason) = standing.take_refusal() {
                 return Ok(Decision::Refused(reason, None));
             }
             let mut plan = self.plan(send, &standing);
@@ -233,10 +241,25 @@ impl Gate {
                 Admitted::ChallengeGone => {
                     return Ok(Decision::Refused(RefusalReason::VerificationOver, None));
                 }
-                Admitted::Stale { .. } => self.realm.reload_controls(self, send.now).await?,
+                Admitted::Stale { .. } => drop(self.realm.reload_controls(self, send.now).await?),
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
+        Concern {
+            query: Query {
+                recipient: send.recipient,
+                number: send.subjects.number,
+                client: send.client,
+                user: send.user,
+                purpose: send.purpose.as_str(),
+                now: send.now,
+            },
+            subject: self.sighted(send.recipient, send.purpose, send.price, send.client),
+            proved: send.proved,
+        }
     }
 
     fn plan(&self, send: &Send<'_>, standing: &Standing) -> Plan {
@@ -254,7 +277,7 @@ impl Gate {
         if let Some(id) = standing.known_only() {
             plan.verdict(Cause::KnownOnly(id), Remedy::Wait, known);
         }
-        if !send.exempt && let Some(remedy) = standing.pumping(send.proved) {
+        if let Some(remedy) = standing.pumping(send.proved) {
             plan.verdict(Cause::Pumping, remedy, known);
         }
         plan
@@ -332,12 +355,12 @@ impl Gate {
         let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
         match handed {
             Ok(Ok(_)) => {
-                self.watch_sent(send);
+                self.watch(send, SightingKind::Sent);
                 self.note(send, sent(true));
                 Ok(Handed::Over { confirmed: true })
             }
             Err(_) => {
-                self.watch_sent(send);
+                self.watch(send, SightingKind::Sent);
                 self.note(send, EventKind::Outage { what: "the transport panicked".into() });
                 self.note(send, sent(false));
                 Ok(Handed::Over { confirmed: false })
@@ -354,7 +377,7 @@ impl Gate {
                     Ok(Handed::Refused)
                 }
                 HandoffErrorKind::Indeterminate => {
-                    self.watch_sent(send);
+                    self.watch(send, SightingKind::Sent);
                     self.note(send, sent(false));
                     Ok(Handed::Over { confirmed: false })
                 }
@@ -370,7 +393,7 @@ impl Gate {
     ) -> Result<OutboundText, GateError> {
         let minutes = millis(expires.since(send.now)).div_ceil(60_000);
         let fields = RenderFields {
-            language: send.language.as_ref(),
+            language: send.language.unwrap_or(self.inner.message.default_language()),
             code,
             binding: send.binding,
             minutes: u8::try_from(minutes).unwrap_or(u8::MAX),
@@ -410,7 +433,7 @@ impl Gate {
             closes: send.challenge.closes,
             binding: self.binding_tag(send.binding),
             decoy: send.decoy,
-            language: send.language.as_ref().map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
+            language: send.language.map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
         };
         grant
             .seal(&self.inner.keys, self.realm.name(), send.now)
@@ -449,6 +472,7 @@ impl Gate {
         reason: RefusalReason,
         remedy: Remedy,
     ) -> Result<Sent, GateError> {
+        self.watch(send, SightingKind::Asked);
         self.note(send, EventKind::StepUpAsked { reason: reason.to_string() });
         let means = self.means(send.policy, remedy);
         Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
@@ -463,7 +487,10 @@ impl Gate {
     ) -> Result<Sent, GateError> {
         let kind = EventKind::Refused { reason: reason.to_string() };
         match send {
-            Some(send) => self.note(send, kind),
+            Some(send) => {
+                self.watch(send, SightingKind::Refused);
+                self.note(send, kind);
+            }
             None => self.tell(&self.event(now, kind)),
         }
         Ok(Sent::Refused(self.refusal(reason, retry_after)?))
@@ -494,8 +521,13 @@ impl Gate {
         }
     }
 
-    fn watch_sent(&self, send: &Send<'_>) {
-        self.realm.sent(send.recipient, send.now, send.challenge.renew, send.price);
+    fn watch(&self, send: &Send<'_>, kind: SightingKind) {
+        let subject = self.sighted(send.recipient, send.purpose, send.price, send.client);
+        let mut sighting = Sighting::of(send.now, kind, &subject);
+        if send.proved > Proved::Ordinary {
+            sighting = sighting.passed();
+        }
+        self.realm.saw(self, sighting);
     }
 }
 

@@ -9,9 +9,11 @@ use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::{Event, EventKind, RejectionCause};
-use crate::limit::{Limit, MeterKey};
-use crate::otp::{Binding, CodeContext, SubmittedCode, digest};
+use crate::limit::MeterKey;
+use crate::otp::digest::{CodeContext, digest};
+use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{Entry, EntryClosed, EntryView, Rejection, Verification, Verified};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::policy::{AttemptPolicy, FailurePolicy, Policy};
 use crate::store::{
     ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
@@ -246,7 +248,9 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Verified, GateError> {
         let number = self.names().number(&grant.recipient);
-        self.realm.verified(&grant.recipient, now);
+        let ip = crate::access::ClientIp::unknown();
+        let subject = self.sighted(&grant.recipient, &grant.purpose, grant.price, ip);
+        self.realm.saw(self, Sighting::of(now, SightingKind::Verified, &subject));
         self.tell(&Event {
             purpose: Some(grant.purpose.clone()),
             region: grant.recipient.region(),
