@@ -1,6 +1,7 @@
 //! Issue and verify one-time codes by SMS without letting bots spend your money.
 
 mod base;
+pub mod message;
 pub mod otp;
 
 pub use base::entropy::{Entropy, EntropyError, SystemEntropy};
