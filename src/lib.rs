@@ -10,6 +10,7 @@ pub mod store;
 pub mod testing;
 pub mod token;
 pub mod transport;
+pub mod message;
 pub mod otp;
 
 pub use base::entropy::{Entropy, EntropyError, SystemEntropy};
