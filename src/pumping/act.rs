@@ -52,7 +52,7 @@ impl Detector {
             {
                 node.state = State::Open;
             }
-            if known {
+            if known || level == Level::Everyone {
                 continue;
             }
             let in_context =
@@ -72,8 +72,8 @@ impl Detector {
     pub(super) fn is_covered(&self, path: &[Slot; PATH], place: usize) -> bool {
         let acted = |slot: &Slot| self.table.at(*slot).is_some_and(|n| n.state != State::Open);
         match place {
-            0..=4 => path.iter().take(8).skip(place.saturating_add(1)).any(acted),
-            6 => path.get(7).is_some_and(acted),
+            0..=4 => path.iter().take(9).skip(place.saturating_add(1)).any(acted),
+            6 => path.iter().take(9).skip(7).any(acted),
             _ => false,
         }
     }
@@ -103,8 +103,8 @@ impl Detector {
         let Some(own) = self.table.at(slot).map(|node| node.bets) else { return };
         let kept = 1.0 - self.tuning.pass_up;
         let coarser = match place {
-            0..=6 => place.saturating_add(1)..8,
-            8 => 9..10,
+            0..=6 => place.saturating_add(1)..9,
+            9 => 10..11,
             _ => return,
         };
         for slot in path.get(coarser).unwrap_or_default() {
@@ -245,6 +245,14 @@ impl Detector {
             Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
             _ => None,
         })
+    }
+
+    /// True while the country's control group fails: people press "send again" for good reason.
+    pub(super) fn is_outage(&mut self, now: u64, country: u16) -> bool {
+        let tuning = &self.tuning;
+        self.countries
+            .get_mut(usize::from(country))
+            .is_some_and(|country| country.outage_factor(now, tuning) < 1.0)
     }
 
     pub(super) fn window_of(&self, node: &Node, level: Level, rate: f32) -> f32 {

@@ -24,7 +24,7 @@ pub(super) struct Local {
 const STEP_UPS: usize = 16_384;
 
 pub(super) fn level_at(known: bool, place: usize) -> Level {
-    let index = if known { place.saturating_add(10) } else { place };
+    let index = if known { place.saturating_add(12) } else { place };
     Level::from_index(index).unwrap_or(Level::Known)
 }
 
@@ -118,7 +118,7 @@ impl Detector {
         known: bool,
         local: &Local,
     ) -> [f32; PATH] {
-        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9];
+        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11];
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
         let share = self.share_of(path, local);
@@ -282,10 +282,10 @@ impl Detector {
         self.evaluate(now, &path, known, &rates, &local, subject.price_microusd);
     }
 
-    /// True when nobody has ever verified from the number's block of a hundred thousand.
-    pub(super) fn is_cold(&self, subject: &Subject) -> bool {
+    /// True when nobody has ever verified from the number's block.
+    pub(super) fn is_cold(&self, subject: &Subject, level: Level) -> bool {
         self.table
-            .find(NodeId::block(Level::HundredThousand, subject.digits))
+            .find(NodeId::block(level, subject.digits))
             .and_then(|slot| self.table.at(slot))
             .is_none_or(|node| node.warm == 0)
     }
@@ -302,12 +302,14 @@ impl Detector {
             }
             return path;
         }
-        let cold = self.tuning.parts.cold && self.is_cold(subject);
-        let address = self.tuning.parts.address;
+        let parts = self.tuning.parts;
+        let cold = parts.cold && self.is_cold(subject, Level::HundredThousand);
+        let colder = cold && self.is_cold(subject, Level::Million);
         for (place, id) in path.iter_mut().zip(Self::names(subject)) {
             let level = id.level();
             let skip = (!cold && matches!(level, Level::ColdCountry | Level::Cold))
-                || (!address && level.is_address());
+                || (!colder && level == Level::ColdMillion)
+                || (!parts.address && level.is_address());
             if !skip {
                 *place = self.obtain(now, id, local);
             }
@@ -339,11 +341,15 @@ impl Detector {
         for (place, id) in path.iter_mut().zip(Self::names(subject)) {
             *place = self.table.find(id).unwrap_or(NONE);
         }
-        let [_, _, _, block, _, _, cold_country, cold, ..] = &mut path;
-        let is_warm = self.table.at(*block).is_some_and(|node| node.warm != 0);
-        if is_warm || !self.tuning.parts.cold {
+        let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
+        let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
+        let off = !self.tuning.parts.cold;
+        if is_warm(*block) || off {
             *cold_country = NONE;
             *cold = NONE;
+        }
+        if is_warm(*million) || is_warm(*block) || off {
+            *colder = NONE;
         }
         path
     }
@@ -365,10 +371,11 @@ impl Detector {
         let local = self.local(now, subject.region);
         if session.known {
             // a returning customer proves the range is inhabited
-            let block = NodeId::block(Level::HundredThousand, subject.digits);
-            let slot = self.obtain(now, block, &local);
-            if let Some(node) = self.table.at_mut(slot) {
-                node.warm = hour;
+            for level in [Level::HundredThousand, Level::Million] {
+                let slot = self.obtain(now, NodeId::block(level, subject.digits), &local);
+                if let Some(node) = self.table.at_mut(slot) {
+                    node.warm = hour;
+                }
             }
         } else if let Some(c) = self.countries.get_mut(usize::from(session.country)) {
             c.settled(now, true);
@@ -405,7 +412,7 @@ impl Detector {
 
     fn receipt(&mut self, now: u64, subject: &Subject, delivered: bool) {
         let block = NodeId::block(Level::HundredThousand, subject.digits);
-        let cold = self.is_cold(subject);
+        let cold = self.is_cold(subject, Level::HundredThousand);
         let local = self.local(now, subject.region);
         if !cold && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.receipt(now, block, delivered);
@@ -597,11 +604,11 @@ impl Shade {
         }
         let flagged =
             |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
-        let by_address = path.iter().skip(8).any(flagged);
+        let by_address = path.iter().take(11).skip(9).any(flagged);
         let mut up = if by_address { pass_up } else { 1.0 };
         let mut by_number = false;
         for (place, slot) in path.iter().enumerate() {
-            if place == 8 {
+            if place == 9 || place == 11 {
                 up = if by_number { pass_up } else { 1.0 };
             }
             if let Some(o) = out.get_mut(place) {
@@ -609,7 +616,7 @@ impl Shade {
             }
             if flagged(slot) {
                 up *= pass_up;
-                by_number |= place <= 6;
+                by_number |= place <= 8;
             }
         }
         Self(out)
