@@ -48,6 +48,7 @@ impl Detector {
                 self.begin_asking(path, place, level, id, evidence);
             } else if node.state == State::Asking
                 && evidence < self.tuning.ask_at - self.tuning.ask_hysteresis
+                && !self.step_ups_fail(&node)
                 && let Some(node) = self.table.at_mut(slot)
             {
                 node.state = State::Open;
@@ -66,6 +67,13 @@ impl Detector {
                 self.begin_refusing(now, path, place, level, id, local, rate);
             }
         }
+    }
+
+    /// While asked-for step-ups keep failing the attack goes on, although it no longer shows in what
+    /// is sent; opening now would only let it flare up again.
+    fn step_ups_fail(&self, node: &Node) -> bool {
+        let share = self.tuning.failing_share;
+        node.failed >= 1.0 && node.failed >= share * (node.passed + node.failed)
     }
 
     /// True when a coarser node of the path is already acted on.
@@ -252,7 +260,7 @@ impl Detector {
         let tuning = &self.tuning;
         self.countries
             .get_mut(usize::from(country))
-            .is_some_and(|country| country.outage_factor(now, tuning) < 1.0)
+            .is_some_and(|country| country.outage_factors(now, tuning).0 < 1.0)
     }
 
     pub(super) fn window_of(&self, node: &Node, level: Level, rate: f32) -> f32 {

@@ -172,12 +172,7 @@ impl Detector {
             return;
         }
         let local = self.local(at, subject.region);
-        let mut weight = self.weight(at, &session);
-        let (_, tries) = self.sessions.number(subject.digits, at);
-        if tries > 2 {
-            // evidence is about distinct numbers; one person trying again is not a crowd
-            weight *= 0.3;
-        }
+        let weight = self.weight(at, &session);
         let rates = self.refresh(at, &session.path, session.known, &local);
         self.accrue(&session, stage, weight);
         if stage == 3 {
@@ -199,28 +194,33 @@ impl Detector {
         }
     }
 
-    fn weight(&mut self, at: u64, session: &Session) -> f32 {
-        let mut weight = 1.0;
-        if !session.known
-            && let Some(country) = self.countries.get_mut(usize::from(session.country))
-        {
-            weight = country.outage_factor(at, &self.tuning);
+    /// Weight of a session's evidence for most nodes, and for those that watch everyone.
+    fn weight(&mut self, at: u64, session: &Session) -> (f32, f32) {
+        let mut weight = (1.0, 1.0);
+        if let Some(country) = self.countries.get_mut(usize::from(session.country)) {
+            weight = country.outage_factors(at, &self.tuning);
         }
+        let mut both = 1.0;
         if session.undelivered {
-            weight *= self.tuning.undelivered_weight;
+            both *= self.tuning.undelivered_weight;
         }
-        weight
+        let (_, tries) = self.sessions.number(session.subject.digits, at);
+        if tries > 2 {
+            // evidence is about distinct numbers; one person trying again is not a crowd
+            both *= 0.3;
+        }
+        (weight.0 * both, weight.1 * both)
     }
 
     /// Adds one stage of an open session's evidence to its path.
-    fn accrue(&mut self, session: &Session, stage: usize, weight: f32) {
+    fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
         let bets = &self.bets;
         let pass_up = self.tuning.pass_up;
         let shade = Shade::of(&self.table, &session.path, session.known, pass_up);
         for (place, slot) in session.path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
-            let factor = weight * shade.at(place);
             let level = level_at(session.known, place);
+            let factor = pick(weight, level) * shade.at(place);
             for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
                 let before = stage.checked_sub(1).and_then(|i| bet.open.get(i)).copied();
                 let after = bet.open.get(stage).copied().unwrap_or(0.0);
@@ -267,7 +267,7 @@ impl Detector {
             null: local.null,
             country: local.country,
             stage: 0,
-            weight: 1.0,
+            weight: (1.0, 1.0),
             sent_at: now,
             generation: 0,
             live: true,
@@ -398,7 +398,7 @@ impl Detector {
             let applied = usize::from(session.stage).checked_sub(1);
             for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
                 let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                let refund = before * session.weight * shade.at(place);
+                let refund = before * pick(session.weight, level) * shade.at(place);
                 *s = (*s + bet.verified - refund).max(0.0);
             }
             node.verified_quarter += 1.0;
@@ -427,8 +427,9 @@ impl Detector {
             return;
         }
         session.undelivered = true;
-        let spared = session.weight * (1.0 - self.tuning.undelivered_weight);
-        session.weight *= self.tuning.undelivered_weight;
+        let kept = self.tuning.undelivered_weight;
+        let spared = (session.weight.0 * (1.0 - kept), session.weight.1 * (1.0 - kept));
+        session.weight = (session.weight.0 * kept, session.weight.1 * kept);
         let session = *session;
         let Some(applied) = usize::from(session.stage).checked_sub(1) else { return };
         let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
@@ -437,7 +438,7 @@ impl Detector {
             let level = level_at(session.known, place);
             for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
                 let before = bet.open.get(applied).copied().unwrap_or(0.0);
-                *s = (*s - before * spared * shade.at(place)).max(0.0);
+                *s = (*s - before * pick(spared, level) * shade.at(place)).max(0.0);
             }
         }
     }
@@ -625,6 +626,11 @@ impl Shade {
     pub fn at(&self, place: usize) -> f32 {
         self.0.get(place).copied().unwrap_or(1.0)
     }
+}
+
+/// Nodes that hold the control group itself are not excused by it.
+fn pick(weight: (f32, f32), level: Level) -> f32 {
+    if level == Level::Everyone || level.is_known() { weight.1 } else { weight.0 }
 }
 
 const _: () = assert!(STAGES.len() == 4);

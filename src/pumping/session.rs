@@ -25,7 +25,7 @@ pub struct Session {
     /// Stages of evidence already applied.
     pub stage: u8,
     /// Weight with which they were applied.
-    pub weight: f32,
+    pub weight: (f32, f32),
     pub sent_at: u64,
     pub generation: u32,
     pub live: bool,

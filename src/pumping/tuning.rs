@@ -57,6 +57,9 @@ pub struct Tuning {
     pub pass_factor: f32,
     /// Bounds of the step-up evidence: how far passes can go into credit, and failures into debt.
     pub asked_range: (f32, f32),
+    /// A node goes on asking while at least this share of its step-ups of the last quarter of an hour
+    /// was not passed. Above what honest people fail, below what a mixture with bots shows.
+    pub failing_share: f32,
     /// Half-life of the step-up evidence.
     pub asked_half_life: f32,
     /// Seconds after which an unanswered step-up counts as abandoned, in three steps.
@@ -76,6 +79,9 @@ pub struct Tuning {
     pub outage_none: f32,
     /// See `outage_none`.
     pub outage_full: f32,
+    /// What is left of growing evidence in the worst outage. Not zero: an attacker who requests codes
+    /// for other people's numbers makes the control group look like an outage.
+    pub outage_floor: f32,
     /// Samples of the control group needed before it is believed.
     pub outage_samples: f32,
     /// Weight of a session whose delivery failed.
@@ -176,6 +182,7 @@ impl Default for Tuning {
             honest_failure: 0.15,
             pass_factor: 0.80,
             asked_range: (-6.0, 12.0),
+            failing_share: 0.25,
             asked_half_life: 7_200.0,
             asked_stages: [15.0, 30.0, 60.0],
             share_at: 16.0,
@@ -185,6 +192,7 @@ impl Default for Tuning {
             share_hold: 1_800.0,
             outage_none: 0.25,
             outage_full: 0.70,
+            outage_floor: 0.15,
             outage_samples: 4.0,
             undelivered_weight: 0.35,
             block_harm: 1.0,
