@@ -26,7 +26,7 @@ use lab::trace::Row;
 use lab::world::country;
 use otpgate::Timestamp;
 use otpgate::pumping::{
-    ClientNet, Costs, Detector, Event, EventKind, Subject, Tuning, Verdict,
+    ClientNet, Costs, Detector, Event, EventKind, Level, NodeId, Subject, Tuning, Verdict,
 };
 
 const DAY: u64 = 86_400_000;
@@ -148,6 +148,16 @@ impl Judge for Ours {
         if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send {
             println!("    {decision:?} {} {:?} {}", row.label, row.region.map(char::from),
                 assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        }
+        if let Ok(list) = std::env::var("LAB_WATCH")
+            && self.requests % 200 == 0
+            && at > START + WARM_DAYS * DAY
+        {
+            for id in [NodeId::pool(Level::Everyone), NodeId::pool(Level::Cold), NodeId::region(Level::Country, [list.as_bytes()[0], list.as_bytes()[1]]), NodeId::region(Level::ColdCountry, [list.as_bytes()[0], list.as_bytes()[1]])] {
+                if let Some(v) = self.gates[g].inspect(id) {
+                    println!("    {:6.2} h {id} {:?} e {:.1} c {:.1} pending {} daily {:.0} lately {:.1}", (at - START) as f64 / HOUR as f64 - 96.0, v.action, v.evidence, v.step_up_evidence, v.unanswered, v.verified_daily, v.verified_lately);
+                }
+            }
         }
         if std::env::var_os("LAB_ATTACK").is_some() && row.is_attack() {
             println!("    {} {decision:?} +{} {}", at - START, row.phone,

@@ -89,7 +89,8 @@ impl Detector {
                 });
             }
         }
-        self.number_rule(now, subject, known, &path, &mut refuse, &mut ask, &mut reasons);
+        let outage = self.is_outage(now, local.country);
+        self.number_rule(now, subject, known, outage, &path, &mut refuse, &mut ask, &mut reasons);
         let verdict = match (refuse, ask) {
             (Some(until_ms), _) => Verdict::Refuse { until_ms },
             (None, Some(strength)) if !passed => Verdict::StepUp(strength),
@@ -108,6 +109,7 @@ impl Detector {
         now: u64,
         subject: &Subject,
         known: bool,
+        outage: bool,
         path: &[u32; super::session::PATH],
         refuse: &mut Option<u64>,
         ask: &mut Option<Strength>,
@@ -132,7 +134,7 @@ impl Detector {
             self.tuning.number_limits
         };
         let mut limit = None;
-        if sends >= refuse_at && !known {
+        if sends >= refuse_at && !known && !outage {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(refuse_at);
         } else if sends >= ask_at {

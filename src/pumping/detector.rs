@@ -201,7 +201,7 @@ impl Detector {
     }
 
     /// The nodes of a request into number ranges, finest first, then pools, then the client's.
-    pub(super) fn names(subject: &Subject) -> [NodeId; 10] {
+    pub(super) fn names(subject: &Subject) -> [NodeId; 12] {
         let d = subject.digits;
         let r = subject.region;
         [
@@ -213,8 +213,10 @@ impl Detector {
             NodeId::region(Level::Country, r),
             NodeId::region(Level::ColdCountry, r),
             NodeId::pool(Level::Cold),
+            NodeId::pool(Level::ColdMillion),
             NodeId::address(Level::Host, subject.client),
             NodeId::address(Level::Network, subject.client),
+            NodeId::pool(Level::Everyone),
         ]
     }
 }

@@ -132,8 +132,12 @@ impl Node {
     }
 
     /// Verified sessions a day of the lagged baseline.
+    ///
+    /// The cold pools shrink as an installation matures, so for them yesterday caps the week:
+    /// otherwise everything that was unseen on the first day would license sprays for a week.
     pub fn daily(&self) -> f32 {
-        self.weekly
+        let is_cold = matches!(self.id >> 60, 6..=8);
+        if is_cold { self.weekly.min(self.yesterday) } else { self.weekly }
     }
 
     /// True when forgetting the node loses nothing anybody would miss.
@@ -143,7 +147,7 @@ impl Node {
         let keep = match id_level {
             0..=2 => 6 * 3_600_000,
             3 => 14 * DAY,
-            4 | 5 | 6 | 7 | 10 | 11 => u64::MAX,
+            4..=8 | 11..=13 => u64::MAX,
             _ => 2 * 3_600_000,
         };
         // a deep block with a real baseline is worth remembering for a while

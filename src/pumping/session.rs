@@ -7,9 +7,9 @@ use super::level::Subject;
 use super::node::fade;
 use super::table::{KeyMap, NONE, Slot, mix};
 
-/// Slots of a path: five blocks, country, two cold pools, host, network. A known number's path uses
+/// Slots of a path: five blocks, country, three cold pools, host, network, everyone. A known number's uses
 /// the first two for its groups.
-pub const PATH: usize = 10;
+pub const PATH: usize = 12;
 
 /// A session is over after half an hour.
 pub const SESSION_MS: u64 = 30 * 60_000;
@@ -25,7 +25,7 @@ pub struct Session {
     /// Stages of evidence already applied.
     pub stage: u8,
     /// Weight with which they were applied.
-    pub weight: f32,
+    pub weight: (f32, f32),
     pub sent_at: u64,
     pub generation: u32,
     pub live: bool,

@@ -123,7 +123,7 @@ impl Table {
                 continue;
             }
             let level = node.id >> 60;
-            let pool = matches!(level, 5..=7 | 10..=11);
+            let pool = matches!(level, 5..=8 | 11..=13);
             let go = node.is_idle(now) || (pressed && !pool && node.is_harmless());
             if go && let Ok(slot) = u32::try_from(self.hand) {
                 self.index.remove(&(node.id ^ self.salt));
