@@ -220,8 +220,7 @@ impl Detector {
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = self.tuning.silence_range;
-        let silent = silence
-            >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000
             && node.attempts * 60.0 < (2.0 * rate).max(9.0);
@@ -229,8 +228,7 @@ impl Detector {
             return;
         }
         let covered = self.tuning.parts.context && self.is_covered(path, place);
-        let threshold =
-            if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let threshold = if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
         let gap = self.tuning.half_open_gap;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;

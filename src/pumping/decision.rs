@@ -30,7 +30,12 @@ impl Detector {
 
         if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
             refuse = Some(until);
-            reasons.push(Reason { node: Some(node), rule: Rule::Operator, value: 0.0, threshold: 0.0 });
+            reasons.push(Reason {
+                node: Some(node),
+                rule: Rule::Operator,
+                value: 0.0,
+                threshold: 0.0,
+            });
         }
         for (place, slot) in path.iter().enumerate() {
             if *slot == NONE {
@@ -42,7 +47,12 @@ impl Detector {
             let Some(node) = self.table.at(*slot).copied() else { continue };
             let id = NodeId::from_bits(node.id);
             if self.forbidden(node.id) {
-                reasons.push(Reason { node: id, rule: Rule::Forbidden, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::Forbidden,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 continue;
             }
             match node.state {
@@ -74,7 +84,12 @@ impl Detector {
             let out = f32::from(node.pending) + 1.0;
             if out > window {
                 ask = ask.max(Some(Strength::Work));
-                reasons.push(Reason { node: id, rule: Rule::InFlight, value: out, threshold: window });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::InFlight,
+                    value: out,
+                    threshold: window,
+                });
             }
             let room = Tuning::of(&self.tuning.asked_window, level)
                 + 2.0 * node.passed
@@ -95,7 +110,12 @@ impl Detector {
             (Some(until_ms), _) => Verdict::Refuse { until_ms },
             (None, Some(strength)) if !passed => Verdict::StepUp(strength),
             (None, Some(_)) => {
-                reasons.push(Reason { node: None, rule: Rule::StepUpPassed, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: None,
+                    rule: Rule::StepUpPassed,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 Verdict::Allow
             }
             (None, None) => Verdict::Allow,
@@ -120,14 +140,14 @@ impl Detector {
         if sends <= 0.0 {
             return;
         }
-        let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
-            self.table.at(*slot).is_some_and(|node| node.state != State::Open)
-        });
+        let covered = self.tuning.parts.context
+            && !known
+            && path
+                .iter()
+                .any(|slot| self.table.at(*slot).is_some_and(|node| node.state != State::Open));
         // in context only a session whose code went unanswered counts against its number
-        let unanswered = self
-            .sessions
-            .open(session_key(subject))
-            .is_none_or(|s| !s.verified && s.stage >= 4);
+        let unanswered =
+            self.sessions.open(session_key(subject)).is_none_or(|s| !s.verified && s.stage >= 4);
         let (ask_at, refuse_at) = if covered && unanswered {
             self.tuning.number_limits_in_context
         } else {
