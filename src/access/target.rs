@@ -130,9 +130,6 @@ impl Leading {
         Self { value: rung.digits(), length: rung.digit_count() }
     }
 
-    pub(super) const fn length(self) -> u8 {
-        self.length
-    }
 
     /// The first `length` digits; `None` if there are fewer.
     pub(super) fn cut(self, length: u8) -> Option<Self> {
