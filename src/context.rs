@@ -1,5 +1,6 @@
 //! Who asks, and what for: [`ClientContext`], [`Purpose`], [`Realm`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::access::ClientIp;
@@ -14,44 +15,45 @@ use crate::access::ClientIp;
 /// assert!(Purpose::new("change-address").is_ok());
 /// assert!(Purpose::new("Change address!").is_err());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Purpose(&'static str);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Purpose(Cow<'static, str>);
 
 impl Purpose {
     /// A new account proves its number.
-    pub const SIGN_UP: Self = Self("sign-up");
+    pub const SIGN_UP: Self = Self(Cow::Borrowed("sign-up"));
     /// A known account logs in.
-    pub const LOG_IN: Self = Self("log-in");
+    pub const LOG_IN: Self = Self(Cow::Borrowed("log-in"));
     /// A payment is confirmed; use it with a [`Binding`](crate::otp::Binding).
-    pub const PAYMENT: Self = Self("payment");
+    pub const PAYMENT: Self = Self(Cow::Borrowed("payment"));
     /// A password is reset.
-    pub const RESET: Self = Self("reset");
+    pub const RESET: Self = Self(Cow::Borrowed("reset"));
 
     /// A purpose of the host's own: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
     ///
     /// # Errors
     ///
     /// [`NameError`] for any other name.
-    pub const fn new(name: &'static str) -> Result<Self, NameError> {
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, NameError> {
+        let name = name.into();
         if is_name(name.as_bytes()) { Ok(Self(name)) } else { Err(NameError) }
     }
 
     /// Its name.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.0
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 impl fmt::Debug for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 
 impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -89,18 +91,9 @@ impl Default for Realm {
 #[error("a purpose or realm is named with 1 to 32 of a-z, 0-9 and '-'; choose such a name")]
 pub struct NameError;
 
-const fn is_name(bytes: &[u8]) -> bool {
-    if bytes.is_empty() || bytes.len() > 32 {
-        return false;
-    }
-    let mut rest = bytes;
-    while let [byte, tail @ ..] = rest {
-        if !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-') {
-            return false;
-        }
-        rest = tail;
-    }
-    true
+fn is_name(bytes: &[u8]) -> bool {
+    let letters = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=32).contains(&bytes.len()) && bytes.iter().all(letters)
 }
 
 /// Who asks: the address, the session, and what else the host knows of the client.
@@ -113,6 +106,7 @@ pub struct ClientContext {
     user: Option<String>,
     device_proof: Option<String>,
     origin: Option<String>,
+    human: Option<String>,
 }
 
 impl ClientContext {
@@ -123,7 +117,7 @@ impl ClientContext {
     /// worth nothing elsewhere. It is kept only as a keyed pseudonym.
     #[must_use]
     pub fn new(ip: ClientIp, session: impl Into<String>) -> Self {
-        Self { ip, session: session.into(), user: None, device_proof: None, origin: None }
+        Self { ip, session: session.into(), user: None, device_proof: None, origin: None, human: None }
     }
 
     /// The account, if the client is logged in to one. It gets a limit of its own.
@@ -146,6 +140,17 @@ impl ClientContext {
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.origin = Some(origin.into());
         self
+    }
+
+    /// What the page's human check (CAPTCHA) gave, if one was asked for.
+    #[must_use]
+    pub fn human_response(mut self, response: impl Into<String>) -> Self {
+        self.human = Some(response.into());
+        self
+    }
+
+    pub(crate) fn human(&self) -> Option<&str> {
+        self.human.as_deref()
     }
 
     pub(crate) fn ip(&self) -> &ClientIp {

@@ -3,12 +3,15 @@
 mod base;
 pub mod access;
 pub mod limit;
+pub mod pumping;
 pub mod recipient;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod token;
 pub mod transport;
+pub mod message;
+pub mod otp;
 
 pub use base::entropy::{Entropy, EntropyError, SystemEntropy};
 pub use base::id::{Pseudonym, RequestId};

@@ -124,8 +124,8 @@ pub enum StepUpMeans {
         /// Leading zero bits.
         bits: u8,
     },
-    /// A human check (CAPTCHA), whose response goes to
-    /// [`Gate::clear_with`](crate::Gate::clear_with).
+    /// A human check (CAPTCHA), whose response goes into
+    /// [`ClientContext::human_response`](crate::ClientContext::human_response).
     Human,
 }
 
@@ -321,6 +321,8 @@ pub enum LimitName {
     RealmUnverified,
     /// Messages over all realms.
     Global,
+    /// Money per message: the destination is too dear.
+    Message,
 }
 
 impl fmt::Display for LimitName {
@@ -342,6 +344,7 @@ impl fmt::Display for LimitName {
             Self::Realm => "realm",
             Self::RealmUnverified => "unverified spend of the realm",
             Self::Global => "all realms",
+            Self::Message => "price of one message",
         })
     }
 }
@@ -413,7 +416,7 @@ pub enum Verified {
 pub struct Verification {
     pub(crate) recipient: Recipient,
     pub(crate) purpose: Purpose,
-    pub(crate) binding: Option<Binding>,
+    pub(crate) binding: Binding,
     pub(crate) at: Timestamp,
     pub(crate) device_proof: String,
     pub(crate) record: SendRecord,
@@ -428,14 +431,14 @@ impl Verification {
 
     /// What the code was for.
     #[must_use]
-    pub fn purpose(&self) -> Purpose {
-        self.purpose
+    pub fn purpose(&self) -> &Purpose {
+        &self.purpose
     }
 
     /// The transaction the code was bound to.
     #[must_use]
-    pub fn binding(&self) -> Option<&Binding> {
-        self.binding.as_ref()
+    pub fn binding(&self) -> &Binding {
+        &self.binding
     }
 
     /// When.

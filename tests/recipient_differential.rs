@@ -31,12 +31,15 @@ fn agrees_with_the_oracle_on_every_number() {
         println!("DISAGREEMENT {line}");
     }
     assert_eq!(tally.disagreements.len(), 0);
-    assert!(tally.inputs >= 80_000, "only {} inputs", tally.inputs);
-    assert!(tally.outcomes["agree: valid"] >= 20_000);
-    assert!(tally.outcomes["agree: possible, not valid"] >= 5_000);
-    assert_eq!(tally.regions.len(), 246, "245 regions and 001");
-    // VoiceMail, Pager and the rest: all twelve, Unknown included.
-    assert_eq!(tally.types.len(), 12);
+    let accepted_by_both =
+        tally.outcomes["agree: valid"] + tally.outcomes["agree: possible, not valid"];
+    assert!(accepted_by_both >= 80_000, "only {accepted_by_both} numbers were compared in full");
+    // Western Sahara's numbers begin like Morocco's, which libphonenumber asks first.
+    let missing: Vec<Region> =
+        Region::all().filter(|region| !tally.regions.contains(region)).collect();
+    assert_eq!(missing, [Region::EH]);
+    assert!(tally.regions.contains(&Region::WORLD));
+    assert_eq!(tally.types.len(), 12, "all of them, Unknown included");
 }
 
 #[test]
@@ -102,7 +105,9 @@ fn verdict(input: &Input) -> Result<&'static str, String> {
     let digits = theirs.as_ref().map_or(0, |number| e164(number).len() - 1);
     let explained = match error {
         E::Letter | E::Extension | E::UnexpectedCharacter => input.text.chars().any(is_refused),
-        E::MisplacedPlus => input.text.matches(['+', '\u{ff0b}']).count() > 1 || plus_is_late(input),
+        E::MisplacedPlus => {
+            input.text.matches(['+', '\u{ff0b}']).count() > 1 || plus_is_late(input)
+        }
         E::Oversized => input.text.chars().count() > 32,
         E::Empty => !input.text.chars().any(|c| c.is_numeric()),
         E::MissingCountry | E::UnknownCallingCode => theirs.is_none(),
@@ -281,11 +286,11 @@ impl Inputs {
             let tail = self.digits(extra);
             self.push(format!("{full}{tail}"), None);
         }
-        for _ in 0..14 {
+        for _ in 0..40 {
             let text = self.mutated(&full, 1 + code.len());
             self.push(text, None);
         }
-        for _ in 0..4 {
+        for _ in 0..16 {
             let text = self.mutated(&national, 0);
             self.push(text, Some(region));
         }
@@ -301,7 +306,7 @@ impl Inputs {
 
     fn random_national(&mut self, region: Region) {
         for length in 4..=14 {
-            for _ in 0..4 {
+            for _ in 0..8 {
                 let text = self.digits(length);
                 self.push(text, Some(region));
             }
@@ -321,11 +326,29 @@ impl Inputs {
     fn refused(&mut self) {
         let number = "+14155552671";
         let texts = [
-            "tel:+14155552671", "+1415555CALL", "+1 415 555 2671 ext 5", "+14155552671;ext=1",
-            "+14155552671x12", "+14155552671#", "+14155552671,,12", "*31#+14155552671",
-            "\u{200e}+14155552671", "+1\u{200b}4155552671", "+1\u{ad}4155552671", "+1415555267O",
-            "++14155552671", "1+4155552671", "+14155552671+", "", "+", "()", "\u{967}\u{968}\u{969}4567",
-            "+1 415 555 2671\n", "+1\t4155552671", "+1~4155552671", "+1\u{2060}4155552671",
+            "tel:+14155552671",
+            "+1415555CALL",
+            "+1 415 555 2671 ext 5",
+            "+14155552671;ext=1",
+            "+14155552671x12",
+            "+14155552671#",
+            "+14155552671,,12",
+            "*31#+14155552671",
+            "\u{200e}+14155552671",
+            "+1\u{200b}4155552671",
+            "+1\u{ad}4155552671",
+            "+1415555267O",
+            "++14155552671",
+            "1+4155552671",
+            "+14155552671+",
+            "",
+            "+",
+            "()",
+            "\u{967}\u{968}\u{969}4567",
+            "+1 415 555 2671\n",
+            "+1\t4155552671",
+            "+1~4155552671",
+            "+1\u{2060}4155552671",
         ];
         for text in texts {
             for home in [None, Some(Region::US), Some(Region::DE)] {

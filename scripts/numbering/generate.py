@@ -244,12 +244,12 @@ def rust(table, version):
         f"// Derived from libphonenumber's metadata {metadata_version} (as compiled into rlibphonenumber",
         f"// {crate_version}). Copyright (C) The Libphonenumber Authors, Apache License 2.0; see NOTICE.",
         "",
-        "use super::{Plan, Territory, plan, territory};",
+        "use super::{Plan, State, Territory, plan, states, territory};",
         "",
         f'pub(super) const METADATA_VERSION: &str = "{metadata_version}";',
         f"pub(super) const PENDING_CHOICES: usize = {table.programs.deepest};",
         "",
-        'pub(super) static STATES: &[u8] = include_bytes!("states.bin");',
+        f"pub(super) static STATES: [State; {len(table.states.rows)}] = states(include_bytes!(\"states.bin\"));",
         "",
     ]
     geographic = sorted(t.region for t in table.territories if t.region != "001")

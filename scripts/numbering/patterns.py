@@ -167,19 +167,21 @@ class Automaton:
 def prefix_program(pattern, base):
     """The pattern as words for the backtracking matcher, first alternative preferred.
 
+    The first word is the set of digits that a match can begin with; most numbers are done there.
     `base` is where the words will lie: targets of splits and jumps are absolute.
     """
     code = []
-    groups = _emit(parse(pattern), code, 0)
+    tree = parse(pattern)
+    groups = _emit(tree, code, 0)
     if groups > 2:
         raise ValueError(f"more than two groups in {pattern!r}")
     code.append((OP_MATCH,))
-    offsets, size = [], base
+    offsets, size = [], base + 1
     for op in code:
         offsets.append(size)
         size += len(op)
     offsets.append(size)
-    words = []
+    words = [_first(tree)[0]]
     for op in code:
         words.append(op[0])
         targets = op[0] in (OP_SPLIT, OP_JUMP)
@@ -231,6 +233,36 @@ def _emit(tree, code, groups):
     return groups
 
 
+def _first(tree):
+    """The digits that a match can begin with, and whether it can be empty."""
+    kind = tree[0]
+    if kind == "class":
+        return tree[1], False
+    if kind == "end":
+        return 0, True
+    if kind == "group":
+        return _first(tree[1])
+    if kind == "repeat":
+        mask, nullable = _first(tree[1])
+        return mask, nullable or tree[2] == 0
+    parts = [_first(part) for part in tree[1]]
+    if kind == "alt":
+        return _union(mask for mask, _ in parts), any(nullable for _, nullable in parts)
+    mask = 0
+    for part, nullable in parts:
+        mask |= part
+        if not nullable:
+            return mask, False
+    return mask, True
+
+
+def _union(masks):
+    result = 0
+    for mask in masks:
+        result |= mask
+    return result
+
+
 def _has_group(tree):
     return tree[0] == "group" or any(
         _has_group(child)
@@ -257,4 +289,4 @@ def pending_choices(words, start):
                 memo[at] = depth(at + (1 if op == OP_END else 2))
         return memo[at]
 
-    return depth(start)
+    return depth(start + 1)

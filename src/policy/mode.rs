@@ -32,10 +32,10 @@ pub struct ModePolicy {
 impl ModePolicy {
     /// The mode that holds for a send.
     #[must_use]
-    pub fn of(&self, purpose: Purpose, region: Option<Region>) -> Mode {
+    pub fn of(&self, purpose: &Purpose, region: Option<Region>) -> Mode {
         region
             .and_then(|region| self.countries.get(&region))
-            .or_else(|| self.purposes.get(&purpose))
+            .or_else(|| self.purposes.get(purpose))
             .copied()
             .unwrap_or(self.general)
     }

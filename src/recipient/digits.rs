@@ -12,27 +12,35 @@ const CAPACITY: usize = MAX_TYPED + 8;
 #[derive(Clone, Debug)]
 pub(super) struct Digits {
     values: [u8; CAPACITY],
-    start: usize,
-    end: usize,
+    start: u8,
+    end: u8,
 }
 
 impl Digits {
     pub(super) fn as_slice(&self) -> &[u8] {
-        self.values.get(self.start..self.end).unwrap_or_default()
+        self.values.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.end.saturating_sub(self.start)
+        usize::from(self.end.saturating_sub(self.start))
     }
 
     /// Drops the first `count` digits.
     pub(super) fn skip(&mut self, count: usize) {
+        let count = u8::try_from(count).unwrap_or(u8::MAX);
         self.start = self.start.saturating_add(count).min(self.end);
+    }
+
+    /// The digits after the first `count`.
+    pub(super) fn skipping(&self, count: usize) -> Self {
+        let mut rest = self.clone();
+        rest.skip(count);
+        rest
     }
 
     /// Appends a digit; `None` if there is no room.
     pub(super) fn push(&mut self, digit: u8) -> Option<()> {
-        *self.values.get_mut(self.end)? = digit;
+        *self.values.get_mut(usize::from(self.end))? = digit;
         self.end = self.end.saturating_add(1);
         Some(())
     }
@@ -63,22 +71,24 @@ impl Typed {
             return Err(RecipientError::Oversized);
         }
         let mut typed = Self { text: [0; MAX_TYPED], length: 0 };
-        for (index, character) in text.chars().enumerate() {
-            if index >= MAX_TYPED {
+        let mut characters = 0_usize;
+        for character in text.chars() {
+            characters = characters.saturating_add(1);
+            if characters > MAX_TYPED {
                 return Err(RecipientError::Oversized);
             }
             match kind(character) {
-                Kind::Digit(value) => typed.push(b'0'.saturating_add(value))?,
+                Kind::Digit(byte) => typed.push(byte)?,
                 Kind::Separator => {}
                 Kind::Plus if typed.length == 0 => typed.push(b'+')?,
                 Kind::Plus => return Err(RecipientError::MisplacedPlus),
                 Kind::Refused(why) => return Err(why),
             }
         }
-        if typed.digits().next().is_none() {
-            return Err(RecipientError::Empty);
+        match typed.bytes() {
+            [] | [b'+'] => Err(RecipientError::Empty),
+            _ => Ok(typed),
         }
-        Ok(typed)
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -90,8 +100,15 @@ impl Typed {
     }
 
     /// The digit values, without the `+`.
-    pub(super) fn digits(&self) -> impl Iterator<Item = u8> {
-        self.bytes().iter().filter_map(|byte| byte.checked_sub(b'0'))
+    pub(super) fn digits(&self) -> Digits {
+        let mut digits = Digits::default();
+        // The lowest four bits of an ASCII digit are its value.
+        for (slot, byte) in digits.values.iter_mut().zip(&self.text) {
+            *slot = byte & 0xf;
+        }
+        digits.start = u8::from(self.has_plus());
+        digits.end = self.length;
+        digits
     }
 
     fn bytes(&self) -> &[u8] {
@@ -107,6 +124,7 @@ impl Typed {
 }
 
 enum Kind {
+    /// The ASCII digit of the same value.
     Digit(u8),
     Plus,
     Separator,
@@ -131,6 +149,6 @@ fn kind(character: char) -> Kind {
 }
 
 fn digit(character: char, zero: char) -> Kind {
-    let value = u32::from(character).saturating_sub(u32::from(zero));
-    Kind::Digit(u8::try_from(value).unwrap_or(0))
+    let value = u32::from(character).saturating_sub(u32::from(zero)) & 0xf;
+    Kind::Digit(b'0' | value as u8)
 }

@@ -79,11 +79,9 @@ impl Recipient {
     /// assert_eq!(Recipient::from_e164("+86013800138000").unwrap_err(), RecipientError::NotCanonical);
     /// ```
     pub fn from_e164(text: &str) -> Result<Self, RecipientError> {
-        if !has_e164_shape(text) {
-            return Err(RecipientError::NotE164);
-        }
+        let value = strict_value(text).ok_or(RecipientError::NotE164)?;
         let recipient = Self::parse(text, None)?;
-        if recipient.expose_e164().as_str() == text {
+        if recipient.number.value == value {
             Ok(recipient)
         } else {
             Err(RecipientError::NotCanonical)
@@ -240,15 +238,16 @@ impl fmt::Debug for LineKey {
     }
 }
 
-fn has_e164_shape(text: &str) -> bool {
-    match text.as_bytes() {
-        [b'+', digits @ ..] => {
-            (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len())
-                && digits.first() != Some(&b'0')
-                && digits.iter().all(u8::is_ascii_digit)
-        }
-        _ => false,
+/// The digits of strict E.164 as an integer.
+fn strict_value(text: &str) -> Option<u64> {
+    let [b'+', digits @ ..] = text.as_bytes() else { return None };
+    if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || digits.first() == Some(&b'0') {
+        return None;
     }
+    digits.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        Some(value.saturating_mul(10).saturating_add(u64::from(digit)))
+    })
 }
 
 #[cfg(test)]

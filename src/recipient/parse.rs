@@ -30,11 +30,7 @@ pub(super) struct Number {
 /// Reads a number as somebody in `home` would mean it.
 pub(super) fn read(typed: &Typed, home: Option<Region>) -> Result<Number, RecipientError> {
     let home = home.and_then(Territory::of);
-    let mut digits = Digits::default();
-    for digit in typed.digits() {
-        digits.push(digit).ok_or(RecipientError::Oversized)?;
-    }
-
+    let mut digits = typed.digits();
     let explicit = if typed.has_plus() {
         Some(explicit_plan(&mut digits, home)?)
     } else {
@@ -107,9 +103,8 @@ fn implicit_plan(
     else {
         return Ok(None);
     };
-    let mut candidate = digits.clone();
-    candidate.skip(length);
-    home.strip_national_prefix(&mut candidate);
+    let candidate = digits.skipping(length);
+    let candidate = home.without_national_prefix(&candidate).unwrap_or(candidate);
     let better = !home.is_viable(digits.as_slice()) && home.is_viable(candidate.as_slice());
     if better || home.length(digits.len()) == Length::TooLong {
         *digits = candidate;
@@ -130,9 +125,9 @@ fn take_plan(digits: &mut Digits) -> Result<&'static Plan, RecipientError> {
 
 /// Takes the national prefix off, unless too little would remain for a number of the region.
 fn trim(rules: &Territory, digits: &mut Digits) {
-    let mut candidate = digits.clone();
-    rules.strip_national_prefix(&mut candidate);
-    if matches!(rules.length(candidate.len()), Length::Possible | Length::TooLong) {
+    if let Some(candidate) = rules.without_national_prefix(digits)
+        && matches!(rules.length(candidate.len()), Length::Possible | Length::TooLong)
+    {
         *digits = candidate;
     }
 }

@@ -16,7 +16,16 @@ pub(super) struct Found {
 }
 
 /// Matches the program at `start` against the beginning of `digits`, first alternative first.
+/// An empty match counts as none.
 pub(super) fn find(start: u16, digits: &[u8]) -> Option<Found> {
+    let beginnings = PROGRAMS.get(usize::from(start))?;
+    if beginnings >> digits.first()? & 1 == 0 {
+        return None;
+    }
+    run(start.saturating_add(1), digits).filter(|found| found.end > 0)
+}
+
+fn run(start: u16, digits: &[u8]) -> Option<Found> {
     let mut pending = [Thread::default(); PENDING_CHOICES];
     let mut open = 0_usize;
     let mut thread = Thread { at: start, ..Thread::default() };
