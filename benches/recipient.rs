@@ -3,6 +3,8 @@
 //! `cargo bench --bench recipient`. Countries rotate from number to number, as they do when a bot
 //! goes through them: a parser that caches compiled patterns per country shows its other face.
 
+#![allow(missing_docs, clippy::arithmetic_side_effects, clippy::expect_used)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -4,6 +4,9 @@
 //! every way and with mistakes in them, and from random digits for every calling code. The seed
 //! is fixed. `OTPGATE_DIFFERENTIAL_ROUNDS=20` runs twenty times as many with other seeds.
 
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use otpgate::recipient::{LineType, METADATA_VERSION, Recipient, RecipientError, Region};
@@ -119,7 +122,7 @@ fn verdict(input: &Input) -> Result<&'static str, String> {
         }
         E::UnusedLength => matches!(length, Some(Err(ValidationError::InvalidLength))),
         E::LocalOnly => matches!(length, Some(Ok(NumberLengthType::IsPossibleLocalOnly))),
-        E::NotCanonical => theirs.as_ref().is_some_and(|number| reads_back_as_another(number)),
+        E::NotCanonical => theirs.as_ref().is_some_and(reads_back_as_another),
         _ => false,
     };
     if !explained {
@@ -237,14 +240,14 @@ impl Inputs {
                 ORACLE.get_example_number_for_type_and_region(oracle_region(region), kind).ok()
             });
             for example in examples.into_iter().flatten() {
-                self.from_example(&example, region);
+                self.dial(&example, region);
             }
             self.random_national(region);
         }
         let codes: BTreeSet<i32> = ORACLE.get_supported_calling_codes().collect();
         for code in codes {
             if let Ok(example) = ORACLE.get_example_number_for_non_geo_entity(code) {
-                self.from_example(&example, Region::US);
+                self.dial(&example, Region::US);
             }
             self.random_international(code);
         }
@@ -253,7 +256,7 @@ impl Inputs {
     }
 
     /// One number dialled in every way, and with the mistakes that people make.
-    fn from_example(&mut self, example: &PhoneNumber, region: Region) {
+    fn dial(&mut self, example: &PhoneNumber, region: Region) {
         let full = e164(example);
         let code = example.country_code.to_string();
         let national = full[1 + code.len()..].to_string();

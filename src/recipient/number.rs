@@ -154,7 +154,8 @@ impl Recipient {
 
     /// The text as typed, reduced to ASCII digits and a leading `+`: at most 32 bytes. The
     /// front-end token is bound to this form, because a page can compute it without knowing any
-    /// numbering plan.
+    /// numbering plan: keep a leading `+` or `＋` as `+`, keep ASCII, full-width, Arabic-Indic and
+    /// Persian digits as ASCII digits, drop everything else.
     ///
     /// ```
     /// use otpgate::recipient::{Recipient, Region};
