@@ -58,6 +58,25 @@ fn the_oracle_and_the_table_know_the_same_regions() {
     }
 }
 
+#[test]
+fn every_mobile_is_accepted_and_has_one_key_in_all_its_formats() {
+    for region in Region::all() {
+        let home = oracle_region(region);
+        let Ok(example) =
+            ORACLE.get_example_number_for_type_and_region(home, PhoneNumberType::Mobile)
+        else {
+            continue;
+        };
+        let strict = Recipient::from_e164(&e164(&example)).expect("a mobile in E.164");
+        assert!(strict.is_valid(), "{region}");
+        for format in [PhoneNumberFormat::International, PhoneNumberFormat::National] {
+            let text = ORACLE.format(&example, format).into_owned();
+            let typed = Recipient::parse(&text, Some(region)).expect("a mobile as written at home");
+            assert_eq!(typed.line_key(), strict.line_key(), "{text:?} in {region}");
+        }
+    }
+}
+
 /// A text, and where it is dialled.
 struct Input {
     text: String,
