@@ -2,7 +2,7 @@
 
 use super::detector::Detector;
 use super::flow::level_at;
-use super::level::{NodeId, Subject};
+use super::level::{Level, NodeId, Subject};
 use super::node::State;
 use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
 use super::session::session_key;
@@ -32,6 +32,7 @@ impl Detector {
             refuse = Some(until);
             reasons.push(Reason { node: Some(node), rule: Rule::Operator, value: 0.0, threshold: 0.0 });
         }
+        let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
             if *slot == NONE {
                 continue;
@@ -46,7 +47,10 @@ impl Detector {
                 continue;
             }
             match node.state {
-                State::Refusing if !known => {
+                State::Refusing
+                    if !known
+                        && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
+                {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
                     reasons.push(Reason {
                         node: id,
@@ -103,6 +107,16 @@ impl Detector {
         Assessment { verdict, reasons }
     }
 
+    /// An address several people verified from and where step-ups do not fail. Inside a refused
+    /// operator or country its people are asked instead: that is where honest newcomers are. Not
+    /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
+    fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
+        let host = path.get(Level::Host.index()).and_then(|slot| self.table.at(*slot));
+        host.is_some_and(|host| {
+            host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
+        })
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn number_rule(
         &self,
@@ -117,9 +131,6 @@ impl Detector {
     ) {
         const WAIT_MS: u64 = 3_600_000;
         let (sends, _) = self.sessions.number(subject.digits, now);
-        if sends <= 0.0 {
-            return;
-        }
         let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
             self.table.at(*slot).is_some_and(|node| node.state != State::Open)
         });
@@ -134,6 +145,11 @@ impl Detector {
             self.tuning.number_limits
         };
         let mut limit = None;
+        let failures = self.sessions.failures(subject.digits, now);
+        if failures >= self.tuning.number_failures && !known {
+            *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
+            limit = Some(self.tuning.number_failures);
+        }
         if sends >= refuse_at && !known && !outage {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(refuse_at);
