@@ -2,7 +2,7 @@
 
 use super::detector::Detector;
 use super::flow::level_at;
-use super::level::{NodeId, Subject};
+use super::level::{Level, NodeId, Subject};
 use super::node::State;
 use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
 use super::session::session_key;
@@ -30,13 +30,9 @@ impl Detector {
 
         if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
             refuse = Some(until);
-            reasons.push(Reason {
-                node: Some(node),
-                rule: Rule::Operator,
-                value: 0.0,
-                threshold: 0.0,
-            });
+            reasons.push(Reason { node: Some(node), rule: Rule::Operator, value: 0.0, threshold: 0.0 });
         }
+        let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
             if *slot == NONE {
                 continue;
@@ -47,16 +43,14 @@ impl Detector {
             let Some(node) = self.table.at(*slot).copied() else { continue };
             let id = NodeId::from_bits(node.id);
             if self.forbidden(node.id) {
-                reasons.push(Reason {
-                    node: id,
-                    rule: Rule::Forbidden,
-                    value: 0.0,
-                    threshold: 0.0,
-                });
+                reasons.push(Reason { node: id, rule: Rule::Forbidden, value: 0.0, threshold: 0.0 });
                 continue;
             }
             match node.state {
-                State::Refusing if !known => {
+                State::Refusing
+                    if !known
+                        && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
+                {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
                     reasons.push(Reason {
                         node: id,
@@ -84,12 +78,7 @@ impl Detector {
             let out = f32::from(node.pending) + 1.0;
             if out > window {
                 ask = ask.max(Some(Strength::Work));
-                reasons.push(Reason {
-                    node: id,
-                    rule: Rule::InFlight,
-                    value: out,
-                    threshold: window,
-                });
+                reasons.push(Reason { node: id, rule: Rule::InFlight, value: out, threshold: window });
             }
             let room = Tuning::of(&self.tuning.asked_window, level)
                 + 2.0 * node.passed
@@ -110,17 +99,22 @@ impl Detector {
             (Some(until_ms), _) => Verdict::Refuse { until_ms },
             (None, Some(strength)) if !passed => Verdict::StepUp(strength),
             (None, Some(_)) => {
-                reasons.push(Reason {
-                    node: None,
-                    rule: Rule::StepUpPassed,
-                    value: 0.0,
-                    threshold: 0.0,
-                });
+                reasons.push(Reason { node: None, rule: Rule::StepUpPassed, value: 0.0, threshold: 0.0 });
                 Verdict::Allow
             }
             (None, None) => Verdict::Allow,
         };
         Assessment { verdict, reasons }
+    }
+
+    /// An address several people verified from and where step-ups do not fail. Inside a refused
+    /// operator or country its people are asked instead: that is where honest newcomers are. Not
+    /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
+    fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
+        let host = path.get(Level::Host.index()).and_then(|slot| self.table.at(*slot));
+        host.is_some_and(|host| {
+            host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
+        })
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -137,23 +131,25 @@ impl Detector {
     ) {
         const WAIT_MS: u64 = 3_600_000;
         let (sends, _) = self.sessions.number(subject.digits, now);
-        if sends <= 0.0 {
-            return;
-        }
-        let covered = self.tuning.parts.context
-            && !known
-            && path
-                .iter()
-                .any(|slot| self.table.at(*slot).is_some_and(|node| node.state != State::Open));
+        let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
+            self.table.at(*slot).is_some_and(|node| node.state != State::Open)
+        });
         // in context only a session whose code went unanswered counts against its number
-        let unanswered =
-            self.sessions.open(session_key(subject)).is_none_or(|s| !s.verified && s.stage >= 4);
+        let unanswered = self
+            .sessions
+            .open(session_key(subject))
+            .is_none_or(|s| !s.verified && s.stage >= 4);
         let (ask_at, refuse_at) = if covered && unanswered {
             self.tuning.number_limits_in_context
         } else {
             self.tuning.number_limits
         };
         let mut limit = None;
+        let failures = self.sessions.failures(subject.digits, now);
+        if failures >= self.tuning.number_failures && !known {
+            *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
+            limit = Some(self.tuning.number_failures);
+        }
         if sends >= refuse_at && !known && !outage {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(refuse_at);

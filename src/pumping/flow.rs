@@ -489,6 +489,7 @@ impl Detector {
     fn failed(&mut self, now: u64, subject: &Subject) {
         let key = session_key(subject);
         if let Some(open) = self.sessions.step_ups.remove(&key) {
+            self.sessions.count_failure(subject.digits, now);
             let step = self.asked_level(3) - self.asked_level(open.stage);
             self.asked_evidence(now, subject, step, |node| {
                 node.asking = node.asking.saturating_sub(1);
@@ -503,6 +504,7 @@ impl Detector {
         let is_over = after >= 3;
         if is_over {
             self.sessions.step_ups.remove(&key);
+            self.sessions.count_failure(open.subject.digits, at);
         } else if let Some(entry) = self.sessions.step_ups.get_mut(&key) {
             entry.stage = after;
         }
