@@ -198,7 +198,10 @@ impl Detector {
         let attempts = node.attempts * 60.0;
         let passing = (node.passed + 1.0) / (node.passed + node.failed + 4.0);
         let price = price as f32 / 1e6;
-        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * honest
+        // people behind trusted addresses are asked, not refused
+        let [good, all] = self.trust;
+        let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
+        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * lost
     }
 
     /// Ends a block that is over: by time, or because the attack went quiet. The node then asks, on

@@ -110,7 +110,7 @@ impl Detector {
     /// An address several people verified from and where step-ups do not fail. Inside a refused
     /// operator or country its people are asked instead: that is where honest newcomers are. Not
     /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
-    fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
+    pub(super) fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
         let host = path.get(Level::Host.index()).and_then(|slot| self.table.at(*slot));
         host.is_some_and(|host| {
             host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
@@ -130,22 +130,26 @@ impl Detector {
         reasons: &mut Vec<Reason>,
     ) {
         const WAIT_MS: u64 = 3_600_000;
-        let (sends, _) = self.sessions.number(subject.digits, now);
+        let (sends, tries) = self.sessions.number(subject.digits, now);
         let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
             self.table.at(*slot).is_some_and(|node| node.state != State::Open)
         });
+        let failures = self.sessions.failures(subject.digits, now);
         // in context only a session whose code went unanswered counts against its number
         let unanswered = self
             .sessions
             .open(session_key(subject))
             .is_none_or(|s| !s.verified && s.stage >= 4);
-        let (ask_at, refuse_at) = if covered && unanswered {
-            self.tuning.number_limits_in_context
-        } else {
-            self.tuning.number_limits
-        };
+        let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
+        if covered && unanswered {
+            let (ask, refuse) = self.tuning.number_limits_in_context;
+            ask_at = ask;
+            // one impatient person in an outage is one session and passes the step-up
+            if tries > 1 || failures >= 1.0 {
+                refuse_at = refuse;
+            }
+        }
         let mut limit = None;
-        let failures = self.sessions.failures(subject.digits, now);
         if failures >= self.tuning.number_failures && !known {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(self.tuning.number_failures);

@@ -389,6 +389,12 @@ impl Detector {
             c.control(now, NodeId::block(Level::HundredThousand, subject.digits), true);
         }
         let rates = self.refresh(now, &session.path, session.known, &local);
+        if !session.known {
+            let trusted = self.is_trusted_client(&session.path);
+            let [good, all] = &mut self.trust;
+            *good = *good * 0.999 + f32::from(u8::from(trusted));
+            *all = *all * 0.999 + 1.0;
+        }
         let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
         let credit = self.tuning.share_credit;
         for (place, slot) in session.path.iter().enumerate() {
