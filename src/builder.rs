@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::access::{CallerRule, DestinationPolicy};
+use crate::access::{CallerRules, DestinationPolicy};
 use crate::base::entropy::{Entropy, SystemEntropy, random};
 use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
@@ -35,7 +35,7 @@ pub struct GateBuilder {
     policy: Policy,
     purposes: BTreeMap<Purpose, Policy>,
     prices: Option<PriceTable>,
-    callers: Vec<CallerRule>,
+    callers: Option<CallerRules>,
     clock: Option<Box<dyn Clock>>,
     entropy: Option<Box<dyn Entropy>>,
     observer: Option<Box<dyn Observer>>,
@@ -111,9 +111,9 @@ impl GateBuilder {
         self
     }
 
-    /// A service without a page that may ask for texts, and from where. Default: none may.
-    pub fn caller(mut self, rule: CallerRule) -> Self {
-        self.callers.push(rule);
+    /// Services without a page that may ask for texts, and from where. Default: none may.
+    pub fn callers(mut self, rules: CallerRules) -> Self {
+        self.callers = Some(rules);
         self
     }
 
@@ -196,6 +196,13 @@ impl GateBuilder {
         let policies = || self.purposes.values().chain([&self.policy]);
         for policy in policies() {
             policy.check()?;
+            if policy.code.format != message.codes() {
+                return Err(ConfigError::rule(
+                    "code.format",
+                    format!("{:?}", policy.code.format),
+                    "the format that the message was built for (`MessageFormatBuilder::codes`)",
+                ));
+            }
             if policy.token.human_check_always && self.human.is_none() {
                 return Err(ConfigError::rule(
                     "token.human_check_always",

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::access::{CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict};
+use crate::access::{
+    CallerError, CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict,
+};
 use crate::base::entropy::random;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
@@ -91,14 +93,14 @@ impl Gate {
         let number = names.number(recipient);
         let device = client
             .proof()
-            .and_then(|text| DeviceProof::check(text, &self.inner.keys, &number, now).ok());
+            .and_then(|text| DeviceProof::check(text, &number, &self.inner.keys, now).ok());
         let lane = match (&device, proved) {
             (Some(_), _) => Lane::Proven,
             (None, Proved::Human) => Lane::Checked,
             (None, _) => Lane::Open,
         };
         let mut subjects = self.subjects(recipient, purpose, client);
-        subjects.device = device.map(|device| names.device(device.id()));
+        subjects.device = device.map(|device| names.device(device.id().as_bytes()));
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
             purpose: purpose.clone(),
@@ -116,22 +118,19 @@ impl Gate {
 
     pub(super) fn clear_caller(
         &self,
-        request: &str,
+        signed: &str,
         recipient: &Recipient,
         purpose: &Purpose,
         peer: IpAddr,
     ) -> Result<Cleared, GateError> {
         let now = self.now();
-        let checked = CallerRequest::check(
-            request,
-            &self.inner.callers,
-            &self.inner.keys,
-            self.realm.name(),
-            purpose.as_str(),
-            recipient,
-            peer,
-            now,
-        );
+        let request =
+            CallerRequest { realm: self.realm.name(), purpose: purpose.as_str(), recipient };
+        let peer = ClientIp::from_peer(peer);
+        let checked = match &self.inner.callers {
+            Some(callers) => callers.check(signed, &request, &peer, &self.inner.keys, now),
+            None => Err(CallerError::NotListed),
+        };
         let caller = match checked {
             Ok(caller) => caller,
             Err(error) => {
@@ -147,7 +146,7 @@ impl Gate {
         let mut subjects = self.subjects(recipient, purpose, &client);
         subjects.client = Client::Caller;
         subjects.session = None;
-        subjects.caller = Some(names.caller(caller.id()));
+        subjects.caller = Some(names.caller(caller.id().as_str()));
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
             purpose: purpose.clone(),
@@ -193,7 +192,10 @@ impl Gate {
         if own.is_unknown() {
             return Client::Unknown(names.client(&own.to_bytes()));
         }
-        Client::Network { own: names.client(&own.to_bytes()), wider: names.client(&wider.to_bytes()) }
+        Client::Network {
+            own: names.client(&own.to_bytes()),
+            wider: names.client(&wider.to_bytes()),
+        }
     }
 
     pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {
@@ -209,20 +211,11 @@ impl Gate {
         Money::microdollars(self.inner.prices.of(super::letters(recipient.region())).into())
     }
 
-    pub(super) fn device_proof(
-        &self,
-        number: crate::Pseudonym,
-        now: Timestamp,
-    ) -> Result<String, GateError> {
-        let device = random(&*self.inner.entropy)?;
-        Ok(DeviceProof::mint(&self.inner.keys, &number, device, now))
-    }
-
     /// What to ask for, given what would help.
     pub(super) fn means(&self, policy: &Policy, remedy: Remedy) -> StepUpMeans {
         match remedy {
             Remedy::Human if self.inner.human.is_some() => StepUpMeans::Human,
-            _ => StepUpMeans::Work { bits: policy.token.step_up_bits },
+            _ => StepUpMeans::Work { bits: policy.token.step_up_work.bits() },
         }
     }
 
@@ -299,7 +292,7 @@ impl Gate {
         if price > self.policy(purpose).budget.message {
             return Some(RefusalReason::Budget(LimitName::Message));
         }
-        if let Err(refusal) = self.inner.destinations.decide(recipient, price) {
+        if let Err(refusal) = self.inner.destinations.decide(recipient, Some(price)) {
             return Some(RefusalReason::Destination(refusal));
         }
         let names = self.names();

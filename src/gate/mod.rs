@@ -11,17 +11,17 @@ mod operate;
 mod plan;
 mod realm;
 mod record;
-mod send;
-mod verify;
 #[cfg(feature = "totp")]
 mod second_factor;
+mod send;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{CallerRule, DestinationPolicy};
+use crate::access::{CallerRules, DestinationPolicy};
 use crate::base::entropy::Entropy;
 use crate::base::id::Pseudonym;
 use crate::base::keyring::KeyRing;
@@ -42,7 +42,7 @@ use crate::token::{HumanCheck, SendTicket};
 use crate::transport::SmsTransport;
 
 pub use clearance::Clearance;
-pub use controls::Controls;
+pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
 pub use operate::{CountrySnapshot, DeliveryStatus, RecordError, ReportedOutcome, Snapshot};
 pub use record::SendRecord;
@@ -99,7 +99,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) purposes: BTreeMap<Purpose, Policy>,
     pub(crate) destinations: DestinationPolicy,
-    pub(crate) callers: Vec<CallerRule>,
+    pub(crate) callers: Option<CallerRules>,
     pub(crate) message: MessageFormat,
     pub(crate) prices: PriceTable,
     pub(crate) daily_budget: Money,
@@ -289,7 +289,14 @@ impl Gate {
     }
 
     fn event(&self, at: Timestamp, kind: EventKind) -> Event {
-        Event { at, realm: self.realm.shared_name(), purpose: None, region: None, number: None, kind }
+        Event {
+            at,
+            realm: self.realm.shared_name(),
+            purpose: None,
+            region: None,
+            number: None,
+            kind,
+        }
     }
 
     fn tell(&self, event: &Event) {

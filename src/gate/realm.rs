@@ -9,7 +9,7 @@ use crate::base::id::RequestId;
 use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
-use crate::error::{GateError, GateErrorKind};
+use crate::error::GateError;
 use crate::event::EventKind;
 use crate::outcome::RefusalReason;
 use crate::pumping::{Assessment, Detector, Event as Sighting, Strength, Subject, Verdict};
@@ -29,9 +29,8 @@ impl Realms {
             return Arc::clone(state);
         }
         let mut realms = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let state = realms
-            .entry(realm.clone())
-            .or_insert_with(|| Arc::new(RealmState::new(realm, inner)));
+        let state =
+            realms.entry(realm.clone()).or_insert_with(|| Arc::new(RealmState::new(realm, inner)));
         Arc::clone(state)
     }
 }
@@ -120,8 +119,7 @@ impl RealmState {
             None => blocked,
         };
         let passed = concern.proved > Proved::Ordinary;
-        let mut assessment =
-            self.detector().assess(concern.query.now, &concern.subject, passed);
+        let mut assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
         if seen.book.entries().len() > 0 {
             brake(&mut assessment, &seen.book, &concern.query);
         }
@@ -143,7 +141,9 @@ impl RealmState {
         };
         for alert in alerts {
             let at = Timestamp::from_millis(alert.at_ms);
-            gate.tell(&gate.event(at, EventKind::Pumping { alert: alert.to_string() }));
+            let (node, nats) = (alert.node, alert.evidence);
+            let alert = format!("{:?} at {node} ({nats:.1} nats of evidence)", alert.kind);
+            gate.tell(&gate.event(at, EventKind::Pumping { alert }));
         }
     }
 
@@ -255,11 +255,6 @@ impl Standing {
         self.known_only
     }
 
-    /// Whether an operator lets this request past the detector.
-    pub(super) fn exempt(&self) -> bool {
-        self.exempt
-    }
-
     /// What the detector demands of a client that proved so much; `None` if nothing more.
     pub(super) fn pumping(&self, proved: Proved) -> Option<Remedy> {
         if self.exempt {
@@ -290,9 +285,8 @@ fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
         .map(|rung| book.brake_on_range(&rung, region, query.purpose, query.now))
         .filter(|brake| *brake != Brake::AsDetected)
         .last();
-    let brake = on_range.unwrap_or_else(|| {
-        book.brake_on_network(&query.client.prefix(), query.purpose, query.now)
-    });
+    let brake = on_range
+        .unwrap_or_else(|| book.brake_on_network(&query.client.prefix(), query.purpose, query.now));
     match brake {
         Brake::Forbidden(_) => assessment.verdict = Verdict::Allow,
         Brake::Extended(by) => {

@@ -1,15 +1,13 @@
 //! The authenticator app: the second factor that sends no text.
 
-use std::time::Duration;
-
 use crate::base::entropy::random;
 use crate::base::id::RequestId;
-use crate::base::time::millis;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey};
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
+use crate::otp::{CodeFormat, SubmittedCode};
 use crate::store::{Admission, Admitted, Charge, Nonce, Refund, Settlement};
 
 use super::Gate;
@@ -57,17 +55,14 @@ impl Gate {
     ) -> Result<AuthenticatorVerdict, GateError> {
         let now = self.now();
         let names = self.names();
-        let step = authenticator.matching_step(secret, code, now);
+        let step = SubmittedCode::parse(code, &CodeFormat::default())
+            .ok()
+            .and_then(|code| authenticator.matching_step(secret, &code, now));
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let account = MeterKey::new(names.user(user), slot::AUTHENTICATOR);
         let policy = &self.inner.policy.attempts.client;
         let wrong = u64::from(step.is_none());
-        let mut admission = Admission::new(
-            id,
-            now,
-            self.inner.partition,
-            now + Duration::from_millis(millis(super::REMEMBER)),
-        );
+        let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
         admission.charges = vec![
             Charge { key: account, limit: FAILURES, cost: wrong, waiver: None },
             Charge {

@@ -1,13 +1,13 @@
-//! From a clearance to a text: plan, one atomic admission, render and parse back, hand off, settle.
+//! From a clearance to a text: render and parse back, plan, one atomic admission, hand off, settle.
 
 use std::time::Duration;
 
+use crate::access::{ClientIp, Query};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyId;
 use crate::base::money::Money;
 use crate::base::time::{Timestamp, millis};
-use crate::access::{ClientIp, Query};
 use crate::context::{ClientContext, Purpose};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
@@ -15,16 +15,15 @@ use crate::limit::MeterKey;
 use crate::message::{Language, OutboundText, RenderFields};
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, Passcode, ResendCode};
-use crate::outcome::{Issued, Refusal, RefusalReason, Sent};
+use crate::outcome::{Issued, RefusalReason, Sent};
 use crate::policy::{Mode, Policy};
 use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::recipient::Recipient;
-use crate::store::{
-    Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement,
-};
+use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement};
 use crate::token::TokenError;
 use crate::transport::{HandoffErrorKind, OutboundSms};
 
+use super::Gate;
 use super::clearance::{Clearance, OwnScope};
 use super::grant::{EntryGrant, Grant};
 use super::guarded;
@@ -32,7 +31,6 @@ use super::names::slot;
 use super::plan::{COUNT_SPAN_MS, Cause, Client, Lane, Plan, Proved, Remedy, Subjects, Terms};
 use super::realm::{Concern, Standing};
 use super::record::Note;
-use super::Gate;
 
 /// How often a decision is made afresh because the controls changed under it.
 const STALE_TRIES: usize = 3;
@@ -163,6 +161,7 @@ impl Gate {
     async fn send(&self, send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
+        let text = self.render(&send, &code, expires)?;
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(reason, retry_after) => {
                 self.refused(send.now, Some(&send), reason, retry_after)
@@ -170,7 +169,7 @@ impl Gate {
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
             Decision::Granted { plan, counts, id, price } => {
                 self.note_budgets(&send, &plan, &counts);
-                let handed = self.deliver(&send, &code, expires, &plan, id, price).await?;
+                let handed = self.deliver(&send, text, &plan, id, price).await?;
                 match handed {
                     Handed::Refused => {
                         self.refused(send.now, Some(&send), RefusalReason::NumberRefused, None)
@@ -205,7 +204,8 @@ impl Gate {
             }
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &plan, &standing);
-            admission.challenge = Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
+            admission.challenge =
+                Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
             let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
             if let Admitted::Exhausted { index, .. } = &answer
                 && send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe
@@ -325,24 +325,16 @@ impl Gate {
         Ok(digest(&keys.code, &context, code.expose_secret()))
     }
 
-    /// Renders, parses back, hands off, and settles what did not go out.
+    /// Hands the text off, and settles it if it did not go out.
     async fn deliver(
         &self,
         send: &Send<'_>,
-        code: &Passcode,
-        expires: Timestamp,
+        text: OutboundText,
         plan: &Plan,
         id: RequestId,
         price: Money,
     ) -> Result<Handed, GateError> {
-        let text = match self.render(send, code, expires) {
-            Ok(text) => text,
-            Err(error) => {
-                self.give_back(send, plan, id, false).await;
-                return Err(error);
-            }
-        };
-        let segments = text.segments().count;
+        let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
         if send.decoy {
             self.note(send, EventKind::DecoyAnswered);
             return Ok(Handed::Over { confirmed: true });
@@ -385,6 +377,8 @@ impl Gate {
         }
     }
 
+    /// The text, parsed back. Before anything is charged, so that a text that cannot be made costs
+    /// nobody anything.
     fn render(
         &self,
         send: &Send<'_>,
@@ -449,7 +443,10 @@ impl Gate {
         let ladder = send.policy.interval.ladder;
         let rung = plan.ladder().and_then(|index| counts.get(index)).copied().unwrap_or(1);
         let doublings = u32::try_from(rung.saturating_sub(1)).unwrap_or(u32::MAX).min(32);
-        ladder.first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(ladder.longest)
+        ladder
+            .first
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(ladder.longest)
     }
 
     /// Whether the client can do something about it that it has not done yet.
@@ -537,12 +534,7 @@ enum Handed {
     Refused,
 }
 
-fn write(
-    send: &Send<'_>,
-    key: Pseudonym,
-    digest: [u8; 32],
-    expires: Timestamp,
-) -> ChallengeWrite {
+fn write(send: &Send<'_>, key: Pseudonym, digest: [u8; 32], expires: Timestamp) -> ChallengeWrite {
     if send.challenge.renew {
         let keep_previous = send.policy.code.resend == ResendCode::KeepPrevious;
         ChallengeWrite::Renew { key, digest, expires, keep_previous }

@@ -187,6 +187,12 @@ impl MessageFormat {
         text
     }
 
+    /// The language of a message for which none is named.
+    #[must_use]
+    pub const fn default_language(&self) -> &Language {
+        self.messages.default_language()
+    }
+
     /// Renders the longest text of every template, so that none can fail for its length later.
     fn try_all(&self) -> Result<(), MessageFormatError> {
         let letter = match self.encoding {

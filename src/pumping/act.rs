@@ -198,7 +198,10 @@ impl Detector {
         let attempts = node.attempts * 60.0;
         let passing = (node.passed + 1.0) / (node.passed + node.failed + 4.0);
         let price = price as f32 / 1e6;
-        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * honest
+        // people behind trusted addresses are asked, not refused
+        let [good, all] = self.trust;
+        let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
+        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * lost
     }
 
     /// Ends a block that is over: by time, or because the attack went quiet. The node then asks, on
@@ -220,8 +223,7 @@ impl Detector {
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = self.tuning.silence_range;
-        let silent = silence
-            >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000
             && node.attempts * 60.0 < (2.0 * rate).max(9.0);
@@ -229,8 +231,7 @@ impl Detector {
             return;
         }
         let covered = self.tuning.parts.context && self.is_covered(path, place);
-        let threshold =
-            if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let threshold = if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
         let gap = self.tuning.half_open_gap;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;

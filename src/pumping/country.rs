@@ -72,8 +72,7 @@ impl Country {
         }
         let hour = usize::try_from(now % DAY / 3_600_000).unwrap_or(0);
         let at = |h: usize| weekly.get(h % 24).copied().unwrap_or(0.0);
-        let peak =
-            at(hour).max(at(hour.saturating_add(1))).max(at(hour.saturating_add(23)));
+        let peak = at(hour).max(at(hour.saturating_add(1))).max(at(hour.saturating_add(23)));
         (peak * 24.0 / total).clamp(0.3, 3.0)
     }
 

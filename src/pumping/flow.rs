@@ -242,8 +242,8 @@ impl Detector {
         }
         let local = self.local(now, subject.region);
         let known = self.is_known(subject, now);
-        let control = known
-            || self.known.age(subject.digits, now, u64::MAX >> 1).is_some_and(|age| age > 0);
+        let control =
+            known || self.known.age(subject.digits, now, u64::MAX >> 1).is_some_and(|age| age > 0);
         let path = self.build_path(now, subject, known, &local);
         if !known && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.sessions = c.sessions.wrapping_add(1);
@@ -290,13 +290,17 @@ impl Detector {
             .is_none_or(|node| node.warm == 0)
     }
 
-    fn build_path(&mut self, now: u64, subject: &Subject, known: bool, local: &Local) -> [Slot; PATH] {
+    fn build_path(
+        &mut self,
+        now: u64,
+        subject: &Subject,
+        known: bool,
+        local: &Local,
+    ) -> [Slot; PATH] {
         let mut path = [NONE; PATH];
         if known {
-            let groups = [
-                NodeId::region(Level::KnownCountry, subject.region),
-                NodeId::pool(Level::Known),
-            ];
+            let groups =
+                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
             for (place, id) in path.iter_mut().zip(groups) {
                 *place = self.obtain(now, id, local);
             }
@@ -329,10 +333,8 @@ impl Detector {
     pub(super) fn find_path(&self, subject: &Subject, known: bool) -> [Slot; PATH] {
         let mut path = [NONE; PATH];
         if known {
-            let groups = [
-                NodeId::region(Level::KnownCountry, subject.region),
-                NodeId::pool(Level::Known),
-            ];
+            let groups =
+                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
             for (place, id) in path.iter_mut().zip(groups) {
                 *place = self.table.find(id).unwrap_or(NONE);
             }
@@ -387,6 +389,12 @@ impl Detector {
             c.control(now, NodeId::block(Level::HundredThousand, subject.digits), true);
         }
         let rates = self.refresh(now, &session.path, session.known, &local);
+        if !session.known {
+            let trusted = self.is_trusted_client(&session.path);
+            let [good, all] = &mut self.trust;
+            *good = *good * 0.999 + f32::from(u8::from(trusted));
+            *all = *all * 0.999 + 1.0;
+        }
         let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
         let credit = self.tuning.share_credit;
         for (place, slot) in session.path.iter().enumerate() {
@@ -462,7 +470,8 @@ impl Detector {
         self.sessions
             .step_ups
             .insert(key, OpenStepUp { subject: *subject, asked_at: now, stage: 0, generation });
-        for (queue, after) in self.sessions.step_up_queues.iter_mut().zip(self.tuning.asked_stages) {
+        for (queue, after) in self.sessions.step_up_queues.iter_mut().zip(self.tuning.asked_stages)
+        {
             queue.push_back((now.saturating_add((after * 1_000.0) as u64), key, generation));
         }
         let known = self.is_known(subject, now);
@@ -486,6 +495,7 @@ impl Detector {
     fn failed(&mut self, now: u64, subject: &Subject) {
         let key = session_key(subject);
         if let Some(open) = self.sessions.step_ups.remove(&key) {
+            self.sessions.count_failure(subject.digits, now);
             let step = self.asked_level(3) - self.asked_level(open.stage);
             self.asked_evidence(now, subject, step, |node| {
                 node.asking = node.asking.saturating_sub(1);
@@ -500,6 +510,7 @@ impl Detector {
         let is_over = after >= 3;
         if is_over {
             self.sessions.step_ups.remove(&key);
+            self.sessions.count_failure(open.subject.digits, at);
         } else if let Some(entry) = self.sessions.step_ups.get_mut(&key) {
             entry.stage = after;
         }
@@ -593,18 +604,12 @@ fn attempt(node: &mut Node, now: u64) {
 pub(super) struct Shade([f32; PATH]);
 
 impl Shade {
-    pub fn of(
-        table: &super::table::Table,
-        path: &[Slot; PATH],
-        known: bool,
-        pass_up: f32,
-    ) -> Self {
+    pub fn of(table: &super::table::Table, path: &[Slot; PATH], known: bool, pass_up: f32) -> Self {
         let mut out = [1.0_f32; PATH];
         if known {
             return Self(out);
         }
-        let flagged =
-            |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
+        let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
         let by_address = path.iter().take(11).skip(9).any(flagged);
         let mut up = if by_address { pass_up } else { 1.0 };
         let mut by_number = false;

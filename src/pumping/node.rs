@@ -140,14 +140,23 @@ impl Node {
         if is_cold { self.weekly.min(self.yesterday) } else { self.weekly }
     }
 
+    /// Verified sessions of today and yesterday and the weekly mean: any sign of real people.
+    pub fn verified_days(&self) -> f32 {
+        self.today + self.yesterday + self.weekly
+    }
+
     /// True when forgetting the node loses nothing anybody would miss.
     pub fn is_idle(&self, now: u64) -> bool {
         let quiet = now.saturating_sub(self.at);
         let id_level = self.id >> 60;
         let keep = match id_level {
-            0..=2 => 6 * 3_600_000,
+            0 => 3_600_000,
+            1 => 2 * 3_600_000,
+            2 => 6 * 3_600_000,
             3 => 14 * DAY,
             4..=8 | 11..=13 => u64::MAX,
+            // an address that many customers share is worth knowing when its country is attacked
+            _ if self.verified_days() >= 2.0 => 2 * DAY,
             _ => 2 * 3_600_000,
         };
         // a deep block with a real baseline is worth remembering for a while

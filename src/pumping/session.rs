@@ -50,6 +50,8 @@ pub struct OpenStepUp {
 pub struct NumberCount {
     pub sends: f32,
     pub sessions: u16,
+    /// Step-ups asked for this number and not passed.
+    pub failed: u8,
     pub at: u64,
 }
 
@@ -137,7 +139,33 @@ impl Sessions {
         }
         let sessions = if sends < 0.3 { 0 } else { sessions };
         let sessions = sessions.saturating_add(u16::from(is_new_session));
-        self.numbers.insert(digits, NumberCount { sends: sends + 1.0, sessions, at: now });
+        let failed = self.numbers.get(&digits).map_or(0, |count| count.failed);
+        self.numbers.insert(digits, NumberCount { sends: sends + 1.0, sessions, failed, at: now });
+        self.trim_numbers();
+    }
+
+    /// Counts a step-up that was not passed.
+    pub fn count_failure(&mut self, digits: u64, now: u64) {
+        if !self.numbers.contains_key(&digits) {
+            self.number_queue.push_back((now.saturating_add(NUMBER_KEEP_MS), digits));
+        }
+        let (sends, sessions) = self.number(digits, now);
+        let failed = u8::try_from(self.failures(digits, now) as u32).unwrap_or(u8::MAX);
+        let failed = failed.saturating_add(1);
+        self.numbers.insert(digits, NumberCount { sends, sessions, failed, at: now });
+        self.trim_numbers();
+    }
+
+    /// Step-ups not passed for a number, forgotten two hours after the last.
+    pub fn failures(&self, digits: u64, now: u64) -> f32 {
+        const KEEP_MS: u64 = 2 * 3_600_000;
+        self.numbers
+            .get(&digits)
+            .filter(|count| count.at.saturating_add(KEEP_MS) > now)
+            .map_or(0.0, |count| f32::from(count.failed))
+    }
+
+    fn trim_numbers(&mut self) {
         while self.numbers.len() > self.cap {
             let Some((_, oldest)) = self.number_queue.pop_front() else { break };
             self.numbers.remove(&oldest);

@@ -98,6 +98,8 @@ pub struct Tuning {
     pub number_limits: (f32, f32),
     /// The same limits where an alarm already covers the number.
     pub number_limits_in_context: (f32, f32),
+    /// Step-ups not passed for one number from which it is refused where an alarm covers it.
+    pub number_failures: f32,
     /// Seconds after its first verification before a number counts as known, and until when.
     pub known_age: (f32, f32),
     /// Hard cap on nodes.
@@ -168,9 +170,7 @@ impl Default for Tuning {
                 (0.60, 0.80),
                 (0.60, 0.80),
             ],
-            floor: [
-                0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0,
-            ],
+            floor: [0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0],
             tolerance: [2.0, 2.0, 2.0, 2.0, 2.0, 1.3, 1.2, 1.2, 1.2, 2.0, 2.0, 0.8, 1.3, 0.8],
             inherit: [0.12, 0.12, 0.12, 0.12, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
             window: [
@@ -187,7 +187,7 @@ impl Default for Tuning {
             asked_stages: [15.0, 30.0, 60.0],
             share_at: 16.0,
             share_tolerance: 3.0,
-            share_prior: (0.03, 0.2),
+            share_prior: (0.10, 0.2),
             share_credit: 0.25,
             share_hold: 1_800.0,
             outage_none: 0.25,
@@ -197,10 +197,11 @@ impl Default for Tuning {
             undelivered_weight: 0.35,
             block_harm: 1.0,
             block_range: (600.0, 43_200.0),
-            silence_gaps: 8.0,
-            silence_range: (120.0, 3_600.0),
+            silence_gaps: 5.0,
+            silence_range: (120.0, 1_800.0),
             number_limits: (3.0, 5.0),
             number_limits_in_context: (0.9, 2.5),
+            number_failures: 2.0,
             known_age: (72.0 * 3_600.0, 90.0 * 86_400.0),
             max_nodes: 131_072,
             max_known: 1 << 21,
