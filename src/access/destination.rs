@@ -25,7 +25,7 @@ use crate::recipient::{LineType, Recipient, Region};
 /// let decide = |number: &str| policy.decide(&Recipient::from_e164(number).unwrap(), price);
 ///
 /// assert_eq!(decide("+4915112345678"), Ok(()));
-/// assert_eq!(decide("+447911123456"), Err(DestinationRefusal::Country { region: Region::GB }));
+/// assert_eq!(decide("+447400123456"), Err(DestinationRefusal::Country { region: Region::GB }));
 /// assert_eq!(decide("+881612345678"), Err(DestinationRefusal::Satellite));
 /// assert!(matches!(decide("+4930123456"), Err(DestinationRefusal::Line { .. })));
 /// ```
