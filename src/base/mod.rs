@@ -6,5 +6,6 @@ pub(crate) mod id;
 pub(crate) mod keyring;
 pub(crate) mod mac;
 pub(crate) mod money;
+pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod time;
