@@ -202,9 +202,7 @@ impl Animal {
                 Limit::Spacing { interval_ms, .. } => {
                     Limit::Spacing { interval_ms, burst: 1 << 30 }
                 }
-                Limit::Unverified { drain_ms, .. } => {
-                    Limit::Unverified { drain_ms, max: 1 << 30 }
-                }
+                Limit::Unverified { drain_ms, .. } => Limit::Unverified { drain_ms, max: 1 << 30 },
                 Limit::Failures { forget_ms, .. } => Limit::Failures {
                     max: 1 << 60,
                     pause_after: 1 << 60,
@@ -487,9 +485,9 @@ impl Animal {
         // `EXISTS nonce`, then everything else, then `SET nonce`.
         let spent = |nonce: &Nonce| {
             let nonces = self.nonces.lock().unwrap();
-            nonces.get(&(admission.realm, nonce.key)).is_some_and(|(expires, by)| {
-                admission.now < *expires && *by != admission.id
-            })
+            nonces
+                .get(&(admission.realm, nonce.key))
+                .is_some_and(|(expires, by)| admission.now < *expires && *by != admission.id)
         };
         if let Some(index) = admission.nonces.iter().position(spent) {
             return Ok(Admitted::NonceSpent { index });
