@@ -280,6 +280,9 @@ impl Detector {
             self.each(&path, |node| node.pending = node.pending.saturating_sub(1));
         }
         self.evaluate(now, &path, known, &rates, &local, subject.price_microusd);
+        if self.sessions.answers.get(&key).is_some_and(|answer| answer.verified >= now) {
+            self.verified(now, subject);
+        }
     }
 
     /// True when nobody has ever verified from the number's block.
@@ -359,7 +362,10 @@ impl Detector {
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
         let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         let key = session_key(subject);
-        let Some(slot) = self.sessions.index.get(&key).copied() else { return };
+        let Some(slot) = self.sessions.index.get(&key).copied() else {
+            self.sessions.remember(key, now, |answer| answer.verified = now);
+            return;
+        };
         let Some(session) = self.sessions.slab.get(slot as usize).copied() else { return };
         if session.verified || !session.live {
             return;
@@ -460,6 +466,9 @@ impl Detector {
     fn asked(&mut self, now: u64, subject: &Subject) {
         self.attempted(now, subject);
         let key = session_key(subject);
+        if self.sessions.answers.get(&key).is_some_and(|answer| answer.passed >= now) {
+            return;
+        }
         if self.sessions.step_ups.contains_key(&key) || self.sessions.step_ups.len() >= STEP_UPS {
             return;
         }
@@ -480,6 +489,7 @@ impl Detector {
         let key = session_key(subject);
         let stage = self.sessions.step_ups.remove(&key).map(|open| open.stage);
         let done = stage.unwrap_or(0);
+        self.sessions.remember(key, now, |answer| answer.passed = now);
         let step = self.tuning.pass_factor.ln() - self.asked_level(done);
         self.asked_evidence(now, subject, step, |node| {
             if stage.is_some() {
