@@ -143,10 +143,10 @@ impl Judge for Ours {
         let begin = std::time::Instant::now();
         let assessment = self.gates[g].assess(now, &s, passed);
         self.inside += begin.elapsed();
-        let (decision, kind) = match assessment.verdict {
-            Verdict::Allow => (Decision::Send, EventKind::Sent),
-            Verdict::StepUp(_) => (Decision::StepUp, EventKind::Asked),
-            _ => (Decision::Refuse, EventKind::Refused),
+        let decision = match assessment.verdict {
+            Verdict::Allow => Decision::Send,
+            Verdict::StepUp(_) => Decision::StepUp,
+            _ => Decision::Refuse,
         };
         if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send {
             println!("    {decision:?} {} {:?} {}", row.label, row.region.map(char::from),
@@ -166,12 +166,12 @@ impl Judge for Ours {
             println!("    {} {decision:?} +{} {}", at - START, row.phone,
                 assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
         }
-        let mut event = Event::of(now, kind, &s);
+        let mut event = Event::after(now, &s, &assessment);
         event.passed = passed;
         let begin = std::time::Instant::now();
         self.gates[g].observe(event);
         self.inside += begin.elapsed();
-        if kind == EventKind::Sent {
+        if decision == Decision::Send {
             self.exchange(g);
         }
         decision
