@@ -12,7 +12,7 @@ use otpgate::store::MemoryStore;
 use otpgate::testing::ManualClock;
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
-    Cleared, Clearance, ClientContext, ClientIp, Event, Gate, GateBuilder, Issued, KeyId, KeyRing,
+    Clearance, Cleared, ClientContext, ClientIp, Event, Gate, GateBuilder, Issued, KeyId, KeyRing,
     Money, Observer, Pepper, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp,
 };
 
