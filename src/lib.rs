@@ -161,7 +161,7 @@ pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, Rejectio
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
-    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, EntryGrant, Gate,
+    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, DetectorFootprint, EntryGrant, Gate,
     RecordError, ReportedOutcome, SendRecord, Snapshot,
 };
 pub use outcome::{
