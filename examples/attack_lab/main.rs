@@ -149,10 +149,10 @@ impl Judge for Ours {
         let begin = std::time::Instant::now();
         let assessment = self.gates[g].assess(now, &s, passed);
         self.inside += begin.elapsed();
-        let (decision, kind) = match assessment.verdict {
-            Verdict::Allow => (Decision::Send, EventKind::Sent),
-            Verdict::StepUp(_) => (Decision::StepUp, EventKind::Asked),
-            _ => (Decision::Refuse, EventKind::Refused),
+        let decision = match assessment.verdict {
+            Verdict::Allow => Decision::Send,
+            Verdict::StepUp(_) => Decision::StepUp,
+            _ => Decision::Refuse,
         };
         if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send
         {
@@ -195,12 +195,12 @@ impl Judge for Ours {
                 assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
             );
         }
-        let mut event = Event::of(now, kind, &s);
+        let mut event = Event::after(now, &s, &assessment);
         event.passed = passed;
         let begin = std::time::Instant::now();
         self.gates[g].observe(event);
         self.inside += begin.elapsed();
-        if kind == EventKind::Sent {
+        if decision == Decision::Send {
             self.exchange(g);
         }
         decision

@@ -27,6 +27,7 @@ impl Detector {
         let mut reasons = Vec::new();
         let mut refuse: Option<u64> = None;
         let mut ask: Option<Strength> = None;
+        let (mut asking, mut refusing) = (0_u16, 0_u16);
 
         if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
             refuse = Some(until);
@@ -62,6 +63,7 @@ impl Detector {
                         && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
                 {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
+                    refusing |= 1 << level.index();
                     reasons.push(Reason {
                         node: id,
                         rule: Rule::Evidence,
@@ -71,6 +73,7 @@ impl Detector {
                 }
                 State::Refusing | State::Asking => {
                     ask = Some(Strength::Human);
+                    asking |= u16::from(node.state == State::Asking) << level.index();
                     let share = node.share_until > now;
                     reasons.push(Reason {
                         node: id,
@@ -124,7 +127,12 @@ impl Detector {
             }
             (None, None) => Verdict::Allow,
         };
-        Assessment { verdict, reasons }
+        let acting = match verdict {
+            Verdict::Allow => 0,
+            Verdict::StepUp(_) => asking,
+            Verdict::Refuse { .. } => refusing,
+        };
+        Assessment { verdict, acting, reasons }
     }
 
     /// An address several people verified from and where step-ups do not fail. Inside a refused

@@ -195,7 +195,7 @@ impl Default for Tuning {
             outage_floor: 0.15,
             outage_samples: 4.0,
             undelivered_weight: 0.35,
-            block_harm: 1.0,
+            block_harm: 0.5,
             block_range: (600.0, 43_200.0),
             silence_gaps: 5.0,
             silence_range: (120.0, 1_800.0),
