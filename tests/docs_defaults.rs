@@ -100,7 +100,12 @@ fn values() -> BTreeMap<&'static str, String> {
         ("token.human_check_always", yes(policy.token.human_check_always)),
         (
             "interval.ladder",
-            format!("{} to {}, forgets {}", span(ladder.first), span(ladder.longest), span(ladder.forget)),
+            format!(
+                "{} to {}, forgets {}",
+                span(ladder.first),
+                span(ladder.longest),
+                span(ladder.forget)
+            ),
         ),
         ("quotas.number", list(&quotas.number)),
         ("quotas.number_total", list(&quotas.number_total)),
@@ -129,13 +134,22 @@ fn values() -> BTreeMap<&'static str, String> {
         ("budget.soft_percent", format!("{} %", budget.soft_percent)),
         ("budget.purpose", money(budget.purpose)),
         ("budget.country", money(budget.country)),
-        ("budget.countries", if budget.countries.is_empty() { "none".into() } else { "some".into() }),
+        (
+            "budget.countries",
+            if budget.countries.is_empty() { "none".into() } else { "some".into() },
+        ),
         ("budget.block", money(budget.block)),
         ("budget.unverified", money(budget.unverified)),
         ("budget.message", budget.message.to_string()),
         ("mode.general", format!("{:?}", policy.mode.general)),
-        ("mode.purposes", if policy.mode.purposes.is_empty() { "none".into() } else { "some".into() }),
-        ("mode.countries", if policy.mode.countries.is_empty() { "none".into() } else { "some".into() }),
+        (
+            "mode.purposes",
+            if policy.mode.purposes.is_empty() { "none".into() } else { "some".into() },
+        ),
+        (
+            "mode.countries",
+            if policy.mode.countries.is_empty() { "none".into() } else { "some".into() },
+        ),
         ("DeviceLife", span(DeviceLife::default().as_duration())),
         ("CallerKey::MAX_LIFE", span(CallerKey::MAX_LIFE)),
         ("RETIRED_KEY_LIFE", span(RETIRED_KEY_LIFE)),
@@ -176,8 +190,10 @@ fn span(span: Duration) -> String {
 }
 
 fn list(quotas: &[Quota]) -> String {
-    let each: Vec<String> =
-        quotas.iter().map(|quota| format!("{} / {}", grouped(quota.max), span(quota.per))).collect();
+    let each: Vec<String> = quotas
+        .iter()
+        .map(|quota| format!("{} / {}", grouped(quota.max), span(quota.per)))
+        .collect();
     if each.is_empty() { "none".into() } else { each.join(", ") }
 }
 
