@@ -1,5 +1,8 @@
 //! The worked examples of `docs/store-protocol.md`, played on the crate's own arithmetic.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::arithmetic_side_effects)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
