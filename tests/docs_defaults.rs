@@ -181,11 +181,11 @@ fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     if span.subsec_nanos() > 0 {
         format!("{} s", span.as_secs_f64())
-    } else if seconds % 86_400 == 0 && seconds > 86_400 {
+    } else if seconds.is_multiple_of(86_400) && seconds > 86_400 {
         format!("{} d", seconds / 86_400)
-    } else if seconds % 3_600 == 0 {
+    } else if seconds.is_multiple_of(3_600) {
         format!("{} h", seconds / 3_600)
-    } else if seconds % 60 == 0 && seconds > 60 {
+    } else if seconds.is_multiple_of(60) && seconds > 60 {
         format!("{} min", seconds / 60)
     } else {
         format!("{seconds} s")
@@ -234,7 +234,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(' ');
         }
         text.push(digit);
