@@ -141,6 +141,7 @@ impl Gate {
         let scope = self.own_scope(client);
         let language = Language::new(&grant.language).ok();
         let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client);
+        subjects.device = self.known_device(client, &subjects.number, now);
         if grant.session == Pseudonym::default() {
             // A caller's verification: the host asks, not a page.
             (subjects.client, subjects.session) = (Client::Caller, None);
@@ -230,7 +231,9 @@ impl Gate {
                 self.note(send, EventKind::WouldRefuse { reason });
                 plan = plan.in_shadow();
                 admission.charges.clone_from(&plan.charges);
+                // Counted and told already.
                 admission.observe.clear();
+                admission.exchange = None;
                 answer = guarded::admit(&*self.inner.store, &admission).await?;
             }
             match answer {
@@ -243,6 +246,10 @@ impl Gate {
                     self.realm.take_in(self, &news);
                     let (cause, remedy) = plan.cause(index);
                     let reason = cause.reason(standing.pumping_words());
+                    let retry_after = match cause {
+                        Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
+                        _ => retry_after,
+                    };
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
@@ -281,7 +288,7 @@ impl Gate {
             policy: send.policy,
             purpose: send.purpose,
             lane: send.lane,
-            proved: send.proved,
+            proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
             price: send.price,
             daily_budget: self.inner.daily_budget,
             resend: send.challenge.renew,
@@ -520,7 +527,7 @@ impl Gate {
         });
     }
 
-    /// Raises an event when a budget passes half, the step-up tier's eighty percent, or all.
+    /// Raises an event when a send takes a budget past half, the step-up tier, or all.
     fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
         for (scope, index) in plan.budgets() {
             let Some((used, max)) = counts.get(index).copied().zip(plan.whole_budget(index)) else {
@@ -528,7 +535,7 @@ impl Gate {
             };
             let before = used.saturating_sub(send.price.as_microdollars());
             let share = |micro: u64| u128::from(micro) * 100 / u128::from(max.max(1));
-            for percent in [50_u8, 80, 100] {
+            for percent in [50, send.policy.budget.soft_percent, 100] {
                 if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
                     self.note(send, EventKind::BudgetTier { scope, percent });
                 }
