@@ -179,8 +179,15 @@ impl Ledger {
                 Entry::Meter(Meter(State::Window(window))) => {
                     bytes.push(3);
                     put(bytes, window.older.len() as u64);
-                    put_bucket(bytes, &window.newest);
-                    window.older.iter().for_each(|bucket| put_bucket(bytes, bucket));
+                    put(bytes, window.newest.time);
+                    put(bytes, window.newest.units);
+                    // Oldest last, each as a distance: three bytes instead of six.
+                    let mut later = window.newest.time;
+                    for bucket in window.older.iter().rev() {
+                        put(bytes, later.wrapping_sub(bucket.time));
+                        put(bytes, bucket.units);
+                        later = bucket.time;
+                    }
                 }
                 Entry::Meter(Meter(State::Failures(failures))) => {
                     bytes.push(4);
@@ -201,7 +208,7 @@ impl Ledger {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut bytes = bytes;
         let over_at = Timestamp::from_millis(take(&mut bytes)?);
-        let mut entries = Vec::with_capacity(bytes.len().div_ceil(10));
+        let mut entries = Vec::with_capacity(bytes.len().div_ceil(8).min(8));
         while !bytes.is_empty() {
             let slot = Slot(u32::try_from(take(&mut bytes)?).ok()?);
             let entry = match take_byte(&mut bytes)? {
@@ -215,10 +222,18 @@ impl Ledger {
                     Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before })))
                 }
                 3 => {
-                    let older = take(&mut bytes)?;
-                    let newest = take_bucket(&mut bytes)?;
-                    let older = (0..older).map(|_| take_bucket(&mut bytes)).collect::<Option<_>>();
-                    Entry::Meter(Meter(State::Window(Window { newest, older: older? })))
+                    // Two bytes each at least.
+                    let length = usize::try_from(take(&mut bytes)?).ok()?;
+                    let newest = Bucket { time: take(&mut bytes)?, units: take(&mut bytes)? };
+                    let mut older = Vec::with_capacity(length.min(bytes.len()));
+                    let mut later = newest.time;
+                    for _ in 0..length {
+                        let time = later.wrapping_sub(take(&mut bytes)?);
+                        older.push(Bucket { time, units: take(&mut bytes)? });
+                        later = time;
+                    }
+                    older.reverse();
+                    Entry::Meter(Meter(State::Window(Window { newest, older })))
                 }
                 4 => {
                     let (count, last) = (take(&mut bytes)?, take(&mut bytes)?);
@@ -236,25 +251,19 @@ impl Ledger {
     }
 }
 
-fn put_bucket(bytes: &mut Vec<u8>, bucket: &Bucket) {
-    put(bytes, bucket.time);
-    put(bytes, bucket.units);
-}
-
-fn take_bucket(bytes: &mut &[u8]) -> Option<Bucket> {
-    Some(Bucket { time: take(bytes)?, units: take(bytes)? })
-}
-
 /// LEB128: seven bits a byte, the lowest first.
 fn put(bytes: &mut Vec<u8>, mut value: u64) {
-    loop {
-        let low = (value & 0x7f) as u8;
+    let (mut encoded, mut length) = ([0_u8; 10], 0_usize);
+    for byte in &mut encoded {
+        *byte = (value & 0x7f) as u8;
         value >>= 7;
+        length = length.saturating_add(1);
         if value == 0 {
-            return bytes.push(low);
+            break;
         }
-        bytes.push(low | 0x80);
+        *byte |= 0x80;
     }
+    bytes.extend_from_slice(encoded.get(..length).unwrap_or_default());
 }
 
 fn take(bytes: &mut &[u8]) -> Option<u64> {

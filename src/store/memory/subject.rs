@@ -10,7 +10,7 @@ use crate::store::{Charge, Observation};
 use super::table::{DropAt, Held, Key, Mask, Table};
 
 /// Beyond this many numbers a subject stays unpacked: it is one of the few that every call touches.
-const BUSY: usize = 24;
+const BUSY: usize = 12;
 
 /// A subject's meters and marks: packed in place, packed apart, or as they are.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl<'a> Books<'a> {
     /// Puts everything back; how many entries that added.
     pub(super) fn write_back(&mut self) -> usize {
         let mut added: usize = 0;
-        let mut scratch = Vec::new();
+        let mut scratch = Vec::with_capacity(256);
         for book in self.open.drain(..) {
             // A change to a subject that nobody wanted is a change to nothing.
             if !(book.busy || book.changed && (book.known || book.wanted)) {
