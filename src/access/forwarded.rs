@@ -1,0 +1,208 @@
+//! Forwarding headers, read from the right.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::network::{Network, NetworkError};
+
+/// The proxies whose word about their peer is taken: the host's own load balancers and its CDN.
+///
+/// ```
+/// use otpgate::access::TrustedProxies;
+///
+/// let proxies = TrustedProxies::parse(["10.0.0.0/8", "2001:db8:1::/48", "192.0.2.1"])?;
+/// assert!(proxies.contains("::ffff:10.1.2.3".parse().unwrap()));
+/// assert!(TrustedProxies::parse(["0.0.0.0/0"]).is_err(), "that would trust the attacker");
+/// # Ok::<(), otpgate::access::TrustedProxiesError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TrustedProxies(Vec<Network>);
+
+impl TrustedProxies {
+    /// No proxy: every peer is the client itself.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The proxies in these networks.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustedProxiesError`], which names the entry.
+    pub fn parse<'a>(
+        networks: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, TrustedProxiesError> {
+        networks.into_iter().map(trusted).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether `address` is one of the proxies.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+}
+
+/// A list of proxies that cannot be trusted.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustedProxiesError {
+    /// An entry is not a network.
+    #[error("trusted proxy {entry:?} is not a network; write an address or 10.0.0.0/8")]
+    NotANetwork {
+        /// The entry.
+        entry: String,
+        /// What is wrong with it.
+        source: NetworkError,
+    },
+    /// An entry is wider than any network that one operator's proxies stand in.
+    #[error(
+        "trusted proxy {entry:?} is wider than /8 (IPv4) or /7 (IPv6), so clients would be in it; list the proxies' own networks"
+    )]
+    TooWide {
+        /// The entry.
+        entry: String,
+    },
+}
+
+/// Reads one element of a header; `None` if it names no address.
+pub(super) type Read = fn(&str) -> Option<IpAddr>;
+
+/// The right-most address of `lines` that is no trusted proxy; `None` if the chain breaks first.
+pub(super) fn right_most_untrusted<'a, L>(
+    lines: L,
+    proxies: &TrustedProxies,
+    read: Read,
+) -> Option<IpAddr>
+where
+    L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
+{
+    lines
+        .into_iter()
+        .rev()
+        .flat_map(|line| line.rsplit(','))
+        .map(|element| element.trim_matches([' ', '\t']))
+        .filter(|element| !element.is_empty())
+        .take(MAX_HOPS)
+        .map(read)
+        .find(|hop| hop.is_none_or(|address| !proxies.contains(address)))
+        .flatten()
+        .map(|address| address.to_canonical())
+}
+
+/// An element of `X-Forwarded-For`: an address, with a port from some load balancers.
+pub(super) fn forwarded_for(element: &str) -> Option<IpAddr> {
+    if element.len() > MAX_NODE {
+        return None;
+    }
+    if let Some(inner) = element.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    }
+    let address = element.parse().ok();
+    address.or_else(|| element.parse().ok().map(|socket: SocketAddr| socket.ip()))
+}
+
+/// An element of `Forwarded` (RFC 7239 §4): its one `for` parameter.
+pub(super) fn forwarded(element: &str) -> Option<IpAddr> {
+    let mut nodes = element.split(';').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim_matches([' ', '\t']).eq_ignore_ascii_case("for").then_some(value)
+    });
+    let (node, second) = (nodes.next()?, nodes.next());
+    if second.is_some() {
+        return None;
+    }
+    let node = node.trim_matches([' ', '\t']);
+    let unquoted = node.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    forwarded_for(unquoted.unwrap_or(node))
+}
+
+/// No chain of one operator's proxies is longer; a longer one is not followed.
+const MAX_HOPS: usize = 32;
+
+/// The longest address with brackets and port: `[xxxx:xxxx:xxxx:xxxx:xxxx:xxxx:255.255.255.255]:65535`.
+const MAX_NODE: usize = 54;
+
+fn trusted(entry: &str) -> Result<Network, TrustedProxiesError> {
+    let network: Network = entry
+        .trim()
+        .parse()
+        .map_err(|source| TrustedProxiesError::NotANetwork { entry: entry.to_owned(), source })?;
+    let widest = if network.is_v4() { 8 } else { 7 };
+    if network.length() < widest {
+        return Err(TrustedProxiesError::TooWide { entry: entry.to_owned() });
+    }
+    Ok(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(lines: &[&str], read: Read) -> Option<String> {
+        let proxies = TrustedProxies::parse(["10.0.0.0/8", "2001:db8:1::/48"]).unwrap();
+        right_most_untrusted(lines.iter().copied(), &proxies, read).map(|ip| ip.to_string())
+    }
+
+    fn xff(lines: &[&str]) -> Option<String> {
+        client(lines, forwarded_for)
+    }
+
+    #[test]
+    fn the_right_most_untrusted_hop_is_the_client() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(xff(&["1.1.1.1, 203.0.113.7, 10.0.0.3"]), some("203.0.113.7"));
+        assert_eq!(
+            xff(&["1.1.1.1", "203.0.113.7", "10.0.0.3 ,, 2001:db8:1::9"]),
+            some("203.0.113.7")
+        );
+        assert_eq!(xff(&["203.0.113.7:4711"]), some("203.0.113.7"));
+        assert_eq!(xff(&["[2001:db8::7]:4711"]), some("2001:db8::7"));
+        assert_eq!(xff(&["[2001:db8::7]"]), some("2001:db8::7"));
+        assert_eq!(xff(&["::ffff:203.0.113.7"]), some("203.0.113.7"));
+        assert_eq!(xff(&["203.0.113.7, ::ffff:10.0.0.3"]), some("203.0.113.7"));
+    }
+
+    #[test]
+    fn a_broken_chain_is_unknown_and_not_what_stands_before_it() {
+        for broken in
+            ["unknown", "_hidden", "fe80::1%eth0", "[10.0.0.1]", "256.1.1.1", "1.1.1.1;", "\"", "é"]
+        {
+            assert_eq!(xff(&[&format!("203.0.113.7, {broken}, 10.0.0.3")]), None, "{broken}");
+        }
+        assert_eq!(xff(&[]), None);
+        assert_eq!(xff(&["", " , ,"]), None);
+        assert_eq!(xff(&["10.0.0.1, 10.0.0.2"]), None);
+        assert_eq!(xff(&[&"10.0.0.1,".repeat(40)]), None);
+        assert_eq!(xff(&[&format!("203.0.113.7,{}10.0.0.1", "10.0.0.1,".repeat(40))]), None);
+        assert_eq!(xff(&[&"9".repeat(1_000_000)]), None);
+    }
+
+    #[test]
+    fn forwarded_is_read_by_its_one_for() {
+        let fwd = |line: &str| client(&[line], forwarded);
+        assert_eq!(fwd("for=192.0.2.60;proto=http;by=203.0.113.43").as_deref(), Some("192.0.2.60"));
+        assert_eq!(fwd(r#"For="[2001:db8:cafe::17]:4711""#).as_deref(), Some("2001:db8:cafe::17"));
+        assert_eq!(fwd("for=192.0.2.43, for=198.51.100.17").as_deref(), Some("198.51.100.17"));
+        assert_eq!(
+            fwd("by=203.0.113.43; FOR = 192.0.2.1 , for=10.0.0.1").as_deref(),
+            Some("192.0.2.1")
+        );
+        assert_eq!(fwd("for=unknown"), None);
+        assert_eq!(fwd(r#"for="_gazonk""#), None);
+        assert_eq!(fwd("for=192.0.2.43;for=198.51.100.17"), None);
+        assert_eq!(fwd("proto=http"), None);
+        assert_eq!(fwd(r#"for=""#), None);
+    }
+
+    #[test]
+    fn networks_that_hold_clients_are_not_trusted() {
+        for wide in ["0.0.0.0/0", "::/0", "128.0.0.0/1", "10.0.0.0/7", "2000::/3", "::ffff:0:0/96"]
+        {
+            let refused = TrustedProxies::parse([wide]);
+            assert!(matches!(refused, Err(TrustedProxiesError::TooWide { .. })), "{wide}");
+        }
+        assert!(TrustedProxies::parse(["fc00::/7", "10.0.0.0/8"]).is_ok());
+        let refused = TrustedProxies::parse(["10.0.0.0/8", "proxy.internal"]);
+        assert!(refused.unwrap_err().to_string().contains("proxy.internal"));
+    }
+}

@@ -1,0 +1,258 @@
+//! The client's address and the networks it is counted by.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::forwarded::{self, TrustedProxies};
+use super::network::Network;
+
+/// The client's address, from a source that the client does not control.
+///
+/// There are two: the peer of the connection, and a forwarding header that a trusted proxy wrote.
+/// There is no constructor from a header alone: at least seven published holes of 2025–26 are a
+/// limiter that believed `X-Forwarded-For` (CVE-2025-59152 and CVE-2026-111934 among them).
+///
+/// `Debug` shows the network, not the address.
+///
+/// ```
+/// use otpgate::access::{ClientIp, TrustedProxies};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
+/// let peer = "10.0.0.2".parse()?;
+///
+/// // The proxy appended 203.0.113.7; what stands before it, the client wrote itself.
+/// let client = ClientIp::from_forwarded_for(peer, ["198.51.100.1, 203.0.113.7"], &proxies);
+/// assert_eq!(client.expose_ip(), Some("203.0.113.7".parse()?));
+///
+/// // A peer that is no proxy of ours is the client, whatever it claims.
+/// let direct = ClientIp::from_forwarded_for("192.0.2.9".parse()?, ["203.0.113.7"], &proxies);
+/// assert_eq!(direct.expose_ip(), Some("192.0.2.9".parse()?));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientIp(Option<IpAddr>);
+
+impl ClientIp {
+    /// The peer of the connection: for a host that faces the network itself.
+    #[must_use]
+    pub fn from_peer(peer: IpAddr) -> Self {
+        Self(Some(peer.to_canonical()))
+    }
+
+    /// The right-most address of `X-Forwarded-For` that is not a trusted proxy, if the peer is one.
+    ///
+    /// `lines` are the values of *all* header lines of that name in the order received. A host that
+    /// passes only the first one passes what the client wrote. The answer is
+    /// [`unknown`](Self::unknown) if the chain ends in something that is no address, or names nobody
+    /// but proxies: then nothing is known about the client, and guessing would let it choose.
+    ///
+    /// Every trusted proxy MUST append its own peer, or replace the header. One that passes the
+    /// header through lets clients choose their address.
+    #[must_use]
+    pub fn from_forwarded_for<'a, L>(peer: IpAddr, lines: L, proxies: &TrustedProxies) -> Self
+    where
+        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
+    {
+        Self::through(peer, lines, proxies, forwarded::forwarded_for)
+    }
+
+    /// As [`from_forwarded_for`](Self::from_forwarded_for), for the header `Forwarded` (RFC 7239).
+    ///
+    /// Elements are split at commas from the right, quotes notwithstanding, so that an unbalanced
+    /// quote of the client's cannot swallow what the proxy appended.
+    ///
+    /// ```
+    /// use otpgate::access::{ClientIp, TrustedProxies};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
+    /// let header = r#"for="evil, for="[2001:db8::17]:4711";proto=https"#;
+    /// let client = ClientIp::from_forwarded("10.0.0.2".parse()?, [header], &proxies);
+    /// assert_eq!(client.expose_ip(), Some("2001:db8::17".parse()?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn from_forwarded<'a, L>(peer: IpAddr, lines: L, proxies: &TrustedProxies) -> Self
+    where
+        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
+    {
+        Self::through(peer, lines, proxies, forwarded::forwarded)
+    }
+
+    /// A client whose address is not known. All such clients share one tight bucket; an unknown
+    /// address never means no limit.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Self(None)
+    }
+
+    /// The address, under a name that a reviewer can search for: it is personal data.
+    #[must_use]
+    pub const fn expose_ip(&self) -> Option<IpAddr> {
+        self.0
+    }
+
+    /// What the client is counted by: the address in IPv4, the /64 in IPv6, since one subscriber line
+    /// commonly gets a /64 and can use all of its 2^64 addresses.
+    #[must_use]
+    pub fn prefix(&self) -> ClientPrefix {
+        self.cut(32, 64)
+    }
+
+    /// The network around it: /24 in IPv4, /56 in IPv6 (RFC 6177: what a home is commonly given).
+    #[must_use]
+    pub fn site(&self) -> ClientPrefix {
+        self.cut(24, 56)
+    }
+
+    /// The widest network counted: /16 in IPv4, /48 in IPv6 (RFC 6177: what a company is given).
+    #[must_use]
+    pub fn organisation(&self) -> ClientPrefix {
+        self.cut(16, 48)
+    }
+
+    fn through<'a, L>(
+        peer: IpAddr,
+        lines: L,
+        proxies: &TrustedProxies,
+        read: forwarded::Read,
+    ) -> Self
+    where
+        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
+    {
+        if proxies.contains(peer) {
+            Self(forwarded::right_most_untrusted(lines, proxies, read))
+        } else {
+            Self::from_peer(peer)
+        }
+    }
+
+    fn cut(&self, v4: u8, v6: u8) -> ClientPrefix {
+        ClientPrefix(self.0.and_then(|address| {
+            Network::new(address, if address.is_ipv4() { v4 } else { v6 }).ok()
+        }))
+    }
+}
+
+impl fmt::Debug for ClientIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientIp({})", self.cut(24, 48))
+    }
+}
+
+/// A network that clients are counted by, or the bucket of all whose address is unknown.
+///
+/// ```
+/// use otpgate::access::ClientIp;
+///
+/// let one = ClientIp::from_peer("2001:db8::1".parse().unwrap());
+/// let two = ClientIp::from_peer("2001:db8::ffff:ffff:ffff:ffff".parse().unwrap());
+/// assert_eq!(one.prefix(), two.prefix());
+/// assert_eq!(one.prefix().to_string(), "2001:db8::/64");
+/// assert!(ClientIp::unknown().prefix().is_unknown());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientPrefix(Option<Network>);
+
+impl ClientPrefix {
+    /// Whether this is the bucket of unknown addresses.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(super) const fn network(&self) -> Option<Network> {
+        self.0
+    }
+
+    /// A fixed encoding for hashing: version (4, 6, or 0 for unknown), length, address as IPv6 would
+    /// hold it.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 18] {
+        let mut bytes = [0; 18];
+        if let Some(network) = self.0 {
+            let (version, address) = match network.address() {
+                IpAddr::V4(v4) => (4, v4.to_ipv6_mapped()),
+                IpAddr::V6(v6) => (6, v6),
+            };
+            let head = [version, network.length()];
+            let all = head.into_iter().chain(address.octets());
+            bytes.iter_mut().zip(all).for_each(|(slot, byte)| *slot = byte);
+        }
+        bytes
+    }
+}
+
+impl fmt::Display for ClientPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(network) => fmt::Display::fmt(&network, f),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+impl fmt::Debug for ClientPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let masked = self.0.and_then(|network| {
+            let most = if network.is_v4() { 24 } else { 48 };
+            Network::new(network.address(), network.length().min(most)).ok()
+        });
+        write!(f, "ClientPrefix({})", Self(masked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(text: &str) -> ClientIp {
+        ClientIp::from_peer(text.parse().unwrap())
+    }
+
+    #[test]
+    fn mapped_addresses_are_their_ipv4_selves() {
+        assert_eq!(peer("::ffff:203.0.113.7"), peer("203.0.113.7"));
+        assert_eq!(peer("::ffff:203.0.113.7").prefix().to_string(), "203.0.113.7/32");
+    }
+
+    #[test]
+    fn tiers_widen() {
+        let v4 = peer("203.0.113.7");
+        assert_eq!(v4.site().to_string(), "203.0.113.0/24");
+        assert_eq!(v4.organisation().to_string(), "203.0.0.0/16");
+        let v6 = peer("2001:db8:1:2ff:3::4");
+        assert_eq!(v6.prefix().to_string(), "2001:db8:1:2ff::/64");
+        assert_eq!(v6.site().to_string(), "2001:db8:1:200::/56");
+        assert_eq!(v6.organisation().to_string(), "2001:db8:1::/48");
+    }
+
+    #[test]
+    fn debug_shows_the_network_only() {
+        assert_eq!(format!("{:?}", peer("203.0.113.7")), "ClientIp(203.0.113.0/24)");
+        assert_eq!(format!("{:?}", peer("203.0.113.7").prefix()), "ClientPrefix(203.0.113.0/24)");
+        let v6 = peer("2001:db8:1:2:3::4");
+        assert_eq!(
+            format!("{v6:?} {:?}", v6.prefix()),
+            "ClientIp(2001:db8:1::/48) ClientPrefix(2001:db8:1::/48)"
+        );
+        assert_eq!(format!("{:?}", ClientIp::unknown()), "ClientIp(unknown)");
+    }
+
+    #[test]
+    fn encodings_differ_by_version_length_and_address() {
+        let all = [
+            peer("203.0.113.0").prefix(),
+            peer("203.0.113.0").site(),
+            peer("::").prefix(),
+            peer("::").site(),
+            ClientIp::unknown().prefix(),
+        ];
+        let distinct: std::collections::BTreeSet<_> =
+            all.iter().map(ClientPrefix::to_bytes).collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+}

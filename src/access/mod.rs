@@ -1,0 +1,34 @@
+//! Who may ask for a message, and where one may go.
+//!
+//! - [`ClientIp`]: the client's address, from the peer or through [`TrustedProxies`], never from a
+//!   bare header.
+//! - [`DestinationPolicy`]: which countries and kinds of line get messages at all. There is no default.
+//! - [`ControlBook`]: what operators allow, block, switch and forbid while the gate runs, each entry
+//!   with its reason, its actor and its end.
+//! - [`CallerKey`] and [`CallerRules`]: hosts without a page sign each request, from known networks.
+//! - [`DeviceProof`]: a browser that verified before, so that nobody can lock its owner out.
+
+mod book;
+mod caller;
+mod caller_key;
+mod control;
+mod control_codec;
+mod destination;
+mod device;
+mod forwarded;
+mod ip;
+mod network;
+mod ruling;
+mod target;
+
+pub use book::{BookError, ControlBook};
+pub use caller::{Caller, CallerError, CallerRule, CallerRules};
+pub use caller_key::{CallerId, CallerKey, CallerKeyError, CallerRequest};
+pub use control::{Actor, Control, ControlError, ControlId, Draft, Effect, Reason, SurgeFactor};
+pub use destination::{DestinationPolicy, DestinationPolicyError, DestinationRefusal};
+pub use device::{DeviceError, DeviceLife, DeviceProof, KnownDevice};
+pub use forwarded::{TrustedProxies, TrustedProxiesError};
+pub use ip::{ClientIp, ClientPrefix};
+pub use network::{Network, NetworkError};
+pub use ruling::{Brake, Query, Ruling, Verdict};
+pub use target::{DialPrefix, DialPrefixError, Target};

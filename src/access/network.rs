@@ -1,0 +1,132 @@
+//! Networks in CIDR notation.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+/// A network in CIDR notation, or a single address. IPv4-mapped IPv6 is folded to IPv4, and bits
+/// after the prefix are dropped, so that one network has one spelling.
+///
+/// ```
+/// use otpgate::access::Network;
+///
+/// let network: Network = "203.0.113.0/24".parse()?;
+/// assert!(network.contains("203.0.113.9".parse().unwrap()));
+/// assert!(network.contains("::ffff:203.0.113.9".parse().unwrap()));
+/// assert_eq!("203.0.113.77/24".parse(), Ok(network));
+/// assert_eq!("2001:db8::1".parse::<Network>()?.to_string(), "2001:db8::1/128");
+/// # Ok::<(), otpgate::access::NetworkError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Network(IpNet);
+
+impl Network {
+    /// The network of the first `length` bits of `address`, of the IPv4 address if it is mapped.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the address has fewer bits than that.
+    pub fn new(address: IpAddr, length: u8) -> Result<Self, NetworkError> {
+        IpNet::new(address.to_canonical(), length)
+            .map(|net| Self(net.trunc()))
+            .map_err(|_| NetworkError)
+    }
+
+    /// The network of exactly this address.
+    #[must_use]
+    pub fn single(address: IpAddr) -> Self {
+        Self(IpNet::from(address.to_canonical()))
+    }
+
+    /// Whether `address`, or the IPv4 address in it, belongs to the network.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+
+    /// The first address.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.0.addr()
+    }
+
+    /// How many leading bits are fixed.
+    #[must_use]
+    pub fn length(&self) -> u8 {
+        self.0.prefix_len()
+    }
+
+    /// Whether every address of `narrow` belongs to this network.
+    pub(super) fn covers(&self, narrow: &Self) -> bool {
+        self.0.contains(&narrow.0)
+    }
+
+    pub(super) fn is_v4(&self) -> bool {
+        matches!(self.0, IpNet::V4(_))
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    /// Reads `address/length` or an address alone.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] for any other text.
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let Some((address, length)) = text.split_once('/') else {
+            return text.parse().map(Self::single).map_err(|_| NetworkError);
+        };
+        let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
+        let plain = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+        let length: u8 = length.parse().ok().filter(|_| plain).ok_or(NetworkError)?;
+        match (address, address.to_canonical()) {
+            (IpAddr::V6(_), IpAddr::V4(v4)) => {
+                Self::new(v4.into(), length.checked_sub(96).ok_or(NetworkError)?)
+            }
+            _ => Self::new(address, length),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// The text is not a network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a network; write an address, or an address and a length such as 203.0.113.0/24")]
+pub struct NetworkError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mapped_networks_are_folded_or_refused() {
+        assert_eq!("::ffff:10.0.0.0/104".parse::<Network>(), "10.0.0.0/8".parse());
+        assert_eq!("::ffff:10.0.0.1".parse::<Network>(), "10.0.0.1/32".parse());
+        assert_eq!("::ffff:10.0.0.0/8".parse::<Network>(), Err(NetworkError));
+    }
+
+    #[test]
+    fn only_plain_lengths_are_read() {
+        for bad in
+            ["", "/", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/ 8", "::/129", "x/8"]
+        {
+            assert_eq!(bad.parse::<Network>(), Err(NetworkError), "{bad}");
+        }
+        assert_eq!("10.0.0.0/08".parse::<Network>(), "10.0.0.0/8".parse());
+    }
+}

@@ -1,0 +1,260 @@
+//! [`GateBuilder`]: the parts of a gate, and the checks that only the whole allows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::access::{CallerRules, DestinationPolicy};
+use crate::base::entropy::{Entropy, SystemEntropy, random};
+use crate::base::keyring::KeyRing;
+use crate::base::money::Money;
+use crate::base::time::{Clock, Forward, SystemClock};
+use crate::context::{Purpose, Realm};
+use crate::error::ConfigError;
+use crate::event::{NoObserver, Observer};
+use crate::gate::{Gate, Inner, Realms, shared_name};
+use crate::message::MessageFormat;
+use crate::policy::Policy;
+use crate::pumping::{Costs, PriceTable, Tuning};
+use crate::store::Store;
+use crate::token::HumanCheck;
+use crate::transport::SmsTransport;
+
+/// Collects the parts of a [`Gate`]. [`build`](Self::build) checks them together.
+///
+/// Six parts have no sensible default and must be given: keys, store, transport, the message, the
+/// destinations, and how much money may be spent a day.
+#[derive(Default)]
+#[must_use]
+pub struct GateBuilder {
+    keys: Option<KeyRing>,
+    store: Option<Box<dyn Store>>,
+    transport: Option<Box<dyn SmsTransport>>,
+    message: Option<MessageFormat>,
+    destinations: Option<DestinationPolicy>,
+    daily_budget: Option<Money>,
+    policy: Policy,
+    purposes: BTreeMap<Purpose, Policy>,
+    prices: Option<PriceTable>,
+    callers: Option<CallerRules>,
+    clock: Option<Box<dyn Clock>>,
+    entropy: Option<Box<dyn Entropy>>,
+    observer: Option<Box<dyn Observer>>,
+    human: Option<Box<dyn HumanCheck>>,
+    realm: Realm,
+    partition: Option<String>,
+    tuning: Tuning,
+    costs: Costs,
+    single: bool,
+}
+
+impl Gate {
+    /// Starts a gate.
+    pub fn builder() -> GateBuilder {
+        GateBuilder::default()
+    }
+}
+
+impl GateBuilder {
+    /// The keys. Keep them in a secret manager, apart from the store.
+    pub fn keys(mut self, keys: KeyRing) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Where state is kept.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Box::new(store));
+        self
+    }
+
+    /// Who sends the texts.
+    pub fn transport(mut self, transport: impl SmsTransport) -> Self {
+        self.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// The texts, compiled.
+    pub fn message(mut self, message: MessageFormat) -> Self {
+        self.message = Some(message);
+        self
+    }
+
+    /// Which numbers get texts at all. There is no default: a gate that sends anywhere is an
+    /// invitation.
+    pub fn destinations(mut self, destinations: DestinationPolicy) -> Self {
+        self.destinations = Some(destinations);
+        self
+    }
+
+    /// The most that a realm may spend in any 24 hours. There is no default, because it is the
+    /// host's money: take a few times an ordinary day. From four fifths on clients must step up.
+    pub fn daily_budget(mut self, most: Money) -> Self {
+        self.daily_budget = Some(most);
+        self
+    }
+
+    /// The rules. Default: [`Policy::default`].
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Other rules for one purpose.
+    pub fn purpose(mut self, purpose: Purpose, policy: Policy) -> Self {
+        self.purposes.insert(purpose, policy);
+        self
+    }
+
+    /// What a message costs by country. Default: the built-in table.
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
+    /// Services without a page that may ask for texts, and from where. Default: none may.
+    pub fn callers(mut self, rules: CallerRules) -> Self {
+        self.callers = Some(rules);
+        self
+    }
+
+    /// The clock. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Box::new(clock));
+        self
+    }
+
+    /// The source of randomness. Default: [`SystemEntropy`]. The trait is sealed.
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Some(Box::new(entropy));
+        self
+    }
+
+    /// Who is told of every decision. Default: nobody.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Who can tell people from scripts (a CAPTCHA). Default: nobody; stepping up then means
+    /// harder work.
+    pub fn human_check(mut self, check: impl HumanCheck) -> Self {
+        self.human = Some(Box::new(check));
+        self
+    }
+
+    /// The tenant that [`Gate`] starts in. Default: `default`.
+    pub fn realm(mut self, realm: Realm) -> Self {
+        self.realm = realm;
+        self
+    }
+
+    /// Names this deployment in a store that it shares with others. All state of the gate, over all
+    /// its realms, is kept together under this name; on a Redis Cluster it lies in one slot. Default:
+    /// `otpgate`.
+    pub fn partition(mut self, name: impl Into<String>) -> Self {
+        self.partition = Some(name.into());
+        self
+    }
+
+    /// What a wrong decision costs the host; decides between asking and refusing. Default:
+    /// [`Costs::default`].
+    pub fn costs(mut self, costs: Costs) -> Self {
+        self.costs = costs;
+        self
+    }
+
+    /// The pumping detector's constants. Default: [`Tuning::default`].
+    pub fn tuning(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
+    /// Promises that no other gate works on the same store, which saves the exchange of what the
+    /// pumping detector saw. Limits and codes are right either way.
+    pub fn single_gate(mut self) -> Self {
+        self.single = true;
+        self
+    }
+
+    /// The gate.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the part that is missing, or the field, its value and the rule it
+    /// breaks.
+    pub fn build(self) -> Result<Gate, ConfigError> {
+        let missing = |part, method| ConfigError::Missing { part, method };
+        let keys = self.keys.ok_or(missing("keys", "keys"))?;
+        let store = self.store.ok_or(missing("a store", "store"))?;
+        let transport = self.transport.ok_or(missing("a transport", "transport"))?;
+        let message = self.message.ok_or(missing("the message's texts", "message"))?;
+        let destinations = self.destinations.ok_or(missing("destinations", "destinations"))?;
+        let daily_budget = self.daily_budget.ok_or(missing("a daily budget", "daily_budget"))?;
+        if let Some(id) = keys.repeated() {
+            return Err(ConfigError::rule("keys", id.0, "a different KeyId for each key"));
+        }
+        let policies = || self.purposes.values().chain([&self.policy]);
+        for policy in policies() {
+            policy.check()?;
+            if policy.code.format != message.codes() {
+                return Err(ConfigError::rule(
+                    "code.format",
+                    format!("{:?}", policy.code.format),
+                    "the format that the message was built for (`MessageFormatBuilder::codes`)",
+                ));
+            }
+            if policy.token.human_check_always && self.human.is_none() {
+                return Err(ConfigError::rule(
+                    "token.human_check_always",
+                    true,
+                    "false unless `GateBuilder::human_check` gives a check",
+                ));
+            }
+            if daily_budget < policy.budget.message {
+                return Err(ConfigError::rule(
+                    "daily_budget",
+                    daily_budget,
+                    "at least budget.message, the dearest single text, or nothing is ever sent",
+                ));
+            }
+        }
+        let entropy = self.entropy.unwrap_or_else(|| Box::new(SystemEntropy));
+        let instance = random(&*entropy).map_err(|error| ConfigError::Entropy(error))?;
+        let index = keys.pseudonyms();
+        let partition = self.partition.as_deref().unwrap_or("otpgate");
+        let inner = Inner {
+            partition: shared_name(index, "partition", partition),
+            global: shared_name(index, "global", partition),
+            clock: Forward::new(self.clock.unwrap_or_else(|| Box::new(SystemClock::new()))),
+            instance: u64::from_be_bytes(instance),
+            shared: !self.single,
+            tuning: self.tuning,
+            costs: self.costs,
+            entropy,
+            observer: self.observer.unwrap_or_else(|| Box::new(NoObserver)),
+            prices: self.prices.unwrap_or_default(),
+            keys,
+            store,
+            transport,
+            message,
+            destinations,
+            daily_budget,
+            human: self.human,
+            policy: self.policy,
+            purposes: self.purposes,
+            callers: self.callers,
+            realms: Realms::default(),
+        };
+        Ok(Gate::new(inner, &self.realm))
+    }
+}
+
+impl fmt::Debug for GateBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GateBuilder")
+            .field("store", &self.store)
+            .field("transport", &self.transport)
+            .field("daily_budget", &self.daily_budget)
+            .finish_non_exhaustive()
+    }
+}

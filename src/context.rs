@@ -1,0 +1,208 @@
+//! Who asks, and what for: [`ClientContext`], [`Purpose`], [`Realm`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::access::ClientIp;
+
+/// What a code is for. Separates codes, counters and policies: a code for a log-in is never good
+/// for a payment (ASVS 9.2.2).
+///
+/// ```
+/// use otpgate::Purpose;
+///
+/// assert_eq!(Purpose::SIGN_UP.as_str(), "sign-up");
+/// assert!(Purpose::new("change-address").is_ok());
+/// assert!(Purpose::new("Change address!").is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Purpose(Cow<'static, str>);
+
+impl Purpose {
+    /// A new account proves its number.
+    pub const SIGN_UP: Self = Self(Cow::Borrowed("sign-up"));
+    /// A known account logs in.
+    pub const LOG_IN: Self = Self(Cow::Borrowed("log-in"));
+    /// A payment is confirmed; use it with a [`Binding`](crate::otp::Binding).
+    pub const PAYMENT: Self = Self(Cow::Borrowed("payment"));
+    /// A password is reset.
+    pub const RESET: Self = Self(Cow::Borrowed("reset"));
+
+    /// A purpose of the host's own: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] for any other name.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, NameError> {
+        let name = name.into();
+        if is_name(name.as_bytes()) { Ok(Self(name)) } else { Err(NameError) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A tenant. Separates everything: counters, codes, lists, budgets and detector state.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Realm(String);
+
+impl Realm {
+    /// A realm: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] for any other name.
+    pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+        let name = name.into();
+        if is_name(name.as_bytes()) { Ok(Self(name)) } else { Err(NameError) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Realm {
+    /// The realm of a host without tenants: `default`.
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+/// A name that is not 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a purpose or realm is named with 1 to 32 of a-z, 0-9 and '-'; choose such a name")]
+pub struct NameError;
+
+fn is_name(bytes: &[u8]) -> bool {
+    let letters = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=32).contains(&bytes.len()) && bytes.iter().all(letters)
+}
+
+/// Who asks: the address, the session, and what else the host knows of the client.
+///
+/// `Debug` shows the address's network and which of the rest is present, not the values.
+#[derive(Clone)]
+pub struct ClientContext {
+    ip: ClientIp,
+    session: String,
+    user: Option<String>,
+    device_proof: Option<String>,
+    origin: Option<String>,
+    human: Option<String>,
+}
+
+impl ClientContext {
+    /// A client at `ip` in the host's session `session`.
+    ///
+    /// The session identifier must be one that the host gave out before the page was shown, such as
+    /// its anonymous session cookie: tickets and grants are bound to it, so that a stolen one is
+    /// worth nothing elsewhere. It is kept only as a keyed pseudonym.
+    #[must_use]
+    pub fn new(ip: ClientIp, session: impl Into<String>) -> Self {
+        Self {
+            ip,
+            session: session.into(),
+            user: None,
+            device_proof: None,
+            origin: None,
+            human: None,
+        }
+    }
+
+    /// The account, if the client is logged in to one. It gets a limit of its own.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// The device proof of an earlier verification, from the host's long-lived cookie. It opens a
+    /// lane of its own, so that nobody can lock the number's owner out.
+    #[must_use]
+    pub fn device_proof(mut self, proof: impl Into<String>) -> Self {
+        self.device_proof = Some(proof.into());
+        self
+    }
+
+    /// The page's origin (`https://example.com`), if the host serves several; tickets are bound to it.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// What the page's human check (CAPTCHA) gave, if one was asked for.
+    #[must_use]
+    pub fn human_response(mut self, response: impl Into<String>) -> Self {
+        self.human = Some(response.into());
+        self
+    }
+
+    pub(crate) fn human(&self) -> Option<&str> {
+        self.human.as_deref()
+    }
+
+    pub(crate) fn ip(&self) -> &ClientIp {
+        &self.ip
+    }
+
+    pub(crate) fn session(&self) -> &str {
+        &self.session
+    }
+
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    pub(crate) fn proof(&self) -> Option<&str> {
+        self.device_proof.as_deref()
+    }
+
+    pub(crate) fn page_origin(&self) -> &str {
+        self.origin.as_deref().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for ClientContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientContext")
+            .field("ip", &self.ip)
+            .field("user", &self.user.is_some())
+            .field("device_proof", &self.device_proof.is_some())
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain_and_bounded() {
+        for good in ["a", "sign-up", "0123456789abcdef0123456789abcdef"] {
+            assert!(Realm::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "Sign-up", "a b", "ä", "0123456789abcdef0123456789abcdef0", "a\n"] {
+            assert_eq!(Realm::new(bad), Err(NameError), "{bad}");
+        }
+    }
+}

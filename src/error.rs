@@ -1,0 +1,171 @@
+//! [`GateError`]: an outage, never an answer. [`ConfigError`]: a gate that cannot be built.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::base::entropy::EntropyError;
+use crate::message::RenderError;
+use crate::store::{StoreError, StoreErrorKind};
+use crate::token::HumanCheckError;
+use crate::transport::HandoffError;
+
+/// What failed, and so what the host does next.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum GateErrorKind {
+    /// The store gave no answer. Nothing was sent or accepted. Show "try again in a moment".
+    Store,
+    /// The store is full of live state. Nothing was sent or accepted. Raise its capacity.
+    StoreFull,
+    /// The human check could not be made. Nothing was sent. Show "try again in a moment".
+    HumanCheck,
+    /// The operating system gave no random bytes. Nothing was sent.
+    Entropy,
+    /// The text did not come back from its own parser as it should. Nothing was sent. Fix the
+    /// message's templates or the transaction's fields.
+    Message,
+    /// The provider provably did not accept the text. The money and the number's limits are given
+    /// back; the user may try again at once.
+    HandOff,
+    /// A plug-in panicked. Nothing was accepted; a text may have gone out.
+    Panic,
+}
+
+/// An outage: the gate could not decide, so it refused (it fails closed).
+///
+/// Holds no number and no code. What a client did wrong is not an error but an outcome:
+/// [`Refusal`](crate::Refusal), [`Rejection`](crate::Rejection).
+pub struct GateError {
+    kind: GateErrorKind,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl GateError {
+    pub(crate) fn panic() -> Self {
+        Self { kind: GateErrorKind::Panic, source: None }
+    }
+
+    pub(crate) fn new(
+        kind: GateErrorKind,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self { kind, source: Some(source.into()) }
+    }
+
+    /// What failed.
+    #[must_use]
+    pub fn kind(&self) -> GateErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Debug for GateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GateError").field("kind", &self.kind).field("source", &self.source).finish()
+    }
+}
+
+impl fmt::Display for GateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            GateErrorKind::Store => {
+                "the store gave no answer, so nothing was sent or accepted; check the store, retry"
+            }
+            GateErrorKind::StoreFull => {
+                "the store is full, so nothing was sent or accepted; raise its capacity"
+            }
+            GateErrorKind::HumanCheck => {
+                "the human check could not be made, so nothing was sent; check its provider, retry"
+            }
+            GateErrorKind::Entropy => {
+                "no random bytes were to be had, so nothing was sent; check the host's entropy source"
+            }
+            GateErrorKind::Message => {
+                "the text does not have its exact form, so it was not sent; fix the template or fields"
+            }
+            GateErrorKind::HandOff => {
+                "the provider did not accept the text; nothing was spent; retry or switch provider"
+            }
+            GateErrorKind::Panic => {
+                "a plug-in panicked, so nothing was accepted; see its panic message and fix it"
+            }
+        })
+    }
+}
+
+impl StdError for GateError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<StoreError> for GateError {
+    fn from(error: StoreError) -> Self {
+        let kind = match error.kind() {
+            StoreErrorKind::Full => GateErrorKind::StoreFull,
+            _ => GateErrorKind::Store,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<EntropyError> for GateError {
+    fn from(error: EntropyError) -> Self {
+        Self::new(GateErrorKind::Entropy, error)
+    }
+}
+
+impl From<RenderError> for GateError {
+    fn from(error: RenderError) -> Self {
+        Self::new(GateErrorKind::Message, error)
+    }
+}
+
+impl From<HumanCheckError> for GateError {
+    fn from(error: HumanCheckError) -> Self {
+        Self::new(GateErrorKind::HumanCheck, error)
+    }
+}
+
+impl From<HandoffError> for GateError {
+    fn from(error: HandoffError) -> Self {
+        Self::new(GateErrorKind::HandOff, error)
+    }
+}
+
+/// A gate that cannot be built. Comes only from [`build`](crate::GateBuilder::build) and
+/// [`Policy::check`](crate::Policy::check).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A part without a sensible default was not given.
+    #[error("the gate needs {part}; give it with `GateBuilder::{method}`")]
+    Missing {
+        /// What.
+        part: &'static str,
+        /// How.
+        method: &'static str,
+    },
+    /// A value breaks a rule.
+    #[error("`{field}` is {value}, but must be {rule}")]
+    Rule {
+        /// The field of the policy or the part of the builder.
+        field: &'static str,
+        /// The value found.
+        value: String,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// The gate's own name could not be drawn.
+    #[error(transparent)]
+    Entropy(EntropyError),
+    /// The message's texts do not compile or contradict each other.
+    #[error("the message texts cannot be used: {0}")]
+    Message(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl ConfigError {
+    pub(crate) fn rule(field: &'static str, value: impl fmt::Display, rule: &'static str) -> Self {
+        Self::Rule { field, value: value.to_string(), rule }
+    }
+}

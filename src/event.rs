@@ -1,0 +1,268 @@
+//! What the gate tells the host: [`Event`]s with reasons and without secrets, to an [`Observer`].
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use crate::base::id::Pseudonym;
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::outcome::LimitName;
+use crate::recipient::Region;
+
+/// One decision or change of state (ASVS 16.3). Holds no code, key, token, number or address: a
+/// number appears as its country and a keyed pseudonym that is the same for the same number.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// The gate's time.
+    pub at: Timestamp,
+    /// The realm's name.
+    pub realm: Arc<str>,
+    /// The purpose, where there is one.
+    pub purpose: Option<Purpose>,
+    /// The country of the number, where there is one.
+    pub region: Option<Region>,
+    /// The number's pseudonym, where there is one.
+    pub number: Option<Pseudonym>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A ticket was made for a page.
+    TicketIssued,
+    /// A text was handed off.
+    Sent {
+        /// What it cost.
+        price: Money,
+        /// Segments billed.
+        segments: u32,
+        /// Whether it renewed a running verification.
+        resend: bool,
+        /// Whether the provider confirmed it.
+        confirmed: bool,
+    },
+    /// A text was not accepted by the provider; what it cost was given back.
+    NotSent {
+        /// Whether the provider refused the number for good.
+        refused: bool,
+    },
+    /// A decoy was answered: no text was sent, the client cannot tell.
+    DecoyAnswered,
+    /// A send was refused.
+    Refused {
+        /// The reason in words.
+        reason: String,
+    },
+    /// In shadow mode: a send would have been refused.
+    WouldRefuse {
+        /// The reason in words.
+        reason: String,
+    },
+    /// A client was asked to prove more.
+    StepUpAsked {
+        /// The reason in words.
+        reason: String,
+    },
+    /// A code was accepted.
+    Accepted {
+        /// Attempts it took.
+        attempts: u32,
+        /// Time from the first send to the right code.
+        took: Duration,
+    },
+    /// A code was not accepted.
+    Rejected {
+        /// Why.
+        cause: RejectionCause,
+    },
+    /// An authenticator-app code was checked.
+    Authenticator {
+        /// Whether it was accepted.
+        accepted: bool,
+    },
+    /// A share of a budget is used up; raised once per budget and tier in an hour.
+    BudgetTier {
+        /// Whose budget.
+        scope: LimitName,
+        /// The tier in percent: 50, 80 or 100.
+        percent: u8,
+    },
+    /// Many wrong codes over many numbers: somebody tries one guess each.
+    GuessSpraying {
+        /// Failures in the last hour.
+        failures: u64,
+    },
+    /// The pumping detector has something to say; raised at most once a minute for one cause.
+    Pumping {
+        /// In words.
+        alert: String,
+    },
+    /// A delivery receipt came in.
+    Receipt {
+        /// Whether the text was delivered.
+        delivered: bool,
+    },
+    /// The host reported what a verification was worth.
+    Reported {
+        /// Whether it was worthless.
+        worthless: bool,
+    },
+    /// An operator changed the controls.
+    ControlsChanged {
+        /// Who.
+        actor: String,
+        /// What, in words.
+        change: String,
+    },
+    /// A part failed and the gate refused because of it.
+    Outage {
+        /// What, in words.
+        what: String,
+    },
+}
+
+/// Why a code was not accepted. For logs; the client sees one answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RejectionCause {
+    /// Wrong.
+    Mismatch,
+    /// Not a code at all; charged like a wrong one.
+    Malformed,
+    /// Past its expiry.
+    Expired,
+    /// Accepted before: a replay, or two clicks.
+    Replay,
+    /// No attempts were left.
+    Locked,
+    /// No such verification.
+    Unknown,
+    /// The grant is forged, too old or another client's.
+    BadGrant,
+    /// The number's lane is shut or pausing.
+    NumberLimit,
+    /// The client's attempts are used up.
+    ClientLimit,
+}
+
+/// Gets every [`Event`].
+///
+/// `observe` runs on the path of a request: it MUST NOT block. Hand slow work to a
+/// [`QueuedObserver`]. A panic is caught and does not change the answer.
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// Takes note of `event`.
+    fn observe(&self, event: &Event);
+}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn observe(&self, event: &Event) {
+        (**self).observe(event);
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for Box<O> {
+    fn observe(&self, event: &Event) {
+        (**self).observe(event);
+    }
+}
+
+/// Notes nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn observe(&self, _: &Event) {}
+}
+
+/// Passes events to another thread through a bounded queue. When the queue is full the newest event
+/// is dropped and counted; the gate never waits (ASVS 16.3.4).
+///
+/// ```
+/// use otpgate::QueuedObserver;
+///
+/// let (observer, events) = QueuedObserver::bounded(1_024);
+/// let sink = std::thread::spawn(move || events.into_iter().count());
+/// drop(observer);
+/// assert_eq!(sink.join().unwrap(), 0);
+/// ```
+#[derive(Debug)]
+pub struct QueuedObserver {
+    queue: SyncSender<Event>,
+    dropped: AtomicU64,
+}
+
+impl QueuedObserver {
+    /// An observer with a queue of `capacity` events, and the end to read them from.
+    #[must_use]
+    pub fn bounded(capacity: usize) -> (Self, Receiver<Event>) {
+        let (queue, events) = sync_channel(capacity);
+        (Self { queue, dropped: AtomicU64::new(0) }, events)
+    }
+
+    /// How many events found the queue full or nobody reading.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Observer for QueuedObserver {
+    fn observe(&self, event: &Event) {
+        if self.queue.try_send(event.clone()).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Tells `observer`, whatever it does.
+pub(crate) fn tell(observer: &dyn Observer, event: &Event) {
+    let _panicked = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Event {
+        Event {
+            at: Timestamp::from_millis(0),
+            realm: "default".into(),
+            purpose: None,
+            region: None,
+            number: None,
+            kind: EventKind::TicketIssued,
+        }
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_newest_and_counts_it() {
+        let (observer, events) = QueuedObserver::bounded(2);
+        for _ in 0..5 {
+            tell(&observer, &event());
+        }
+        assert_eq!(observer.dropped(), 3);
+        drop(observer);
+        assert_eq!(events.into_iter().count(), 2);
+    }
+
+    #[test]
+    fn a_panicking_observer_is_survived() {
+        #[derive(Debug)]
+        struct Panics;
+        impl Observer for Panics {
+            fn observe(&self, _: &Event) {
+                panic!("observer");
+            }
+        }
+        tell(&Panics, &event());
+    }
+}

@@ -1,0 +1,407 @@
+//! From what the form posted to a clearance: no store, nothing charged.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::access::{
+    CallerError, CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict,
+};
+use crate::base::entropy::random;
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::context::{ClientContext, Purpose};
+use crate::error::GateError;
+use crate::event::{Event, EventKind};
+use crate::outcome::{Cleared, LimitName, Refusal, RefusalReason, StepUp, StepUpMeans};
+use crate::policy::Policy;
+use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
+use crate::recipient::Recipient;
+use crate::store::Nonce;
+use crate::token::{
+    CheckedToken, HumanRequest, HumanResponse, HumanVerdict, Level, Scope, SendTicket, TicketTerms,
+    TokenError, TokenProof,
+};
+
+use super::Gate;
+use super::clearance::{Clearance, OwnScope};
+use super::guarded;
+use super::plan::{Client, Lane, Proved, Remedy, Subjects};
+
+impl Gate {
+    pub(super) fn ticket(
+        &self,
+        purpose: &Purpose,
+        client: &ClientContext,
+    ) -> Result<SendTicket, GateError> {
+        let now = self.now();
+        let scope = self.own_scope(client);
+        let ticket = self.sign(purpose, &scope, self.policy(purpose).token.ordinary(), now)?;
+        self.tell(&Event {
+            purpose: Some(purpose.clone()),
+            ..self.event(now, EventKind::TicketIssued)
+        });
+        Ok(ticket)
+    }
+
+    pub(super) async fn clear_page(
+        &self,
+        proof: &str,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        client: &ClientContext,
+    ) -> Result<Cleared, GateError> {
+        let now = self.now();
+        let scope = self.own_scope(client);
+        let token = match self.check_proof(proof, recipient, purpose, &scope, now) {
+            Ok(token) => token,
+            Err(error) => {
+                let reason = RefusalReason::Token(error);
+                return self.turned_away(reason, recipient, purpose, now);
+            }
+        };
+        if let Some(reason) = self.inadmissible(recipient, client, purpose, now) {
+            return self.turned_away(reason, recipient, purpose, now);
+        }
+        let policy = self.policy(purpose);
+        let proved = match token.level() {
+            Level::Ordinary => Proved::Ordinary,
+            Level::HarderWork | Level::HumanCheck => Proved::Work,
+        };
+        let asked = token.level() == Level::HumanCheck || policy.token.human_check_always;
+        let proved = match (client.human(), asked) {
+            (Some(response), _) if self.inner.human.is_some() => {
+                match self.check_human(response, purpose, client).await? {
+                    HumanVerdict::Passed => Proved::Human,
+                    HumanVerdict::Failed(_) => {
+                        let reason = RefusalReason::HumanCheckFailed;
+                        let price = self.price(recipient);
+                        let subject = self.sighted(recipient, purpose, price, *client.ip());
+                        self.realm.saw(self, Sighting::of(now, SightingKind::Failed, &subject));
+                        return self.turned_away(reason, recipient, purpose, now);
+                    }
+                }
+            }
+            (_, true) if self.inner.human.is_some() => {
+                let reason = RefusalReason::HumanCheckFailed;
+                let means = StepUpMeans::Human;
+                let step_up = self.step_up_ticket(purpose, &scope, means, reason, now)?;
+                return Ok(Cleared::StepUp(step_up));
+            }
+            _ => proved,
+        };
+        let names = self.names();
+        let number = names.number(recipient);
+        let device = client
+            .proof()
+            .and_then(|text| DeviceProof::check(text, &number, &self.inner.keys, now).ok());
+        let lane = match (&device, proved) {
+            (Some(_), _) => Lane::Proven,
+            (None, Proved::Human) => Lane::Checked,
+            (None, _) => Lane::Open,
+        };
+        let mut subjects = self.subjects(recipient, purpose, client);
+        subjects.device = device.map(|device| names.device(device.id().as_bytes()));
+        Ok(Cleared::Cleared(Clearance {
+            recipient: recipient.clone(),
+            purpose: purpose.clone(),
+            subjects,
+            scope,
+            lane,
+            proved,
+            nonce: Nonce { key: names.nonce(token.nonce()), expires: token.expires() },
+            expires: token.expires(),
+            binding: crate::otp::Binding::none(),
+            language: None,
+            realm: self.realm.shared_name(),
+        }))
+    }
+
+    pub(super) fn clear_caller(
+        &self,
+        signed: &str,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        peer: IpAddr,
+    ) -> Result<Cleared, GateError> {
+        let now = self.now();
+        let request =
+            CallerRequest { realm: self.realm.name(), purpose: purpose.as_str(), recipient };
+        let peer = ClientIp::from_peer(peer);
+        let checked = match &self.inner.callers {
+            Some(callers) => callers.check(signed, &request, &peer, &self.inner.keys, now),
+            None => Err(CallerError::NotListed),
+        };
+        let caller = match checked {
+            Ok(caller) => caller,
+            Err(error) => {
+                let reason = RefusalReason::Caller(error);
+                return self.turned_away(reason, recipient, purpose, now);
+            }
+        };
+        let client = ClientContext::new(ClientIp::unknown(), "");
+        if let Some(reason) = self.inadmissible(recipient, &client, purpose, now) {
+            return self.turned_away(reason, recipient, purpose, now);
+        }
+        let names = self.names();
+        let mut subjects = self.subjects(recipient, purpose, &client);
+        subjects.client = Client::Caller;
+        subjects.session = None;
+        subjects.caller = Some(names.caller(caller.id().as_str()));
+        Ok(Cleared::Cleared(Clearance {
+            recipient: recipient.clone(),
+            purpose: purpose.clone(),
+            subjects,
+            scope: self.own_scope(&client),
+            lane: Lane::Open,
+            proved: Proved::Human,
+            nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
+            expires: caller.expires(),
+            binding: crate::otp::Binding::none(),
+            language: None,
+            realm: self.realm.shared_name(),
+        }))
+    }
+
+    /// Whose meters a request runs on.
+    pub(super) fn subjects(
+        &self,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        client: &ClientContext,
+    ) -> Subjects {
+        let names = self.names();
+        Subjects {
+            number: names.number(recipient),
+            block: names.block(recipient),
+            country: names.country(recipient.region()),
+            region: recipient.region(),
+            client: self.client_meters(client),
+            session: Some(names.session(client.session())),
+            user: client.user_id().map(|user| names.user(user)),
+            device: None,
+            caller: None,
+            purpose: names.purpose(purpose),
+            realm: names.whole(),
+            global: self.inner.global,
+        }
+    }
+
+    pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
+        let names = self.names();
+        let (own, wider) = (client.ip().prefix(), client.ip().organisation());
+        if own.is_unknown() {
+            return Client::Unknown(names.client(&own.to_bytes()));
+        }
+        Client::Network {
+            own: names.client(&own.to_bytes()),
+            wider: names.client(&wider.to_bytes()),
+        }
+    }
+
+    pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {
+        OwnScope {
+            origin: client.page_origin().to_owned(),
+            session: client.session().to_owned(),
+            client: client.ip().prefix().to_bytes().to_vec(),
+            ip: *client.ip(),
+        }
+    }
+
+    pub(super) fn price(&self, recipient: &Recipient) -> Money {
+        Money::microdollars(self.inner.prices.of(super::letters(recipient.region())).into())
+    }
+
+    /// What to ask for, given what would help.
+    pub(super) fn means(&self, policy: &Policy, remedy: Remedy) -> StepUpMeans {
+        match remedy {
+            Remedy::Human if self.inner.human.is_some() => StepUpMeans::Human,
+            _ => StepUpMeans::Work { bits: policy.token.step_up_work.bits() },
+        }
+    }
+
+    pub(super) fn step_up_ticket(
+        &self,
+        purpose: &Purpose,
+        scope: &OwnScope,
+        means: StepUpMeans,
+        reason: RefusalReason,
+        now: Timestamp,
+    ) -> Result<StepUp, GateError> {
+        let policy = self.policy(purpose);
+        let terms = match means {
+            StepUpMeans::Work { .. } => policy.token.harder_work(),
+            StepUpMeans::Human => policy.token.human_check(),
+        };
+        let ticket = self.sign(purpose, scope, terms, now)?;
+        Ok(StepUp { means, ticket, reason })
+    }
+
+    pub(super) fn refusal(
+        &self,
+        reason: RefusalReason,
+        retry_after: Option<Duration>,
+    ) -> Result<Refusal, GateError> {
+        let [noise]: [u8; 1] = random(&*self.inner.entropy)?;
+        let public_retry = retry_after.map(|wait| blur(wait, noise));
+        Ok(Refusal { reason, retry_after, public_retry })
+    }
+
+    fn sign(
+        &self,
+        purpose: &Purpose,
+        scope: &OwnScope,
+        terms: TicketTerms,
+        now: Timestamp,
+    ) -> Result<SendTicket, GateError> {
+        let scope = self.scope(purpose, scope);
+        Ok(SendTicket::issue(&scope, terms, &self.inner.keys, &*self.inner.entropy, now)?)
+    }
+
+    fn scope<'a>(&'a self, purpose: &'a Purpose, own: &'a OwnScope) -> Scope<'a> {
+        Scope {
+            realm: self.realm.name(),
+            purpose: purpose.as_str(),
+            origin: &own.origin,
+            session: &own.session,
+            client: &own.client,
+        }
+    }
+
+    fn check_proof(
+        &self,
+        proof: &str,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        own: &OwnScope,
+        now: Timestamp,
+    ) -> Result<CheckedToken, TokenError> {
+        let scope = self.scope(purpose, own);
+        TokenProof::parse(proof)?.check(&scope, recipient.typed(), &self.inner.keys, now)
+    }
+
+    /// Why policy or lists, as this process last saw them, do not let this destination through. The
+    /// send asks again, of the lists as they are then.
+    fn inadmissible(
+        &self,
+        recipient: &Recipient,
+        client: &ClientContext,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> Option<RefusalReason> {
+        let price = self.price(recipient);
+        if price > self.policy(purpose).budget.message {
+            return Some(RefusalReason::Budget(LimitName::Message));
+        }
+        if let Err(refusal) = self.inner.destinations.decide(recipient, Some(price)) {
+            return Some(RefusalReason::Destination(refusal));
+        }
+        let names = self.names();
+        let query = Query {
+            recipient,
+            number: names.number(recipient),
+            client: *client.ip(),
+            user: client.user_id().map(|user| names.user(user)),
+            purpose: purpose.as_str(),
+            now,
+        };
+        let seen = self.realm.controls();
+        let ruling = seen.book.decide(&query);
+        if ruling.sms_off.is_some() {
+            return Some(RefusalReason::SmsOff);
+        }
+        match ruling.verdict {
+            ListVerdict::Blocked(by) => {
+                Some(RefusalReason::Control { id: by.id().0, why: by.reason().to_owned() })
+            }
+            _ => None,
+        }
+    }
+
+    /// A request as the pumping detector sees it.
+    pub(super) fn sighted(
+        &self,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        price: Money,
+        client: ClientIp,
+    ) -> Subject {
+        let number = recipient.expose_e164();
+        Subject {
+            region: super::letters(recipient.region()),
+            digits: number.as_str().trim_start_matches('+').parse().unwrap_or(0),
+            known: false,
+            purpose: super::realm::purpose_byte(purpose),
+            price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
+            client: client.expose_ip().map_or(ClientNet::unknown(), ClientNet::of),
+        }
+    }
+
+    async fn check_human(
+        &self,
+        response: &str,
+        purpose: &Purpose,
+        client: &ClientContext,
+    ) -> Result<HumanVerdict, GateError> {
+        let Some(check) = &self.inner.human else {
+            return Ok(HumanVerdict::Failed(crate::token::HumanFailure::NotHuman));
+        };
+        let Ok(response) = HumanResponse::parse(response) else {
+            return Ok(HumanVerdict::Failed(crate::token::HumanFailure::NotHuman));
+        };
+        let mut request = HumanRequest::new(&response, purpose.as_str());
+        if let Some(address) = client.ip().expose_ip() {
+            request = request.from_client(address);
+        }
+        Ok(guarded::caught(check.check(request)).await??)
+    }
+
+    fn turned_away(
+        &self,
+        reason: RefusalReason,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> Result<Cleared, GateError> {
+        self.tell(&Event {
+            purpose: Some(purpose.clone()),
+            region: recipient.region(),
+            ..self.event(now, EventKind::Refused { reason: reason.to_string() })
+        });
+        let wait = match &reason {
+            RefusalReason::Token(TokenError::TooSoon { wait }) => Some(*wait),
+            _ => None,
+        };
+        Ok(Cleared::Refused(self.refusal(reason, wait)?))
+    }
+}
+
+/// A wait for the public: never too short, whole seconds, in steps so coarse and with so much noise
+/// that it does not name the limit behind it.
+fn blur(wait: Duration, noise: u8) -> Duration {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+    let step = match seconds {
+        0..=60 => 5,
+        61..=600 => 30,
+        _ => 300,
+    };
+    let noisy = seconds.saturating_add(seconds.saturating_mul(u64::from(noise)) / 2_560);
+    Duration::from_secs(noisy.div_ceil(step).saturating_mul(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_wait_is_never_too_short_and_at_most_a_step_and_a_tenth_too_long() {
+        for millis in [0, 1, 999, 1_000, 29_999, 61_000, 599_000, 3_600_000, 86_400_000] {
+            for noise in [0, 1, 128, 255] {
+                let wait = Duration::from_millis(millis);
+                let public = blur(wait, noise);
+                assert!(public >= wait);
+                assert!(public <= wait + wait / 10 + Duration::from_secs(301));
+                assert_eq!(public.as_secs() % 5, 0);
+            }
+        }
+    }
+}

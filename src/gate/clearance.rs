@@ -1,0 +1,71 @@
+//! [`Clearance`]: the only thing that [`Gate::issue`](crate::Gate::issue) takes.
+
+use std::fmt;
+
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::message::Language;
+use crate::otp::Binding;
+use crate::recipient::Recipient;
+use crate::store::Nonce;
+
+use super::plan::{Lane, Proved, Subjects};
+
+/// A request that passed every check that needs no store. Good for one send, until it expires.
+///
+/// It cannot be made, copied or kept for later: it is consumed by
+/// [`Gate::issue`](crate::Gate::issue), and its token is burned there.
+#[must_use = "a clearance sends nothing until it is handed to `Gate::issue`"]
+pub struct Clearance {
+    pub(super) recipient: Recipient,
+    pub(super) purpose: Purpose,
+    pub(super) subjects: Subjects,
+    pub(super) scope: OwnScope,
+    pub(super) lane: Lane,
+    pub(super) proved: Proved,
+    pub(super) nonce: Nonce,
+    pub(super) expires: Timestamp,
+    pub(super) binding: Binding,
+    pub(super) language: Option<Language>,
+    pub(super) realm: std::sync::Arc<str>,
+}
+
+/// What a further ticket for the same client is bound to.
+#[derive(Clone)]
+pub(super) struct OwnScope {
+    pub(super) origin: String,
+    pub(super) session: String,
+    pub(super) client: Vec<u8>,
+    pub(super) ip: crate::access::ClientIp,
+}
+
+impl Clearance {
+    /// Binds the code to a transaction: amount and payee become part of the text and of the code's
+    /// digest.
+    pub fn bind(mut self, binding: Binding) -> Self {
+        self.binding = binding;
+        self
+    }
+
+    /// The language of the text. Default: the first language of the gate's messages.
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = Some(language);
+        self
+    }
+
+    /// Who will get the text.
+    #[must_use]
+    pub fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+}
+
+impl fmt::Debug for Clearance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clearance")
+            .field("recipient", &self.recipient)
+            .field("purpose", &self.purpose)
+            .field("lane", &self.lane)
+            .finish_non_exhaustive()
+    }
+}

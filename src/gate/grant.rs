@@ -1,0 +1,142 @@
+//! [`EntryGrant`]: what opens the code-entry screen, and what only the gate can read in it.
+
+use std::fmt;
+
+use crate::base::codec::{Reader, Writer};
+use crate::base::id::{Pseudonym, from_text, to_text};
+use crate::base::keyring::{KeyId, KeyRing};
+use crate::base::money::Money;
+use crate::base::seal;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::recipient::Recipient;
+
+use super::plan::Lane;
+
+const VERSION: u8 = 1;
+/// Longer than any grant can be.
+const LONGEST: usize = 512;
+
+/// The handle of a verification: opaque text that the client holds and the host hands back.
+///
+/// It is worth nothing without the code, in another session, or after the verification closes. The
+/// number is in it, sealed: a client that did not type the number does not learn it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EntryGrant(String);
+
+impl EntryGrant {
+    /// The grant as it came back from the client. Nothing is checked here; every use checks it.
+    #[must_use]
+    pub fn from_client(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text to keep in the session, a cookie or a hidden field.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EntryGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EntryGrant([bearer token])")
+    }
+}
+
+/// What a grant says.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) key: KeyId,
+    pub(crate) challenge: [u8; 16],
+    pub(crate) purpose: Purpose,
+    pub(crate) lane: Lane,
+    pub(crate) recipient: Recipient,
+    pub(crate) session: Pseudonym,
+    pub(crate) client: Option<(Pseudonym, Pseudonym)>,
+    pub(crate) price: Money,
+    pub(crate) opened: Timestamp,
+    pub(crate) closes: Timestamp,
+    /// A tag of the transaction; all zeros for none. The host brings the transaction itself.
+    pub(crate) binding: Pseudonym,
+    pub(crate) language: String,
+    /// No text went out and none will: the number must not get one, and must not show it.
+    pub(crate) decoy: bool,
+}
+
+impl Grant {
+    /// The text form, sealed under the key the codes are made with. The challenge's identifier is
+    /// the seal's nonce: random, and used for this one text only.
+    pub(crate) fn seal(&self, keys: &KeyRing, realm: &str, now: Timestamp) -> Option<EntryGrant> {
+        let (own, wider) = self.client.unwrap_or_default();
+        let flags = u8::from(self.client.is_some()) | u8::from(self.decoy) << 1;
+        let plain = Writer::new()
+            .u8(flags)
+            .u8(self.lane.index())
+            .text(self.recipient.expose_e164().as_str())
+            .raw(self.session.as_bytes())
+            .raw(own.as_bytes())
+            .raw(wider.as_bytes())
+            .u64(self.price.as_microdollars())
+            .time(self.opened)
+            .time(self.closes)
+            .text(self.purpose.as_str())
+            .text(&self.language)
+            .raw(self.binding.as_bytes())
+            .finish();
+        let head = Writer::new().u8(VERSION).u32(self.key.0).finish();
+        let key = &keys.verifying(self.key, now)?.grant;
+        let sealed = seal::seal(key, &context(&head, realm), self.challenge, &plain);
+        Some(EntryGrant(to_text(&[head, sealed].concat())))
+    }
+
+    /// Reads a grant back; `None` if it is anything but one of this realm's, open at `now`.
+    pub(crate) fn open(
+        grant: &EntryGrant,
+        keys: &KeyRing,
+        realm: &str,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let bytes = from_text(&grant.0, LONGEST)?;
+        let (head, sealed) = bytes.split_first_chunk::<5>()?;
+        let mut fields = Reader::new(head);
+        if fields.u8()? != VERSION {
+            return None;
+        }
+        let id = KeyId(fields.u32()?);
+        let key = &keys.verifying(id, now)?.grant;
+        let plain = seal::open(key, &context(head, realm), sealed)?;
+        let challenge = *sealed.first_chunk::<16>()?;
+        Self::read(id, challenge, &plain).filter(|grant| now < grant.closes)
+    }
+
+    fn read(key: KeyId, challenge: [u8; 16], plain: &[u8]) -> Option<Self> {
+        let mut fields = Reader::new(plain);
+        let flags = fields.u8()?;
+        let lane = Lane::from_index(fields.u8()?)?;
+        let recipient = Recipient::from_e164(fields.text()?).ok()?;
+        let session = Pseudonym::from_bytes(fields.array()?);
+        let own = Pseudonym::from_bytes(fields.array()?);
+        let wider = Pseudonym::from_bytes(fields.array()?);
+        let grant = Self {
+            key,
+            challenge,
+            lane,
+            recipient,
+            session,
+            client: (flags & 1 == 1).then_some((own, wider)),
+            decoy: flags & 2 == 2,
+            price: Money::microdollars(fields.u64()?),
+            opened: fields.time()?,
+            closes: fields.time()?,
+            purpose: Purpose::new(fields.text()?.to_owned()).ok()?,
+            language: fields.text()?.to_owned(),
+            binding: Pseudonym::from_bytes(fields.array()?),
+        };
+        fields.end(grant)
+    }
+}
+
+fn context(head: &[u8], realm: &str) -> Vec<u8> {
+    Writer::new().text("otpgate/v1/grant").raw(head).text(realm).finish()
+}

@@ -1,0 +1,56 @@
+//! Calls to plug-ins, with their panics caught and a lost acknowledgement repeated once.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::error::GateError;
+use crate::store::{
+    Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, StoreErrorKind,
+    Tallies, TallyQuery,
+};
+
+/// The output of `future`, or an error if polling it panics. Nothing of the gate is locked while a
+/// plug-in runs, so a panic leaves no state behind.
+pub(super) async fn caught<F: Future>(future: F) -> Result<F::Output, GateError> {
+    let mut future = pin!(future);
+    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(Err(GateError::panic())),
+    })
+    .await
+}
+
+pub(super) async fn admit(store: &dyn Store, admission: &Admission) -> Result<Admitted, GateError> {
+    match caught(store.admit(admission)).await? {
+        Err(error) if may_have_happened(&error) => Ok(caught(store.admit(admission)).await??),
+        answer => Ok(answer?),
+    }
+}
+
+pub(super) async fn redeem(
+    store: &dyn Store,
+    redemption: &Redemption,
+) -> Result<Redeemed, GateError> {
+    match caught(store.redeem(redemption)).await? {
+        Err(error) if may_have_happened(&error) => Ok(caught(store.redeem(redemption)).await??),
+        answer => Ok(answer?),
+    }
+}
+
+pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> Result<(), GateError> {
+    match caught(store.settle(settlement)).await? {
+        Err(error) if may_have_happened(&error) => Ok(caught(store.settle(settlement)).await??),
+        answer => Ok(answer?),
+    }
+}
+
+pub(super) async fn tally(store: &dyn Store, query: &TallyQuery) -> Result<Tallies, GateError> {
+    Ok(caught(store.tally(query)).await??)
+}
+
+fn may_have_happened(error: &StoreError) -> bool {
+    error.kind() == StoreErrorKind::Indeterminate
+}

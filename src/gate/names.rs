@@ -1,0 +1,199 @@
+//! Names in the store: every number, address, session and account as a keyed pseudonym.
+
+use crate::base::id::Pseudonym;
+use crate::base::mac::MacKey;
+use crate::context::Purpose;
+use crate::limit::Slot;
+use crate::recipient::{Level, Recipient, Region};
+
+/// Makes pseudonyms within one realm. What is not tied to a realm is named by [`Names::shared`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names<'a> {
+    pub(crate) key: &'a MacKey,
+    pub(crate) realm: &'a str,
+}
+
+impl Names<'_> {
+    fn name(&self, kind: &str, value: &[u8]) -> Pseudonym {
+        name(self.key, kind, self.realm, value)
+    }
+
+    pub(crate) fn number(&self, recipient: &Recipient) -> Pseudonym {
+        self.name("line", &recipient.line_key().to_bytes())
+    }
+
+    /// The block of 10 000 numbers around `recipient`.
+    pub(crate) fn block(&self, recipient: &Recipient) -> Option<Pseudonym> {
+        let rung = recipient.ladder().find(|rung| rung.level() == Level::TenThousand)?;
+        Some(self.name("block", &rung.to_bytes()))
+    }
+
+    pub(crate) fn country(&self, region: Option<Region>) -> Pseudonym {
+        let region = region.unwrap_or(Region::WORLD);
+        self.name("country", region.as_str().as_bytes())
+    }
+
+    pub(crate) fn client(&self, network: &[u8]) -> Pseudonym {
+        self.name("net", network)
+    }
+
+    pub(crate) fn session(&self, session: &str) -> Pseudonym {
+        self.name("sess", session.as_bytes())
+    }
+
+    pub(crate) fn user(&self, user: &str) -> Pseudonym {
+        self.name("user", user.as_bytes())
+    }
+
+    pub(crate) fn device(&self, device: &[u8]) -> Pseudonym {
+        self.name("dev", device)
+    }
+
+    pub(crate) fn caller(&self, caller: &str) -> Pseudonym {
+        self.name("caller", caller.as_bytes())
+    }
+
+    pub(crate) fn purpose(&self, purpose: &Purpose) -> Pseudonym {
+        self.name("purpose", purpose.as_str().as_bytes())
+    }
+
+    pub(crate) fn whole(&self) -> Pseudonym {
+        self.name("realm", b"")
+    }
+
+    pub(crate) fn challenge(&self, id: &[u8; 16]) -> Pseudonym {
+        self.name("chal", id)
+    }
+
+    pub(crate) fn nonce(&self, nonce: &[u8; 16]) -> Pseudonym {
+        self.name("nonce", nonce)
+    }
+
+    pub(crate) fn controls(&self) -> Pseudonym {
+        self.name("ctrl", b"")
+    }
+
+    pub(crate) fn journal(&self) -> Pseudonym {
+        self.name("news", b"")
+    }
+
+    #[cfg(feature = "totp")]
+    pub(crate) fn authenticator_step(&self, user: &str, step: u64) -> Pseudonym {
+        name(self.key, "totp", self.realm, &[user.as_bytes(), &step.to_be_bytes()].concat())
+    }
+}
+
+/// The name of something that belongs to no single realm.
+pub(crate) fn shared(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
+    name(key, kind, "", value.as_bytes())
+}
+
+fn name(key: &MacKey, kind: &str, realm: &str, value: &[u8]) -> Pseudonym {
+    // The label is short so that most names fit one block of SHA-256.
+    Pseudonym::from_bytes(
+        key.tagging("og1").field(kind.as_bytes()).field(realm.as_bytes()).field(value).short(),
+    )
+}
+
+/// The meters of a subject. The top byte says which; the rest separates purposes or ranks quotas.
+pub(crate) mod slot {
+    use super::{Purpose, Slot};
+
+    /// When the number was verified.
+    pub(crate) const KNOWN: Slot = Slot(0x0100_0000);
+    /// Unverified messages.
+    pub(crate) const UNVERIFIED: Slot = Slot(0x0200_0000);
+    /// Money.
+    pub(crate) const MONEY: Slot = Slot(0x0300_0000);
+    /// Money that no accepted code paid back.
+    pub(crate) const MONEY_UNVERIFIED: Slot = Slot(0x0400_0000);
+    /// Wrong codes of a client.
+    pub(crate) const CLIENT_FAILURES: Slot = Slot(0x0500_0000);
+    /// Wrong codes in a realm.
+    pub(crate) const SPRAY: Slot = Slot(0x0600_0000);
+    /// Codes entered.
+    pub(crate) const ATTEMPTS: Slot = Slot(0x0800_0000);
+    /// Requests, sent or refused.
+    pub(crate) const REQUESTS: Slot = Slot(0x0700_0000);
+    /// Codes entered and not accepted.
+    pub(crate) const FAILED: Slot = Slot(0x0C00_0000);
+    /// Authenticator codes of an account.
+    pub(crate) const AUTHENTICATOR: Slot = Slot(0x0900_0000);
+    /// A charge that only a mark can waive; nothing is ever kept under it.
+    pub(crate) const VERDICT: Slot = Slot(0x0A00_0000);
+    /// Messages that went out.
+    pub(crate) const SENT: Slot = Slot(0x0B00_0000);
+
+    /// The `rank`th quota of a subject.
+    pub(crate) const fn quota(rank: u8) -> Slot {
+        Slot(0x1000_0000 | rank as u32)
+    }
+
+    /// The `rank`th quota of a number over all purposes.
+    pub(crate) const fn total(rank: u8) -> Slot {
+        Slot(0x1100_0000 | rank as u32)
+    }
+
+    /// Consecutive failures in a lane.
+    pub(crate) const fn failures(lane: u8) -> Slot {
+        Slot(0x1200_0000 | lane as u32)
+    }
+
+    /// The resend ladder of a purpose in a lane.
+    pub(crate) fn ladder(purpose: &Purpose, lane: u8) -> Slot {
+        Slot((0x20 | u32::from(lane & 3)) << 24 | tag(purpose))
+    }
+
+    /// The `rank`th quota of a number for a purpose in a lane.
+    pub(crate) fn number_quota(purpose: &Purpose, lane: u8, rank: u8) -> Slot {
+        Slot((0x40 | u32::from(lane & 3) << 2 | u32::from(rank & 3)) << 24 | tag(purpose))
+    }
+
+    /// 24 bits of FNV-1a. Two of a host's purposes meet once in 16 million; they would then share
+    /// an interval, no more.
+    fn tag(purpose: &Purpose) -> u32 {
+        let hash = purpose
+            .as_str()
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        (hash ^ hash >> 24) & 0x00FF_FFFF
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+
+    #[test]
+    fn names_differ_by_kind_realm_and_value() {
+        let key = MacKey::derive(&Secret::new([3; 32]), "index");
+        let (a, b) = (Names { key: &key, realm: "a" }, Names { key: &key, realm: "b" });
+        assert_ne!(a.user("x"), a.session("x"));
+        assert_ne!(a.user("x"), b.user("x"));
+        assert_ne!(a.user("x"), a.user("y"));
+        assert_eq!(a.user("x"), a.user("x"));
+    }
+
+    #[test]
+    fn slots_of_the_standard_purposes_are_all_different() {
+        let purposes = [Purpose::SIGN_UP, Purpose::LOG_IN, Purpose::PAYMENT, Purpose::RESET];
+        let mut slots: Vec<Slot> = purposes
+            .iter()
+            .flat_map(|purpose| {
+                (0..3).flat_map(move |lane| {
+                    (0..4)
+                        .map(move |rank| slot::number_quota(purpose, lane, rank))
+                        .chain([slot::ladder(purpose, lane)])
+                })
+            })
+            .chain((0..4).flat_map(|rank| [slot::quota(rank), slot::total(rank)]))
+            .chain((0..3).map(slot::failures))
+            .chain([slot::KNOWN, slot::UNVERIFIED, slot::MONEY, slot::SPRAY, slot::SENT])
+            .collect();
+        let all = slots.len();
+        slots.sort_unstable();
+        slots.dedup();
+        assert_eq!(slots.len(), all);
+    }
+}

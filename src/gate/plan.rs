@@ -1,0 +1,510 @@
+//! What a send must pay: the policy's rules turned into one list of charges.
+
+use crate::base::id::Pseudonym;
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::limit::{Limit, MeterKey, Slot};
+use crate::outcome::{LimitName, RefusalReason};
+use crate::policy::{BudgetPolicy, Evidence, Policy, Quota};
+use crate::recipient::Region;
+use crate::store::{Charge, Credit, Refund};
+
+use super::names::slot;
+
+/// The window of the dashboard's counts.
+pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
+
+/// A window that refuses nothing.
+pub(crate) const UNLIMITED: Limit = Limit::Window { max: u64::MAX >> 11, span_ms: COUNT_SPAN_MS };
+
+/// Whose meters a send runs on: pseudonyms, computed once a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subjects {
+    pub(crate) number: Pseudonym,
+    pub(crate) block: Option<Pseudonym>,
+    pub(crate) country: Pseudonym,
+    pub(crate) region: Option<Region>,
+    pub(crate) client: Client,
+    pub(crate) session: Option<Pseudonym>,
+    pub(crate) user: Option<Pseudonym>,
+    pub(crate) device: Option<Pseudonym>,
+    pub(crate) caller: Option<Pseudonym>,
+    pub(crate) purpose: Pseudonym,
+    pub(crate) realm: Pseudonym,
+    pub(crate) global: Pseudonym,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Client {
+    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /48).
+    Network { own: Pseudonym, wider: Pseudonym },
+    /// No address is known; all such clients share one subject.
+    Unknown(Pseudonym),
+    /// A caller without a page: the host itself.
+    Caller,
+}
+
+/// Which of a number's budgets a client uses. A stranger cannot use up another lane than his own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Lane {
+    /// Anyone.
+    Open,
+    /// The client passed a human check.
+    Checked,
+    /// The client proved a device on which the number was verified before.
+    Proven,
+}
+
+impl Client {
+    /// Whose attempts a code of this client counts against.
+    pub(crate) fn subject(self) -> Pseudonym {
+        match self {
+            Self::Network { own, .. } => own,
+            Self::Unknown(shared) => shared,
+            Self::Caller => Pseudonym::default(),
+        }
+    }
+
+    pub(crate) fn networks(self) -> Option<(Pseudonym, Pseudonym)> {
+        match self {
+            Self::Network { own, wider } => Some((own, wider)),
+            Self::Unknown(_) | Self::Caller => None,
+        }
+    }
+}
+
+impl Lane {
+    pub(crate) const fn index(self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::Checked => 1,
+            Self::Proven => 2,
+        }
+    }
+
+    pub(crate) const fn from_index(index: u8) -> Option<Self> {
+        match index {
+            0 => Some(Self::Open),
+            1 => Some(Self::Checked),
+            2 => Some(Self::Proven),
+            _ => None,
+        }
+    }
+}
+
+/// How much the client has proved so far.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Proved {
+    /// The ordinary token.
+    Ordinary,
+    /// Harder work.
+    Work,
+    /// A human check, a known device, or a caller's key.
+    Human,
+}
+
+/// What may follow when a charge does not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Remedy {
+    /// Only time.
+    Wait,
+    /// Harder work will do.
+    Work,
+    /// A human check will do.
+    Human,
+}
+
+/// Why a charge stands in the plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    Limit(LimitName),
+    Budget(LimitName),
+    Failures,
+    Pumping,
+    KnownOnly(u64),
+}
+
+impl Cause {
+    fn is_verdict(self) -> bool {
+        matches!(self, Self::Pumping | Self::KnownOnly(_))
+    }
+
+    pub(crate) fn reason(self, pumping: Option<String>) -> RefusalReason {
+        match self {
+            Self::Limit(name) => RefusalReason::Limit(name),
+            Self::Budget(name) => RefusalReason::Budget(name),
+            Self::Failures => RefusalReason::TooManyFailures,
+            Self::Pumping => RefusalReason::Pumping(pumping.unwrap_or_default()),
+            Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
+        }
+    }
+}
+
+/// A send's charges, and what each stands for.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) charges: Vec<Charge>,
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    cause: Cause,
+    remedy: Remedy,
+    /// Whether a provider that refused the number for good leaves the charge standing.
+    kept_on_refusal: bool,
+    /// For a budget: all of it, whatever tier the charge is judged by.
+    whole: Option<Money>,
+}
+
+impl Item {
+    fn new(cause: Cause, remedy: Remedy) -> Self {
+        Self { cause, remedy, kept_on_refusal: false, whole: None }
+    }
+}
+
+/// What a plan is made from.
+pub(crate) struct Terms<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) purpose: &'a Purpose,
+    pub(crate) lane: Lane,
+    pub(crate) proved: Proved,
+    pub(crate) price: Money,
+    pub(crate) daily_budget: Money,
+    /// Whether this renews a running verification: it then pays messages and money, but is no new
+    /// evidence against its network or block.
+    pub(crate) resend: bool,
+}
+
+impl Plan {
+    /// Every charge of one send.
+    pub(crate) fn of_send(terms: &Terms<'_>, who: &Subjects) -> Self {
+        let mut plan = Self { charges: Vec::with_capacity(16), items: Vec::with_capacity(16) };
+        plan.number(terms, who);
+        plan.client(terms, who);
+        plan.groups(terms, who);
+        plan.money(terms, who);
+        plan.count(who);
+        plan
+    }
+
+    /// Adds a refusal that only a mark on the subject can waive.
+    pub(crate) fn verdict(&mut self, cause: Cause, remedy: Remedy, known: MeterKey) {
+        let key = MeterKey::new(known.subject, slot::VERDICT);
+        self.push(
+            Charge { key, limit: Limit::SHUT, cost: 1, waiver: Some(known) },
+            Item::new(cause, remedy),
+        );
+    }
+
+    /// The cause and remedy of the charge at `index`.
+    pub(crate) fn cause(&self, index: usize) -> (Cause, Remedy) {
+        self.items.get(index).map_or((Cause::Limit(LimitName::Realm), Remedy::Wait), |item| {
+            (item.cause, item.remedy)
+        })
+    }
+
+    /// What is given back when the text did not go out. A number that the provider refused for good
+    /// leaves the client's charges standing, or probing for numbers would be free.
+    pub(crate) fn refunds(&self, refused: bool, charged: Timestamp) -> Vec<Refund> {
+        let given_back = |item: &Item| !(refused && item.kept_on_refusal);
+        let pairs = self.charges.iter().zip(&self.items);
+        pairs
+            .filter(|(charge, item)| charge.cost > 0 && given_back(item))
+            .map(|(charge, _)| Refund {
+                key: charge.key,
+                limit: charge.limit,
+                cost: charge.cost,
+                charged,
+                waiver: charge.waiver,
+            })
+            .collect()
+    }
+
+    /// The budgets in the plan: whose, and the index of the charge.
+    pub(crate) fn budgets(&self) -> impl Iterator<Item = (LimitName, usize)> + '_ {
+        self.items.iter().enumerate().filter_map(|(index, item)| match item.cause {
+            Cause::Budget(name) => Some((name, index)),
+            _ => None,
+        })
+    }
+
+    /// The index of the resend ladder's charge.
+    pub(crate) fn ladder(&self) -> Option<usize> {
+        let ladder = Cause::Limit(LimitName::NumberInterval);
+        self.items.iter().position(|item| item.cause == ladder)
+    }
+
+    /// The whole budget behind the charge at `index`.
+    pub(crate) fn whole_budget(&self, index: usize) -> Option<u64> {
+        self.items.get(index)?.whole.map(Money::as_microdollars)
+    }
+
+    /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The realm's
+    /// money is real even in shadow mode.
+    pub(crate) fn may_be_waved(&self, index: usize) -> bool {
+        self.cause(index).0 != Cause::Budget(LimitName::Realm)
+    }
+
+    /// The same charges, of which none but the realm's money refuses: shadow mode keeps counting.
+    pub(crate) fn in_shadow(mut self) -> Self {
+        let mut index = 0;
+        self.charges.retain_mut(|charge| {
+            let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
+            if let Some(item) = self.items.get(index)
+                && item.cause != Cause::Budget(LimitName::Realm)
+            {
+                charge.limit = unlimited(charge.limit);
+            }
+            index += 1;
+            kept
+        });
+        self.items.retain(|item| !item.cause.is_verdict());
+        self
+    }
+
+    fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {
+        let (policy, lane) = (terms.policy, terms.lane.index());
+        let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
+        let failures = match terms.lane {
+            Lane::Open => &policy.attempts.open,
+            Lane::Checked => &policy.attempts.checked,
+            Lane::Proven => &policy.attempts.proven,
+        };
+        // Cost 0: a lane that is shut gets no new codes either, but a send is not a failure.
+        let shut = Limit::Failures {
+            max: failures.max.saturating_sub(1),
+            pause_after: u64::MAX >> 11,
+            pause_ms: 0,
+            longest_ms: 0,
+            forget_ms: crate::base::time::millis(failures.forget),
+        };
+        self.charge(who.number, slot::failures(lane), shut, 0, Cause::Failures, human);
+        self.charge(
+            who.number,
+            slot::ladder(terms.purpose, lane),
+            policy.interval.ladder.limit(),
+            1,
+            Cause::Limit(LimitName::NumberInterval),
+            Remedy::Wait,
+        );
+        for (rank, quota) in (0..).zip(&policy.quotas.number) {
+            self.charge(
+                who.number,
+                slot::number_quota(terms.purpose, lane, rank),
+                quota.limit(),
+                1,
+                Cause::Limit(LimitName::Number),
+                human,
+            );
+        }
+        for (rank, quota) in (0..).zip(&policy.quotas.number_total) {
+            let cause = Cause::Limit(LimitName::Number);
+            self.charge(who.number, slot::total(rank), quota.limit(), 1, cause, Remedy::Wait);
+        }
+    }
+
+    fn client(&mut self, terms: &Terms<'_>, who: &Subjects) {
+        let quotas = &terms.policy.quotas;
+        match who.client {
+            Client::Network { own, wider } => {
+                self.quotas(own, &quotas.client, LimitName::Client);
+                self.evidence(terms, own, quotas.client_unverified, LimitName::ClientUnverified);
+                let name = LimitName::NetworkUnverified;
+                self.evidence(terms, wider, quotas.network_unverified, name);
+            }
+            Client::Unknown(shared) => {
+                self.quotas(shared, &quotas.client_unknown, LimitName::Client);
+            }
+            Client::Caller => {}
+        }
+        for (subject, quotas, name) in [
+            (who.session, &quotas.session, LimitName::Session),
+            (who.user, &quotas.user, LimitName::User),
+            (who.device, &quotas.device, LimitName::Device),
+        ] {
+            if let Some(subject) = subject {
+                self.quotas(subject, quotas, name);
+            }
+        }
+        self.items.iter_mut().for_each(|item| {
+            if let Cause::Limit(
+                LimitName::Client
+                | LimitName::ClientUnverified
+                | LimitName::NetworkUnverified
+                | LimitName::Session
+                | LimitName::User
+                | LimitName::Device,
+            ) = item.cause
+            {
+                item.kept_on_refusal = true;
+            }
+        });
+    }
+
+    /// Counts what was sent, for the dashboard: charges that never refuse.
+    fn count(&mut self, who: &Subjects) {
+        for (subject, name) in [(who.country, LimitName::Country), (who.realm, LimitName::Realm)] {
+            self.charge(subject, slot::SENT, UNLIMITED, 1, Cause::Limit(name), Remedy::Wait);
+        }
+    }
+
+    fn groups(&mut self, terms: &Terms<'_>, who: &Subjects) {
+        let quotas = &terms.policy.quotas;
+        if let Some(block) = who.block {
+            self.quotas(block, &quotas.block, LimitName::Block);
+            self.evidence(terms, block, quotas.block_unverified, LimitName::BlockUnverified);
+        }
+        if let Some(caller) = who.caller {
+            self.quotas(caller, &quotas.caller, LimitName::Caller);
+        }
+        self.quotas(who.country, &quotas.country, LimitName::Country);
+        self.quotas(who.purpose, &quotas.purpose, LimitName::Purpose);
+        self.quotas(who.realm, &quotas.realm, LimitName::Realm);
+        self.quotas(who.global, &quotas.global, LimitName::Global);
+    }
+
+    fn money(&mut self, terms: &Terms<'_>, who: &Subjects) {
+        let budget = &terms.policy.budget;
+        let country = budget.for_country(who.region);
+        let block = who.block.zip(budget.block);
+        for (subject, amount, name) in [
+            block.map(|(subject, amount)| (subject, amount, LimitName::Block)),
+            country.map(|amount| (who.country, amount, LimitName::Country)),
+            budget.purpose.map(|amount| (who.purpose, amount, LimitName::Purpose)),
+            Some((who.realm, terms.daily_budget, LimitName::Realm)),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            self.budget(terms, subject, slot::MONEY, amount, name, BudgetPolicy::limit);
+        }
+        if let Some(amount) = budget.unverified {
+            let (slot, name) = (slot::MONEY_UNVERIFIED, LimitName::RealmUnverified);
+            self.budget(terms, who.realm, slot, amount, name, BudgetPolicy::unverified_limit);
+        }
+    }
+
+    fn budget(
+        &mut self,
+        terms: &Terms<'_>,
+        subject: Pseudonym,
+        slot: Slot,
+        amount: Money,
+        name: LimitName,
+        limit: impl Fn(Money) -> Limit,
+    ) {
+        let soft = terms.policy.budget.soft(amount);
+        let (max, remedy) = tier(terms.proved, soft, amount);
+        let cost = terms.price.as_microdollars();
+        let key = MeterKey::new(subject, slot);
+        let charge = Charge { key, limit: limit(max), cost, waiver: None };
+        let item = Item { whole: Some(amount), ..Item::new(Cause::Budget(name), remedy) };
+        self.push(charge, item);
+    }
+
+    fn quotas(&mut self, subject: Pseudonym, quotas: &[Quota], name: LimitName) {
+        for (rank, quota) in (0..).zip(quotas) {
+            let cause = Cause::Limit(name);
+            self.charge(subject, slot::quota(rank), quota.limit(), 1, cause, Remedy::Wait);
+        }
+    }
+
+    fn evidence(
+        &mut self,
+        terms: &Terms<'_>,
+        subject: Pseudonym,
+        evidence: Option<Evidence>,
+        name: LimitName,
+    ) {
+        let Some(evidence) = evidence else { return };
+        let (max, remedy) = tier(terms.proved, evidence.soft, evidence.hard);
+        let cost = u64::from(!terms.resend);
+        self.charge(
+            subject,
+            slot::UNVERIFIED,
+            evidence.limit(max),
+            cost,
+            Cause::Limit(name),
+            remedy,
+        );
+    }
+
+    fn charge(
+        &mut self,
+        subject: Pseudonym,
+        slot: Slot,
+        limit: Limit,
+        cost: u64,
+        cause: Cause,
+        remedy: Remedy,
+    ) {
+        let key = MeterKey::new(subject, slot);
+        let charge = Charge { key, limit, cost, waiver: None };
+        self.push(charge, Item::new(cause, remedy));
+    }
+
+    fn push(&mut self, charge: Charge, item: Item) {
+        self.charges.push(charge);
+        self.items.push(item);
+    }
+}
+
+/// The tier that holds for a client, and what it can do about it.
+fn tier<T>(proved: Proved, soft: T, hard: T) -> (T, Remedy) {
+    if proved == Proved::Ordinary { (soft, Remedy::Work) } else { (hard, Remedy::Wait) }
+}
+
+/// `limit` without a bound; it goes on counting in the same state.
+fn unlimited(limit: Limit) -> Limit {
+    const MOST: u64 = u64::MAX >> 11;
+    match limit {
+        Limit::Spacing { interval_ms, .. } => {
+            Limit::Spacing { interval_ms, burst: MOST / interval_ms.max(1) }
+        }
+        Limit::Ladder { forget_ms, .. } => Limit::Ladder { first_ms: 0, longest_ms: 0, forget_ms },
+        Limit::Window { span_ms, .. } => Limit::Window { max: MOST, span_ms },
+        Limit::Budget { span_ms, .. } => Limit::Budget { max: MOST, span_ms },
+        Limit::Unverified { drain_ms, .. } => {
+            Limit::Unverified { max: MOST / drain_ms.max(1), drain_ms }
+        }
+        Limit::Failures { forget_ms, .. } => {
+            Limit::Failures { max: MOST, pause_after: MOST, pause_ms: 0, longest_ms: 0, forget_ms }
+        }
+    }
+}
+
+/// What an accepted code gives back, given whose meters the send ran on.
+pub(crate) fn credits(
+    policy: &Policy,
+    client: Option<(Pseudonym, Pseudonym)>,
+    block: Option<Pseudonym>,
+    realm: Pseudonym,
+    price: Money,
+) -> Vec<Credit> {
+    let quotas = &policy.quotas;
+    let (own, wider) = client.unzip();
+    let evidence = [
+        (own, quotas.client_unverified),
+        (wider, quotas.network_unverified),
+        (block, quotas.block_unverified),
+    ];
+    let mut credits: Vec<Credit> = evidence
+        .into_iter()
+        .filter_map(|(subject, evidence)| {
+            let (subject, evidence) = subject.zip(evidence)?;
+            let key = MeterKey::new(subject, slot::UNVERIFIED);
+            Some(Credit { key, limit: evidence.limit(evidence.hard), amount: 1 })
+        })
+        .collect();
+    if let Some(amount) = policy.budget.unverified {
+        credits.push(Credit {
+            key: MeterKey::new(realm, slot::MONEY_UNVERIFIED),
+            limit: BudgetPolicy::unverified_limit(amount),
+            amount: price.as_microdollars(),
+        });
+    }
+    credits
+}

@@ -1,0 +1,77 @@
+//! [`SendRecord`]: what the host keeps of a send to report on it later.
+
+use std::fmt;
+
+use crate::base::codec::{Reader, Writer};
+use crate::base::id::{from_text, to_text};
+use crate::base::mac::MacKey;
+use crate::base::money::Money;
+use crate::base::seal;
+use crate::base::time::Timestamp;
+use crate::recipient::Recipient;
+
+/// An opaque note on one send: which block of numbers, when, at what price. Sealed, so that it can
+/// lie beside the provider's message identifier without naming anyone.
+///
+/// Hand it to [`Gate::receipt`](crate::Gate::receipt) when the delivery receipt comes in, and to
+/// [`Gate::report`](crate::Gate::report) when the account behind it turns out worthless.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SendRecord(String);
+
+impl SendRecord {
+    /// The note as the host kept it. Nothing is checked here; every use checks it.
+    #[must_use]
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text to keep.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SendRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendRecord([sealed])")
+    }
+}
+
+/// What a record says.
+#[derive(Debug)]
+pub(crate) struct Note {
+    pub(crate) id: [u8; 16],
+    pub(crate) at: Timestamp,
+    pub(crate) price: Money,
+    pub(crate) recipient: Recipient,
+}
+
+impl Note {
+    /// Sealed under the index key, because receipts may come days after a rotation.
+    pub(crate) fn seal(&self, key: &MacKey, realm: &str) -> SendRecord {
+        let plain = Writer::new()
+            .time(self.at)
+            .u64(self.price.as_microdollars())
+            .text(self.recipient.expose_e164().as_str())
+            .finish();
+        SendRecord(to_text(&seal::seal(key, &context(realm), self.id, &plain)))
+    }
+
+    pub(crate) fn open(record: &SendRecord, key: &MacKey, realm: &str) -> Option<Self> {
+        let sealed = from_text(&record.0, 256)?;
+        let plain = seal::open(key, &context(realm), &sealed)?;
+        let mut fields = Reader::new(&plain);
+        let note = Self {
+            id: *sealed.first_chunk()?,
+            at: fields.time()?,
+            price: Money::microdollars(fields.u64()?),
+            recipient: Recipient::from_e164(fields.text()?).ok()?,
+        };
+        fields.end(note)
+    }
+}
+
+fn context(realm: &str) -> Vec<u8> {
+    Writer::new().text("otpgate/v1/record").text(realm).finish()
+}

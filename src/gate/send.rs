@@ -1,0 +1,545 @@
+//! From a clearance to a text: render and parse back, plan, one atomic admission, hand off, settle.
+
+use std::time::Duration;
+
+use crate::access::{ClientIp, Query};
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::keyring::KeyId;
+use crate::base::money::Money;
+use crate::base::time::{Timestamp, millis};
+use crate::context::{ClientContext, Purpose};
+use crate::error::{GateError, GateErrorKind};
+use crate::event::{Event, EventKind};
+use crate::limit::MeterKey;
+use crate::message::{Language, OutboundText, RenderFields};
+use crate::otp::digest::{CodeContext, digest};
+use crate::otp::{Binding, Passcode, ResendCode};
+use crate::outcome::{Issued, RefusalReason, Sent};
+use crate::policy::{Mode, Policy};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
+use crate::recipient::Recipient;
+use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement};
+use crate::token::TokenError;
+use crate::transport::{HandoffErrorKind, OutboundSms};
+
+use super::Gate;
+use super::clearance::{Clearance, OwnScope};
+use super::grant::{EntryGrant, Grant};
+use super::guarded;
+use super::names::slot;
+use super::plan::{COUNT_SPAN_MS, Cause, Client, Lane, Plan, Proved, Remedy, Subjects, Terms};
+use super::realm::{Concern, Standing};
+use super::record::Note;
+
+/// How often a decision is made afresh because the controls changed under it.
+const STALE_TRIES: usize = 3;
+
+/// One send on its way: of a clearance, or of a grant that asks for another code.
+struct Send<'a> {
+    recipient: &'a Recipient,
+    purpose: &'a Purpose,
+    policy: &'a Policy,
+    subjects: Subjects,
+    scope: &'a OwnScope,
+    lane: Lane,
+    proved: Proved,
+    client: ClientIp,
+    user: Option<Pseudonym>,
+    nonce: Option<Nonce>,
+    binding: &'a Binding,
+    language: Option<&'a Language>,
+    price: Money,
+    challenge: Challenge,
+    now: Timestamp,
+    decoy: bool,
+}
+
+/// The verification that the code is for.
+struct Challenge {
+    id: [u8; 16],
+    key: KeyId,
+    opened: Timestamp,
+    closes: Timestamp,
+    renew: bool,
+}
+
+/// What the store said of a send, once it has said something final.
+enum Decision {
+    Granted { plan: Plan, counts: Vec<u64>, id: RequestId, price: Money },
+    Refused(RefusalReason, Option<Duration>),
+    StepUp(RefusalReason, Remedy),
+}
+
+impl Gate {
+    pub(super) async fn first_send(
+        &self,
+        clearance: Clearance,
+        decoy: bool,
+    ) -> Result<Sent, GateError> {
+        let now = self.now();
+        if *clearance.realm != *self.realm.name() {
+            // A clearance of another tenant: its token was never this realm's.
+            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose), None);
+        }
+        if now >= clearance.expires {
+            return self.refused(now, None, RefusalReason::Token(TokenError::Expired), None);
+        }
+        let policy = self.policy(&clearance.purpose);
+        let send = Send {
+            recipient: &clearance.recipient,
+            purpose: &clearance.purpose,
+            policy,
+            subjects: clearance.subjects,
+            scope: &clearance.scope,
+            lane: clearance.lane,
+            proved: clearance.proved,
+            client: clearance.scope.ip,
+            user: clearance.subjects.user,
+            nonce: Some(clearance.nonce),
+            binding: &clearance.binding,
+            language: clearance.language.as_ref(),
+            price: self.price(&clearance.recipient),
+            challenge: Challenge {
+                id: random(&*self.inner.entropy)?,
+                key: self.inner.keys.current(),
+                opened: now,
+                closes: now + policy.code.open,
+                renew: false,
+            },
+            now,
+            decoy,
+        };
+        self.send(send, None).await
+    }
+
+    pub(super) async fn renewed_send(
+        &self,
+        text: &EntryGrant,
+        binding: &Binding,
+        client: &ClientContext,
+    ) -> Result<Sent, GateError> {
+        let now = self.now();
+        let grant = match self.open_grant(text, binding, client, now) {
+            Some(grant) => grant,
+            None => return self.refused(now, None, RefusalReason::VerificationOver, None),
+        };
+        let scope = self.own_scope(client);
+        let language = Language::new(&grant.language).ok();
+        let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client);
+        if grant.session == Pseudonym::default() {
+            // A caller's verification: the host asks, not a page.
+            (subjects.client, subjects.session) = (Client::Caller, None);
+        }
+        let send = Send {
+            recipient: &grant.recipient,
+            purpose: &grant.purpose,
+            policy: self.policy(&grant.purpose),
+            subjects,
+            scope: &scope,
+            lane: grant.lane,
+            proved: if grant.lane == Lane::Open { Proved::Work } else { Proved::Human },
+            client: *client.ip(),
+            user: subjects.user,
+            nonce: None,
+            binding,
+            language: language.as_ref(),
+            price: self.price(&grant.recipient),
+            challenge: Challenge {
+                id: grant.challenge,
+                key: grant.key,
+                opened: grant.opened,
+                closes: grant.closes,
+                renew: true,
+            },
+            now,
+            decoy: grant.decoy,
+        };
+        self.send(send, Some(text)).await
+    }
+
+    async fn send(&self, send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
+        let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
+        let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
+        let text = self.render(&send, &code, expires)?;
+        match self.decide(&send, &code, expires).await? {
+            Decision::Refused(reason, retry_after) => {
+                self.refused(send.now, Some(&send), reason, retry_after)
+            }
+            Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
+            Decision::Granted { plan, counts, id, price } => {
+                self.note_budgets(&send, &plan, &counts);
+                let handed = self.deliver(&send, text, &plan, id, price).await?;
+                match handed {
+                    Handed::Refused => {
+                        self.refused(send.now, Some(&send), RefusalReason::NumberRefused, None)
+                    }
+                    Handed::Over { confirmed } => {
+                        let grant = match grant {
+                            Some(grant) => grant.clone(),
+                            None => self.grant(&send)?,
+                        };
+                        let record = self.record(&send, id, price);
+                        let resend_after = self.resend_after(&send, &plan, &counts);
+                        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the store until the answer rests on the current controls.
+    async fn decide(
+        &self,
+        send: &Send<'_>,
+        code: &Passcode,
+        expires: Timestamp,
+    ) -> Result<Decision, GateError> {
+        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
+        let digest = self.digest(send, code)?;
+        for _ in 0..STALE_TRIES {
+            let mut standing = self.realm.standing(&self.concern(send));
+            if let Some(reason) = standing.take_refusal() {
+                return Ok(Decision::Refused(reason, None));
+            }
+            let mut plan = self.plan(send, &standing);
+            let mut admission = self.admission(send, id, &plan, &standing);
+            admission.challenge =
+                Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
+            let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
+            if let Admitted::Exhausted { index, .. } = &answer
+                && send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe
+                && plan.may_be_waved(*index)
+            {
+                let (cause, _) = plan.cause(*index);
+                let reason = cause.reason(standing.pumping_words()).to_string();
+                self.note(send, EventKind::WouldRefuse { reason });
+                plan = plan.in_shadow();
+                admission.charges.clone_from(&plan.charges);
+                admission.observe.clear();
+                answer = guarded::admit(&*self.inner.store, &admission).await?;
+            }
+            match answer {
+                Admitted::Granted { counts, news, .. } => {
+                    self.realm.take_in(self, &news);
+                    let price = send.price;
+                    return Ok(Decision::Granted { plan, counts, id, price });
+                }
+                Admitted::Exhausted { index, retry_after, news, .. } => {
+                    self.realm.take_in(self, &news);
+                    let (cause, remedy) = plan.cause(index);
+                    let reason = cause.reason(standing.pumping_words());
+                    return Ok(if self.offers(send, remedy) {
+                        Decision::StepUp(reason, remedy)
+                    } else {
+                        Decision::Refused(reason, Some(retry_after))
+                    });
+                }
+                Admitted::NonceSpent { .. } => {
+                    return Ok(Decision::Refused(RefusalReason::TokenSpent, None));
+                }
+                Admitted::ChallengeGone => {
+                    return Ok(Decision::Refused(RefusalReason::VerificationOver, None));
+                }
+                Admitted::Stale { .. } => drop(self.realm.reload_controls(self, send.now).await?),
+            }
+        }
+        Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
+        Concern {
+            query: Query {
+                recipient: send.recipient,
+                number: send.subjects.number,
+                client: send.client,
+                user: send.user,
+                purpose: send.purpose.as_str(),
+                now: send.now,
+            },
+            subject: self.sighted(send.recipient, send.purpose, send.price, send.client),
+            proved: send.proved,
+        }
+    }
+
+    fn plan(&self, send: &Send<'_>, standing: &Standing) -> Plan {
+        let terms = Terms {
+            policy: send.policy,
+            purpose: send.purpose,
+            lane: send.lane,
+            proved: send.proved,
+            price: send.price,
+            daily_budget: self.inner.daily_budget,
+            resend: send.challenge.renew,
+        };
+        let mut plan = Plan::of_send(&terms, &send.subjects);
+        let known = MeterKey::new(send.subjects.number, slot::KNOWN);
+        if let Some(id) = standing.known_only() {
+            plan.verdict(Cause::KnownOnly(id), Remedy::Wait, known);
+        }
+        if let Some(remedy) = standing.pumping(send.proved) {
+            plan.verdict(Cause::Pumping, remedy, known);
+        }
+        plan
+    }
+
+    fn admission(
+        &self,
+        send: &Send<'_>,
+        id: RequestId,
+        plan: &Plan,
+        standing: &Standing,
+    ) -> Admission {
+        let names = self.names();
+        let requests = |subject: Pseudonym| Observation {
+            key: MeterKey::new(subject, slot::REQUESTS),
+            span_ms: COUNT_SPAN_MS,
+            units: 1,
+        };
+        let mut admission =
+            Admission::new(id, send.now, self.inner.partition, send.now + super::REMEMBER);
+        admission.guards = vec![Guard { document: names.controls(), version: standing.version() }];
+        admission.nonces = send.nonce.into_iter().collect();
+        admission.charges.clone_from(&plan.charges);
+        admission.observe = vec![requests(send.subjects.country), requests(send.subjects.realm)];
+        admission.exchange = self.realm.exchange(self, id);
+        admission
+    }
+
+    fn digest(&self, send: &Send<'_>, code: &Passcode) -> Result<[u8; 32], GateError> {
+        if send.decoy {
+            return Ok(random(&*self.inner.entropy)?);
+        }
+        let context = CodeContext {
+            realm: self.realm.name().as_bytes(),
+            purpose: send.purpose.as_str(),
+            challenge: &send.challenge.id,
+            subject: send.subjects.number.as_bytes(),
+            binding: &send.binding.bytes(),
+        };
+        let keys = self
+            .inner
+            .keys
+            .verifying(send.challenge.key, send.now)
+            .unwrap_or_else(|| self.inner.keys.signing());
+        Ok(digest(&keys.code, &context, code.expose_secret()))
+    }
+
+    /// Hands the text off, and settles it if it did not go out.
+    async fn deliver(
+        &self,
+        send: &Send<'_>,
+        text: OutboundText,
+        plan: &Plan,
+        id: RequestId,
+        price: Money,
+    ) -> Result<Handed, GateError> {
+        let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
+        if send.decoy {
+            self.note(send, EventKind::DecoyAnswered);
+            return Ok(Handed::Over { confirmed: true });
+        }
+        let number = send.recipient.expose_e164().as_str().to_owned();
+        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, id);
+        drop(text);
+        let resend = send.challenge.renew;
+        let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed };
+        let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
+        match handed {
+            Ok(Ok(_)) => {
+                self.watch(send, SightingKind::Sent);
+                self.note(send, sent(true));
+                Ok(Handed::Over { confirmed: true })
+            }
+            Err(_) => {
+                self.watch(send, SightingKind::Sent);
+                self.note(send, EventKind::Outage { what: "the transport panicked".into() });
+                self.note(send, sent(false));
+                Ok(Handed::Over { confirmed: false })
+            }
+            Ok(Err(error)) => match error.kind() {
+                HandoffErrorKind::NotSent => {
+                    self.give_back(send, plan, id, false).await;
+                    self.note(send, EventKind::NotSent { refused: false });
+                    Err(error.into())
+                }
+                HandoffErrorKind::Refused => {
+                    self.give_back(send, plan, id, true).await;
+                    self.note(send, EventKind::NotSent { refused: true });
+                    Ok(Handed::Refused)
+                }
+                HandoffErrorKind::Indeterminate => {
+                    self.watch(send, SightingKind::Sent);
+                    self.note(send, sent(false));
+                    Ok(Handed::Over { confirmed: false })
+                }
+            },
+        }
+    }
+
+    /// The text, parsed back. Before anything is charged, so that a text that cannot be made costs
+    /// nobody anything.
+    fn render(
+        &self,
+        send: &Send<'_>,
+        code: &Passcode,
+        expires: Timestamp,
+    ) -> Result<OutboundText, GateError> {
+        let minutes = millis(expires.since(send.now)).div_ceil(60_000);
+        let fields = RenderFields {
+            language: send.language.unwrap_or(self.inner.message.default_language()),
+            code,
+            binding: send.binding,
+            minutes: u8::try_from(minutes).unwrap_or(u8::MAX),
+        };
+        Ok(self.inner.message.render(&fields)?)
+    }
+
+    /// Gives back what a text that did not go out has cost. If the store does not answer, the
+    /// admission stays spent: the safe side.
+    async fn give_back(&self, send: &Send<'_>, plan: &Plan, id: RequestId, refused: bool) {
+        let settlement = Settlement {
+            admission: id,
+            now: self.now(),
+            realm: self.inner.partition,
+            refunds: plan.refunds(refused, send.now),
+            void: Some(self.names().challenge(&send.challenge.id)),
+            observe: Vec::new(),
+            exchange: None,
+        };
+        if let Err(error) = guarded::settle(&*self.inner.store, &settlement).await {
+            let what = format!("a refund was not recorded and stays spent: {error}");
+            self.note(send, EventKind::Outage { what });
+        }
+    }
+
+    fn grant(&self, send: &Send<'_>) -> Result<EntryGrant, GateError> {
+        let grant = Grant {
+            key: send.challenge.key,
+            challenge: send.challenge.id,
+            purpose: send.purpose.clone(),
+            lane: send.lane,
+            recipient: send.recipient.clone(),
+            session: send.subjects.session.unwrap_or_default(),
+            client: send.subjects.client.networks(),
+            price: send.price,
+            opened: send.challenge.opened,
+            closes: send.challenge.closes,
+            binding: self.binding_tag(send.binding),
+            decoy: send.decoy,
+            language: send.language.map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
+        };
+        grant
+            .seal(&self.inner.keys, self.realm.name(), send.now)
+            .ok_or_else(|| GateError::new(GateErrorKind::Store, "the current key is gone"))
+    }
+
+    fn record(&self, send: &Send<'_>, id: RequestId, price: Money) -> super::SendRecord {
+        Note { id: *id.as_bytes(), at: send.now, price, recipient: send.recipient.clone() }
+            .seal(self.inner.keys.pseudonyms(), self.realm.name())
+    }
+
+    fn resend_after(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) -> Duration {
+        let ladder = send.policy.interval.ladder;
+        let rung = plan.ladder().and_then(|index| counts.get(index)).copied().unwrap_or(1);
+        let doublings = u32::try_from(rung.saturating_sub(1)).unwrap_or(u32::MAX).min(32);
+        ladder
+            .first
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(ladder.longest)
+    }
+
+    /// Whether the client can do something about it that it has not done yet.
+    fn offers(&self, send: &Send<'_>, remedy: Remedy) -> bool {
+        if send.subjects.caller.is_some() {
+            return false;
+        }
+        match remedy {
+            Remedy::Wait => false,
+            Remedy::Work => send.proved < Proved::Work && !send.challenge.renew,
+            Remedy::Human => {
+                send.proved < Proved::Human && !send.challenge.renew && self.inner.human.is_some()
+            }
+        }
+    }
+
+    fn step_up(
+        &self,
+        send: &Send<'_>,
+        reason: RefusalReason,
+        remedy: Remedy,
+    ) -> Result<Sent, GateError> {
+        self.watch(send, SightingKind::Asked);
+        self.note(send, EventKind::StepUpAsked { reason: reason.to_string() });
+        let means = self.means(send.policy, remedy);
+        Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
+    }
+
+    fn refused(
+        &self,
+        now: Timestamp,
+        send: Option<&Send<'_>>,
+        reason: RefusalReason,
+        retry_after: Option<Duration>,
+    ) -> Result<Sent, GateError> {
+        let kind = EventKind::Refused { reason: reason.to_string() };
+        match send {
+            Some(send) => {
+                self.watch(send, SightingKind::Refused);
+                self.note(send, kind);
+            }
+            None => self.tell(&self.event(now, kind)),
+        }
+        Ok(Sent::Refused(self.refusal(reason, retry_after)?))
+    }
+
+    fn note(&self, send: &Send<'_>, kind: EventKind) {
+        self.tell(&Event {
+            purpose: Some(send.purpose.clone()),
+            region: send.recipient.region(),
+            number: Some(send.subjects.number),
+            ..self.event(send.now, kind)
+        });
+    }
+
+    /// Raises an event when a budget passes half, the step-up tier's eighty percent, or all.
+    fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
+        for (scope, index) in plan.budgets() {
+            let Some((used, max)) = counts.get(index).copied().zip(plan.whole_budget(index)) else {
+                continue;
+            };
+            let before = used.saturating_sub(send.price.as_microdollars());
+            let share = |micro: u64| u128::from(micro) * 100 / u128::from(max.max(1));
+            for percent in [50_u8, 80, 100] {
+                if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
+                    self.note(send, EventKind::BudgetTier { scope, percent });
+                }
+            }
+        }
+    }
+
+    fn watch(&self, send: &Send<'_>, kind: SightingKind) {
+        let subject = self.sighted(send.recipient, send.purpose, send.price, send.client);
+        let mut sighting = Sighting::of(send.now, kind, &subject);
+        if send.proved > Proved::Ordinary {
+            sighting = sighting.passed();
+        }
+        self.realm.saw(self, sighting);
+    }
+}
+
+/// What became of a text.
+enum Handed {
+    Over { confirmed: bool },
+    Refused,
+}
+
+fn write(send: &Send<'_>, key: Pseudonym, digest: [u8; 32], expires: Timestamp) -> ChallengeWrite {
+    if send.challenge.renew {
+        let keep_previous = send.policy.code.resend == ResendCode::KeepPrevious;
+        ChallengeWrite::Renew { key, digest, expires, keep_previous }
+    } else {
+        let (closes, attempts) = (send.challenge.closes, send.policy.code.attempts);
+        ChallengeWrite::Open { key, digest, expires, closes, attempts }
+    }
+}

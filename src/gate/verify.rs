@@ -1,0 +1,329 @@
+//! From a grant and what was typed to a verification: one redemption.
+
+use std::time::Duration;
+
+use crate::access::{DeviceLife, DeviceProof};
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::time::Timestamp;
+use crate::context::ClientContext;
+use crate::error::GateError;
+use crate::event::{Event, EventKind, RejectionCause};
+use crate::limit::MeterKey;
+use crate::otp::digest::{CodeContext, digest};
+use crate::otp::{Binding, SubmittedCode};
+use crate::outcome::{Entry, EntryClosed, EntryView, Rejection, Verification, Verified};
+use crate::policy::{AttemptPolicy, FailurePolicy, Policy};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
+use crate::store::{
+    ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
+};
+
+use super::Gate;
+use super::grant::{EntryGrant, Grant};
+use super::guarded;
+use super::names::slot;
+use super::plan::{COUNT_SPAN_MS, Lane, credits};
+use super::record::Note;
+
+/// A number counts as known from three days after its first verification: a pumped number that
+/// was verified once is not yet a customer.
+const KNOWN_AFTER: Duration = Duration::from_secs(72 * 3_600);
+
+/// Until 90 days after its last verification: carriers give numbers away again after 45 to 90
+/// (Lee and Narayanan 2021).
+const KNOWN_FOR: Duration = Duration::from_secs(90 * 86_400);
+
+impl Gate {
+    pub(super) async fn view(
+        &self,
+        text: &EntryGrant,
+        client: &ClientContext,
+    ) -> Result<Entry, GateError> {
+        let now = self.now();
+        let Some(grant) = self.read_grant(text, client, now) else {
+            return Ok(Entry::Closed(EntryClosed));
+        };
+        let names = self.names();
+        let policy = self.policy(&grant.purpose);
+        let mut query = TallyQuery::new(now, self.inner.partition);
+        query.challenges = vec![names.challenge(&grant.challenge)];
+        query.meters = vec![MeterQuery {
+            key: MeterKey::new(
+                names.number(&grant.recipient),
+                slot::ladder(&grant.purpose, grant.lane.index()),
+            ),
+            limit: policy.interval.ladder.limit(),
+            cost: 1,
+        }];
+        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        match tallies.challenges.first() {
+            Some(ChallengeState::Live { left, expires, .. }) if *left > 0 => {
+                Ok(Entry::Open(EntryView {
+                    hint: hint(&grant),
+                    attempts_left: *left,
+                    expires_in: expires.since(now),
+                    resend_after: tallies
+                        .meters
+                        .first()
+                        .map(|meter| meter.retry_after)
+                        .unwrap_or_default(),
+                }))
+            }
+            _ => Ok(Entry::Closed(EntryClosed)),
+        }
+    }
+
+    pub(super) async fn redeem(
+        &self,
+        text: &EntryGrant,
+        typed: &str,
+        binding: &Binding,
+        client: &ClientContext,
+    ) -> Result<Verified, GateError> {
+        let now = self.now();
+        let grant = self.open_grant(text, binding, client, now);
+        let attempt = self.attempt(grant.as_ref(), typed, binding, client, now)?;
+        let answer = guarded::redeem(&*self.inner.store, &attempt.redemption).await?;
+        self.realm.take_in(self, &answer.news);
+        let cause = match (answer.verdict, grant) {
+            (Verdict::Accepted { attempts, opened }, Some(grant)) => {
+                return self.accept(grant, binding.clone(), attempts, opened, now);
+            }
+            (_, None) => RejectionCause::BadGrant,
+            (Verdict::Mismatch { .. }, _) if attempt.malformed => RejectionCause::Malformed,
+            (Verdict::Mismatch { .. }, _) => RejectionCause::Mismatch,
+            (Verdict::Locked, _) => RejectionCause::Locked,
+            (Verdict::Expired, _) => RejectionCause::Expired,
+            (Verdict::Consumed, _) => RejectionCause::Replay,
+            (Verdict::Exhausted { index: 0, .. }, _) => RejectionCause::ClientLimit,
+            (Verdict::Exhausted { .. }, _) => RejectionCause::NumberLimit,
+            (Verdict::Unknown, _) => RejectionCause::Unknown,
+        };
+        self.note_rejection(&attempt, cause, &answer.observed, now);
+        Ok(Verified::Rejected(Rejection(())))
+    }
+
+    /// The grant, if it is this realm's, open, and held by the client it was given to.
+    pub(super) fn read_grant(
+        &self,
+        text: &EntryGrant,
+        client: &ClientContext,
+        now: Timestamp,
+    ) -> Option<Grant> {
+        let grant = Grant::open(text, &self.inner.keys, self.realm.name(), now)?;
+        let session = self.names().session(client.session());
+        let same = grant.session == Pseudonym::default() || grant.session == session;
+        same.then_some(grant)
+    }
+
+    /// [`read_grant`](Self::read_grant), if it is also bound to this transaction.
+    pub(super) fn open_grant(
+        &self,
+        text: &EntryGrant,
+        binding: &Binding,
+        client: &ClientContext,
+        now: Timestamp,
+    ) -> Option<Grant> {
+        let grant = self.read_grant(text, client, now)?;
+        (grant.binding == self.binding_tag(binding)).then_some(grant)
+    }
+
+    pub(super) fn binding_tag(&self, binding: &Binding) -> Pseudonym {
+        if *binding == Binding::none() {
+            return Pseudonym::default();
+        }
+        let key = self.inner.keys.pseudonyms();
+        Pseudonym::from_bytes(key.tagging("otpgate/v1/binding").field(&binding.bytes()).short())
+    }
+
+    /// The redemption to make. Without a usable grant it is made all the same, of a challenge that
+    /// does not exist: the same work, the same round trip, charged to the client alone.
+    fn attempt(
+        &self,
+        grant: Option<&Grant>,
+        typed: &str,
+        binding: &Binding,
+        client: &ClientContext,
+        now: Timestamp,
+    ) -> Result<Attempt, GateError> {
+        let names = self.names();
+        let random: [u8; 32] = random(&*self.inner.entropy)?;
+        let (id, unknown) = random.split_at(16);
+        let id = RequestId::from_bytes(id.try_into().unwrap_or_default());
+        let unknown: [u8; 16] = unknown.try_into().unwrap_or_default();
+        let policy = grant.map_or(&self.inner.policy, |grant| self.policy(&grant.purpose));
+        let number = grant.map(|grant| names.number(&grant.recipient));
+        let code = SubmittedCode::parse(typed, &policy.code.format).ok();
+        let challenge = grant.map_or(unknown, |grant| grant.challenge);
+        let keys = grant
+            .and_then(|grant| self.inner.keys.verifying(grant.key, now))
+            .unwrap_or_else(|| self.inner.keys.signing());
+        let context = CodeContext {
+            realm: self.realm.name().as_bytes(),
+            purpose: grant.map_or("", |grant| grant.purpose.as_str()),
+            challenge: &challenge,
+            subject: number.as_ref().map_or(&[][..], |number| number.as_bytes()),
+            binding: &binding.bytes(),
+        };
+        let digests =
+            code.iter().map(|code| digest(&keys.code, &context, code.expose_secret())).collect();
+        let client_meter =
+            MeterKey::new(self.client_meters(client).subject(), slot::CLIENT_FAILURES);
+        let client_limit = policy.attempts.client.limit(policy.attempts.client.hard);
+        let realm = names.whole();
+        let count = |subject, slot| Observation {
+            key: MeterKey::new(subject, slot),
+            span_ms: COUNT_SPAN_MS,
+            units: 1,
+        };
+        let country = grant.map(|grant| names.country(grant.recipient.region()));
+        let mut redemption = Redemption {
+            id,
+            now,
+            realm: self.inner.partition,
+            challenge: names.challenge(&challenge),
+            digests,
+            charges: vec![Charge { key: client_meter, limit: client_limit, cost: 1, waiver: None }],
+            subject_charges: Vec::new(),
+            reset: Vec::new(),
+            credits: vec![Credit { key: client_meter, limit: client_limit, amount: 1 }],
+            marks: Vec::new(),
+            observe: vec![count(realm, slot::ATTEMPTS)],
+            observe_failure: vec![count(realm, slot::SPRAY)],
+            exchange: self.realm.exchange(self, id),
+        };
+        if let Some(country) = country {
+            redemption.observe.push(count(country, slot::ATTEMPTS));
+            redemption.observe_failure.push(count(country, slot::FAILED));
+        }
+        if let Some((grant, number)) = grant.zip(number) {
+            self.charge_subject(&mut redemption, grant, number, policy, now);
+        }
+        Ok(Attempt {
+            redemption,
+            malformed: code.is_none(),
+            number,
+            purpose: grant.map(|grant| grant.purpose.clone()),
+            region: grant.and_then(|grant| grant.recipient.region()),
+            spray_alarm: policy.attempts.spray_alarm,
+        })
+    }
+
+    fn charge_subject(
+        &self,
+        redemption: &mut Redemption,
+        grant: &Grant,
+        number: Pseudonym,
+        policy: &Policy,
+        now: Timestamp,
+    ) {
+        let names = self.names();
+        let lane = MeterKey::new(number, slot::failures(grant.lane.index()));
+        let limit = failures(&policy.attempts, grant.lane).limit();
+        redemption.subject_charges = vec![Charge { key: lane, limit, cost: 1, waiver: None }];
+        redemption.reset = vec![lane];
+        redemption.credits.extend(credits(
+            policy,
+            grant.client,
+            names.block(&grant.recipient),
+            names.whole(),
+            grant.price,
+        ));
+        redemption.marks = vec![Mark {
+            key: MeterKey::new(number, slot::KNOWN),
+            from: now + KNOWN_AFTER,
+            until: now + KNOWN_FOR,
+        }];
+    }
+
+    fn accept(
+        &self,
+        grant: Grant,
+        binding: Binding,
+        attempts: u32,
+        opened: Timestamp,
+        now: Timestamp,
+    ) -> Result<Verified, GateError> {
+        let number = self.names().number(&grant.recipient);
+        let ip = crate::access::ClientIp::unknown();
+        let subject = self.sighted(&grant.recipient, &grant.purpose, grant.price, ip);
+        self.realm.saw(self, Sighting::of(now, SightingKind::Verified, &subject));
+        self.tell(&Event {
+            purpose: Some(grant.purpose.clone()),
+            region: grant.recipient.region(),
+            number: Some(number),
+            ..self.event(now, EventKind::Accepted { attempts, took: now.since(opened) })
+        });
+        let key = self.inner.keys.pseudonyms();
+        let note = Note {
+            id: grant.challenge,
+            at: grant.opened,
+            price: grant.price,
+            recipient: grant.recipient.clone(),
+        };
+        let (life, keys) = (DeviceLife::default(), &self.inner.keys);
+        let device_proof = DeviceProof::mint(&number, life, keys, &*self.inner.entropy, now)?;
+        Ok(Verified::Accepted(Verification {
+            record: note.seal(key, self.realm.name()),
+            recipient: grant.recipient,
+            purpose: grant.purpose,
+            binding,
+            at: now,
+            device_proof,
+        }))
+    }
+
+    fn note_rejection(
+        &self,
+        attempt: &Attempt,
+        cause: RejectionCause,
+        observed: &[u64],
+        now: Timestamp,
+    ) {
+        self.tell(&Event {
+            purpose: attempt.purpose.clone(),
+            region: attempt.region,
+            number: attempt.number,
+            ..self.event(now, EventKind::Rejected { cause })
+        });
+        let failures = observed.get(attempt.redemption.observe.len()).copied().unwrap_or(0);
+        // Once when the alarm is reached, then at each doubling.
+        let alarm = attempt.spray_alarm.max(1);
+        if failures >= alarm
+            && failures.is_multiple_of(alarm)
+            && (failures / alarm).is_power_of_two()
+        {
+            self.tell(&self.event(now, EventKind::GuessSpraying { failures }));
+        }
+    }
+}
+
+/// One attempt: what the store is asked, and what the log needs afterwards.
+struct Attempt {
+    redemption: Redemption,
+    malformed: bool,
+    number: Option<Pseudonym>,
+    purpose: Option<crate::context::Purpose>,
+    region: Option<crate::recipient::Region>,
+    spray_alarm: u64,
+}
+
+fn failures(policy: &AttemptPolicy, lane: Lane) -> &FailurePolicy {
+    match lane {
+        Lane::Open => &policy.open,
+        Lane::Checked => &policy.checked,
+        Lane::Proven => &policy.proven,
+    }
+}
+
+fn hint(grant: &Grant) -> String {
+    let number = grant.recipient.expose_e164();
+    let text = number.as_str();
+    let tail = text.len().saturating_sub(2);
+    format!(
+        "+{} … {}",
+        grant.recipient.calling_code().value(),
+        text.get(tail..).unwrap_or_default()
+    )
+}

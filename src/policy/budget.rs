@@ -1,0 +1,96 @@
+//! Money.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::money::Money;
+use crate::base::time::millis;
+use crate::error::ConfigError;
+use crate::limit::Limit;
+use crate::recipient::Region;
+
+/// Rules about money, over any 24 hours. What is reserved at the admission is spent unless the text
+/// provably did not go out; then it is given back.
+///
+/// The realm's budget is not here: it has no sensible default, so
+/// [`GateBuilder::daily_budget`](crate::GateBuilder::daily_budget) asks for it.
+#[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct BudgetPolicy {
+    /// The share of a budget, in percent, above which clients must step up. Default: 80.
+    pub soft_percent: u8,
+    /// Per purpose. Default: none.
+    pub purpose: Option<Money>,
+    /// Per country, unless `countries` names it. Default: none.
+    pub country: Option<Money>,
+    /// Per named country.
+    pub countries: BTreeMap<Region, Money>,
+    /// Per block of 10 000 numbers. Default: none.
+    pub block: Option<Money>,
+    /// Spend that no accepted code has paid back yet, over the realm: bots spend it, users return
+    /// it. Default: none, because what is right depends on the host's volume.
+    pub unverified: Option<Money>,
+    /// The dearest single message. Default: 50 cents; the dearest published country costs 28.
+    pub message: Money,
+}
+
+impl Default for BudgetPolicy {
+    fn default() -> Self {
+        Self {
+            soft_percent: 80,
+            purpose: None,
+            country: None,
+            countries: BTreeMap::new(),
+            block: None,
+            unverified: None,
+            message: Money::cents(50),
+        }
+    }
+}
+
+impl BudgetPolicy {
+    pub(crate) const SPAN: Duration = Duration::from_secs(86_400);
+
+    pub(crate) fn for_country(&self, region: Option<Region>) -> Option<Money> {
+        region.and_then(|region| self.countries.get(&region).copied()).or(self.country)
+    }
+
+    /// The part of `money` above which clients must step up.
+    pub(crate) fn soft(&self, money: Money) -> Money {
+        let micro = u128::from(money.as_microdollars()) * u128::from(self.soft_percent) / 100;
+        Money::microdollars(u64::try_from(micro).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn limit(max: Money) -> Limit {
+        Limit::Window { max: max.as_microdollars(), span_ms: millis(Self::SPAN) }
+    }
+
+    pub(crate) fn unverified_limit(max: Money) -> Limit {
+        Limit::Budget { max: max.as_microdollars(), span_ms: millis(Self::SPAN) }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if !(1..=100).contains(&self.soft_percent) {
+            return Err(ConfigError::rule("budget.soft_percent", self.soft_percent, "1 to 100"));
+        }
+        if self.message == Money::ZERO {
+            return Err(ConfigError::rule("budget.message", self.message, "more than nothing"));
+        }
+        let listed = self.countries.values().copied();
+        let budgets = listed
+            .chain([self.purpose, self.country, self.block, self.unverified].into_iter().flatten());
+        for budget in budgets {
+            if budget < self.message {
+                return Err(ConfigError::rule(
+                    "budget",
+                    budget,
+                    "at least budget.message, or no text is ever sent; to shut a country off use the \
+                     destination policy or the controls",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! [`Policy`]: every number the gate decides by, with its reason and its source.
+//!
+//! `Policy::default()` satisfies [`Policy::nist_63b4`], [`Policy::asvs_l2`] and [`Policy::psd2`] at
+//! once. Fields are public, so a host changes the one it cares about; [`build`] refuses a policy
+//! that contradicts itself or a standard's floor, and names the rule.
+//!
+//! [`build`]: crate::GateBuilder::build
+
+mod attempts;
+mod budget;
+mod code;
+mod mode;
+mod preset;
+mod quota;
+#[cfg(feature = "serde")]
+mod text;
+mod token;
+
+use crate::error::ConfigError;
+
+pub use attempts::{AttemptPolicy, FailurePolicy};
+pub use budget::BudgetPolicy;
+pub use code::CodePolicy;
+pub use mode::{Mode, ModePolicy};
+pub use quota::{Evidence, IntervalPolicy, Ladder, Quota, QuotaPolicy};
+pub use token::TokenPolicy;
+
+/// Every rule of a purpose.
+///
+/// ```
+/// use otpgate::Policy;
+///
+/// let mut policy = Policy::default();
+/// policy.code.attempts = 3;
+/// policy.quotas.number.pop(); // no daily quota
+/// assert!(policy.check().is_ok());
+/// policy.code.attempts = 11;
+/// assert!(policy.check().unwrap_err().to_string().contains("code.attempts"));
+/// ```
+#[derive(Clone, PartialEq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct Policy {
+    /// The code: its form, its life, how often it may be tried.
+    pub code: CodePolicy,
+    /// The front-end token and its proof of work.
+    pub token: TokenPolicy,
+    /// The interval between two sends to one number.
+    pub interval: IntervalPolicy,
+    /// Messages per number, client, session, user, device, block, country, purpose, caller, realm.
+    pub quotas: QuotaPolicy,
+    /// Wrong guesses per number and per client.
+    pub attempts: AttemptPolicy,
+    /// Money.
+    pub budget: BudgetPolicy,
+    /// Whether refusals are enforced or only recorded.
+    pub mode: ModePolicy,
+}
+
+impl Policy {
+    /// Refuses a policy that contradicts itself or breaks a floor.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Rule`] with the field, the value found and the rule it breaks.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.code.check()?;
+        self.token.check()?;
+        self.interval.check()?;
+        self.quotas.check()?;
+        self.attempts.check()?;
+        self.budget.check()?;
+        if self.quotas.session.iter().any(|quota| quota.max == 0) {
+            return Err(ConfigError::rule("quotas.session", "0", "at least 1, or no quota at all"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! Send intervals and quotas.
+
+use std::time::Duration;
+
+use crate::base::time::millis;
+use crate::error::ConfigError;
+use crate::limit::Limit;
+
+/// At most `max` messages in any span of `per`. A sliding window: no span, wherever it starts,
+/// holds more (a fixed window admits twice as many across its edge).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Quota {
+    /// Messages.
+    pub max: u64,
+    /// The span.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub per: Duration,
+}
+
+impl Quota {
+    /// At most `max` in any hour.
+    #[must_use]
+    pub const fn hourly(max: u64) -> Self {
+        Self { max, per: Duration::from_secs(3_600) }
+    }
+
+    /// At most `max` in any 24 hours.
+    #[must_use]
+    pub const fn daily(max: u64) -> Self {
+        Self { max, per: Duration::from_secs(86_400) }
+    }
+
+    pub(crate) fn limit(self) -> Limit {
+        Limit::Window { max: self.max, span_ms: millis(self.per) }
+    }
+}
+
+/// The growing interval between two sends to one number: the resend ladder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Ladder {
+    /// After the first send.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub first: Duration,
+    /// It doubles up to this.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub longest: Duration,
+    /// One doubling is forgotten after each such time without a send.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub forget: Duration,
+}
+
+impl Ladder {
+    pub(crate) fn limit(self) -> Limit {
+        Limit::Ladder {
+            first_ms: millis(self.first),
+            longest_ms: millis(self.longest),
+            forget_ms: millis(self.forget),
+        }
+    }
+}
+
+/// The interval between two sends to one number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct IntervalPolicy {
+    /// Per number and purpose. Default: 30 seconds, doubling to 10 minutes, one doubling forgotten
+    /// each half hour. Healthy carriers deliver 95 % within 15 seconds and 99 % within 30, so an
+    /// earlier resend only pays twice.
+    pub ladder: Ladder,
+}
+
+impl Default for IntervalPolicy {
+    fn default() -> Self {
+        Self {
+            ladder: Ladder {
+                first: Duration::from_secs(30),
+                longest: Duration::from_secs(600),
+                forget: Duration::from_secs(1_800),
+            },
+        }
+    }
+}
+
+impl IntervalPolicy {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let Ladder { first, longest, forget } = self.ladder;
+        if first < Duration::from_secs(1) || longest < first || forget < longest {
+            return Err(ConfigError::rule(
+                "interval.ladder",
+                format!("{first:?} / {longest:?} / {forget:?}"),
+                "first ≥ 1 second, longest ≥ first, forget ≥ longest",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Messages that nobody has verified yet, as a leaky bucket: each send adds one, an accepted code
+/// takes it back, and one drains away in each `drain`.
+///
+/// A shared address with honest users stays low however many they are; a bot that verifies nothing
+/// fills it. Above `soft` the client must step up, above `hard` it is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Evidence {
+    /// Unverified messages before a step-up is asked for.
+    pub soft: u64,
+    /// Unverified messages before sends are refused.
+    pub hard: u64,
+    /// The time in which one is forgotten.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub drain: Duration,
+}
+
+impl Evidence {
+    pub(crate) fn limit(self, max: u64) -> Limit {
+        Limit::Unverified { max, drain_ms: millis(self.drain) }
+    }
+
+    fn check(self, field: &'static str) -> Result<(), ConfigError> {
+        if self.soft == 0 || self.hard < self.soft || self.drain < Duration::from_millis(1) {
+            return Err(ConfigError::rule(
+                field,
+                format!("{} / {} / {:?}", self.soft, self.hard, self.drain),
+                "soft ≥ 1, hard ≥ soft, drain ≥ 1 ms",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Messages per number, client, session and so on. An empty list means no such quota; at most four
+/// quotas each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct QuotaPolicy {
+    /// Per number and purpose, and per lane: a client that proves a known device, or passed a human
+    /// check, is not held back by what strangers did. Default: 5 an hour, 10 a day (the field's
+    /// consensus: 3–5 in 10–15 minutes, at most 10 a day).
+    pub number: Vec<Quota>,
+    /// Per number over all purposes and lanes. Default: 30 a day, so that a handful of purposes
+    /// cannot be added up to harass one person.
+    pub number_total: Vec<Quota>,
+    /// Per client network (IPv4 address, IPv6 /64). Default: none; `client_unverified` holds bots
+    /// without holding a campus behind one address.
+    pub client: Vec<Quota>,
+    /// All clients whose address is not known share this. Default: 30 an hour.
+    pub client_unknown: Vec<Quota>,
+    /// Unverified messages per client network. Default: step-up from 60, refusal from 300, one
+    /// forgotten a minute: a campus that signs up 200 an hour leaves about 40 unverified.
+    pub client_unverified: Option<Evidence>,
+    /// Unverified messages per wider network (IPv4 /24, IPv6 /48), against rotation inside an
+    /// allocation. Default: step-up from 300, refusal from 3 000, five forgotten a minute.
+    pub network_unverified: Option<Evidence>,
+    /// Per session. Default: 10 an hour.
+    pub session: Vec<Quota>,
+    /// Per account. Default: 10 an hour, 20 a day.
+    pub user: Vec<Quota>,
+    /// Per proven device. Default: 10 an hour, 20 a day.
+    pub device: Vec<Quota>,
+    /// Per block of 10 000 numbers. Default: none; see `block_unverified`.
+    pub block: Vec<Quota>,
+    /// Unverified messages per block of 10 000 numbers. Default: step-up from 60, refusal from
+    /// 600, one forgotten each 2 minutes. A coarse brake that every store enforces exactly; the
+    /// detector behind it is finer.
+    pub block_unverified: Option<Evidence>,
+    /// Per country. Default: none; only the host knows its markets.
+    pub country: Vec<Quota>,
+    /// Per purpose. Default: none.
+    pub purpose: Vec<Quota>,
+    /// Per caller without a page. Default: 1 000 an hour.
+    pub caller: Vec<Quota>,
+    /// Per realm. Default: none; the money budget is the bound that is always there.
+    pub realm: Vec<Quota>,
+    /// Over all realms of the gate. Default: none.
+    pub global: Vec<Quota>,
+}
+
+impl Default for QuotaPolicy {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(n.saturating_mul(60));
+        Self {
+            number: vec![Quota::hourly(5), Quota::daily(10)],
+            number_total: vec![Quota::daily(30)],
+            client: Vec::new(),
+            client_unknown: vec![Quota::hourly(30)],
+            client_unverified: Some(Evidence { soft: 60, hard: 300, drain: minutes(1) }),
+            network_unverified: Some(Evidence {
+                soft: 300,
+                hard: 3_000,
+                drain: Duration::from_secs(12),
+            }),
+            session: vec![Quota::hourly(10)],
+            user: vec![Quota::hourly(10), Quota::daily(20)],
+            device: vec![Quota::hourly(10), Quota::daily(20)],
+            block: Vec::new(),
+            block_unverified: Some(Evidence { soft: 60, hard: 600, drain: minutes(2) }),
+            country: Vec::new(),
+            purpose: Vec::new(),
+            caller: vec![Quota::hourly(1_000)],
+            realm: Vec::new(),
+            global: Vec::new(),
+        }
+    }
+}
+
+impl QuotaPolicy {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        for (field, quotas) in [
+            ("quotas.number", &self.number),
+            ("quotas.number_total", &self.number_total),
+            ("quotas.client", &self.client),
+            ("quotas.client_unknown", &self.client_unknown),
+            ("quotas.session", &self.session),
+            ("quotas.user", &self.user),
+            ("quotas.device", &self.device),
+            ("quotas.block", &self.block),
+            ("quotas.country", &self.country),
+            ("quotas.purpose", &self.purpose),
+            ("quotas.caller", &self.caller),
+            ("quotas.realm", &self.realm),
+            ("quotas.global", &self.global),
+        ] {
+            check_list(field, quotas)?;
+        }
+        for (field, evidence) in [
+            ("quotas.client_unverified", self.client_unverified),
+            ("quotas.network_unverified", self.network_unverified),
+            ("quotas.block_unverified", self.block_unverified),
+        ] {
+            evidence.map_or(Ok(()), |evidence| evidence.check(field))?;
+        }
+        Ok(())
+    }
+}
+
+fn check_list(field: &'static str, quotas: &[Quota]) -> Result<(), ConfigError> {
+    if quotas.len() > 4 {
+        return Err(ConfigError::rule(field, quotas.len(), "at most four quotas"));
+    }
+    for quota in quotas {
+        let days = quota.per.as_secs() / 86_400;
+        if quota.max == 0 || quota.per < Duration::from_secs(1) || days > 31 {
+            return Err(ConfigError::rule(
+                field,
+                format!("{} per {:?}", quota.max, quota.per),
+                "at least 1 message, over 1 second to 31 days; to shut something off use the controls",
+            ));
+        }
+    }
+    let by_span = |a: &Quota, b: &Quota| b.per > a.per && b.max < a.max;
+    if let Some((tight, loose)) =
+        quotas.iter().flat_map(|a| quotas.iter().map(move |b| (b, a))).find(|(b, a)| by_span(a, b))
+    {
+        return Err(ConfigError::rule(
+            field,
+            format!("{} per {:?} and {} per {:?}", loose.max, loose.per, tight.max, tight.per),
+            "a longer span must allow at least as much as a shorter one, or the shorter never binds",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The front-end token and its proof of work.
+
+use crate::error::ConfigError;
+use crate::token::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
+
+/// Rules of the front-end token. The types hold the bounds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct TokenPolicy {
+    /// How long a ticket may be answered after the page was shown. Default: 5 minutes.
+    pub life: TicketTtl,
+    /// How long after the page was shown a form is believed to be a person's. See [`HumanTime`].
+    pub human_time: HumanTime,
+    /// The ordinary proof of work. Default: 12 bits, about 4 000 hashes: some hundredths of a
+    /// second in a browser, and a burden only on whoever asks thousands of times.
+    pub work: WorkBits,
+    /// The first step-up. Default: 18 bits, about 260 000 hashes.
+    pub step_up_work: WorkBits,
+    /// Ask everyone for a human check, not only those who must step up. Default: no. Needs
+    /// [`GateBuilder::human_check`](crate::GateBuilder::human_check).
+    pub human_check_always: bool,
+}
+
+impl Default for TokenPolicy {
+    fn default() -> Self {
+        Self {
+            life: TicketTtl::default(),
+            human_time: HumanTime::default(),
+            work: WorkBits::new(12).unwrap_or_default(),
+            step_up_work: WorkBits::new(18).unwrap_or_default(),
+            human_check_always: false,
+        }
+    }
+}
+
+impl TokenPolicy {
+    pub(crate) fn ordinary(&self) -> TicketTerms {
+        TicketTerms {
+            ttl: self.life,
+            human_time: self.human_time,
+            work: self.work,
+            level: Level::Ordinary,
+        }
+    }
+
+    pub(crate) fn harder_work(&self) -> TicketTerms {
+        TicketTerms { ttl: self.life, ..TicketTerms::harder_work(self.step_up_work) }
+    }
+
+    pub(crate) fn human_check(&self) -> TicketTerms {
+        TicketTerms { ttl: self.life, ..TicketTerms::human_check(self.work) }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.step_up_work <= self.work {
+            return Err(ConfigError::rule(
+                "token.step_up_work",
+                self.step_up_work.bits(),
+                "more bits than token.work, or stepping up asks for nothing",
+            ));
+        }
+        if self.human_time.as_duration() >= self.life.as_duration() {
+            return Err(ConfigError::rule(
+                "token.human_time",
+                format!("{:?}", self.human_time.as_duration()),
+                "less than token.life, or the form can never be posted",
+            ));
+        }
+        Ok(())
+    }
+}

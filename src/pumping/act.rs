@@ -1,0 +1,269 @@
+//! From evidence to action: who is asked, who is refused, for how long, and when it ends.
+
+use super::detector::{Detector, OperatorRule};
+use super::flow::{Local, level_at};
+use super::level::{Level, NodeId};
+use super::node::{Node, State};
+use super::reason::AlertKind;
+use super::session::PATH;
+use super::table::{NONE, Slot};
+use super::tuning::Tuning;
+
+/// A struck block is remembered as such for half a day.
+const STRIKE_MS: u64 = 12 * 3_600_000;
+
+impl Detector {
+    /// Looks at every node of a path, finest first, and changes states that evidence changes.
+    pub(super) fn evaluate(
+        &mut self,
+        now: u64,
+        path: &[Slot; PATH],
+        known: bool,
+        local: &Local,
+        price: u32,
+    ) {
+        for place in 0..PATH {
+            let slot = path.get(place).copied().unwrap_or(NONE);
+            let Some(node) = self.table.at(slot).copied() else { continue };
+            let level = level_at(known, place);
+            if node.state == State::Refusing || self.forbidden(node.id) {
+                continue;
+            }
+            let id = NodeId::from_bits(node.id).unwrap_or(NodeId::pool(level));
+            let mut evidence = node.evidence();
+            if self.tuning.parts.share && level.is_block() && node.share >= self.tuning.share_at {
+                let until = now.saturating_add((self.tuning.share_hold * 1_000.0) as u64);
+                if node.share_until <= now {
+                    self.alert(AlertKind::ShareUnexplained, id, node.share);
+                }
+                if let Some(node) = self.table.at_mut(slot) {
+                    node.share_until = until;
+                }
+                evidence = evidence.max(self.tuning.ask_at);
+            } else if node.share_until > now {
+                evidence = evidence.max(self.tuning.ask_at);
+            }
+            if node.state == State::Open && evidence >= self.tuning.ask_at {
+                self.begin_asking(path, place, level, id, evidence);
+            } else if node.state == State::Asking
+                && evidence < self.tuning.ask_at - self.tuning.ask_hysteresis
+                && !self.step_ups_fail(&node)
+                && let Some(node) = self.table.at_mut(slot)
+            {
+                node.state = State::Open;
+            }
+            if known || level == Level::Everyone {
+                continue;
+            }
+            let in_context =
+                self.tuning.parts.context && node.asked >= 0.6 && self.is_covered(path, place);
+            let threshold =
+                if in_context { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+            if evidence + node.asked >= threshold
+                && self.is_worth_refusing(&node, level, path, local, price)
+            {
+                self.begin_refusing(now, path, place, level, id, local);
+            }
+        }
+    }
+
+    /// While asked-for step-ups keep failing the attack goes on, although it no longer shows in what
+    /// is sent; opening now would only let it flare up again.
+    fn step_ups_fail(&self, node: &Node) -> bool {
+        let share = self.tuning.failing_share;
+        node.failed >= 1.0 && node.failed >= share * (node.passed + node.failed)
+    }
+
+    /// True when a coarser node of the path is already acted on.
+    pub(super) fn is_covered(&self, path: &[Slot; PATH], place: usize) -> bool {
+        let acted = |slot: &Slot| self.table.at(*slot).is_some_and(|n| n.state != State::Open);
+        match place {
+            0..=4 => path.iter().take(9).skip(place.saturating_add(1)).any(acted),
+            6 => path.iter().take(9).skip(7).any(acted),
+            _ => false,
+        }
+    }
+
+    fn begin_asking(
+        &mut self,
+        path: &[Slot; PATH],
+        place: usize,
+        level: Level,
+        id: NodeId,
+        evidence: f32,
+    ) {
+        let slot = path.get(place).copied().unwrap_or(NONE);
+        if let Some(node) = self.table.at_mut(slot) {
+            node.state = State::Asking;
+        }
+        self.explain_away(path, place);
+        self.alert(AlertKind::Asking, id, evidence);
+        if matches!(level, Level::Country | Level::KnownCountry | Level::Known) {
+            self.alert(AlertKind::ConversionCollapsed, id, evidence);
+        }
+    }
+
+    /// What this node explains no longer counts against the coarser ones.
+    fn explain_away(&mut self, path: &[Slot; PATH], place: usize) {
+        let slot = path.get(place).copied().unwrap_or(NONE);
+        let Some(own) = self.table.at(slot).map(|node| node.bets) else { return };
+        let kept = 1.0 - self.tuning.pass_up;
+        let coarser = match place {
+            0..=6 => place.saturating_add(1)..9,
+            9 => 10..11,
+            _ => return,
+        };
+        for slot in path.get(coarser).unwrap_or_default() {
+            if let Some(node) = self.table.at_mut(*slot) {
+                for (s, o) in node.bets.iter_mut().zip(own) {
+                    *s = (*s - kept * o).max(0.0);
+                }
+            }
+        }
+    }
+
+    pub(super) fn begin_refusing(
+        &mut self,
+        now: u64,
+        path: &[Slot; PATH],
+        place: usize,
+        level: Level,
+        id: NodeId,
+        local: &Local,
+    ) {
+        let slot = path.get(place).copied().unwrap_or(NONE);
+        let Some(node) = self.table.at(slot).copied() else { return };
+        if node.state == State::Open {
+            self.explain_away(path, place);
+        }
+        let honest = self.honest_rate(&node, level, path, local).max(0.01);
+        let (shortest, longest) = self.tuning.block_range;
+        let forgotten = node.strikes == 0 || node.until.saturating_add(STRIKE_MS) < now;
+        let strikes = if forgotten { 0 } else { node.strikes };
+        let base = self.tuning.block_harm / honest * 3_600.0;
+        let seconds =
+            (base.clamp(shortest, longest) * f32::from(1_u16 << strikes.min(7))).min(longest);
+        if let Some(node) = self.table.at_mut(slot) {
+            node.state = State::Refusing;
+            node.strikes = strikes.saturating_add(1);
+            node.since = now;
+            node.until = now.saturating_add((seconds * 1_000.0) as u64);
+        }
+        self.alert(AlertKind::BlockBegun, id, node.evidence() + node.asked);
+    }
+
+    /// Honest new sessions an hour the node would have without an attack: the lagged baseline, and
+    /// for a node too young to have one, its expected share of what its country verifies today.
+    pub(super) fn honest_rate(
+        &self,
+        node: &Node,
+        level: Level,
+        path: &[Slot; PATH],
+        local: &Local,
+    ) -> f32 {
+        let lagged = node.daily() / 24.0 * local.season / local.conversion;
+        if level.is_block() {
+            let country = path.get(5).and_then(|slot| self.table.at(*slot));
+            let total = country.map_or(0.0, |c| c.verified_slow - node.verified_slow).max(0.0);
+            let place = level.index();
+            let (prior, finer) = self.tuning.share_prior;
+            let share = (place..4).fold(prior, |share, _| share * finer);
+            return lagged.max(self.hourly(total) * share / local.conversion);
+        }
+        lagged.max(self.hourly(node.verified_slow) / local.conversion)
+    }
+
+    /// A six-hour decayed count as a rate an hour, allowing for a young installation.
+    fn hourly(&self, count: f32) -> f32 {
+        let age = self.now.saturating_sub(self.born) as f32 / 21_600_000.0;
+        count / 6.0 / (1.0 - (-age).exp()).max(0.05)
+    }
+
+    /// Refusing is worth it when what bots would still spend through the step-up exceeds the value
+    /// of the honest new users turned away.
+    fn is_worth_refusing(
+        &self,
+        node: &Node,
+        level: Level,
+        path: &[Slot; PATH],
+        local: &Local,
+        price: u32,
+    ) -> bool {
+        let honest = self.honest_rate(node, level, path, local);
+        let attempts = node.attempts * 60.0;
+        let passing = (node.passed + 1.0) / (node.passed + node.failed + 4.0);
+        let price = price as f32 / 1e6;
+        // people behind trusted addresses are asked, not refused
+        let [good, all] = self.trust;
+        let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
+        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * lost
+    }
+
+    /// Ends a block that is over: by time, or because the attack went quiet. The node then asks, on
+    /// the brink of refusing again.
+    pub(super) fn release(
+        &mut self,
+        now: u64,
+        path: &[Slot; PATH],
+        place: usize,
+        level: Level,
+        rate: f32,
+        local: &Local,
+    ) {
+        let slot = path.get(place).copied().unwrap_or(NONE);
+        let Some(node) = self.table.at(slot).copied() else { return };
+        if node.state != State::Refusing {
+            return;
+        }
+        let honest = self.honest_rate(&node, level, path, local);
+        let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
+        let (least, most) = self.tuning.silence_range;
+        // where real people live a block may not outlast its attack by more than ten minutes
+        let most = if node.verified_days() >= 1.0 { most.min(500.0) } else { most };
+        let silent = silence
+            >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        let calm = honest >= 1.0
+            && now.saturating_sub(node.since) >= 120_000
+            && node.attempts * 60.0 < (2.0 * rate).max(9.0);
+        if now < node.until && !silent && !calm {
+            return;
+        }
+        let covered = self.tuning.parts.context && self.is_covered(path, place);
+        let threshold =
+            if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let gap = self.tuning.half_open_gap;
+        if let Some(node) = self.table.at_mut(slot) {
+            node.state = State::Asking;
+            node.asked = node.asked.clamp(0.0, 2.0);
+            let s = (threshold - gap - node.asked).max(0.0) + std::f32::consts::LN_2;
+            node.bets = [s, s];
+            node.until = now;
+        }
+        if let Some(id) = NodeId::from_bits(node.id) {
+            self.alert(AlertKind::BlockLifted, id, node.evidence());
+        }
+    }
+
+    /// True while an operator's own block covers one of the path's nodes.
+    pub(super) fn operator_block(&self, path: &[NodeId]) -> Option<(NodeId, u64)> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        path.iter().find_map(|id| match self.rules.get(&id.to_bits()) {
+            Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
+            _ => None,
+        })
+    }
+
+    /// True while the country's control group fails: people press "send again" for good reason.
+    pub(super) fn is_outage(&mut self, now: u64, country: u16) -> bool {
+        let tuning = &self.tuning;
+        self.countries
+            .get_mut(usize::from(country))
+            .is_some_and(|country| country.outage_factors(now, tuning).0 < 1.0)
+    }
+
+    pub(super) fn window_of(&self, node: &Node, level: Level, rate: f32) -> f32 {
+        Tuning::of(&self.tuning.window, level) + node.verified_quarter + rate / 60.0
+    }
+}

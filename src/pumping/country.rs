@@ -1,0 +1,194 @@
+//! What is learnt per country: conversion, the shape of the day, and the outage control group.
+
+use super::level::NodeId;
+use super::node::{DAY, day_of, fade};
+use super::table::mix;
+use super::tuning::Tuning;
+
+const REMEMBERED: usize = 32;
+
+/// Learnt state of one country. Everything that feeds a null hypothesis is at least a day old.
+#[derive(Clone, Debug)]
+pub struct Country {
+    pub region: [u8; 2],
+    /// New sessions ever, wrapping: the clock of the share detector.
+    pub sessions: u32,
+    /// Settled and verified sessions: today, yesterday, weekly mean per day.
+    pub conversion: [[f32; 2]; 3],
+    /// Verified sessions by hour of the day: today, and weekly mean.
+    pub hours: [[f32; 24]; 2],
+    pub day: u16,
+    pub days: u8,
+    /// Control group of people seen before: verified and asked, 20 min decay.
+    pub control: [f32; 2],
+    /// The same for delivery receipts in ranges with customers.
+    pub receipts: [f32; 2],
+    pub control_at: u64,
+    /// Long-run conversion of the control group.
+    pub control_base: [f32; 2],
+    sampled: [u64; REMEMBERED],
+}
+
+impl Country {
+    pub fn new(region: [u8; 2], now: u64) -> Self {
+        Self {
+            region,
+            sessions: 0,
+            conversion: [[0.0; 2]; 3],
+            hours: [[0.0; 24]; 2],
+            day: day_of(now),
+            days: 0,
+            control: [0.0; 2],
+            receipts: [0.0; 2],
+            control_at: now,
+            // people who have verified before mostly do it again; weight of twenty sessions
+            control_base: [15.0, 20.0],
+            sampled: [0; REMEMBERED],
+        }
+    }
+
+    /// Learnt conversion, shrunk towards the prior, lagged by a day.
+    pub fn conversion(&self, tuning: &Tuning) -> f32 {
+        let [_, _, [settled, verified]] = self.conversion;
+        // a week's weight once a week is known; the mean per day times the days it stands for
+        let days = f32::from(self.days.saturating_sub(1).min(7));
+        (verified * days + tuning.prior_conversion * tuning.prior_weight)
+            / (settled * days + tuning.prior_weight)
+    }
+
+    /// The null conversion p0.
+    pub fn null(&self, tuning: &Tuning) -> f32 {
+        let (low, high) = tuning.null_range;
+        (tuning.null_share * self.conversion(tuning)).clamp(low, high)
+    }
+
+    /// How much busier than its mean this hour of the day may be: the largest of three
+    /// neighbouring hours, 1.5 while unknown.
+    pub fn season(&self, now: u64) -> f32 {
+        let [_, weekly] = &self.hours;
+        let total: f32 = weekly.iter().sum();
+        if total < 48.0 {
+            return 1.5;
+        }
+        let hour = usize::try_from(now % DAY / 3_600_000).unwrap_or(0);
+        let at = |h: usize| weekly.get(h % 24).copied().unwrap_or(0.0);
+        let peak = at(hour).max(at(hour.saturating_add(1))).max(at(hour.saturating_add(23)));
+        (peak * 24.0 / total).clamp(0.3, 3.0)
+    }
+
+    /// A session settled; `verified` when it did so by a code.
+    pub fn settled(&mut self, now: u64, verified: bool) {
+        self.turn_day(day_of(now));
+        let [[settled, good], ..] = &mut self.conversion;
+        if verified {
+            *good += 1.0;
+            let hour = usize::try_from(now % DAY / 3_600_000).unwrap_or(0);
+            if let Some(bin) = self.hours.first_mut().and_then(|today| today.get_mut(hour)) {
+                *bin += 1.0;
+            }
+        } else {
+            *settled += 1.0;
+        }
+    }
+
+    /// A message went out to a new session.
+    pub fn turn_day(&mut self, today: u16) {
+        let passed = today.saturating_sub(self.day);
+        if passed == 0 {
+            return;
+        }
+        for _ in 0..passed.min(8) {
+            self.days = self.days.saturating_add(1);
+            let n = f32::from(self.days.saturating_sub(1).min(7));
+            let [now, before, week] = &mut self.conversion;
+            if n >= 1.0 {
+                for (w, y) in week.iter_mut().zip(before.iter()) {
+                    *w += (*y - *w) / n;
+                }
+            }
+            *before = *now;
+            *now = [0.0; 2];
+            let [hours, weekly] = &mut self.hours;
+            let m = f32::from(self.days.min(7));
+            for (w, h) in weekly.iter_mut().zip(hours.iter_mut()) {
+                *w += (*h - *w) / m;
+                *h = 0.0;
+            }
+        }
+        self.day = today;
+    }
+
+    /// A member of the control group verified or did not. One sample per 10^5 block per 20 min, so
+    /// that a few numbers an attacker owns cannot fake an outage.
+    pub fn control(&mut self, now: u64, block: NodeId, verified: bool) {
+        if self.is_fresh(now, block.to_bits()) {
+            self.fade_control(now);
+            add(&mut self.control, verified, 1.0);
+            let [good, all] = &mut self.control_base;
+            *good *= 0.998;
+            *all *= 0.998;
+            add(&mut self.control_base, verified, 1.0);
+        }
+    }
+
+    /// A delivery receipt from a range that has customers.
+    pub fn receipt(&mut self, now: u64, block: NodeId, delivered: bool) {
+        if self.is_fresh(now, !block.to_bits()) {
+            self.fade_control(now);
+            add(&mut self.receipts, delivered, 1.0);
+        }
+    }
+
+    /// Factors on growing evidence, 1 normally and small in an outage: from everything known, and
+    /// from delivery receipts alone. The second is for nodes that watch the control group itself.
+    pub fn outage_factors(&mut self, now: u64, tuning: &Tuning) -> (f32, f32) {
+        if !tuning.parts.outage {
+            return (1.0, 1.0);
+        }
+        self.fade_control(now);
+        let [good, all] = self.control;
+        let [base_good, base_all] = self.control_base;
+        let [delivered, sent] = self.receipts;
+        let mut by_receipt = 1.0_f32;
+        if sent >= tuning.outage_samples {
+            by_receipt = delivered / sent / 0.95;
+        }
+        let mut ratio = by_receipt;
+        if all >= tuning.outage_samples {
+            ratio = ratio.min(good / all / (base_good / base_all).max(0.3));
+        }
+        let factor = |ratio: f32| {
+            ((ratio - tuning.outage_none) / (tuning.outage_full - tuning.outage_none))
+                .clamp(tuning.outage_floor, 1.0)
+        };
+        (factor(ratio), factor(by_receipt))
+    }
+
+    fn fade_control(&mut self, now: u64) {
+        let seconds = now.saturating_sub(self.control_at) as f32 / 1_000.0;
+        self.control_at = self.control_at.max(now);
+        for value in self.control.iter_mut().chain(self.receipts.iter_mut()) {
+            fade(value, seconds, 1_200.0);
+        }
+    }
+
+    fn is_fresh(&mut self, now: u64, name: u64) -> bool {
+        let hash = mix(name);
+        let minute = now / 60_000;
+        let place = usize::try_from(hash).unwrap_or(0) % REMEMBERED;
+        let Some(slot) = self.sampled.get_mut(place) else { return false };
+        let tag = hash >> 32;
+        if *slot >> 32 == tag && minute.saturating_sub(*slot & 0xffff_ffff) < 20 {
+            return false;
+        }
+        *slot = (tag << 32) | (minute & 0xffff_ffff);
+        true
+    }
+}
+
+fn add([good, all]: &mut [f32; 2], is_good: bool, weight: f32) {
+    *all += weight;
+    if is_good {
+        *good += weight;
+    }
+}

@@ -1,0 +1,196 @@
+//! One request's verdict. Reads the state that events left; creates no node.
+
+use super::detector::Detector;
+use super::flow::level_at;
+use super::level::{Level, NodeId, Subject};
+use super::node::State;
+use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
+use super::session::session_key;
+use super::table::NONE;
+use super::tuning::Tuning;
+use crate::base::time::Timestamp;
+
+/// How long a request is held when too many step-ups are unanswered.
+const HOLD_MS: u64 = 30_000;
+
+impl Detector {
+    /// What to do about a request, before anything is sent. `passed`: the client has just passed the
+    /// step-up this detector asked for.
+    pub fn assess(&mut self, now: Timestamp, subject: &Subject, passed: bool) -> Assessment {
+        let now = now.as_millis();
+        self.advance(now);
+        let now = self.now;
+        let known = self.is_known(subject, now);
+        let local = self.local(now, subject.region);
+        let path = self.find_path(subject, known);
+        let rates = self.refresh(now, &path, known, &local);
+        let mut reasons = Vec::new();
+        let mut refuse: Option<u64> = None;
+        let mut ask: Option<Strength> = None;
+        let (mut asking, mut refusing) = (0_u16, 0_u16);
+
+        if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
+            refuse = Some(until);
+            reasons.push(Reason {
+                node: Some(node),
+                rule: Rule::Operator,
+                value: 0.0,
+                threshold: 0.0,
+            });
+        }
+        let trusted = self.is_trusted_client(&path);
+        for (place, slot) in path.iter().enumerate() {
+            if *slot == NONE {
+                continue;
+            }
+            let level = level_at(known, place);
+            let rate = rates.get(place).copied().unwrap_or(0.0);
+            self.release(now, &path, place, level, rate, &local);
+            let Some(node) = self.table.at(*slot).copied() else { continue };
+            let id = NodeId::from_bits(node.id);
+            if self.forbidden(node.id) {
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::Forbidden,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
+                continue;
+            }
+            match node.state {
+                State::Refusing
+                    if !known
+                        && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
+                {
+                    refuse = Some(refuse.unwrap_or(0).max(node.until));
+                    refusing |= 1 << level.index();
+                    reasons.push(Reason {
+                        node: id,
+                        rule: Rule::Evidence,
+                        value: node.evidence() + node.asked,
+                        threshold: self.tuning.refuse_at,
+                    });
+                }
+                State::Refusing | State::Asking => {
+                    ask = Some(Strength::Human);
+                    asking |= u16::from(node.state == State::Asking) << level.index();
+                    let share = node.share_until > now;
+                    reasons.push(Reason {
+                        node: id,
+                        rule: if share { Rule::Share } else { Rule::Evidence },
+                        value: if share { node.share } else { node.evidence() },
+                        threshold: if share { self.tuning.share_at } else { self.tuning.ask_at },
+                    });
+                }
+                State::Open => {}
+            }
+            if !self.tuning.parts.in_flight {
+                continue;
+            }
+            let window = self.window_of(&node, level, rate);
+            let out = f32::from(node.pending) + 1.0;
+            if out > window {
+                ask = ask.max(Some(Strength::Work));
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::InFlight,
+                    value: out,
+                    threshold: window,
+                });
+            }
+            let room = Tuning::of(&self.tuning.asked_window, level)
+                + 2.0 * node.passed
+                + node.verified_quarter;
+            if !known && !passed && f32::from(node.asking) >= room {
+                refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(HOLD_MS)));
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::StepUpsOut,
+                    value: f32::from(node.asking),
+                    threshold: room,
+                });
+            }
+        }
+        let outage = self.is_outage(now, local.country);
+        self.number_rule(now, subject, known, outage, &path, &mut refuse, &mut ask, &mut reasons);
+        let verdict = match (refuse, ask) {
+            (Some(until_ms), _) => Verdict::Refuse { until_ms },
+            (None, Some(strength)) if !passed => Verdict::StepUp(strength),
+            (None, Some(_)) => {
+                reasons.push(Reason {
+                    node: None,
+                    rule: Rule::StepUpPassed,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
+                Verdict::Allow
+            }
+            (None, None) => Verdict::Allow,
+        };
+        let acting = match verdict {
+            Verdict::Allow => 0,
+            Verdict::StepUp(_) => asking,
+            Verdict::Refuse { .. } => refusing,
+        };
+        Assessment { verdict, acting, reasons }
+    }
+
+    /// An address several people verified from and where step-ups do not fail. Inside a refused
+    /// operator or country its people are asked instead: that is where honest newcomers are. Not
+    /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
+    pub(super) fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
+        let host = path.get(Level::Host.index()).and_then(|slot| self.table.at(*slot));
+        host.is_some_and(|host| {
+            host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn number_rule(
+        &self,
+        now: u64,
+        subject: &Subject,
+        known: bool,
+        outage: bool,
+        path: &[u32; super::session::PATH],
+        refuse: &mut Option<u64>,
+        ask: &mut Option<Strength>,
+        reasons: &mut Vec<Reason>,
+    ) {
+        const WAIT_MS: u64 = 3_600_000;
+        let (sends, tries) = self.sessions.number(subject.digits, now);
+        let covered = self.tuning.parts.context
+            && !known
+            && path
+                .iter()
+                .any(|slot| self.table.at(*slot).is_some_and(|node| node.state != State::Open));
+        let failures = self.sessions.failures(subject.digits, now);
+        // in context only a session whose code went unanswered counts against its number
+        let unanswered =
+            self.sessions.open(session_key(subject)).is_none_or(|s| !s.verified && s.stage >= 4);
+        let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
+        if covered && unanswered {
+            let (ask, refuse) = self.tuning.number_limits_in_context;
+            ask_at = ask;
+            // one impatient person in an outage is one session and passes the step-up
+            if tries > 1 || failures >= 1.0 {
+                refuse_at = refuse;
+            }
+        }
+        let mut limit = None;
+        if failures >= self.tuning.number_failures && !known {
+            *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
+            limit = Some(self.tuning.number_failures);
+        }
+        if sends >= refuse_at && !known && !outage {
+            *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
+            limit = Some(refuse_at);
+        } else if sends >= ask_at {
+            *ask = (*ask).max(Some(Strength::Human));
+            limit = Some(ask_at);
+        }
+        if let Some(threshold) = limit {
+            reasons.push(Reason { node: None, rule: Rule::Number, value: sends, threshold });
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The detector: what the gate calls.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::costs::Costs;
+use super::country::Country;
+use super::event::{Event, EventKind};
+use super::evidence::Bets;
+use super::known::KnownNumbers;
+use super::level::{Level, NodeId, Subject};
+use super::reason::{Alert, AlertKind, Assessment, Verdict};
+use super::session::Sessions;
+use super::table::{KeyMap, Table};
+use super::tuning::Tuning;
+use crate::base::time::{Timestamp, millis};
+
+/// Sees SMS pumping in a host's own traffic and says what to do about each request.
+///
+/// Pure and deterministic: state changes only through [`Detector::observe`] and the passing of
+/// `now`; there is no clock, no randomness and no thread inside.
+///
+/// ```
+/// use otpgate::Timestamp;
+/// use otpgate::pumping::{ClientNet, Detector, Event, EventKind, Subject, Verdict};
+///
+/// let mut detector = Detector::new(0x5eed);
+/// let subject = Subject {
+///     region: *b"GB",
+///     digits: 447_400_123_456,
+///     known: false,
+///     purpose: 1,
+///     price_microusd: 46_400,
+///     client: ClientNet::of("192.0.2.7".parse().unwrap()),
+/// };
+/// let now = Timestamp::from_millis(1_700_000_000_000);
+/// let assessment = detector.assess(now, &subject, false);
+/// assert_eq!(assessment.verdict, Verdict::Allow);
+/// detector.observe(Event::of(now, EventKind::Sent, &subject));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Detector {
+    pub(super) tuning: Tuning,
+    pub(super) costs: Costs,
+    pub(super) bets: Bets,
+    pub(super) table: Table,
+    pub(super) sessions: Sessions,
+    pub(super) known: KnownNumbers,
+    pub(super) countries: Vec<Country>,
+    pub(super) country_index: KeyMap<u16>,
+    pub(super) surges: Vec<Surge>,
+    pub(super) rules: KeyMap<OperatorRule>,
+    pub(super) alerts: VecDeque<Alert>,
+    pub(super) alerted: VecDeque<(u64, AlertKind, u64)>,
+    pub(super) journal: super::journal::Journal,
+    pub(super) now: u64,
+    /// Verified sessions that came from a trusted client, and all; fading.
+    pub(super) trust: [f32; 2],
+    /// First time ever seen, for rates of a young installation.
+    pub(super) born: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surge {
+    pub region: [u8; 2],
+    pub factor: f32,
+    pub until: u64,
+}
+
+/// What an operator said about one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OperatorRule {
+    /// Never act on it.
+    Forbid { until: u64 },
+    /// Refuse it.
+    Block { until: u64 },
+}
+
+impl Detector {
+    /// A detector with the default tuning and costs. `gate` names this gate among those that share a
+    /// store; it must differ between them.
+    #[must_use]
+    pub fn new(gate: u64) -> Self {
+        Self::with(gate, Tuning::default(), Costs::default())
+    }
+
+    /// A detector with its own tuning and costs.
+    #[must_use]
+    pub fn with(gate: u64, tuning: Tuning, costs: Costs) -> Self {
+        Self {
+            bets: Bets::new(&tuning),
+            table: Table::new(tuning.max_nodes, gate & 0x0fff_ffff),
+            sessions: Sessions::new(tuning.max_sessions),
+            known: KnownNumbers::new(tuning.max_known),
+            countries: Vec::new(),
+            country_index: KeyMap::default(),
+            surges: Vec::new(),
+            rules: KeyMap::default(),
+            alerts: VecDeque::new(),
+            alerted: VecDeque::new(),
+            journal: super::journal::Journal::new(gate),
+            now: 0,
+            born: 0,
+            trust: [0.0, 20.0],
+            tuning,
+            costs,
+        }
+    }
+
+    /// Tells the detector what happened to a request, and notes it for the other gates.
+    pub fn observe(&mut self, event: Event) {
+        self.journal.push(&event);
+        self.apply(&event);
+    }
+
+    /// Before a campaign: `region` may send `factor` times its ordinary volume until `until`.
+    pub fn expect_surge(&mut self, region: [u8; 2], factor: f32, until: Timestamp) {
+        let now = self.now;
+        self.surges.retain(|s| s.region != region && s.until > now);
+        if self.surges.len() < 256 {
+            let factor = factor.clamp(1.0, 1_000.0);
+            self.surges.push(Surge { region, factor, until: until.as_millis() });
+        }
+    }
+
+    /// Alerts since the last call, oldest first; at most 64 are kept.
+    pub fn take_alerts(&mut self) -> Vec<Alert> {
+        self.alerts.drain(..).collect()
+    }
+
+    /// Nodes in use.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Approximate bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.table
+            .bytes()
+            .saturating_add(self.sessions.bytes())
+            .saturating_add(self.known.bytes())
+            .saturating_add(self.countries.capacity().saturating_mul(size_of::<Country>()))
+            .saturating_add(self.journal.bytes())
+    }
+
+    pub(super) fn country_slot(&mut self, region: [u8; 2], now: u64) -> u16 {
+        let [a, b] = region;
+        let name = (u64::from(a) << 8) | u64::from(b);
+        if let Some(slot) = self.country_index.get(&name) {
+            return *slot;
+        }
+        let slot = u16::try_from(self.countries.len()).unwrap_or(u16::MAX);
+        // 676 codes exist; anything beyond shares the last row
+        if slot >= 700 {
+            return 699;
+        }
+        self.countries.push(Country::new(region, now));
+        self.country_index.insert(name, slot);
+        slot
+    }
+
+    pub(super) fn surge(&self, region: [u8; 2]) -> f32 {
+        if self.surges.is_empty() {
+            return 1.0;
+        }
+        self.surges
+            .iter()
+            .find(|s| s.region == region && s.until > self.now)
+            .map_or(1.0, |s| s.factor)
+    }
+
+    pub(super) fn is_known(&self, subject: &Subject, now: u64) -> bool {
+        let (age, expiry) = self.tuning.known_age;
+        subject.known
+            || self
+                .known
+                .age(subject.digits, now, (expiry * 1_000.0) as u64)
+                .is_some_and(|since| since as f32 >= age * 1_000.0)
+    }
+
+    pub(super) fn alert(&mut self, kind: AlertKind, node: NodeId, evidence: f32) {
+        const QUIET_MS: u64 = 600_000;
+        let now = self.now;
+        while self.alerted.front().is_some_and(|(at, ..)| at.saturating_add(QUIET_MS) <= now) {
+            self.alerted.pop_front();
+        }
+        let name = node.to_bits();
+        let said = self.alerted.iter().any(|(_, k, n)| *k == kind && *n == name);
+        if said || self.alerted.len() >= 64 {
+            return;
+        }
+        self.alerted.push_back((now, kind, name));
+        if self.alerts.len() >= 64 {
+            self.alerts.pop_front();
+        }
+        self.alerts.push_back(Alert { at_ms: now, kind, node, evidence });
+    }
+
+    pub(super) fn forbidden(&self, node: u64) -> bool {
+        !self.rules.is_empty()
+            && matches!(self.rules.get(&node), Some(OperatorRule::Forbid { until }) if *until > self.now)
+    }
+
+    /// The nodes of a request into number ranges, finest first, then pools, then the client's.
+    pub(super) fn names(subject: &Subject) -> [NodeId; 12] {
+        let d = subject.digits;
+        let r = subject.region;
+        [
+            NodeId::block(Level::Hundred, d),
+            NodeId::block(Level::Thousand, d),
+            NodeId::block(Level::TenThousand, d),
+            NodeId::block(Level::HundredThousand, d),
+            NodeId::block(Level::Million, d),
+            NodeId::region(Level::Country, r),
+            NodeId::region(Level::ColdCountry, r),
+            NodeId::pool(Level::Cold),
+            NodeId::pool(Level::ColdMillion),
+            NodeId::address(Level::Host, subject.client),
+            NodeId::address(Level::Network, subject.client),
+            NodeId::pool(Level::Everyone),
+        ]
+    }
+}
+
+impl Event {
+    /// An event without a step-up.
+    #[must_use]
+    pub fn of(now: Timestamp, kind: EventKind, subject: &Subject) -> Self {
+        Self { at_ms: now.as_millis(), kind, passed: false, acting: 0, subject: *subject }
+    }
+
+    /// The event that follows an assessment the gate acted on: sent, asked or refused.
+    #[must_use]
+    pub fn after(now: Timestamp, subject: &Subject, assessment: &Assessment) -> Self {
+        let kind = match assessment.verdict {
+            Verdict::Allow => EventKind::Sent,
+            Verdict::StepUp(_) => EventKind::Asked,
+            Verdict::Refuse { .. } => EventKind::Refused,
+        };
+        Self { acting: assessment.acting, ..Self::of(now, kind, subject) }
+    }
+
+    /// The same event with a passed step-up.
+    #[must_use]
+    pub fn passed(mut self) -> Self {
+        self.passed = true;
+        self
+    }
+}
+
+/// A span as milliseconds, for the operator's methods.
+pub(super) fn end_of(now: u64, span: Duration) -> u64 {
+    now.saturating_add(millis(span))
+}

@@ -1,0 +1,146 @@
+//! Events on their way to the other gates, and which of theirs were already absorbed.
+
+use std::collections::VecDeque;
+
+use super::detector::Detector;
+use super::event::{EVENT_BYTES, Event, EventKind};
+
+/// Events kept for the other gates while none are taken.
+const OUTBOX: usize = 4_096;
+/// Gates remembered.
+const PEERS: usize = 256;
+const HEADER: usize = 21;
+const VERSION: u8 = 1;
+
+/// Why a journal entry or snapshot was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// Shorter than it says, or longer.
+    #[error("detector bytes are cut off or too long; discard them and start from the live journal")]
+    Length,
+    /// Another version wrote it.
+    #[error("detector bytes have version {0}, which this build does not read; discard them")]
+    Version(u8),
+    /// A field holds what no writer writes.
+    #[error("detector bytes are damaged; discard them and start from the live journal")]
+    Damaged,
+}
+
+/// Outbox and inbox state.
+#[derive(Clone, Debug)]
+pub(super) struct Journal {
+    gate: u64,
+    next: u64,
+    outbox: VecDeque<[u8; EVENT_BYTES]>,
+    seen: VecDeque<(u64, u64)>,
+    pub shared: bool,
+}
+
+impl Journal {
+    pub fn new(gate: u64) -> Self {
+        Self { gate, next: 0, outbox: VecDeque::new(), seen: VecDeque::new(), shared: false }
+    }
+
+    pub fn push(&mut self, event: &Event) {
+        if !self.shared {
+            return;
+        }
+        // refusals are the one thing a flood makes for free: when the outbox is half full they stay
+        // at home, where they only serve to end a block
+        if event.kind == EventKind::Refused && self.outbox.len() >= OUTBOX / 2 {
+            return;
+        }
+        if self.outbox.len() >= OUTBOX {
+            self.outbox.pop_front();
+        }
+        self.outbox.push_back(event.to_bytes());
+        self.next = self.next.saturating_add(1);
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.outbox.capacity().saturating_mul(EVENT_BYTES)
+    }
+
+    fn has_seen(&self, gate: u64) -> u64 {
+        self.seen.iter().find(|(g, _)| *g == gate).map_or(0, |(_, next)| *next)
+    }
+
+    fn saw(&mut self, gate: u64, next: u64) {
+        if let Some(entry) = self.seen.iter_mut().find(|(g, _)| *g == gate) {
+            entry.1 = entry.1.max(next);
+        } else {
+            if self.seen.len() >= PEERS {
+                self.seen.pop_front();
+            }
+            self.seen.push_back((gate, next));
+        }
+    }
+}
+
+impl Detector {
+    /// Keeps events for other gates from now on. A single gate need not.
+    pub fn share(&mut self) {
+        self.journal.shared = true;
+    }
+
+    /// Takes what the other gates should hear, as opaque bytes; empty when there is nothing.
+    ///
+    /// The bytes hold phone numbers: seal them before they leave the process.
+    #[must_use]
+    pub fn drain_outbox(&mut self) -> Vec<u8> {
+        let journal = &mut self.journal;
+        let count = journal.outbox.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let first = journal.next.saturating_sub(count as u64);
+        let mut out = Vec::with_capacity(HEADER.saturating_add(count.saturating_mul(EVENT_BYTES)));
+        out.push(VERSION);
+        out.extend_from_slice(&journal.gate.to_be_bytes());
+        out.extend_from_slice(&first.to_be_bytes());
+        out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
+        for event in journal.outbox.drain(..) {
+            out.extend_from_slice(&event);
+        }
+        out
+    }
+
+    /// Absorbs what another gate drained. Its own bytes, and events already absorbed, are skipped.
+    ///
+    /// # Errors
+    /// [`CodecError`] when the bytes are not what [`Detector::drain_outbox`] wrote; nothing changes.
+    pub fn absorb(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let (head, body) = bytes.split_first_chunk::<HEADER>().ok_or(CodecError::Length)?;
+        let [version, rest @ ..] = head;
+        if *version != VERSION {
+            return Err(CodecError::Version(*version));
+        }
+        let (gate, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Length)?;
+        let (first, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Length)?;
+        let count = u32::from_be_bytes(rest.try_into().map_err(|_| CodecError::Length)?) as usize;
+        let (gate, first) = (u64::from_be_bytes(*gate), u64::from_be_bytes(*first));
+        if count > OUTBOX || body.len() != count.saturating_mul(EVENT_BYTES) {
+            return Err(CodecError::Length);
+        }
+        let events: Option<Vec<Event>> =
+            body.as_chunks::<EVENT_BYTES>().0.iter().map(Event::from_bytes).collect();
+        let events = events.ok_or(CodecError::Damaged)?;
+        if gate == self.journal.gate {
+            return Ok(0);
+        }
+        let seen = self.journal.has_seen(gate);
+        let mut taken = 0_usize;
+        for (event, sequence) in events.iter().zip(first..) {
+            if sequence >= seen {
+                self.apply(event);
+                taken = taken.saturating_add(1);
+            }
+        }
+        self.journal.saw(gate, first.saturating_add(count as u64));
+        Ok(taken)
+    }
+}

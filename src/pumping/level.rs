@@ -1,0 +1,261 @@
+//! What a node stands for: the rungs of the number, the pools and the client's networks.
+
+use std::fmt;
+
+/// How many kinds of node there are.
+pub const LEVELS: usize = 14;
+
+/// The kind of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Level {
+    /// A block of a hundred numbers: the last two digits dropped.
+    Hundred = 0,
+    /// A block of a thousand numbers.
+    Thousand = 1,
+    /// A block of ten thousand numbers.
+    TenThousand = 2,
+    /// A block of a hundred thousand numbers.
+    HundredThousand = 3,
+    /// A block of a million numbers; in many plans one operator.
+    Million = 4,
+    /// A country.
+    Country = 5,
+    /// All requests of one country into blocks of 10^5 where nobody has ever verified.
+    ColdCountry = 6,
+    /// The same, over all countries.
+    Cold = 7,
+    /// All requests into blocks of 10^6 where nobody has ever verified: a smaller and sharper pool.
+    ColdMillion = 8,
+    /// One client: an IPv4 address or an IPv6 /64.
+    Host = 9,
+    /// A client's neighbourhood: an IPv4 /24 or an IPv6 /48.
+    Network = 10,
+    /// All requests to numbers that are not known.
+    Everyone = 11,
+    /// All requests to known numbers of one country.
+    KnownCountry = 12,
+    /// All requests to known numbers.
+    Known = 13,
+}
+
+impl Level {
+    const ALL: [Self; LEVELS] = [
+        Self::Hundred,
+        Self::Thousand,
+        Self::TenThousand,
+        Self::HundredThousand,
+        Self::Million,
+        Self::Country,
+        Self::ColdCountry,
+        Self::Cold,
+        Self::ColdMillion,
+        Self::Host,
+        Self::Network,
+        Self::Everyone,
+        Self::KnownCountry,
+        Self::Known,
+    ];
+
+    /// Position in the tables of [`Tuning`](super::Tuning).
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The level at that position.
+    #[must_use]
+    pub fn from_index(index: usize) -> Option<Self> {
+        Self::ALL.get(index).copied()
+    }
+
+    /// True for blocks of numbers, from a hundred to a million.
+    #[must_use]
+    pub const fn is_block(self) -> bool {
+        (self as u8) <= 4
+    }
+
+    /// True for the two groups of known numbers.
+    #[must_use]
+    pub const fn is_known(self) -> bool {
+        (self as u8) >= 12
+    }
+
+    /// True for client addresses and networks.
+    #[must_use]
+    pub const fn is_address(self) -> bool {
+        matches!(self, Self::Host | Self::Network)
+    }
+}
+
+/// The name of one node: its level and what it covers, in 64 bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(u64);
+
+const BODY: u64 = (1 << 60) - 1;
+
+impl NodeId {
+    const fn pack(level: Level, body: u64) -> Self {
+        Self(((level as u64) << 60) | (body & BODY))
+    }
+
+    /// The block of `level` that holds the number `digits` (full E.164 digits without the plus).
+    #[must_use]
+    pub const fn block(level: Level, digits: u64) -> Self {
+        let size = match level {
+            Level::Hundred => 100,
+            Level::Thousand => 1_000,
+            Level::TenThousand => 10_000,
+            Level::HundredThousand => 100_000,
+            _ => 1_000_000,
+        };
+        Self::pack(level, digits / size)
+    }
+
+    /// A node of a region: `Country`, `ColdCountry` or `KnownCountry`.
+    #[must_use]
+    pub const fn region(level: Level, region: [u8; 2]) -> Self {
+        let [a, b] = region;
+        Self::pack(level, ((a as u64) << 8) | b as u64)
+    }
+
+    /// One of the two global pools.
+    #[must_use]
+    pub const fn pool(level: Level) -> Self {
+        Self::pack(level, 0)
+    }
+
+    /// A client node. IPv6 prefixes have more bits than the name: the two lowest bits of the site
+    /// prefix are folded, which at worst joins neighbouring /64s.
+    #[must_use]
+    pub const fn address(level: Level, net: ClientNet) -> Self {
+        let bits = match level {
+            Level::Network if net.is_v4() => net.0 & !0xff,
+            Level::Network => net.0 & !0xffff,
+            _ => net.0,
+        };
+        Self::pack(level, bits ^ (bits >> 60))
+    }
+
+    /// The level of the node.
+    #[must_use]
+    pub fn level(self) -> Level {
+        Level::from_index(usize::try_from(self.0 >> 60).unwrap_or(0)).unwrap_or(Level::Hundred)
+    }
+
+    /// The 64 bits, for storage.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// From stored bits; `None` when they name no level.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Option<Self> {
+        Level::from_index(usize::try_from(bits >> 60).unwrap_or(usize::MAX)).map(|_| Self(bits))
+    }
+}
+
+impl fmt::Display for NodeId {
+    /// A block prints its leading digits and how many follow; never a whole number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = self.0 & BODY;
+        let (a, b) = (char::from((body >> 8) as u8), char::from(body as u8));
+        match self.level() {
+            Level::Hundred => write!(f, "+{body}xx"),
+            Level::Thousand => write!(f, "+{body}xxx"),
+            Level::TenThousand => write!(f, "+{body}xxxx"),
+            Level::HundredThousand => write!(f, "+{body}xxxxx"),
+            Level::Million => write!(f, "+{body}xxxxxx"),
+            Level::Country => write!(f, "country {a}{b}"),
+            Level::ColdCountry => write!(f, "unseen ranges of {a}{b}"),
+            Level::Cold => write!(f, "unseen ranges"),
+            Level::ColdMillion => write!(f, "unseen operators' ranges"),
+            Level::Host => write!(f, "client {body:x}"),
+            Level::Network => write!(f, "network {body:x}"),
+            Level::Everyone => write!(f, "all unknown numbers"),
+            Level::KnownCountry => write!(f, "known numbers of {a}{b}"),
+            Level::Known => write!(f, "known numbers"),
+        }
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A client's network in 64 bits: the /64 of an IPv6 address, or an IPv4 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct ClientNet(u64);
+
+impl ClientNet {
+    /// From an address; IPv4-mapped IPv6 is folded to IPv4.
+    ///
+    /// ```
+    /// use otpgate::pumping::ClientNet;
+    /// let a = ClientNet::of("2001:db8:1:2:3::1".parse().unwrap());
+    /// let b = ClientNet::of("2001:db8:1:2:ffff::9".parse().unwrap());
+    /// assert_eq!(a, b);
+    /// ```
+    #[must_use]
+    pub fn of(ip: std::net::IpAddr) -> Self {
+        match ip.to_canonical() {
+            std::net::IpAddr::V4(v4) => Self(0xffff_0000_0000 | u64::from(v4.to_bits())),
+            std::net::IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
+        }
+    }
+
+    /// An address nobody could tell; all such requests share one node.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Self(0)
+    }
+
+    /// The 64 bits, for storage.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// From stored bits.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    const fn is_v4(self) -> bool {
+        self.0 >> 32 == 0xffff
+    }
+}
+
+/// What the detector needs to know of one request.
+///
+/// `Debug` masks the number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Subject {
+    /// ISO 3166 region of the number, upper case.
+    pub region: [u8; 2],
+    /// Full E.164 digits without the plus.
+    pub digits: u64,
+    /// The host says this number belongs to a person it already knows.
+    pub known: bool,
+    /// Which purpose; sessions of different purposes are apart.
+    pub purpose: u8,
+    /// Price of one message in millionths of a US dollar.
+    pub price_microusd: u32,
+    /// Where the request came from.
+    pub client: ClientNet,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("block", &NodeId::block(Level::TenThousand, self.digits))
+            .field("known", &self.known)
+            .field("price_microusd", &self.price_microusd)
+            .finish_non_exhaustive()
+    }
+}

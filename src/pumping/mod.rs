@@ -1,0 +1,32 @@
+//! Pumping detection: a tree of number blocks, each with evidence under a stated false-alarm bound.
+//!
+//! [`Detector`] is the whole of it: [`Detector::assess`] before a message, [`Detector::observe`]
+//! after anything happened. See `evidence` for the statistic, `act` for what follows from it.
+
+mod act;
+mod controls;
+mod costs;
+mod country;
+mod decision;
+mod detector;
+mod event;
+mod evidence;
+mod flow;
+mod journal;
+mod known;
+mod level;
+mod node;
+mod reason;
+mod session;
+mod share;
+mod table;
+mod tuning;
+
+pub use controls::{Action, NodeView};
+pub use costs::{Costs, PRICE_SOURCE, PriceTable};
+pub use detector::Detector;
+pub use event::{EVENT_BYTES, Event, EventKind};
+pub use journal::CodecError;
+pub use level::{ClientNet, LEVELS, Level, NodeId, Subject};
+pub use reason::{Alert, AlertKind, Assessment, Reason, Rule, Strength, Verdict};
+pub use tuning::{Parts, Tuning};

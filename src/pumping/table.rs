@@ -1,0 +1,147 @@
+//! The node table: a slab with a hard cap and an index.
+//!
+//! Eviction is a clock hand that looks at a few slots per insertion. Idle nodes go first; a node
+//! that carries evidence, an open session or an action is never forgotten. Nodes are born only when
+//! a message is sent, so filling the table with suspects costs an attacker messages that the same
+//! suspects would have refused.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::level::NodeId;
+use super::node::Node;
+
+/// Position of a node in the slab.
+pub type Slot = u32;
+/// No node.
+pub const NONE: Slot = u32::MAX;
+
+/// Mixes a 64-bit name; names are already unique, this only spreads them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.write_u64(u64::from(*b));
+        }
+    }
+    fn write_u64(&mut self, x: u64) {
+        self.0 = mix(self.0 ^ x);
+    }
+}
+
+/// Finaliser of splitmix64.
+pub fn mix(mut x: u64) -> u64 {
+    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// A map keyed by already unique 64-bit names.
+pub type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
+
+/// All nodes.
+#[derive(Clone, Debug)]
+pub struct Table {
+    slab: Vec<Node>,
+    free: Vec<Slot>,
+    index: KeyMap<Slot>,
+    salt: u64,
+    cap: usize,
+    hand: usize,
+}
+
+impl Table {
+    pub fn new(cap: usize, salt: u64) -> Self {
+        Self {
+            slab: Vec::new(),
+            free: Vec::new(),
+            index: KeyMap::default(),
+            salt,
+            cap: cap.max(64),
+            hand: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub fn find(&self, id: NodeId) -> Option<Slot> {
+        self.index.get(&(id.to_bits() ^ self.salt)).copied()
+    }
+
+    pub fn at(&self, slot: Slot) -> Option<&Node> {
+        self.slab.get(slot as usize)
+    }
+
+    pub fn at_mut(&mut self, slot: Slot) -> Option<&mut Node> {
+        self.slab.get_mut(slot as usize)
+    }
+
+    /// Places a new node, evicting if need be; `None` when the table is full of nodes that matter.
+    pub fn insert(&mut self, node: Node, now: u64) -> Option<Slot> {
+        self.sweep(now, 4, false);
+        if self.free.is_empty() && self.slab.len() >= self.cap {
+            let span = self.slab.len();
+            self.sweep(now, span.min(256), true);
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if self.slab.len() < self.cap => {
+                self.slab.push(Node::default());
+                u32::try_from(self.slab.len().saturating_sub(1)).ok()?
+            }
+            None => return None,
+        };
+        *self.slab.get_mut(slot as usize)? = node;
+        self.index.insert(node.id ^ self.salt, slot);
+        Some(slot)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Node)> {
+        self.slab
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.at != 0)
+            .filter_map(|(i, node)| u32::try_from(i).ok().map(|slot| (slot, node)))
+    }
+
+    fn sweep(&mut self, now: u64, steps: usize, pressed: bool) {
+        for _ in 0..steps {
+            if self.slab.is_empty() {
+                return;
+            }
+            self.hand = self.hand.wrapping_add(1).checked_rem(self.slab.len()).unwrap_or(0);
+            let Some(node) = self.slab.get_mut(self.hand) else { continue };
+            if node.at == 0 {
+                continue;
+            }
+            let level = node.id >> 60;
+            let pool = matches!(level, 5..=8 | 11..=13);
+            // under pressure the fine blocks and the clients go first: they are the many, and the
+            // coarse ones hold the baselines
+            let fine = !pool && !matches!(level, 3 | 4);
+            let go = node.is_idle(now) || (pressed && fine && node.is_harmless());
+            if go && let Ok(slot) = u32::try_from(self.hand) {
+                self.index.remove(&(node.id ^ self.salt));
+                *node = Node::default();
+                self.free.push(slot);
+            }
+        }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.slab
+            .capacity()
+            .saturating_mul(size_of::<Node>())
+            .saturating_add(self.free.capacity().saturating_mul(4))
+            .saturating_add(self.index.capacity().saturating_mul(20))
+    }
+}

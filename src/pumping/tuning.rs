@@ -1,0 +1,219 @@
+//! Every constant of the detector, in one place, each with its reason.
+
+use super::level::{LEVELS, Level};
+
+/// The detector's constants. [`Tuning::default`] is what the measurements in `docs` were made with.
+///
+/// Times are seconds, rates are sessions an hour, evidence is in nats (natural logarithm of the
+/// odds against the null hypothesis), money is US dollars.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Tuning {
+    /// Evidence at which a node starts to ask for a step-up. `e^6.9 ≈ 1000`: under the null at most
+    /// one false start per thousand sends of that node; a step-up costs an honest person seconds.
+    pub ask_at: f32,
+    /// Evidence at which a node may refuse. `e^13.8 ≈ 10^6` sends between false refusals of a node.
+    pub refuse_at: f32,
+    /// Refusal threshold of a block *inside* a region, country or pool that is itself under alarm and
+    /// where step-ups fail. The rigorous threshold was already paid by the ancestor; among its
+    /// children the prior odds are no longer one in a million.
+    pub refuse_in_context: f32,
+    /// A node stops asking when its evidence has fallen this far below `ask_at` (hysteresis).
+    pub ask_hysteresis: f32,
+    /// A block that ends (time or silence) re-opens this many nats under its refusal threshold, so
+    /// that one or two bad sessions close it again and one verified code opens it fully.
+    pub half_open_gap: f32,
+    /// Share of a flagged node's further evidence that still flows to coarser nodes: the smallest
+    /// block that explains the evidence is the one acted on, while several flagged children still
+    /// flag their parent (discounted hierarchical heavy hitters).
+    pub pass_up: f32,
+    /// Prior mean of the conversion of a country never seen before. Public figures run from .55 to
+    /// .85; taking .62 puts the day-one null at .46, below a market that always converted at 40 %
+    /// only by what a step-up can correct.
+    pub prior_conversion: f32,
+    /// Weight of that prior in sessions.
+    pub prior_weight: f32,
+    /// The null conversion is this share of the learnt one: real markets wobble.
+    pub null_share: f32,
+    /// Lowest and highest null conversion.
+    pub null_range: (f32, f32),
+    /// Bets of each level, aggressive then moderate: the factor a verified session multiplies the
+    /// e-value by. Coarse nodes need a small bet because honest and fraudulent traffic mix there.
+    pub bets: [(f32, f32); LEVELS],
+    /// Sends an hour that need no explanation at all, per level.
+    pub floor: [f32; LEVELS],
+    /// Multiple of the lagged verified volume that still counts as ordinary, per level.
+    pub tolerance: [f32; LEVELS],
+    /// Share of the parent's tolerated rate that a child may use, per level.
+    pub inherit: [f32; LEVELS],
+    /// In-flight window of a cold node, per level: how many unanswered sessions may be out before a
+    /// first verified code "acknowledges" the traffic.
+    pub window: [f32; LEVELS],
+    /// Step-ups that may be unanswered at once before further requests are held, per level.
+    pub asked_window: [f32; LEVELS],
+    /// Assumed share of honest people who fail or abandon a step-up; the null of the step-up bet.
+    pub honest_failure: f32,
+    /// Factor of a passed step-up. Close to one, so that solving farms cannot wash evidence away.
+    pub pass_factor: f32,
+    /// Bounds of the step-up evidence: how far passes can go into credit, and failures into debt.
+    pub asked_range: (f32, f32),
+    /// A node goes on asking while at least this share of its step-ups of the last quarter of an hour
+    /// was not passed. Above what honest people fail, below what a mixture with bots shows.
+    pub failing_share: f32,
+    /// Half-life of the step-up evidence.
+    pub asked_half_life: f32,
+    /// Seconds after which an unanswered step-up counts as abandoned, in three steps.
+    pub asked_stages: [f32; 3],
+    /// Evidence of the share detector at which a block starts to ask.
+    pub share_at: f32,
+    /// Multiple of its lagged share of the country that a block may reach.
+    pub share_tolerance: f32,
+    /// Prior share of its country for a block of a million numbers, and the factor per finer level.
+    pub share_prior: (f32, f32),
+    /// Credit of a verified session in the share detector. Small: the attacker verifies.
+    pub share_credit: f32,
+    /// Seconds a share alarm keeps asking.
+    pub share_hold: f32,
+    /// Outage control: no evidence grows when known people verify at less than this share of normal,
+    /// and full evidence grows from `outage_full` on.
+    pub outage_none: f32,
+    /// See `outage_none`.
+    pub outage_full: f32,
+    /// What is left of growing evidence in the worst outage. Not zero: an attacker who requests codes
+    /// for other people's numbers makes the control group look like an outage.
+    pub outage_floor: f32,
+    /// Samples of the control group needed before it is believed.
+    pub outage_samples: f32,
+    /// Weight of a session whose delivery failed.
+    pub undelivered_weight: f32,
+    /// Expected honest refusals a block may cost before it must be probed again.
+    pub block_harm: f32,
+    /// Shortest and longest block, seconds.
+    pub block_range: (f32, f32),
+    /// A block is lifted after this many mean gaps of silence, within `silence_range` seconds.
+    pub silence_gaps: f32,
+    /// See `silence_gaps`.
+    pub silence_range: (f32, f32),
+    /// Unverified sends to one number (8 h decay) from which a step-up is asked, and refused.
+    pub number_limits: (f32, f32),
+    /// The same limits where an alarm already covers the number.
+    pub number_limits_in_context: (f32, f32),
+    /// Step-ups not passed for one number from which it is refused where an alarm covers it.
+    pub number_failures: f32,
+    /// Seconds after its first verification before a number counts as known, and until when.
+    pub known_age: (f32, f32),
+    /// Hard cap on nodes.
+    pub max_nodes: usize,
+    /// Hard cap on remembered verified numbers (8 bytes each).
+    pub max_known: usize,
+    /// Hard cap on open sessions, and on numbers with recent unverified sends.
+    pub max_sessions: usize,
+    /// Switches for ablation; all on in production.
+    pub parts: Parts,
+}
+
+/// Components that can be switched off to measure what each is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, clippy::struct_excessive_bools)]
+pub struct Parts {
+    pub cold: bool,
+    pub share: bool,
+    pub in_flight: bool,
+    pub asked_evidence: bool,
+    pub outage: bool,
+    pub address: bool,
+    pub context: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            cold: true,
+            share: true,
+            in_flight: true,
+            asked_evidence: true,
+            outage: true,
+            address: true,
+            context: true,
+        }
+    }
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        // order: B2 B3 B4 B5 B6 country cold-country cold cold-million host net everyone
+        // known-country known
+        Self {
+            ask_at: 6.9,
+            refuse_at: 13.8,
+            refuse_in_context: 5.0,
+            ask_hysteresis: 3.0,
+            half_open_gap: 1.2,
+            pass_up: 0.35,
+            prior_conversion: 0.62,
+            prior_weight: 10.0,
+            null_share: 0.70,
+            null_range: (0.35, 0.62),
+            bets: [
+                (0.10, 0.65),
+                (0.10, 0.65),
+                (0.10, 0.65),
+                (0.20, 0.65),
+                (0.35, 0.65),
+                (0.55, 0.80),
+                (0.40, 0.65),
+                (0.40, 0.65),
+                (0.20, 0.65),
+                (0.20, 0.65),
+                (0.35, 0.65),
+                (0.60, 0.80),
+                (0.60, 0.80),
+                (0.60, 0.80),
+            ],
+            floor: [0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0],
+            tolerance: [2.0, 2.0, 2.0, 2.0, 2.0, 1.3, 1.2, 1.2, 1.2, 2.0, 2.0, 0.8, 1.3, 0.8],
+            inherit: [0.12, 0.12, 0.12, 0.12, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            window: [
+                4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 20.0, 30.0, 20.0, 15.0, 25.0, 80.0, 40.0, 60.0,
+            ],
+            asked_window: [
+                8.0, 8.0, 8.0, 12.0, 16.0, 24.0, 16.0, 24.0, 16.0, 12.0, 16.0, 1e9, 1e9, 1e9,
+            ],
+            honest_failure: 0.15,
+            pass_factor: 0.80,
+            asked_range: (-6.0, 12.0),
+            failing_share: 0.25,
+            asked_half_life: 7_200.0,
+            asked_stages: [15.0, 30.0, 60.0],
+            share_at: 16.0,
+            share_tolerance: 3.0,
+            share_prior: (0.10, 0.2),
+            share_credit: 0.25,
+            share_hold: 1_800.0,
+            outage_none: 0.25,
+            outage_full: 0.70,
+            outage_floor: 0.15,
+            outage_samples: 4.0,
+            undelivered_weight: 0.35,
+            block_harm: 0.5,
+            block_range: (600.0, 43_200.0),
+            silence_gaps: 5.0,
+            silence_range: (120.0, 1_800.0),
+            number_limits: (3.0, 5.0),
+            number_limits_in_context: (0.9, 2.5),
+            number_failures: 2.0,
+            known_age: (72.0 * 3_600.0, 90.0 * 86_400.0),
+            max_nodes: 131_072,
+            max_known: 1 << 21,
+            max_sessions: 65_536,
+            parts: Parts::default(),
+        }
+    }
+}
+
+impl Tuning {
+    /// A constant of one level.
+    pub(super) fn of<T: Copy + Default>(table: &[T; LEVELS], level: Level) -> T {
+        table.get(level.index()).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,171 @@
+//! Digit values on the stack, and the reduction of typed text to them.
+
+use super::error::RecipientError;
+
+/// Fewer digits than this, with the calling code, are in use nowhere for mobiles: the shortest are
+/// those of Niue and Tokelau (+683 and +690, four digits).
+pub(super) const MIN_DIGITS: usize = 7;
+/// The longest number of ITU-T E.164.
+pub(super) const MAX_DIGITS: usize = 15;
+
+/// The most characters that a typed number may have (SECURITY-BAR 61).
+pub(super) const MAX_TYPED: usize = 32;
+
+/// The longest transform of the metadata adds four digits to what was typed.
+const CAPACITY: usize = MAX_TYPED + 8;
+
+/// A run of digit values, 0 to 9, that shrinks from the front and grows at the back.
+#[derive(Clone, Debug)]
+pub(super) struct Digits {
+    values: [u8; CAPACITY],
+    start: u8,
+    end: u8,
+}
+
+impl Digits {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.values.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.end.saturating_sub(self.start))
+    }
+
+    /// Drops the first `count` digits.
+    pub(super) fn skip(&mut self, count: usize) {
+        let count = u8::try_from(count).unwrap_or(u8::MAX);
+        self.start = self.start.saturating_add(count).min(self.end);
+    }
+
+    /// The digits after the first `count`.
+    pub(super) fn skipping(&self, count: usize) -> Self {
+        let mut rest = self.clone();
+        rest.skip(count);
+        rest
+    }
+
+    /// Appends a digit; `None` if there is no room.
+    pub(super) fn push(&mut self, digit: u8) -> Option<()> {
+        *self.values.get_mut(usize::from(self.end))? = digit;
+        self.end = self.end.saturating_add(1);
+        Some(())
+    }
+
+    pub(super) fn extend(&mut self, digits: &[u8]) -> Option<()> {
+        digits.iter().try_for_each(|digit| self.push(*digit))
+    }
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        Self { values: [0; CAPACITY], start: 0, end: 0 }
+    }
+}
+
+/// A number as typed, reduced to ASCII digits and a leading `+`.
+#[derive(Clone)]
+pub(super) struct Typed {
+    text: [u8; MAX_TYPED],
+    length: u8,
+}
+
+impl Typed {
+    /// Reduces `text`, refusing everything that is neither a digit nor an ordinary separator.
+    pub(super) fn read(text: &str) -> Result<Self, RecipientError> {
+        // Four bytes is the longest UTF-8 character: this bounds the work before any of it.
+        if text.len() > 4 * MAX_TYPED {
+            return Err(RecipientError::Oversized);
+        }
+        let mut reduced = [0; MAX_TYPED];
+        let mut length = 0_usize;
+        for (index, character) in text.chars().enumerate() {
+            if index >= MAX_TYPED {
+                return Err(RecipientError::Oversized);
+            }
+            let byte = match kind(character) {
+                Kind::Digit(byte) => byte,
+                Kind::Separator => continue,
+                Kind::Plus if length == 0 => b'+',
+                Kind::Plus => return Err(RecipientError::MisplacedPlus),
+                Kind::Refused(why) => return Err(why),
+            };
+            if let Some(slot) = reduced.get_mut(length) {
+                *slot = byte;
+            }
+            length = length.saturating_add(1);
+        }
+        let typed = Self { text: reduced, length: u8::try_from(length).unwrap_or(u8::MAX) };
+        match typed.bytes() {
+            [] | [b'+'] => Err(RecipientError::Empty),
+            _ => Ok(typed),
+        }
+    }
+
+    /// Takes strict E.164 as it is: `+`, no leading zero, 7 to 15 ASCII digits.
+    pub(super) fn strict(text: &str) -> Option<Self> {
+        let [b'+', digits @ ..] = text.as_bytes() else { return None };
+        let e164 = (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len())
+            && digits.first() != Some(&b'0')
+            && digits.iter().all(u8::is_ascii_digit);
+        if !e164 {
+            return None;
+        }
+        let mut typed = Self { text: [0; MAX_TYPED], length: u8::try_from(text.len()).ok()? };
+        typed.text.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(typed)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    pub(super) fn has_plus(&self) -> bool {
+        self.bytes().first() == Some(&b'+')
+    }
+
+    /// The digit values, without the `+`.
+    pub(super) fn digits(&self) -> Digits {
+        let mut digits = Digits::default();
+        // The lowest four bits of an ASCII digit are its value.
+        for (slot, byte) in digits.values.iter_mut().zip(&self.text) {
+            *slot = byte & 0xf;
+        }
+        digits.start = u8::from(self.has_plus());
+        digits.end = self.length;
+        digits
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.text.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+enum Kind {
+    /// The ASCII digit of the same value.
+    Digit(u8),
+    Plus,
+    Separator,
+    Refused(RecipientError),
+}
+
+fn kind(character: char) -> Kind {
+    match character {
+        '0'..='9' => digit(character, '0'),
+        ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}' => Kind::Separator,
+        '+' | '\u{ff0b}' => Kind::Plus,
+        // What an Arabic, Persian or Japanese keyboard produces for the same ten digits.
+        '\u{660}'..='\u{669}' => digit(character, '\u{660}'),
+        '\u{6f0}'..='\u{6f9}' => digit(character, '\u{6f0}'),
+        '\u{ff10}'..='\u{ff19}' => digit(character, '\u{ff10}'),
+        // Hyphens and dashes of pasted text, and the full-width space.
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{3000}' => Kind::Separator,
+        '#' | '*' | ',' | ';' | '=' => Kind::Refused(RecipientError::Extension),
+        _ if character.is_alphabetic() => Kind::Refused(RecipientError::Letter),
+        _ => Kind::Refused(RecipientError::UnexpectedCharacter),
+    }
+}
+
+fn digit(character: char, zero: char) -> Kind {
+    let value = u32::from(character).saturating_sub(u32::from(zero)) & 0xf;
+    Kind::Digit(b'0' | value as u8)
+}

@@ -1,0 +1,66 @@
+//! Why a text is not accepted as a recipient, a region or a prefix.
+
+/// Why a text was not accepted as a recipient. Holds no part of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipientError {
+    /// There is no digit in it.
+    #[error("the phone number is empty; ask for one")]
+    Empty,
+    /// More than 32 characters. Refused before parsing, so that parsing stays cheap.
+    #[error("the phone number has more than 32 characters; ask for the number alone")]
+    Oversized,
+    /// A letter: a vanity number, `tel:`, `ext`, or an O for a zero.
+    #[error("the phone number has a letter in it; ask for digits only")]
+    Letter,
+    /// `;`, `,`, `#`, `*` or `=`: an extension or a service code. An SMS can not reach either.
+    #[error("the phone number has an extension or a service code; ask for the number without it")]
+    Extension,
+    /// Anything else that is neither a digit nor a separator: invisible, directional or control
+    /// characters among them.
+    #[error("the phone number has a character that is no digit or separator; ask to retype it")]
+    UnexpectedCharacter,
+    /// A `+` that is not at the beginning.
+    #[error("the phone number has a + after its beginning; ask for one number at a time")]
+    MisplacedPlus,
+    /// Not strict E.164: `+`, no leading zero, 7 to 15 ASCII digits and nothing else.
+    #[error("the text is not E.164; use Recipient::parse for what a person typed")]
+    NotE164,
+    /// A national form, and no region to read it in.
+    #[error("the phone number has no country code; ask for it, or pass a default region")]
+    MissingCountry,
+    /// The digits after the `+` or the international prefix begin with no calling code in use.
+    #[error("the phone number begins with no known country code; ask to check it")]
+    UnknownCallingCode,
+    /// Fewer digits than any number of the country, or fewer than 7 with the calling code.
+    #[error("the phone number is too short for its country; ask to check it")]
+    TooShort,
+    /// More digits than any number of the country, or more than the 15 of E.164.
+    #[error("the phone number is too long for its country; ask to check it")]
+    TooLong,
+    /// Between the shortest and the longest, but of a length that the country does not use.
+    #[error("the phone number has a length that its country does not use; ask to check it")]
+    UnusedLength,
+    /// A number that can be dialled only inside its own area.
+    #[error("the phone number lacks its area code; ask for the whole number")]
+    LocalOnly,
+    /// It could be read in two ways: a second trunk prefix follows the first.
+    #[error(
+        "the phone number still starts with a trunk prefix; ask for the form with + and country code"
+    )]
+    NotCanonical,
+}
+
+/// The text names no region of the numbering table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a region with a numbering plan; use an ISO 3166-1 alpha-2 code such as DE, or 001")]
+#[non_exhaustive]
+pub struct RegionError;
+
+/// The text is no prefix of the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a number block; use a region (DE), a calling code (+882), or + digits and 2 to 6 x (+4915112xxxxxx)"
+)]
+#[non_exhaustive]
+pub struct PrefixError;

@@ -1,0 +1,272 @@
+//! The ladder of prefixes above a number: the blocks that pumping is detected and stopped in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::alias;
+use super::digits::MAX_DIGITS;
+use super::error::PrefixError;
+use super::number::Recipient;
+use super::numbering::Plan;
+use super::parse::Number;
+use super::region::{CallingCode, Region};
+
+/// How wide a [`Prefix`] is.
+///
+/// Blocks are counted from the end of the number, because that is how ranges are assigned and
+/// rented: a block of 10 000 consecutive numbers is the same danger in every country.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Level {
+    /// A whole country.
+    Country,
+    /// 10⁶ consecutive numbers.
+    Million,
+    /// 10⁵ consecutive numbers.
+    HundredThousand,
+    /// 10⁴ consecutive numbers.
+    TenThousand,
+    /// 10³ consecutive numbers.
+    Thousand,
+    /// 10² consecutive numbers.
+    Hundred,
+}
+
+impl Level {
+    /// Every level, the widest first.
+    pub const ALL: [Self; 6] = [
+        Self::Country,
+        Self::Million,
+        Self::HundredThousand,
+        Self::TenThousand,
+        Self::Thousand,
+        Self::Hundred,
+    ];
+
+    /// How many consecutive numbers a block has; `None` for a country.
+    #[must_use]
+    pub const fn numbers(self) -> Option<u32> {
+        match self.open_digits() {
+            0 => None,
+            open => 10_u32.checked_pow(open as u32),
+        }
+    }
+
+    /// How many digits at the end of the number are left open.
+    const fn open_digits(self) -> u8 {
+        match self {
+            Self::Country => 0,
+            Self::Million => 6,
+            Self::HundredThousand => 5,
+            Self::TenThousand => 4,
+            Self::Thousand => 3,
+            Self::Hundred => 2,
+        }
+    }
+}
+
+/// A country, or a block of consecutive numbers. Safe to show: it names no single line.
+///
+/// Reads and writes as an operator would: `DE` for a country, `+882` for a calling code that belongs
+/// to none, `+4915112xxxxxx` for the block of a million numbers that begin so.
+///
+/// ```
+/// use otpgate::recipient::{Level, Prefix, Recipient};
+///
+/// let block: Prefix = "+4915112xxxxxx".parse()?;
+/// assert_eq!(block.level(), Level::Million);
+/// assert_eq!(block.to_string(), "+4915112xxxxxx");
+///
+/// let recipient = Recipient::from_e164("+4915112345678").unwrap();
+/// assert!(block.contains(&recipient));
+/// # Ok::<(), otpgate::recipient::PrefixError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix {
+    level: Level,
+    region: Option<Region>,
+    code: CallingCode,
+    digits: u64,
+    length: u8,
+}
+
+impl Prefix {
+    /// How wide the prefix is.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The country of a [`Level::Country`] rung. `None` for a block, which is named by its digits, and
+    /// for numbers that no region of a shared calling code has.
+    #[must_use]
+    pub const fn region(&self) -> Option<Region> {
+        self.region
+    }
+
+    /// The calling code that the prefix begins with.
+    #[must_use]
+    pub const fn calling_code(&self) -> CallingCode {
+        self.code
+    }
+
+    /// The leading digits, calling code included.
+    #[must_use]
+    pub const fn digits(&self) -> u64 {
+        self.digits
+    }
+
+    /// How many digits [`digits`](Self::digits) has.
+    #[must_use]
+    pub const fn digit_count(&self) -> u8 {
+        self.length
+    }
+
+    /// Whether the line of `recipient` is in this country or block.
+    #[must_use]
+    pub fn contains(&self, recipient: &Recipient) -> bool {
+        recipient.ladder().any(|rung| rung == *self)
+    }
+
+    /// A fixed encoding for hashing, the same on every machine and in every version.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        let [first, second] = self.region.map_or([0, 0], Region::letters);
+        let head = [self.level.open_digits(), first, second, self.length];
+        for (slot, byte) in bytes.iter_mut().zip(head.into_iter().chain(self.digits.to_be_bytes()))
+        {
+            *slot = byte;
+        }
+        bytes
+    }
+
+    fn country(code: CallingCode, region: Option<Region>) -> Self {
+        let digits = u64::from(code.value());
+        Self { level: Level::Country, region, code, digits, length: code.length() }
+    }
+
+    /// The block of `number`, unless it would be the whole calling code or more.
+    fn block(level: Level, number: &Number) -> Option<Self> {
+        let length = number.length.checked_sub(level.open_digits())?;
+        if length <= number.code.length() {
+            return None;
+        }
+        let digits = number.value.checked_div(u64::from(level.numbers()?))?;
+        Some(Self { level, region: None, code: number.code, digits, length })
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = PrefixError;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    ///
+    /// A block that is written in another spelling of its lines (`+541123xxxxxx` for Argentina
+    /// without the 9) becomes the block that those lines are counted in.
+    ///
+    /// # Errors
+    /// [`PrefixError`] for any other text.
+    fn from_str(text: &str) -> Result<Self, PrefixError> {
+        let Some(number) = text.strip_prefix('+') else {
+            let region: Region = text.parse().map_err(|_| PrefixError)?;
+            let code = region.calling_code().ok_or(PrefixError)?;
+            return Ok(Self::country(code, Some(region)));
+        };
+        let digits = number.trim_end_matches('x');
+        let open = number.len().saturating_sub(digits.len());
+        if number.len() > MAX_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(PrefixError);
+        }
+        let level = Level::ALL
+            .into_iter()
+            .find(|level| usize::from(level.open_digits()) == open)
+            .ok_or(PrefixError)?;
+        // Any line of the block will do to find out how its lines are counted.
+        let values: [u8; MAX_DIGITS] = std::array::from_fn(|index| {
+            digits.as_bytes().get(index).map_or(0, |byte| byte.saturating_sub(b'0'))
+        });
+        let values = values.get(..number.len()).ok_or(PrefixError)?;
+        let (plan, code_length) = Plan::leading(values).ok_or(PrefixError)?;
+        if level == Level::Country {
+            let exact = digits.len() == code_length;
+            return if exact {
+                Ok(Self::country(CallingCode::of(plan), plan.only_region()))
+            } else {
+                Err(PrefixError)
+            };
+        }
+        let national = values.get(code_length..).ok_or(PrefixError)?;
+        let line = alias::line(&super::parse::number(plan, national));
+        if digits.len() <= code_length {
+            return Err(PrefixError);
+        }
+        Self::block(level, &line).ok_or(PrefixError)
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.level, self.region) {
+            (Level::Country, Some(region)) if region != Region::WORLD => region.fmt(f),
+            (Level::Country, _) => self.code.fmt(f),
+            (level, _) => {
+                write!(f, "+{}", self.digits)?;
+                (0..level.open_digits()).try_for_each(|_| f.write_str("x"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prefix({self})")
+    }
+}
+
+/// The prefixes above one line, the widest first. Made by [`Recipient::ladder`].
+///
+/// ```
+/// use otpgate::recipient::Recipient;
+///
+/// let recipient = Recipient::from_e164("+4915112345678").unwrap();
+/// let rungs: Vec<String> = recipient.ladder().map(|rung| rung.to_string()).collect();
+/// assert_eq!(rungs, [
+///     "DE", "+4915112xxxxxx", "+49151123xxxxx", "+491511234xxxx", "+4915112345xxx", "+49151123456xx",
+/// ]);
+/// ```
+#[derive(Clone)]
+pub struct Ladder {
+    line: Number,
+    next: usize,
+}
+
+impl Ladder {
+    pub(super) const fn new(line: Number) -> Self {
+        Self { line, next: 0 }
+    }
+}
+
+impl Iterator for Ladder {
+    type Item = Prefix;
+
+    fn next(&mut self) -> Option<Prefix> {
+        loop {
+            let level = *Level::ALL.get(self.next)?;
+            self.next = self.next.saturating_add(1);
+            if level == Level::Country {
+                return Some(Prefix::country(self.line.code, self.line.region));
+            }
+            // A short number has no block of a million: its rungs start where its plan does.
+            if let Some(block) = Prefix::block(level, &self.line) {
+                return Some(block);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Ladder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ladder(…)")
+    }
+}

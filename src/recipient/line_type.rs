@@ -1,0 +1,73 @@
+//! What kind of line a number belongs to.
+
+/// The kind of line behind a number, in libphonenumber's sense.
+///
+/// It says what the block was *assigned* for. It is no statement about the line today: a ported or
+/// virtual number keeps the type of its block.
+///
+/// ```
+/// use otpgate::recipient::{LineType, Recipient};
+///
+/// let mobile = Recipient::from_e164("+4915112345678")?;
+/// assert_eq!(mobile.line_type(), LineType::Mobile);
+/// assert!(mobile.line_type().may_receive_sms());
+/// # Ok::<(), otpgate::recipient::RecipientError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum LineType {
+    /// Assigned to nobody as far as the metadata knows, so not a valid number.
+    Unknown,
+    /// A landline.
+    FixedLine,
+    /// A mobile line.
+    Mobile,
+    /// A plan that does not tell landlines from mobiles, such as that of the United States.
+    FixedLineOrMobile,
+    /// Free for the caller.
+    TollFree,
+    /// Dear for the caller: where toll fraud pays.
+    PremiumRate,
+    /// The cost is shared between caller and called.
+    SharedCost,
+    /// Voice over IP, reachable anywhere.
+    Voip,
+    /// A personal number that forwards to another line.
+    PersonalNumber,
+    /// A pager.
+    Pager,
+    /// A universal access number of a company.
+    Uan,
+    /// Access to a voice mailbox.
+    Voicemail,
+}
+
+impl LineType {
+    /// Whether people read SMS on such lines: mobile, fixed-or-mobile and VoIP numbers.
+    ///
+    /// Personal numbers are left out on purpose: they forward at a price the caller does not see (the
+    /// British 070 range is a classic of toll fraud). So are pagers, and all the rest is what a bot
+    /// types to run up a bill. This is a fact to build a policy on, not the policy.
+    #[must_use]
+    pub const fn may_receive_sms(self) -> bool {
+        matches!(self, Self::Mobile | Self::FixedLineOrMobile | Self::Voip)
+    }
+
+    /// The type of a table output. Keep in step with scripts/numbering/generate.py.
+    pub(super) const fn from_table(output: u16) -> Self {
+        match output {
+            1 => Self::FixedLine,
+            2 => Self::Mobile,
+            3 => Self::FixedLineOrMobile,
+            4 => Self::TollFree,
+            5 => Self::PremiumRate,
+            6 => Self::SharedCost,
+            7 => Self::Voip,
+            8 => Self::PersonalNumber,
+            9 => Self::Pager,
+            10 => Self::Uan,
+            11 => Self::Voicemail,
+            _ => Self::Unknown,
+        }
+    }
+}

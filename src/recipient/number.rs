@@ -1,0 +1,265 @@
+//! [`Recipient`], its text for transports, and its key.
+
+use std::fmt;
+
+use super::alias;
+use super::digits::{MAX_DIGITS, Typed};
+use super::error::RecipientError;
+use super::ladder::Ladder;
+use super::line_type::LineType;
+use super::parse::{self, Number};
+use super::region::{CallingCode, Region};
+
+/// Somebody to send an SMS to: a phone number in its one canonical form.
+///
+/// A `Recipient` exists only for a *possible* number: its country uses numbers of that length. Whether
+/// the number is *valid*, that is in a block that has been assigned, is a question of
+/// policy and answered by [`is_valid`](Self::is_valid).
+///
+/// `Debug` masks the number and there is no `Display`: the number leaves through
+/// [`expose_e164`](Self::expose_e164) and [`typed`](Self::typed) alone, which are easy to search for.
+/// Two recipients are compared by [`line_key`](Self::line_key), so there is no `PartialEq` that
+/// could mean something else.
+///
+/// ```
+/// use otpgate::recipient::{LineType, Recipient, Region};
+///
+/// let typed = Recipient::parse("0151 / 1234-5678", Some(Region::DE))?;
+/// assert_eq!(typed.expose_e164().as_str(), "+4915112345678");
+/// assert_eq!(typed.region(), Some(Region::DE));
+/// assert_eq!(typed.line_type(), LineType::Mobile);
+/// assert!(typed.is_valid());
+/// assert_eq!(format!("{typed:?}"), "Recipient(+49…78)");
+///
+/// let same = Recipient::parse("+49 (0)151 12345678", None)?;
+/// assert_eq!(same.line_key(), typed.line_key());
+/// # Ok::<(), otpgate::recipient::RecipientError>(())
+/// ```
+#[derive(Clone)]
+pub struct Recipient {
+    number: Number,
+    typed: Typed,
+}
+
+impl Recipient {
+    /// Reads a number as people type it, in international or national form.
+    ///
+    /// A national form (`0151 …`, `(212) …`) and an international prefix (`00`, `011`) are read as
+    /// dialled in `default_region`; without one, the text must begin with `+`. Spaces, no-break
+    /// spaces, hyphens, dashes, dots, slashes and parentheses are ignored. Full-width,
+    /// Arabic-Indic and Persian digits count as digits.
+    ///
+    /// The rules are libphonenumber's, with four exceptions, each on the strict side: letters,
+    /// extensions and invisible characters are refused; more than 32 characters are refused unread;
+    /// numbers outside the 7 to 15 digits of real E.164 numbers or without their area code are
+    /// refused; and so is a number whose own E.164 form libphonenumber would read as another
+    /// number. Mexico's retired `+52 1` is read as `+52`.
+    ///
+    /// # Errors
+    /// [`RecipientError`] says what to ask the person for.
+    pub fn parse(text: &str, default_region: Option<Region>) -> Result<Self, RecipientError> {
+        let typed = Typed::read(text)?;
+        Ok(Self { number: parse::read(&typed, default_region)?, typed })
+    }
+
+    /// Reads strict E.164: `+`, then 7 to 15 ASCII digits, the first not 0, and nothing else; already
+    /// in canonical form. For numbers that come from a database or another service.
+    ///
+    /// E.164 itself sets no lower bound; the shortest mobile numbers (Niue, Tokelau) have 7.
+    ///
+    /// # Errors
+    /// [`RecipientError::NotE164`] for any other shape, [`RecipientError::NotCanonical`] if the
+    /// digits hold a trunk prefix, and the errors of [`parse`](Self::parse).
+    ///
+    /// ```
+    /// use otpgate::recipient::{Recipient, RecipientError};
+    ///
+    /// assert!(Recipient::from_e164("+8613800138000").is_ok());
+    /// assert_eq!(Recipient::from_e164("+86 13800138000").unwrap_err(), RecipientError::NotE164);
+    /// assert_eq!(Recipient::from_e164("+86013800138000").unwrap_err(), RecipientError::NotCanonical);
+    /// ```
+    pub fn from_e164(text: &str) -> Result<Self, RecipientError> {
+        let typed = Typed::strict(text).ok_or(RecipientError::NotE164)?;
+        let number = parse::read(&typed, None)?;
+        if number.value == parse::value(0, typed.digits().as_slice()) {
+            Ok(Self { number, typed })
+        } else {
+            Err(RecipientError::NotCanonical)
+        }
+    }
+
+    /// The country calling code.
+    #[must_use]
+    pub const fn calling_code(&self) -> CallingCode {
+        self.number.code
+    }
+
+    /// The region of the number; `None` if several regions share its calling code and none of them
+    /// has such a number.
+    #[must_use]
+    pub const fn region(&self) -> Option<Region> {
+        self.number.region
+    }
+
+    /// The kind of line; [`LineType::Unknown`] for a number that is not valid.
+    #[must_use]
+    pub const fn line_type(&self) -> LineType {
+        self.number.line_type
+    }
+
+    /// Whether the number is in an assigned block. A possible number that is not valid reaches
+    /// nobody, or somebody who is paid for it: unassigned ranges are where pumping likes to hide.
+    ///
+    /// ```
+    /// use otpgate::recipient::Recipient;
+    ///
+    /// assert!(Recipient::from_e164("+12015550123")?.is_valid());
+    /// assert!(!Recipient::from_e164("+12001234567")?.is_valid(), "no area code 200");
+    /// # Ok::<(), otpgate::recipient::RecipientError>(())
+    /// ```
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.number.line_type != LineType::Unknown
+    }
+
+    /// The number in E.164, for the transport that has to dial it.
+    #[must_use]
+    pub fn expose_e164(&self) -> E164Text {
+        E164Text::new(&self.number)
+    }
+
+    /// The key of the line: the same for every spelling of its number, including the few lines that
+    /// have two E.164 numbers (Argentina with and without the 9, Palestine under +970 and +972, and
+    /// the others of the table in `src/recipient/alias.rs`). What counters and blocks are keyed on.
+    ///
+    /// ```
+    /// use otpgate::recipient::Recipient;
+    ///
+    /// let mobile = Recipient::from_e164("+5491123456789")?;
+    /// let without_nine = Recipient::from_e164("+541123456789")?;
+    /// assert_eq!(mobile.line_key(), without_nine.line_key());
+    /// # Ok::<(), otpgate::recipient::RecipientError>(())
+    /// ```
+    #[must_use]
+    pub fn line_key(&self) -> LineKey {
+        LineKey(alias::line(&self.number).value)
+    }
+
+    /// The prefixes that the line belongs to, from its country down to its block of a hundred.
+    /// Follows [`line_key`](Self::line_key), so that one line climbs one ladder.
+    #[must_use]
+    pub fn ladder(&self) -> Ladder {
+        Ladder::new(alias::line(&self.number))
+    }
+
+    /// The text as typed, reduced to ASCII digits and a leading `+`: at most 32 bytes. The
+    /// front-end token is bound to this form, because a page can compute it without knowing any
+    /// numbering plan: keep a leading `+` or `＋` as `+`, keep ASCII, full-width, Arabic-Indic and
+    /// Persian digits as ASCII digits, drop everything else.
+    ///
+    /// ```
+    /// use otpgate::recipient::{Recipient, Region};
+    ///
+    /// let recipient = Recipient::parse("0151 / 1234-5678", Some(Region::DE))?;
+    /// assert_eq!(recipient.typed(), "015112345678");
+    /// # Ok::<(), otpgate::recipient::RecipientError>(())
+    /// ```
+    #[must_use]
+    pub fn typed(&self) -> &str {
+        self.typed.as_str()
+    }
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.number.value % 100;
+        write!(f, "Recipient({}…{last:02})", self.number.code)
+    }
+}
+
+/// A number in E.164, on the stack. `Debug` masks it.
+#[derive(Clone, Copy)]
+pub struct E164Text {
+    text: [u8; MAX_DIGITS + 1],
+    length: u8,
+}
+
+impl E164Text {
+    fn new(number: &Number) -> Self {
+        let mut text = [b'+'; MAX_DIGITS + 1];
+        let mut rest = number.value;
+        for slot in text.iter_mut().skip(1).take(usize::from(number.length)).rev() {
+            *slot = u8::try_from(rest % 10).unwrap_or(0).saturating_add(b'0');
+            rest /= 10;
+        }
+        Self { text, length: number.length.saturating_add(1) }
+    }
+
+    /// The number: `+` and 7 to 15 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.text
+            .get(..usize::from(self.length))
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl AsRef<str> for E164Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for E164Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("E164Text(+…)")
+    }
+}
+
+/// What identifies a line in counters and blocks. Equal for all spellings of one number.
+///
+/// The bytes are the digits of a number, not a pseudonym: pass them through a keyed hash before
+/// they are stored. `Debug` shows nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineKey(u64);
+
+impl LineKey {
+    /// A fixed encoding, the same on every machine and in every version: the number as a big-endian
+    /// integer.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl fmt::Debug for LineKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LineKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_shareable() {
+        fn shareable<T: Send + Sync + 'static>() {}
+        shareable::<Recipient>();
+        assert!(size_of::<Recipient>() <= 64, "{}", size_of::<Recipient>());
+    }
+
+    #[test]
+    fn nothing_that_prints_shows_the_number() {
+        let recipient = Recipient::parse("+49 151 12345678", None).unwrap();
+        let shown = format!(
+            "{recipient:?} {:?} {:?} {:#?}",
+            recipient.expose_e164(),
+            recipient.line_key(),
+            recipient
+        );
+        assert!(!shown.contains("151"), "{shown}");
+        assert!(!shown.contains("5678"), "{shown}");
+    }
+}

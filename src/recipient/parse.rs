@@ -1,0 +1,153 @@
+//! From typed text to the one E.164 number it stands for, by libphonenumber's rules.
+
+use super::alias;
+use super::digits::{Digits, MAX_DIGITS, MIN_DIGITS, Typed};
+use super::error::RecipientError;
+use super::line_type::LineType;
+use super::numbering::{Length, Plan, Territory};
+use super::region::{CallingCode, Region};
+
+/// libphonenumber looks at national numbers of these lengths.
+const NATIONAL_LENGTHS: std::ops::RangeInclusive<usize> = 2..=17;
+
+/// A canonical number and what the table says about it.
+#[derive(Clone, Copy)]
+pub(super) struct Number {
+    /// All digits, calling code first. The first digit is not 0, so the value fixes the length.
+    pub(super) value: u64,
+    pub(super) length: u8,
+    pub(super) code: CallingCode,
+    pub(super) region: Option<Region>,
+    pub(super) line_type: LineType,
+}
+
+/// Reads a number as somebody in `home` would mean it.
+pub(super) fn read(typed: &Typed, home: Option<Region>) -> Result<Number, RecipientError> {
+    let home = home.and_then(Territory::of);
+    let mut digits = typed.digits();
+    let explicit = if typed.has_plus() {
+        Some(explicit_plan(&mut digits, home)?)
+    } else {
+        let home = home.ok_or(RecipientError::MissingCountry)?;
+        implicit_plan(&mut digits, home)?
+    };
+    let (plan, main, rules) = match (explicit, home) {
+        (Some(plan), _) => plan.main().map(|main| (plan, main, main)),
+        (None, Some(home)) => {
+            Plan::of_code(home.code).and_then(|plan| plan.main().map(|main| (plan, main, home)))
+        }
+        (None, None) => None,
+    }
+    .ok_or(RecipientError::UnknownCallingCode)?;
+
+    let as_given = digits.len();
+    if as_given < *NATIONAL_LENGTHS.start() {
+        return Err(RecipientError::TooShort);
+    }
+    trim(rules, &mut digits);
+    alias::modernise(plan, &mut digits);
+    check_length(plan, main, digits.len())?;
+    // Whoever sends us our own E.164 back must get the same number again.
+    if digits.len() != as_given || rules.region != main.region {
+        let mut again = digits.clone();
+        trim(main, &mut again);
+        if again.as_slice() != digits.as_slice() {
+            return Err(RecipientError::NotCanonical);
+        }
+    }
+    Ok(number(plan, digits.as_slice()))
+}
+
+/// The number with this calling code and national number.
+pub(super) fn number(plan: &Plan, national: &[u8]) -> Number {
+    let code = CallingCode::of(plan);
+    let value = value(u64::from(code.value()), national);
+    let length = u8::try_from(national.len()).unwrap_or(u8::MAX).saturating_add(code.length());
+    let assignment = plan.assignment(national);
+    Number { value, length, code, region: assignment.region, line_type: assignment.line_type }
+}
+
+/// The integer that `leading`, followed by `digits`, spells.
+pub(super) fn value(leading: u64, digits: &[u8]) -> u64 {
+    digits
+        .iter()
+        .fold(leading, |value, digit| value.saturating_mul(10).saturating_add(u64::from(*digit)))
+}
+
+/// After a `+` comes a calling code, or, by a common slip, an international prefix and then one.
+fn explicit_plan(
+    digits: &mut Digits,
+    home: Option<&Territory>,
+) -> Result<&'static Plan, RecipientError> {
+    match (take_plan(digits), home) {
+        (Err(RecipientError::UnknownCallingCode), Some(home)) => {
+            implicit_plan(digits, home)?.ok_or(RecipientError::UnknownCallingCode)
+        }
+        (result, _) => result,
+    }
+}
+
+/// Without a `+` the calling code may follow an international prefix, or just be there: the number
+/// is then not one of the region as it stands, or longer than any.
+fn implicit_plan(
+    digits: &mut Digits,
+    home: &Territory,
+) -> Result<Option<&'static Plan>, RecipientError> {
+    if let Some(end) = home.international_prefix(digits.as_slice()) {
+        digits.skip(end);
+        return take_plan(digits).map(Some);
+    }
+    let Some((plan, length)) =
+        Plan::leading(digits.as_slice()).filter(|(plan, _)| plan.code == home.code)
+    else {
+        return Ok(None);
+    };
+    let candidate = digits.skipping(length);
+    let candidate = home.without_national_prefix(&candidate).unwrap_or(candidate);
+    let better = !home.is_viable(digits.as_slice()) && home.is_viable(candidate.as_slice());
+    if better || home.length(digits.len()) == Length::TooLong {
+        *digits = candidate;
+        return Ok(Some(plan));
+    }
+    Ok(None)
+}
+
+fn take_plan(digits: &mut Digits) -> Result<&'static Plan, RecipientError> {
+    if digits.len() <= *NATIONAL_LENGTHS.start() {
+        return Err(RecipientError::TooShort);
+    }
+    let (plan, length) =
+        Plan::leading(digits.as_slice()).ok_or(RecipientError::UnknownCallingCode)?;
+    digits.skip(length);
+    Ok(plan)
+}
+
+/// Takes the national prefix off, unless too little would remain for a number of the region.
+fn trim(rules: &Territory, digits: &mut Digits) {
+    if let Some(candidate) = rules.without_national_prefix(digits)
+        && matches!(rules.length(candidate.len()), Length::Possible | Length::TooLong)
+    {
+        *digits = candidate;
+    }
+}
+
+fn check_length(plan: &Plan, main: &Territory, national: usize) -> Result<(), RecipientError> {
+    if national < *NATIONAL_LENGTHS.start() {
+        return Err(RecipientError::TooShort);
+    }
+    match main.length(national) {
+        Length::Possible => {}
+        Length::LocalOnly => return Err(RecipientError::LocalOnly),
+        Length::TooShort => return Err(RecipientError::TooShort),
+        Length::TooLong => return Err(RecipientError::TooLong),
+        Length::Unused => return Err(RecipientError::UnusedLength),
+    }
+    let total = national.saturating_add(usize::from(CallingCode::of(plan).length()));
+    if total < MIN_DIGITS {
+        Err(RecipientError::TooShort)
+    } else if total > MAX_DIGITS {
+        Err(RecipientError::TooLong)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,285 @@
+//! The [`HumanCheck`] port: a CAPTCHA or any other service that tells people from scripts.
+
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A service that tells people from scripts: the second means of step-up, next to harder work.
+///
+/// # Contract
+///
+/// An implementation
+/// - MUST ask the service itself, from the server; a page's word for a passed check is worth nothing;
+/// - MUST let each response pass at most once, across all instances: either the service guarantees
+///   it, as Turnstile, hCaptcha and reCAPTCHA do, or the implementation remembers responses;
+/// - MUST compare the host name that the service reports with the site's own, and the action, where
+///   the service has one, with [`HumanRequest::action`]; a response earned elsewhere is
+///   [`HumanFailure::WrongSite`];
+/// - MUST answer [`HumanVerdict::Passed`] only on the service's explicit yes; an answer that cannot be
+///   read is an error;
+/// - MUST set its own deadline (a few seconds) and report it as
+///   [`HumanCheckErrorKind::Unavailable`]; the gate then refuses to send;
+/// - MUST NOT retry a response after an unclear outcome, since the first try may have spent it;
+/// - MUST NOT log the response.
+///
+/// A check that cannot be made is an `Err`, never a [`HumanVerdict::Failed`]: an outage of the service
+/// is no evidence against the visitor.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use otpgate::token::{
+///     HumanCheck, HumanCheckError, HumanFailure, HumanRequest, HumanResponse, HumanVerdict,
+/// };
+///
+/// #[derive(Debug)]
+/// struct StaffQuestion; // a shared word, for an intranet; an example, not a CAPTCHA
+///
+/// #[async_trait]
+/// impl HumanCheck for StaffQuestion {
+///     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+///         Ok(if request.response.expose_response() == "swordfish" {
+///             HumanVerdict::Passed
+///         } else {
+///             HumanVerdict::Failed(HumanFailure::NotHuman)
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let response = HumanResponse::parse("swordfish")?;
+/// let request = HumanRequest::new(&response, "sign-up");
+/// let check: Box<dyn HumanCheck> = Box::new(StaffQuestion);
+/// assert_eq!(check.check(request).await?, HumanVerdict::Passed);
+/// # Ok(()) }
+/// ```
+#[async_trait::async_trait]
+pub trait HumanCheck: fmt::Debug + Send + Sync + 'static {
+    /// Asks the service about one response.
+    ///
+    /// # Errors
+    ///
+    /// [`HumanCheckError`] if the service gave no clear answer.
+    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError>;
+}
+
+#[async_trait::async_trait]
+impl<H: HumanCheck + ?Sized> HumanCheck for Arc<H> {
+    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        (**self).check(request).await
+    }
+}
+
+#[async_trait::async_trait]
+impl<H: HumanCheck + ?Sized> HumanCheck for Box<H> {
+    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        (**self).check(request).await
+    }
+}
+
+/// One question to a [`HumanCheck`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct HumanRequest<'a> {
+    /// What the page got from the service.
+    pub response: &'a HumanResponse,
+    /// What the check is for: the purpose of the code, used as the service's action name.
+    pub action: &'a str,
+    /// The client's address, if the host knows it and may pass it to the service.
+    pub client: Option<IpAddr>,
+}
+
+impl<'a> HumanRequest<'a> {
+    /// A question without the client's address.
+    #[must_use]
+    pub const fn new(response: &'a HumanResponse, action: &'a str) -> Self {
+        Self { response, action, client: None }
+    }
+
+    /// Adds the client's address. It leaves the house with the question: personal data.
+    #[must_use]
+    pub const fn from_client(mut self, client: IpAddr) -> Self {
+        self.client = Some(client);
+        self
+    }
+}
+
+/// What a page got from the service: opaque, single use, masked in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HumanResponse(Box<str>);
+
+impl HumanResponse {
+    /// The longest response accepted, in bytes. The services document up to 2,048 characters or give
+    /// no limit; four times as much is still nothing to hold.
+    pub const MAX_LENGTH: usize = 8_192;
+
+    /// Reads the form field: 1 to 8,192 visible ASCII characters.
+    ///
+    /// # Errors
+    ///
+    /// [`HumanResponseError`] for anything else, so that a response cannot smuggle a line break or a
+    /// megabyte into the question to the service.
+    pub fn parse(text: &str) -> Result<Self, HumanResponseError> {
+        let fits = (1..=Self::MAX_LENGTH).contains(&text.len());
+        if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(HumanResponseError)
+        }
+    }
+
+    /// The response, for the question to the service and for nothing else.
+    #[must_use]
+    pub fn expose_response(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for HumanResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HumanResponse([{} bytes])", self.0.len())
+    }
+}
+
+/// The text cannot be a response of a human check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "a human-check response is 1 to 8192 visible ASCII characters; send the field that the service's widget filled in"
+)]
+pub struct HumanResponseError;
+
+/// What the service said. Exhaustive on purpose: there is no third answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "a verdict that is not looked at lets scripts pass"]
+pub enum HumanVerdict {
+    /// A person, as far as the service can tell.
+    Passed,
+    /// No.
+    Failed(HumanFailure),
+}
+
+/// Why a check failed; for the log. To the page every reason is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum HumanFailure {
+    /// The service holds the visitor for a script, or scored it below the threshold.
+    NotHuman,
+    /// The response was used before or is too old.
+    Spent,
+    /// The response was earned on another host or for another action.
+    WrongSite,
+}
+
+/// The human check gave no clear answer. Nothing was sent.
+#[derive(Debug)]
+pub struct HumanCheckError {
+    kind: HumanCheckErrorKind,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl HumanCheckError {
+    /// An error of `kind` without a cause.
+    #[must_use]
+    pub const fn new(kind: HumanCheckErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// Adds the cause. It must hold neither the response nor the service's secret.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong, as far as the caller can act on it.
+    #[must_use]
+    pub const fn kind(&self) -> HumanCheckErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for HumanCheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            HumanCheckErrorKind::Unavailable => {
+                "the human-check service gave no answer in time; nothing was sent; ask for a new response and try again later"
+            }
+            HumanCheckErrorKind::Unreadable => {
+                "the human-check service answered with something unreadable; nothing was sent; compare the adapter with the service's current API"
+            }
+            HumanCheckErrorKind::Misconfigured => {
+                "the human-check service refused our credentials or request; nothing was sent; check the site key, the secret and the host name"
+            }
+            HumanCheckErrorKind::NotConfigured => {
+                "a human check was asked for and none is configured; nothing was sent; give the builder a `HumanCheck` or a policy that steps up by work alone"
+            }
+        })
+    }
+}
+
+impl Error for HumanCheckError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The kinds of [`HumanCheckError`], by what to do next. The gate sends nothing in any of them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum HumanCheckErrorKind {
+    /// Time-out, refused connection, 5xx: try later, with a new response.
+    Unavailable,
+    /// The answer could not be understood: look at the adapter.
+    Unreadable,
+    /// The service refused the site's credentials: look at the configuration.
+    Misconfigured,
+    /// There is no service: see [`NoHumanCheck`].
+    NotConfigured,
+}
+
+/// The check of a host that has none: it answers every question with
+/// [`HumanCheckErrorKind::NotConfigured`], so that a step-up without a service fails closed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHumanCheck;
+
+#[async_trait::async_trait]
+impl HumanCheck for NoHumanCheck {
+    async fn check(&self, _: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        Err(HumanCheckError::new(HumanCheckErrorKind::NotConfigured))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_visible_ascii_of_bounded_length() {
+        assert!(HumanResponse::parse(&"x".repeat(8_192)).is_ok());
+        for bad in ["", " ", "a b", "a\r\nHost: b", "é", &"x".repeat(8_193)] {
+            assert_eq!(HumanResponse::parse(bad), Err(HumanResponseError));
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_response() {
+        let response = HumanResponse::parse("s3cret-response").unwrap();
+        let request = HumanRequest::new(&response, "sign-up");
+        assert!(!format!("{request:?}").contains("s3cret"));
+    }
+
+    #[tokio::test]
+    async fn no_check_fails_closed_through_every_box() {
+        let response = HumanResponse::parse("x").unwrap();
+        let check: Arc<dyn HumanCheck> = Arc::new(Box::new(NoHumanCheck));
+        let error = check.check(HumanRequest::new(&response, "a")).await.unwrap_err();
+        assert_eq!(error.kind(), HumanCheckErrorKind::NotConfigured);
+    }
+
+    #[test]
+    fn the_cause_is_kept() {
+        let error = HumanCheckError::new(HumanCheckErrorKind::Unavailable)
+            .caused_by(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        assert!(error.source().is_some_and(|source| source.is::<std::io::Error>()));
+    }
+}

@@ -1,0 +1,64 @@
+//! The front-end dynamic token: proof that the page was served recently, to this session, for the
+//! number that was typed.
+//!
+//! The gate hands the page a [`SendTicket`]; the page answers it with a [`TokenProof`] that binds the
+//! typed number and holds as much SHA-256 work as the ticket asks for; [`TokenProof::check`] turns
+//! it into a [`CheckedToken`], which is spent with everything else that counts. Native clients call
+//! [`answer`]; browsers follow `docs/token-format.md`.
+//!
+//! A token raises the cost of automation: a bot must load the page for every message, keep its
+//! session and address, wait as long as a person needs, and do the work that risk calls for. It does
+//! not authenticate anybody, and it never replaces a limit.
+//!
+//! ```
+//! use otpgate::token::{self, Scope, SendTicket, TicketTerms, TokenProof};
+//! use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+//! let scope = Scope {
+//!     realm: "shop",
+//!     purpose: "sign-up",
+//!     origin: "https://shop.example",
+//!     session: "5f2b",
+//!     client: b"203.0.113.7/32",
+//! };
+//! let served = Timestamp::from_millis(1_800_000_000_000);
+//! let ticket = SendTicket::issue(&scope, TicketTerms::default(), &keys, &SystemEntropy, served)?;
+//!
+//! let proof = token::answer(ticket.as_str(), "0151 123 456 78")?; // in the browser
+//!
+//! let posted = served + Duration::from_secs(20);
+//! let token = TokenProof::parse(&proof)?.check(&scope, "015112345678", &keys, posted)?;
+//! assert_eq!(token.expires(), ticket.expires());
+//!
+//! let other = TokenProof::parse(&proof)?.check(&scope, "015112345679", &keys, posted);
+//! assert!(other.is_err(), "the proof is for the number that was typed");
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod error;
+mod human;
+mod proof;
+mod scope;
+mod terms;
+mod ticket;
+mod work;
+
+pub use answer::{AnswerError, answer, answer_within};
+pub use error::TokenError;
+pub use human::{
+    HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanRequest, HumanResponse,
+    HumanResponseError, HumanVerdict, NoHumanCheck,
+};
+pub use proof::{CheckedToken, TokenProof};
+pub use scope::Scope;
+pub use terms::{HumanTime, Level, TermsError, TicketTerms, TicketTtl, WorkBits};
+pub use ticket::SendTicket;
+pub use work::reduce;
+
+#[cfg(test)]
+mod vectors;

@@ -1,0 +1,59 @@
+//! What a ticket is bound to.
+
+use std::fmt;
+
+use crate::base::mac::MacKey;
+
+/// What a ticket is bound to. The gate fills it in twice, when it issues and when it checks, from
+/// what it knows itself; nothing here is taken from the token.
+///
+/// An empty field binds to "empty": a ticket issued without a session is refused in any session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Scope<'a> {
+    /// The tenant.
+    pub realm: &'a str,
+    /// What the code will be for: sign-up, log-in …
+    pub purpose: &'a str,
+    /// The web origin that served the page, such as `https://shop.example`.
+    pub origin: &'a str,
+    /// The host's session identifier. It is kept only as a keyed digest.
+    pub session: &'a str,
+    /// The client's network as bytes, such as the text of its prefix. Empty where clients are
+    /// expected to change network between page and form, as phones do.
+    pub client: &'a [u8],
+}
+
+/// A truncated HMAC: 16 bytes, which nobody without the key can aim at (2^-128 a try).
+pub(super) type Mark = [u8; 16];
+
+impl Scope<'_> {
+    /// Realm and purpose, as the ticket carries them.
+    pub(super) fn purpose_mark(&self, key: &MacKey) -> Mark {
+        key.tagging("otpgate/v1/ticket/purpose")
+            .field(self.realm.as_bytes())
+            .field(self.purpose.as_bytes())
+            .short()
+    }
+
+    /// Origin, session and client, as the ticket carries them. Realm and purpose are part of it, so
+    /// that equal sessions of two tenants do not show as equal.
+    pub(super) fn binding_mark(&self, key: &MacKey) -> Mark {
+        key.tagging("otpgate/v1/ticket/binding")
+            .field(self.realm.as_bytes())
+            .field(self.purpose.as_bytes())
+            .field(self.origin.as_bytes())
+            .field(self.session.as_bytes())
+            .field(self.client)
+            .short()
+    }
+}
+
+impl fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("realm", &self.realm)
+            .field("purpose", &self.purpose)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
