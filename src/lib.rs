@@ -115,6 +115,8 @@
 //! - `memory` (default): [`store::MemoryStore`], for one process that may forget everything at its end.
 //!   Leave it off when another store is used: it brings dashmap.
 //! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
+//! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
+//!   code, a key or a number has a text form. Leave it off if policies are made in code.
 //! - `testing`: manual clock, fault wrappers, reference model and conformance suites. Name it under
 //!   `[dev-dependencies]` only.
 //!
@@ -161,7 +163,7 @@ pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, Rejectio
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
-    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, EntryGrant, Gate,
+    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, DetectorFootprint, EntryGrant, Gate,
     RecordError, ReportedOutcome, SendRecord, Snapshot,
 };
 pub use outcome::{
