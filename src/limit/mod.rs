@@ -11,6 +11,7 @@ mod gcra;
 mod ladder;
 mod ledger;
 mod meter;
+mod packed;
 mod rule;
 #[cfg(test)]
 mod tests;

@@ -150,7 +150,7 @@ impl MemoryStoreBuilder {
     pub fn build(self) -> MemoryStore {
         // Small enough that sweeping a segment takes microseconds, and few enough that an empty
         // store is small.
-        let segments = (self.capacity / 4_096).next_power_of_two().clamp(4, 1_024);
+        let segments = (self.capacity / 4_096).next_power_of_two().clamp(4, 64);
         MemoryStore {
             turns: std::iter::repeat_with(Mutex::default).take(64).collect(),
             subjects: Table::new(segments),
