@@ -1,9 +1,9 @@
 //! From evidence to action: who is asked, who is refused, for how long, and when it ends.
 
 use super::detector::{Detector, OperatorRule};
-use super::flow::{Local, level_at};
 use super::level::{Level, NodeId};
 use super::node::{Node, State};
+use super::path::{Local, level_at};
 use super::reason::AlertKind;
 use super::session::PATH;
 use super::table::{NONE, Slot};
@@ -220,8 +220,7 @@ impl Detector {
         let (least, most) = self.tuning.silence_range;
         // where real people live a block may not outlast its attack by more than ten minutes
         let most = if node.verified_days() >= 1.0 { most.min(500.0) } else { most };
-        let silent = silence
-            >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000
             && node.attempts * 60.0 < (2.0 * rate).max(9.0);
@@ -229,8 +228,7 @@ impl Detector {
             return;
         }
         let covered = self.tuning.parts.context && self.is_covered(path, place);
-        let threshold =
-            if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let threshold = if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
         let gap = self.tuning.half_open_gap;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;

@@ -32,8 +32,7 @@ pub struct PriceTable {
 }
 
 /// Source of [`PriceTable::builtin`].
-pub const PRICE_SOURCE: &str =
-    "Tencent Cloud, international SMS price list (public repository tencentyun/qcloud-documents), \
+pub const PRICE_SOURCE: &str = "Tencent Cloud, international SMS price list (public repository tencentyun/qcloud-documents), \
      as read for this crate in 2026; carriers' own prices differ by a factor of 0.3 to 3";
 
 impl PriceTable {

@@ -1,9 +1,9 @@
 //! One request's verdict. Reads the state that events left; creates no node.
 
 use super::detector::Detector;
-use super::flow::level_at;
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
+use super::path::level_at;
 use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
 use super::session::session_key;
 use super::table::NONE;
@@ -31,7 +31,12 @@ impl Detector {
 
         if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
             refuse = Some(until);
-            reasons.push(Reason { node: Some(node), rule: Rule::Operator, value: 0.0, threshold: 0.0 });
+            reasons.push(Reason {
+                node: Some(node),
+                rule: Rule::Operator,
+                value: 0.0,
+                threshold: 0.0,
+            });
         }
         let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
@@ -44,7 +49,12 @@ impl Detector {
             let Some(node) = self.table.at(*slot).copied() else { continue };
             let id = NodeId::from_bits(node.id);
             if self.forbidden(node.id) {
-                reasons.push(Reason { node: id, rule: Rule::Forbidden, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::Forbidden,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 continue;
             }
             match node.state {
@@ -81,7 +91,12 @@ impl Detector {
             let out = f32::from(node.pending) + 1.0;
             if out > window {
                 ask = ask.max(Some(Strength::Work));
-                reasons.push(Reason { node: id, rule: Rule::InFlight, value: out, threshold: window });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::InFlight,
+                    value: out,
+                    threshold: window,
+                });
             }
             let room = Tuning::of(&self.tuning.asked_window, level)
                 + 2.0 * node.passed
@@ -102,7 +117,12 @@ impl Detector {
             (Some(until_ms), _) => Verdict::Refuse { until_ms },
             (None, Some(strength)) if !passed => Verdict::StepUp(strength),
             (None, Some(_)) => {
-                reasons.push(Reason { node: None, rule: Rule::StepUpPassed, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: None,
+                    rule: Rule::StepUpPassed,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 Verdict::Allow
             }
             (None, None) => Verdict::Allow,
@@ -139,15 +159,15 @@ impl Detector {
     ) {
         const WAIT_MS: u64 = 3_600_000;
         let (sends, tries) = self.sessions.number(subject.digits, now);
-        let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
-            self.table.at(*slot).is_some_and(|node| node.state != State::Open)
-        });
+        let covered = self.tuning.parts.context
+            && !known
+            && path
+                .iter()
+                .any(|slot| self.table.at(*slot).is_some_and(|node| node.state != State::Open));
         let failures = self.sessions.failures(subject.digits, now);
         // in context only a session whose code went unanswered counts against its number
-        let unanswered = self
-            .sessions
-            .open(session_key(subject))
-            .is_none_or(|s| !s.verified && s.stage >= 4);
+        let unanswered =
+            self.sessions.open(session_key(subject)).is_none_or(|s| !s.verified && s.stage >= 4);
         let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
         if covered && unanswered {
             let (ask, refuse) = self.tuning.number_limits_in_context;

@@ -16,9 +16,12 @@ mod journal;
 mod known;
 mod level;
 mod node;
+mod path;
 mod reason;
 mod session;
 mod share;
+mod snapshot;
+mod step_up;
 mod table;
 mod tuning;
 

@@ -6,7 +6,7 @@
 //! block adds ln 2, each session of the country takes ln(1 + q), so launches and seasons cancel.
 
 use super::detector::Detector;
-use super::flow::Local;
+use super::path::Local;
 use super::session::PATH;
 use super::table::{NONE, Slot};
 
