@@ -102,7 +102,9 @@ fn verdict(input: &Input) -> Result<&'static str, String> {
     let digits = theirs.as_ref().map_or(0, |number| e164(number).len() - 1);
     let explained = match error {
         E::Letter | E::Extension | E::UnexpectedCharacter => input.text.chars().any(is_refused),
-        E::MisplacedPlus => input.text.matches(['+', '\u{ff0b}']).count() > 1 || plus_is_late(input),
+        E::MisplacedPlus => {
+            input.text.matches(['+', '\u{ff0b}']).count() > 1 || plus_is_late(input)
+        }
         E::Oversized => input.text.chars().count() > 32,
         E::Empty => !input.text.chars().any(|c| c.is_numeric()),
         E::MissingCountry | E::UnknownCallingCode => theirs.is_none(),
@@ -321,11 +323,29 @@ impl Inputs {
     fn refused(&mut self) {
         let number = "+14155552671";
         let texts = [
-            "tel:+14155552671", "+1415555CALL", "+1 415 555 2671 ext 5", "+14155552671;ext=1",
-            "+14155552671x12", "+14155552671#", "+14155552671,,12", "*31#+14155552671",
-            "\u{200e}+14155552671", "+1\u{200b}4155552671", "+1\u{ad}4155552671", "+1415555267O",
-            "++14155552671", "1+4155552671", "+14155552671+", "", "+", "()", "\u{967}\u{968}\u{969}4567",
-            "+1 415 555 2671\n", "+1\t4155552671", "+1~4155552671", "+1\u{2060}4155552671",
+            "tel:+14155552671",
+            "+1415555CALL",
+            "+1 415 555 2671 ext 5",
+            "+14155552671;ext=1",
+            "+14155552671x12",
+            "+14155552671#",
+            "+14155552671,,12",
+            "*31#+14155552671",
+            "\u{200e}+14155552671",
+            "+1\u{200b}4155552671",
+            "+1\u{ad}4155552671",
+            "+1415555267O",
+            "++14155552671",
+            "1+4155552671",
+            "+14155552671+",
+            "",
+            "+",
+            "()",
+            "\u{967}\u{968}\u{969}4567",
+            "+1 415 555 2671\n",
+            "+1\t4155552671",
+            "+1~4155552671",
+            "+1\u{2060}4155552671",
         ];
         for text in texts {
             for home in [None, Some(Region::US), Some(Region::DE)] {

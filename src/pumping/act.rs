@@ -43,7 +43,10 @@ impl Detector {
             } else if node.share_until > now {
                 evidence = evidence.max(self.tuning.ask_at);
             }
-            if node.state == State::Open && evidence >= self.tuning.ask_at {
+            if node.state == State::Open
+                && evidence >= self.tuning.ask_at
+                && self.is_worth_asking(&node, level, path, local, price)
+            {
                 self.begin_asking(path, place, level, id, evidence);
             } else if node.state == State::Asking
                 && evidence < self.tuning.ask_at - self.tuning.ask_hysteresis
@@ -177,6 +180,20 @@ impl Detector {
     fn hourly(&self, count: f32) -> f32 {
         let age = self.now.saturating_sub(self.born) as f32 / 21_600_000.0;
         count / 6.0 / (1.0 - (-age).exp()).max(0.05)
+    }
+
+    /// Asking is worth it unless the step-ups of honest people would cost more than the attack does.
+    fn is_worth_asking(
+        &self,
+        node: &Node,
+        level: Level,
+        path: &[Slot; PATH],
+        local: &Local,
+        price: u32,
+    ) -> bool {
+        let honest = self.honest_rate(node, level, path, local);
+        let excess = (node.attempts * 60.0 - honest).max(1.0);
+        excess * price as f32 / 1e6 >= self.costs.challenge_cost * honest
     }
 
     /// Refusing is worth it when what bots would still spend through the step-up exceeds the value

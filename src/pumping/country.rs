@@ -26,6 +26,8 @@ pub(super) struct Country {
     pub(super) control_at: u64,
     /// Long-run conversion of the control group.
     pub(super) control_base: [f32; 2],
+    /// The hour it was computed for, and the factor.
+    season: (u64, f32),
     sampled: [u64; REMEMBERED],
 }
 
@@ -43,6 +45,7 @@ impl Country {
             control_at: now,
             // people who have verified before mostly do it again; weight of twenty sessions
             control_base: [15.0, 20.0],
+            season: (u64::MAX, 1.0),
             sampled: [0; REMEMBERED],
         }
     }
@@ -64,7 +67,17 @@ impl Country {
 
     /// How much busier than its mean this hour of the day may be: the largest of three
     /// neighbouring hours, 1.5 while unknown.
-    pub(super) fn season(&self, now: u64) -> f32 {
+    ///
+    /// Remembered for the hour: it is asked for several times a request.
+    pub(super) fn season(&mut self, now: u64) -> f32 {
+        let hour = now / 3_600_000;
+        if self.season.0 != hour {
+            self.season = (hour, self.compute_season(now));
+        }
+        self.season.1
+    }
+
+    fn compute_season(&self, now: u64) -> f32 {
         let [_, weekly] = &self.hours;
         let total: f32 = weekly.iter().sum();
         if total < 48.0 {
@@ -76,7 +89,7 @@ impl Country {
         (peak * 24.0 / total).clamp(0.3, 3.0)
     }
 
-    /// A session settled; `verified` when it did so by a code.
+    /// Counts a session: once when it is settled (`verified` false), and once when it verifies.
     pub(super) fn settled(&mut self, now: u64, verified: bool) {
         self.turn_day(day_of(now));
         let [[settled, good], ..] = &mut self.conversion;
@@ -91,7 +104,7 @@ impl Country {
         }
     }
 
-    /// A message went out to a new session.
+    /// Folds finished days, one day late.
     pub(super) fn turn_day(&mut self, today: u16) {
         let passed = today.saturating_sub(self.day);
         if passed == 0 {

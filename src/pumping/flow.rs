@@ -35,6 +35,8 @@ impl Detector {
     /// order; without this one might stay open at the edge where its peer closed.
     fn adopt(&mut self, now: u64, event: &Event) {
         const JUST_RELEASED_MS: u64 = 1_800_000;
+        // only while requests really pour in: gates must not hand an ended block round
+        const BURST: f32 = 2.5;
         let subject = &event.subject;
         let known = self.is_known(subject, now);
         let path = self.find_path(subject, known);
@@ -56,6 +58,7 @@ impl Detector {
                 EventKind::Refused
                     if node.state != State::Refusing
                         && level != Level::Everyone
+                        && node.attempts >= BURST
                         && node.until.saturating_add(JUST_RELEASED_MS) < now =>
                 {
                     self.begin_refusing(now, &path, place, level, id, &local);
@@ -108,10 +111,11 @@ impl Detector {
             self.sessions.remove(slot);
             return;
         }
-        if stage == 3 && !session.known {
-            if let Some(c) = self.countries.get_mut(usize::from(session.country)) {
-                c.settled(at, false);
-            }
+        if stage == 3
+            && !session.known
+            && let Some(c) = self.countries.get_mut(usize::from(session.country))
+        {
+            c.settled(at, false);
         }
         if session.verified {
             return;

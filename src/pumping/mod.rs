@@ -33,3 +33,6 @@ pub use journal::CodecError;
 pub use level::{ClientNet, LEVELS, Level, NodeId, Subject};
 pub use reason::{Alert, AlertKind, Assessment, Reason, Rule, Strength, Verdict};
 pub use tuning::{Parts, Tuning};
+
+#[cfg(test)]
+mod tests;

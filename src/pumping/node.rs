@@ -100,7 +100,7 @@ impl Node {
         fade(&mut self.attempts, seconds, 60.0);
         fade(&mut self.passed, seconds, 900.0);
         fade(&mut self.failed, seconds, 900.0);
-        fade(&mut self.asked, seconds, asked_half_life * 1.442_7);
+        fade(&mut self.asked, seconds, asked_half_life * std::f32::consts::LOG2_E);
         self.turn_day(day_of(now));
     }
 

@@ -63,17 +63,18 @@ impl Detector {
         const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11];
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
-        let share = self.share_of(path, local);
+        let share = self.share_of(path);
         for place in BLOCKS_FIRST_PARENT {
             let level = level_at(known, place);
             let tuning = &self.tuning;
             let slot = path.get(place).copied().unwrap_or(NONE);
             let inherited = Self::inherited(tuning, level, parent);
-            let mut rate = Tuning::of(&tuning.floor, level) + inherited;
+            let mut own = Tuning::of(&tuning.floor, level);
+            let mut rate = own * local.surge + inherited;
             if let Some(node) = self.table.at_mut(slot) {
                 let volume = node.daily() / 24.0 * local.season / local.conversion;
-                rate += Tuning::of(&tuning.tolerance, level) * volume;
-                rate *= local.surge;
+                own += Tuning::of(&tuning.tolerance, level) * volume;
+                rate = own * local.surge + inherited;
                 let bets = self.bets.at(local.null, level);
                 node.fade(now, rate, bets, tuning.asked_half_life);
                 if level.is_block() {
@@ -81,11 +82,9 @@ impl Detector {
                     node.share_seen = local.sessions;
                     if node.share > 0.0 && elapsed > 0 {
                         let q = share.get(place).copied().unwrap_or(0.1);
-                        node.share = (node.share - q.ln_1p() * elapsed as f32).max(0.0);
+                        node.share = (node.share - ln_1p(q) * elapsed as f32).max(0.0);
                     }
                 }
-            } else {
-                rate *= local.surge;
             }
             if let Some(r) = rates.get_mut(place) {
                 *r = rate;
@@ -139,6 +138,11 @@ impl Detector {
     }
 
     pub(super) fn obtain(&mut self, now: u64, id: NodeId, local: &Local) -> Slot {
+        // the assessment a moment ago has usually found it already
+        let hint = self.hint.get(id.level().index()).copied().unwrap_or(NONE);
+        if self.table.at(hint).is_some_and(|node| node.at != 0 && node.id == id.to_bits()) {
+            return hint;
+        }
         if let Some(slot) = self.table.find(id) {
             return slot;
         }
@@ -180,6 +184,12 @@ impl Detector {
             }
         }
     }
+}
+
+/// `ln(1 + q)` for `0 ≤ q ≤ 0.9`, never below it and at most 0.8 % above: the share detector then
+/// errs towards honest traffic, and a request computes no logarithm.
+fn ln_1p(q: f32) -> f32 {
+    q * (6.0 + q) / (6.0 + 4.0 * q)
 }
 
 /// Which part of a session's evidence reaches each place of its path, given which finer nodes are

@@ -259,7 +259,9 @@ impl Sessions {
             .saturating_mul(size_of::<Session>())
             .saturating_add(self.index.capacity().saturating_mul(20))
             .saturating_add(queues)
-            .saturating_add(self.step_ups.capacity().saturating_mul(size_of::<OpenStepUp>() + 16))
+            .saturating_add(
+                self.step_ups.capacity().saturating_mul(const { size_of::<(u64, OpenStepUp)>() }),
+            )
             .saturating_add(self.numbers.capacity().saturating_mul(40))
             .saturating_add(self.number_queue.capacity().saturating_mul(16))
             .saturating_add(self.answers.capacity().saturating_mul(32))
@@ -268,7 +270,7 @@ impl Sessions {
 }
 
 /// Eight hours: a person whose phone was off is not remembered tomorrow.
-const NUMBER_TAU: f32 = 8.0 * 3_600.0 * 1.442_7;
+const NUMBER_TAU: f32 = 8.0 * 3_600.0 * std::f32::consts::LOG2_E;
 const NUMBER_KEEP_MS: u64 = 24 * 3_600_000;
 
 /// Name of a session.
