@@ -201,7 +201,6 @@ impl Detector {
         let share = self.tuning.parts.share;
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
-            node.pending = node.pending.saturating_add(1);
             if !stepped_up {
                 attempt(node, now);
             }

@@ -106,6 +106,7 @@ impl Detector {
             .is_none_or(|node| node.warm == 0)
     }
 
+    /// The nodes of a new session, with the session counted as pending at each.
     pub(super) fn build_path(
         &mut self,
         now: u64,
@@ -119,22 +120,50 @@ impl Detector {
                 [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
             for (place, id) in path.iter_mut().zip(groups) {
                 *place = self.obtain(now, id, local);
+                self.pin(*place);
             }
             return path;
         }
         let parts = self.tuning.parts;
         let cold = parts.cold && self.is_cold(subject, Level::HundredThousand);
         let colder = cold && self.is_cold(subject, Level::Million);
-        for (place, id) in path.iter_mut().zip(Self::names(subject)) {
+        // coarse before fine: a fine node is born only where its parent already was, so the tree
+        // grows where traffic repeats and a lone session costs two blocks instead of five
+        let mut parent_is_new = false;
+        for (place, id) in path.iter_mut().zip(Self::names(subject)).rev() {
             let level = id.level();
-            let skip = (!cold && matches!(level, Level::ColdCountry | Level::Cold))
-                || (!colder && level == Level::ColdMillion)
-                || (!parts.address && level.is_address());
-            if !skip {
-                *place = self.obtain(now, id, local);
+            let skip = match level {
+                Level::ColdCountry | Level::Cold => !cold,
+                Level::ColdMillion => !colder,
+                Level::Host | Level::Network => !parts.address,
+                _ => false,
+            };
+            let fine = matches!(
+                level,
+                Level::Hundred | Level::Thousand | Level::TenThousand | Level::Host
+            );
+            if skip {
+                continue;
             }
+            let births = self.table.births();
+            *place = if fine && parent_is_new {
+                self.table.find(id).unwrap_or(NONE)
+            } else {
+                self.obtain(now, id, local)
+            };
+            // once one was born or left out, nothing finer of the same branch may be born
+            let grown = self.table.births() != births || *place == NONE;
+            parent_is_new = grown || (fine && parent_is_new);
+            self.pin(*place);
         }
         path
+    }
+
+    /// Counts the session at a node, which also keeps it from being evicted by the next birth.
+    fn pin(&mut self, slot: Slot) {
+        if let Some(node) = self.table.at_mut(slot) {
+            node.pending = node.pending.saturating_add(1);
+        }
     }
 
     pub(super) fn obtain(&mut self, now: u64, id: NodeId, local: &Local) -> Slot {

@@ -54,6 +54,7 @@ pub(super) struct Table {
     salt: u64,
     cap: usize,
     hand: usize,
+    births: u64,
 }
 
 impl Table {
@@ -65,7 +66,13 @@ impl Table {
             salt,
             cap: cap.max(64),
             hand: 0,
+            births: 0,
         }
+    }
+
+    /// Nodes ever born.
+    pub(super) fn births(&self) -> u64 {
+        self.births
     }
 
     pub(super) fn len(&self) -> usize {
@@ -101,6 +108,7 @@ impl Table {
         };
         *self.slab.get_mut(slot as usize)? = node;
         self.index.insert(node.id ^ self.salt, slot);
+        self.births = self.births.wrapping_add(1);
         Some(slot)
     }
 
