@@ -34,15 +34,19 @@ pub(super) struct Journal {
     next: u64,
     outbox: VecDeque<[u8; EVENT_BYTES]>,
     seen: VecDeque<(u64, u64)>,
-    pub shared: bool,
+    pub(super) shared: bool,
 }
 
 impl Journal {
-    pub fn new(gate: u64) -> Self {
+    pub(super) fn new(gate: u64) -> Self {
         Self { gate, next: 0, outbox: VecDeque::new(), seen: VecDeque::new(), shared: false }
     }
 
-    pub fn push(&mut self, event: &Event) {
+    pub(super) fn gate(&self) -> u64 {
+        self.gate
+    }
+
+    pub(super) fn push(&mut self, event: &Event) {
         if !self.shared {
             return;
         }
@@ -58,7 +62,7 @@ impl Journal {
         self.next = self.next.saturating_add(1);
     }
 
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.outbox.capacity().saturating_mul(EVENT_BYTES)
     }
 
