@@ -42,4 +42,4 @@ pub use faults::{Calls, Counting, FailNth, Latency, LoseAck, Rewind, Rollback, S
 pub use model::{ModelStore, Snapshot};
 pub use report::{Finding, Line, Outcome, Report};
 pub use schedule::{BoxFuture, Pause, block_on, pause, pauses};
-// TMP
+pub use scripted::{Reply, ScriptedTransport, Sent, TransportHandle};

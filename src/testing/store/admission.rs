@@ -279,7 +279,7 @@ async fn guards(bench: Bench) -> Checked {
 async fn waivers(bench: Bench) -> Checked {
     let (meter, waiver) = (bench.meter(), bench.meter());
     let one = Limit::Window { max: 1, span_ms: 3_600_000 };
-    bench.charge(meter, one, 1, T0).await?;
+    bench.pay(meter, one, 1, T0).await?;
     let mark = Mark { key: waiver, from: at(T0 + 1_000), until: at(T0 + 5_000) };
     bench.accept(T0, |redemption| redemption.marks = vec![mark]).await?;
     for (after, waived) in [(0, false), (999, false), (1_000, true), (4_999, true), (5_000, false)]

@@ -197,6 +197,21 @@ impl Bench {
         Ok((admission, answer))
     }
 
+    /// Charges one meter, and insists that it was granted.
+    pub(super) async fn pay(
+        &self,
+        key: MeterKey,
+        limit: Limit,
+        cost: u64,
+        now: u64,
+    ) -> Checked<Admission> {
+        let (admission, answer) = self.charge(key, limit, cost, now).await?;
+        match answer {
+            Ok(_) => Ok(admission),
+            Err(wait) => wrong("a charge that fits", "Granted", &(limit, cost, wait)),
+        }
+    }
+
     pub(super) async fn reading(
         &self,
         key: MeterKey,

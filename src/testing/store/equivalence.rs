@@ -243,7 +243,7 @@ impl Script {
         {
             admission.now = at(self.now);
             let fresh = self.fresh;
-            self.both_admit(admission, None, fresh).await?;
+            let _ = self.both_admit(admission, None, fresh).await?;
         }
         Ok(())
     }
@@ -340,7 +340,7 @@ impl Script {
         self.fresh = false;
         if let Some(mut redemption) = self.redemption.clone() {
             redemption.now = at(self.now);
-            self.both_redeem(redemption, None, false).await?;
+            let _ = self.both_redeem(redemption, None, false).await?;
         }
         Ok(())
     }

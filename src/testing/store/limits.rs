@@ -394,7 +394,7 @@ async fn credits_change_only_two(mut bench: Bench) -> Checked {
 async fn refund_floor(bench: Bench) -> Checked {
     for limit in [SPACING, WINDOW, BUDGET, UNVERIFIED, FAILURES] {
         let key = bench.meter();
-        let (admission, _) = bench.charge(key, limit, 1, T0).await?;
+        let admission = bench.pay(key, limit, 1, T0).await?;
         let mut settlement = bench.settlement(&admission, T0);
         settlement.refunds.iter_mut().for_each(|refund| refund.cost = 1_000);
         bench.settle(&settlement).await?;
@@ -413,9 +413,9 @@ async fn refund_floor(bench: Bench) -> Checked {
         }
     }
     let key = bench.meter();
-    bench.charge(key, WINDOW, 2, T0).await?;
+    bench.pay(key, WINDOW, 2, T0).await?;
     let later = T0.saturating_add(5_000);
-    let (admission, _) = bench.charge(key, WINDOW, 1, later).await?;
+    let admission = bench.pay(key, WINDOW, 1, later).await?;
     let mut settlement = bench.settlement(&admission, later);
     settlement.refunds.iter_mut().for_each(|refund| refund.cost = 3);
     bench.settle(&settlement).await?;

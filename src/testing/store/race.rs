@@ -267,8 +267,8 @@ async fn resends_race_guesses(mut bench: Bench) -> Checked {
 
 async fn refunds_race(mut bench: Bench) -> Checked {
     let key = bench.meter();
-    bench.charge(key, WIDE, 50, T0).await?;
-    let (admission, _) = bench.charge(key, WIDE, 2, T0).await?;
+    bench.pay(key, WIDE, 50, T0).await?;
+    let admission = bench.pay(key, WIDE, 2, T0).await?;
     let settlement = bench.settlement(&admission, T0);
     let racers = (0..32)
         .map(|_| {

@@ -134,7 +134,7 @@ async fn live_challenges_charge_the_subject(mut bench: Bench) -> Checked {
 async fn exhausted_compares_nothing(bench: Bench) -> Checked {
     let (opened, full, free) = (bench.open(T0, 3).await?, bench.meter(), bench.meter());
     let one = Limit::Window { max: 1, span_ms: 60_000 };
-    bench.charge(full, one, 1, T0).await?;
+    bench.pay(full, one, 1, T0).await?;
     for subject in [false, true] {
         let mut redemption = bench.redemption(opened.key, opened.digest, T0);
         redemption.charges = vec![charge(if subject { free } else { full }, one, 1)];

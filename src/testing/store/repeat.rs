@@ -50,7 +50,7 @@ async fn repeated_admission(bench: Bench) -> Checked {
 
 async fn repeated_until_remember(bench: Bench) -> Checked {
     let meter = bench.meter();
-    let (mut admission, _) = bench.charge(meter, WIDE, 1, T0).await?;
+    let mut admission = bench.pay(meter, WIDE, 1, T0).await?;
     admission.now = at(T0 + 599_999);
     bench.grant("a repeat", &admission).await?;
     same("count", bench.count(meter, WIDE, T0 + 599_999).await?, 1)?;
@@ -62,7 +62,7 @@ async fn repeated_until_remember(bench: Bench) -> Checked {
 
 async fn refused_is_decided_afresh(bench: Bench) -> Checked {
     let meter = bench.meter();
-    bench.charge(meter, ONE, 1, T0).await?;
+    bench.pay(meter, ONE, 1, T0).await?;
     let mut admission = bench.charging(T0, vec![charge(meter, ONE, 1)]);
     exhausted("a full meter", bench.admit(&admission).await?)?;
     admission.now = at(T0 + 61_000);

@@ -25,8 +25,8 @@ pub(super) const CASES: &[Case] = &[
 
 async fn refunds_once(bench: Bench) -> Checked {
     let key = bench.meter();
-    bench.charge(key, WIDE, 5, T0).await?;
-    let (admission, _) = bench.charge(key, WIDE, 2, T0).await?;
+    bench.pay(key, WIDE, 5, T0).await?;
+    let admission = bench.pay(key, WIDE, 2, T0).await?;
     let settlement = bench.settlement(&admission, T0 + 1_000);
     for _ in 0..3 {
         bench.settle(&settlement).await?;
@@ -37,7 +37,7 @@ async fn refunds_once(bench: Bench) -> Checked {
 
 async fn unknown_settlement(bench: Bench) -> Checked {
     let (key, opened) = (bench.meter(), bench.open(T0, 3).await?);
-    bench.charge(key, WIDE, 5, T0).await?;
+    bench.pay(key, WIDE, 5, T0).await?;
     let never = bench.charging(T0, vec![charge(key, WIDE, 2)]);
     let mut settlement = bench.settlement(&never, T0);
     settlement.void = Some(opened.key);
@@ -49,7 +49,7 @@ async fn unknown_settlement(bench: Bench) -> Checked {
 
 async fn refused_is_not_refunded(bench: Bench) -> Checked {
     let key = bench.meter();
-    bench.charge(key, WIDE, 5, T0).await?;
+    bench.pay(key, WIDE, 5, T0).await?;
     let charges = vec![charge(key, WIDE, 2), charge(bench.meter(), Limit::SHUT, 1)];
     let refused = bench.charging(T0, charges);
     exhausted("a shut charge", bench.admit(&refused).await?)?;
@@ -60,7 +60,7 @@ async fn refused_is_not_refunded(bench: Bench) -> Checked {
 async fn forgotten_settlement(bench: Bench) -> Checked {
     for (after, left) in [(599_999, 0), (600_000, 2)] {
         let key = bench.meter();
-        let (admission, _) = bench.charge(key, WIDE, 2, T0).await?;
+        let admission = bench.pay(key, WIDE, 2, T0).await?;
         bench.settle(&bench.settlement(&admission, T0 + after)).await?;
         let what = format!("count after settling {after} ms on, remembered for 600000");
         same(&what, bench.count(key, WIDE, T0 + after).await?, left)?;
@@ -122,7 +122,7 @@ async fn waived_is_not_refunded(bench: Bench) -> Checked {
         [(1_000, 2_000, false), (4_999, 9_000, false), (999, 2_000, true)]
     {
         let key = bench.meter();
-        bench.charge(key, WIDE, 3, T0).await?;
+        bench.pay(key, WIDE, 3, T0).await?;
         let mark = Mark { key: bench.meter(), from: at(T0 + 1_000), until: at(T0 + 5_000) };
         bench.accept(T0, |redemption| redemption.marks = vec![mark]).await?;
         let mut admission = bench.charging(T0 + charged, vec![charge(key, WIDE, 1)]);
