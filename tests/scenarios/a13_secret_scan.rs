@@ -71,7 +71,7 @@ fn me(index: u32) -> ClientContext {
 
 async fn session(house: &House, notes: &mut Notes, needles: &mut Needles) {
     let gate = &house.gate;
-    for index in 1..40_u32 {
+    for index in 1..16_u32 {
         let (number, who) = (german(u64::from(index)), me(index));
         needles.number("a number", &number);
         needles.key("a session", format!("session-secret-{index:08}").as_bytes());
@@ -186,8 +186,7 @@ fn keyed(needles: &mut Needles) {
 async fn nothing_minted_in_a_long_session_is_written_down() {
     let store = Arc::new(MemoryStore::builder().capacity(60_000).build());
     let house = House::lab_with(|builder| {
-        let builder = builder.store(Arc::clone(&store)).human_check(Turing);
-        builder
+        builder.store(Arc::clone(&store)).human_check(Turing)
     });
     let (mut notes, mut needles) = (Notes::default(), Needles::new());
     keyed(&mut needles);
@@ -196,7 +195,7 @@ async fn nothing_minted_in_a_long_session_is_written_down() {
         notes.see(&event);
     }
     notes.see(&keys());
-    assert!(notes.0.len() > 100_000, "hardly anything was written: {}", notes.0.len());
+    assert!(notes.0.len() > 30_000, "hardly anything was written: {}", notes.0.len());
     assert_eq!(needles.scan(&notes.0), [], "in what a host would log");
     let dump = store.dump();
     assert!(dump.len() > 5_000, "hardly anything was kept: {}", dump.len());

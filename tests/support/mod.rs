@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use otpgate::access::DestinationPolicy;
 use otpgate::message::{Brand, MessageFormat, OriginHost};
-use otpgate::pumping::PriceTable;
+use otpgate::pumping::{PriceTable, Tuning};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{Latency, ManualClock, ModelStore, ScriptedTransport, TransportHandle};
 use otpgate::token::{HumanTime, WorkBits};
@@ -49,7 +49,9 @@ impl House {
     }
 
     pub fn lab_with(change: impl FnOnce(GateBuilder) -> GateBuilder) -> Self {
-        Self::with(|builder| change(builder.store(small()).policy(quick(Policy::default()))))
+        Self::with(|builder| {
+            change(builder.store(small()).policy(quick(Policy::default())).tuning(trusting()))
+        })
     }
 
     /// A lab whose policy is changed by `change`.
@@ -73,6 +75,7 @@ impl House {
     pub fn beside(&self, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Self {
         let builder = parts(self.clock.clone(), self.log.clone())
             .policy(quick(Policy::default()))
+            .tuning(trusting())
             .transport(self.carrier.clone());
         let gate = change(builder).build().unwrap();
         Self {
@@ -243,6 +246,18 @@ pub fn quick(mut policy: Policy) -> Policy {
     policy
 }
 
+/// A detector that suspects nobody, for tests of the limits behind it.
+pub fn trusting() -> Tuning {
+    const NEVER: f32 = 1e30;
+    let mut tuning = Tuning::default();
+    (tuning.ask_at, tuning.refuse_at, tuning.share_at) = (NEVER, NEVER, NEVER);
+    (tuning.refuse_in_context, tuning.number_failures) = (NEVER, NEVER);
+    (tuning.number_limits, tuning.number_limits_in_context) = ((NEVER, NEVER), (NEVER, NEVER));
+    tuning.window = tuning.window.map(|_| NEVER);
+    tuning.asked_window = tuning.asked_window.map(|_| NEVER);
+    tuning
+}
+
 /// A memory store of a size that is made at once.
 pub fn small() -> MemoryStore {
     MemoryStore::builder().capacity(60_000).build()
@@ -307,6 +322,7 @@ pub fn keys() -> KeyRing {
 pub fn message() -> MessageFormat {
     MessageFormat::builder(Brand::new("Example").unwrap())
         .origin(OriginHost::new("example.com").unwrap())
+        .transactions()
         .build()
         .unwrap()
 }
