@@ -108,6 +108,11 @@ impl StepUp {
         &self.ticket
     }
 
+    /// The ticket, by value.
+    pub fn into_ticket(self) -> SendTicket {
+        self.ticket
+    }
+
     /// Why, for the host's log; not for the client.
     #[must_use]
     pub fn reason(&self) -> &RefusalReason {

@@ -43,6 +43,7 @@ struct Ours {
     read: Vec<usize>,
     turn: usize,
     requests: u64,
+    inside: std::time::Duration,
 }
 
 impl Ours {
@@ -54,7 +55,14 @@ impl Ours {
                 g.share();
             }
         }
-        Self { read: vec![0; gates], gates: all, log: Vec::new(), turn: 0, requests: 0 }
+        Self {
+            read: vec![0; gates],
+            gates: all,
+            log: Vec::new(),
+            turn: 0,
+            requests: 0,
+            inside: std::time::Duration::ZERO,
+        }
     }
 
     /// What an admission's round trip carries: own events out, the others' in.
@@ -138,11 +146,13 @@ impl Judge for Ours {
         let g = self.next();
         let s = subject(row);
         let now = Timestamp::from_millis(at);
+        let begin = std::time::Instant::now();
         let assessment = self.gates[g].assess(now, &s, passed);
-        let (decision, kind) = match assessment.verdict {
-            Verdict::Allow => (Decision::Send, EventKind::Sent),
-            Verdict::StepUp(_) => (Decision::StepUp, EventKind::Asked),
-            _ => (Decision::Refuse, EventKind::Refused),
+        self.inside += begin.elapsed();
+        let decision = match assessment.verdict {
+            Verdict::Allow => Decision::Send,
+            Verdict::StepUp(_) => Decision::StepUp,
+            _ => Decision::Refuse,
         };
         if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send
         {
@@ -185,27 +195,31 @@ impl Judge for Ours {
                 assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
             );
         }
-        let mut event = Event::of(now, kind, &s);
+        let mut event = Event::after(now, &s, &assessment);
         event.passed = passed;
+        let begin = std::time::Instant::now();
         self.gates[g].observe(event);
-        if kind == EventKind::Sent {
+        self.inside += begin.elapsed();
+        if decision == Decision::Send {
             self.exchange(g);
         }
         decision
     }
     fn verified(&mut self, row: &Row, at: u64) {
         let g = self.next();
-        self.gates[g].observe(Event::of(
-            Timestamp::from_millis(at),
-            EventKind::Verified,
-            &subject(row),
-        ));
+        let event = Event::of(Timestamp::from_millis(at), EventKind::Verified, &subject(row));
+        let begin = std::time::Instant::now();
+        self.gates[g].observe(event);
+        self.inside += begin.elapsed();
         self.exchange(g);
     }
     fn receipt(&mut self, row: &Row, at: u64) {
         let g = self.next();
         let kind = if row.delivered { EventKind::Delivered } else { EventKind::Undelivered };
-        self.gates[g].observe(Event::of(Timestamp::from_millis(at), kind, &subject(row)));
+        let event = Event::of(Timestamp::from_millis(at), kind, &subject(row));
+        let begin = std::time::Instant::now();
+        self.gates[g].observe(event);
+        self.inside += begin.elapsed();
     }
 }
 
@@ -355,16 +369,14 @@ fn main() {
     for seed in 1..=seeds {
         let base = Ours::new(gates);
         let mut warmed = base.clone();
-        let begin = std::time::Instant::now();
         let report = warm(&mut warmed, seed, daily, days);
-        let took = begin.elapsed();
         let (sessions, stepped, refused) = report.honest();
         println!(
             "seed {seed}: warm-up {sessions} sessions, stepped {stepped} ({:.4} %), refused {refused}; {} nodes, {:.1} MB, {:.2} us/request",
             stepped as f64 * 100.0 / (sessions.max(1)) as f64,
             warmed.gates[0].nodes(),
             warmed.gates[0].bytes() as f64 / 1e6,
-            took.as_secs_f64() * 1e6 / warmed.requests.max(1) as f64,
+            warmed.inside.as_secs_f64() * 1e6 / warmed.requests.max(1) as f64,
         );
         for (i, name) in names.iter().enumerate() {
             let cold = matches!(*name, "A19" | "X1");

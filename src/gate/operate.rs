@@ -69,6 +69,16 @@ pub struct Snapshot {
     pub blocks: Vec<NodeView>,
 }
 
+/// The size of a detector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct DetectorFootprint {
+    /// Number blocks, countries and networks it keeps an eye on.
+    pub nodes: usize,
+    /// Memory, in bytes.
+    pub bytes: usize,
+}
+
 /// The state of one country in numbers, over the last hour.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
@@ -183,6 +193,13 @@ impl Gate {
             controls,
             blocks,
         })
+    }
+
+    /// How much the pumping detector of this realm holds in this process.
+    #[must_use]
+    pub fn detector_footprint(&self) -> DetectorFootprint {
+        let detector = self.realm.detector();
+        DetectorFootprint { nodes: detector.nodes(), bytes: detector.bytes() }
     }
 
     fn follow_up(

@@ -118,7 +118,8 @@ impl RealmState {
             Some(_) => Some(RefusalReason::SmsOff),
             None => blocked,
         };
-        let passed = concern.proved > Proved::Ordinary;
+        // Work satisfies a demand for work below; it is no answer to a demand for a person.
+        let passed = concern.proved == Proved::Human;
         let mut assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
         if seen.book.entries().len() > 0 {
             brake(&mut assessment, &seen.book, &concern.query);

@@ -67,8 +67,22 @@ struct Challenge {
 /// What the store said of a send, once it has said something final.
 enum Decision {
     Granted { plan: Plan, counts: Vec<u64>, id: RequestId, price: Money },
-    Refused(RefusalReason, Option<Duration>),
+    Refused(Refused),
     StepUp(RefusalReason, Remedy),
+}
+
+/// A refusal in the making.
+struct Refused {
+    reason: RefusalReason,
+    retry_after: Option<Duration>,
+    /// Whether the detector would have refused too: it counts those that still come.
+    pumping: bool,
+}
+
+impl From<RefusalReason> for Refused {
+    fn from(reason: RefusalReason) -> Self {
+        Self { reason, retry_after: None, pumping: false }
+    }
 }
 
 impl Gate {
@@ -80,10 +94,10 @@ impl Gate {
         let now = self.now();
         if *clearance.realm != *self.realm.name() {
             // A clearance of another tenant: its token was never this realm's.
-            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose), None);
+            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose).into());
         }
         if now >= clearance.expires {
-            return self.refused(now, None, RefusalReason::Token(TokenError::Expired), None);
+            return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
         }
         let policy = self.policy(&clearance.purpose);
         let send = Send {
@@ -122,7 +136,7 @@ impl Gate {
         let now = self.now();
         let grant = match self.open_grant(text, binding, client, now) {
             Some(grant) => grant,
-            None => return self.refused(now, None, RefusalReason::VerificationOver, None),
+            None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
         };
         let scope = self.own_scope(client);
         let language = Language::new(&grant.language).ok();
@@ -158,21 +172,21 @@ impl Gate {
         self.send(send, Some(text)).await
     }
 
-    async fn send(&self, send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
+    async fn send(&self, mut send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
         let text = self.render(&send, &code, expires)?;
+        // Providers bill by the segment.
+        send.price = send.price.times(text.segments().count as u64);
         match self.decide(&send, &code, expires).await? {
-            Decision::Refused(reason, retry_after) => {
-                self.refused(send.now, Some(&send), reason, retry_after)
-            }
+            Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
             Decision::Granted { plan, counts, id, price } => {
                 self.note_budgets(&send, &plan, &counts);
                 let handed = self.deliver(&send, text, &plan, id, price).await?;
                 match handed {
                     Handed::Refused => {
-                        self.refused(send.now, Some(&send), RefusalReason::NumberRefused, None)
+                        self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
                     }
                     Handed::Over { confirmed } => {
                         let grant = match grant {
@@ -200,7 +214,7 @@ impl Gate {
         for _ in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if let Some(reason) = standing.take_refusal() {
-                return Ok(Decision::Refused(reason, None));
+                return Ok(Decision::Refused(reason.into()));
             }
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &plan, &standing);
@@ -232,14 +246,14 @@ impl Gate {
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
-                        Decision::Refused(reason, Some(retry_after))
+                        Decision::Refused(Refused { reason, retry_after: Some(retry_after), pumping: standing.pumping(send.proved) == Some(Remedy::Wait) })
                     });
                 }
                 Admitted::NonceSpent { .. } => {
-                    return Ok(Decision::Refused(RefusalReason::TokenSpent, None));
+                    return Ok(Decision::Refused(RefusalReason::TokenSpent.into()));
                 }
                 Admitted::ChallengeGone => {
-                    return Ok(Decision::Refused(RefusalReason::VerificationOver, None));
+                    return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
                 }
                 Admitted::Stale { .. } => drop(self.realm.reload_controls(self, send.now).await?),
             }
@@ -469,7 +483,9 @@ impl Gate {
         reason: RefusalReason,
         remedy: Remedy,
     ) -> Result<Sent, GateError> {
-        self.watch(send, SightingKind::Asked);
+        if matches!(reason, RefusalReason::Pumping(_)) {
+            self.watch(send, SightingKind::Asked);
+        }
         self.note(send, EventKind::StepUpAsked { reason: reason.to_string() });
         let means = self.means(send.policy, remedy);
         Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
@@ -479,13 +495,15 @@ impl Gate {
         &self,
         now: Timestamp,
         send: Option<&Send<'_>>,
-        reason: RefusalReason,
-        retry_after: Option<Duration>,
+        refused: Refused,
     ) -> Result<Sent, GateError> {
+        let Refused { reason, retry_after, pumping } = refused;
         let kind = EventKind::Refused { reason: reason.to_string() };
         match send {
             Some(send) => {
-                self.watch(send, SightingKind::Refused);
+                if pumping {
+                    self.watch(send, SightingKind::Refused);
+                }
                 self.note(send, kind);
             }
             None => self.tell(&self.event(now, kind)),

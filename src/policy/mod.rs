@@ -12,6 +12,8 @@ mod code;
 mod mode;
 mod preset;
 mod quota;
+#[cfg(feature = "serde")]
+mod text;
 mod token;
 
 use crate::error::ConfigError;
@@ -36,6 +38,8 @@ pub use token::TokenPolicy;
 /// assert!(policy.check().unwrap_err().to_string().contains("code.attempts"));
 /// ```
 #[derive(Clone, PartialEq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Policy {
     /// The code: its form, its life, how often it may be tried.

@@ -7,6 +7,8 @@ use crate::recipient::Region;
 
 /// Whether a refusal is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Mode {
     /// Refuse what is refused.
     #[default]
@@ -20,6 +22,8 @@ pub enum Mode {
 /// The mode in general, per purpose and per country. The most specific wins; a country beats a
 /// purpose.
 #[derive(Clone, PartialEq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ModePolicy {
     /// In general. Default: enforce.

@@ -5,6 +5,8 @@ use crate::token::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
 
 /// Rules of the front-end token. The types hold the bounds.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct TokenPolicy {
     /// How long a ticket may be answered after the page was shown. Default: 5 minutes.

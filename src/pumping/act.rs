@@ -19,7 +19,6 @@ impl Detector {
         now: u64,
         path: &[Slot; PATH],
         known: bool,
-        rates: &[f32; PATH],
         local: &Local,
         price: u32,
     ) {
@@ -63,8 +62,7 @@ impl Detector {
             if evidence + node.asked >= threshold
                 && self.is_worth_refusing(&node, level, path, local, price)
             {
-                let rate = rates.get(place).copied().unwrap_or(0.0);
-                self.begin_refusing(now, path, place, level, id, local, rate);
+                self.begin_refusing(now, path, place, level, id, local);
             }
         }
     }
@@ -124,8 +122,7 @@ impl Detector {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn begin_refusing(
+    pub(super) fn begin_refusing(
         &mut self,
         now: u64,
         path: &[Slot; PATH],
@@ -133,7 +130,6 @@ impl Detector {
         level: Level,
         id: NodeId,
         local: &Local,
-        rate: f32,
     ) {
         let slot = path.get(place).copied().unwrap_or(NONE);
         let Some(node) = self.table.at(slot).copied() else { return };
@@ -147,7 +143,6 @@ impl Detector {
         let base = self.tuning.block_harm / honest * 3_600.0;
         let seconds =
             (base.clamp(shortest, longest) * f32::from(1_u16 << strikes.min(7))).min(longest);
-        let _ = rate;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Refusing;
             node.strikes = strikes.saturating_add(1);
@@ -198,7 +193,10 @@ impl Detector {
         let attempts = node.attempts * 60.0;
         let passing = (node.passed + 1.0) / (node.passed + node.failed + 4.0);
         let price = price as f32 / 1e6;
-        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * honest
+        // people behind trusted addresses are asked, not refused
+        let [good, all] = self.trust;
+        let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
+        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * lost
     }
 
     /// Ends a block that is over: by time, or because the attack went quiet. The node then asks, on
@@ -220,7 +218,10 @@ impl Detector {
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = self.tuning.silence_range;
-        let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        // where real people live a block may not outlast its attack by more than ten minutes
+        let most = if node.verified_days() >= 1.0 { most.min(500.0) } else { most };
+        let silent = silence
+            >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000
             && node.attempts * 60.0 < (2.0 * rate).max(9.0);
@@ -228,7 +229,8 @@ impl Detector {
             return;
         }
         let covered = self.tuning.parts.context && self.is_covered(path, place);
-        let threshold = if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let threshold =
+            if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
         let gap = self.tuning.half_open_gap;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;

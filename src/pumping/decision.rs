@@ -27,10 +27,16 @@ impl Detector {
         let mut reasons = Vec::new();
         let mut refuse: Option<u64> = None;
         let mut ask: Option<Strength> = None;
+        let (mut asking, mut refusing) = (0_u16, 0_u16);
 
         if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
             refuse = Some(until);
-            reasons.push(Reason { node: Some(node), rule: Rule::Operator, value: 0.0, threshold: 0.0 });
+            reasons.push(Reason {
+                node: Some(node),
+                rule: Rule::Operator,
+                value: 0.0,
+                threshold: 0.0,
+            });
         }
         let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
@@ -43,7 +49,12 @@ impl Detector {
             let Some(node) = self.table.at(*slot).copied() else { continue };
             let id = NodeId::from_bits(node.id);
             if self.forbidden(node.id) {
-                reasons.push(Reason { node: id, rule: Rule::Forbidden, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::Forbidden,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 continue;
             }
             match node.state {
@@ -52,6 +63,7 @@ impl Detector {
                         && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
                 {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
+                    refusing |= 1 << level.index();
                     reasons.push(Reason {
                         node: id,
                         rule: Rule::Evidence,
@@ -61,6 +73,7 @@ impl Detector {
                 }
                 State::Refusing | State::Asking => {
                     ask = Some(Strength::Human);
+                    asking |= u16::from(node.state == State::Asking) << level.index();
                     let share = node.share_until > now;
                     reasons.push(Reason {
                         node: id,
@@ -78,7 +91,12 @@ impl Detector {
             let out = f32::from(node.pending) + 1.0;
             if out > window {
                 ask = ask.max(Some(Strength::Work));
-                reasons.push(Reason { node: id, rule: Rule::InFlight, value: out, threshold: window });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::InFlight,
+                    value: out,
+                    threshold: window,
+                });
             }
             let room = Tuning::of(&self.tuning.asked_window, level)
                 + 2.0 * node.passed
@@ -99,18 +117,28 @@ impl Detector {
             (Some(until_ms), _) => Verdict::Refuse { until_ms },
             (None, Some(strength)) if !passed => Verdict::StepUp(strength),
             (None, Some(_)) => {
-                reasons.push(Reason { node: None, rule: Rule::StepUpPassed, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: None,
+                    rule: Rule::StepUpPassed,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 Verdict::Allow
             }
             (None, None) => Verdict::Allow,
         };
-        Assessment { verdict, reasons }
+        let acting = match verdict {
+            Verdict::Allow => 0,
+            Verdict::StepUp(_) => asking,
+            Verdict::Refuse { .. } => refusing,
+        };
+        Assessment { verdict, acting, reasons }
     }
 
     /// An address several people verified from and where step-ups do not fail. Inside a refused
     /// operator or country its people are asked instead: that is where honest newcomers are. Not
     /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
-    fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
+    pub(super) fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
         let host = path.get(Level::Host.index()).and_then(|slot| self.table.at(*slot));
         host.is_some_and(|host| {
             host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
@@ -130,22 +158,26 @@ impl Detector {
         reasons: &mut Vec<Reason>,
     ) {
         const WAIT_MS: u64 = 3_600_000;
-        let (sends, _) = self.sessions.number(subject.digits, now);
-        let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
-            self.table.at(*slot).is_some_and(|node| node.state != State::Open)
-        });
-        // in context only a session whose code went unanswered counts against its number
-        let unanswered = self
-            .sessions
-            .open(session_key(subject))
-            .is_none_or(|s| !s.verified && s.stage >= 4);
-        let (ask_at, refuse_at) = if covered && unanswered {
-            self.tuning.number_limits_in_context
-        } else {
-            self.tuning.number_limits
-        };
-        let mut limit = None;
+        let (sends, tries) = self.sessions.number(subject.digits, now);
+        let covered = self.tuning.parts.context
+            && !known
+            && path
+                .iter()
+                .any(|slot| self.table.at(*slot).is_some_and(|node| node.state != State::Open));
         let failures = self.sessions.failures(subject.digits, now);
+        // in context only a session whose code went unanswered counts against its number
+        let unanswered =
+            self.sessions.open(session_key(subject)).is_none_or(|s| !s.verified && s.stage >= 4);
+        let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
+        if covered && unanswered {
+            let (ask, refuse) = self.tuning.number_limits_in_context;
+            ask_at = ask;
+            // one impatient person in an outage is one session and passes the step-up
+            if tries > 1 || failures >= 1.0 {
+                refuse_at = refuse;
+            }
+        }
+        let mut limit = None;
         if failures >= self.tuning.number_failures && !known {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(self.tuning.number_failures);

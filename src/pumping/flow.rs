@@ -45,6 +45,43 @@ impl Detector {
             EventKind::Delivered => self.receipt(now, subject, true),
             EventKind::Undelivered => self.receipt(now, subject, false),
         }
+        if event.acting != 0 {
+            self.adopt(now, event);
+        }
+    }
+
+    /// Takes over what another gate's nodes do. Gates see the same events in slightly different
+    /// order; without this one might stay open at the edge where its peer closed.
+    fn adopt(&mut self, now: u64, event: &Event) {
+        const JUST_RELEASED_MS: u64 = 1_800_000;
+        let subject = &event.subject;
+        let known = self.is_known(subject, now);
+        let path = self.find_path(subject, known);
+        let local = self.local(now, subject.region);
+        for place in 0..PATH {
+            let level = level_at(known, place);
+            let slot = path.get(place).copied().unwrap_or(NONE);
+            let Some(node) = self.table.at(slot).copied() else { continue };
+            if event.acting >> level.index() & 1 == 0 || self.forbidden(node.id) {
+                continue;
+            }
+            let id = NodeId::from_bits(node.id).unwrap_or(NodeId::pool(level));
+            match event.kind {
+                EventKind::Asked if node.state == State::Open => {
+                    if let Some(node) = self.table.at_mut(slot) {
+                        node.state = State::Asking;
+                    }
+                }
+                EventKind::Refused
+                    if node.state != State::Refusing
+                        && level != Level::Everyone
+                        && node.until.saturating_add(JUST_RELEASED_MS) < now =>
+                {
+                    self.begin_refusing(now, &path, place, level, id, &local);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Lets everything fall due that is due by `now`.
@@ -173,7 +210,7 @@ impl Detector {
         }
         let local = self.local(at, subject.region);
         let weight = self.weight(at, &session);
-        let rates = self.refresh(at, &session.path, session.known, &local);
+        self.refresh(at, &session.path, session.known, &local);
         self.accrue(&session, stage, weight);
         if stage == 3 {
             self.each(&session.path, |node| node.pending = node.pending.saturating_sub(1));
@@ -188,7 +225,7 @@ impl Detector {
             s.stage = u8::try_from(stage.saturating_add(1)).unwrap_or(4);
             s.weight = weight;
         }
-        self.evaluate(at, &session.path, session.known, &rates, &local, subject.price_microusd);
+        self.evaluate(at, &session.path, session.known, &local, subject.price_microusd);
         if stage == 3 {
             self.scout(&session);
         }
@@ -248,7 +285,7 @@ impl Detector {
         if !known && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.sessions = c.sessions.wrapping_add(1);
         }
-        let rates = self.refresh(now, &path, known, &local);
+        self.refresh(now, &path, known, &local);
         let share = self.tuning.parts.share;
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
@@ -279,7 +316,10 @@ impl Detector {
         if self.sessions.add(session).is_none() {
             self.each(&path, |node| node.pending = node.pending.saturating_sub(1));
         }
-        self.evaluate(now, &path, known, &rates, &local, subject.price_microusd);
+        self.evaluate(now, &path, known, &local, subject.price_microusd);
+        if self.sessions.answers.get(&key).is_some_and(|answer| answer.verified >= now) {
+            self.verified(now, subject);
+        }
     }
 
     /// True when nobody has ever verified from the number's block.
@@ -361,7 +401,10 @@ impl Detector {
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
         let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         let key = session_key(subject);
-        let Some(slot) = self.sessions.index.get(&key).copied() else { return };
+        let Some(slot) = self.sessions.index.get(&key).copied() else {
+            self.sessions.remember(key, now, |answer| answer.verified = now);
+            return;
+        };
         let Some(session) = self.sessions.slab.get(slot as usize).copied() else { return };
         if session.verified || !session.live {
             return;
@@ -388,7 +431,13 @@ impl Detector {
         {
             c.control(now, NodeId::block(Level::HundredThousand, subject.digits), true);
         }
-        let rates = self.refresh(now, &session.path, session.known, &local);
+        self.refresh(now, &session.path, session.known, &local);
+        if !session.known {
+            let trusted = self.is_trusted_client(&session.path);
+            let [good, all] = &mut self.trust;
+            *good = *good * 0.999 + f32::from(u8::from(trusted));
+            *all = *all * 0.999 + 1.0;
+        }
         let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
         let credit = self.tuning.share_credit;
         for (place, slot) in session.path.iter().enumerate() {
@@ -409,7 +458,7 @@ impl Detector {
             node.warm = hour;
             node.share = (node.share - credit).max(0.0);
         }
-        self.evaluate(now, &session.path, session.known, &rates, &local, subject.price_microusd);
+        self.evaluate(now, &session.path, session.known, &local, subject.price_microusd);
     }
 
     fn receipt(&mut self, now: u64, subject: &Subject, delivered: bool) {
@@ -456,6 +505,9 @@ impl Detector {
     fn asked(&mut self, now: u64, subject: &Subject) {
         self.attempted(now, subject);
         let key = session_key(subject);
+        if self.sessions.answers.get(&key).is_some_and(|answer| answer.passed >= now) {
+            return;
+        }
         if self.sessions.step_ups.contains_key(&key) || self.sessions.step_ups.len() >= STEP_UPS {
             return;
         }
@@ -477,6 +529,7 @@ impl Detector {
         let key = session_key(subject);
         let stage = self.sessions.step_ups.remove(&key).map(|open| open.stage);
         let done = stage.unwrap_or(0);
+        self.sessions.remember(key, now, |answer| answer.passed = now);
         let step = self.tuning.pass_factor.ln() - self.asked_level(done);
         self.asked_evidence(now, subject, step, |node| {
             if stage.is_some() {
@@ -542,7 +595,7 @@ impl Detector {
         let known = self.is_known(subject, now);
         let path = self.find_path(subject, known);
         let local = self.local(now, subject.region);
-        let rates = self.refresh(now, &path, known, &local);
+        self.refresh(now, &path, known, &local);
         let shade = Shade::of(&self.table, &path, known, self.tuning.pass_up);
         let (low, high) = self.tuning.asked_range;
         let active = self.tuning.parts.asked_evidence;
@@ -554,7 +607,7 @@ impl Detector {
                 node.asked = (node.asked + step * share).clamp(low, high);
             }
         }
-        self.evaluate(now, &path, known, &rates, &local, subject.price_microusd);
+        self.evaluate(now, &path, known, &local, subject.price_microusd);
     }
 
     /// A few unverified messages to a dear block nobody verified from.

@@ -150,7 +150,9 @@ impl Node {
         let quiet = now.saturating_sub(self.at);
         let id_level = self.id >> 60;
         let keep = match id_level {
-            0..=2 => 6 * 3_600_000,
+            0 => 3_600_000,
+            1 => 2 * 3_600_000,
+            2 => 6 * 3_600_000,
             3 => 14 * DAY,
             4..=8 | 11..=13 => u64::MAX,
             // an address that many customers share is worth knowing when its country is attacked

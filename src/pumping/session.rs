@@ -55,6 +55,13 @@ pub struct NumberCount {
     pub at: u64,
 }
 
+/// When a session last passed a step-up, and was last verified without being known here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answer {
+    pub passed: u64,
+    pub verified: u64,
+}
+
 /// Something that falls due.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
@@ -75,6 +82,9 @@ pub struct Sessions {
     pub step_up_queues: [VecDeque<(u64, u64, u32)>; 3],
     pub numbers: KeyMap<NumberCount>,
     pub number_queue: VecDeque<(u64, u64)>,
+    /// Answers that came before the question did: another gate asked, or sent.
+    pub answers: KeyMap<Answer>,
+    pub answer_queue: VecDeque<(u64, u64)>,
     pub generation: u32,
     pub cap: usize,
 }
@@ -172,6 +182,19 @@ impl Sessions {
         }
     }
 
+    /// Remembers an answer for as long as events may be late.
+    pub fn remember(&mut self, key: u64, now: u64, note: impl FnOnce(&mut Answer)) {
+        const KEEP_MS: u64 = 120_000;
+        while let Some((at, old)) = self.answer_queue.front().copied()
+            && (at.saturating_add(KEEP_MS) < now || self.answer_queue.len() > self.cap)
+        {
+            self.answer_queue.pop_front();
+            self.answers.remove(&old);
+        }
+        note(self.answers.entry(key).or_default());
+        self.answer_queue.push_back((now, key));
+    }
+
     /// Forgets numbers nobody has sent to for a day.
     pub fn expire_numbers(&mut self, now: u64) {
         while let Some((due, digits)) = self.number_queue.front().copied()
@@ -199,6 +222,8 @@ impl Sessions {
             .saturating_add(self.step_ups.capacity().saturating_mul(size_of::<OpenStepUp>() + 16))
             .saturating_add(self.numbers.capacity().saturating_mul(40))
             .saturating_add(self.number_queue.capacity().saturating_mul(16))
+            .saturating_add(self.answers.capacity().saturating_mul(32))
+            .saturating_add(self.answer_queue.capacity().saturating_mul(16))
     }
 }
 

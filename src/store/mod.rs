@@ -91,7 +91,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// In this order: `charges` are checked → `Exhausted`, nothing changed. The challenge is looked
     /// up; if there is none, or it is consumed, locked or expired, `charges` are charged and the
     /// answer is `Unknown`, `Consumed`, `Locked` or `Expired`. Otherwise `subject_charges` are
-    /// checked → `Exhausted`, nothing changed. Then `charges` and `subject_charges` are charged and
+    /// checked → `Exhausted`, nothing changed. (Observations and the journal entry are made whatever
+    /// the answer, except on a repeated identifier.) Then `charges` and `subject_charges` are charged and
     /// one attempt is counted. If one of the digests equals, in constant time, the digest of a code
     /// that is not expired, the challenge is consumed, `reset` meters are reset, `credits` are
     /// given, `marks` are made → `Accepted`. Otherwise → `Mismatch`; when no attempts are left the

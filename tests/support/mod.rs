@@ -13,7 +13,7 @@ use otpgate::store::MemoryStore;
 use otpgate::testing::{Latency, ManualClock, ModelStore, ScriptedTransport, TransportHandle};
 use otpgate::token::{HumanTime, WorkBits};
 use otpgate::{
-    Cleared, Clearance, ClientContext, ClientIp, EntryGrant, Event, EventKind, Gate, GateBuilder,
+    Clearance, Cleared, ClientContext, ClientIp, EntryGrant, Event, EventKind, Gate, GateBuilder,
     Issued, KeyId, KeyRing, Money, Observer, Pepper, Policy, Purpose, Recipient, Refusal, Region,
     RejectionCause, Sent, Store, Timestamp, Verified,
 };
@@ -141,7 +141,7 @@ impl House {
 
     pub async fn clear(&self, number: &str, purpose: &Purpose, client: &ClientContext) -> Cleared {
         let ticket = self.gate.preflight(purpose, client).unwrap();
-        self.clock.advance(ticket.not_before().since(otpgate::Clock::now(&self.clock)));
+        self.clock.advance(ticket.terms().human_time.as_duration());
         self.clear_with(ticket.as_str(), number, purpose, client).await
     }
 
@@ -222,7 +222,7 @@ impl House {
         let each = |sent: &otpgate::testing::Sent| {
             let region = recipient(sent.expose_number()).region().unwrap();
             let [a, b] = region.as_str().as_bytes() else { panic!("not two letters") };
-            u64::from(prices.of([*a, *b]))
+            u64::from(prices.of([*a, *b])) * u64::from(sent.segments())
         };
         Money::microdollars(self.outbox.delivered().iter().map(each).sum())
     }

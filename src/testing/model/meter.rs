@@ -84,6 +84,9 @@ impl Meter {
 
     /// Charges `cost`, which has been judged to fit.
     pub(super) fn charge(&mut self, limit: Limit, cost: u64, now: u64) {
+        if cost == 0 {
+            return;
+        }
         if self.kind != Some(kind_of(limit)) {
             *self = Self { kind: Some(kind_of(limit)), ..Self::default() };
         }
@@ -219,6 +222,7 @@ impl Meter {
         if count + cost <= max {
             return 0;
         }
+        let now = self.window_now(span_ms, now);
         let mut deaths: Vec<i128> =
             self.live(span_ms, now).map(|(bucket, _)| death(span_ms, bucket)).collect();
         deaths.sort_unstable();
