@@ -13,7 +13,9 @@ use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::outcome::{Cleared, LimitName, Refusal, RefusalReason, StepUp, StepUpMeans};
+use crate::outcome::{
+    Cleared, LimitName, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans,
+};
 use crate::policy::Policy;
 use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
 use crate::recipient::Recipient;
@@ -252,7 +254,10 @@ impl Gate {
         retry_after: Option<Duration>,
     ) -> Result<Refusal, GateError> {
         let [noise]: [u8; 1] = random(&*self.inner.entropy)?;
-        let public_retry = retry_after.map(|wait| blur(wait, noise));
+        // A block has no end to name; without one it would look unlike a limit.
+        let later = reason.public_kind() == PublicRefusalKind::TryLater;
+        let shown = retry_after.or(later.then_some(NO_END));
+        let public_retry = shown.map(|wait| blur(wait, noise));
         Ok(Refusal { reason, retry_after, public_retry })
     }
 
@@ -384,6 +389,9 @@ impl Gate {
         Ok(Cleared::Refused(self.refusal(reason, wait)?))
     }
 }
+
+/// The wait shown for what does not end by itself: that of a send which the detector holds back.
+const NO_END: Duration = Duration::from_secs(60);
 
 /// A wait for the public: never too short, whole seconds, in steps so coarse and with so much noise
 /// that it does not name the limit behind it.

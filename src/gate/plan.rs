@@ -253,9 +253,15 @@ impl Plan {
     }
 
     /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The realm's
-    /// money is real even in shadow mode.
+    /// money is real even in shadow mode; its step-up tier is not.
     pub(crate) fn may_be_waved(&self, index: usize) -> bool {
-        self.cause(index).0 != Cause::Budget(LimitName::Realm)
+        self.cause(index).0 != Cause::Budget(LimitName::Realm) || self.is_soft(index)
+    }
+
+    fn is_soft(&self, index: usize) -> bool {
+        self.charges.get(index).zip(self.whole_budget(index)).is_some_and(|(charge, whole)| {
+            charge.limit != BudgetPolicy::limit(Money::microdollars(whole))
+        })
     }
 
     /// The same charges, of which none but the realm's money refuses: shadow mode keeps counting.
@@ -263,10 +269,12 @@ impl Plan {
         let mut index = 0;
         self.charges.retain_mut(|charge| {
             let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
-            if let Some(item) = self.items.get(index)
-                && item.cause != Cause::Budget(LimitName::Realm)
-            {
-                charge.limit = unlimited(charge.limit);
+            match self.items.get(index) {
+                Some(Item { cause: Cause::Budget(LimitName::Realm), whole: Some(whole), .. }) => {
+                    charge.limit = BudgetPolicy::limit(*whole);
+                }
+                Some(_) => charge.limit = unlimited(charge.limit),
+                None => {}
             }
             index += 1;
             kept

@@ -167,7 +167,11 @@ impl RealmState {
             Vec::new()
         } else {
             let key = gate.inner.keys.pseudonyms();
-            let sealed = seal::seal(key, &self.context("news"), *id.as_bytes(), &plain);
+            // Made from the news as well: a call that is decided afresh carries other news under the
+            // same identifier, and the identifier seals the send's record too.
+            let nonce =
+                key.tagging("otpgate/v1/news/nonce").field(id.as_bytes()).field(&plain).short();
+            let sealed = seal::seal(key, &self.context("news"), nonce, &plain);
             [&self.gate.to_be_bytes()[..], &sealed].concat()
         };
         let after = self.read.load(Ordering::Relaxed);

@@ -527,18 +527,23 @@ impl Gate {
         });
     }
 
-    /// Raises an event when a send takes a budget past half, the step-up tier, or all.
+    /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
     fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
         for (scope, index) in plan.budgets() {
             let Some((used, max)) = counts.get(index).copied().zip(plan.whole_budget(index)) else {
                 continue;
             };
-            let before = used.saturating_sub(send.price.as_microdollars());
+            let price = send.price.as_microdollars();
+            let before = used.saturating_sub(price);
             let share = |micro: u64| u128::from(micro) * 100 / u128::from(max.max(1));
-            for percent in [50, send.policy.budget.soft_percent, 100] {
+            for percent in [50, send.policy.budget.soft_percent] {
                 if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
                     self.note(send, EventKind::BudgetTier { scope, percent });
                 }
+            }
+            // Used up is a budget that no further text fits; prices seldom divide it evenly.
+            if used.saturating_add(price) > max {
+                self.note(send, EventKind::BudgetTier { scope, percent: 100 });
             }
         }
     }

@@ -13,9 +13,9 @@ pub enum Mode {
     /// Refuse what is refused.
     #[default]
     Enforce,
-    /// Shadow mode: decide, record, and send all the same. Tokens, nonces, the exact text, attempts,
-    /// the destination policy, the price cap, operators' entries and the money budget of the realm
-    /// are enforced even so.
+    /// Shadow mode: decide, record, and send all the same. Tokens, nonces, destinations, operators'
+    /// controls, a human check asked of everyone, the exact text, attempts and the money budget of
+    /// the realm are enforced even so.
     Observe,
 }
 
