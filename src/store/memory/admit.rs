@@ -14,6 +14,7 @@ impl MemoryStore {
         let call = mask.call(admission.id);
         let exchange = admission.exchange.as_ref();
 
+        self.fetch(&admission.charges, &mask);
         let _turn = self.turn(&mask);
         let mut books = self.books(mask, now);
         let mut bill = Bill::default();

@@ -246,6 +246,16 @@ impl Subject {
         }
     }
 
+    /// Something of what it holds, for having read it.
+    pub(super) fn first_byte(&self) -> u8 {
+        match self {
+            Self::Small { length, .. } => *length,
+            Self::Packed { bytes, .. } => bytes.first().copied().unwrap_or(0),
+            // Busy ones are in the cache.
+            Self::Busy { .. } => 0,
+        }
+    }
+
     pub(super) fn unpack(&self) -> Option<Ledger> {
         match self {
             Self::Small { length, bytes, .. } => {
