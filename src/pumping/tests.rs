@@ -63,7 +63,7 @@ fn run_length(h: f32, level: Level, tolerated: f32, gap_s: f64, conversion: f64)
     let null = NullIndex(15); // p0 = 0.50
     let mut coins = Coins(7);
     let (mut sends, mut alarms) = (0_u64, 0_u64);
-    while alarms < 60 && sends < 3_000_000 {
+    while alarms < 30 && sends < 150_000 {
         let mut node = Node::new(NodeId::pool(level), 0, 0, T0);
         let mut now = T0;
         loop {
@@ -80,7 +80,7 @@ fn run_length(h: f32, level: Level, tolerated: f32, gap_s: f64, conversion: f64)
                 alarms += 1;
                 break;
             }
-            if sends >= 3_000_000 {
+            if sends >= 150_000 {
                 break;
             }
         }
