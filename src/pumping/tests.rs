@@ -1,5 +1,7 @@
 //! The sentences the docs promise, as properties.
 
+#![allow(clippy::arithmetic_side_effects, clippy::field_reassign_with_default)]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -272,13 +274,22 @@ fn gates_that_exchange_events_agree() {
         let s = subject(998_941_230_000 + k, k as u32 * 7_919);
         sent += u32::from(request(&mut gates[i], k * 2_000, &s, false));
         let bytes = gates[i].drain_outbox();
-        gates[j].absorb(&bytes).unwrap();
+        gates[j].absorb(at(k * 2_000), &bytes).unwrap();
         // a second delivery changes nothing
-        assert_eq!(gates[j].absorb(&bytes), Ok(0));
+        assert_eq!(gates[j].absorb(at(k * 2_000), &bytes), Ok(0));
     }
     assert!(sent <= 40, "{sent}");
     let names = |d: &Detector| d.acting().iter().map(|v| v.node).collect::<Vec<_>>();
     assert_eq!(names(&gates[0]), names(&gates[1]));
+}
+
+#[test]
+fn events_from_the_future_do_not_move_the_clock() {
+    let (mut a, mut b) = (Detector::new(1), Detector::new(2));
+    a.share();
+    a.observe(Event::of(at(86_400_000), EventKind::Sent, &subject(998_941_230_000, 1)));
+    assert_eq!(b.absorb(at(0), &a.drain_outbox()), Ok(0));
+    assert_eq!(b.nodes(), 0);
 }
 
 fn any_event() -> impl Strategy<Value = (u64, u8, u64, u32, bool, bool)> {
@@ -329,7 +340,7 @@ proptest! {
         let mut d = Detector::new(1);
         prop_assert!(d.restore(&bytes).is_err());
         if !bytes.is_empty() {
-            prop_assert!(d.absorb(&bytes).is_err());
+            prop_assert!(d.absorb(at(0), &bytes).is_err());
         }
     }
 

@@ -9,10 +9,12 @@ use super::level::{LEVELS, Level};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Tuning {
-    /// Evidence at which a node starts to ask for a step-up. `e^5.5 ≈ 245`: under the worst null at most
-    /// one false start per 245 sends of that node (none measured in honest traffic); a step-up costs an honest person seconds.
+    /// Evidence at which a node starts to ask for a step-up. `e^5.5 ≈ 245`: under the worst null at
+    /// most one false start per 245 sends of that node (none measured in ordinary traffic); a
+    /// step-up costs an honest person seconds.
     pub ask_at: f32,
-    /// Evidence at which a node may refuse. `e^12 ≈ 163 000` sends between false refusals of a node, at the least.
+    /// Evidence at which a node may refuse: at least `e^12 ≈ 163 000` sends lie between false
+    /// refusals of a node under the worst null.
     pub refuse_at: f32,
     /// Refusal threshold of a block *inside* a region, country or pool that is itself under alarm and
     /// where step-ups fail. The rigorous threshold was already paid by the ancestor; among its
