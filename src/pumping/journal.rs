@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::detector::Detector;
 use super::event::{EVENT_BYTES, Event, EventKind};
-use crate::base::time::Timestamp;
+use crate::base::time::{Timestamp, millis};
 
 /// Events kept for the other gates while none are taken.
 const OUTBOX: usize = 4_096;
@@ -140,7 +140,7 @@ impl Detector {
         if gate == self.journal.gate {
             return Ok(0);
         }
-        let latest = (now + AHEAD).as_millis();
+        let latest = now.as_millis().saturating_add(millis(AHEAD));
         let seen = self.journal.has_seen(gate);
         let mut taken = 0_usize;
         for (event, sequence) in events.iter().zip(first..) {
