@@ -66,7 +66,7 @@ impl Ours {
     }
 
     /// What an admission's round trip carries: own events out, the others' in.
-    fn exchange(&mut self, g: usize) {
+    fn exchange(&mut self, g: usize, at: u64) {
         if self.gates.len() < 2 {
             return;
         }
@@ -76,7 +76,8 @@ impl Ours {
         }
         for i in self.read[g]..self.log.len() {
             if self.log[i].0 != g {
-                self.gates[g].absorb(&self.log[i].1).expect("own bytes");
+                let now = Timestamp::from_millis(at);
+                self.gates[g].absorb(now, &self.log[i].1).expect("own bytes");
             }
         }
         self.read[g] = self.log.len();
@@ -201,7 +202,7 @@ impl Judge for Ours {
         self.gates[g].observe(event);
         self.inside += begin.elapsed();
         if decision == Decision::Send {
-            self.exchange(g);
+            self.exchange(g, at);
         }
         decision
     }
@@ -211,7 +212,7 @@ impl Judge for Ours {
         let begin = std::time::Instant::now();
         self.gates[g].observe(event);
         self.inside += begin.elapsed();
-        self.exchange(g);
+        self.exchange(g, at);
     }
     fn receipt(&mut self, row: &Row, at: u64) {
         let g = self.next();

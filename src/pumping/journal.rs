@@ -1,14 +1,18 @@
 //! Events on their way to the other gates, and which of theirs were already absorbed.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::detector::Detector;
 use super::event::{EVENT_BYTES, Event, EventKind};
+use crate::base::time::{Timestamp, millis};
 
 /// Events kept for the other gates while none are taken.
 const OUTBOX: usize = 4_096;
 /// Gates remembered.
 const PEERS: usize = 256;
+/// Clock difference between gates that is tolerated; events further ahead are dropped.
+const AHEAD: Duration = Duration::from_secs(300);
 const HEADER: usize = 21;
 const VERSION: u8 = 1;
 
@@ -114,7 +118,7 @@ impl Detector {
     ///
     /// # Errors
     /// [`CodecError`] when the bytes are not what [`Detector::drain_outbox`] wrote; nothing changes.
-    pub fn absorb(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
+    pub fn absorb(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, CodecError> {
         if bytes.is_empty() {
             return Ok(0);
         }
@@ -136,10 +140,12 @@ impl Detector {
         if gate == self.journal.gate {
             return Ok(0);
         }
+        let latest = now.as_millis().saturating_add(millis(AHEAD));
         let seen = self.journal.has_seen(gate);
         let mut taken = 0_usize;
         for (event, sequence) in events.iter().zip(first..) {
-            if sequence >= seen {
+            // a peer whose clock runs ahead must not drag this one along
+            if sequence >= seen && event.at_ms <= latest {
                 self.apply(event);
                 taken = taken.saturating_add(1);
             }
