@@ -2,7 +2,20 @@
 //!
 //! A store keeps a *meter* under a [`MeterKey`] and judges it by the [`Limit`] that comes with each
 //! call. The limit itself is never stored, so a host that lowers one sees it hold at once.
+//!
+//! [`Meter`] is that arithmetic, and [`Ledger`] a subject's meters in a few bytes; a store written
+//! in Rust takes both, another ports them from the rules of [`Limit`].
 
+mod failures;
+mod gcra;
+mod ladder;
+mod ledger;
+mod meter;
 mod rule;
+#[cfg(test)]
+mod tests;
+mod window;
 
+pub use ledger::Ledger;
+pub use meter::Meter;
 pub use rule::{Limit, MeterKey, Slot};

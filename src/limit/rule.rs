@@ -33,15 +33,24 @@ impl MeterKey {
 ///
 /// All quantities are whole numbers below 2^53, so that every backend's arithmetic is exact. Times
 /// are milliseconds. `now` is the call's; where a meter holds a later time than `now`, the meter's
-/// is used, so that a clock that steps back never loosens a limit.
+/// is used, so that a clock that steps back never loosens a limit. A `retry_after` is exact to the
+/// millisecond unless the clock has stepped back; then it counts from the meter's time.
+///
+/// Sums and products that would leave 64 bits saturate. A zero where a rule says "at least 1" counts
+/// as 1, and a `forget_ms` below `longest_ms` counts as `longest_ms`.
+///
+/// A meter's state is of one of four kinds: that of `Spacing` and `Unverified`, that of `Ladder`,
+/// that of `Window`, `Budget` and observations, or that of `Failures`. Judged by a limit of another
+/// kind a meter counts as fresh, and a granted charge puts the new kind's state in place of the old;
+/// refunds and credits of another kind change nothing. The gate gives each kind its own slots.
 ///
 /// | kind | a charge of `cost` is granted if | a refund undoes | an accepted code |
 /// |---|---|---|---|
-/// | `Spacing` | the bucket of `burst` units, refilled one each `interval_ms`, holds `cost` | the same amount | changes nothing |
+/// | `Spacing` | the bucket of `burst` units, refilled one each `interval_ms`, holds `cost` | what of it has not drained | changes nothing |
 /// | `Ladder` | the wait of the current rung has passed | the step up | changes nothing |
 /// | `Window` | units in every span of `span_ms` stay at or below `max` | the same amount | changes nothing |
 /// | `Budget` | as `Window`, over charges minus credits | the same amount | credits the meter |
-/// | `Unverified` | the level, draining one unit each `drain_ms`, stays at or below `max` | the same amount | credits the meter |
+/// | `Unverified` | the level, draining one unit each `drain_ms`, stays at or below `max` | what of it has not drained | credits the meter |
 /// | `Failures` | fewer than `max` charges since the last reset, and the pause has passed | the same amount | resets the meter |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Limit {
@@ -50,7 +59,9 @@ pub enum Limit {
     /// State: the theoretical arrival time `tat`, in ms. With `base = max(tat, now)` and
     /// `new = base + cost × interval_ms`, the charge is granted if `new − now ≤ burst ×
     /// interval_ms`, and then `tat = new`. Otherwise `retry_after = new − now − burst ×
-    /// interval_ms`. A refund subtracts `cost × interval_ms` from `tat`. The count is
+    /// interval_ms`. A refund at `now` of a charge made at `charged` subtracts
+    /// `max(0, cost × interval_ms − max(0, now − charged))` from `tat`: what has drained meanwhile
+    /// is gone, or it would pay for a later charge. The count is
     /// `⌈max(0, tat − now) / interval_ms⌉`.
     Spacing {
         /// The emission interval: one unit is regained in this time, at least 1.
@@ -60,13 +71,16 @@ pub enum Limit {
     },
     /// A growing minimum distance between charges, forgotten with time: the resend ladder.
     ///
-    /// State: `rung`, `last`, and `previous` (the `last` before). `idle = max(0, now − last)`; the
-    /// rung in force is `rung − min(rung, ⌊idle / forget_ms⌋)`. At rung 0 there is no wait; at rung
-    /// r the wait is `min(first_ms × 2^(r−1), longest_ms)`. Granted if `idle ≥ wait`; then
-    /// `rung = rung in force + 1` and `last = max(last, now)`. Otherwise
-    /// `retry_after = wait − idle`. A refund of the latest charge takes one rung off and restores
-    /// `previous`; a refund of an earlier one takes one rung off. The cost is ignored. The count is
-    /// the rung in force.
+    /// State: `rung`, `last`, and both as they were `before` the latest charge. `idle = max(0, now −
+    /// last)`; the rung in force is `rung − min(rung, ⌊idle / forget_ms⌋)`. At rung 0 there is no
+    /// wait; at rung r the wait is `min(first_ms × 2^(r−1), longest_ms)`. Granted if `idle ≥ wait`;
+    /// then `rung = min(rung in force + 1, 32)`, `last = max(last, now)`, and `before` is what the
+    /// two were. Otherwise `retry_after = wait − idle`. The top rung bounds how long somebody else's
+    /// requests can be held against a line.
+    ///
+    /// A refund of the latest charge (`charged = last`, once) restores `before`. A refund of an
+    /// earlier one takes one rung off, of `before` as well, if `last − charged < forget_ms`; further
+    /// back its step has been forgotten. The cost is ignored. The count is the rung in force.
     Ladder {
         /// The first wait.
         first_ms: u64,
@@ -78,12 +92,18 @@ pub enum Limit {
     /// At most `max` units in any span of `span_ms`.
     ///
     /// State: units by sub-bucket of width `g = max(1, ⌊span_ms / 60⌋)`; a charge at `now` falls
-    /// into bucket `max(⌊now / g⌋, newest bucket)`. A bucket `i` counts while
-    /// `(i + 1) × g > now − span_ms`, so it counts a little too long and never too short: no span
-    /// of `span_ms`, wherever it starts, holds more than `max` (a fixed window admits twice that).
-    /// Granted if `count + cost ≤ max`. Otherwise `retry_after` is the time until enough buckets
-    /// have died, or `span_ms` if `cost > max`. A refund takes units from the bucket of its charge,
-    /// not below zero.
+    /// into bucket `max(⌊now / g⌋, newest bucket)`. With `t = max(now, newest bucket × g)`, a bucket
+    /// `i` counts while `(i + 1) × g > t − span_ms`, so it counts a little too long and never too
+    /// short: no span of `span_ms`, wherever it starts, holds more than `max` (a fixed window
+    /// admits twice that). Granted if `count + cost ≤ max`. Otherwise `retry_after` is the time from
+    /// `t` until enough buckets have died, or `span_ms` if `cost > max`.
+    ///
+    /// A refund takes units from bucket `⌊charged / g⌋`, not below zero; a charge that a clock set
+    /// back had put into a later bucket is not refunded. A bucket emptied so stays the newest.
+    ///
+    /// If the span changes, units are sorted into the new buckets by the time of their old bucket's
+    /// latest charge, never an earlier one. A longer span starts from what the shorter one still
+    /// held. One meter is charged under one span: a charge drops what is dead for its own.
     Window {
         /// Units.
         max: u64,
@@ -102,8 +122,10 @@ pub enum Limit {
     },
     /// A leaky bucket of messages that nobody has verified yet.
     ///
-    /// State and charge as [`Spacing`](Limit::Spacing) with `interval_ms = drain_ms` and
-    /// `burst = max`. A credit of an accepted code is a refund.
+    /// State, charge and refund as [`Spacing`](Limit::Spacing) with `interval_ms = drain_ms` and
+    /// `burst = max`. A credit subtracts `amount × drain_ms` from `tat`, whenever the message went
+    /// out: honest traffic pays for a little of what nobody verifies. Credits do not pile up, as an
+    /// empty bucket stays empty.
     Unverified {
         /// The level at which charges are refused.
         max: u64,
@@ -112,10 +134,12 @@ pub enum Limit {
     },
     /// Consecutive failures: every attempt is charged first, and success resets the meter.
     ///
-    /// State: `count`, `last`. If `now − last ≥ forget_ms` the count is 0. Refused if
-    /// `count + cost > max` (`retry_after = forget_ms − idle`), or if `count ≥ pause_after` and
-    /// `idle < min(pause_ms × 2^(count − pause_after), longest_ms)` (`retry_after` = what is left
-    /// of that pause). When granted, `count += cost` and `last = max(last, now)`.
+    /// State: `count`, `last`; `idle = max(0, now − last)`. If `idle ≥ forget_ms` the count is 0.
+    /// Refused if `count + cost > max` (`retry_after = forget_ms − idle`, or `forget_ms` if nothing
+    /// is left to forget), or if `count ≥ pause_after`, `count > 0` and `idle < min(pause_ms ×
+    /// 2^(count − pause_after), longest_ms)` (`retry_after` = what is left of that pause). When
+    /// granted, `count += cost` and `last = max(last, now)`. A refund takes `cost` off the count,
+    /// not below zero, if `last − charged < forget_ms`; `last` stays.
     Failures {
         /// Attempts before the meter is shut until `forget_ms` has passed or a success resets it.
         max: u64,

@@ -25,6 +25,8 @@
 
 mod admission;
 mod error;
+#[cfg(feature = "memory")]
+mod memory;
 mod redemption;
 mod settlement;
 mod tally;
@@ -40,6 +42,8 @@ pub use admission::{
     Observation,
 };
 pub use error::{StoreError, StoreErrorKind};
+#[cfg(feature = "memory")]
+pub use memory::{MemoryStore, MemoryStoreBuilder};
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};

@@ -1,0 +1,199 @@
+//! [`Meter`]: one counter's state, and every step it can take, without a clock or a store.
+
+use std::time::Duration;
+
+use super::failures::{Failures, Patience};
+use super::gcra::{Gcra, Rate};
+use super::ladder::{Ladder, Steps};
+use super::rule::Limit;
+use super::window::{Span, Window};
+use crate::base::time::Timestamp;
+
+/// The state of one meter, judged by the [`Limit`] that comes with each step.
+///
+/// Pure: nothing here reads a clock or keeps a limit, so a store in Rust can hold it in whatever
+/// way it likes, and a store in another language has one page to port. No step panics or wraps,
+/// whatever the numbers.
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::Timestamp;
+/// use otpgate::limit::{Limit, Meter};
+///
+/// let five_an_hour = Limit::Window { max: 5, span_ms: 3_600_000 };
+/// let noon = Timestamp::from_millis(43_200_000);
+/// let mut meter = Meter::fresh(&five_an_hour);
+/// for expected in 1..=5 {
+///     assert_eq!(meter.charge(&five_an_hour, noon, 1), Ok(expected));
+/// }
+/// // The sixth has to wait for the hour and, at the most, one sixtieth of it.
+/// let wait = meter.charge(&five_an_hour, noon, 1).unwrap_err();
+/// assert_eq!(wait, Duration::from_secs(3_660));
+/// assert_eq!(meter.charge(&five_an_hour, noon + wait, 1), Ok(1));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Meter(pub(super) State);
+
+/// The four kinds of state; [`Limit`] says which of its rules share one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    Gcra(Gcra),
+    Ladder(Ladder),
+    Window(Window),
+    Failures(Failures),
+}
+
+impl Meter {
+    /// A meter that nothing was charged on.
+    #[must_use]
+    pub fn fresh(limit: &Limit) -> Self {
+        Self(match Rule::of(limit) {
+            Rule::Rate(_) => State::Gcra(Gcra::default()),
+            Rule::Steps(_) => State::Ladder(Ladder::default()),
+            Rule::Span(..) => State::Window(Window::default()),
+            Rule::Patience(_) => State::Failures(Failures::default()),
+        })
+    }
+
+    /// How long until `cost` fits if nothing else happens; `None` if it fits now.
+    ///
+    /// Exact: it fits at that time, and not a millisecond before. A cost that can never fit has a
+    /// wait all the same.
+    #[must_use]
+    pub fn wait(&self, limit: &Limit, now: Timestamp, cost: u64) -> Option<Duration> {
+        let at = now.as_millis();
+        let wait = match (&self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(rate)) => gcra.wait(rate, at, cost),
+            (State::Ladder(ladder), Rule::Steps(steps)) => ladder.wait(steps, at),
+            (State::Window(window), Rule::Span(span, max)) => window.wait(span, max, at, cost),
+            (State::Failures(failures), Rule::Patience(patience)) => {
+                failures.wait(patience, at, cost)
+            }
+            _ => return Self::fresh(limit).wait(limit, now, cost),
+        };
+        (wait > 0).then(|| Duration::from_millis(wait))
+    }
+
+    /// Charges `cost` if it fits, and returns the count afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The [`wait`](Meter::wait) until it fits; the meter is unchanged.
+    pub fn charge(&mut self, limit: &Limit, now: Timestamp, cost: u64) -> Result<u64, Duration> {
+        if let Some(wait) = self.wait(limit, now, cost) {
+            return Err(wait);
+        }
+        self.add(limit, now, cost);
+        Ok(self.count(limit, now))
+    }
+
+    /// Charges `cost` without asking whether it fits: after a [`wait`](Meter::wait) that said so.
+    pub(crate) fn add(&mut self, limit: &Limit, now: Timestamp, cost: u64) {
+        let at = now.as_millis();
+        match (&mut self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(rate)) => gcra.charge(rate, at, cost),
+            (State::Ladder(ladder), Rule::Steps(steps)) => ladder.charge(steps, at),
+            (State::Window(window), Rule::Span(span, _)) => window.charge(span, at, cost),
+            (State::Failures(failures), Rule::Patience(patience)) => {
+                failures.charge(patience, at, cost);
+            }
+            _ => {
+                *self = Self::fresh(limit);
+                self.add(limit, now, cost);
+            }
+        }
+    }
+
+    /// Undoes a charge of `cost` that was made at `charged`; never more than is left of it.
+    pub fn refund(&mut self, limit: &Limit, now: Timestamp, charged: Timestamp, cost: u64) {
+        let (at, charged) = (now.as_millis(), charged.as_millis());
+        match (&mut self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(rate)) => gcra.refund(rate, at, charged, cost),
+            (State::Ladder(ladder), Rule::Steps(steps)) => ladder.refund(steps, charged),
+            (State::Window(window), Rule::Span(span, ..)) => window.refund(span, charged, cost),
+            (State::Failures(failures), Rule::Patience(patience)) => {
+                failures.refund(patience, charged, cost);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives back `amount` for an accepted code, where the limit's kind says that it does.
+    pub fn credit(&mut self, limit: &Limit, amount: u64) {
+        match (&mut self.0, limit, Rule::of(limit)) {
+            (State::Gcra(gcra), Limit::Unverified { .. }, Rule::Rate(rate)) => {
+                gcra.credit(rate, amount);
+            }
+            (State::Window(window), Limit::Budget { .. }, _) => window.credit(amount),
+            _ => {}
+        }
+    }
+
+    /// The count, in the limit's unit.
+    #[must_use]
+    pub fn count(&self, limit: &Limit, now: Timestamp) -> u64 {
+        let at = now.as_millis();
+        match (&self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(rate)) => gcra.count(rate, at),
+            (State::Ladder(ladder), Rule::Steps(steps)) => u64::from(ladder.in_force(steps, at)),
+            (State::Window(window), Rule::Span(span, ..)) => window.count(span, at),
+            (State::Failures(failures), Rule::Patience(patience)) => {
+                failures.in_force(patience, at)
+            }
+            _ => 0,
+        }
+    }
+
+    /// From when on the meter can be dropped: judged by this limit it is then as good as fresh.
+    #[must_use]
+    pub fn over_at(&self, limit: &Limit) -> Timestamp {
+        Timestamp::from_millis(match (&self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(_)) => gcra.over_at(),
+            (State::Ladder(ladder), Rule::Steps(steps)) => ladder.over_at(steps),
+            (State::Window(window), Rule::Span(span, ..)) => window.over_at(span),
+            (State::Failures(failures), Rule::Patience(patience)) => failures.over_at(patience),
+            _ => 0,
+        })
+    }
+
+    /// Roughly how many numbers the meter holds; stores choose a form for it by this.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match &self.0 {
+            State::Window(window) => window.older.len().saturating_add(1),
+            State::Gcra(_) | State::Ladder(_) | State::Failures(_) => 1,
+        }
+    }
+}
+
+/// A limit, sorted by the state it judges.
+enum Rule {
+    Rate(Rate),
+    Steps(Steps),
+    Span(Span, u64),
+    Patience(Patience),
+}
+
+impl Rule {
+    fn of(limit: &Limit) -> Self {
+        match *limit {
+            Limit::Spacing { interval_ms, burst } => Self::Rate(Rate::new(interval_ms, burst)),
+            Limit::Unverified { max, drain_ms } => Self::Rate(Rate::new(drain_ms, max)),
+            Limit::Ladder { first_ms, longest_ms, forget_ms } => {
+                Self::Steps(Steps::new(first_ms, longest_ms, forget_ms))
+            }
+            Limit::Window { max, span_ms } | Limit::Budget { max, span_ms } => {
+                Self::Span(Span::new(span_ms), max)
+            }
+            Limit::Failures { max, pause_after, pause_ms, longest_ms, forget_ms } => {
+                Self::Patience(Patience {
+                    max,
+                    pause_after,
+                    pause: pause_ms,
+                    longest: longest_ms,
+                    forget: forget_ms,
+                })
+            }
+        }
+    }
+}

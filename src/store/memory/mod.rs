@@ -1,0 +1,385 @@
+//! [`MemoryStore`]: everything in this process's memory, within a fixed bound.
+
+mod admit;
+mod challenge;
+mod papers;
+mod redeem;
+mod settle;
+mod subject;
+mod table;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use async_trait::async_trait;
+use dashmap::DashMap;
+
+use crate::base::time::Timestamp;
+use crate::store::{
+    Admission, Admitted, Document, Exchange, News, Redeemed, Redemption, Settlement, Store,
+    StoreError, StoreErrorKind, Tallies, TallyQuery,
+};
+
+use challenge::Kept;
+use papers::Journal;
+use subject::{Books, Subject, Unreadable};
+use table::{DropAt, Held, Key, Mask, Room, Table};
+
+/// A [`Store`] in this process's memory.
+///
+/// For one process, and for hosts that can bear what a restart means. It
+///
+/// - **forgets everything when the process ends.** Codes in flight then read as unknown, which is
+///   safe. Counters start at zero, which is not: after each restart an attacker may spend every
+///   limit once more, budgets included. Who can make a process restart, or runs several of them,
+///   needs a store outside of it.
+/// - **knows this process only.** Two processes with a memory store each grant every limit twice.
+/// - **never evicts what is live.** It holds at most [`capacity`](MemoryStoreBuilder::capacity)
+///   entries. When they are all taken, it drops what has expired, then answers
+///   [`Full`](StoreErrorKind::Full) to calls that need a new entry, while calls on existing entries
+///   go on. A flood therefore costs new visitors their service, and nobody a limit.
+///
+/// Each call is one step under its realm's lock, of which a call holds exactly one, for about a
+/// microsecond, and never across an `await`. Expired entries are dropped a few at a time by the
+/// calls themselves, by the calls' `now`; there is no thread and no clock.
+///
+/// ```
+/// use otpgate::store::MemoryStore;
+///
+/// let store = MemoryStore::builder().capacity(100_000).build();
+/// assert_eq!((store.entries(), store.capacity()), (0, 100_000));
+/// ```
+pub struct MemoryStore {
+    /// One for each realm, or for a few that share it by chance.
+    turns: Box<[Mutex<()>]>,
+    subjects: Table<Subject>,
+    challenges: Table<Kept>,
+    once: Table<Once>,
+    documents: DashMap<Key, Document>,
+    journals: DashMap<Key, Journal>,
+    room: Room,
+    broom: Mutex<Broom>,
+}
+
+/// How a [`MemoryStore`] is set up.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MemoryStoreBuilder {
+    capacity: usize,
+}
+
+impl MemoryStore {
+    /// A store of the default [`capacity`](MemoryStoreBuilder::capacity).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Sets up a store.
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder { capacity: DEFAULT_CAPACITY }
+    }
+
+    /// How many entries it holds, expired ones included until they are dropped.
+    ///
+    /// An entry is a subject with all its meters and marks, a challenge, a nonce, a remembered
+    /// admission, a document, a journal, or an entry of a journal.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.room.taken()
+    }
+
+    /// How many entries it may hold.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.room.capacity()
+    }
+
+    /// All bytes it holds, to search them for what must not be there.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn dump(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let key = |bytes: &mut Vec<u8>, key: Key| {
+            key.bytes().iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        };
+        self.subjects.each(|name, subject| {
+            key(&mut bytes, name);
+            bytes.extend(subject.unpack().map(|ledger| ledger.to_bytes()).unwrap_or_default());
+        });
+        self.challenges.each(|name, kept| {
+            key(&mut bytes, name);
+            kept.challenge.dump(&mut bytes);
+        });
+        self.once.each(|name, once| {
+            key(&mut bytes, name);
+            bytes.extend(once.0.to_le_bytes());
+        });
+        for document in &self.documents {
+            key(&mut bytes, *document.key());
+            bytes.extend(&document.content);
+        }
+        for journal in &self.journals {
+            key(&mut bytes, *journal.key());
+            journal.dump(&mut bytes);
+        }
+        bytes
+    }
+}
+
+/// See [`MemoryStoreBuilder::capacity`] for the arithmetic.
+const DEFAULT_CAPACITY: usize = 4_000_000;
+
+impl MemoryStoreBuilder {
+    /// How many entries the store may hold; by default 4 000 000.
+    ///
+    /// A number that is sent one code takes about six entries (itself, its session, the challenge,
+    /// the remembered admission, one or two nonces) and 600 bytes. Four million entries are
+    /// therefore 400 MB at the most, and 650 000 numbers within the longest window, which is a day
+    /// by default: seven codes a second, day and night.
+    pub fn capacity(mut self, entries: usize) -> Self {
+        self.capacity = entries;
+        self
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn build(self) -> MemoryStore {
+        // Small enough that sweeping a segment takes microseconds, and few enough that an empty
+        // store is small.
+        let segments = (self.capacity / 4_096).next_power_of_two().clamp(4, 1_024);
+        MemoryStore {
+            turns: std::iter::repeat_with(Mutex::default).take(64).collect(),
+            subjects: Table::new(segments),
+            challenges: Table::new(segments),
+            once: Table::new(segments),
+            documents: DashMap::default(),
+            journals: DashMap::default(),
+            room: Room::new(self.capacity),
+            broom: Mutex::default(),
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("entries", &self.entries())
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.step(admission.now, || self.try_admit(admission))
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.step(settlement.now, || self.try_settle(settlement))
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.step(redemption.now, || self.try_redeem(redemption))
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.step(query.now, || self.try_tally(query))
+    }
+}
+
+/// Why a step did nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Undone {
+    Full,
+    Unreadable,
+}
+
+impl From<Unreadable> for Undone {
+    fn from(_: Unreadable) -> Self {
+        Self::Unreadable
+    }
+}
+
+/// A nonce, or an admission that was granted: until when it is remembered, and in the lowest bit
+/// whether the admission is settled.
+#[derive(Clone, Copy, Debug)]
+struct Once(u64);
+
+impl Once {
+    fn until(deadline: Timestamp) -> Self {
+        Self(deadline.as_millis().min(u64::MAX >> 1) << 1)
+    }
+
+    fn is_live(self, now: Timestamp) -> bool {
+        now < self.deadline()
+    }
+
+    fn is_settled(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    fn settle(&mut self) {
+        self.0 |= 1;
+    }
+
+    fn deadline(self) -> Timestamp {
+        Timestamp::from_millis(self.0 >> 1)
+    }
+}
+
+impl Held for Once {
+    fn drop_at(&self) -> DropAt {
+        DropAt::after(self.deadline())
+    }
+}
+
+/// What is left to sweep.
+#[derive(Debug, Default)]
+struct Broom {
+    next: usize,
+    /// How many entries the calls so far should have looked at, less those they have.
+    due: i64,
+}
+
+/// How many entries a call looks at for having expired: a call leaves about six, so that less than
+/// half of what is held has expired once the store is half full.
+const SWEPT_BY_A_CALL: i64 = 8;
+const SWEPT_BY_A_CALL_WHEN_HALF_FULL: i64 = 32;
+
+/// How many entries a call looks at when there is no room.
+const SWEPT_FOR_ROOM: usize = 8_192;
+
+impl MemoryStore {
+    /// Takes `step`, after making room for it if there is none.
+    fn step<T>(
+        &self,
+        now: Timestamp,
+        step: impl Fn() -> Result<T, Undone>,
+    ) -> Result<T, StoreError> {
+        let taken = match step() {
+            Err(Undone::Full) if self.make_room(now) => step(),
+            taken => taken,
+        };
+        self.sweep_a_little(now);
+        taken.map_err(|undone| match undone {
+            Undone::Full => {
+                StoreError::new(StoreErrorKind::Full, "every entry of the capacity is live")
+            }
+            Undone::Unreadable => {
+                StoreError::new(StoreErrorKind::Corrupt, "a subject does not read back")
+            }
+        })
+    }
+
+    /// Waits for the turn of `mask`'s realm. While it is held, no other call sees or changes
+    /// anything of the realm's, whatever maps it is spread over.
+    fn turn(&self, mask: &Mask) -> Option<MutexGuard<'_, ()>> {
+        let index = usize::try_from(mask.spread() & 63).unwrap_or(0);
+        // A thread that panicked in its turn left nothing half done that is worse than refusing.
+        self.turns.get(index).map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn books(&self, mask: Mask, now: Timestamp) -> Books<'_> {
+        Books::new(&self.subjects, mask, now)
+    }
+
+    /// Sets aside room for `entries`.
+    fn reserve(&self, entries: usize) -> Result<(), Undone> {
+        if self.room.take(entries) { Ok(()) } else { Err(Undone::Full) }
+    }
+
+    /// Of the room for `reserved` entries, `added` were needed.
+    fn account(&self, reserved: usize, added: usize) {
+        self.room.give_back(reserved.saturating_sub(added));
+        self.room.add(added.saturating_sub(reserved));
+    }
+
+    /// How many entries appending takes.
+    fn room_for_news(&self, mask: &Mask, exchange: Option<&Exchange>) -> usize {
+        match exchange {
+            Some(exchange) if !exchange.append.is_empty() => {
+                let known = self.journals.contains_key(&mask.name(exchange.journal));
+                if known { 1 } else { 2 }
+            }
+            _ => 0,
+        }
+    }
+
+    fn append_news(&self, mask: &Mask, exchange: Option<&Exchange>, now: Timestamp) {
+        if let Some(exchange) = exchange
+            && !exchange.append.is_empty()
+        {
+            let mut journal = self.journals.entry(mask.name(exchange.journal)).or_default();
+            self.room.give_back(journal.prune(now));
+            journal.append(now, &exchange.append);
+        }
+    }
+
+    fn news(&self, mask: &Mask, exchange: Option<&Exchange>, now: Timestamp) -> News {
+        exchange.map_or_else(News::default, |exchange| {
+            let read = |_: &Key, journal: &Journal| journal.news(exchange.after, now);
+            self.journals.view(&mask.name(exchange.journal), read).unwrap_or_default()
+        })
+    }
+
+    fn sweep_a_little(&self, now: Timestamp) {
+        let mut broom = match self.broom.try_lock() {
+            Ok(broom) => broom,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody is sweeping already.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let half = self.room.capacity() / 2;
+        let share =
+            if self.room.taken() < half { SWEPT_BY_A_CALL } else { SWEPT_BY_A_CALL_WHEN_HALF_FULL };
+        broom.due = broom.due.saturating_add(share);
+        if broom.due > 0 {
+            let (held, _) = self.sweep_next(&mut broom, now);
+            // An empty segment has its price too.
+            let looked_at = i64::try_from(held).unwrap_or(i64::MAX).saturating_add(64);
+            broom.due = broom.due.saturating_sub(looked_at);
+        }
+    }
+
+    /// Whether anything could be dropped.
+    fn make_room(&self, now: Timestamp) -> bool {
+        let mut broom = self.broom.lock().unwrap_or_else(PoisonError::into_inner);
+        let segments = self.subjects.segments().saturating_mul(3);
+        let (mut looked_at, mut dropped) = (0_usize, 0_usize);
+        for _ in 0..segments {
+            let (held, gone) = self.sweep_next(&mut broom, now);
+            looked_at = looked_at.saturating_add(held);
+            dropped = dropped.saturating_add(gone);
+            if looked_at >= SWEPT_FOR_ROOM || dropped >= 64 {
+                break;
+            }
+        }
+        dropped > 0
+    }
+
+    fn sweep_next(&self, broom: &mut Broom, now: Timestamp) -> (usize, usize) {
+        let (table, segment) = (broom.next % 3, broom.next / 3);
+        broom.next = broom.next.saturating_add(1);
+        if broom.next >= self.subjects.segments().saturating_mul(3) {
+            broom.next = 0;
+        }
+        let (held, dropped) = match table {
+            0 => self.subjects.sweep(segment, now),
+            1 => self.challenges.sweep(segment, now),
+            _ => self.once.sweep(segment, now),
+        };
+        self.room.give_back(dropped);
+        (held, dropped)
+    }
+}
