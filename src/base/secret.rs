@@ -5,18 +5,18 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// A fixed number of secret bytes: wiped on drop, masked in `Debug`, no `Display`, no `Clone`.
-pub struct Secret<const N: usize>([u8; N]);
+pub(crate) struct Secret<const N: usize>([u8; N]);
 
 impl<const N: usize> Secret<N> {
     /// Takes over `bytes`. The caller's copy is the caller's to wipe.
     #[must_use]
-    pub const fn new(bytes: [u8; N]) -> Self {
+    pub(crate) const fn new(bytes: [u8; N]) -> Self {
         Self(bytes)
     }
 
     /// The bytes, under a name that a reviewer can search for.
     #[must_use]
-    pub const fn expose_secret(&self) -> &[u8; N] {
+    pub(crate) const fn expose_secret(&self) -> &[u8; N] {
         &self.0
     }
 }

@@ -65,7 +65,7 @@ impl fmt::Debug for Timestamp {
 
 /// A duration in whole milliseconds, saturating at `u64::MAX`.
 #[must_use]
-pub fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

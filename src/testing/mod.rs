@@ -1,1 +1,45 @@
 //! What tests of a host, a store or a transport need: a manual clock, faults, a model, suites.
+//!
+//! | you test | you take |
+//! |---|---|
+//! | a host application | [`ManualClock`], [`SeededEntropy`], [`ScriptedTransport`] |
+//! | a host when its store fails | the wrappers of [`faults`] around a [`ModelStore`] |
+//! | your own [`Store`](crate::Store) | [`store::conformance`], [`store::equivalence`] |
+//! | your own [`SmsTransport`](crate::SmsTransport) | [`transport::conformance`] |
+//! | that nothing leaks | [`secrets::Needles`] |
+//!
+//! # A store in three lines
+//!
+//! ```
+//! # use otpgate::testing::{ModelStore as MyStore, block_on};
+//! # block_on(async {
+//! let report = otpgate::testing::store::conformance(|| async { MyStore::new() }).await;
+//! report.assert();
+//! # });
+//! ```
+//!
+//! # Nothing here belongs into production
+//!
+//! The module exists behind the feature `testing`, which changes nothing else. Name it under
+//! `[dev-dependencies]` only: [`SeededEntropy`] makes codes that whoever knows the seed can tell,
+//! and [`ScriptedTransport`] keeps every text it was handed.
+
+mod clock;
+mod entropy;
+pub mod faults;
+mod model;
+mod prng;
+mod report;
+mod schedule;
+mod scripted;
+pub mod secrets;
+pub mod store;
+pub mod transport;
+
+pub use clock::ManualClock;
+pub use entropy::{FailingEntropy, SeededEntropy};
+pub use faults::{Calls, Counting, FailNth, Latency, LoseAck, Rewind, Rollback, StaleRead, Verb};
+pub use model::{ModelStore, Snapshot};
+pub use report::{Finding, Line, Outcome, Report};
+pub use schedule::{BoxFuture, Pause, block_on, pause, pauses};
+pub use scripted::{Reply, ScriptedTransport, Sent, TransportHandle};

@@ -1,0 +1,296 @@
+//! [`ScriptedTransport`]: a provider that does what the test says, and its handle.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::transport::{Handoff, HandoffError, OutboundSms, SmsTransport};
+
+/// A transport that answers as its [`TransportHandle`] says and keeps every text it was handed.
+///
+/// ```
+/// use otpgate::testing::{Reply, ScriptedTransport, block_on};
+/// use otpgate::transport::{HandoffErrorKind, OutboundSms, SmsTransport};
+///
+/// let (transport, handle) = ScriptedTransport::new();
+/// handle.reply(Reply::NotSent); // the next one; then it accepts again
+///
+/// let sms = OutboundSms::for_test("+4915123456789", "Your code: 041673", [1; 16]);
+/// let error = block_on(transport.hand_off(&sms)).unwrap_err();
+/// assert_eq!(error.kind(), HandoffErrorKind::NotSent);
+/// assert!(handle.last_code_to("+4915123456789").is_none()); // it never arrived
+///
+/// block_on(transport.hand_off(&sms)).unwrap();
+/// assert_eq!(handle.last_code_to("+4915123456789").as_deref(), Some("041673"));
+/// assert_eq!(handle.handed_off(), 2);
+/// handle.expect_order(&["+4915123456789", "+4915123456789"]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ScriptedTransport(TransportHandle);
+
+/// What a [`ScriptedTransport`] does with a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Accepts it; it arrives.
+    Accept,
+    /// Accepts it; it arrives twice, as happens on the way from the provider.
+    AcceptTwice,
+    /// Does not take it; it does not arrive.
+    NotSent,
+    /// Refuses it for good; it does not arrive.
+    Refused,
+    /// Takes it and loses the answer: it arrives, the caller sees
+    /// [`Indeterminate`](crate::transport::HandoffErrorKind::Indeterminate).
+    LostAnswer,
+    /// Loses it and the answer: it does not arrive, the caller sees
+    /// [`Indeterminate`](crate::transport::HandoffErrorKind::Indeterminate) all the same.
+    LostText,
+    /// Never answers; it does not arrive. What the caller's deadline is for.
+    Hang,
+    /// Takes it and never answers: it arrives.
+    HangAfterSending,
+    /// Panics, as a provider's client may.
+    Panic,
+}
+
+/// Scripts a [`ScriptedTransport`] and reads what it was handed. Clones share both.
+#[derive(Clone, Default)]
+pub struct TransportHandle(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    next: VecDeque<Reply>,
+    always: Option<Reply>,
+    sent: Vec<Sent>,
+}
+
+/// One text as a provider got it. `Debug` shows neither the number nor the text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sent {
+    number: String,
+    text: String,
+    key: String,
+    segments: u32,
+    deliveries: u32,
+}
+
+impl ScriptedTransport {
+    /// A transport that accepts everything, and the handle to have it otherwise.
+    #[must_use]
+    #[allow(clippy::new_ret_no_self, reason = "the two are made together, as a channel's ends")]
+    pub fn new() -> (Self, TransportHandle) {
+        let handle = TransportHandle::default();
+        (Self(handle.clone()), handle)
+    }
+}
+
+#[async_trait]
+impl SmsTransport for ScriptedTransport {
+    #[allow(clippy::panic, reason = "the test asked for it")]
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let (reply, number) = self.0.take(sms);
+        match reply {
+            Reply::Accept | Reply::AcceptTwice => Ok(Handoff::accepted(format!("sms-{number}"))),
+            Reply::NotSent => Err(HandoffError::not_sent("the test: not connected")),
+            Reply::Refused => Err(HandoffError::refused("the test: no such subscriber")),
+            Reply::LostAnswer | Reply::LostText => {
+                Err(HandoffError::indeterminate("the test: the answer was lost"))
+            }
+            Reply::Hang | Reply::HangAfterSending => pending().await,
+            Reply::Panic => panic!("the test: the provider's client panicked"),
+        }
+    }
+}
+
+impl TransportHandle {
+    /// Adds a reply to the script: for the next text, or the one after those already scripted.
+    pub fn reply(&self, reply: Reply) {
+        self.with(|script| script.next.push_back(reply));
+    }
+
+    /// Replies so to every text for which nothing else is scripted.
+    pub fn always(&self, reply: Reply) {
+        self.with(|script| script.always = Some(reply));
+    }
+
+    /// How many texts it was handed, whatever became of them.
+    #[must_use]
+    pub fn handed_off(&self) -> usize {
+        self.with(|script| script.sent.len())
+    }
+
+    /// Every text it was handed, in order, whatever became of it.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        self.with(|script| script.sent.clone())
+    }
+
+    /// Every text that arrived, in order; one that arrived twice stands twice.
+    #[must_use]
+    pub fn delivered(&self) -> Vec<Sent> {
+        let times = |sent: Sent| {
+            let times = usize::try_from(sent.deliveries).unwrap_or(usize::MAX);
+            std::iter::repeat_n(sent, times)
+        };
+        self.sent().into_iter().flat_map(times).collect()
+    }
+
+    /// The code in the last text that arrived at `number`; see [`Sent::code`].
+    #[must_use]
+    pub fn last_code_to(&self, number: &str) -> Option<String> {
+        let arrived = self.delivered();
+        arrived.iter().rev().find(|sent| sent.number == number).and_then(Sent::code)
+    }
+
+    /// Forgets what was handed off and scripted.
+    pub fn clear(&self) {
+        self.with(|script| *script = Script::default());
+    }
+
+    /// Asserts that it was handed exactly one text for each of `numbers`, in this order.
+    ///
+    /// # Panics
+    ///
+    /// If it was not. The message says where, without the numbers.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "failing the caller's test is what it is for")]
+    pub fn expect_order(&self, numbers: &[&str]) {
+        let sent = self.sent();
+        let differs = sent.iter().zip(numbers).position(|(sent, number)| sent.number != *number);
+        if let Some(place) = differs {
+            panic!("text {place} went to another number than expected");
+        }
+        if sent.len() != numbers.len() {
+            panic!("expected {} texts, {} were handed off", numbers.len(), sent.len());
+        }
+    }
+
+    fn take(&self, sms: &OutboundSms) -> (Reply, usize) {
+        self.with(|script| {
+            let reply = script.next.pop_front().or(script.always).unwrap_or(Reply::Accept);
+            let deliveries = match reply {
+                Reply::Accept | Reply::LostAnswer | Reply::HangAfterSending => 1,
+                Reply::AcceptTwice => 2,
+                Reply::NotSent
+                | Reply::Refused
+                | Reply::LostText
+                | Reply::Hang
+                | Reply::Panic => 0,
+            };
+            script.sent.push(Sent {
+                number: sms.expose_number().into(),
+                text: sms.expose_text().into(),
+                key: sms.idempotency_key().as_str().into(),
+                segments: sms.segments(),
+                deliveries,
+            });
+            (reply, script.sent.len())
+        })
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Script) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for TransportHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportHandle").field("handed_off", &self.handed_off()).finish()
+    }
+}
+
+impl Sent {
+    /// The number it went to.
+    #[must_use]
+    pub fn expose_number(&self) -> &str {
+        &self.number
+    }
+
+    /// The text, code included.
+    #[must_use]
+    pub fn expose_text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its idempotency key.
+    #[must_use]
+    pub fn idempotency_key(&self) -> &str {
+        &self.key
+    }
+
+    /// How many segments it was billed as.
+    #[must_use]
+    pub fn segments(&self) -> u32 {
+        self.segments
+    }
+
+    /// How many times it arrived.
+    #[must_use]
+    pub fn deliveries(&self) -> u32 {
+        self.deliveries
+    }
+
+    /// The code in the text, as a phone would find it: after the `#` of an origin-bound last line
+    /// (`@example.com #041673`), or else the first run of 6 to 10 digits that stands by itself, or
+    /// else of 4 or 5.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        let last = self.text.lines().last().unwrap_or_default();
+        if let Some(bound) = last.strip_prefix('@').and_then(|line| line.split_once(" #")) {
+            return Some(bound.1.split_whitespace().next()?.into());
+        }
+        let runs = || self.text.split(|symbol: char| !symbol.is_alphanumeric());
+        let digits = |run: &&str| run.bytes().all(|byte| byte.is_ascii_digit());
+        runs()
+            .filter(digits)
+            .find(|run| (6..=10).contains(&run.len()))
+            .or_else(|| runs().filter(digits).find(|run| (4..=5).contains(&run.len())))
+            .map(Into::into)
+    }
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent")
+            .field("segments", &self.segments)
+            .field("deliveries", &self.deliveries)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> Option<String> {
+        let (number, text, key) = (String::new(), text.into(), String::new());
+        Sent { number, text, key, segments: 1, deliveries: 1 }.code()
+    }
+
+    #[test]
+    fn the_code_is_found_as_a_phone_finds_it() {
+        assert_eq!(code("Pay 1234 EUR: 041673").as_deref(), Some("041673"));
+        assert_eq!(code("999999 is the code\n\n@example.com #041673").as_deref(), Some("041673"));
+        assert_eq!(code("K7QM\n@example.com #K7QM").as_deref(), Some("K7QM"));
+        assert_eq!(code("Your code: 0416.").as_deref(), Some("0416"));
+        assert_eq!(code("no code in ref12345678").as_deref(), None);
+    }
+
+    #[test]
+    fn debug_shows_neither_number_nor_text() {
+        let (transport, handle) = ScriptedTransport::new();
+        let sms = OutboundSms::for_test("+4915123456789", "Your code: 041673", [1; 16]);
+        handle.reply(Reply::AcceptTwice);
+        crate::testing::block_on(transport.hand_off(&sms)).unwrap();
+        let shown = format!("{transport:?} {handle:?} {:?}", handle.delivered());
+        let mut needles = crate::testing::secrets::Needles::new();
+        needles.sms("sms", &sms);
+        needles.code("code", "041673");
+        assert_eq!(needles.scan(shown), []);
+        assert_eq!(handle.delivered().len(), 2);
+    }
+}
