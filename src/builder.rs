@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::access::{CallerRule, DestinationPolicy};
-use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::access::{CallerRules, DestinationPolicy};
+use crate::base::entropy::{Entropy, SystemEntropy, random};
 use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
 use crate::base::time::{Clock, Forward, SystemClock};
 use crate::context::{Purpose, Realm};
 use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
-use crate::gate::{Gate, Inner};
+use crate::gate::{Gate, Inner, Realms, shared_name};
 use crate::message::MessageFormat;
 use crate::policy::Policy;
-use crate::pumping::PriceTable;
+use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::Store;
 use crate::token::HumanCheck;
 use crate::transport::SmsTransport;
@@ -35,13 +35,16 @@ pub struct GateBuilder {
     policy: Policy,
     purposes: BTreeMap<Purpose, Policy>,
     prices: Option<PriceTable>,
-    callers: Vec<CallerRule>,
+    callers: Option<CallerRules>,
     clock: Option<Box<dyn Clock>>,
     entropy: Option<Box<dyn Entropy>>,
     observer: Option<Box<dyn Observer>>,
     human: Option<Box<dyn HumanCheck>>,
     realm: Realm,
     partition: Option<String>,
+    tuning: Tuning,
+    costs: Costs,
+    single: bool,
 }
 
 impl Gate {
@@ -108,9 +111,9 @@ impl GateBuilder {
         self
     }
 
-    /// A service without a page that may ask for texts, and from where. Default: none may.
-    pub fn caller(mut self, rule: CallerRule) -> Self {
-        self.callers.push(rule);
+    /// Services without a page that may ask for texts, and from where. Default: none may.
+    pub fn callers(mut self, rules: CallerRules) -> Self {
+        self.callers = Some(rules);
         self
     }
 
@@ -153,6 +156,26 @@ impl GateBuilder {
         self
     }
 
+    /// What a wrong decision costs the host; decides between asking and refusing. Default:
+    /// [`Costs::default`].
+    pub fn costs(mut self, costs: Costs) -> Self {
+        self.costs = costs;
+        self
+    }
+
+    /// The pumping detector's constants. Default: [`Tuning::default`].
+    pub fn tuning(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
+    /// Promises that no other gate works on the same store, which saves the exchange of what the
+    /// pumping detector saw. Limits and codes are right either way.
+    pub fn single_gate(mut self) -> Self {
+        self.single = true;
+        self
+    }
+
     /// The gate.
     ///
     /// # Errors
@@ -173,6 +196,13 @@ impl GateBuilder {
         let policies = || self.purposes.values().chain([&self.policy]);
         for policy in policies() {
             policy.check()?;
+            if policy.code.format != message.codes() {
+                return Err(ConfigError::rule(
+                    "code.format",
+                    format!("{:?}", policy.code.format),
+                    "the format that the message was built for (`MessageFormatBuilder::codes`)",
+                ));
+            }
             if policy.token.human_check_always && self.human.is_none() {
                 return Err(ConfigError::rule(
                     "token.human_check_always",
@@ -188,13 +218,19 @@ impl GateBuilder {
                 ));
             }
         }
+        let entropy = self.entropy.unwrap_or_else(|| Box::new(SystemEntropy));
+        let instance = random(&*entropy).map_err(|error| ConfigError::Entropy(error))?;
         let index = keys.pseudonyms();
         let partition = self.partition.as_deref().unwrap_or("otpgate");
         let inner = Inner {
-            partition: crate::gate::shared_name(index, "partition", partition),
-            global: crate::gate::shared_name(index, "global", partition),
+            partition: shared_name(index, "partition", partition),
+            global: shared_name(index, "global", partition),
             clock: Forward::new(self.clock.unwrap_or_else(|| Box::new(SystemClock::new()))),
-            entropy: self.entropy.unwrap_or_else(|| Box::new(SystemEntropy)),
+            instance: u64::from_be_bytes(instance),
+            shared: !self.single,
+            tuning: self.tuning,
+            costs: self.costs,
+            entropy,
             observer: self.observer.unwrap_or_else(|| Box::new(NoObserver)),
             prices: self.prices.unwrap_or_default(),
             keys,
@@ -207,7 +243,7 @@ impl GateBuilder {
             policy: self.policy,
             purposes: self.purposes,
             callers: self.callers,
-            realms: crate::gate::Realms::default(),
+            realms: Realms::default(),
         };
         Ok(Gate::new(inner, &self.realm))
     }

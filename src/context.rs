@@ -117,7 +117,14 @@ impl ClientContext {
     /// worth nothing elsewhere. It is kept only as a keyed pseudonym.
     #[must_use]
     pub fn new(ip: ClientIp, session: impl Into<String>) -> Self {
-        Self { ip, session: session.into(), user: None, device_proof: None, origin: None, human: None }
+        Self {
+            ip,
+            session: session.into(),
+            user: None,
+            device_proof: None,
+            origin: None,
+            human: None,
+        }
     }
 
     /// The account, if the client is logged in to one. It gets a limit of its own.

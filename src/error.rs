@@ -156,6 +156,9 @@ pub enum ConfigError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// The gate's own name could not be drawn.
+    #[error(transparent)]
+    Entropy(EntropyError),
     /// The message's texts do not compile or contradict each other.
     #[error("the message texts cannot be used: {0}")]
     Message(#[source] Box<dyn StdError + Send + Sync>),

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::access::{CallerError, DestinationRefusal};
+use crate::access::{CallerError, DestinationRefusal, DeviceProof};
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::otp::Binding;
@@ -155,9 +155,9 @@ impl Refusal {
     #[must_use]
     pub fn public(&self) -> PublicRefusal {
         let kind = match self.reason {
-            RefusalReason::Token(_) | RefusalReason::TokenSpent | RefusalReason::HumanCheckFailed => {
-                PublicRefusalKind::ReloadPage
-            }
+            RefusalReason::Token(_)
+            | RefusalReason::TokenSpent
+            | RefusalReason::HumanCheckFailed => PublicRefusalKind::ReloadPage,
             RefusalReason::Destination(_) | RefusalReason::NumberRefused => {
                 PublicRefusalKind::OtherNumber
             }
@@ -321,6 +321,8 @@ pub enum LimitName {
     RealmUnverified,
     /// Messages over all realms.
     Global,
+    /// Money per message: the destination is too dear.
+    Message,
 }
 
 impl fmt::Display for LimitName {
@@ -342,6 +344,7 @@ impl fmt::Display for LimitName {
             Self::Realm => "realm",
             Self::RealmUnverified => "unverified spend of the realm",
             Self::Global => "all realms",
+            Self::Message => "price of one message",
         })
     }
 }
@@ -415,7 +418,7 @@ pub struct Verification {
     pub(crate) purpose: Purpose,
     pub(crate) binding: Binding,
     pub(crate) at: Timestamp,
-    pub(crate) device_proof: String,
+    pub(crate) device_proof: DeviceProof,
     pub(crate) record: SendRecord,
 }
 
@@ -461,7 +464,7 @@ impl Verification {
     /// `Secure`, `SameSite=Lax`). Hand it back with
     /// [`ClientContext::device_proof`](crate::ClientContext::device_proof).
     #[must_use]
-    pub fn device_proof(&self) -> &str {
+    pub fn device_proof(&self) -> &DeviceProof {
         &self.device_proof
     }
 

@@ -4,6 +4,9 @@
 //! every way and with mistakes in them, and from random digits for every calling code. The seed
 //! is fixed. `OTPGATE_DIFFERENTIAL_ROUNDS=20` runs twenty times as many with other seeds.
 
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use otpgate::recipient::{LineType, METADATA_VERSION, Recipient, RecipientError, Region};
@@ -52,6 +55,25 @@ fn the_oracle_and_the_table_know_the_same_regions() {
         let theirs = ORACLE.get_country_code_for_region(oracle_region(region));
         let ours = region.calling_code().map(|code| i32::from(code.value()));
         assert_eq!(ours, theirs, "{region}");
+    }
+}
+
+#[test]
+fn every_mobile_is_accepted_and_has_one_key_in_all_its_formats() {
+    for region in Region::all() {
+        let home = oracle_region(region);
+        let Ok(example) =
+            ORACLE.get_example_number_for_type_and_region(home, PhoneNumberType::Mobile)
+        else {
+            continue;
+        };
+        let strict = Recipient::from_e164(&e164(&example)).expect("a mobile in E.164");
+        assert!(strict.is_valid(), "{region}");
+        for format in [PhoneNumberFormat::International, PhoneNumberFormat::National] {
+            let text = ORACLE.format(&example, format).into_owned();
+            let typed = Recipient::parse(&text, Some(region)).expect("a mobile as written at home");
+            assert_eq!(typed.line_key(), strict.line_key(), "{text:?} in {region}");
+        }
     }
 }
 
@@ -119,7 +141,7 @@ fn verdict(input: &Input) -> Result<&'static str, String> {
         }
         E::UnusedLength => matches!(length, Some(Err(ValidationError::InvalidLength))),
         E::LocalOnly => matches!(length, Some(Ok(NumberLengthType::IsPossibleLocalOnly))),
-        E::NotCanonical => theirs.as_ref().is_some_and(|number| reads_back_as_another(number)),
+        E::NotCanonical => theirs.as_ref().is_some_and(reads_back_as_another),
         _ => false,
     };
     if !explained {
@@ -237,14 +259,14 @@ impl Inputs {
                 ORACLE.get_example_number_for_type_and_region(oracle_region(region), kind).ok()
             });
             for example in examples.into_iter().flatten() {
-                self.from_example(&example, region);
+                self.dial(&example, region);
             }
             self.random_national(region);
         }
         let codes: BTreeSet<i32> = ORACLE.get_supported_calling_codes().collect();
         for code in codes {
             if let Ok(example) = ORACLE.get_example_number_for_non_geo_entity(code) {
-                self.from_example(&example, Region::US);
+                self.dial(&example, Region::US);
             }
             self.random_international(code);
         }
@@ -253,7 +275,7 @@ impl Inputs {
     }
 
     /// One number dialled in every way, and with the mistakes that people make.
-    fn from_example(&mut self, example: &PhoneNumber, region: Region) {
+    fn dial(&mut self, example: &PhoneNumber, region: Region) {
         let full = e164(example);
         let code = example.country_code.to_string();
         let national = full[1 + code.len()..].to_string();

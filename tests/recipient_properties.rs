@@ -1,5 +1,8 @@
 //! What the documentation of `recipient` promises, as properties; and SECURITY-BAR A9, 59 to 62.
 
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 use otpgate::recipient::{

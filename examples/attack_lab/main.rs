@@ -26,7 +26,7 @@ use lab::trace::Row;
 use lab::world::country;
 use otpgate::Timestamp;
 use otpgate::pumping::{
-    ClientNet, Costs, Detector, Event, EventKind, Subject, Tuning, Verdict,
+    ClientNet, Costs, Detector, Event, EventKind, Level, NodeId, Subject, Tuning, Verdict,
 };
 
 const DAY: u64 = 86_400_000;
@@ -43,19 +43,19 @@ struct Ours {
     read: Vec<usize>,
     turn: usize,
     requests: u64,
+    inside: std::time::Duration,
 }
 
 impl Ours {
     fn new(gates: usize) -> Self {
-        let mut all: Vec<_> = (0..gates)
-            .map(|g| Detector::with(g as u64 + 1, tuning(), costs()))
-            .collect();
+        let mut all: Vec<_> =
+            (0..gates).map(|g| Detector::with(g as u64 + 1, tuning(), costs())).collect();
         if gates > 1 {
             for g in &mut all {
                 g.share();
             }
         }
-        Self { read: vec![0; gates], gates: all, log: Vec::new(), turn: 0, requests: 0 }
+        Self { read: vec![0; gates], gates: all, log: Vec::new(), turn: 0, requests: 0, inside: std::time::Duration::ZERO }
     }
 
     /// What an admission's round trip carries: own events out, the others' in.
@@ -139,23 +139,60 @@ impl Judge for Ours {
         let g = self.next();
         let s = subject(row);
         let now = Timestamp::from_millis(at);
+        let begin = std::time::Instant::now();
         let assessment = self.gates[g].assess(now, &s, passed);
+        self.inside += begin.elapsed();
         let (decision, kind) = match assessment.verdict {
             Verdict::Allow => (Decision::Send, EventKind::Sent),
             Verdict::StepUp(_) => (Decision::StepUp, EventKind::Asked),
             _ => (Decision::Refuse, EventKind::Refused),
         };
-        if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send {
-            println!("    {decision:?} {} {:?} {}", row.label, row.region.map(char::from),
-                assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send
+        {
+            println!(
+                "    {decision:?} {} {:?} {}",
+                row.label,
+                row.region.map(char::from),
+                assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            );
+        }
+        if let Ok(list) = std::env::var("LAB_WATCH")
+            && self.requests % 200 == 0
+            && at > START + WARM_DAYS * DAY
+        {
+            for id in [
+                NodeId::pool(Level::Everyone),
+                NodeId::pool(Level::Cold),
+                NodeId::region(Level::Country, [list.as_bytes()[0], list.as_bytes()[1]]),
+                NodeId::region(Level::ColdCountry, [list.as_bytes()[0], list.as_bytes()[1]]),
+            ] {
+                if let Some(v) = self.gates[g].inspect(id) {
+                    println!(
+                        "    {:6.2} h {id} {:?} e {:.1} c {:.1} pending {} daily {:.0} lately {:.1}",
+                        (at - START) as f64 / HOUR as f64 - 96.0,
+                        v.action,
+                        v.evidence,
+                        v.step_up_evidence,
+                        v.unanswered,
+                        v.verified_daily,
+                        v.verified_lately
+                    );
+                }
+            }
         }
         if std::env::var_os("LAB_ATTACK").is_some() && row.is_attack() {
-            println!("    {} {decision:?} +{} {}", at - START, row.phone,
-                assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+            println!(
+                "    {} {decision:?} +{} {}",
+                at - START,
+                row.phone,
+                assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            );
         }
         let mut event = Event::of(now, kind, &s);
         event.passed = passed;
+        let begin = std::time::Instant::now();
         self.gates[g].observe(event);
+        self.inside += begin.elapsed();
         if kind == EventKind::Sent {
             self.exchange(g);
         }
@@ -163,17 +200,20 @@ impl Judge for Ours {
     }
     fn verified(&mut self, row: &Row, at: u64) {
         let g = self.next();
-        self.gates[g].observe(Event::of(
-            Timestamp::from_millis(at),
-            EventKind::Verified,
-            &subject(row),
-        ));
+        let event =
+            Event::of(Timestamp::from_millis(at), EventKind::Verified, &subject(row));
+        let begin = std::time::Instant::now();
+        self.gates[g].observe(event);
+        self.inside += begin.elapsed();
         self.exchange(g);
     }
     fn receipt(&mut self, row: &Row, at: u64) {
         let g = self.next();
         let kind = if row.delivered { EventKind::Delivered } else { EventKind::Undelivered };
-        self.gates[g].observe(Event::of(Timestamp::from_millis(at), kind, &subject(row)));
+        let event = Event::of(Timestamp::from_millis(at), kind, &subject(row));
+        let begin = std::time::Instant::now();
+        self.gates[g].observe(event);
+        self.inside += begin.elapsed();
     }
 }
 
@@ -198,26 +238,82 @@ fn scenario(name: &str, seed: u64, daily: f64, warm: u64, solves: f64) -> Vec<Ro
         "A18" | "N2" => {
             vec![Anomaly::Launch { country: vn, factor: 10.0, from: at, to: at + 4 * HOUR }]
         }
-        "N3" => vec![Anomaly::OperatorDown { country: us, from: at + 8 * HOUR, to: at + 11 * HOUR, silent: false, sends: 0 }],
-        "N3s" => vec![Anomaly::OperatorDown { country: us, from: at + 8 * HOUR, to: at + 11 * HOUR, silent: true, sends: 0 }],
-        "N4" => vec![Anomaly::Outage { country: None, from: at, to: at + HOUR, silent: false, sends: 0 }],
-        "N4s" => vec![Anomaly::Outage { country: None, from: at, to: at + HOUR, silent: true, sends: 0 }],
-        "N7" => vec![Anomaly::Outage { country: Some(ph), from: at, to: at + 6 * HOUR, silent: false, sends: 2 }],
-        "N7s" => vec![Anomaly::Outage { country: Some(ph), from: at, to: at + 6 * HOUR, silent: true, sends: 2 }],
+        "N3" => vec![Anomaly::OperatorDown {
+            country: us,
+            from: at + 8 * HOUR,
+            to: at + 11 * HOUR,
+            silent: false,
+            sends: 0,
+        }],
+        "N3s" => vec![Anomaly::OperatorDown {
+            country: us,
+            from: at + 8 * HOUR,
+            to: at + 11 * HOUR,
+            silent: true,
+            sends: 0,
+        }],
+        "N4" => vec![Anomaly::Outage {
+            country: None,
+            from: at,
+            to: at + HOUR,
+            silent: false,
+            sends: 0,
+        }],
+        "N4s" => {
+            vec![Anomaly::Outage { country: None, from: at, to: at + HOUR, silent: true, sends: 0 }]
+        }
+        "N7" => vec![Anomaly::Outage {
+            country: Some(ph),
+            from: at,
+            to: at + 6 * HOUR,
+            silent: false,
+            sends: 2,
+        }],
+        "N7s" => vec![Anomaly::Outage {
+            country: Some(ph),
+            from: at,
+            to: at + 6 * HOUR,
+            silent: true,
+            sends: 2,
+        }],
         "N8" => vec![
             Anomaly::Launch { country: ph, factor: 6.0, from: at, to: at + 4 * HOUR },
-            Anomaly::OperatorDown { country: ph, from: at, to: at + 4 * HOUR, silent: false, sends: 0 },
+            Anomaly::OperatorDown {
+                country: ph,
+                from: at,
+                to: at + 4 * HOUR,
+                silent: false,
+                sends: 0,
+            },
         ],
         "N8s" => vec![
             Anomaly::Launch { country: ph, factor: 6.0, from: at, to: at + 4 * HOUR },
-            Anomaly::OperatorDown { country: ph, from: at, to: at + 4 * HOUR, silent: true, sends: 0 },
+            Anomaly::OperatorDown {
+                country: ph,
+                from: at,
+                to: at + 4 * HOUR,
+                silent: true,
+                sends: 0,
+            },
         ],
         "X1" => {
             span = 2 * DAY;
             vec![Anomaly::PoorMarket { country: country(b"BR"), conversion: 0.4, factor: 2.0 }]
         }
-        "X2" => vec![Anomaly::Outage { country: Some(country(b"IN")), from: at, to: at + 3 * HOUR, silent: false, sends: 4 }],
-        "X2s" => vec![Anomaly::Outage { country: Some(country(b"IN")), from: at, to: at + 3 * HOUR, silent: true, sends: 4 }],
+        "X2" => vec![Anomaly::Outage {
+            country: Some(country(b"IN")),
+            from: at,
+            to: at + 3 * HOUR,
+            silent: false,
+            sends: 4,
+        }],
+        "X2s" => vec![Anomaly::Outage {
+            country: Some(country(b"IN")),
+            from: at,
+            to: at + 3 * HOUR,
+            silent: true,
+            sends: 4,
+        }],
         "X3" => vec![Anomaly::Peak { factor: 5.0, from: at, to: at + HOUR }],
         "X4" => vec![Anomaly::Relogin { factor: 8.0, from: at, to: at + HOUR }],
         _ => Vec::new(),
@@ -255,23 +351,26 @@ fn main() {
     let names: Vec<&str> = FAMILIES
         .into_iter()
         .chain(ANOMALIES)
-        .filter(|n| filter.is_empty() || filter.split(',').any(|f| f == *n || (f == "A" && n.starts_with('A')) || (f == "N" && !n.starts_with('A'))))
+        .filter(|n| {
+            filter.is_empty()
+                || filter.split(',').any(|f| {
+                    f == *n || (f == "A" && n.starts_with('A')) || (f == "N" && !n.starts_with('A'))
+                })
+        })
         .collect();
     let (mut spent, mut asked) = (0.0, 0.0);
     let mut sums: Vec<Vec<Report>> = vec![Vec::new(); names.len()];
     for seed in 1..=seeds {
         let base = Ours::new(gates);
         let mut warmed = base.clone();
-        let begin = std::time::Instant::now();
         let report = warm(&mut warmed, seed, daily, days);
-        let took = begin.elapsed();
         let (sessions, stepped, refused) = report.honest();
         println!(
             "seed {seed}: warm-up {sessions} sessions, stepped {stepped} ({:.4} %), refused {refused}; {} nodes, {:.1} MB, {:.2} us/request",
             stepped as f64 * 100.0 / (sessions.max(1)) as f64,
             warmed.gates[0].nodes(),
             warmed.gates[0].bytes() as f64 / 1e6,
-            took.as_secs_f64() * 1e6 / warmed.requests.max(1) as f64,
+            warmed.inside.as_secs_f64() * 1e6 / warmed.requests.max(1) as f64,
         );
         for (i, name) in names.iter().enumerate() {
             let cold = matches!(*name, "A19" | "X1");
@@ -327,8 +426,18 @@ fn main() {
         if name.starts_with('A') {
             println!(
                 "{name:>4}: sent {:7.1}/{:8.0} (worst {worst}) ${:8.2}/{:8.2} {:6.2} %  first {:5.1} stop {:5.1} | honest {} stepped {:.3} % refused {}; attacked countries {}/{} = {:.2} %; recovery {recovery} s",
-                a.1, a.0, a.3, a.2, a.3 * 100.0 / a.2.max(1e-9), a.4, a.5,
-                h.0, h.1 as f64 * 100.0 / h.0.max(1) as f64, h.2, att.1, att.0,
+                a.1,
+                a.0,
+                a.3,
+                a.2,
+                a.3 * 100.0 / a.2.max(1e-9),
+                a.4,
+                a.5,
+                h.0,
+                h.1 as f64 * 100.0 / h.0.max(1) as f64,
+                h.2,
+                att.1,
+                att.0,
                 att.1 as f64 * 100.0 / att.0.max(1) as f64,
             );
         } else {
@@ -342,7 +451,10 @@ fn main() {
             }
             println!(
                 "{name:>4}: sessions {} stepped {} ({:.4} %) refused {}; special {st}/{all} = {:.2} %",
-                h.0, h.1, h.1 as f64 * 100.0 / h.0.max(1) as f64, h.2,
+                h.0,
+                h.1,
+                h.1 as f64 * 100.0 / h.0.max(1) as f64,
+                h.2,
                 st as f64 * 100.0 / all.max(1) as f64
             );
         }

@@ -123,9 +123,10 @@ const MAX_HOPS: usize = 32;
 const MAX_NODE: usize = 54;
 
 fn trusted(entry: &str) -> Result<Network, TrustedProxiesError> {
-    let network: Network = entry.trim().parse().map_err(|source| {
-        TrustedProxiesError::NotANetwork { entry: entry.to_owned(), source }
-    })?;
+    let network: Network = entry
+        .trim()
+        .parse()
+        .map_err(|source| TrustedProxiesError::NotANetwork { entry: entry.to_owned(), source })?;
     let widest = if network.is_v4() { 8 } else { 7 };
     if network.length() < widest {
         return Err(TrustedProxiesError::TooWide { entry: entry.to_owned() });
@@ -150,7 +151,10 @@ mod tests {
     fn the_right_most_untrusted_hop_is_the_client() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(xff(&["1.1.1.1, 203.0.113.7, 10.0.0.3"]), some("203.0.113.7"));
-        assert_eq!(xff(&["1.1.1.1", "203.0.113.7", "10.0.0.3 ,, 2001:db8:1::9"]), some("203.0.113.7"));
+        assert_eq!(
+            xff(&["1.1.1.1", "203.0.113.7", "10.0.0.3 ,, 2001:db8:1::9"]),
+            some("203.0.113.7")
+        );
         assert_eq!(xff(&["203.0.113.7:4711"]), some("203.0.113.7"));
         assert_eq!(xff(&["[2001:db8::7]:4711"]), some("2001:db8::7"));
         assert_eq!(xff(&["[2001:db8::7]"]), some("2001:db8::7"));
@@ -160,7 +164,9 @@ mod tests {
 
     #[test]
     fn a_broken_chain_is_unknown_and_not_what_stands_before_it() {
-        for broken in ["unknown", "_hidden", "fe80::1%eth0", "[10.0.0.1]", "256.1.1.1", "1.1.1.1;", "\"", "é"] {
+        for broken in
+            ["unknown", "_hidden", "fe80::1%eth0", "[10.0.0.1]", "256.1.1.1", "1.1.1.1;", "\"", "é"]
+        {
             assert_eq!(xff(&[&format!("203.0.113.7, {broken}, 10.0.0.3")]), None, "{broken}");
         }
         assert_eq!(xff(&[]), None);
@@ -177,7 +183,10 @@ mod tests {
         assert_eq!(fwd("for=192.0.2.60;proto=http;by=203.0.113.43").as_deref(), Some("192.0.2.60"));
         assert_eq!(fwd(r#"For="[2001:db8:cafe::17]:4711""#).as_deref(), Some("2001:db8:cafe::17"));
         assert_eq!(fwd("for=192.0.2.43, for=198.51.100.17").as_deref(), Some("198.51.100.17"));
-        assert_eq!(fwd("by=203.0.113.43; FOR = 192.0.2.1 , for=10.0.0.1").as_deref(), Some("192.0.2.1"));
+        assert_eq!(
+            fwd("by=203.0.113.43; FOR = 192.0.2.1 , for=10.0.0.1").as_deref(),
+            Some("192.0.2.1")
+        );
         assert_eq!(fwd("for=unknown"), None);
         assert_eq!(fwd(r#"for="_gazonk""#), None);
         assert_eq!(fwd("for=192.0.2.43;for=198.51.100.17"), None);
@@ -187,7 +196,8 @@ mod tests {
 
     #[test]
     fn networks_that_hold_clients_are_not_trusted() {
-        for wide in ["0.0.0.0/0", "::/0", "128.0.0.0/1", "10.0.0.0/7", "2000::/3", "::ffff:0:0/96"] {
+        for wide in ["0.0.0.0/0", "::/0", "128.0.0.0/1", "10.0.0.0/7", "2000::/3", "::ffff:0:0/96"]
+        {
             let refused = TrustedProxies::parse([wide]);
             assert!(matches!(refused, Err(TrustedProxiesError::TooWide { .. })), "{wide}");
         }

@@ -114,7 +114,12 @@ impl ClientIp {
         self.cut(16, 48)
     }
 
-    fn through<'a, L>(peer: IpAddr, lines: L, proxies: &TrustedProxies, read: forwarded::Read) -> Self
+    fn through<'a, L>(
+        peer: IpAddr,
+        lines: L,
+        proxies: &TrustedProxies,
+        read: forwarded::Read,
+    ) -> Self
     where
         L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
     {
@@ -157,6 +162,10 @@ impl ClientPrefix {
     #[must_use]
     pub const fn is_unknown(&self) -> bool {
         self.0.is_none()
+    }
+
+    pub(super) const fn network(&self) -> Option<Network> {
+        self.0
     }
 
     /// A fixed encoding for hashing: version (4, 6, or 0 for unknown), length, address as IPv6 would
@@ -226,7 +235,10 @@ mod tests {
         assert_eq!(format!("{:?}", peer("203.0.113.7")), "ClientIp(203.0.113.0/24)");
         assert_eq!(format!("{:?}", peer("203.0.113.7").prefix()), "ClientPrefix(203.0.113.0/24)");
         let v6 = peer("2001:db8:1:2:3::4");
-        assert_eq!(format!("{v6:?} {:?}", v6.prefix()), "ClientIp(2001:db8:1::/48) ClientPrefix(2001:db8:1::/48)");
+        assert_eq!(
+            format!("{v6:?} {:?}", v6.prefix()),
+            "ClientIp(2001:db8:1::/48) ClientPrefix(2001:db8:1::/48)"
+        );
         assert_eq!(format!("{:?}", ClientIp::unknown()), "ClientIp(unknown)");
     }
 
@@ -239,7 +251,8 @@ mod tests {
             peer("::").site(),
             ClientIp::unknown().prefix(),
         ];
-        let distinct: std::collections::BTreeSet<_> = all.iter().map(ClientPrefix::to_bytes).collect();
+        let distinct: std::collections::BTreeSet<_> =
+            all.iter().map(ClientPrefix::to_bytes).collect();
         assert_eq!(distinct.len(), all.len());
     }
 }

@@ -22,10 +22,10 @@ mod ruling;
 mod target;
 
 pub use book::{BookError, ControlBook};
-pub use caller::{Caller, CallerError, CallerRule, CallerRules, SignedRequest};
+pub use caller::{Caller, CallerError, CallerRule, CallerRules};
 pub use caller_key::{CallerId, CallerKey, CallerKeyError, CallerRequest};
 pub use control::{Actor, Control, ControlError, ControlId, Draft, Effect, Reason, SurgeFactor};
-pub use destination::{DestinationPolicy, DestinationRefusal};
+pub use destination::{DestinationPolicy, DestinationPolicyError, DestinationRefusal};
 pub use device::{DeviceError, DeviceLife, DeviceProof, KnownDevice};
 pub use forwarded::{TrustedProxies, TrustedProxiesError};
 pub use ip::{ClientIp, ClientPrefix};

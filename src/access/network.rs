@@ -29,7 +29,9 @@ impl Network {
     ///
     /// [`NetworkError`] if the address has fewer bits than that.
     pub fn new(address: IpAddr, length: u8) -> Result<Self, NetworkError> {
-        IpNet::new(address.to_canonical(), length).map(|net| Self(net.trunc())).map_err(|_| NetworkError)
+        IpNet::new(address.to_canonical(), length)
+            .map(|net| Self(net.trunc()))
+            .map_err(|_| NetworkError)
     }
 
     /// The network of exactly this address.
@@ -54,6 +56,11 @@ impl Network {
     #[must_use]
     pub fn length(&self) -> u8 {
         self.0.prefix_len()
+    }
+
+    /// Whether every address of `narrow` belongs to this network.
+    pub(super) fn covers(&self, narrow: &Self) -> bool {
+        self.0.contains(&narrow.0)
     }
 
     pub(super) fn is_v4(&self) -> bool {
@@ -115,7 +122,9 @@ mod tests {
 
     #[test]
     fn only_plain_lengths_are_read() {
-        for bad in ["", "/", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/ 8", "::/129", "x/8"] {
+        for bad in
+            ["", "/", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/ 8", "::/129", "x/8"]
+        {
             assert_eq!(bad.parse::<Network>(), Err(NetworkError), "{bad}");
         }
         assert_eq!("10.0.0.0/08".parse::<Network>(), "10.0.0.0/8".parse());

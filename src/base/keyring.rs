@@ -204,7 +204,6 @@ pub(crate) struct Keys {
     pub(crate) code: MacKey,
     pub(crate) ticket: MacKey,
     pub(crate) grant: MacKey,
-    pub(crate) seal: MacKey,
     pub(crate) device: MacKey,
     pub(crate) caller: MacKey,
 }
@@ -217,7 +216,6 @@ impl Keys {
             code: derive("code"),
             ticket: derive("ticket"),
             grant: derive("grant"),
-            seal: derive("seal"),
             device: derive("device"),
             caller: derive("caller"),
         }

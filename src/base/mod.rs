@@ -1,11 +1,11 @@
 //! Level 0: time, entropy, secrets, keys, identifiers and the byte codec. Imports nothing of ours.
 
-pub mod codec;
-pub mod entropy;
-pub mod id;
-pub mod keyring;
-pub mod mac;
-pub mod money;
+pub(crate) mod codec;
+pub(crate) mod entropy;
+pub(crate) mod id;
+pub(crate) mod keyring;
+pub(crate) mod mac;
+pub(crate) mod money;
 pub(crate) mod seal;
-pub mod secret;
-pub mod time;
+pub(crate) mod secret;
+pub(crate) mod time;

@@ -3,15 +3,18 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::access::{CallerRequest, ClientIp, DeviceProof, Ruling};
+use crate::access::{
+    CallerError, CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict,
+};
 use crate::base::entropy::random;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::outcome::{Cleared, Refusal, RefusalReason, StepUp, StepUpMeans};
+use crate::outcome::{Cleared, LimitName, Refusal, RefusalReason, StepUp, StepUpMeans};
 use crate::policy::Policy;
+use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
 use crate::recipient::Recipient;
 use crate::store::Nonce;
 use crate::token::{
@@ -56,10 +59,9 @@ impl Gate {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         };
-        let exempt = match self.admissible(recipient, Some(client), purpose, now) {
-            Ok(exempt) => exempt,
-            Err(reason) => return self.turned_away(reason, recipient, purpose, now),
-        };
+        if let Some(reason) = self.inadmissible(recipient, client, purpose, now) {
+            return self.turned_away(reason, recipient, purpose, now);
+        }
         let policy = self.policy(purpose);
         let proved = match token.level() {
             Level::Ordinary => Proved::Ordinary,
@@ -72,7 +74,9 @@ impl Gate {
                     HumanVerdict::Passed => Proved::Human,
                     HumanVerdict::Failed(_) => {
                         let reason = RefusalReason::HumanCheckFailed;
-                        self.watch_challenge(recipient, now, false);
+                        let price = self.price(recipient);
+                        let subject = self.sighted(recipient, purpose, price, *client.ip());
+                        self.realm.saw(self, Sighting::of(now, SightingKind::Failed, &subject));
                         return self.turned_away(reason, recipient, purpose, now);
                     }
                 }
@@ -85,21 +89,18 @@ impl Gate {
             }
             _ => proved,
         };
-        if token.level() != Level::Ordinary {
-            self.watch_challenge(recipient, now, true);
-        }
         let names = self.names();
         let number = names.number(recipient);
         let device = client
             .proof()
-            .and_then(|text| DeviceProof::check(text, &self.inner.keys, &number, now).ok());
+            .and_then(|text| DeviceProof::check(text, &number, &self.inner.keys, now).ok());
         let lane = match (&device, proved) {
             (Some(_), _) => Lane::Proven,
             (None, Proved::Human) => Lane::Checked,
             (None, _) => Lane::Open,
         };
-        let mut subjects = self.subjects(recipient, purpose, client, lane);
-        subjects.device = device.map(|device| names.device(device.id()));
+        let mut subjects = self.subjects(recipient, purpose, client);
+        subjects.device = device.map(|device| names.device(device.id().as_bytes()));
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
             purpose: purpose.clone(),
@@ -107,7 +108,6 @@ impl Gate {
             scope,
             lane,
             proved,
-            exempt,
             nonce: Nonce { key: names.nonce(token.nonce()), expires: token.expires() },
             expires: token.expires(),
             binding: crate::otp::Binding::none(),
@@ -118,22 +118,19 @@ impl Gate {
 
     pub(super) fn clear_caller(
         &self,
-        request: &str,
+        signed: &str,
         recipient: &Recipient,
         purpose: &Purpose,
         peer: IpAddr,
     ) -> Result<Cleared, GateError> {
         let now = self.now();
-        let checked = CallerRequest::check(
-            request,
-            &self.inner.callers,
-            &self.inner.keys,
-            self.realm.name(),
-            purpose.as_str(),
-            recipient,
-            peer,
-            now,
-        );
+        let request =
+            CallerRequest { realm: self.realm.name(), purpose: purpose.as_str(), recipient };
+        let peer = ClientIp::from_peer(peer);
+        let checked = match &self.inner.callers {
+            Some(callers) => callers.check(signed, &request, &peer, &self.inner.keys, now),
+            None => Err(CallerError::NotListed),
+        };
         let caller = match checked {
             Ok(caller) => caller,
             Err(error) => {
@@ -141,16 +138,15 @@ impl Gate {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         };
-        let exempt = match self.admissible(recipient, None, purpose, now) {
-            Ok(exempt) => exempt,
-            Err(reason) => return self.turned_away(reason, recipient, purpose, now),
-        };
-        let names = self.names();
         let client = ClientContext::new(ClientIp::unknown(), "");
-        let mut subjects = self.subjects(recipient, purpose, &client, Lane::Open);
+        if let Some(reason) = self.inadmissible(recipient, &client, purpose, now) {
+            return self.turned_away(reason, recipient, purpose, now);
+        }
+        let names = self.names();
+        let mut subjects = self.subjects(recipient, purpose, &client);
         subjects.client = Client::Caller;
         subjects.session = None;
-        subjects.caller = Some(names.caller(caller.id()));
+        subjects.caller = Some(names.caller(caller.id().as_str()));
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
             purpose: purpose.clone(),
@@ -158,7 +154,6 @@ impl Gate {
             scope: self.own_scope(&client),
             lane: Lane::Open,
             proved: Proved::Human,
-            exempt,
             nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
             expires: caller.expires(),
             binding: crate::otp::Binding::none(),
@@ -173,7 +168,6 @@ impl Gate {
         recipient: &Recipient,
         purpose: &Purpose,
         client: &ClientContext,
-        _lane: Lane,
     ) -> Subjects {
         let names = self.names();
         Subjects {
@@ -194,12 +188,13 @@ impl Gate {
 
     pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
         let names = self.names();
-        match client.ip().prefix() {
-            Some(prefix) => Client::Network {
-                own: names.client(&prefix.to_bytes()),
-                wider: names.client(&prefix.wider().to_bytes()),
-            },
-            None => Client::Unknown(names.client(b"unknown")),
+        let (own, wider) = (client.ip().prefix(), client.ip().organisation());
+        if own.is_unknown() {
+            return Client::Unknown(names.client(&own.to_bytes()));
+        }
+        Client::Network {
+            own: names.client(&own.to_bytes()),
+            wider: names.client(&wider.to_bytes()),
         }
     }
 
@@ -207,30 +202,20 @@ impl Gate {
         OwnScope {
             origin: client.page_origin().to_owned(),
             session: client.session().to_owned(),
-            client: client.ip().prefix().map(|prefix| prefix.to_bytes().to_vec()).unwrap_or_default(),
+            client: client.ip().prefix().to_bytes().to_vec(),
             ip: *client.ip(),
-            user: client.user_id().map(str::to_owned),
         }
     }
 
     pub(super) fn price(&self, recipient: &Recipient) -> Money {
-        self.inner.prices.of(recipient.region())
-    }
-
-    pub(super) fn device_proof(
-        &self,
-        number: crate::Pseudonym,
-        now: Timestamp,
-    ) -> Result<String, GateError> {
-        let device = random(&*self.inner.entropy)?;
-        Ok(DeviceProof::mint(&self.inner.keys, &number, device, now))
+        Money::microdollars(self.inner.prices.of(super::letters(recipient.region())).into())
     }
 
     /// What to ask for, given what would help.
     pub(super) fn means(&self, policy: &Policy, remedy: Remedy) -> StepUpMeans {
         match remedy {
             Remedy::Human if self.inner.human.is_some() => StepUpMeans::Human,
-            _ => StepUpMeans::Work { bits: policy.token.step_up_bits },
+            _ => StepUpMeans::Work { bits: policy.token.step_up_work.bits() },
         }
     }
 
@@ -294,28 +279,60 @@ impl Gate {
         TokenProof::parse(proof)?.check(&scope, recipient.typed(), &self.inner.keys, now)
     }
 
-    /// Whether policy and lists let this destination through; if so, whether an operator allowed it
-    /// past the detector.
-    fn admissible(
+    /// Why policy or lists, as this process last saw them, do not let this destination through. The
+    /// send asks again, of the lists as they are then.
+    fn inadmissible(
         &self,
         recipient: &Recipient,
-        client: Option<&ClientContext>,
+        client: &ClientContext,
         purpose: &Purpose,
         now: Timestamp,
-    ) -> Result<bool, RefusalReason> {
+    ) -> Option<RefusalReason> {
         let price = self.price(recipient);
         if price > self.policy(purpose).budget.message {
-            return Err(RefusalReason::Budget(crate::outcome::LimitName::Country));
+            return Some(RefusalReason::Budget(LimitName::Message));
         }
-        self.inner.destinations.check(recipient).map_err(RefusalReason::Destination)?;
-        let standing = self.realm.controls();
-        let ip = client.map(ClientContext::ip);
-        let user = client.and_then(ClientContext::user_id);
-        match standing.rule(&self.names(), recipient, ip, user, now) {
-            Ruling::Blocked { id, why } => Err(RefusalReason::Control { id, why }),
-            Ruling::SmsOff => Err(RefusalReason::SmsOff),
-            Ruling::Allowed => Ok(true),
-            Ruling::Nothing => Ok(false),
+        if let Err(refusal) = self.inner.destinations.decide(recipient, Some(price)) {
+            return Some(RefusalReason::Destination(refusal));
+        }
+        let names = self.names();
+        let query = Query {
+            recipient,
+            number: names.number(recipient),
+            client: *client.ip(),
+            user: client.user_id().map(|user| names.user(user)),
+            purpose: purpose.as_str(),
+            now,
+        };
+        let seen = self.realm.controls();
+        let ruling = seen.book.decide(&query);
+        if ruling.sms_off.is_some() {
+            return Some(RefusalReason::SmsOff);
+        }
+        match ruling.verdict {
+            ListVerdict::Blocked(by) => {
+                Some(RefusalReason::Control { id: by.id().0, why: by.reason().to_owned() })
+            }
+            _ => None,
+        }
+    }
+
+    /// A request as the pumping detector sees it.
+    pub(super) fn sighted(
+        &self,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        price: Money,
+        client: ClientIp,
+    ) -> Subject {
+        let number = recipient.expose_e164();
+        Subject {
+            region: super::letters(recipient.region()),
+            digits: number.as_str().trim_start_matches('+').parse().unwrap_or(0),
+            known: false,
+            purpose: super::realm::purpose_byte(purpose),
+            price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
+            client: client.expose_ip().map_or(ClientNet::unknown(), ClientNet::of),
         }
     }
 
@@ -332,7 +349,7 @@ impl Gate {
             return Ok(HumanVerdict::Failed(crate::token::HumanFailure::NotHuman));
         };
         let mut request = HumanRequest::new(&response, purpose.as_str());
-        if let Some(address) = client.ip().address() {
+        if let Some(address) = client.ip().expose_ip() {
             request = request.from_client(address);
         }
         Ok(guarded::caught(check.check(request)).await??)

@@ -23,7 +23,6 @@ pub struct Clearance {
     pub(super) scope: OwnScope,
     pub(super) lane: Lane,
     pub(super) proved: Proved,
-    pub(super) exempt: bool,
     pub(super) nonce: Nonce,
     pub(super) expires: Timestamp,
     pub(super) binding: Binding,

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use crate::error::GateError;
 use crate::store::{
-    Admission, Admitted, Redeemed, Redemption, Settlement, StoreError, StoreErrorKind, Store,
+    Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, StoreErrorKind,
     Tallies, TallyQuery,
 };
 
@@ -15,12 +15,10 @@ use crate::store::{
 /// plug-in runs, so a panic leaves no state behind.
 pub(super) async fn caught<F: Future>(future: F) -> Result<F::Output, GateError> {
     let mut future = pin!(future);
-    poll_fn(move |context| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(Err(GateError::panic())),
-        }
+    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(Err(GateError::panic())),
     })
     .await
 }

@@ -11,19 +11,21 @@ mod operate;
 mod plan;
 mod realm;
 mod record;
-mod send;
-mod verify;
 #[cfg(feature = "totp")]
 mod second_factor;
+mod send;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::access::{CallerRule, DestinationPolicy};
+use crate::access::{CallerRules, DestinationPolicy};
 use crate::base::entropy::Entropy;
 use crate::base::id::Pseudonym;
 use crate::base::keyring::KeyRing;
+use crate::base::mac::MacKey;
 use crate::base::money::Money;
 use crate::base::time::{Clock, Forward, Timestamp};
 use crate::context::{ClientContext, Purpose, Realm};
@@ -33,14 +35,14 @@ use crate::message::MessageFormat;
 use crate::otp::Binding;
 use crate::outcome::{Cleared, Entry, Sent, Verified};
 use crate::policy::Policy;
-use crate::pumping::PriceTable;
-use crate::recipient::Recipient;
+use crate::pumping::{Costs, PriceTable, Tuning};
+use crate::recipient::{Recipient, Region};
 use crate::store::Store;
 use crate::token::{HumanCheck, SendTicket};
 use crate::transport::SmsTransport;
 
 pub use clearance::Clearance;
-pub use controls::Controls;
+pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
 pub use operate::{CountrySnapshot, DeliveryStatus, RecordError, ReportedOutcome, Snapshot};
 pub use record::SendRecord;
@@ -48,7 +50,9 @@ pub use record::SendRecord;
 pub use second_factor::AuthenticatorVerdict;
 
 use names::Names;
-use realm::{RealmState, Realms};
+pub(crate) use realm::Realms;
+
+use realm::RealmState;
 
 /// Issues and verifies one-time codes by SMS.
 ///
@@ -95,12 +99,18 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) purposes: BTreeMap<Purpose, Policy>,
     pub(crate) destinations: DestinationPolicy,
-    pub(crate) callers: Vec<CallerRule>,
+    pub(crate) callers: Option<CallerRules>,
     pub(crate) message: MessageFormat,
     pub(crate) prices: PriceTable,
     pub(crate) daily_budget: Money,
     pub(crate) partition: Pseudonym,
     pub(crate) global: Pseudonym,
+    pub(crate) tuning: Tuning,
+    pub(crate) costs: Costs,
+    /// Whether other gates work on the same store.
+    pub(crate) shared: bool,
+    /// Names this gate among them.
+    pub(crate) instance: u64,
     pub(crate) realms: Realms,
 }
 
@@ -279,12 +289,35 @@ impl Gate {
     }
 
     fn event(&self, at: Timestamp, kind: EventKind) -> Event {
-        Event { at, realm: self.realm.shared_name(), purpose: None, region: None, number: None, kind }
+        Event {
+            at,
+            realm: self.realm.shared_name(),
+            purpose: None,
+            region: None,
+            number: None,
+            kind,
+        }
     }
 
     fn tell(&self, event: &Event) {
         tell(&*self.inner.observer, event);
     }
+}
+
+/// How long a granted admission is remembered, for repeats and refunds: longer than any hand-off.
+const REMEMBER: Duration = Duration::from_secs(600);
+
+/// A region as two letters; `00` for numbers of no country.
+fn letters(region: Option<Region>) -> [u8; 2] {
+    match region.as_ref().map(|region| region.as_str().as_bytes()) {
+        Some([a, b]) => [*a, *b],
+        _ => *b"00",
+    }
+}
+
+/// The pseudonym of something that belongs to no single realm.
+pub(crate) fn shared_name(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
+    names::shared(key, kind, value)
 }
 
 impl fmt::Debug for Gate {

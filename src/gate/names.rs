@@ -152,9 +152,10 @@ pub(crate) mod slot {
     /// 24 bits of FNV-1a. Two of a host's purposes meet once in 16 million; they would then share
     /// an interval, no more.
     fn tag(purpose: &Purpose) -> u32 {
-        let hash = purpose.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
+        let hash = purpose
+            .as_str()
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         (hash ^ hash >> 24) & 0x00FF_FFFF
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
+use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
 use crate::policy::{BudgetPolicy, Evidence, Policy, Quota};
 use crate::recipient::Region;
 use crate::store::{Charge, Credit, Refund};
-use crate::base::time::Timestamp;
 
 use super::names::slot;
 
@@ -58,6 +58,15 @@ pub(crate) enum Lane {
 }
 
 impl Client {
+    /// Whose attempts a code of this client counts against.
+    pub(crate) fn subject(self) -> Pseudonym {
+        match self {
+            Self::Network { own, .. } => own,
+            Self::Unknown(shared) => shared,
+            Self::Caller => Pseudonym::default(),
+        }
+    }
+
     pub(crate) fn networks(self) -> Option<(Pseudonym, Pseudonym)> {
         match self {
             Self::Network { own, wider } => Some((own, wider)),
@@ -172,8 +181,7 @@ pub(crate) struct Terms<'a> {
 impl Plan {
     /// Every charge of one send.
     pub(crate) fn of_send(terms: &Terms<'_>, who: &Subjects) -> Self {
-        let mut plan =
-            Self { charges: Vec::with_capacity(16), items: Vec::with_capacity(16) };
+        let mut plan = Self { charges: Vec::with_capacity(16), items: Vec::with_capacity(16) };
         plan.number(terms, who);
         plan.client(terms, who);
         plan.groups(terms, who);
@@ -193,9 +201,9 @@ impl Plan {
 
     /// The cause and remedy of the charge at `index`.
     pub(crate) fn cause(&self, index: usize) -> (Cause, Remedy) {
-        self.items
-            .get(index)
-            .map_or((Cause::Limit(LimitName::Realm), Remedy::Wait), |item| (item.cause, item.remedy))
+        self.items.get(index).map_or((Cause::Limit(LimitName::Realm), Remedy::Wait), |item| {
+            (item.cause, item.remedy)
+        })
     }
 
     /// What is given back when the text did not go out. A number that the provider refused for good
@@ -414,7 +422,14 @@ impl Plan {
         let Some(evidence) = evidence else { return };
         let (max, remedy) = tier(terms.proved, evidence.soft, evidence.hard);
         let cost = u64::from(!terms.resend);
-        self.charge(subject, slot::UNVERIFIED, evidence.limit(max), cost, Cause::Limit(name), remedy);
+        self.charge(
+            subject,
+            slot::UNVERIFIED,
+            evidence.limit(max),
+            cost,
+            Cause::Limit(name),
+            remedy,
+        );
     }
 
     fn charge(
@@ -455,13 +470,9 @@ fn unlimited(limit: Limit) -> Limit {
         Limit::Unverified { drain_ms, .. } => {
             Limit::Unverified { max: MOST / drain_ms.max(1), drain_ms }
         }
-        Limit::Failures { forget_ms, .. } => Limit::Failures {
-            max: MOST,
-            pause_after: MOST,
-            pause_ms: 0,
-            longest_ms: 0,
-            forget_ms,
-        },
+        Limit::Failures { forget_ms, .. } => {
+            Limit::Failures { max: MOST, pause_after: MOST, pause_ms: 0, longest_ms: 0, forget_ms }
+        }
     }
 }
 

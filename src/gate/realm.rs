@@ -1,19 +1,303 @@
-//! A tenant's state in this process: the controls it last saw, and the detector.
+//! A tenant's state in this process: the controls it last saw, and the pumping detector.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::access::{Brake, ControlBook, Effect, Query, Target, Verdict as ListVerdict};
 use crate::base::id::RequestId;
-use crate::base::money::Money;
+use crate::base::seal;
 use crate::base::time::Timestamp;
-use crate::context::Realm;
+use crate::context::{Purpose, Realm};
 use crate::error::GateError;
-use crate::recipient::Recipient;
-use crate::store::{Exchange, News};
+use crate::event::EventKind;
+use crate::outcome::RefusalReason;
+use crate::pumping::{Assessment, Detector, Event as Sighting, Strength, Subject, Verdict};
+use crate::store::{Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery};
 
+use super::guarded;
+use super::plan::{Proved, Remedy};
 use super::{Gate, Inner};
 
 /// The realms this process has served.
 #[derive(Default)]
 pub(crate) struct Realms(RwLock<HashMap<Realm, Arc<RealmState>>>);
+
+impl Realms {
+    pub(super) fn of(&self, realm: &Realm, inner: &Inner) -> Arc<RealmState> {
+        if let Some(state) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(realm) {
+            return Arc::clone(state);
+        }
+        let mut realms = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let state =
+            realms.entry(realm.clone()).or_insert_with(|| Arc::new(RealmState::new(realm, inner)));
+        Arc::clone(state)
+    }
+}
+
+/// A tenant's state in this process.
+pub(crate) struct RealmState {
+    name: Arc<str>,
+    controls: RwLock<Arc<Book>>,
+    detector: Mutex<Detector>,
+    /// Marks this gate's own entries in the journal, so that they need not be opened.
+    gate: u64,
+    /// The journal has been read up to here.
+    read: AtomicU64,
+}
+
+/// The controls as this process last saw them.
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) version: u64,
+    pub(super) book: ControlBook,
+}
+
+/// Whom a request concerns, for controls and detector.
+pub(super) struct Concern<'a> {
+    pub(super) query: Query<'a>,
+    pub(super) subject: Subject,
+    pub(super) proved: Proved,
+}
+
+/// What controls and detector say about one request.
+pub(super) struct Standing {
+    version: u64,
+    blocked: Option<RefusalReason>,
+    known_only: Option<u64>,
+    exempt: bool,
+    assessment: Assessment,
+}
+
+impl RealmState {
+    fn new(realm: &Realm, inner: &Inner) -> Self {
+        let gate = inner.instance;
+        let mut detector = Detector::with(gate, inner.tuning.clone(), inner.costs);
+        if inner.shared {
+            detector.share();
+        }
+        Self {
+            name: realm.as_str().into(),
+            controls: RwLock::default(),
+            detector: Mutex::new(detector),
+            gate,
+            read: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    pub(super) fn controls(&self) -> Arc<Book> {
+        Arc::clone(&self.controls.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn detector(&self) -> MutexGuard<'_, Detector> {
+        // A panic in the detector leaves statistics that may be off, not a decision that is wrong.
+        self.detector.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What controls and detector say about a request.
+    pub(super) fn standing(&self, concern: &Concern<'_>) -> Standing {
+        let seen = self.controls();
+        let ruling = seen.book.decide(&concern.query);
+        let (blocked, exempt) = match ruling.verdict {
+            ListVerdict::Blocked(by) => {
+                let why = by.reason().to_owned();
+                (Some(RefusalReason::Control { id: by.id().0, why }), false)
+            }
+            ListVerdict::Allowed(_) => (None, true),
+            ListVerdict::Silent => (None, false),
+        };
+        let blocked = match ruling.sms_off {
+            Some(_) => Some(RefusalReason::SmsOff),
+            None => blocked,
+        };
+        let passed = concern.proved > Proved::Ordinary;
+        let mut assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
+        if seen.book.entries().len() > 0 {
+            brake(&mut assessment, &seen.book, &concern.query);
+        }
+        Standing {
+            version: seen.version,
+            blocked,
+            known_only: ruling.known_numbers_only.map(|by| by.id().0),
+            exempt,
+            assessment,
+        }
+    }
+
+    /// Tells the detector what happened, and the host what the detector has to say about it.
+    pub(super) fn saw(&self, gate: &Gate, sighting: Sighting) {
+        let alerts = {
+            let mut detector = self.detector();
+            detector.observe(sighting);
+            detector.take_alerts()
+        };
+        for alert in alerts {
+            let at = Timestamp::from_millis(alert.at_ms);
+            let (node, nats) = (alert.node, alert.evidence);
+            let alert = format!("{:?} at {node} ({nats:.1} nats of evidence)", alert.kind);
+            gate.tell(&gate.event(at, EventKind::Pumping { alert }));
+        }
+    }
+
+    /// What this gate has to tell the others, to travel with a call to the store.
+    pub(super) fn exchange(&self, gate: &Gate, id: RequestId) -> Option<Exchange> {
+        if !gate.inner.shared {
+            return None;
+        }
+        let plain = self.detector().drain_outbox();
+        let append = if plain.is_empty() {
+            Vec::new()
+        } else {
+            let key = gate.inner.keys.pseudonyms();
+            let sealed = seal::seal(key, &self.context("news"), *id.as_bytes(), &plain);
+            [&self.gate.to_be_bytes()[..], &sealed].concat()
+        };
+        let after = self.read.load(Ordering::Relaxed);
+        Some(Exchange { journal: gate.names().journal(), append, after })
+    }
+
+    /// Takes in what the other gates had to tell.
+    pub(super) fn take_in(&self, gate: &Gate, news: &News) {
+        let read = self.read.fetch_max(news.latest, Ordering::Relaxed);
+        let key = gate.inner.keys.pseudonyms();
+        for (sequence, entry) in &news.entries {
+            let Some((author, sealed)) = entry.split_first_chunk::<8>() else { continue };
+            if *sequence <= read || u64::from_be_bytes(*author) == self.gate {
+                continue;
+            }
+            let plain = seal::open(key, &self.context("news"), sealed);
+            let absorbed = plain.map(|plain| self.detector().absorb(&plain));
+            if !matches!(absorbed, Some(Ok(_))) {
+                let what = "a journal entry of another gate could not be read; do all gates have \
+                            the same index key and version?";
+                let now = gate.now();
+                gate.tell(&gate.event(now, EventKind::Outage { what: what.into() }));
+            }
+        }
+    }
+
+    /// Reads the controls anew.
+    pub(super) async fn reload_controls(
+        &self,
+        gate: &Gate,
+        now: Timestamp,
+    ) -> Result<Arc<Book>, GateError> {
+        let mut query = TallyQuery::new(now, gate.inner.partition);
+        query.documents = vec![gate.names().controls()];
+        let tallies = guarded::tally(&*gate.inner.store, &query).await?;
+        let document = tallies.documents.into_iter().next().unwrap_or_default();
+        let fresh = Arc::new(self.open_book(gate, &document)?);
+        {
+            let mut detector = self.detector();
+            for control in fresh.book.entries().filter(|control| control.holds(now)) {
+                if let (Target::Country(region), Effect::ExpectSurge(factor), Some(until)) =
+                    (control.target(), control.effect(), control.until())
+                {
+                    let factor = f32::from(factor.value());
+                    detector.expect_surge(super::letters(Some(*region)), factor, until);
+                }
+            }
+        }
+        let mut controls = self.controls.write().unwrap_or_else(PoisonError::into_inner);
+        if fresh.version >= controls.version {
+            *controls = Arc::clone(&fresh);
+        }
+        Ok(fresh)
+    }
+
+    /// The controls as they go to the store: sealed, because they name prefixes and networks.
+    pub(super) fn seal_book(&self, gate: &Gate, nonce: [u8; 16], book: &ControlBook) -> Vec<u8> {
+        let key = gate.inner.keys.pseudonyms();
+        seal::seal(key, &self.context("controls"), nonce, &book.encode())
+    }
+
+    fn open_book(&self, gate: &Gate, document: &Document) -> Result<Book, GateError> {
+        if document.version == 0 {
+            return Ok(Book::default());
+        }
+        let key = gate.inner.keys.pseudonyms();
+        let book = seal::open(key, &self.context("controls"), &document.content)
+            .and_then(|plain| ControlBook::decode(&plain).ok())
+            .ok_or_else(|| {
+                let cause = "the realm's controls cannot be read; do all gates have the same index \
+                             key and version?";
+                GateError::from(StoreError::new(StoreErrorKind::Corrupt, cause))
+            })?;
+        Ok(Book { version: document.version, book })
+    }
+
+    fn context(&self, what: &str) -> Vec<u8> {
+        [b"otpgate/v1/", what.as_bytes(), b"/", self.name.as_bytes()].concat()
+    }
+}
+
+impl Standing {
+    /// The version of the controls that this rests on.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Why no text may go out at all.
+    pub(super) fn take_refusal(&mut self) -> Option<RefusalReason> {
+        self.blocked.take()
+    }
+
+    /// The switch that serves known numbers only, if it is on.
+    pub(super) fn known_only(&self) -> Option<u64> {
+        self.known_only
+    }
+
+    /// What the detector demands of a client that proved so much; `None` if nothing more.
+    pub(super) fn pumping(&self, proved: Proved) -> Option<Remedy> {
+        if self.exempt {
+            return None;
+        }
+        match self.assessment.verdict {
+            Verdict::StepUp(Strength::Work) if proved < Proved::Work => Some(Remedy::Work),
+            Verdict::StepUp(Strength::Human) if proved < Proved::Human => Some(Remedy::Human),
+            Verdict::Refuse { .. } => Some(Remedy::Wait),
+            _ => None,
+        }
+    }
+
+    /// The detector's reasons in words.
+    pub(super) fn pumping_words(&self) -> Option<String> {
+        let words: Vec<String> = self.assessment.reasons.iter().map(ToString::to_string).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
+/// Applies what operators said about automatic blocks: the narrowest entry on the number's ladder
+/// counts, then the client's network.
+fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
+    let region = query.recipient.region();
+    let on_range = query
+        .recipient
+        .ladder()
+        .map(|rung| book.brake_on_range(&rung, region, query.purpose, query.now))
+        .filter(|brake| *brake != Brake::AsDetected)
+        .last();
+    let brake = on_range
+        .unwrap_or_else(|| book.brake_on_network(&query.client.prefix(), query.purpose, query.now));
+    match brake {
+        Brake::Forbidden(_) => assessment.verdict = Verdict::Allow,
+        Brake::Extended(by) => {
+            let until_ms = by.until().unwrap_or(Timestamp::MAX).as_millis();
+            assessment.verdict = Verdict::Refuse { until_ms };
+        }
+        _ => {}
+    }
+}
+
+/// The purpose as the detector keeps it: it only tells sessions of different purposes apart.
+pub(super) fn purpose_byte(purpose: &Purpose) -> u8 {
+    purpose.as_str().bytes().fold(0_u8, |hash, byte| hash.rotate_left(3) ^ byte)
+}

@@ -1,7 +1,8 @@
-//! From a clearance to a text: plan, one atomic admission, render and parse back, hand off, settle.
+//! From a clearance to a text: render and parse back, plan, one atomic admission, hand off, settle.
 
 use std::time::Duration;
 
+use crate::access::{ClientIp, Query};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyId;
@@ -12,24 +13,24 @@ use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
 use crate::limit::MeterKey;
 use crate::message::{Language, OutboundText, RenderFields};
-use crate::otp::{Binding, CodeContext, Passcode, ResendCode, digest};
-use crate::outcome::{Issued, Refusal, RefusalReason, Sent};
+use crate::otp::digest::{CodeContext, digest};
+use crate::otp::{Binding, Passcode, ResendCode};
+use crate::outcome::{Issued, RefusalReason, Sent};
 use crate::policy::{Mode, Policy};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::recipient::Recipient;
-use crate::store::{
-    Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement,
-};
+use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement};
 use crate::token::TokenError;
 use crate::transport::{HandoffErrorKind, OutboundSms};
 
+use super::Gate;
 use super::clearance::{Clearance, OwnScope};
 use super::grant::{EntryGrant, Grant};
 use super::guarded;
 use super::names::slot;
-use super::plan::{COUNT_SPAN_MS, Cause, Lane, Plan, Proved, Remedy, Subjects, Terms};
-use super::realm::Standing;
+use super::plan::{COUNT_SPAN_MS, Cause, Client, Lane, Plan, Proved, Remedy, Subjects, Terms};
+use super::realm::{Concern, Standing};
 use super::record::Note;
-use super::Gate;
 
 /// How often a decision is made afresh because the controls changed under it.
 const STALE_TRIES: usize = 3;
@@ -43,10 +44,11 @@ struct Send<'a> {
     scope: &'a OwnScope,
     lane: Lane,
     proved: Proved,
-    exempt: bool,
+    client: ClientIp,
+    user: Option<Pseudonym>,
     nonce: Option<Nonce>,
     binding: &'a Binding,
-    language: Option<Language>,
+    language: Option<&'a Language>,
     price: Money,
     challenge: Challenge,
     now: Timestamp,
@@ -92,10 +94,11 @@ impl Gate {
             scope: &clearance.scope,
             lane: clearance.lane,
             proved: clearance.proved,
-            exempt: clearance.exempt,
+            client: clearance.scope.ip,
+            user: clearance.subjects.user,
             nonce: Some(clearance.nonce),
             binding: &clearance.binding,
-            language: clearance.language.clone(),
+            language: clearance.language.as_ref(),
             price: self.price(&clearance.recipient),
             challenge: Challenge {
                 id: random(&*self.inner.entropy)?,
@@ -122,9 +125,11 @@ impl Gate {
             None => return self.refused(now, None, RefusalReason::VerificationOver, None),
         };
         let scope = self.own_scope(client);
-        let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client, grant.lane);
-        if grant.client.is_none() && client.ip().network().is_none() {
-            subjects.session = None;
+        let language = Language::new(&grant.language).ok();
+        let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client);
+        if grant.session == Pseudonym::default() {
+            // A caller's verification: the host asks, not a page.
+            (subjects.client, subjects.session) = (Client::Caller, None);
         }
         let send = Send {
             recipient: &grant.recipient,
@@ -134,10 +139,11 @@ impl Gate {
             scope: &scope,
             lane: grant.lane,
             proved: if grant.lane == Lane::Open { Proved::Work } else { Proved::Human },
-            exempt: false,
+            client: *client.ip(),
+            user: subjects.user,
             nonce: None,
             binding,
-            language: Language::parse(&grant.language).ok(),
+            language: language.as_ref(),
             price: self.price(&grant.recipient),
             challenge: Challenge {
                 id: grant.challenge,
@@ -155,6 +161,7 @@ impl Gate {
     async fn send(&self, send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
+        let text = self.render(&send, &code, expires)?;
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(reason, retry_after) => {
                 self.refused(send.now, Some(&send), reason, retry_after)
@@ -162,7 +169,7 @@ impl Gate {
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
             Decision::Granted { plan, counts, id, price } => {
                 self.note_budgets(&send, &plan, &counts);
-                let handed = self.deliver(&send, &code, expires, &plan, id, price).await?;
+                let handed = self.deliver(&send, text, &plan, id, price).await?;
                 match handed {
                     Handed::Refused => {
                         self.refused(send.now, Some(&send), RefusalReason::NumberRefused, None)
@@ -191,13 +198,14 @@ impl Gate {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let digest = self.digest(send, code)?;
         for _ in 0..STALE_TRIES {
-            let standing = self.realm.standing(self, send.recipient, send.now);
-            if let Some(reason) = standing.refusal(send.scope, send.now) {
+            let mut standing = self.realm.standing(&self.concern(send));
+            if let Some(reason) = standing.take_refusal() {
                 return Ok(Decision::Refused(reason, None));
             }
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &plan, &standing);
-            admission.challenge = Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
+            admission.challenge =
+                Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
             let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
             if let Admitted::Exhausted { index, .. } = &answer
                 && send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe
@@ -233,10 +241,25 @@ impl Gate {
                 Admitted::ChallengeGone => {
                     return Ok(Decision::Refused(RefusalReason::VerificationOver, None));
                 }
-                Admitted::Stale { .. } => self.realm.reload_controls(self, send.now).await?,
+                Admitted::Stale { .. } => drop(self.realm.reload_controls(self, send.now).await?),
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
+        Concern {
+            query: Query {
+                recipient: send.recipient,
+                number: send.subjects.number,
+                client: send.client,
+                user: send.user,
+                purpose: send.purpose.as_str(),
+                now: send.now,
+            },
+            subject: self.sighted(send.recipient, send.purpose, send.price, send.client),
+            proved: send.proved,
+        }
     }
 
     fn plan(&self, send: &Send<'_>, standing: &Standing) -> Plan {
@@ -254,7 +277,7 @@ impl Gate {
         if let Some(id) = standing.known_only() {
             plan.verdict(Cause::KnownOnly(id), Remedy::Wait, known);
         }
-        if !send.exempt && let Some(remedy) = standing.pumping(send.proved) {
+        if let Some(remedy) = standing.pumping(send.proved) {
             plan.verdict(Cause::Pumping, remedy, known);
         }
         plan
@@ -302,24 +325,16 @@ impl Gate {
         Ok(digest(&keys.code, &context, code.expose_secret()))
     }
 
-    /// Renders, parses back, hands off, and settles what did not go out.
+    /// Hands the text off, and settles it if it did not go out.
     async fn deliver(
         &self,
         send: &Send<'_>,
-        code: &Passcode,
-        expires: Timestamp,
+        text: OutboundText,
         plan: &Plan,
         id: RequestId,
         price: Money,
     ) -> Result<Handed, GateError> {
-        let text = match self.render(send, code, expires) {
-            Ok(text) => text,
-            Err(error) => {
-                self.give_back(send, plan, id, false).await;
-                return Err(error);
-            }
-        };
-        let segments = text.segments().count;
+        let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
         if send.decoy {
             self.note(send, EventKind::DecoyAnswered);
             return Ok(Handed::Over { confirmed: true });
@@ -332,12 +347,12 @@ impl Gate {
         let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
         match handed {
             Ok(Ok(_)) => {
-                self.watch_sent(send);
+                self.watch(send, SightingKind::Sent);
                 self.note(send, sent(true));
                 Ok(Handed::Over { confirmed: true })
             }
             Err(_) => {
-                self.watch_sent(send);
+                self.watch(send, SightingKind::Sent);
                 self.note(send, EventKind::Outage { what: "the transport panicked".into() });
                 self.note(send, sent(false));
                 Ok(Handed::Over { confirmed: false })
@@ -354,7 +369,7 @@ impl Gate {
                     Ok(Handed::Refused)
                 }
                 HandoffErrorKind::Indeterminate => {
-                    self.watch_sent(send);
+                    self.watch(send, SightingKind::Sent);
                     self.note(send, sent(false));
                     Ok(Handed::Over { confirmed: false })
                 }
@@ -362,6 +377,8 @@ impl Gate {
         }
     }
 
+    /// The text, parsed back. Before anything is charged, so that a text that cannot be made costs
+    /// nobody anything.
     fn render(
         &self,
         send: &Send<'_>,
@@ -370,7 +387,7 @@ impl Gate {
     ) -> Result<OutboundText, GateError> {
         let minutes = millis(expires.since(send.now)).div_ceil(60_000);
         let fields = RenderFields {
-            language: send.language.as_ref(),
+            language: send.language.unwrap_or(self.inner.message.default_language()),
             code,
             binding: send.binding,
             minutes: u8::try_from(minutes).unwrap_or(u8::MAX),
@@ -410,7 +427,7 @@ impl Gate {
             closes: send.challenge.closes,
             binding: self.binding_tag(send.binding),
             decoy: send.decoy,
-            language: send.language.as_ref().map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
+            language: send.language.map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
         };
         grant
             .seal(&self.inner.keys, self.realm.name(), send.now)
@@ -426,7 +443,10 @@ impl Gate {
         let ladder = send.policy.interval.ladder;
         let rung = plan.ladder().and_then(|index| counts.get(index)).copied().unwrap_or(1);
         let doublings = u32::try_from(rung.saturating_sub(1)).unwrap_or(u32::MAX).min(32);
-        ladder.first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(ladder.longest)
+        ladder
+            .first
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(ladder.longest)
     }
 
     /// Whether the client can do something about it that it has not done yet.
@@ -449,6 +469,7 @@ impl Gate {
         reason: RefusalReason,
         remedy: Remedy,
     ) -> Result<Sent, GateError> {
+        self.watch(send, SightingKind::Asked);
         self.note(send, EventKind::StepUpAsked { reason: reason.to_string() });
         let means = self.means(send.policy, remedy);
         Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
@@ -463,7 +484,10 @@ impl Gate {
     ) -> Result<Sent, GateError> {
         let kind = EventKind::Refused { reason: reason.to_string() };
         match send {
-            Some(send) => self.note(send, kind),
+            Some(send) => {
+                self.watch(send, SightingKind::Refused);
+                self.note(send, kind);
+            }
             None => self.tell(&self.event(now, kind)),
         }
         Ok(Sent::Refused(self.refusal(reason, retry_after)?))
@@ -494,8 +518,13 @@ impl Gate {
         }
     }
 
-    fn watch_sent(&self, send: &Send<'_>) {
-        self.realm.sent(send.recipient, send.now, send.challenge.renew, send.price);
+    fn watch(&self, send: &Send<'_>, kind: SightingKind) {
+        let subject = self.sighted(send.recipient, send.purpose, send.price, send.client);
+        let mut sighting = Sighting::of(send.now, kind, &subject);
+        if send.proved > Proved::Ordinary {
+            sighting = sighting.passed();
+        }
+        self.realm.saw(self, sighting);
     }
 }
 
@@ -505,12 +534,7 @@ enum Handed {
     Refused,
 }
 
-fn write(
-    send: &Send<'_>,
-    key: Pseudonym,
-    digest: [u8; 32],
-    expires: Timestamp,
-) -> ChallengeWrite {
+fn write(send: &Send<'_>, key: Pseudonym, digest: [u8; 32], expires: Timestamp) -> ChallengeWrite {
     if send.challenge.renew {
         let keep_previous = send.policy.code.resend == ResendCode::KeepPrevious;
         ChallengeWrite::Renew { key, digest, expires, keep_previous }

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use crate::access::DeviceProof;
+use crate::access::{DeviceLife, DeviceProof};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::{Event, EventKind, RejectionCause};
-use crate::limit::{Limit, MeterKey};
-use crate::otp::{Binding, CodeContext, SubmittedCode, digest};
+use crate::limit::MeterKey;
+use crate::otp::digest::{CodeContext, digest};
+use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{Entry, EntryClosed, EntryView, Rejection, Verification, Verified};
 use crate::policy::{AttemptPolicy, FailurePolicy, Policy};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::store::{
     ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
 };
@@ -96,7 +98,7 @@ impl Gate {
             (Verdict::Consumed, _) => RejectionCause::Replay,
             (Verdict::Exhausted { index: 0, .. }, _) => RejectionCause::ClientLimit,
             (Verdict::Exhausted { .. }, _) => RejectionCause::NumberLimit,
-            (Verdict::Unknown | Verdict::Accepted { .. }, _) => RejectionCause::Unknown,
+            (Verdict::Unknown, _) => RejectionCause::Unknown,
         };
         self.note_rejection(&attempt, cause, &answer.observed, now);
         Ok(Verified::Rejected(Rejection(())))
@@ -164,10 +166,8 @@ impl Gate {
             subject: number.as_ref().map_or(&[][..], |number| number.as_bytes()),
             binding: &binding.bytes(),
         };
-        let digests = code
-            .iter()
-            .map(|code| digest(&keys.code, &context, code.expose_secret()))
-            .collect();
+        let digests =
+            code.iter().map(|code| digest(&keys.code, &context, code.expose_secret())).collect();
         let client_meter =
             MeterKey::new(self.client_meters(client).subject(), slot::CLIENT_FAILURES);
         let client_limit = policy.attempts.client.limit(policy.attempts.client.hard);
@@ -246,7 +246,9 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Verified, GateError> {
         let number = self.names().number(&grant.recipient);
-        self.realm.verified(&grant.recipient, now);
+        let ip = crate::access::ClientIp::unknown();
+        let subject = self.sighted(&grant.recipient, &grant.purpose, grant.price, ip);
+        self.realm.saw(self, Sighting::of(now, SightingKind::Verified, &subject));
         self.tell(&Event {
             purpose: Some(grant.purpose.clone()),
             region: grant.recipient.region(),
@@ -260,7 +262,8 @@ impl Gate {
             price: grant.price,
             recipient: grant.recipient.clone(),
         };
-        let device_proof = self.device_proof(number, now)?;
+        let (life, keys) = (DeviceLife::default(), &self.inner.keys);
+        let device_proof = DeviceProof::mint(&number, life, keys, &*self.inner.entropy, now)?;
         Ok(Verified::Accepted(Verification {
             record: note.seal(key, self.realm.name()),
             recipient: grant.recipient,
@@ -287,7 +290,9 @@ impl Gate {
         let failures = observed.get(attempt.redemption.observe.len()).copied().unwrap_or(0);
         // Once when the alarm is reached, then at each doubling.
         let alarm = attempt.spray_alarm.max(1);
-        if failures >= alarm && failures.is_multiple_of(alarm) && (failures / alarm).is_power_of_two()
+        if failures >= alarm
+            && failures.is_multiple_of(alarm)
+            && (failures / alarm).is_power_of_two()
         {
             self.tell(&self.event(now, EventKind::GuessSpraying { failures }));
         }

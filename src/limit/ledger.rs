@@ -83,6 +83,9 @@ impl Ledger {
 
     /// Charges `cost` without asking whether it fits: after a [`wait`](Ledger::wait) that said so.
     pub(crate) fn add(&mut self, slot: Slot, limit: &Limit, now: Timestamp, cost: u64) {
+        if cost == 0 {
+            return;
+        }
         let over_at = match self.meter_mut(slot) {
             Some(meter) => {
                 meter.add(limit, now, cost);

@@ -89,6 +89,9 @@ impl Meter {
 
     /// Charges `cost` without asking whether it fits: after a [`wait`](Meter::wait) that said so.
     pub(crate) fn add(&mut self, limit: &Limit, now: Timestamp, cost: u64) {
+        if cost == 0 {
+            return;
+        }
         let at = now.as_millis();
         match (&mut self.0, Rule::of(limit)) {
             (State::Gcra(gcra), Rule::Rate(rate)) => gcra.charge(rate, at, cost),

@@ -32,7 +32,7 @@ impl MeterKey {
 /// Deliberately exhaustive: a store that cannot honour a new kind must stop compiling.
 ///
 /// All quantities are whole numbers below 2^53, so that every backend's arithmetic is exact. Times
-/// are milliseconds. `now` is the call's; where a meter holds a later time than `now`, the meter's
+/// are milliseconds. A charge of cost 0 is checked like any other and changes nothing. `now` is the call's; where a meter holds a later time than `now`, the meter's
 /// is used, so that a clock that steps back never loosens a limit. A `retry_after` is exact to the
 /// millisecond unless the clock has stepped back; then it counts from the meter's time.
 ///

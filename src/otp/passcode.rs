@@ -27,6 +27,20 @@ const DRAWS: usize = 32;
 /// assert_eq!(format!("{code:?}"), "Passcode([redacted])");
 /// # Ok::<(), otpgate::EntropyError>(())
 /// ```
+///
+/// A second copy, or one in a log line, does not compile:
+///
+/// ```compile_fail
+/// fn leak(code: &otpgate::otp::Passcode) -> String {
+///     code.to_string()
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn copy(code: &otpgate::otp::Passcode) -> otpgate::otp::Passcode {
+///     code.clone()
+/// }
+/// ```
 #[derive(PartialEq, Eq)]
 pub struct Passcode(CodeText);
 

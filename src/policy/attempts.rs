@@ -81,11 +81,7 @@ impl Default for AttemptPolicy {
 
 impl AttemptPolicy {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let total = self
-            .open
-            .max
-            .saturating_add(self.checked.max)
-            .saturating_add(self.proven.max);
+        let total = self.open.max.saturating_add(self.checked.max).saturating_add(self.proven.max);
         if total > 100 {
             return Err(ConfigError::rule(
                 "attempts",

@@ -77,7 +77,8 @@ impl BudgetPolicy {
             return Err(ConfigError::rule("budget.message", self.message, "more than nothing"));
         }
         let listed = self.countries.values().copied();
-        let budgets = listed.chain([self.purpose, self.country, self.block, self.unverified].into_iter().flatten());
+        let budgets = listed
+            .chain([self.purpose, self.country, self.block, self.unverified].into_iter().flatten());
         for budget in budgets {
             if budget < self.message {
                 return Err(ConfigError::rule(

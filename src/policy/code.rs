@@ -56,11 +56,7 @@ impl CodePolicy {
             ));
         }
         if !(1..=10).contains(&self.attempts) {
-            return Err(ConfigError::rule(
-                "code.attempts",
-                self.attempts,
-                "1 to 10 (ASVS 6.6.3)",
-            ));
+            return Err(ConfigError::rule("code.attempts", self.attempts, "1 to 10 (ASVS 6.6.3)"));
         }
         Ok(())
     }

@@ -48,11 +48,12 @@ impl Detector {
                 self.begin_asking(path, place, level, id, evidence);
             } else if node.state == State::Asking
                 && evidence < self.tuning.ask_at - self.tuning.ask_hysteresis
+                && !self.step_ups_fail(&node)
                 && let Some(node) = self.table.at_mut(slot)
             {
                 node.state = State::Open;
             }
-            if known {
+            if known || level == Level::Everyone {
                 continue;
             }
             let in_context =
@@ -68,12 +69,19 @@ impl Detector {
         }
     }
 
+    /// While asked-for step-ups keep failing the attack goes on, although it no longer shows in what
+    /// is sent; opening now would only let it flare up again.
+    fn step_ups_fail(&self, node: &Node) -> bool {
+        let share = self.tuning.failing_share;
+        node.failed >= 1.0 && node.failed >= share * (node.passed + node.failed)
+    }
+
     /// True when a coarser node of the path is already acted on.
     pub(super) fn is_covered(&self, path: &[Slot; PATH], place: usize) -> bool {
         let acted = |slot: &Slot| self.table.at(*slot).is_some_and(|n| n.state != State::Open);
         match place {
-            0..=4 => path.iter().take(8).skip(place.saturating_add(1)).any(acted),
-            6 => path.get(7).is_some_and(acted),
+            0..=4 => path.iter().take(9).skip(place.saturating_add(1)).any(acted),
+            6 => path.iter().take(9).skip(7).any(acted),
             _ => false,
         }
     }
@@ -103,8 +111,8 @@ impl Detector {
         let Some(own) = self.table.at(slot).map(|node| node.bets) else { return };
         let kept = 1.0 - self.tuning.pass_up;
         let coarser = match place {
-            0..=6 => place.saturating_add(1)..8,
-            8 => 9..10,
+            0..=6 => place.saturating_add(1)..9,
+            9 => 10..11,
             _ => return,
         };
         for slot in path.get(coarser).unwrap_or_default() {
@@ -190,7 +198,10 @@ impl Detector {
         let attempts = node.attempts * 60.0;
         let passing = (node.passed + 1.0) / (node.passed + node.failed + 4.0);
         let price = price as f32 / 1e6;
-        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * honest
+        // people behind trusted addresses are asked, not refused
+        let [good, all] = self.trust;
+        let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
+        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * lost
     }
 
     /// Ends a block that is over: by time, or because the attack went quiet. The node then asks, on
@@ -212,8 +223,7 @@ impl Detector {
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = self.tuning.silence_range;
-        let silent = silence
-            >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000
             && node.attempts * 60.0 < (2.0 * rate).max(9.0);
@@ -221,8 +231,7 @@ impl Detector {
             return;
         }
         let covered = self.tuning.parts.context && self.is_covered(path, place);
-        let threshold =
-            if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let threshold = if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
         let gap = self.tuning.half_open_gap;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;
@@ -245,6 +254,14 @@ impl Detector {
             Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
             _ => None,
         })
+    }
+
+    /// True while the country's control group fails: people press "send again" for good reason.
+    pub(super) fn is_outage(&mut self, now: u64, country: u16) -> bool {
+        let tuning = &self.tuning;
+        self.countries
+            .get_mut(usize::from(country))
+            .is_some_and(|country| country.outage_factors(now, tuning).0 < 1.0)
     }
 
     pub(super) fn window_of(&self, node: &Node, level: Level, rate: f32) -> f32 {

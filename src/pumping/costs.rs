@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Costs {
-    /// Value of one new user who is turned away, in US dollars. Default 4: measured on the lab's
+    /// Value of one new user who is turned away, in US dollars. Default 6: measured on the lab's
     /// mobile-operator-wide attack, where it is the knob between leaked money and lost users.
     pub user_value: f32,
     /// Cost of one step-up in US dollars (provider fee and friction). Default 0.01.
@@ -13,7 +13,7 @@ pub struct Costs {
 
 impl Default for Costs {
     fn default() -> Self {
-        Self { user_value: 4.0, challenge_cost: 0.01 }
+        Self { user_value: 6.0, challenge_cost: 0.01 }
     }
 }
 
@@ -32,8 +32,7 @@ pub struct PriceTable {
 }
 
 /// Source of [`PriceTable::builtin`].
-pub const PRICE_SOURCE: &str =
-    "Tencent Cloud, international SMS price list (public repository tencentyun/qcloud-documents), \
+pub const PRICE_SOURCE: &str = "Tencent Cloud, international SMS price list (public repository tencentyun/qcloud-documents), \
      as read for this crate in 2026; carriers' own prices differ by a factor of 0.3 to 3";
 
 impl PriceTable {

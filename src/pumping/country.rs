@@ -72,8 +72,7 @@ impl Country {
         }
         let hour = usize::try_from(now % DAY / 3_600_000).unwrap_or(0);
         let at = |h: usize| weekly.get(h % 24).copied().unwrap_or(0.0);
-        let peak =
-            at(hour).max(at(hour.saturating_add(1))).max(at(hour.saturating_add(23)));
+        let peak = at(hour).max(at(hour.saturating_add(1))).max(at(hour.saturating_add(23)));
         (peak * 24.0 / total).clamp(0.3, 3.0)
     }
 
@@ -140,23 +139,29 @@ impl Country {
         }
     }
 
-    /// Factor on growing evidence: 1 normally, 0 when the control group shows an outage.
-    pub fn outage_factor(&mut self, now: u64, tuning: &Tuning) -> f32 {
+    /// Factors on growing evidence, 1 normally and small in an outage: from everything known, and
+    /// from delivery receipts alone. The second is for nodes that watch the control group itself.
+    pub fn outage_factors(&mut self, now: u64, tuning: &Tuning) -> (f32, f32) {
         if !tuning.parts.outage {
-            return 1.0;
+            return (1.0, 1.0);
         }
         self.fade_control(now);
         let [good, all] = self.control;
         let [base_good, base_all] = self.control_base;
-        let mut ratio = 1.0_f32;
+        let [delivered, sent] = self.receipts;
+        let mut by_receipt = 1.0_f32;
+        if sent >= tuning.outage_samples {
+            by_receipt = delivered / sent / 0.95;
+        }
+        let mut ratio = by_receipt;
         if all >= tuning.outage_samples {
             ratio = ratio.min(good / all / (base_good / base_all).max(0.3));
         }
-        let [delivered, sent] = self.receipts;
-        if sent >= tuning.outage_samples {
-            ratio = ratio.min(delivered / sent / 0.95);
-        }
-        ((ratio - tuning.outage_none) / (tuning.outage_full - tuning.outage_none)).clamp(0.0, 1.0)
+        let factor = |ratio: f32| {
+            ((ratio - tuning.outage_none) / (tuning.outage_full - tuning.outage_none))
+                .clamp(tuning.outage_floor, 1.0)
+        };
+        (factor(ratio), factor(by_receipt))
     }
 
     fn fade_control(&mut self, now: u64) {

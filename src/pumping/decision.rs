@@ -2,7 +2,7 @@
 
 use super::detector::Detector;
 use super::flow::level_at;
-use super::level::{NodeId, Subject};
+use super::level::{Level, NodeId, Subject};
 use super::node::State;
 use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
 use super::session::session_key;
@@ -32,6 +32,7 @@ impl Detector {
             refuse = Some(until);
             reasons.push(Reason { node: Some(node), rule: Rule::Operator, value: 0.0, threshold: 0.0 });
         }
+        let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
             if *slot == NONE {
                 continue;
@@ -46,7 +47,10 @@ impl Detector {
                 continue;
             }
             match node.state {
-                State::Refusing if !known => {
+                State::Refusing
+                    if !known
+                        && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
+                {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
                     reasons.push(Reason {
                         node: id,
@@ -89,7 +93,8 @@ impl Detector {
                 });
             }
         }
-        self.number_rule(now, subject, known, &path, &mut refuse, &mut ask, &mut reasons);
+        let outage = self.is_outage(now, local.country);
+        self.number_rule(now, subject, known, outage, &path, &mut refuse, &mut ask, &mut reasons);
         let verdict = match (refuse, ask) {
             (Some(until_ms), _) => Verdict::Refuse { until_ms },
             (None, Some(strength)) if !passed => Verdict::StepUp(strength),
@@ -102,37 +107,54 @@ impl Detector {
         Assessment { verdict, reasons }
     }
 
+    /// An address several people verified from and where step-ups do not fail. Inside a refused
+    /// operator or country its people are asked instead: that is where honest newcomers are. Not
+    /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
+    pub(super) fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
+        let host = path.get(Level::Host.index()).and_then(|slot| self.table.at(*slot));
+        host.is_some_and(|host| {
+            host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
+        })
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn number_rule(
         &self,
         now: u64,
         subject: &Subject,
         known: bool,
+        outage: bool,
         path: &[u32; super::session::PATH],
         refuse: &mut Option<u64>,
         ask: &mut Option<Strength>,
         reasons: &mut Vec<Reason>,
     ) {
         const WAIT_MS: u64 = 3_600_000;
-        let (sends, _) = self.sessions.number(subject.digits, now);
-        if sends <= 0.0 {
-            return;
-        }
+        let (sends, tries) = self.sessions.number(subject.digits, now);
         let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
             self.table.at(*slot).is_some_and(|node| node.state != State::Open)
         });
+        let failures = self.sessions.failures(subject.digits, now);
         // in context only a session whose code went unanswered counts against its number
         let unanswered = self
             .sessions
             .open(session_key(subject))
             .is_none_or(|s| !s.verified && s.stage >= 4);
-        let (ask_at, refuse_at) = if covered && unanswered {
-            self.tuning.number_limits_in_context
-        } else {
-            self.tuning.number_limits
-        };
+        let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
+        if covered && unanswered {
+            let (ask, refuse) = self.tuning.number_limits_in_context;
+            ask_at = ask;
+            // one impatient person in an outage is one session and passes the step-up
+            if tries > 1 || failures >= 1.0 {
+                refuse_at = refuse;
+            }
+        }
         let mut limit = None;
-        if sends >= refuse_at && !known {
+        if failures >= self.tuning.number_failures && !known {
+            *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
+            limit = Some(self.tuning.number_failures);
+        }
+        if sends >= refuse_at && !known && !outage {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(refuse_at);
         } else if sends >= ask_at {

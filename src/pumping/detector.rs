@@ -54,6 +54,8 @@ pub struct Detector {
     pub(super) alerted: VecDeque<(u64, AlertKind, u64)>,
     pub(super) journal: super::journal::Journal,
     pub(super) now: u64,
+    /// Verified sessions that came from a trusted client, and all; fading.
+    pub(super) trust: [f32; 2],
     /// First time ever seen, for rates of a young installation.
     pub(super) born: u64,
 }
@@ -99,6 +101,7 @@ impl Detector {
             journal: super::journal::Journal::new(gate),
             now: 0,
             born: 0,
+            trust: [0.0, 20.0],
             tuning,
             costs,
         }
@@ -201,7 +204,7 @@ impl Detector {
     }
 
     /// The nodes of a request into number ranges, finest first, then pools, then the client's.
-    pub(super) fn names(subject: &Subject) -> [NodeId; 10] {
+    pub(super) fn names(subject: &Subject) -> [NodeId; 12] {
         let d = subject.digits;
         let r = subject.region;
         [
@@ -213,8 +216,10 @@ impl Detector {
             NodeId::region(Level::Country, r),
             NodeId::region(Level::ColdCountry, r),
             NodeId::pool(Level::Cold),
+            NodeId::pool(Level::ColdMillion),
             NodeId::address(Level::Host, subject.client),
             NodeId::address(Level::Network, subject.client),
+            NodeId::pool(Level::Everyone),
         ]
     }
 }

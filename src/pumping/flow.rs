@@ -24,7 +24,7 @@ pub(super) struct Local {
 const STEP_UPS: usize = 16_384;
 
 pub(super) fn level_at(known: bool, place: usize) -> Level {
-    let index = if known { place.saturating_add(10) } else { place };
+    let index = if known { place.saturating_add(12) } else { place };
     Level::from_index(index).unwrap_or(Level::Known)
 }
 
@@ -118,7 +118,7 @@ impl Detector {
         known: bool,
         local: &Local,
     ) -> [f32; PATH] {
-        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9];
+        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11];
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
         let share = self.share_of(path, local);
@@ -172,12 +172,7 @@ impl Detector {
             return;
         }
         let local = self.local(at, subject.region);
-        let mut weight = self.weight(at, &session);
-        let (_, tries) = self.sessions.number(subject.digits, at);
-        if tries > 2 {
-            // evidence is about distinct numbers; one person trying again is not a crowd
-            weight *= 0.3;
-        }
+        let weight = self.weight(at, &session);
         let rates = self.refresh(at, &session.path, session.known, &local);
         self.accrue(&session, stage, weight);
         if stage == 3 {
@@ -199,28 +194,33 @@ impl Detector {
         }
     }
 
-    fn weight(&mut self, at: u64, session: &Session) -> f32 {
-        let mut weight = 1.0;
-        if !session.known
-            && let Some(country) = self.countries.get_mut(usize::from(session.country))
-        {
-            weight = country.outage_factor(at, &self.tuning);
+    /// Weight of a session's evidence for most nodes, and for those that watch everyone.
+    fn weight(&mut self, at: u64, session: &Session) -> (f32, f32) {
+        let mut weight = (1.0, 1.0);
+        if let Some(country) = self.countries.get_mut(usize::from(session.country)) {
+            weight = country.outage_factors(at, &self.tuning);
         }
+        let mut both = 1.0;
         if session.undelivered {
-            weight *= self.tuning.undelivered_weight;
+            both *= self.tuning.undelivered_weight;
         }
-        weight
+        let (_, tries) = self.sessions.number(session.subject.digits, at);
+        if tries > 2 {
+            // evidence is about distinct numbers; one person trying again is not a crowd
+            both *= 0.3;
+        }
+        (weight.0 * both, weight.1 * both)
     }
 
     /// Adds one stage of an open session's evidence to its path.
-    fn accrue(&mut self, session: &Session, stage: usize, weight: f32) {
+    fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
         let bets = &self.bets;
         let pass_up = self.tuning.pass_up;
         let shade = Shade::of(&self.table, &session.path, session.known, pass_up);
         for (place, slot) in session.path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
-            let factor = weight * shade.at(place);
             let level = level_at(session.known, place);
+            let factor = pick(weight, level) * shade.at(place);
             for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
                 let before = stage.checked_sub(1).and_then(|i| bet.open.get(i)).copied();
                 let after = bet.open.get(stage).copied().unwrap_or(0.0);
@@ -242,8 +242,8 @@ impl Detector {
         }
         let local = self.local(now, subject.region);
         let known = self.is_known(subject, now);
-        let control = known
-            || self.known.age(subject.digits, now, u64::MAX >> 1).is_some_and(|age| age > 0);
+        let control =
+            known || self.known.age(subject.digits, now, u64::MAX >> 1).is_some_and(|age| age > 0);
         let path = self.build_path(now, subject, known, &local);
         if !known && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.sessions = c.sessions.wrapping_add(1);
@@ -267,7 +267,7 @@ impl Detector {
             null: local.null,
             country: local.country,
             stage: 0,
-            weight: 1.0,
+            weight: (1.0, 1.0),
             sent_at: now,
             generation: 0,
             live: true,
@@ -282,32 +282,38 @@ impl Detector {
         self.evaluate(now, &path, known, &rates, &local, subject.price_microusd);
     }
 
-    /// True when nobody has ever verified from the number's block of a hundred thousand.
-    pub(super) fn is_cold(&self, subject: &Subject) -> bool {
+    /// True when nobody has ever verified from the number's block.
+    pub(super) fn is_cold(&self, subject: &Subject, level: Level) -> bool {
         self.table
-            .find(NodeId::block(Level::HundredThousand, subject.digits))
+            .find(NodeId::block(level, subject.digits))
             .and_then(|slot| self.table.at(slot))
             .is_none_or(|node| node.warm == 0)
     }
 
-    fn build_path(&mut self, now: u64, subject: &Subject, known: bool, local: &Local) -> [Slot; PATH] {
+    fn build_path(
+        &mut self,
+        now: u64,
+        subject: &Subject,
+        known: bool,
+        local: &Local,
+    ) -> [Slot; PATH] {
         let mut path = [NONE; PATH];
         if known {
-            let groups = [
-                NodeId::region(Level::KnownCountry, subject.region),
-                NodeId::pool(Level::Known),
-            ];
+            let groups =
+                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
             for (place, id) in path.iter_mut().zip(groups) {
                 *place = self.obtain(now, id, local);
             }
             return path;
         }
-        let cold = self.tuning.parts.cold && self.is_cold(subject);
-        let address = self.tuning.parts.address;
+        let parts = self.tuning.parts;
+        let cold = parts.cold && self.is_cold(subject, Level::HundredThousand);
+        let colder = cold && self.is_cold(subject, Level::Million);
         for (place, id) in path.iter_mut().zip(Self::names(subject)) {
             let level = id.level();
             let skip = (!cold && matches!(level, Level::ColdCountry | Level::Cold))
-                || (!address && level.is_address());
+                || (!colder && level == Level::ColdMillion)
+                || (!parts.address && level.is_address());
             if !skip {
                 *place = self.obtain(now, id, local);
             }
@@ -327,10 +333,8 @@ impl Detector {
     pub(super) fn find_path(&self, subject: &Subject, known: bool) -> [Slot; PATH] {
         let mut path = [NONE; PATH];
         if known {
-            let groups = [
-                NodeId::region(Level::KnownCountry, subject.region),
-                NodeId::pool(Level::Known),
-            ];
+            let groups =
+                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
             for (place, id) in path.iter_mut().zip(groups) {
                 *place = self.table.find(id).unwrap_or(NONE);
             }
@@ -339,11 +343,15 @@ impl Detector {
         for (place, id) in path.iter_mut().zip(Self::names(subject)) {
             *place = self.table.find(id).unwrap_or(NONE);
         }
-        let [_, _, _, block, _, _, cold_country, cold, ..] = &mut path;
-        let is_warm = self.table.at(*block).is_some_and(|node| node.warm != 0);
-        if is_warm || !self.tuning.parts.cold {
+        let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
+        let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
+        let off = !self.tuning.parts.cold;
+        if is_warm(*block) || off {
             *cold_country = NONE;
             *cold = NONE;
+        }
+        if is_warm(*million) || is_warm(*block) || off {
+            *colder = NONE;
         }
         path
     }
@@ -365,10 +373,11 @@ impl Detector {
         let local = self.local(now, subject.region);
         if session.known {
             // a returning customer proves the range is inhabited
-            let block = NodeId::block(Level::HundredThousand, subject.digits);
-            let slot = self.obtain(now, block, &local);
-            if let Some(node) = self.table.at_mut(slot) {
-                node.warm = hour;
+            for level in [Level::HundredThousand, Level::Million] {
+                let slot = self.obtain(now, NodeId::block(level, subject.digits), &local);
+                if let Some(node) = self.table.at_mut(slot) {
+                    node.warm = hour;
+                }
             }
         } else if let Some(c) = self.countries.get_mut(usize::from(session.country)) {
             c.settled(now, true);
@@ -380,6 +389,12 @@ impl Detector {
             c.control(now, NodeId::block(Level::HundredThousand, subject.digits), true);
         }
         let rates = self.refresh(now, &session.path, session.known, &local);
+        if !session.known {
+            let trusted = self.is_trusted_client(&session.path);
+            let [good, all] = &mut self.trust;
+            *good = *good * 0.999 + f32::from(u8::from(trusted));
+            *all = *all * 0.999 + 1.0;
+        }
         let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
         let credit = self.tuning.share_credit;
         for (place, slot) in session.path.iter().enumerate() {
@@ -391,7 +406,7 @@ impl Detector {
             let applied = usize::from(session.stage).checked_sub(1);
             for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
                 let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                let refund = before * session.weight * shade.at(place);
+                let refund = before * pick(session.weight, level) * shade.at(place);
                 *s = (*s + bet.verified - refund).max(0.0);
             }
             node.verified_quarter += 1.0;
@@ -405,7 +420,7 @@ impl Detector {
 
     fn receipt(&mut self, now: u64, subject: &Subject, delivered: bool) {
         let block = NodeId::block(Level::HundredThousand, subject.digits);
-        let cold = self.is_cold(subject);
+        let cold = self.is_cold(subject, Level::HundredThousand);
         let local = self.local(now, subject.region);
         if !cold && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.receipt(now, block, delivered);
@@ -420,8 +435,9 @@ impl Detector {
             return;
         }
         session.undelivered = true;
-        let spared = session.weight * (1.0 - self.tuning.undelivered_weight);
-        session.weight *= self.tuning.undelivered_weight;
+        let kept = self.tuning.undelivered_weight;
+        let spared = (session.weight.0 * (1.0 - kept), session.weight.1 * (1.0 - kept));
+        session.weight = (session.weight.0 * kept, session.weight.1 * kept);
         let session = *session;
         let Some(applied) = usize::from(session.stage).checked_sub(1) else { return };
         let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
@@ -430,7 +446,7 @@ impl Detector {
             let level = level_at(session.known, place);
             for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
                 let before = bet.open.get(applied).copied().unwrap_or(0.0);
-                *s = (*s - before * spared * shade.at(place)).max(0.0);
+                *s = (*s - before * pick(spared, level) * shade.at(place)).max(0.0);
             }
         }
     }
@@ -454,7 +470,8 @@ impl Detector {
         self.sessions
             .step_ups
             .insert(key, OpenStepUp { subject: *subject, asked_at: now, stage: 0, generation });
-        for (queue, after) in self.sessions.step_up_queues.iter_mut().zip(self.tuning.asked_stages) {
+        for (queue, after) in self.sessions.step_up_queues.iter_mut().zip(self.tuning.asked_stages)
+        {
             queue.push_back((now.saturating_add((after * 1_000.0) as u64), key, generation));
         }
         let known = self.is_known(subject, now);
@@ -478,6 +495,7 @@ impl Detector {
     fn failed(&mut self, now: u64, subject: &Subject) {
         let key = session_key(subject);
         if let Some(open) = self.sessions.step_ups.remove(&key) {
+            self.sessions.count_failure(subject.digits, now);
             let step = self.asked_level(3) - self.asked_level(open.stage);
             self.asked_evidence(now, subject, step, |node| {
                 node.asking = node.asking.saturating_sub(1);
@@ -492,6 +510,7 @@ impl Detector {
         let is_over = after >= 3;
         if is_over {
             self.sessions.step_ups.remove(&key);
+            self.sessions.count_failure(open.subject.digits, at);
         } else if let Some(entry) = self.sessions.step_ups.get_mut(&key) {
             entry.stage = after;
         }
@@ -585,23 +604,17 @@ fn attempt(node: &mut Node, now: u64) {
 pub(super) struct Shade([f32; PATH]);
 
 impl Shade {
-    pub fn of(
-        table: &super::table::Table,
-        path: &[Slot; PATH],
-        known: bool,
-        pass_up: f32,
-    ) -> Self {
+    pub fn of(table: &super::table::Table, path: &[Slot; PATH], known: bool, pass_up: f32) -> Self {
         let mut out = [1.0_f32; PATH];
         if known {
             return Self(out);
         }
-        let flagged =
-            |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
-        let by_address = path.iter().skip(8).any(flagged);
+        let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
+        let by_address = path.iter().take(11).skip(9).any(flagged);
         let mut up = if by_address { pass_up } else { 1.0 };
         let mut by_number = false;
         for (place, slot) in path.iter().enumerate() {
-            if place == 8 {
+            if place == 9 || place == 11 {
                 up = if by_number { pass_up } else { 1.0 };
             }
             if let Some(o) = out.get_mut(place) {
@@ -609,7 +622,7 @@ impl Shade {
             }
             if flagged(slot) {
                 up *= pass_up;
-                by_number |= place <= 6;
+                by_number |= place <= 8;
             }
         }
         Self(out)
@@ -618,6 +631,11 @@ impl Shade {
     pub fn at(&self, place: usize) -> f32 {
         self.0.get(place).copied().unwrap_or(1.0)
     }
+}
+
+/// Nodes that hold the control group itself are not excused by it.
+fn pick(weight: (f32, f32), level: Level) -> f32 {
+    if level == Level::Everyone || level.is_known() { weight.1 } else { weight.0 }
 }
 
 const _: () = assert!(STAGES.len() == 4);

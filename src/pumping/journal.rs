@@ -126,12 +126,8 @@ impl Detector {
         if count > OUTBOX || body.len() != count.saturating_mul(EVENT_BYTES) {
             return Err(CodecError::Length);
         }
-        let events: Option<Vec<Event>> = body
-            .as_chunks::<EVENT_BYTES>()
-            .0
-            .iter()
-            .map(Event::from_bytes)
-            .collect();
+        let events: Option<Vec<Event>> =
+            body.as_chunks::<EVENT_BYTES>().0.iter().map(Event::from_bytes).collect();
         let events = events.ok_or(CodecError::Damaged)?;
         if gate == self.journal.gate {
             return Ok(0);

@@ -45,11 +45,7 @@ impl KnownNumbers {
         let fresh = (print << 24) | (unit << 12) | unit;
         if let Some(row) = bucket.iter_mut().find(|row| **row >> 24 == print && **row != 0) {
             let last = unit.wrapping_sub(*row & STAMP) & STAMP;
-            *row = if last.saturating_mul(UNIT) < expiry {
-                (*row & !STAMP) | unit
-            } else {
-                fresh
-            };
+            *row = if last.saturating_mul(UNIT) < expiry { (*row & !STAMP) | unit } else { fresh };
             return;
         }
         // the emptiest place, else the one not seen for longest

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// How many kinds of node there are.
-pub const LEVELS: usize = 12;
+pub const LEVELS: usize = 14;
 
 /// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,14 +26,18 @@ pub enum Level {
     ColdCountry = 6,
     /// The same, over all countries.
     Cold = 7,
+    /// All requests into blocks of 10^6 where nobody has ever verified: a smaller and sharper pool.
+    ColdMillion = 8,
     /// One client: an IPv4 address or an IPv6 /64.
-    Host = 8,
+    Host = 9,
     /// A client's neighbourhood: an IPv4 /24 or an IPv6 /48.
-    Network = 9,
+    Network = 10,
+    /// All requests to numbers that are not known.
+    Everyone = 11,
     /// All requests to known numbers of one country.
-    KnownCountry = 10,
+    KnownCountry = 12,
     /// All requests to known numbers.
-    Known = 11,
+    Known = 13,
 }
 
 impl Level {
@@ -46,8 +50,10 @@ impl Level {
         Self::Country,
         Self::ColdCountry,
         Self::Cold,
+        Self::ColdMillion,
         Self::Host,
         Self::Network,
+        Self::Everyone,
         Self::KnownCountry,
         Self::Known,
     ];
@@ -73,7 +79,7 @@ impl Level {
     /// True for the two groups of known numbers.
     #[must_use]
     pub const fn is_known(self) -> bool {
-        (self as u8) >= 10
+        (self as u8) >= 12
     }
 
     /// True for client addresses and networks.
@@ -165,8 +171,10 @@ impl fmt::Display for NodeId {
             Level::Country => write!(f, "country {a}{b}"),
             Level::ColdCountry => write!(f, "unseen ranges of {a}{b}"),
             Level::Cold => write!(f, "unseen ranges"),
+            Level::ColdMillion => write!(f, "unseen operators' ranges"),
             Level::Host => write!(f, "client {body:x}"),
             Level::Network => write!(f, "network {body:x}"),
+            Level::Everyone => write!(f, "all unknown numbers"),
             Level::KnownCountry => write!(f, "known numbers of {a}{b}"),
             Level::Known => write!(f, "known numbers"),
         }

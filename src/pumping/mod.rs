@@ -4,6 +4,7 @@
 //! after anything happened. See `evidence` for the statistic, `act` for what follows from it.
 
 mod act;
+mod controls;
 mod costs;
 mod country;
 mod decision;
@@ -21,6 +22,7 @@ mod share;
 mod table;
 mod tuning;
 
+pub use controls::{Action, NodeView};
 pub use costs::{Costs, PRICE_SOURCE, PriceTable};
 pub use detector::Detector;
 pub use event::{EVENT_BYTES, Event, EventKind};

@@ -132,8 +132,17 @@ impl Node {
     }
 
     /// Verified sessions a day of the lagged baseline.
+    ///
+    /// The cold pools shrink as an installation matures, so for them yesterday caps the week:
+    /// otherwise everything that was unseen on the first day would license sprays for a week.
     pub fn daily(&self) -> f32 {
-        self.weekly
+        let is_cold = matches!(self.id >> 60, 6..=8);
+        if is_cold { self.weekly.min(self.yesterday) } else { self.weekly }
+    }
+
+    /// Verified sessions of today and yesterday and the weekly mean: any sign of real people.
+    pub fn verified_days(&self) -> f32 {
+        self.today + self.yesterday + self.weekly
     }
 
     /// True when forgetting the node loses nothing anybody would miss.
@@ -141,9 +150,13 @@ impl Node {
         let quiet = now.saturating_sub(self.at);
         let id_level = self.id >> 60;
         let keep = match id_level {
-            0..=2 => 6 * 3_600_000,
+            0 => 3_600_000,
+            1 => 2 * 3_600_000,
+            2 => 6 * 3_600_000,
             3 => 14 * DAY,
-            4 | 5 | 6 | 7 | 10 | 11 => u64::MAX,
+            4..=8 | 11..=13 => u64::MAX,
+            // an address that many customers share is worth knowing when its country is attacked
+            _ if self.verified_days() >= 2.0 => 2 * DAY,
             _ => 2 * 3_600_000,
         };
         // a deep block with a real baseline is worth remembering for a while

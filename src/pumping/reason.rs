@@ -90,7 +90,10 @@ impl fmt::Display for Reason {
                 "{value:.1} nats of evidence against honest traffic (threshold {threshold:.1})"
             ),
             Rule::Share => {
-                write!(f, "share of the country unexplained: {value:.1} nats (threshold {threshold:.1})")
+                write!(
+                    f,
+                    "share of the country unexplained: {value:.1} nats (threshold {threshold:.1})"
+                )
             }
             Rule::InFlight => {
                 write!(f, "{value:.0} unanswered codes out (window {threshold:.0})")

@@ -7,9 +7,9 @@ use super::level::Subject;
 use super::node::fade;
 use super::table::{KeyMap, NONE, Slot, mix};
 
-/// Slots of a path: five blocks, country, two cold pools, host, network. A known number's path uses
+/// Slots of a path: five blocks, country, three cold pools, host, network, everyone. A known number's uses
 /// the first two for its groups.
-pub const PATH: usize = 10;
+pub const PATH: usize = 12;
 
 /// A session is over after half an hour.
 pub const SESSION_MS: u64 = 30 * 60_000;
@@ -25,7 +25,7 @@ pub struct Session {
     /// Stages of evidence already applied.
     pub stage: u8,
     /// Weight with which they were applied.
-    pub weight: f32,
+    pub weight: (f32, f32),
     pub sent_at: u64,
     pub generation: u32,
     pub live: bool,
@@ -50,6 +50,8 @@ pub struct OpenStepUp {
 pub struct NumberCount {
     pub sends: f32,
     pub sessions: u16,
+    /// Step-ups asked for this number and not passed.
+    pub failed: u8,
     pub at: u64,
 }
 
@@ -137,7 +139,33 @@ impl Sessions {
         }
         let sessions = if sends < 0.3 { 0 } else { sessions };
         let sessions = sessions.saturating_add(u16::from(is_new_session));
-        self.numbers.insert(digits, NumberCount { sends: sends + 1.0, sessions, at: now });
+        let failed = self.numbers.get(&digits).map_or(0, |count| count.failed);
+        self.numbers.insert(digits, NumberCount { sends: sends + 1.0, sessions, failed, at: now });
+        self.trim_numbers();
+    }
+
+    /// Counts a step-up that was not passed.
+    pub fn count_failure(&mut self, digits: u64, now: u64) {
+        if !self.numbers.contains_key(&digits) {
+            self.number_queue.push_back((now.saturating_add(NUMBER_KEEP_MS), digits));
+        }
+        let (sends, sessions) = self.number(digits, now);
+        let failed = u8::try_from(self.failures(digits, now) as u32).unwrap_or(u8::MAX);
+        let failed = failed.saturating_add(1);
+        self.numbers.insert(digits, NumberCount { sends, sessions, failed, at: now });
+        self.trim_numbers();
+    }
+
+    /// Step-ups not passed for a number, forgotten two hours after the last.
+    pub fn failures(&self, digits: u64, now: u64) -> f32 {
+        const KEEP_MS: u64 = 2 * 3_600_000;
+        self.numbers
+            .get(&digits)
+            .filter(|count| count.at.saturating_add(KEEP_MS) > now)
+            .map_or(0.0, |count| f32::from(count.failed))
+    }
+
+    fn trim_numbers(&mut self) {
         while self.numbers.len() > self.cap {
             let Some((_, oldest)) = self.number_queue.pop_front() else { break };
             self.numbers.remove(&oldest);

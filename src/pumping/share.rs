@@ -13,6 +13,9 @@ use super::table::{NONE, Slot};
 /// Verified sessions a day that the prior share weighs as much as.
 const PRIOR_SESSIONS: f32 = 50.0;
 
+/// Part of its prior share that a block may always have.
+const NEWCOMER: f32 = 0.1;
+
 impl Detector {
     /// The largest share each block of a path may have of its country.
     pub(super) fn share_of(&self, path: &[Slot; PATH], local: &Local) -> [f32; 5] {
@@ -27,6 +30,8 @@ impl Detector {
             let own = self.table.at(slot).map_or(0.0, |node| node.daily());
             let share = (own + PRIOR_SESSIONS * expected) / (total + PRIOR_SESSIONS);
             if let Some(o) = out.get_mut(place) {
+                // a range an operator has just opened may take a little at once
+                let share = share.max(expected * NEWCOMER);
                 *o = (share * self.tuning.share_tolerance).min(0.9);
             }
             expected *= finer;

@@ -123,8 +123,11 @@ impl Table {
                 continue;
             }
             let level = node.id >> 60;
-            let pool = matches!(level, 5..=7 | 10..=11);
-            let go = node.is_idle(now) || (pressed && !pool && node.is_harmless());
+            let pool = matches!(level, 5..=8 | 11..=13);
+            // under pressure the fine blocks and the clients go first: they are the many, and the
+            // coarse ones hold the baselines
+            let fine = !pool && !matches!(level, 3 | 4);
+            let go = node.is_idle(now) || (pressed && fine && node.is_harmless());
             if go && let Ok(slot) = u32::try_from(self.hand) {
                 self.index.remove(&(node.id ^ self.salt));
                 *node = Node::default();

@@ -57,6 +57,9 @@ pub struct Tuning {
     pub pass_factor: f32,
     /// Bounds of the step-up evidence: how far passes can go into credit, and failures into debt.
     pub asked_range: (f32, f32),
+    /// A node goes on asking while at least this share of its step-ups of the last quarter of an hour
+    /// was not passed. Above what honest people fail, below what a mixture with bots shows.
+    pub failing_share: f32,
     /// Half-life of the step-up evidence.
     pub asked_half_life: f32,
     /// Seconds after which an unanswered step-up counts as abandoned, in three steps.
@@ -76,6 +79,9 @@ pub struct Tuning {
     pub outage_none: f32,
     /// See `outage_none`.
     pub outage_full: f32,
+    /// What is left of growing evidence in the worst outage. Not zero: an attacker who requests codes
+    /// for other people's numbers makes the control group look like an outage.
+    pub outage_floor: f32,
     /// Samples of the control group needed before it is believed.
     pub outage_samples: f32,
     /// Weight of a session whose delivery failed.
@@ -92,6 +98,8 @@ pub struct Tuning {
     pub number_limits: (f32, f32),
     /// The same limits where an alarm already covers the number.
     pub number_limits_in_context: (f32, f32),
+    /// Step-ups not passed for one number from which it is refused where an alarm covers it.
+    pub number_failures: f32,
     /// Seconds after its first verification before a number counts as known, and until when.
     pub known_age: (f32, f32),
     /// Hard cap on nodes.
@@ -133,7 +141,8 @@ impl Default for Parts {
 
 impl Default for Tuning {
     fn default() -> Self {
-        // order: B2 B3 B4 B5 B6 country cold-country cold host net known-country known
+        // order: B2 B3 B4 B5 B6 country cold-country cold cold-million host net everyone
+        // known-country known
         Self {
             ask_at: 6.9,
             refuse_at: 13.8,
@@ -143,7 +152,7 @@ impl Default for Tuning {
             pass_up: 0.35,
             prior_conversion: 0.62,
             prior_weight: 10.0,
-            null_share: 0.75,
+            null_share: 0.70,
             null_range: (0.35, 0.62),
             bets: [
                 (0.10, 0.65),
@@ -151,39 +160,48 @@ impl Default for Tuning {
                 (0.10, 0.65),
                 (0.20, 0.65),
                 (0.35, 0.65),
-                (0.55, 0.65),
+                (0.55, 0.80),
                 (0.40, 0.65),
                 (0.40, 0.65),
                 (0.20, 0.65),
+                (0.20, 0.65),
                 (0.35, 0.65),
-                (0.55, 0.65),
-                (0.55, 0.65),
+                (0.60, 0.80),
+                (0.60, 0.80),
+                (0.60, 0.80),
             ],
-            floor: [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 1.0, 3.0, 0.5, 1.0, 2.0, 4.0],
-            tolerance: [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.2, 1.2, 2.0, 2.0, 1.5, 1.5],
-            inherit: [0.12, 0.12, 0.12, 0.12, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-            window: [4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 20.0, 30.0, 15.0, 25.0, 40.0, 60.0],
-            asked_window: [8.0, 8.0, 8.0, 12.0, 16.0, 24.0, 16.0, 24.0, 12.0, 16.0, 1e9, 1e9],
+            floor: [0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0],
+            tolerance: [2.0, 2.0, 2.0, 2.0, 2.0, 1.3, 1.2, 1.2, 1.2, 2.0, 2.0, 0.8, 1.3, 0.8],
+            inherit: [0.12, 0.12, 0.12, 0.12, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            window: [
+                4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 20.0, 30.0, 20.0, 15.0, 25.0, 80.0, 40.0, 60.0,
+            ],
+            asked_window: [
+                8.0, 8.0, 8.0, 12.0, 16.0, 24.0, 16.0, 24.0, 16.0, 12.0, 16.0, 1e9, 1e9, 1e9,
+            ],
             honest_failure: 0.15,
             pass_factor: 0.80,
             asked_range: (-6.0, 12.0),
+            failing_share: 0.25,
             asked_half_life: 7_200.0,
             asked_stages: [15.0, 30.0, 60.0],
             share_at: 16.0,
             share_tolerance: 3.0,
-            share_prior: (0.03, 0.2),
+            share_prior: (0.10, 0.2),
             share_credit: 0.25,
             share_hold: 1_800.0,
             outage_none: 0.25,
             outage_full: 0.70,
+            outage_floor: 0.15,
             outage_samples: 4.0,
             undelivered_weight: 0.35,
             block_harm: 1.0,
             block_range: (600.0, 43_200.0),
-            silence_gaps: 8.0,
-            silence_range: (120.0, 3_600.0),
-            number_limits: (3.5, 6.5),
+            silence_gaps: 5.0,
+            silence_range: (120.0, 1_800.0),
+            number_limits: (3.0, 5.0),
             number_limits_in_context: (0.9, 2.5),
+            number_failures: 2.0,
             known_age: (72.0 * 3_600.0, 90.0 * 86_400.0),
             max_nodes: 131_072,
             max_known: 1 << 21,

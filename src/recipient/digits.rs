@@ -2,6 +2,12 @@
 
 use super::error::RecipientError;
 
+/// Fewer digits than this, with the calling code, are in use nowhere for mobiles: the shortest are
+/// those of Niue and Tokelau (+683 and +690, four digits).
+pub(super) const MIN_DIGITS: usize = 7;
+/// The longest number of ITU-T E.164.
+pub(super) const MAX_DIGITS: usize = 15;
+
 /// The most characters that a typed number may have (SECURITY-BAR 61).
 pub(super) const MAX_TYPED: usize = 32;
 
@@ -70,25 +76,43 @@ impl Typed {
         if text.len() > 4 * MAX_TYPED {
             return Err(RecipientError::Oversized);
         }
-        let mut typed = Self { text: [0; MAX_TYPED], length: 0 };
-        let mut characters = 0_usize;
-        for character in text.chars() {
-            characters = characters.saturating_add(1);
-            if characters > MAX_TYPED {
+        let mut reduced = [0; MAX_TYPED];
+        let mut length = 0_usize;
+        for (index, character) in text.chars().enumerate() {
+            if index >= MAX_TYPED {
                 return Err(RecipientError::Oversized);
             }
-            match kind(character) {
-                Kind::Digit(byte) => typed.push(byte)?,
-                Kind::Separator => {}
-                Kind::Plus if typed.length == 0 => typed.push(b'+')?,
+            let byte = match kind(character) {
+                Kind::Digit(byte) => byte,
+                Kind::Separator => continue,
+                Kind::Plus if length == 0 => b'+',
                 Kind::Plus => return Err(RecipientError::MisplacedPlus),
                 Kind::Refused(why) => return Err(why),
+            };
+            if let Some(slot) = reduced.get_mut(length) {
+                *slot = byte;
             }
+            length = length.saturating_add(1);
         }
+        let typed = Self { text: reduced, length: u8::try_from(length).unwrap_or(u8::MAX) };
         match typed.bytes() {
             [] | [b'+'] => Err(RecipientError::Empty),
             _ => Ok(typed),
         }
+    }
+
+    /// Takes strict E.164 as it is: `+`, no leading zero, 7 to 15 ASCII digits.
+    pub(super) fn strict(text: &str) -> Option<Self> {
+        let [b'+', digits @ ..] = text.as_bytes() else { return None };
+        let e164 = (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len())
+            && digits.first() != Some(&b'0')
+            && digits.iter().all(u8::is_ascii_digit);
+        if !e164 {
+            return None;
+        }
+        let mut typed = Self { text: [0; MAX_TYPED], length: u8::try_from(text.len()).ok()? };
+        typed.text.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(typed)
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -113,13 +137,6 @@ impl Typed {
 
     fn bytes(&self) -> &[u8] {
         self.text.get(..usize::from(self.length)).unwrap_or_default()
-    }
-
-    fn push(&mut self, byte: u8) -> Result<(), RecipientError> {
-        let slot = self.text.get_mut(usize::from(self.length)).ok_or(RecipientError::Oversized)?;
-        *slot = byte;
-        self.length = self.length.saturating_add(1);
-        Ok(())
     }
 }
 

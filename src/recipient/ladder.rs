@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::alias;
+use super::digits::MAX_DIGITS;
 use super::error::PrefixError;
 use super::number::Recipient;
 use super::numbering::Plan;
-use super::parse::{MAX_DIGITS, Number};
+use super::parse::Number;
 use super::region::{CallingCode, Region};
 
 /// How wide a [`Prefix`] is.

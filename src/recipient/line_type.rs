@@ -43,18 +43,14 @@ pub enum LineType {
 }
 
 impl LineType {
-    /// Whether a person could plausibly read an SMS on such a line: mobile, fixed-or-mobile, VoIP,
-    /// personal and pager numbers. The rest is what a bot types to run up a bill.
+    /// Whether people read SMS on such lines: mobile, fixed-or-mobile and VoIP numbers.
+    ///
+    /// Personal numbers are left out on purpose: they forward at a price the caller does not see (the
+    /// British 070 range is a classic of toll fraud). So are pagers, and all the rest is what a bot
+    /// types to run up a bill. This is a fact to build a policy on, not the policy.
     #[must_use]
     pub const fn may_receive_sms(self) -> bool {
-        matches!(
-            self,
-            Self::Mobile
-                | Self::FixedLineOrMobile
-                | Self::Voip
-                | Self::PersonalNumber
-                | Self::Pager
-        )
+        matches!(self, Self::Mobile | Self::FixedLineOrMobile | Self::Voip)
     }
 
     /// The type of a table output. Keep in step with scripts/numbering/generate.py.

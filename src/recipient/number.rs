@@ -3,11 +3,11 @@
 use std::fmt;
 
 use super::alias;
-use super::digits::Typed;
+use super::digits::{MAX_DIGITS, Typed};
 use super::error::RecipientError;
 use super::ladder::Ladder;
 use super::line_type::LineType;
-use super::parse::{self, MAX_DIGITS, MIN_DIGITS, Number};
+use super::parse::{self, Number};
 use super::region::{CallingCode, Region};
 
 /// Somebody to send an SMS to: a phone number in its one canonical form.
@@ -79,10 +79,10 @@ impl Recipient {
     /// assert_eq!(Recipient::from_e164("+86013800138000").unwrap_err(), RecipientError::NotCanonical);
     /// ```
     pub fn from_e164(text: &str) -> Result<Self, RecipientError> {
-        let value = strict_value(text).ok_or(RecipientError::NotE164)?;
-        let recipient = Self::parse(text, None)?;
-        if recipient.number.value == value {
-            Ok(recipient)
+        let typed = Typed::strict(text).ok_or(RecipientError::NotE164)?;
+        let number = parse::read(&typed, None)?;
+        if number.value == parse::value(0, typed.digits().as_slice()) {
+            Ok(Self { number, typed })
         } else {
             Err(RecipientError::NotCanonical)
         }
@@ -154,7 +154,8 @@ impl Recipient {
 
     /// The text as typed, reduced to ASCII digits and a leading `+`: at most 32 bytes. The
     /// front-end token is bound to this form, because a page can compute it without knowing any
-    /// numbering plan.
+    /// numbering plan: keep a leading `+` or `＋` as `+`, keep ASCII, full-width, Arabic-Indic and
+    /// Persian digits as ASCII digits, drop everything else.
     ///
     /// ```
     /// use otpgate::recipient::{Recipient, Region};
@@ -236,18 +237,6 @@ impl fmt::Debug for LineKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LineKey(…)")
     }
-}
-
-/// The digits of strict E.164 as an integer.
-fn strict_value(text: &str) -> Option<u64> {
-    let [b'+', digits @ ..] = text.as_bytes() else { return None };
-    if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || digits.first() == Some(&b'0') {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |value, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        Some(value.saturating_mul(10).saturating_add(u64::from(digit)))
-    })
 }
 
 #[cfg(test)]

@@ -1,17 +1,11 @@
 //! From typed text to the one E.164 number it stands for, by libphonenumber's rules.
 
 use super::alias;
-use super::digits::{Digits, Typed};
+use super::digits::{Digits, MAX_DIGITS, MIN_DIGITS, Typed};
 use super::error::RecipientError;
 use super::line_type::LineType;
 use super::numbering::{Length, Plan, Territory};
 use super::region::{CallingCode, Region};
-
-/// Fewer digits than this, with the calling code, are in use nowhere for mobiles: the shortest are
-/// those of Niue and Tokelau (+683 and +690, four digits).
-pub(super) const MIN_DIGITS: usize = 7;
-/// The longest number of ITU-T E.164.
-pub(super) const MAX_DIGITS: usize = 15;
 
 /// libphonenumber looks at national numbers of these lengths.
 const NATIONAL_LENGTHS: std::ops::RangeInclusive<usize> = 2..=17;
@@ -67,12 +61,17 @@ pub(super) fn read(typed: &Typed, home: Option<Region>) -> Result<Number, Recipi
 /// The number with this calling code and national number.
 pub(super) fn number(plan: &Plan, national: &[u8]) -> Number {
     let code = CallingCode::of(plan);
-    let value = national.iter().fold(u64::from(code.value()), |value, digit| {
-        value.saturating_mul(10).saturating_add(u64::from(*digit))
-    });
+    let value = value(u64::from(code.value()), national);
     let length = u8::try_from(national.len()).unwrap_or(u8::MAX).saturating_add(code.length());
     let assignment = plan.assignment(national);
     Number { value, length, code, region: assignment.region, line_type: assignment.line_type }
+}
+
+/// The integer that `leading`, followed by `digits`, spells.
+pub(super) fn value(leading: u64, digits: &[u8]) -> u64 {
+    digits
+        .iter()
+        .fold(leading, |value, digit| value.saturating_mul(10).saturating_add(u64::from(*digit)))
 }
 
 /// After a `+` comes a calling code, or, by a common slip, an international prefix and then one.

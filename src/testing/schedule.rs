@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn outputs_stand_in_the_order_of_the_futures() {
-        let racers: Vec<BoxFuture<'_, usize>> = (0..50)
+        let racers: Vec<BoxFuture<'_, usize>> = (0_usize..50)
             .map(|id| {
                 Box::pin(async move {
                     pauses(50 - u32::try_from(id).unwrap()).await;

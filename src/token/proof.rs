@@ -36,7 +36,9 @@ impl TokenProof {
     ///
     /// [`TokenError::Malformed`] for anything else. No byte is interpreted here.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
-        from_text(text, PROOF_LENGTH).and_then(|bytes| Self::read(&bytes)).ok_or(TokenError::Malformed)
+        from_text(text, PROOF_LENGTH)
+            .and_then(|bytes| Self::read(&bytes))
+            .ok_or(TokenError::Malformed)
     }
 
     /// Checks the proof against what the gate knows itself: `scope`, the number in the form as it

@@ -75,8 +75,7 @@ fn the_vectors_pass_the_check() {
         let ticket = ticket(work, level);
         let proof = answer(ticket.as_str(), "+4915112345678").unwrap();
         let proof = TokenProof::parse(&proof).unwrap();
-        let token =
-            proof.check(&SCOPE, "+49 151 12345678", &keys(), ticket.not_before()).unwrap();
+        let token = proof.check(&SCOPE, "+49 151 12345678", &keys(), ticket.not_before()).unwrap();
         assert_eq!((token.work().bits(), token.level()), (work, level));
         assert_eq!(hex(token.nonce()), "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf");
         assert_eq!((token.issued(), token.expires()), (ISSUED, ticket.expires()));

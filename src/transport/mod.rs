@@ -1,5 +1,6 @@
 //! The [`SmsTransport`] port: handing one rendered text to a provider.
 
+mod console;
 mod error;
 mod sms;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use console::ConsoleTransport;
 pub use error::{HandoffError, HandoffErrorKind};
 pub use sms::{Handoff, IdempotencyKey, OutboundSms};
 

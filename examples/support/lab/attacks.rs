@@ -9,8 +9,8 @@ const HOUR: u64 = 3_600_000;
 
 /// Every family, in the order of the report. From A15 on they were held out while tuning.
 pub const FAMILIES: [&str; 20] = [
-    "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "A10", "A11", "A12", "A13", "A14",
-    "A15", "A16", "A17", "A18", "A19", "A20",
+    "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "A10", "A11", "A12", "A13", "A14", "A15",
+    "A16", "A17", "A18", "A19", "A20",
 ];
 
 /// An attack in the making.
@@ -74,12 +74,7 @@ fn range(rng: &mut Rng, c: &Country) -> u64 {
 /// Rows of one family from `start`; where it ends.
 pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (Vec<Row>, u64) {
     let mut rng = Rng::new(hash(seed) ^ hash(family.bytes().fold(0, |h, b| h * 31 + u64::from(b))));
-    let mut m = Maker {
-        rng: &mut rng,
-        solves,
-        label: format!("attack:{family}"),
-        out: Vec::new(),
-    };
+    let mut m = Maker { rng: &mut rng, solves, label: format!("attack:{family}"), out: Vec::new() };
     let end = match family {
         "A1" => {
             let c = at(b"UZ");
@@ -268,9 +263,8 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
                 let r = range(m.rng, c);
                 let phone = c.number(r, m.rng.next());
                 let site = 0x2001_0db8_0042_u128 << 80;
-                let ip = std::net::Ipv6Addr::from_bits(
-                    site | u128::from(m.rng.below(65_536)) << 64 | 1,
-                );
+                let ip =
+                    std::net::Ipv6Addr::from_bits(site | u128::from(m.rng.below(65_536)) << 64 | 1);
                 m.push(t, c, phone, ip.into(), 0.0);
             }
             start + 3 * HOUR

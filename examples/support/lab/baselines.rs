@@ -74,7 +74,13 @@ struct PrefixCell {
 impl Prefix {
     /// Twilio-like: 10^4 prefix, at least 10, at most 15 %, five times its baseline.
     pub fn twilio_like() -> Self {
-        Self { size: 10_000, least: 10, conversion: 0.15, times_baseline: 5.0, cells: HashMap::new() }
+        Self {
+            size: 10_000,
+            least: 10,
+            conversion: 0.15,
+            times_baseline: 5.0,
+            cells: HashMap::new(),
+        }
     }
     /// Vonage-like: 10^6, at least 20 in an hour, at most 35 %.
     pub fn conversion_35() -> Self {

@@ -9,17 +9,46 @@ use super::world::{COUNTRIES, Country, country, human_delay, season};
 pub enum Anomaly {
     None,
     /// Volume × factor in one country, 90 % new.
-    Launch { country: usize, factor: f64, from: u64, to: u64 },
+    Launch {
+        country: usize,
+        factor: f64,
+        from: u64,
+        to: u64,
+    },
     /// No codes arrive in a third of one country's ranges.
-    OperatorDown { country: usize, from: u64, to: u64, silent: bool, sends: u32 },
+    OperatorDown {
+        country: usize,
+        from: u64,
+        to: u64,
+        silent: bool,
+        sends: u32,
+    },
     /// No codes arrive: everywhere, or in one country; people press "send again" so many times.
-    Outage { country: Option<usize>, from: u64, to: u64, silent: bool, sends: u32 },
+    Outage {
+        country: Option<usize>,
+        from: u64,
+        to: u64,
+        silent: bool,
+        sends: u32,
+    },
     /// Everything × factor.
-    Peak { factor: f64, from: u64, to: u64 },
+    Peak {
+        factor: f64,
+        from: u64,
+        to: u64,
+    },
     /// Returning people × factor.
-    Relogin { factor: f64, from: u64, to: u64 },
+    Relogin {
+        factor: f64,
+        from: u64,
+        to: u64,
+    },
     /// One country always converts this badly.
-    PoorMarket { country: usize, conversion: f64, factor: f64 },
+    PoorMarket {
+        country: usize,
+        conversion: f64,
+        factor: f64,
+    },
 }
 
 /// Parameters of honest traffic.

@@ -51,9 +51,10 @@ pub struct Report {
 
 impl Report {
     pub fn honest(&self) -> (u64, u64, u64) {
-        self.labels.iter().filter(|(l, _)| l.starts_with("legit")).fold((0, 0, 0), |s, (_, x)| {
-            (s.0 + x.sessions, s.1 + x.stepped, s.2 + x.refused)
-        })
+        self.labels
+            .iter()
+            .filter(|(l, _)| l.starts_with("legit"))
+            .fold((0, 0, 0), |s, (_, x)| (s.0 + x.sessions, s.1 + x.stepped, s.2 + x.refused))
     }
 
     pub fn attack(&self) -> Score {
@@ -170,7 +171,12 @@ pub fn run(judge: &mut dyn Judge, rows: &mut [Row], adaptive: bool) -> Report {
                     if !row.is_attack() {
                         report.last_refusal = report.last_refusal.max(at);
                         if std::env::var_os("LAB_REFUSALS").is_some() {
-                            println!("    refused {} at {} {:?}", row.label, at, row.region.map(char::from));
+                            println!(
+                                "    refused {} at {} {:?}",
+                                row.label,
+                                at,
+                                row.region.map(char::from)
+                            );
                         }
                     }
                 }

@@ -250,6 +250,9 @@ struct Broom {
     next: usize,
     /// How many entries the calls so far should have looked at, less those they have.
     due: i64,
+    /// The minute of the latest sweep, and how many segments in a row had nothing to drop in it.
+    minute: u64,
+    fruitless: usize,
 }
 
 /// How many entries a call looks at for having expired: a call leaves about six, so that less than
@@ -355,23 +358,28 @@ impl MemoryStore {
     /// Whether anything could be dropped.
     fn make_room(&self, now: Timestamp) -> bool {
         let mut broom = self.broom.lock().unwrap_or_else(PoisonError::into_inner);
-        let segments = self.subjects.segments().saturating_mul(3);
         let (mut looked_at, mut dropped) = (0_usize, 0_usize);
-        for _ in 0..segments {
+        // Entries expire by the minute: once all were looked at in vain, the next minute may help.
+        while !self.is_barren(&broom, now) && looked_at < SWEPT_FOR_ROOM && dropped < 64 {
             let (held, gone) = self.sweep_next(&mut broom, now);
             looked_at = looked_at.saturating_add(held);
             dropped = dropped.saturating_add(gone);
-            if looked_at >= SWEPT_FOR_ROOM || dropped >= 64 {
-                break;
-            }
         }
         dropped > 0
+    }
+
+    fn is_barren(&self, broom: &Broom, now: Timestamp) -> bool {
+        broom.minute == now.as_millis() / 60_000 && broom.fruitless >= self.segments()
+    }
+
+    fn segments(&self) -> usize {
+        self.subjects.segments().saturating_mul(3)
     }
 
     fn sweep_next(&self, broom: &mut Broom, now: Timestamp) -> (usize, usize) {
         let (table, segment) = (broom.next % 3, broom.next / 3);
         broom.next = broom.next.saturating_add(1);
-        if broom.next >= self.subjects.segments().saturating_mul(3) {
+        if broom.next >= self.segments() {
             broom.next = 0;
         }
         let (held, dropped) = match table {
@@ -380,6 +388,12 @@ impl MemoryStore {
             _ => self.once.sweep(segment, now),
         };
         self.room.give_back(dropped);
+        let minute = now.as_millis() / 60_000;
+        if dropped > 0 || broom.minute != minute {
+            broom.fruitless = 0;
+        }
+        broom.minute = minute;
+        broom.fruitless = broom.fruitless.saturating_add(usize::from(dropped == 0));
         (held, dropped)
     }
 }

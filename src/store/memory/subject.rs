@@ -324,7 +324,7 @@ impl<'a> Bill<'a> {
     }
 
     fn paid(&self) -> impl Iterator<Item = &Judged<'a>> {
-        self.lines.iter().filter(|line| !line.waived)
+        self.lines.iter().filter(|line| !line.waived && line.charge.cost > 0)
     }
 
     /// As [`Ledger::wait`], after what earlier charges of the same meter would leave.

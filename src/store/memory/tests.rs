@@ -1,1 +1,573 @@
+//! What the contract says, and what it says under race, at the cap and after it.
 
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::mac::Tag;
+use crate::limit::{Limit, MeterKey, Slot};
+use crate::store::{
+    ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Guard, JOURNAL_LIFE, Mark,
+    MeterQuery, Nonce, Observation, Refund, Verdict,
+};
+
+const REALM: Pseudonym = Pseudonym::from_bytes([9; 16]);
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const HOUR: u64 = 3_600_000;
+
+fn name(n: u64) -> Pseudonym {
+    Pseudonym::from_bytes(u128::from(n).to_be_bytes())
+}
+
+fn id(n: u64) -> RequestId {
+    RequestId::from_bytes(u128::from(n).to_be_bytes())
+}
+
+fn meter(subject: u64, slot: u32) -> MeterKey {
+    MeterKey::new(name(subject), Slot(slot))
+}
+
+fn in_window(key: MeterKey, max: u64) -> Charge {
+    Charge { key, limit: Limit::Window { max, span_ms: HOUR }, cost: 1, waiver: None }
+}
+
+fn seen(key: MeterKey) -> Observation {
+    Observation { key, span_ms: HOUR, units: 1 }
+}
+
+fn admission(n: u64, charges: Vec<Charge>) -> Admission {
+    let remember = NOW + Duration::from_secs(600);
+    Admission { charges, ..Admission::new(id(n), NOW, REALM, remember) }
+}
+
+fn opened(n: u64, digest: Tag, attempts: u32) -> Admission {
+    let challenge = ChallengeWrite::Open {
+        key: name(n),
+        digest,
+        expires: NOW + Duration::from_secs(300),
+        closes: NOW + Duration::from_secs(900),
+        attempts,
+    };
+    Admission { challenge: Some(challenge), ..admission(n, Vec::new()) }
+}
+
+fn redemption(n: u64, challenge: u64, digests: Vec<Tag>) -> Redemption {
+    Redemption {
+        id: id(n),
+        now: NOW,
+        realm: REALM,
+        challenge: name(challenge),
+        digests,
+        charges: Vec::new(),
+        subject_charges: Vec::new(),
+        reset: Vec::new(),
+        credits: Vec::new(),
+        marks: Vec::new(),
+        observe: Vec::new(),
+        observe_failure: Vec::new(),
+        exchange: None,
+    }
+}
+
+fn settlement(n: u64, refunds: Vec<Refund>) -> Settlement {
+    Settlement {
+        admission: id(n),
+        now: NOW,
+        realm: REALM,
+        refunds,
+        void: None,
+        observe: Vec::new(),
+        exchange: None,
+    }
+}
+
+fn refund(charge: &Charge) -> Refund {
+    let Charge { key, limit, cost, waiver } = *charge;
+    Refund { key, limit, cost, charged: NOW, waiver }
+}
+
+impl MemoryStore {
+    fn admits(&self, admission: &Admission) -> Admitted {
+        self.step(admission.now, || self.try_admit(admission)).unwrap()
+    }
+
+    fn redeems(&self, redemption: &Redemption) -> Verdict {
+        self.step(redemption.now, || self.try_redeem(redemption)).unwrap().verdict
+    }
+
+    fn settles(&self, settlement: &Settlement) {
+        self.step(settlement.now, || self.try_settle(settlement)).unwrap();
+    }
+
+    fn tallies(&self, query: &TallyQuery) -> Tallies {
+        self.step(query.now, || self.try_tally(query)).unwrap()
+    }
+
+    fn count(&self, charge: &Charge) -> u64 {
+        let question = MeterQuery { key: charge.key, limit: charge.limit, cost: 0 };
+        let query = TallyQuery { meters: vec![question], ..TallyQuery::new(NOW, REALM) };
+        self.tallies(&query).meters[0].count
+    }
+
+    /// How many entries the tables and papers really hold.
+    fn held(&self) -> usize {
+        let mut held = self.documents.len() + self.journals.len();
+        self.subjects.each(|_, _| held += 1);
+        self.challenges.each(|_, _| held += 1);
+        self.once.each(|_, _| held += 1);
+        held
+    }
+}
+
+fn granted(answer: &Admitted) -> bool {
+    matches!(answer, Admitted::Granted { .. })
+}
+
+/// What each of `threads` threads gets, all starting at once.
+fn race<T: Send + 'static>(
+    store: &Arc<MemoryStore>,
+    threads: u64,
+    call: impl Fn(&MemoryStore, u64) -> T + Send + Sync + 'static,
+) -> Vec<T> {
+    let (barrier, call) = (Arc::new(Barrier::new(threads as usize)), Arc::new(call));
+    let racers: Vec<_> = (0..threads)
+        .map(|n| {
+            let (store, barrier, call) = (store.clone(), barrier.clone(), call.clone());
+            thread::spawn(move || {
+                barrier.wait();
+                call(&store, n)
+            })
+        })
+        .collect();
+    racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+}
+
+#[test]
+fn all_or_nothing_and_the_longest_wait_is_named() {
+    let store = MemoryStore::new();
+    let charges =
+        vec![in_window(meter(1, 1), 9), in_window(meter(2, 1), 1), in_window(meter(2, 2), 0)];
+    let fits = charges[..2].to_vec();
+    assert!(granted(&store.admits(&admission(1, fits.clone()))));
+
+    let mut refused = admission(2, charges);
+    refused.observe = vec![seen(meter(1, 7))];
+    refused.nonces = vec![Nonce { key: name(50), expires: NOW + Duration::from_secs(9) }];
+    let answer = store.admits(&refused);
+    let Admitted::Exhausted { index: 1, counts, observed, retry_after, .. } = answer else {
+        panic!("{answer:?}")
+    };
+    assert_eq!((counts, observed), (vec![1, 1, 0], vec![1]));
+    assert!(retry_after > Duration::from_secs(3_600));
+    assert_eq!((store.count(&fits[0]), store.count(&fits[1])), (1, 1));
+    // The nonce is unspent and the identifier unknown.
+    refused.charges.clear();
+    assert!(granted(&store.admits(&refused)));
+    assert_eq!(store.held(), store.entries());
+}
+
+#[test]
+fn a_meter_twice_in_one_call_pays_twice_or_not_at_all() {
+    let store = MemoryStore::new();
+    let charge = in_window(meter(1, 1), 3);
+    let answer = store.admits(&admission(1, vec![charge; 2]));
+    assert!(matches!(answer, Admitted::Granted { counts, .. } if counts == [2, 2]));
+    let answer = store.admits(&admission(2, vec![charge; 2]));
+    let Admitted::Exhausted { index: 1, counts, .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(counts, [2, 2]);
+    assert!(granted(&store.admits(&admission(3, vec![charge]))));
+}
+
+#[test]
+fn a_granted_call_repeated_charges_nothing_until_it_is_forgotten() {
+    let store = MemoryStore::new();
+    let charge = in_window(meter(1, 1), 5);
+    let mut call = admission(1, vec![charge]);
+    call.nonces = vec![Nonce { key: name(2), expires: NOW + Duration::from_secs(900) }];
+    call.observe = vec![seen(meter(1, 2))];
+    for _ in 0..3 {
+        let answer = store.admits(&call);
+        let Admitted::Granted { counts, observed, .. } = answer else { panic!("{answer:?}") };
+        assert_eq!((counts, observed), (vec![1], vec![1]));
+    }
+    call.now = call.remember;
+    assert_eq!(store.admits(&call), Admitted::NonceSpent { index: 0 });
+}
+
+#[test]
+fn realms_never_meet() {
+    let store = MemoryStore::new();
+    let mut call = opened(1, [1; 32], 5);
+    call.charges = vec![in_window(meter(1, 1), 1)];
+    call.nonces = vec![Nonce { key: name(2), expires: NOW + Duration::from_secs(9) }];
+    assert!(granted(&store.admits(&call)));
+    assert!(granted(&store.admits(&Admission { realm: name(9), ..call.clone() })));
+    let elsewhere = Redemption { realm: name(8), ..redemption(5, 1, vec![[1; 32]]) };
+    assert_eq!(store.redeems(&elsewhere), Verdict::Unknown);
+}
+
+#[test]
+fn a_waiver_lifts_a_charge_and_its_refund() {
+    let store = MemoryStore::new();
+    let mut first = redemption(1, 1, vec![[1; 32]]);
+    let (from, until) = (NOW, NOW + Duration::from_secs(60));
+    first.marks = vec![Mark { key: meter(1, 9), from, until }];
+    assert!(granted(&store.admits(&opened(1, [1; 32], 5))));
+    assert!(matches!(store.redeems(&first), Verdict::Accepted { attempts: 1, .. }));
+
+    let charge = Charge { waiver: Some(meter(1, 9)), ..in_window(meter(1, 1), 0) };
+    let answer = store.admits(&admission(2, vec![charge]));
+    assert!(matches!(answer, Admitted::Granted { counts, .. } if counts == [0]));
+    let plain = Charge { waiver: None, ..in_window(meter(1, 1), 5) };
+    assert!(granted(&store.admits(&admission(3, vec![plain]))));
+    store.settles(&settlement(2, vec![refund(&charge)]));
+    assert_eq!(store.count(&plain), 1);
+    let mut late = admission(4, vec![charge]);
+    late.now = until;
+    assert!(!granted(&store.admits(&late)));
+}
+
+#[test]
+fn a_settlement_refunds_once_and_only_what_was_granted() {
+    let store = MemoryStore::new();
+    let charge = in_window(meter(1, 1), 9);
+    for n in 0..3 {
+        assert!(granted(&store.admits(&admission(n, vec![charge]))));
+    }
+    let mut once = settlement(1, vec![refund(&charge)]);
+    once.observe = vec![seen(meter(1, 2))];
+    for _ in 0..3 {
+        store.settles(&once);
+    }
+    store.settles(&settlement(77, vec![refund(&charge)]));
+    let forgotten = Settlement { now: NOW + Duration::from_secs(600), ..once.clone() };
+    store.settles(&Settlement { admission: id(2), ..forgotten });
+    assert_eq!(store.count(&charge), 2);
+    assert_eq!(store.count(&in_window(meter(1, 2), 9)), 4);
+}
+
+#[test]
+fn codes_are_renewed_kept_replaced_and_voided() {
+    let (one, two, three) = ([1; 32], [2; 32], [3; 32]);
+    let renew = |n, digest, keep_previous| {
+        let expires = NOW + Duration::from_secs(300);
+        let challenge = ChallengeWrite::Renew { key: name(1), digest, expires, keep_previous };
+        Admission { challenge: Some(challenge), ..admission(n, Vec::new()) }
+    };
+    let wrong = Verdict::Mismatch { left: 4 };
+    let right = |verdict| matches!(verdict, Verdict::Accepted { .. });
+    let fresh = |writes: &[Admission]| {
+        let store = MemoryStore::new();
+        assert!(granted(&store.admits(&opened(1, one, 5))));
+        let again = Admission { id: id(2), ..opened(1, one, 5) };
+        assert_eq!(store.admits(&again), Admitted::ChallengeGone);
+        writes.iter().for_each(|write| assert!(granted(&store.admits(write))));
+        store
+    };
+    assert!(right(fresh(&[renew(3, two, true)]).redeems(&redemption(9, 1, vec![one]))));
+    assert!(right(fresh(&[renew(3, two, true)]).redeems(&redemption(9, 1, vec![three, two]))));
+    assert_eq!(fresh(&[renew(3, two, false)]).redeems(&redemption(9, 1, vec![one])), wrong);
+    // Two at the most.
+    let twice = fresh(&[renew(3, two, true), renew(4, three, true)]);
+    assert_eq!(twice.redeems(&redemption(9, 1, vec![one])), wrong);
+    assert!(right(twice.redeems(&redemption(10, 1, vec![two]))));
+    assert_eq!(twice.admits(&renew(11, one, true)), Admitted::ChallengeGone);
+
+    let voided = fresh(&[renew(3, two, true)]);
+    voided.settles(&Settlement { void: Some(name(1)), ..settlement(3, Vec::new()) });
+    assert_eq!(voided.redeems(&redemption(9, 1, vec![two])), wrong);
+    assert!(right(voided.redeems(&redemption(10, 1, vec![one]))));
+    let empty = fresh(&[]);
+    empty.settles(&Settlement { void: Some(name(1)), ..settlement(1, Vec::new()) });
+    assert_eq!(empty.redeems(&redemption(9, 1, vec![one])), Verdict::Expired);
+}
+
+#[test]
+fn attempts_end_codes_expire_and_challenges_close_by_the_calls_time() {
+    let store = MemoryStore::new();
+    assert!(granted(&store.admits(&opened(1, [1; 32], 2))));
+    let mut call = redemption(1, 1, vec![[2; 32]]);
+    assert_eq!(store.redeems(&call), Verdict::Mismatch { left: 1 });
+    // A repetition is answered as before and costs no attempt.
+    assert_eq!(store.redeems(&call), Verdict::Mismatch { left: 1 });
+    (call.id, call.digests) = (id(2), Vec::new());
+    assert_eq!(store.redeems(&call), Verdict::Mismatch { left: 0 });
+    assert_eq!(store.redeems(&redemption(3, 1, vec![[1; 32]])), Verdict::Locked);
+
+    assert!(granted(&store.admits(&opened(5, [1; 32], 2))));
+    let right = redemption(6, 5, vec![[1; 32]]);
+    let (last, expired) = (NOW + Duration::from_millis(299_999), NOW + Duration::from_secs(300));
+    assert_eq!(store.redeems(&Redemption { now: expired, ..right.clone() }), Verdict::Expired);
+    let accepted = Verdict::Accepted { attempts: 1, opened: NOW };
+    assert_eq!(store.redeems(&Redemption { now: last, ..right.clone() }), accepted);
+    assert_eq!(store.redeems(&right), accepted);
+    assert_eq!(store.redeems(&Redemption { id: id(7), ..right.clone() }), Verdict::Consumed);
+    let closed = NOW + Duration::from_secs(900);
+    assert_eq!(store.redeems(&Redemption { now: closed, ..right }), Verdict::Unknown);
+    let query = TallyQuery { challenges: vec![name(1)], ..TallyQuery::new(NOW, REALM) };
+    assert_eq!(store.tallies(&query).challenges, [ChallengeState::Locked]);
+}
+
+#[test]
+fn charges_are_paid_for_any_challenge_and_subject_charges_for_a_live_one() {
+    let store = MemoryStore::new();
+    let (client, failures) = (in_window(meter(1, 1), 3), in_window(meter(2, 1), 2));
+    let attempt = |n, challenge| Redemption {
+        charges: vec![client],
+        subject_charges: vec![failures],
+        observe: vec![seen(meter(3, 1))],
+        observe_failure: vec![seen(meter(3, 2))],
+        ..redemption(n, challenge, vec![[2; 32]])
+    };
+    assert!(granted(&store.admits(&opened(1, [1; 32], 9))));
+    assert_eq!(store.redeems(&attempt(1, 77)), Verdict::Unknown);
+    assert_eq!((store.count(&client), store.count(&failures)), (1, 0));
+    assert_eq!(store.redeems(&attempt(2, 1)), Verdict::Mismatch { left: 8 });
+    assert_eq!(store.redeems(&attempt(3, 1)), Verdict::Mismatch { left: 7 });
+    assert!(matches!(store.redeems(&attempt(4, 1)), Verdict::Exhausted { index: 0, .. }));
+    let elsewhere = Redemption { charges: vec![in_window(meter(9, 1), 3)], ..attempt(5, 1) };
+    assert!(matches!(store.redeems(&elsewhere), Verdict::Exhausted { index: 1, .. }));
+    assert_eq!(store.count(&in_window(meter(9, 1), 3)), 0);
+    assert_eq!(store.count(&in_window(meter(3, 1), 0)), 5);
+    assert_eq!(store.count(&in_window(meter(3, 2), 0)), 5);
+    assert_eq!(store.held(), store.entries());
+}
+
+#[test]
+fn an_accepted_code_resets_credits_and_marks() {
+    let store = MemoryStore::new();
+    let failures = in_window(meter(2, 1), 9);
+    let evidence = Charge {
+        limit: Limit::Unverified { max: 9, drain_ms: 60_000 },
+        ..in_window(meter(4, 1), 0)
+    };
+    let mut open = opened(1, [1; 32], 9);
+    open.charges = vec![evidence; 3];
+    assert!(granted(&store.admits(&open)));
+    let right = Redemption {
+        subject_charges: vec![failures],
+        reset: vec![failures.key],
+        credits: vec![Credit { key: evidence.key, limit: evidence.limit, amount: 2 }],
+        marks: vec![Mark { key: meter(1, 9), from: NOW, until: NOW + Duration::from_secs(1) }],
+        observe_failure: vec![seen(meter(3, 2))],
+        ..redemption(5, 1, vec![[1; 32]])
+    };
+    assert!(matches!(store.redeems(&right), Verdict::Accepted { .. }));
+    assert_eq!((store.count(&failures), store.count(&evidence)), (0, 1));
+    assert_eq!(store.count(&in_window(meter(3, 2), 0)), 0);
+    let query = TallyQuery { marks: vec![meter(1, 9), meter(1, 8)], ..TallyQuery::new(NOW, REALM) };
+    let mark = (NOW, NOW + Duration::from_secs(1));
+    assert_eq!(store.tallies(&query).marks, [Some(mark), None]);
+    // Room was set aside for a failure that did not happen.
+    assert_eq!(store.held(), store.entries());
+}
+
+#[test]
+fn documents_swap_on_their_version() {
+    let store = MemoryStore::new();
+    let write = |n, expect| {
+        let write = DocumentWrite { document: name(1), expect, content: vec![7] };
+        Admission { documents: vec![write], ..admission(n, Vec::new()) }
+    };
+    assert!(granted(&store.admits(&write(1, 0))));
+    let stale = Admitted::Stale { document: name(1), version: 1 };
+    assert_eq!(store.admits(&write(2, 0)), stale);
+    let guarded = |n, version| Admission {
+        guards: vec![Guard { document: name(1), version }],
+        ..admission(n, Vec::new())
+    };
+    assert_eq!(store.admits(&guarded(3, 2)), stale);
+    assert!(granted(&store.admits(&guarded(3, 1))));
+    let query = TallyQuery { documents: vec![name(1), name(2)], ..TallyQuery::new(NOW, REALM) };
+    let held = Document { version: 1, content: vec![7] };
+    assert_eq!(store.tallies(&query).documents, [held, Document::default()]);
+}
+
+#[test]
+fn a_journal_is_read_across_callers_in_order_and_ages() {
+    let store = MemoryStore::new();
+    let exchange =
+        |append: &[u8], after| Some(Exchange { journal: name(1), append: append.to_vec(), after });
+    let say = |n, word: &[u8], now, charges| {
+        let call = Admission { now, exchange: exchange(word, 0), ..admission(n, charges) };
+        store.admits(&call)
+    };
+    assert!(granted(&say(1, b"one", NOW, Vec::new())));
+    // A refused call and a failed attempt leave their news too.
+    assert!(!granted(&say(2, b"two", NOW, vec![in_window(meter(1, 1), 0)])));
+    let failed = Redemption { exchange: exchange(b"three", 1), ..redemption(3, 1, Vec::new()) };
+    let answer = store.try_redeem(&failed).unwrap();
+    assert_eq!(answer.news.entries, [(2, b"two".to_vec()), (3, b"three".to_vec())]);
+    assert_eq!(answer.news.latest, 3);
+    // A repetition reads and leaves nothing.
+    let Admitted::Granted { news, .. } = say(1, b"one", NOW, Vec::new()) else { panic!() };
+    assert_eq!((news.entries.len(), news.latest), (3, 3));
+
+    let later = NOW + JOURNAL_LIFE;
+    let Admitted::Granted { news, .. } = say(4, b"four", later, Vec::new()) else { panic!() };
+    assert_eq!((news.entries, news.latest), (vec![(4, b"four".to_vec())], 4));
+    assert!(granted(&say(5, b"five", later + JOURNAL_LIFE, Vec::new())));
+    let journal = Some((name(1), u64::MAX));
+    let query = TallyQuery { journal, ..TallyQuery::new(later, REALM) };
+    assert_eq!(store.tallies(&query).news, News { entries: Vec::new(), latest: 5 });
+    let appended = 2;
+    assert_eq!(store.held() + appended, store.entries(), "pruned entries gave their room back");
+}
+
+#[test]
+fn of_many_identical_nonces_one_wins() {
+    let store = Arc::new(MemoryStore::new());
+    for round in 0..20 {
+        let answers = race(&store, 16, move |store, n| {
+            let mut call = admission(1_000 * round + n, vec![in_window(meter(n, 1), 9)]);
+            call.nonces = vec![Nonce { key: name(round), expires: NOW + Duration::from_secs(9) }];
+            store.admits(&call)
+        });
+        assert_eq!(answers.iter().filter(|answer| granted(answer)).count(), 1);
+    }
+    let charged: u64 = (0..16).map(|n| store.count(&in_window(meter(n, 1), 9))).sum();
+    assert_eq!(charged, 20);
+}
+
+#[test]
+fn two_hundred_at_once_on_five_places_charge_five_everywhere() {
+    let store = Arc::new(MemoryStore::new());
+    let shared = in_window(meter(500, 1), 5);
+    let answers = race(&store, 200, move |store, n| {
+        // Also in the other order: no two calls wait for each other.
+        let mut charges = vec![in_window(meter(n, 1), 9), shared, in_window(meter(501, 1), 999)];
+        if n % 2 == 0 {
+            charges.reverse();
+        }
+        granted(&store.admits(&admission(n, charges)))
+    });
+    assert_eq!(answers.iter().filter(|granted| **granted).count(), 5);
+    assert_eq!(store.count(&shared), 5);
+    assert_eq!(store.count(&in_window(meter(501, 1), 999)), 5);
+    let own: u64 = (0..200).map(|n| store.count(&in_window(meter(n, 1), 9))).sum();
+    assert_eq!(own, 5);
+    assert_eq!(store.held(), store.entries());
+}
+
+#[test]
+fn of_many_right_codes_one_is_accepted_and_of_many_wrong_ones_all_attempts_are_compared() {
+    let store = Arc::new(MemoryStore::new());
+    for round in 0..20 {
+        assert!(granted(&store.admits(&opened(round, [1; 32], 50))));
+        let verdicts = race(&store, 32, move |store, n| {
+            store.redeems(&redemption(1_000 * round + n, round, vec![[1; 32]]))
+        });
+        let accepted = |verdict: &&Verdict| matches!(verdict, Verdict::Accepted { .. });
+        assert_eq!(verdicts.iter().filter(accepted).count(), 1);
+    }
+    assert!(granted(&store.admits(&opened(999, [1; 32], 5))));
+    let verdicts = race(&store, 200, |store, n| store.redeems(&redemption(n, 999, vec![[2; 32]])));
+    let compared = |verdict: &&Verdict| matches!(verdict, Verdict::Mismatch { .. });
+    assert_eq!(verdicts.iter().filter(compared).count(), 5);
+    assert_eq!(store.redeems(&redemption(999, 999, vec![[1; 32]])), Verdict::Locked);
+}
+
+#[test]
+fn documents_and_repeated_calls_under_race() {
+    let store = Arc::new(MemoryStore::new());
+    let answers = race(&store, 16, |store, n| {
+        let document = DocumentWrite { document: name(1), expect: 0, content: vec![n as u8] };
+        let call = Admission { documents: vec![document], ..admission(n, Vec::new()) };
+        granted(&store.admits(&call))
+    });
+    assert_eq!(answers.iter().filter(|granted| **granted).count(), 1);
+    let charge = in_window(meter(1, 1), 9);
+    let answers =
+        race(&store, 16, move |store, _| granted(&store.admits(&admission(77, vec![charge]))));
+    assert!(answers.iter().all(|granted| *granted));
+    assert_eq!(store.count(&charge), 1);
+    race(&store, 16, move |store, _| store.settles(&settlement(77, vec![refund(&charge)])));
+    assert_eq!(store.count(&charge), 0);
+}
+
+#[test]
+fn a_flood_stays_under_the_cap_hurts_no_live_entry_and_ends_with_its_expiry() {
+    const CAPACITY: usize = 5_000;
+    let store = MemoryStore::builder().capacity(CAPACITY).build();
+    let victim = in_window(meter(1 << 40, 1), 3);
+    let mut call = opened(1 << 40, [1; 32], 5);
+    call.charges = vec![victim];
+    assert!(granted(&store.admits(&call)));
+    let mut full = 0;
+    for n in 0..20_000 {
+        let mut flood = admission(n, vec![in_window(meter(n, 1), 3)]);
+        flood.nonces = vec![Nonce { key: name(n), expires: NOW + Duration::from_secs(60) }];
+        match store.step(NOW, || store.try_admit(&flood)) {
+            Ok(answer) => assert!(granted(&answer)),
+            Err(error) => {
+                assert_eq!(error.kind(), StoreErrorKind::Full);
+                full += 1;
+            }
+        }
+        assert!(store.entries() <= CAPACITY);
+    }
+    assert!(full > 18_000);
+    assert_eq!(store.held(), store.entries());
+    // The victim's limit stands, and calls that need no new entry go on.
+    assert_eq!(store.count(&victim), 1);
+    let refused = admission(2 << 40, vec![Charge { cost: 3, ..victim }]);
+    assert!(matches!(store.admits(&refused), Admitted::Exhausted { .. }));
+    let right = redemption(9, 1 << 40, vec![[1; 32]]);
+    assert!(matches!(store.redeems(&right), Verdict::Accepted { .. }));
+
+    // Once the flood has expired there is room, and the victim's hour has not passed.
+    let later = NOW + Duration::from_secs(3_600);
+    let mut call = admission(3 << 40, vec![in_window(meter(5, 1), 9_999)]);
+    (call.now, call.remember) = (later, later + Duration::from_secs(60));
+    assert!(granted(&store.admits(&call)));
+    let much_later = NOW + Duration::from_secs(7_200);
+    (call.now, call.id) = (much_later, id(4 << 40));
+    for n in 0..1_000 {
+        call.id = id((5 << 40) + n);
+        assert!(granted(&store.admits(&call)));
+    }
+    assert!(store.entries() < CAPACITY / 2, "{}", store.entries());
+    assert_eq!(store.held(), store.entries());
+}
+
+#[test]
+fn a_call_that_found_no_room_changed_nothing() {
+    let store = MemoryStore::builder().capacity(4).build();
+    let charge = in_window(meter(1, 1), 9);
+    assert!(granted(&store.admits(&admission(1, vec![charge]))));
+    let mut call = admission(2, vec![charge, in_window(meter(2, 1), 9)]);
+    call.observe = vec![seen(meter(1, 2))];
+    call.nonces = vec![Nonce { key: name(3), expires: NOW + Duration::from_secs(9) }];
+    assert_eq!(store.try_admit(&call), Err(Undone::Full));
+    assert_eq!((store.count(&charge), store.entries()), (1, 2));
+    call.nonces.clear();
+    assert!(granted(&store.admits(&call)));
+    assert_eq!((store.entries(), store.held()), (4, 4));
+    assert_eq!(store.count(&in_window(meter(1, 2), 9)), 1);
+}
+
+#[test]
+fn debug_counts_and_tells_nothing_else() {
+    let store = MemoryStore::builder().capacity(10).build();
+    assert!(granted(&store.admits(&opened(1, [1; 32], 5))));
+    assert_eq!(format!("{store:?}"), "MemoryStore { entries: 2, capacity: 10, .. }");
+    assert!(store.dump().windows(32).any(|window| window == [1; 32]));
+}
+
+#[test]
+fn a_busy_subject_and_a_quiet_one_count_alike() {
+    let store = MemoryStore::new();
+    let limit = Limit::Window { max: 10_000, span_ms: HOUR };
+    let (one, mut now) = (Charge { limit, ..in_window(meter(1, 1), 0) }, NOW);
+    let mut plain = crate::limit::Meter::fresh(&limit);
+    for n in 0..300 {
+        let mut call = admission(n, vec![one]);
+        // An hour of every minute, then hours of silence.
+        now = now + Duration::from_secs(if n % 70 == 69 { 6_000 } else { 61 });
+        (call.now, call.remember) = (now, now);
+        let Admitted::Granted { counts, .. } = store.admits(&call) else { panic!() };
+        assert_eq!(counts, [plain.charge(&limit, now, 1).unwrap()]);
+    }
+}

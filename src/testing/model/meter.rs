@@ -84,6 +84,9 @@ impl Meter {
 
     /// Charges `cost`, which has been judged to fit.
     pub(super) fn charge(&mut self, limit: Limit, cost: u64, now: u64) {
+        if cost == 0 {
+            return;
+        }
         if self.kind != Some(kind_of(limit)) {
             *self = Self { kind: Some(kind_of(limit)), ..Self::default() };
         }

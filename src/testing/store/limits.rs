@@ -36,6 +36,7 @@ pub(super) const CASES: &[Case] = &[
     case!(failures_reset, "Failures: success resets the meter"),
     case!(credits_change_only_two, "for Window, Spacing, Ladder and Failures a credit is nothing"),
     case!(refund_floor, "a refund goes not below zero and reaches no other charge"),
+    case!(free, "a charge of cost 0 is checked like any other and changes nothing"),
     case!(shut, "Limit::SHUT refuses every charge that is not waived"),
 ];
 
@@ -420,6 +421,29 @@ async fn refund_floor(bench: Bench) -> Checked {
     settlement.refunds.iter_mut().for_each(|refund| refund.cost = 3);
     bench.settle(&settlement).await?;
     same("units of another bucket", bench.count(key, WINDOW, later).await?, 2)
+}
+
+/// A free charge on a ladder would start the wait afresh, and on failures the pause, if it changed
+/// anything.
+async fn free(mut bench: Bench) -> Checked {
+    let ladder = [
+        Charge(0, 0, Ok(0)),
+        Charge(0, 1, Ok(1)),
+        Charge(400, 0, Err(600)),
+        Charge(1_000, 0, Ok(1)),
+        Charge(1_000, 1, Ok(2)),
+    ];
+    // The suite reads the wait of a cost before it charges it; a cost of 0 is read as no question.
+    let (key, limit) = (bench.meter(), LADDER);
+    for step in ladder {
+        if let Charge(after, cost, expected) = step {
+            let (_, seen) = bench.charge(key, limit, cost, T0.saturating_add(after)).await?;
+            same(&format!("ladder, cost {cost} at {after}"), seen, expected)?;
+        }
+    }
+    let window = Limit::Window { max: 2, span_ms: 60_000 };
+    let steps = [Charge(0, 2, Ok(2)), Charge(1_000, 0, Ok(2)), Count(59_999, 2), Count(61_000, 0)];
+    play(&mut bench, window, &steps).await
 }
 
 async fn shut(bench: Bench) -> Checked {

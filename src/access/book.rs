@@ -1,0 +1,318 @@
+//! All entries that operators made, as one immutable value with fast lookup.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use super::control::{Control, ControlError, ControlId, Draft};
+use super::control_codec;
+use super::ip::ClientPrefix;
+use super::network::Network;
+use super::ruling::{Brake, Query, Ruling, rule, weight};
+use super::target::{Leading, Target, spellings};
+use crate::base::time::Timestamp;
+use crate::recipient::{Prefix, Region};
+
+/// Everything that operators allow, block, switch and forbid: an immutable snapshot of one realm.
+///
+/// A change makes a new book. [`encode`](Self::encode) turns a book into bytes for the store, sealed
+/// by the gate, so that every instance sees the same entries; [`revision`](Self::revision) says which
+/// of two books is newer.
+///
+/// # Precedence
+///
+/// The *recipient's* side (number, prefix, country) and the *requester's* (user, network) are ruled
+/// apart. On each side the narrowest entry wins, one for this purpose alone before one for all, a
+/// block before an allowance, and the later before the earlier. Then:
+///
+/// 1. a block on either side blocks: an allowance never reaches across, so an allowed number gets
+///    nothing at a blocked network's request;
+/// 2. a country that is switched off blocks, unless the *number* is allowed;
+/// 3. an allowance on either side lets the request past the detector and step-ups, and past nothing
+///    else: intervals, quotas and budgets hold for everybody.
+///
+/// ```
+/// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, Verdict};
+/// use otpgate::{Pseudonym, Recipient, Timestamp};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let now = Timestamp::from_millis(1_800_000_000_000);
+/// let entry = |target: &str, effect| {
+///     let target = Target::Prefix(target.parse().unwrap());
+///     Draft::new(target, effect, Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap())
+/// };
+/// let (book, _) = ControlBook::new().with(entry("+4915", Effect::Block)?, now)?;
+/// let (book, allowed) = book.with(entry("+49151", Effect::Allow)?, now)?;
+///
+/// let recipient = Recipient::from_e164("+4915112345678")?;
+/// let query = Query {
+///     recipient: &recipient,
+///     number: Pseudonym::from_bytes([1; 16]), // from the gate's key ring
+///     client: ClientIp::unknown(),
+///     user: None,
+///     purpose: "sign-up",
+///     now,
+/// };
+/// assert!(matches!(book.decide(&query).verdict, Verdict::Allowed(by) if by.id() == allowed));
+/// assert!(matches!(book.without(allowed)?.decide(&query).verdict, Verdict::Blocked(_)));
+/// assert_eq!(ControlBook::decode(&book.encode())?, book);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct ControlBook {
+    pub(super) revision: u64,
+    pub(super) entries: Vec<Arc<Control>>,
+    index: Index,
+}
+
+impl ControlBook {
+    /// The most entries of a book: 10,000. A change copies the book and every instance holds it in
+    /// memory, about 5 MB at worst; a longer list is a sign that a prefix or a policy is meant.
+    pub const MAX_ENTRIES: usize = 10_000;
+
+    /// An empty book.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The book with one more entry, and the entry's number.
+    ///
+    /// # Errors
+    ///
+    /// [`BookError::Full`] at [`MAX_ENTRIES`](Self::MAX_ENTRIES), [`BookError::Control`] if the
+    /// entry's times make no sense.
+    pub fn with(&self, draft: Draft, now: Timestamp) -> Result<(Self, ControlId), BookError> {
+        if self.entries.len() >= Self::MAX_ENTRIES {
+            return Err(BookError::Full);
+        }
+        let id = ControlId(self.revision.saturating_add(1));
+        let entry = Arc::new(draft.enter(id, now)?);
+        let entries = self.entries.iter().cloned().chain([entry]).collect();
+        Ok((Self::assemble(id.0, entries), id))
+    }
+
+    /// The book without one entry.
+    ///
+    /// # Errors
+    ///
+    /// [`BookError::NoSuchEntry`] if it is not there.
+    pub fn without(&self, id: ControlId) -> Result<Self, BookError> {
+        self.entry(id).ok_or(BookError::NoSuchEntry { id })?;
+        Ok(self.keep(|control| control.id() != id))
+    }
+
+    /// The book without the entries that are over at `now`. They had no effect any more; this frees
+    /// their room.
+    #[must_use]
+    pub fn expire(&self, now: Timestamp) -> Self {
+        if self.entries.iter().any(|control| control.is_over(now)) {
+            self.keep(|control| !control.is_over(now))
+        } else {
+            self.clone()
+        }
+    }
+
+    /// The entry of this number.
+    #[must_use]
+    pub fn entry(&self, id: ControlId) -> Option<&Control> {
+        self.entries().find(|control| control.id() == id)
+    }
+
+    /// Every entry, the oldest first.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Control> {
+        self.entries.iter().map(Arc::as_ref)
+    }
+
+    /// Counts the changes: of two books of one realm, the one with the higher revision is newer. An
+    /// instance must not replace its book by one with a lower revision.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What the book says about a request.
+    pub fn decide(&self, query: &Query<'_>) -> Ruling<'_> {
+        let found = self.index.covering(query);
+        let entries = found.iter().filter_map(|place| self.entries.get(*place)).map(Arc::as_ref);
+        let entries = entries.filter(|control| control.concerns(query.purpose, query.now));
+        rule(entries, code_length(query.recipient.calling_code().value()))
+    }
+
+    /// What operators say about the detector's blocks of `rung`, which is on the ladder of a number of
+    /// `region`. The narrowest entry that covers the whole rung wins, then the latest.
+    #[must_use]
+    pub fn brake_on_range(
+        &self,
+        rung: &Prefix,
+        region: Option<Region>,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Brake<'_> {
+        let digits = Leading::of_rung(rung);
+        self.brake(code_length(rung.calling_code().value()), purpose, now, |target| match target {
+            Target::Everything => true,
+            Target::Country(country) => region == Some(*country),
+            Target::Prefix(prefix) => digits.prefix(prefix.digit_count()) == Some(*prefix),
+            _ => false,
+        })
+    }
+
+    /// What operators say about the detector's blocks of a client network.
+    #[must_use]
+    pub fn brake_on_network(
+        &self,
+        network: &ClientPrefix,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Brake<'_> {
+        self.brake(0, purpose, now, |target| match target {
+            Target::Everything => true,
+            Target::Network(wide) => network.network().is_some_and(|narrow| wide.covers(&narrow)),
+            _ => false,
+        })
+    }
+
+    /// The book as bytes. They name prefixes, countries and networks in clear: seal them before they
+    /// leave the process.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        control_codec::encode(self)
+    }
+
+    /// The book behind `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`BookError::Unreadable`] for anything that [`encode`](Self::encode) does not write.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BookError> {
+        control_codec::decode(bytes).ok_or(BookError::Unreadable)
+    }
+
+    pub(super) fn assemble(revision: u64, entries: Vec<Arc<Control>>) -> Self {
+        Self { revision, index: Index::of(&entries), entries }
+    }
+
+    fn keep(&self, kept: impl Fn(&Control) -> bool) -> Self {
+        let entries = self.entries.iter().filter(|control| kept(control)).cloned().collect();
+        Self::assemble(self.revision.saturating_add(1), entries)
+    }
+
+    fn brake(
+        &self,
+        calling_code: u8,
+        purpose: &str,
+        now: Timestamp,
+        covers: impl Fn(&Target) -> bool,
+    ) -> Brake<'_> {
+        let brakes = self.index.brakes.iter().filter_map(|place| self.entries.get(*place));
+        let entry = brakes
+            .map(Arc::as_ref)
+            .filter(|control| control.concerns(purpose, now) && covers(control.target()))
+            .max_by_key(|control| weight(control, calling_code));
+        Brake::of(entry)
+    }
+}
+
+impl PartialEq for ControlBook {
+    fn eq(&self, other: &Self) -> bool {
+        self.revision == other.revision && self.entries == other.entries
+    }
+}
+
+impl Eq for ControlBook {}
+
+impl fmt::Debug for ControlBook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlBook")
+            .field("revision", &self.revision)
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change or a text that makes no book.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BookError {
+    /// The book is full.
+    #[error(
+        "the control book holds 10000 entries; drop what is over, or use prefixes and networks"
+    )]
+    Full,
+    /// The entry to remove is not there.
+    #[error("the control book has no entry {id}; list the entries, it may be removed already")]
+    NoSuchEntry {
+        /// The number asked for.
+        id: ControlId,
+    },
+    /// The entry itself is wrong.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The bytes are no book of this version.
+    #[error(
+        "the control book cannot be read; it was altered or written by a newer release; update this instance or restore the book"
+    )]
+    Unreadable,
+}
+
+/// Where the entries for a target are, and which lengths of prefix and network are worth a look.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    places: HashMap<Target, Vec<usize>>,
+    brakes: Vec<usize>,
+    prefixes: BTreeSet<u8>,
+    networks: BTreeSet<(bool, u8)>,
+}
+
+impl Index {
+    fn of(entries: &[Arc<Control>]) -> Self {
+        let mut index = Self::default();
+        for (place, control) in entries.iter().enumerate() {
+            if control.effect().is_automatic() {
+                index.brakes.push(place);
+                continue;
+            }
+            match control.target() {
+                Target::Prefix(prefix) => drop(index.prefixes.insert(prefix.digit_count())),
+                Target::Network(net) => drop(index.networks.insert((net.is_v4(), net.length()))),
+                _ => {}
+            }
+            index.places.entry(*control.target()).or_default().push(place);
+        }
+        index
+    }
+
+    /// The places of the entries whose target covers the request, each once.
+    fn covering(&self, query: &Query<'_>) -> Vec<usize> {
+        let [dialled, counted] = spellings(query.recipient);
+        let lengths = self.prefixes.iter().copied();
+        let prefixes = lengths.flat_map(|length| {
+            let (one, two) = (dialled.prefix(length), counted.prefix(length));
+            [one, two.filter(|_| one != two)].into_iter().flatten().map(Target::Prefix)
+        });
+        let networks = self.networks.iter().filter_map(|(v4, length)| {
+            let address = query.client.expose_ip().filter(|address| address.is_ipv4() == *v4)?;
+            Network::new(address, *length).ok().map(Target::Network)
+        });
+        [Target::Everything, Target::Number(query.number)]
+            .into_iter()
+            .chain(query.recipient.region().map(Target::Country))
+            .chain(query.user.map(Target::User))
+            .chain(prefixes)
+            .chain(networks)
+            .filter_map(|target| self.places.get(&target))
+            .flatten()
+            .copied()
+            .collect()
+    }
+}
+
+const fn code_length(calling_code: u16) -> u8 {
+    match calling_code {
+        0..10 => 1,
+        10..100 => 2,
+        _ => 3,
+    }
+}

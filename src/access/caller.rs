@@ -1,0 +1,224 @@
+//! The gate's side: which callers may ask for messages, and from which networks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::caller_key::{CallerId, CallerKey, CallerRequest, VERSION};
+use super::ip::ClientIp;
+use super::network::Network;
+use crate::base::codec::Reader;
+use crate::base::id::from_text;
+use crate::base::keyring::{KeyId, KeyRing};
+use crate::base::mac::Tag;
+use crate::base::time::Timestamp;
+
+/// Where one caller may call from, and what for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallerRule {
+    caller: CallerId,
+    networks: Vec<Network>,
+    purposes: Option<Vec<Box<str>>>,
+}
+
+impl CallerRule {
+    /// `caller` may call from these networks, for every purpose. Without a network it may not call.
+    #[must_use]
+    pub fn new(caller: CallerId, networks: impl IntoIterator<Item = Network>) -> Self {
+        Self { caller, networks: networks.into_iter().collect(), purposes: None }
+    }
+
+    /// Only for these purposes.
+    #[must_use]
+    pub fn for_purposes<'a>(mut self, purposes: impl IntoIterator<Item = &'a str>) -> Self {
+        self.purposes = Some(purposes.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+/// The callers of a gate. Whoever has no rule here is refused, whatever key it holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallerRules {
+    audience: Box<str>,
+    rules: BTreeMap<CallerId, CallerRule>,
+}
+
+impl CallerRules {
+    /// No callers, for the gate called `audience`. Two gates with one key ring need two names, or a
+    /// request to one could be replayed at the other.
+    #[must_use]
+    pub fn new(audience: &str) -> Self {
+        Self { audience: audience.into(), rules: BTreeMap::new() }
+    }
+
+    /// Adds a caller, or replaces its rule.
+    #[must_use]
+    pub fn allow(mut self, rule: CallerRule) -> Self {
+        self.rules.insert(rule.caller.clone(), rule);
+        self
+    }
+
+    /// Checks a request that [`CallerKey::sign`] signed against what the gate knows itself.
+    ///
+    /// Whoever receives the [`Caller`] must burn its [`nonce`](Caller::nonce) until it
+    /// [expires](Caller::expires), in the step that charges for the message: until then the same
+    /// request passes again.
+    ///
+    /// # Errors
+    ///
+    /// [`CallerError`]: the first thing that is wrong. Realm, purpose, recipient and audience are
+    /// under the MAC, so another one of them reads as [`CallerError::Forged`].
+    pub fn check(
+        &self,
+        signed: &str,
+        request: &CallerRequest<'_>,
+        peer: &ClientIp,
+        keys: &KeyRing,
+        now: Timestamp,
+    ) -> Result<Caller, CallerError> {
+        let claim = SignedRequest::parse(signed)?;
+        let master = keys.verifying(claim.master, now).ok_or(CallerError::UnknownKey)?;
+        let key = CallerKey::derive(claim.id, &self.audience, claim.key_expires, master);
+        if !key.mac_input(&claim.signed, request).verify(&claim.mac) {
+            return Err(CallerError::Forged);
+        }
+        if now >= key.expires() {
+            return Err(CallerError::KeyExpired);
+        }
+        if claim.issued > now + SKEW {
+            return Err(CallerError::IssuedInFuture);
+        }
+        let expires = claim.issued + LIFE;
+        if now >= expires {
+            return Err(CallerError::Expired);
+        }
+        let rule = self.rules.get(key.id()).ok_or(CallerError::NotListed)?;
+        let address = peer.expose_ip().ok_or(CallerError::Network)?;
+        if !rule.networks.iter().any(|network| network.contains(address)) {
+            return Err(CallerError::Network);
+        }
+        let listed =
+            |purposes: &Vec<Box<str>>| purposes.iter().any(|own| **own == *request.purpose);
+        if !rule.purposes.as_ref().is_none_or(listed) {
+            return Err(CallerError::Purpose);
+        }
+        Ok(Caller { id: key.id().clone(), nonce: claim.nonce, expires })
+    }
+}
+
+/// A caller whose request passed every check but one: its nonce must still be burned. Not `Clone`.
+#[must_use = "a caller's request counts for nothing until its nonce is burned"]
+pub struct Caller {
+    id: CallerId,
+    nonce: [u8; 16],
+    expires: Timestamp,
+}
+
+impl Caller {
+    /// Who calls.
+    #[must_use]
+    pub const fn id(&self) -> &CallerId {
+        &self.id
+    }
+
+    /// What must be burned so that the request cannot be sent again.
+    #[must_use]
+    pub const fn nonce(&self) -> &[u8; 16] {
+        &self.nonce
+    }
+
+    /// Until when the nonce must be remembered.
+    #[must_use]
+    pub const fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Why a caller's request was not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallerError {
+    /// The text is no signed request.
+    #[error("not a signed request of version 1; send what `CallerKey::sign` returned, unchanged")]
+    Malformed,
+    /// The caller's key was made under a key that is gone.
+    #[error(
+        "the caller's key was made under a key that is not in the ring; mint a new one for the caller"
+    )]
+    UnknownKey,
+    /// The signature is wrong for this gate, realm, purpose and recipient.
+    #[error(
+        "the signature does not fit the request; sign the same audience, realm, purpose and number that are sent"
+    )]
+    Forged,
+    /// The caller's key is past its end.
+    #[error("the caller's key has expired; mint a new one for the caller")]
+    KeyExpired,
+    /// The request is older than a minute.
+    #[error("the request was signed more than 60 seconds ago; sign each request when it is sent")]
+    Expired,
+    /// The request is from the future.
+    #[error(
+        "the request was signed more than 30 seconds ahead of this clock; synchronise the clocks"
+    )]
+    IssuedInFuture,
+    /// There is no rule for the caller.
+    #[error("the caller has no rule at this gate; add a `CallerRule` if it should have one")]
+    NotListed,
+    /// The caller calls from elsewhere, or from an unknown address.
+    #[error(
+        "the caller may not call from this network; call from a listed one or add it to the rule"
+    )]
+    Network,
+    /// The caller may not ask for this purpose.
+    #[error("the caller may not ask for codes of this purpose; add it to the rule")]
+    Purpose,
+}
+
+/// A signed request, taken apart and not yet believed.
+struct SignedRequest {
+    signed: Vec<u8>,
+    master: KeyId,
+    key_expires: Timestamp,
+    issued: Timestamp,
+    nonce: [u8; 16],
+    id: CallerId,
+    mac: Tag,
+}
+
+impl SignedRequest {
+    fn parse(text: &str) -> Result<Self, CallerError> {
+        from_text(text, LONGEST).and_then(|bytes| Self::read(&bytes)).ok_or(CallerError::Malformed)
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (signed, mac) = bytes.split_last_chunk::<32>()?;
+        let mut fields = Reader::new(signed);
+        (fields.u8()? == VERSION).then_some(())?;
+        let claim = Self {
+            signed: signed.to_vec(),
+            master: KeyId(fields.u32()?),
+            key_expires: fields.time()?,
+            issued: fields.time()?,
+            nonce: fields.array()?,
+            id: CallerId::new(fields.text()?).ok()?,
+            mac: *mac,
+        };
+        fields.end(claim)
+    }
+}
+
+/// How long a signature is good. The request is sent at once; a minute covers retries and queues.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// How far the caller's clock may be ahead.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// Fixed fields, a name of 32 bytes with its length, and the MAC.
+const LONGEST: usize = 1 + 4 + 8 + 8 + 16 + 4 + 32 + 32;

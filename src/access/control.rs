@@ -1,0 +1,377 @@
+//! One entry of the control book.
+
+use std::fmt;
+
+use super::target::Target;
+use crate::base::time::Timestamp;
+
+/// What an entry does to its target.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Messages are let past the pumping detector and step-ups. Never past an interval, a quota, a
+    /// budget or the destination policy: an allowed number that is abused costs no more than any other.
+    Allow,
+    /// No messages.
+    Block,
+    /// Incident switch: no messages to a country, whatever is allowed inside it, except to numbers
+    /// that are allowed one by one.
+    CountryOff,
+    /// Incident switch: messages only to numbers that verified before, and to numbers allowed one by
+    /// one.
+    KnownNumbersOnly,
+    /// Incident switch: no SMS at all; the gate points to the authenticator app. No exceptions.
+    SmsOff,
+    /// More traffic than usual is expected, by this factor. Needs an end.
+    ExpectSurge(SurgeFactor),
+    /// The detector may not block here.
+    ForbidAutomaticBlock,
+    /// The detector's block is over and its evidence from before the entry does not count. New
+    /// evidence may block again.
+    LiftAutomaticBlock,
+    /// The detector's block stays until the entry ends. Needs an end.
+    ExtendAutomaticBlock,
+}
+
+impl Effect {
+    pub(super) const fn is_automatic(self) -> bool {
+        matches!(
+            self,
+            Self::ForbidAutomaticBlock | Self::LiftAutomaticBlock | Self::ExtendAutomaticBlock
+        )
+    }
+
+    const fn needs_end(self) -> bool {
+        matches!(self, Self::ExpectSurge(_) | Self::ExtendAutomaticBlock)
+    }
+
+    const fn applies_to(self, target: &Target) -> bool {
+        use Target::{Country, Everything, Network, Number, Prefix, User};
+        match self {
+            Self::Allow | Self::Block => {
+                matches!(target, Country(_) | Prefix(_) | Number(_) | Network(_) | User(_))
+            }
+            Self::CountryOff => matches!(target, Country(_)),
+            Self::KnownNumbersOnly | Self::SmsOff => matches!(target, Everything | Country(_)),
+            Self::ExpectSurge(_) => matches!(target, Everything | Country(_) | Prefix(_)),
+            Self::ForbidAutomaticBlock | Self::LiftAutomaticBlock | Self::ExtendAutomaticBlock => {
+                matches!(target, Everything | Country(_) | Prefix(_) | Network(_))
+            }
+        }
+    }
+}
+
+/// How many times the usual traffic is expected: 2 to 100.
+///
+/// At most 100, because a surge of that size switches the detector off in all but name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SurgeFactor(u8);
+
+impl SurgeFactor {
+    /// A surge of `factor` times the usual.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::SurgeFactor`] if it is not 2 to 100.
+    pub const fn new(factor: u8) -> Result<Self, ControlError> {
+        if factor >= 2 && factor <= 100 {
+            Ok(Self(factor))
+        } else {
+            Err(ControlError::SurgeFactor { given: factor })
+        }
+    }
+
+    /// The factor.
+    #[must_use]
+    pub const fn value(self) -> u8 {
+        self.0
+    }
+}
+
+/// Why an entry was made: 1 to 200 characters, not blank, no control characters.
+///
+/// Required, because an entry that nobody can explain is one that nobody dares to remove. It is
+/// shown to operators and kept in the store; write no phone number into it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason(Box<str>);
+
+impl Reason {
+    /// Reads a reason; blanks at both ends are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::Reason`] if it is blank, too long or holds a control character.
+    pub fn new(text: &str) -> Result<Self, ControlError> {
+        bounded(text, 200).map(Self).ok_or(ControlError::Reason)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who made an entry: 1 to 64 characters, as [`Reason`]. The host's operator name or service name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Actor(Box<str>);
+
+impl Actor {
+    /// Reads an actor; blanks at both ends are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::Actor`] if it is blank, too long or holds a control character.
+    pub fn new(text: &str) -> Result<Self, ControlError> {
+        bounded(text, 64).map(Self).ok_or(ControlError::Actor)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The number of an entry within its book; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ControlId(pub u64);
+
+impl fmt::Display for ControlId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// An entry that is not in a book yet.
+///
+/// ```
+/// use otpgate::access::{Actor, Draft, Effect, Reason, Target};
+/// use otpgate::{Region, Timestamp};
+///
+/// let (reason, actor) = (Reason::new("pumping, ticket 4711")?, Actor::new("ada")?);
+/// let off = Draft::new(Target::Country(Region::DE), Effect::CountryOff, reason.clone(), actor.clone())?
+///     .until(Timestamp::from_millis(1_800_000_000_000));
+/// assert_eq!(off.effect(), Effect::CountryOff);
+/// assert!(Draft::new(Target::Everything, Effect::Allow, reason, actor).is_err());
+/// # Ok::<(), otpgate::access::ControlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use = "a draft does nothing until it is in the book"]
+pub struct Draft {
+    target: Target,
+    effect: Effect,
+    purpose: Option<Box<str>>,
+    reason: Reason,
+    actor: Actor,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Draft {
+    /// An entry without an end, for every purpose.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::Mismatched`] if `effect` makes no sense for `target`.
+    pub fn new(
+        target: Target,
+        effect: Effect,
+        reason: Reason,
+        actor: Actor,
+    ) -> Result<Self, ControlError> {
+        if !effect.applies_to(&target) {
+            return Err(ControlError::Mismatched { effect });
+        }
+        Ok(Self { target, effect, purpose: None, reason, actor, since: None, until: None })
+    }
+
+    /// Ends the entry at `until`.
+    pub fn until(mut self, until: Timestamp) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// Lets the entry begin at `since` instead of at once.
+    pub fn since(mut self, since: Timestamp) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// Limits the entry to one purpose.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::Purpose`] if the name is blank, longer than 32 characters or holds a control
+    /// character.
+    pub fn for_purpose(mut self, purpose: &str) -> Result<Self, ControlError> {
+        self.purpose = Some(bounded(purpose, 32).ok_or(ControlError::Purpose)?);
+        Ok(self)
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// The entry itself, made at `now`.
+    pub(super) fn enter(mut self, id: ControlId, now: Timestamp) -> Result<Control, ControlError> {
+        let since = self.since.unwrap_or(now);
+        match self.until {
+            None if self.effect.needs_end() => return Err(ControlError::Endless),
+            Some(until) if until <= since || until <= now => return Err(ControlError::EndsFirst),
+            _ => {}
+        }
+        self.since = Some(since);
+        Ok(Control { id, draft: self, since })
+    }
+}
+
+/// An entry of the book.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Control {
+    id: ControlId,
+    draft: Draft,
+    since: Timestamp,
+}
+
+impl Control {
+    /// Its number.
+    #[must_use]
+    pub const fn id(&self) -> ControlId {
+        self.id
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.draft.target
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        self.draft.effect
+    }
+
+    /// The only purpose it is for; `None` for all.
+    #[must_use]
+    pub fn purpose(&self) -> Option<&str> {
+        self.draft.purpose.as_deref()
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.draft.reason.as_str()
+    }
+
+    /// Who.
+    #[must_use]
+    pub fn actor(&self) -> &str {
+        self.draft.actor.as_str()
+    }
+
+    /// From when on it holds.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// Until when it holds; `None` for as long as it is in the book.
+    #[must_use]
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.draft.until
+    }
+
+    /// Whether it holds at `now`.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.since <= now && !self.is_over(now)
+    }
+
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.until().is_some_and(|until| until <= now)
+    }
+
+    /// Whether it holds for `purpose` at `now`.
+    pub(super) fn concerns(&self, purpose: &str, now: Timestamp) -> bool {
+        self.holds(now) && self.purpose().is_none_or(|only| only == purpose)
+    }
+}
+
+/// An entry that cannot be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// The effect makes no sense for the target.
+    #[error(
+        "{effect:?} does not apply to such a target; lists take numbers, prefixes, countries, networks and users, switches take a country or everything"
+    )]
+    Mismatched {
+        /// What was to be done.
+        effect: Effect,
+    },
+    /// The reason is unusable.
+    #[error("a reason is 1 to 200 characters without line breaks; say why the entry is made")]
+    Reason,
+    /// The actor is unusable.
+    #[error("an actor is 1 to 64 characters without line breaks; say who makes the entry")]
+    Actor,
+    /// The purpose is unusable.
+    #[error("a purpose is 1 to 32 characters; name one of the gate's purposes or none")]
+    Purpose,
+    /// The surge is none, or is no bounds at all.
+    #[error("a surge of {given} times the usual is not 2 to 100; choose such a factor")]
+    SurgeFactor {
+        /// What was asked for.
+        given: u8,
+    },
+    /// The entry needs an end and has none.
+    #[error("an expected surge and an extended block need an end; add `until`")]
+    Endless,
+    /// The entry would be over before it begins.
+    #[error("the entry ends before it begins or before now; choose a later `until`")]
+    EndsFirst,
+}
+
+fn bounded(text: &str, longest: usize) -> Option<Box<str>> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= longest;
+    (fits && !text.chars().any(char::is_control)).then(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_bounded_and_plain() {
+        assert_eq!(Reason::new("  x ").unwrap().as_str(), "x");
+        for bad in ["", "  ", "a\nb", "a\u{0}", &"x".repeat(201)] {
+            assert_eq!(Reason::new(bad), Err(ControlError::Reason));
+        }
+        assert!(Reason::new(&"ß".repeat(200)).is_ok());
+        assert_eq!(Actor::new(&"x".repeat(65)), Err(ControlError::Actor));
+    }
+
+    #[test]
+    fn ends_are_checked_on_entry() {
+        let now = Timestamp::from_millis(1_000);
+        let draft = |effect| {
+            let (reason, actor) = (Reason::new("r").unwrap(), Actor::new("a").unwrap());
+            Draft::new(Target::Everything, effect, reason, actor).unwrap()
+        };
+        let enter = |draft: Draft| draft.enter(ControlId(1), now).map(|control| control.since());
+        let surge = Effect::ExpectSurge(SurgeFactor::new(3).unwrap());
+        assert_eq!(enter(draft(surge)), Err(ControlError::Endless));
+        assert_eq!(enter(draft(Effect::ExtendAutomaticBlock)), Err(ControlError::Endless));
+        assert_eq!(enter(draft(Effect::SmsOff)), Ok(now));
+        assert_eq!(enter(draft(Effect::SmsOff).until(now)), Err(ControlError::EndsFirst));
+        let later = Timestamp::from_millis(5_000);
+        let scheduled = draft(Effect::SmsOff).since(later);
+        assert_eq!(enter(scheduled.clone().until(later)), Err(ControlError::EndsFirst));
+        assert_eq!(enter(scheduled), Ok(later));
+    }
+}

@@ -1,0 +1,235 @@
+//! Which countries, lines and prices get messages at all.
+
+use std::collections::BTreeSet;
+
+use crate::base::money::Money;
+use crate::recipient::{LineType, Recipient, Region};
+
+/// Which countries, lines and prices get messages at all. Every gate needs one; there is no default,
+/// because only the host knows where its customers are, and every other country is only there to be
+/// billed for.
+///
+/// Whatever the countries, the policy refuses
+/// - numbers that are in no assigned block ([`Recipient::is_valid`]): pumping hides there;
+/// - satellite and other international networks (+870, +878, +881, +882, +883): dollars a message;
+/// - every line but mobile ones, including those of plans that do not tell mobile from fixed (+1).
+///   Voice over IP is off: such numbers cost a bot next to nothing, and they prove possession of no
+///   device (NIST SP 800-63B §3.1.3.1).
+///
+/// ```
+/// use otpgate::access::{DestinationPolicy, DestinationRefusal};
+/// use otpgate::{Money, Recipient, Region};
+///
+/// let policy = DestinationPolicy::only([Region::DE, Region::AT]).up_to(Money::cents(12));
+/// let price = Some(Money::cents(8));
+/// let decide = |number: &str| policy.decide(&Recipient::from_e164(number).unwrap(), price);
+///
+/// assert_eq!(decide("+4915112345678"), Ok(()));
+/// assert_eq!(decide("+447400123456"), Err(DestinationRefusal::Country { region: Region::GB }));
+/// assert_eq!(decide("+881612345678"), Err(DestinationRefusal::Satellite));
+/// assert!(matches!(decide("+4930123456"), Err(DestinationRefusal::Line { .. })));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use = "a policy that the gate is not built with refuses nothing"]
+pub struct DestinationPolicy {
+    regions: Option<BTreeSet<Region>>,
+    lines: BTreeSet<LineType>,
+    satellite: bool,
+    ceiling: Option<Money>,
+}
+
+impl DestinationPolicy {
+    /// Messages to these countries and to no other. An empty list refuses everything.
+    pub fn only(regions: impl IntoIterator<Item = Region>) -> Self {
+        Self { regions: Some(regions.into_iter().collect()), ..Self::anywhere() }
+    }
+
+    /// **Danger:** messages to every country, up to `ceiling` each.
+    ///
+    /// SMS pumping lives on hosts that send everywhere: the dear destinations are the ones that pay
+    /// for it. The ceiling is not optional, and a message whose price is unknown is refused.
+    pub fn everywhere_danger(ceiling: Money) -> Self {
+        Self::anywhere().up_to(ceiling)
+    }
+
+    /// Refuses messages dearer than `ceiling`, and those whose price is unknown.
+    pub fn up_to(mut self, ceiling: Money) -> Self {
+        self.ceiling = Some(ceiling);
+        self
+    }
+
+    /// Also sends to lines of these kinds, such as [`LineType::Voip`] or [`LineType::FixedLine`].
+    ///
+    /// # Errors
+    ///
+    /// [`DestinationPolicyError`] for premium-rate, shared-cost and unknown lines: the first two need
+    /// [`also_premium_danger`](Self::also_premium_danger), the last are never sent to.
+    pub fn also(
+        mut self,
+        lines: impl IntoIterator<Item = LineType>,
+    ) -> Result<Self, DestinationPolicyError> {
+        for line in lines {
+            if matches!(line, LineType::PremiumRate | LineType::SharedCost | LineType::Unknown) {
+                return Err(DestinationPolicyError { line });
+            }
+            self.lines.insert(line);
+        }
+        Ok(self)
+    }
+
+    /// **Danger:** also sends to premium-rate and shared-cost lines, whose holders are paid for it.
+    pub fn also_premium_danger(mut self) -> Self {
+        self.lines.extend([LineType::PremiumRate, LineType::SharedCost]);
+        self
+    }
+
+    /// **Danger:** also sends to satellite and other international networks, if their region
+    /// ([`Region::WORLD`]) is among the countries and their kind of line among the lines.
+    pub fn also_satellite_danger(mut self) -> Self {
+        self.satellite = true;
+        self
+    }
+
+    /// Whether a message at `price` may go to `recipient`; `None` for a price that is not known.
+    ///
+    /// # Errors
+    ///
+    /// [`DestinationRefusal`]: the first rule that says no.
+    pub fn decide(
+        &self,
+        recipient: &Recipient,
+        price: Option<Money>,
+    ) -> Result<(), DestinationRefusal> {
+        let code = recipient.calling_code().value();
+        if !self.satellite && matches!(code, 870 | 878 | 881..=883) {
+            return Err(DestinationRefusal::Satellite);
+        }
+        let region = recipient.region().ok_or(DestinationRefusal::Unassigned)?;
+        if self.regions.as_ref().is_some_and(|regions| !regions.contains(&region)) {
+            return Err(DestinationRefusal::Country { region });
+        }
+        if !recipient.is_valid() {
+            return Err(DestinationRefusal::Unassigned);
+        }
+        let line = recipient.line_type();
+        if !self.lines.contains(&line) {
+            return Err(DestinationRefusal::Line { line });
+        }
+        match (self.ceiling, price) {
+            (Some(ceiling), Some(price)) if price > ceiling => {
+                Err(DestinationRefusal::Price { price, ceiling })
+            }
+            (Some(_), None) => Err(DestinationRefusal::PriceUnknown),
+            _ => Ok(()),
+        }
+    }
+
+    fn anywhere() -> Self {
+        Self {
+            regions: None,
+            lines: [LineType::Mobile, LineType::FixedLineOrMobile].into(),
+            satellite: false,
+            ceiling: None,
+        }
+    }
+}
+
+/// Why a destination gets no message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DestinationRefusal {
+    /// The country is not in the policy.
+    #[error(
+        "{region} is not among the policy's countries; ask for another number or add the country"
+    )]
+    Country {
+        /// The country.
+        region: Region,
+    },
+    /// The number is in no assigned block.
+    #[error("the number is in no assigned block; ask for another number")]
+    Unassigned,
+    /// The number belongs to a satellite or other international network.
+    #[error("satellite and international networks get no messages; ask for another number")]
+    Satellite,
+    /// Lines of this kind get no messages.
+    #[error("{line:?} lines get no messages; ask for a mobile number")]
+    Line {
+        /// The kind.
+        line: LineType,
+    },
+    /// The message would be too dear.
+    #[error(
+        "a message costs {price}, above the ceiling of {ceiling}; ask for another number or raise it"
+    )]
+    Price {
+        /// What it would cost.
+        price: Money,
+        /// What it may cost.
+        ceiling: Money,
+    },
+    /// There is a ceiling and no price.
+    #[error(
+        "the price of the message is unknown and the policy has a ceiling; complete the price table"
+    )]
+    PriceUnknown,
+}
+
+/// A kind of line that the policy does not take so lightly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "{line:?} lines are not added like others; premium and shared-cost ones need `also_premium_danger`, unknown ones are never sent to"
+)]
+pub struct DestinationPolicyError {
+    line: LineType,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decide(policy: &DestinationPolicy, number: &str) -> Result<(), DestinationRefusal> {
+        policy.decide(&Recipient::from_e164(number).unwrap(), Some(Money::cents(5)))
+    }
+
+    #[test]
+    fn everywhere_is_still_neither_premium_nor_satellite_nor_unassigned() {
+        let policy = DestinationPolicy::everywhere_danger(Money::cents(30));
+        assert_eq!(decide(&policy, "+12015550123"), Ok(()));
+        assert_eq!(decide(&policy, "+2348021234567"), Ok(()));
+        assert_eq!(decide(&policy, "+870773111632"), Err(DestinationRefusal::Satellite));
+        let premium = Err(DestinationRefusal::Line { line: LineType::PremiumRate });
+        assert_eq!(decide(&policy, "+449012345678"), premium);
+        assert_eq!(decide(&policy, "+12001234567"), Err(DestinationRefusal::Unassigned));
+    }
+
+    #[test]
+    fn dangers_are_switched_on_one_by_one() {
+        let policy = DestinationPolicy::only([Region::GB, Region::WORLD]);
+        assert_eq!(decide(&policy.clone().also_premium_danger(), "+449012345678"), Ok(()));
+        assert_eq!(decide(&policy.clone().also_satellite_danger(), "+870773111632"), Ok(()));
+        let voip = policy.clone().also([LineType::Voip]).unwrap();
+        assert_eq!(decide(&voip, "+445612345678"), Ok(()));
+        assert!(decide(&policy, "+445612345678").is_err());
+        for never in [LineType::PremiumRate, LineType::SharedCost, LineType::Unknown] {
+            assert!(policy.clone().also([never]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_ceiling_needs_a_price() {
+        let policy = DestinationPolicy::only([Region::DE]).up_to(Money::cents(10));
+        let mobile = Recipient::from_e164("+4915112345678").unwrap();
+        let (price, ceiling) = (Money::microdollars(100_001), Money::cents(10));
+        assert_eq!(policy.decide(&mobile, Some(ceiling)), Ok(()));
+        let dear = Err(DestinationRefusal::Price { price, ceiling });
+        assert_eq!(policy.decide(&mobile, Some(price)), dear);
+        assert_eq!(policy.decide(&mobile, None), Err(DestinationRefusal::PriceUnknown));
+        assert_eq!(DestinationPolicy::only([Region::DE]).decide(&mobile, None), Ok(()));
+    }
+
+    #[test]
+    fn no_country_is_no_message() {
+        assert!(decide(&DestinationPolicy::only([]), "+4915112345678").is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! A browser that verified before: the lane that nobody can shut for the number's owner.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::base::codec::{Reader, Writer};
+use crate::base::entropy::{Entropy, EntropyError, random};
+use crate::base::id::{Pseudonym, from_text, to_text};
+use crate::base::keyring::{KeyId, KeyRing, Keys};
+use crate::base::mac::Tagging;
+use crate::base::time::{Timestamp, millis};
+
+/// A cookie that says: a code for this number was accepted in this browser (OWASP's *device cookie*).
+///
+/// Failures and sends without it go into a lane that anybody can exhaust; those with it into a lane of
+/// its own. So an attacker who spends all attempts for a number does not lock its owner out. The
+/// proof is no authentication: it opens a lane, with limits, and nothing else.
+///
+/// The number's pseudonym is under the MAC and not in the text, so that the cookie does not tell whose
+/// it is. Set it with `Secure`, `HttpOnly` and `SameSite=Lax`.
+///
+/// ```
+/// use otpgate::access::{DeviceError, DeviceLife, DeviceProof};
+/// use otpgate::{KeyId, KeyRing, Pepper, Pseudonym, SystemEntropy, Timestamp};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+/// let (alice, bob) = (Pseudonym::from_bytes([1; 16]), Pseudonym::from_bytes([2; 16]));
+/// let now = Timestamp::from_millis(1_800_000_000_000);
+///
+/// let proof = DeviceProof::mint(&alice, DeviceLife::default(), &keys, &SystemEntropy, now)?;
+/// let device = DeviceProof::check(proof.as_str(), &alice, &keys, now)?;
+/// assert_eq!(device.expires(), proof.expires());
+/// assert_eq!(DeviceProof::check(proof.as_str(), &bob, &keys, now).unwrap_err(), DeviceError::Forged);
+/// # Ok(())
+/// # }
+/// ```
+pub struct DeviceProof {
+    text: String,
+    expires: Timestamp,
+}
+
+impl DeviceProof {
+    /// A proof for a new device that just verified `subject`.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] if no device identifier could be drawn.
+    pub fn mint(
+        subject: &Pseudonym,
+        life: DeviceLife,
+        keys: &KeyRing,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Result<Self, EntropyError> {
+        let (keys, expires) = (keys.signing(), now + life.as_duration());
+        let signed = Writer::new()
+            .u8(VERSION)
+            .u32(keys.id.0)
+            .raw(&random::<16>(entropy)?)
+            .time(now)
+            .time(expires)
+            .finish();
+        let mac = mac_input(keys, &signed, subject).tag();
+        Ok(Self { text: to_text(&Writer::new().raw(&signed).raw(&mac).finish()), expires })
+    }
+
+    /// Checks a cookie against the number it is presented for.
+    ///
+    /// A proof that does not hold is a missing proof: the request goes into the open lane. It is no
+    /// reason to refuse.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError`], for the log.
+    pub fn check(
+        text: &str,
+        subject: &Pseudonym,
+        keys: &KeyRing,
+        now: Timestamp,
+    ) -> Result<KnownDevice, DeviceError> {
+        let bytes = from_text(text, LENGTH).ok_or(DeviceError::Malformed)?;
+        let proof: &[u8; LENGTH] =
+            bytes.as_slice().try_into().map_err(|_| DeviceError::Malformed)?;
+        let (signed, mac) = proof.split_last_chunk::<32>().ok_or(DeviceError::Malformed)?;
+        let mut fields = Reader::new(signed);
+        if fields.u8() != Some(VERSION) {
+            return Err(DeviceError::Malformed);
+        }
+        let key = fields.u32().map(KeyId).ok_or(DeviceError::Malformed)?;
+        let keys = keys.verifying(key, now).ok_or(DeviceError::UnknownKey)?;
+        if !mac_input(keys, signed, subject).verify(mac) {
+            return Err(DeviceError::Forged);
+        }
+        let device = KnownDevice::read(fields).ok_or(DeviceError::Malformed)?;
+        if device.issued > now + SKEW {
+            return Err(DeviceError::IssuedInFuture);
+        }
+        if now >= device.expires || device.expires > device.issued + DeviceLife::MAX.as_duration() {
+            return Err(DeviceError::Expired);
+        }
+        Ok(device)
+    }
+
+    /// The cookie's value: 92 characters of base64url.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// When the proof ends; the cookie's `Expires`.
+    #[must_use]
+    pub const fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+impl fmt::Debug for DeviceProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceProof").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+/// A device whose proof holds for the number it was presented with. Not `Clone`.
+#[derive(Debug)]
+#[must_use = "a known device has a lane of its own; charge that one"]
+pub struct KnownDevice {
+    id: Pseudonym,
+    issued: Timestamp,
+    expires: Timestamp,
+}
+
+impl KnownDevice {
+    /// The random name of the device, to key its lane with.
+    #[must_use]
+    pub const fn id(&self) -> Pseudonym {
+        self.id
+    }
+
+    /// When it verified.
+    #[must_use]
+    pub const fn issued(&self) -> Timestamp {
+        self.issued
+    }
+
+    /// When the proof ends.
+    #[must_use]
+    pub const fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    fn read(mut fields: Reader<'_>) -> Option<Self> {
+        let device = Self {
+            id: Pseudonym::from_bytes(fields.array()?),
+            issued: fields.time()?,
+            expires: fields.time()?,
+        };
+        fields.end(device)
+    }
+}
+
+/// How long a device is known: 1 hour to 90 days.
+///
+/// The default is 90 days: whoever logs in once a quarter keeps the lane, and a number that got a new
+/// holder (carriers recycle numbers, in the United States after 45 days at the earliest) does not keep
+/// its former one's for long.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct DeviceLife(Duration);
+
+impl DeviceLife {
+    /// The longest life, 90 days.
+    pub const MAX: Self = Self(Duration::from_secs(90 * 86_400));
+
+    /// A life of `life`.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Life`] if it is shorter than an hour or longer than 90 days.
+    pub fn new(life: Duration) -> Result<Self, DeviceError> {
+        if life < Duration::from_secs(3_600) || life > Self::MAX.0 {
+            return Err(DeviceError::Life);
+        }
+        Ok(Self(Duration::from_millis(millis(life))))
+    }
+
+    /// The life as a duration.
+    #[must_use]
+    pub const fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl Default for DeviceLife {
+    fn default() -> Self {
+        Self::MAX
+    }
+}
+
+/// Why a device is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The text is no device proof.
+    #[error("the device proof is not 92 characters of base64url of version 1; drop the cookie")]
+    Malformed,
+    /// Its key is not in the ring.
+    #[error(
+        "the device proof was made under a key that is gone; it is renewed at the next success"
+    )]
+    UnknownKey,
+    /// It was not minted for this number, or not at all.
+    #[error("the device proof was not minted for this number; treat the device as unknown")]
+    Forged,
+    /// Its life is over.
+    #[error("the device proof has expired; it is renewed at the next success")]
+    Expired,
+    /// It was minted more than 30 seconds ahead of this clock.
+    #[error("the device proof comes from the future; synchronise the clocks of the instances")]
+    IssuedInFuture,
+    /// A life outside 1 hour to 90 days was asked for.
+    #[error("a device is known for 1 hour to 90 days; choose such a life")]
+    Life,
+}
+
+const VERSION: u8 = 1;
+const LENGTH: usize = 69;
+const SKEW: Duration = Duration::from_secs(30);
+
+fn mac_input(keys: &Keys, signed: &[u8], subject: &Pseudonym) -> Tagging {
+    keys.device.tagging("otpgate/v1/device").field(signed).field(subject.as_bytes())
+}

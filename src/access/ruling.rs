@@ -1,0 +1,153 @@
+//! What the control book says about one request.
+
+use super::control::{Control, Effect, SurgeFactor};
+use super::ip::ClientIp;
+use super::target::Target;
+use crate::base::id::Pseudonym;
+use crate::base::time::Timestamp;
+use crate::recipient::Recipient;
+
+/// One request, as the control book sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// Where the message would go.
+    pub recipient: &'a Recipient,
+    /// The pseudonym of the recipient's line, as entries have it.
+    pub number: Pseudonym,
+    /// Where the request comes from.
+    pub client: ClientIp,
+    /// The pseudonym of the account, if there is one.
+    pub user: Option<Pseudonym>,
+    /// The purpose's name.
+    pub purpose: &'a str,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What the book says about a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+#[must_use = "a ruling that is not followed is no control"]
+pub struct Ruling<'a> {
+    /// Blocked, allowed, or nothing said.
+    pub verdict: Verdict<'a>,
+    /// The switch that lets messages go only to numbers which verified before. Never set for a number
+    /// that is allowed by itself.
+    pub known_numbers_only: Option<&'a Control>,
+    /// The switch that stops all SMS.
+    pub sms_off: Option<&'a Control>,
+    /// The most specific entry that announces a surge.
+    pub surge: Option<&'a Control>,
+}
+
+impl Ruling<'_> {
+    /// How many times the usual traffic is expected; `None` for the usual.
+    #[must_use]
+    pub fn surge_factor(&self) -> Option<SurgeFactor> {
+        match self.surge?.effect() {
+            Effect::ExpectSurge(factor) => Some(factor),
+            _ => None,
+        }
+    }
+}
+
+/// Blocked, allowed, or nothing said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Verdict<'a> {
+    /// No message, by this entry.
+    Blocked(&'a Control),
+    /// Past the detector and step-ups, by this entry; never past a limit.
+    Allowed(&'a Control),
+    /// No entry speaks.
+    Silent,
+}
+
+/// What operators say about the detector's own blocks of one range or network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Brake<'a> {
+    /// Nothing: the detector decides.
+    AsDetected,
+    /// The detector may not block here.
+    Forbidden(&'a Control),
+    /// Evidence from before the entry's [`since`](Control::since) does not count.
+    Lifted(&'a Control),
+    /// The block stays until the entry's [`until`](Control::until).
+    Extended(&'a Control),
+}
+
+impl<'a> Brake<'a> {
+    pub(super) fn of(control: Option<&'a Control>) -> Self {
+        match control.map(|control| (control, control.effect())) {
+            Some((control, Effect::ForbidAutomaticBlock)) => Self::Forbidden(control),
+            Some((control, Effect::LiftAutomaticBlock)) => Self::Lifted(control),
+            Some((control, Effect::ExtendAutomaticBlock)) => Self::Extended(control),
+            _ => Self::AsDetected,
+        }
+    }
+}
+
+/// Rules on the entries that hold for a request. `calling_code` is the length of its calling code.
+pub(super) fn rule<'a>(
+    entries: impl Iterator<Item = &'a Control> + Clone,
+    calling_code: u8,
+) -> Ruling<'a> {
+    let best = |wanted: fn(&Control) -> bool| {
+        let wanted = entries.clone().filter(move |control| wanted(control));
+        wanted.max_by_key(|control| weight(control, calling_code))
+    };
+    let recipient = best(|control| is_list(control) && !is_requester(control));
+    let requester = best(|control| is_list(control) && is_requester(control));
+    let off = best(|control| control.effect() == Effect::CountryOff);
+    let own = recipient.filter(|control| matches!(control.target(), Target::Number(_)));
+    let number_allowed = own.is_some_and(|control| control.effect() == Effect::Allow);
+
+    let blocks = |control: &&Control| control.effect() == Effect::Block;
+    let blocked = recipient
+        .filter(blocks)
+        .or(requester.filter(blocks))
+        .or(off.filter(|_| !number_allowed))
+        .map(Verdict::Blocked);
+    let allowed = recipient.or(requester).map(Verdict::Allowed);
+    Ruling {
+        verdict: blocked.or(allowed).unwrap_or(Verdict::Silent),
+        known_numbers_only: best(|control| control.effect() == Effect::KnownNumbersOnly)
+            .filter(|_| !number_allowed),
+        sms_off: best(|control| control.effect() == Effect::SmsOff),
+        surge: best(|control| matches!(control.effect(), Effect::ExpectSurge(_))),
+    }
+}
+
+/// What wins among entries of one kind: the narrower target, then the one for this purpose alone, then
+/// a block over an allowance, then the later entry.
+pub(super) fn weight(control: &Control, calling_code: u8) -> (u16, bool, bool, u64) {
+    (
+        specificity(control.target(), calling_code),
+        control.purpose().is_some(),
+        control.effect() == Effect::Block,
+        control.id().0,
+    )
+}
+
+/// How narrow a target is, among targets that cover the same request and lie on the same side.
+///
+/// A country lies between the prefix that is its calling code and any longer one: +1 is wider than
+/// Jamaica, +1876 is narrower.
+fn specificity(target: &Target, calling_code: u8) -> u16 {
+    match target {
+        Target::Everything => 0,
+        Target::Country(_) => u16::from(calling_code).saturating_mul(2).saturating_add(1),
+        Target::Prefix(prefix) => u16::from(prefix.digit_count()).saturating_mul(2),
+        Target::Network(network) => u16::from(network.length()).saturating_add(1),
+        Target::Number(_) | Target::User(_) => u16::MAX,
+    }
+}
+
+fn is_list(control: &Control) -> bool {
+    matches!(control.effect(), Effect::Allow | Effect::Block)
+}
+
+fn is_requester(control: &Control) -> bool {
+    matches!(control.target(), Target::Network(_) | Target::User(_))
+}

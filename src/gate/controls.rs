@@ -1,0 +1,197 @@
+//! [`Controls`]: the operator's hand. Every entry has a reason, an actor and, where wanted, an end.
+
+use std::sync::Arc;
+
+use crate::access::{
+    Actor, BookError, Control, ControlBook, ControlError, ControlId, Draft, Effect, Reason, Target,
+};
+use crate::base::entropy::random;
+use crate::base::id::RequestId;
+use crate::base::time::Timestamp;
+use crate::error::GateError;
+use crate::event::EventKind;
+use crate::recipient::Recipient;
+use crate::store::{Admission, Admitted, DocumentWrite};
+
+use super::Gate;
+use super::guarded;
+
+/// How often a change is made afresh because another operator was quicker.
+const TRIES: usize = 8;
+
+/// Changes what holds for a realm while it runs. Entries live in the store: every gate on it obeys
+/// from its next request on, because each admission names the version it rests on.
+///
+/// ```no_run
+/// # async fn incident(gate: &otpgate::Gate) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use otpgate::access::{Actor, Effect, Reason, Target};
+///
+/// let controls = gate.controls();
+/// let id = controls
+///     .enter(
+///         Target::Prefix("+99899394".parse()?),
+///         Effect::Block,
+///         Reason::new("pumping since 02:40, ticket 4711")?,
+///         Actor::new("ada")?,
+///         Some(controls.now() + Duration::from_secs(6 * 3_600)),
+///     )
+///     .await?;
+/// for entry in controls.list().await? {
+///     println!("{} {:?} {:?}: {} ({})", entry.id(), entry.effect(), entry.target(), entry.reason(), entry.actor());
+/// }
+/// controls.lift(id, &Actor::new("ada")?).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Controls<'a> {
+    gate: &'a Gate,
+}
+
+impl<'a> Controls<'a> {
+    pub(super) fn of(gate: &'a Gate) -> Self {
+        Self { gate }
+    }
+
+    /// The gate's time, to reckon an end from.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.gate.now()
+    }
+
+    /// The target that stands for one number. The entry holds its pseudonym, not the number.
+    #[must_use]
+    pub fn number(&self, recipient: &Recipient) -> Target {
+        Target::Number(self.gate.names().number(recipient))
+    }
+
+    /// The target that stands for one account.
+    #[must_use]
+    pub fn user(&self, user: &str) -> Target {
+        Target::User(self.gate.names().user(user))
+    }
+
+    /// Makes an entry for every purpose: a block, an allowance, a switch.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError`] if the entry makes no sense, the list is full, or the store gave no answer.
+    pub async fn enter(
+        &self,
+        target: Target,
+        effect: Effect,
+        reason: Reason,
+        actor: Actor,
+        until: Option<Timestamp>,
+    ) -> Result<ControlId, ControlsError> {
+        let draft = Draft::new(target, effect, reason, actor)?;
+        self.enter_draft(match until {
+            Some(until) => draft.until(until),
+            None => draft,
+        })
+        .await
+    }
+
+    /// Makes an entry from a [`Draft`], which may also name a purpose or begin later.
+    ///
+    /// # Errors
+    ///
+    /// As [`enter`](Self::enter).
+    pub async fn enter_draft(&self, draft: Draft) -> Result<ControlId, ControlsError> {
+        let now = self.gate.now();
+        let change = |book: &ControlBook| book.expire(now).with(draft.clone(), now);
+        let (book, id) = self.change(change).await?;
+        if let Some(entry) = book.entry(id) {
+            let change =
+                format!("{id}: {:?} {:?}: {}", entry.effect(), entry.target(), entry.reason());
+            self.announce(entry.actor(), change);
+        }
+        Ok(id)
+    }
+
+    /// Takes an entry away.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError`] if there is no such entry or the store gave no answer.
+    pub async fn lift(&self, id: ControlId, actor: &Actor) -> Result<(), ControlsError> {
+        self.change(|book| book.without(id).map(|book| (book, id))).await?;
+        self.announce(actor.as_str(), format!("{id}: lifted"));
+        Ok(())
+    }
+
+    /// Every entry that holds now or will, the oldest first; read from the store.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer.
+    pub async fn list(&self) -> Result<Vec<Control>, ControlsError> {
+        let now = self.gate.now();
+        let seen = self.gate.realm.reload_controls(self.gate, now).await?;
+        let live =
+            seen.book.entries().filter(|entry| entry.until().is_none_or(|until| until > now));
+        Ok(live.cloned().collect())
+    }
+
+    /// Reads, changes, and writes if nobody was quicker.
+    async fn change(
+        &self,
+        change: impl Fn(&ControlBook) -> Result<(ControlBook, ControlId), BookError>,
+    ) -> Result<(Arc<ControlBook>, ControlId), ControlsError> {
+        let gate = self.gate;
+        for _ in 0..TRIES {
+            let now = gate.now();
+            let seen = gate.realm.reload_controls(gate, now).await?;
+            let (book, id) = change(&seen.book)?;
+            let [nonce, request]: [[u8; 16]; 2] = [
+                random(&*gate.inner.entropy).map_err(GateError::from)?,
+                random(&*gate.inner.entropy).map_err(GateError::from)?,
+            ];
+            let mut admission = Admission::new(
+                RequestId::from_bytes(request),
+                now,
+                gate.inner.partition,
+                now + super::REMEMBER,
+            );
+            admission.documents = vec![DocumentWrite {
+                document: gate.names().controls(),
+                expect: seen.version,
+                content: gate.realm.seal_book(gate, nonce, &book),
+            }];
+            match guarded::admit(&*gate.inner.store, &admission).await? {
+                Admitted::Granted { .. } => {
+                    drop(gate.realm.reload_controls(gate, now).await?);
+                    return Ok((Arc::new(book), id));
+                }
+                _ => continue,
+            }
+        }
+        Err(ControlsError::Contended)
+    }
+
+    fn announce(&self, actor: &str, change: String) {
+        let kind = EventKind::ControlsChanged { actor: actor.to_owned(), change };
+        self.gate.tell(&self.gate.event(self.gate.now(), kind));
+    }
+}
+
+/// A change of the controls that was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlsError {
+    /// The entry, its reason, actor or end makes no sense.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The list is full, or there is no such entry.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// The store gave no answer.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// Others kept changing the controls.
+    #[error(
+        "others changed the controls at the same time, eight times; look at the list, then retry"
+    )]
+    Contended,
+}

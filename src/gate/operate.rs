@@ -1,0 +1,209 @@
+//! What the host tells the gate after a send, and what an operator can see.
+
+use crate::access::ClientIp;
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::error::GateError;
+use crate::event::{Event, EventKind};
+use crate::limit::MeterKey;
+use crate::policy::BudgetPolicy;
+use crate::pumping::{Event as Sighting, EventKind as SightingKind, NodeView};
+use crate::recipient::Region;
+use crate::store::{MeterQuery, TallyQuery};
+
+use super::Gate;
+use super::guarded;
+use super::names::slot;
+use super::plan::UNLIMITED;
+use super::record::{Note, SendRecord};
+
+/// A provider's delivery receipt, reduced to what matters here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DeliveryStatus {
+    /// The handset has the text.
+    Delivered,
+    /// The text was not and will not be delivered.
+    Undelivered,
+}
+
+/// What a verification turned out to be worth to the host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ReportedOutcome {
+    /// The account behind it is a real user's.
+    Genuine,
+    /// The code was entered, but nothing of worth followed: somebody converts on purpose.
+    Worthless,
+}
+
+/// A [`SendRecord`] that this gate did not make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "this is not a record of this realm, or it was altered; hand back what `Issued::record` or `Verification::record` gave"
+)]
+pub struct RecordError;
+
+/// The state of a realm in numbers.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Requests for a text in the last hour, refused ones included.
+    pub requests: u64,
+    /// Texts that went out in the last hour.
+    pub sent: u64,
+    /// Codes entered in the last hour.
+    pub attempts: u64,
+    /// Codes entered and not accepted in the last hour.
+    pub failed: u64,
+    /// Spent of the daily budget in the last 24 hours.
+    pub spent: Money,
+    /// The daily budget.
+    pub daily_budget: Money,
+    /// The countries that had requests or texts in the last hour, busiest first.
+    pub countries: Vec<CountrySnapshot>,
+    /// Entries of the controls that hold.
+    pub controls: Vec<crate::access::Control>,
+    /// Number blocks and networks in which the detector of this gate asks or refuses, and why.
+    pub blocks: Vec<NodeView>,
+}
+
+/// The state of one country in numbers, over the last hour.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct CountrySnapshot {
+    /// The country.
+    pub region: Region,
+    /// Requests for a text, refused ones included.
+    pub requests: u64,
+    /// Texts that went out.
+    pub sent: u64,
+    /// Codes entered.
+    pub attempts: u64,
+    /// Codes entered and not accepted.
+    pub failed: u64,
+}
+
+impl CountrySnapshot {
+    /// Accepted codes for each text sent, in percent; `None` if nothing was sent. Healthy traffic
+    /// lies between 55 and 85; near nothing is pumping or an outage.
+    #[must_use]
+    pub fn conversion_percent(&self) -> Option<u64> {
+        let accepted = self.attempts.saturating_sub(self.failed);
+        accepted.saturating_mul(100).checked_div(self.sent)
+    }
+}
+
+impl Gate {
+    /// Takes a delivery receipt. Check that it is the provider's first.
+    ///
+    /// A receipt informs the pumping detector and the log. It never raises or refills a limit
+    /// (ASVS 2.3.3), so a forged one gains nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the record is not one of this realm's.
+    pub fn receipt(&self, record: &SendRecord, status: DeliveryStatus) -> Result<(), RecordError> {
+        let kind = match status {
+            DeliveryStatus::Delivered => SightingKind::Delivered,
+            DeliveryStatus::Undelivered => SightingKind::Undelivered,
+        };
+        let delivered = status == DeliveryStatus::Delivered;
+        self.follow_up(record, Some(kind), EventKind::Receipt { delivered })
+    }
+
+    /// Tells the gate what a verification was worth. Pumpers who enter their own codes look like
+    /// users until the host says that no user followed.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the record is not one of this realm's.
+    pub fn report(&self, record: &SendRecord, outcome: ReportedOutcome) -> Result<(), RecordError> {
+        let worthless = outcome == ReportedOutcome::Worthless;
+        // A worthless verification counts as one more message that nobody wanted.
+        let kind = worthless.then_some(SightingKind::Failed);
+        self.follow_up(record, kind, EventKind::Reported { worthless })
+    }
+
+    /// The realm in numbers: for a dashboard, or at 3 a.m. Reads the store once or twice; charges
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer.
+    pub async fn snapshot(&self) -> Result<Snapshot, GateError> {
+        let now = self.now();
+        let names = self.names();
+        let mut query = TallyQuery::new(now, self.inner.partition);
+        let read =
+            |subject, slot, limit| MeterQuery { key: MeterKey::new(subject, slot), limit, cost: 0 };
+        let counts = [slot::REQUESTS, slot::SENT, slot::ATTEMPTS, slot::FAILED];
+        let realm = names.whole();
+        query.meters = vec![
+            read(realm, slot::REQUESTS, UNLIMITED),
+            read(realm, slot::SENT, UNLIMITED),
+            read(realm, slot::ATTEMPTS, UNLIMITED),
+            read(realm, slot::SPRAY, UNLIMITED),
+            read(realm, slot::MONEY, BudgetPolicy::limit(self.inner.daily_budget)),
+        ];
+        let regions: Vec<Region> = Region::all().chain([Region::WORLD]).collect();
+        for region in &regions {
+            let country = names.country(Some(*region));
+            query.meters.extend(counts.iter().map(|slot| read(country, *slot, UNLIMITED)));
+        }
+        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let mut readings = tallies.meters.iter().map(|reading| reading.count);
+        let mut next = || readings.next().unwrap_or(0);
+        let (requests, sent, attempts, failed, spent) = (next(), next(), next(), next(), next());
+        let mut countries: Vec<CountrySnapshot> = regions
+            .into_iter()
+            .map(|region| CountrySnapshot {
+                region,
+                requests: next(),
+                sent: next(),
+                attempts: next(),
+                failed: next(),
+            })
+            .filter(|country| country.requests > 0 || country.sent > 0 || country.attempts > 0)
+            .collect();
+        countries.sort_by_key(|country| std::cmp::Reverse(country.requests));
+        let seen = self.realm.reload_controls(self, now).await?;
+        let controls = seen.book.entries().filter(|entry| entry.holds(now)).cloned().collect();
+        let blocks = self.realm.detector().acting();
+        Ok(Snapshot {
+            at: now,
+            requests,
+            sent,
+            attempts,
+            failed,
+            spent: Money::microdollars(spent),
+            daily_budget: self.inner.daily_budget,
+            countries,
+            controls,
+            blocks,
+        })
+    }
+
+    fn follow_up(
+        &self,
+        record: &SendRecord,
+        kind: Option<SightingKind>,
+        event: EventKind,
+    ) -> Result<(), RecordError> {
+        let now = self.now();
+        let key = self.inner.keys.pseudonyms();
+        let note = Note::open(record, key, self.realm.name()).ok_or(RecordError)?;
+        if let Some(kind) = kind {
+            let (ip, price) = (ClientIp::unknown(), note.price);
+            let subject = self.sighted(&note.recipient, &Purpose::SIGN_UP, price, ip);
+            self.realm.saw(self, Sighting::of(now, kind, &subject));
+        }
+        self.tell(&Event {
+            region: note.recipient.region(),
+            number: Some(self.names().number(&note.recipient)),
+            ..self.event(now, event)
+        });
+        Ok(())
+    }
+}

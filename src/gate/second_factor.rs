@@ -1,0 +1,109 @@
+//! The authenticator app: the second factor that sends no text.
+
+use crate::base::entropy::random;
+use crate::base::id::RequestId;
+use crate::context::ClientContext;
+use crate::error::GateError;
+use crate::event::EventKind;
+use crate::limit::{Limit, MeterKey};
+use crate::otp::totp::{Authenticator, AuthenticatorSecret};
+use crate::otp::{CodeFormat, SubmittedCode};
+use crate::store::{Admission, Admitted, Charge, Nonce, Refund, Settlement};
+
+use super::Gate;
+use super::guarded;
+use super::names::slot;
+
+/// Consecutive failures of one account: at most 100 (NIST SP 800-63B-4 §3.2.2), with a growing pause
+/// from the fifth on, so that guessing the three codes that are good at any time takes years.
+const FAILURES: Limit = Limit::Failures {
+    max: 100,
+    pause_after: 5,
+    pause_ms: 30_000,
+    longest_ms: 3_600_000,
+    forget_ms: 90 * 86_400_000,
+};
+
+/// The answer about an authenticator code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "only `Accepted` proves anything"]
+pub enum AuthenticatorVerdict {
+    /// The code was right, and is now used up.
+    Accepted,
+    /// Wrong, used before, or too many failures: one answer for all of them.
+    Rejected,
+}
+
+impl Gate {
+    /// Checks a code of an authenticator app against the account's secret. Each code is accepted
+    /// once: its time step is burned in the store, for every instance.
+    ///
+    /// The failure is charged in the same atomic step that the answer waits for, so that guesses in
+    /// parallel do not multiply. `user` is the account's identifier at the host; `authenticator`
+    /// says how far clocks may differ.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer. It is never a wrong code.
+    pub async fn verify_authenticator(
+        &self,
+        user: &str,
+        secret: &AuthenticatorSecret,
+        code: &str,
+        authenticator: &Authenticator,
+        client: &ClientContext,
+    ) -> Result<AuthenticatorVerdict, GateError> {
+        let now = self.now();
+        let names = self.names();
+        let step = SubmittedCode::parse(code, &CodeFormat::default())
+            .ok()
+            .and_then(|code| authenticator.matching_step(secret, &code, now));
+        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
+        let account = MeterKey::new(names.user(user), slot::AUTHENTICATOR);
+        let policy = &self.inner.policy.attempts.client;
+        let wrong = u64::from(step.is_none());
+        let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
+        admission.charges = vec![
+            Charge { key: account, limit: FAILURES, cost: wrong, waiver: None },
+            Charge {
+                key: MeterKey::new(self.client_meters(client).subject(), slot::CLIENT_FAILURES),
+                limit: policy.limit(policy.hard),
+                cost: wrong,
+                waiver: None,
+            },
+        ];
+        admission.nonces = step
+            .map(|step| Nonce {
+                key: names.authenticator_step(user, step.number()),
+                expires: authenticator.remember_until(step),
+            })
+            .into_iter()
+            .collect();
+        let granted = matches!(
+            guarded::admit(&*self.inner.store, &admission).await?,
+            Admitted::Granted { .. }
+        );
+        let accepted = granted && step.is_some();
+        if accepted {
+            self.forgive(id, account).await?;
+        }
+        self.tell(&self.event(now, EventKind::Authenticator { accepted }));
+        Ok(if accepted { AuthenticatorVerdict::Accepted } else { AuthenticatorVerdict::Rejected })
+    }
+
+    /// Success ends the run of failures (NIST SP 800-63B-4 §3.2.2).
+    async fn forgive(&self, id: RequestId, account: MeterKey) -> Result<(), GateError> {
+        let now = self.now();
+        let all = Refund { key: account, limit: FAILURES, cost: 100, charged: now, waiver: None };
+        let settlement = Settlement {
+            admission: id,
+            now,
+            realm: self.inner.partition,
+            refunds: vec![all],
+            void: None,
+            observe: Vec::new(),
+            exchange: None,
+        };
+        guarded::settle(&*self.inner.store, &settlement).await
+    }
+}

@@ -1,0 +1,133 @@
+//! Why a format cannot be built, and why a text is not sent.
+
+use super::language::Language;
+
+/// A message format that cannot work, found at start.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MessageFormatError {
+    /// Both the origin-bound line and the app hash must be the last line.
+    #[error(
+        "the origin-bound line (`@host #code`, for browsers) and the app hash (for Android apps) both want the last line; build one format with `origin` and another with `app_hash` and choose by client"
+    )]
+    OriginAndAppHash,
+    /// A host for a frame without a host for the page around it.
+    #[error("an embedded host needs the host of the page around it; call `origin` as well")]
+    EmbeddedAlone,
+    /// No template for payments to fall back to.
+    #[error(
+        "payments are enabled and {language}, the default language, has no template for them; add one with `with_transaction`"
+    )]
+    NoTransactionTemplate {
+        /// The default language.
+        language: Language,
+    },
+    /// A template, or the brand in it, has characters outside GSM-7.
+    #[error(
+        "the text for {language} has characters that GSM-7 lacks: {characters}; replace them, or allow UCS-2 with segments of 70 instead of 160"
+    )]
+    NotGsm {
+        /// The language.
+        language: Language,
+        /// The first few of them.
+        characters: String,
+    },
+    /// The longest text of a template exceeds the limit.
+    #[error(
+        "the longest text for {language} takes {count} segments, more than the limit of {limit}; shorten the template, the brand or the host, or raise `max_segments`"
+    )]
+    Segments {
+        /// The language.
+        language: Language,
+        /// Segments with the longest fields.
+        count: usize,
+        /// The limit.
+        limit: u8,
+    },
+    /// The longest text of a template is more than an app may be sent.
+    #[error(
+        "the longest text for {language} has {bytes} bytes, more than the 140 that the SMS Retriever reads; shorten the template"
+    )]
+    TooLongForApp {
+        /// The language.
+        language: Language,
+        /// Bytes with the longest fields.
+        bytes: usize,
+    },
+    /// A text made from the template does not read back.
+    #[error(
+        "a text made from the template for {language} would not read back: {reason}; change the template"
+    )]
+    Misread {
+        /// The language.
+        language: Language,
+        /// What was found.
+        reason: Misread,
+    },
+}
+
+/// A text that was not made, or made and not let out. Nothing was sent.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// The code is of another format than the one that was measured at start.
+    #[error(
+        "the code was drawn in another format than this message format was built for; nothing was sent; give both the same `CodeFormat`"
+    )]
+    CodeFormat,
+    /// Not 1 to 99 minutes.
+    #[error(
+        "the life of the code is {minutes} minutes, not 1 to 99; nothing was sent; check the policy"
+    )]
+    Minutes {
+        /// What was asked for.
+        minutes: u8,
+    },
+    /// A payment, and a format that was not built for payments.
+    #[error(
+        "the code is bound to a payment and this message format was built without payments; nothing was sent; call `transactions` on its builder"
+    )]
+    NoTransactions,
+    /// The payee has characters outside GSM-7.
+    #[error(
+        "the text has characters that GSM-7 lacks: {characters}; nothing was sent; respell the payee, or allow UCS-2"
+    )]
+    NotGsm {
+        /// The first few of them.
+        characters: String,
+    },
+    /// More segments than the limit.
+    #[error(
+        "the text takes {count} segments, more than the limit of {limit}; nothing was sent; shorten the payee or raise `max_segments`"
+    )]
+    Segments {
+        /// Segments of this text.
+        count: usize,
+        /// The limit.
+        limit: u8,
+    },
+    /// The finished text does not read back as what it should say.
+    #[error("the text did not read back: {0}; nothing was sent; report this with the template")]
+    Misread(#[from] Misread),
+}
+
+/// What the second parser found wrong with a finished text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misread {
+    /// Not exactly one code, or not this one.
+    #[error("it does not have exactly one code")]
+    Code,
+    /// Not the fixed parts in their order with fields of their classes between them.
+    #[error("it does not have the shape of its template")]
+    Shape,
+    /// A line break or hidden character in the text for people.
+    #[error("it has a line break or a hidden character")]
+    Hidden,
+    /// The last line is not exactly the origin and the code, or there is one where none belongs.
+    #[error("its last line is not the expected origin and code")]
+    Origin,
+    /// The app hash is not the last line, or there are more than 140 bytes.
+    #[error("it does not end with the app hash within 140 bytes")]
+    AppHash,
+}

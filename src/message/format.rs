@@ -1,0 +1,346 @@
+//! The message format: built once, checked whole, and then only filled in.
+
+use std::num::NonZeroU8;
+
+use zeroize::Zeroizing;
+
+use super::app_hash::AppHash;
+use super::brand::Brand;
+use super::error::{MessageFormatError, RenderError};
+use super::gsm;
+use super::language::Language;
+use super::messages::Messages;
+use super::origin::OriginHost;
+use super::outbound::OutboundText;
+use super::parse::{Expected, LastLine};
+use super::segments::{Encoding, Segments};
+use super::template::{Field, Part, Template};
+use crate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
+
+/// Which encodings a text may need.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum EncodingPolicy {
+    /// GSM-7 only; a text with any other character is refused and the character named. The default:
+    /// one smart quote in a template otherwise more than doubles the bill without a word.
+    #[default]
+    Gsm7Only,
+    /// UCS-2 where GSM-7 does not suffice: for languages in other scripts, and payees of any.
+    AllowUcs2,
+}
+
+/// How the messages of a gate look: brand, templates, last line, and the limits they keep.
+///
+/// ```
+/// use otpgate::SystemEntropy;
+/// use otpgate::message::{Brand, Language, MessageFormat, OriginHost, RenderFields};
+/// use otpgate::otp::{Binding, CodeFormat, Passcode};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let format = MessageFormat::builder(Brand::new("Example")?)
+///     .origin(OriginHost::new("example.com")?)
+///     .build()?;
+/// let code = Passcode::draw(&CodeFormat::default(), &SystemEntropy)?;
+/// let text = format.render(&RenderFields {
+///     language: &Language::new("de-AT")?,
+///     code: &code,
+///     binding: &Binding::none(),
+///     minutes: 5,
+/// })?;
+/// let code = code.expose_secret();
+/// assert_eq!(
+///     text.expose_text(),
+///     format!(
+///         "{code} ist Ihr Example-Code, gültig 5 Min. Geben Sie ihn niemals weiter.\n\
+///          @example.com #{code}"
+///     )
+/// );
+/// assert_eq!(text.segments().count, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct MessageFormat {
+    brand: Brand,
+    messages: Messages,
+    codes: CodeFormat,
+    last: LastLine,
+    limit: NonZeroU8,
+    encoding: EncodingPolicy,
+    transactions: bool,
+}
+
+impl MessageFormat {
+    /// Starts a format for `brand`: the built-in messages, codes of six digits, no last line for
+    /// software, one segment, GSM-7 only, no payments.
+    pub fn builder(brand: Brand) -> MessageFormatBuilder {
+        MessageFormatBuilder {
+            origin: None,
+            embedded: None,
+            app_hash: None,
+            format: Self {
+                brand,
+                messages: Messages::default(),
+                codes: CodeFormat::default(),
+                last: LastLine::None,
+                limit: NonZeroU8::MIN,
+                encoding: EncodingPolicy::default(),
+                transactions: false,
+            },
+        }
+    }
+
+    /// The format of the codes it was built for.
+    #[must_use]
+    pub const fn codes(&self) -> CodeFormat {
+        self.codes
+    }
+
+    /// Fills in the template of the language, or the one for payments if the binding is a payment,
+    /// and reads the result back with a second parser: exactly one code, exactly the shape of the
+    /// template, exactly the last line. It is pure; call it before anything is charged.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError`] if a field does not fit or the text does not read back. Nothing is sent then.
+    pub fn render(&self, fields: &RenderFields<'_>) -> Result<OutboundText, RenderError> {
+        if fields.code.format() != self.codes {
+            return Err(RenderError::CodeFormat);
+        }
+        if !(1..=99).contains(&fields.minutes) {
+            return Err(RenderError::Minutes { minutes: fields.minutes });
+        }
+        let template = match fields.binding.payment() {
+            None => self.messages.plain(fields.language),
+            Some(_) if !self.transactions => None,
+            Some(_) => self.messages.transaction(fields.language),
+        };
+        self.fill(template.ok_or(RenderError::NoTransactions)?, fields)
+    }
+
+    fn fill(
+        &self,
+        template: &Template,
+        fields: &RenderFields<'_>,
+    ) -> Result<OutboundText, RenderError> {
+        let amount = fields.binding.payment().map(|(amount, _)| amount.to_string());
+        let payment =
+            amount.as_deref().zip(fields.binding.payment().map(|(_, payee)| payee.as_str()));
+        let text = self.write(template, fields, payment);
+        Expected {
+            template,
+            codes: self.codes,
+            code: fields.code.expose_secret(),
+            brand: self.brand.as_str(),
+            minutes: fields.minutes,
+            payment,
+            last: &self.last,
+        }
+        .check(&text)?;
+        let segments = Segments::of(&text);
+        if segments.encoding != Encoding::Gsm7 && self.encoding == EncodingPolicy::Gsm7Only {
+            return Err(RenderError::NotGsm { characters: gsm::strangers(&text) });
+        }
+        if segments.count > usize::from(self.limit.get()) {
+            return Err(RenderError::Segments { count: segments.count, limit: self.limit.get() });
+        }
+        Ok(OutboundText::new(text, segments))
+    }
+
+    fn write(
+        &self,
+        template: &Template,
+        fields: &RenderFields<'_>,
+        payment: Option<(&str, &str)>,
+    ) -> Zeroizing<String> {
+        // No template, brand, amount, payee and last line together are longer; growing would leave
+        // copies of the code behind.
+        let mut text = Zeroizing::new(String::with_capacity(1_536));
+        let (amount, payee) = payment.unwrap_or_default();
+        for part in template.parts() {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Field(Field::Code) => text.push_str(fields.code.expose_secret()),
+                Part::Field(Field::Brand) => text.push_str(self.brand.as_str()),
+                Part::Field(Field::Minutes) => text.push_str(&fields.minutes.to_string()),
+                Part::Field(Field::Amount) => text.push_str(amount),
+                Part::Field(Field::Payee) => text.push_str(payee),
+            }
+        }
+        match &self.last {
+            LastLine::None => {}
+            LastLine::Origin { host, embedded } => {
+                text.push_str("\n@");
+                text.push_str(host.as_str());
+                text.push_str(" #");
+                text.push_str(fields.code.expose_secret());
+                if let Some(embedded) = embedded {
+                    text.push_str(" %");
+                    text.push_str(embedded.as_str());
+                }
+            }
+            LastLine::App(hash) => {
+                text.push('\n');
+                text.push_str(hash.as_str());
+            }
+        }
+        text
+    }
+
+    /// The language of a message for which none is named.
+    #[must_use]
+    pub const fn default_language(&self) -> &Language {
+        self.messages.default_language()
+    }
+
+    /// Renders the longest text of every template, so that none can fail for its length later.
+    fn try_all(&self) -> Result<(), MessageFormatError> {
+        let letter = match self.encoding {
+            EncodingPolicy::Gsm7Only => 'x',
+            EncodingPolicy::AllowUcs2 => 'ж',
+        };
+        let payment = Binding::transaction(Amount::longest(), Payee::longest(letter));
+        for (language, template) in self.messages.all_plain() {
+            self.try_one(language, template, &Binding::none())?;
+        }
+        if self.transactions {
+            for (language, template) in self.messages.all_transaction() {
+                self.try_one(language, template, &payment)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn try_one(
+        &self,
+        language: &Language,
+        template: &Template,
+        binding: &Binding,
+    ) -> Result<(), MessageFormatError> {
+        let code = Passcode::sample(&self.codes);
+        let fields = RenderFields { language, code: &code, binding, minutes: 99 };
+        let language = language.clone();
+        if let LastLine::App(_) = self.last {
+            let payment = binding.payment().map(|(amount, payee)| (amount.to_string(), payee));
+            let payment = payment.as_ref().map(|(amount, payee)| (amount.as_str(), payee.as_str()));
+            let bytes = self.write(template, &fields, payment).len();
+            if bytes > AppHash::LONGEST_MESSAGE {
+                return Err(MessageFormatError::TooLongForApp { language, bytes });
+            }
+        }
+        match self.fill(template, &fields) {
+            Ok(_) => Ok(()),
+            Err(RenderError::NotGsm { characters }) => {
+                Err(MessageFormatError::NotGsm { language, characters })
+            }
+            Err(RenderError::Segments { count, limit }) => {
+                Err(MessageFormatError::Segments { language, count, limit })
+            }
+            Err(RenderError::Misread(reason)) => {
+                Err(MessageFormatError::Misread { language, reason })
+            }
+            // `fill` looks neither at the format of the code, nor at the minutes, nor for a template.
+            Err(
+                RenderError::CodeFormat | RenderError::Minutes { .. } | RenderError::NoTransactions,
+            ) => Ok(()),
+        }
+    }
+}
+
+/// Collects the parts of a [`MessageFormat`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MessageFormatBuilder {
+    origin: Option<OriginHost>,
+    embedded: Option<OriginHost>,
+    app_hash: Option<AppHash>,
+    format: MessageFormat,
+}
+
+impl MessageFormatBuilder {
+    /// Takes the templates from `messages` instead of the built-in set.
+    pub fn messages(mut self, messages: Messages) -> Self {
+        self.format.messages = messages;
+        self
+    }
+
+    /// The format of the codes, six digits unless said otherwise. It must be the one they are drawn in.
+    pub fn codes(mut self, codes: CodeFormat) -> Self {
+        self.format.codes = codes;
+        self
+    }
+
+    /// Ends every text with the origin-bound line `@host #code`, by which a browser offers the code on
+    /// this site only.
+    pub fn origin(mut self, host: OriginHost) -> Self {
+        self.origin = Some(host);
+        self
+    }
+
+    /// The host of the frame in which the code is entered, if the page of `origin` embeds another
+    /// site for it: the line becomes `@host #code %embedded`.
+    pub fn embedded(mut self, host: OriginHost) -> Self {
+        self.embedded = Some(host);
+        self
+    }
+
+    /// Ends every text with the hash of an Android app, and keeps it within 140 bytes.
+    pub fn app_hash(mut self, hash: AppHash) -> Self {
+        self.app_hash = Some(hash);
+        self
+    }
+
+    /// How many segments a text may take; the default is 1, since each is paid for.
+    pub fn max_segments(mut self, limit: NonZeroU8) -> Self {
+        self.format.limit = limit;
+        self
+    }
+
+    /// Which encodings a text may need; GSM-7 only unless said otherwise.
+    pub fn encoding(mut self, encoding: EncodingPolicy) -> Self {
+        self.format.encoding = encoding;
+        self
+    }
+
+    /// Allows codes that are bound to a payment. The default language then needs a template for them,
+    /// and the longest amount and payee must fit the segment limit.
+    pub fn transactions(mut self) -> Self {
+        self.format.transactions = true;
+        self
+    }
+
+    /// Checks everything that can be known before the first message.
+    ///
+    /// # Errors
+    ///
+    /// [`MessageFormatError`] names the rule, the language and the measure.
+    pub fn build(self) -> Result<MessageFormat, MessageFormatError> {
+        let mut format = self.format;
+        format.last = match (self.origin, self.embedded, self.app_hash) {
+            (Some(_), _, Some(_)) => return Err(MessageFormatError::OriginAndAppHash),
+            (None, Some(_), _) => return Err(MessageFormatError::EmbeddedAlone),
+            (Some(host), embedded, None) => LastLine::Origin { host, embedded },
+            (None, None, Some(hash)) => LastLine::App(hash),
+            (None, None, None) => LastLine::None,
+        };
+        let default = format.messages.default_language();
+        if format.transactions && format.messages.transaction(default).is_none() {
+            return Err(MessageFormatError::NoTransactionTemplate { language: default.clone() });
+        }
+        format.try_all()?;
+        Ok(format)
+    }
+}
+
+/// What one message says.
+#[derive(Clone, Copy, Debug)]
+pub struct RenderFields<'a> {
+    /// The reader's language; falls back as [`Messages`] says.
+    pub language: &'a Language,
+    /// The code.
+    pub code: &'a Passcode,
+    /// What it is bound to; a payment is shown.
+    pub binding: &'a Binding,
+    /// For how long the code is good, in whole minutes, 1 to 99.
+    pub minutes: u8,
+}

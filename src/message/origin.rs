@@ -1,0 +1,217 @@
+//! Origin-bound one-time codes (WICG draft): the last line by which a browser offers a code to the
+//! site it is for, and to no other.
+
+use std::fmt;
+
+/// The host that a code may be entered on, for the last line `@example.com #123456`.
+///
+/// A browser then fills the code in on `https://example.com` and its same-site pages only, so a
+/// look-alike page gets no help from it. This does not make SMS phishing-resistant: people can type.
+///
+/// ```
+/// use otpgate::message::OriginHost;
+///
+/// assert_eq!(OriginHost::new("Login.Example.com")?.as_str(), "login.example.com");
+/// assert!(OriginHost::new("https://example.com/").is_err());
+/// # Ok::<(), otpgate::message::OriginHostError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct OriginHost(String);
+
+impl OriginHost {
+    /// Checks `host`: a DNS name of at least two labels (RFC 1123 §2.1), at most 253 characters, each
+    /// label 1 to 63 letters, digits and inner hyphens, the last not a number. Folded to small
+    /// letters. An international name is given in its `xn--` form.
+    ///
+    /// # Errors
+    ///
+    /// [`OriginHostError`] for anything else: a scheme, a port, a path, a trailing dot, an address.
+    pub fn new(host: &str) -> Result<Self, OriginHostError> {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if host.len() > 253 || !host.split('.').all(label) {
+            return Err(OriginHostError);
+        }
+        let top = host.rsplit_once('.').map(|(_, top)| top).ok_or(OriginHostError)?;
+        if !top.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            return Err(OriginHostError);
+        }
+        Ok(Self(host.to_ascii_lowercase()))
+    }
+
+    /// The host in small letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text is not a host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "the origin is not a DNS name such as `example.com`; give the bare host without scheme, port, path or trailing dot, and an international name as `xn--…`"
+)]
+pub struct OriginHostError;
+
+/// What a browser reads in the last line of a message. The code is masked in `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OriginBound<'a> {
+    /// The host of the page.
+    pub host: &'a str,
+    /// The code.
+    pub code: &'a str,
+    /// The host of the frame inside the page, if the code is to be entered in one.
+    pub embedded: Option<&'a str>,
+}
+
+impl fmt::Debug for OriginBound<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginBound")
+            .field("host", &self.host)
+            .field("embedded", &self.embedded)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the last line of `text` step by step as the WICG draft parses it, or `None` if a browser
+/// would find no code there. As in the draft, what follows in the line is ignored and the hosts are
+/// not checked.
+///
+/// ```
+/// use otpgate::message::parse_origin_bound;
+///
+/// let found = parse_origin_bound("747723 is your code.\n\n@example.com #747723").unwrap();
+/// assert_eq!((found.host, found.code), ("example.com", "747723"));
+/// assert!(parse_origin_bound("something @example.com #747723").is_none());
+/// ```
+#[must_use]
+pub fn parse_origin_bound(text: &str) -> Option<OriginBound<'_>> {
+    let line = text.rsplit(['\n', '\r']).next()?;
+    let (host, rest) = marked(line, '@')?;
+    let (code, rest) = marked(rest.strip_prefix(' ')?, '#')?;
+    let embedded = rest.strip_prefix(' ').and_then(|rest| marked(rest, '%'));
+    Some(OriginBound { host, code, embedded: embedded.map(|(host, _)| host) })
+}
+
+/// "Extract a marked token": `marker`, then all up to the next ASCII white space, and the rest.
+fn marked(text: &str, marker: char) -> Option<(&str, &str)> {
+    let text = text.strip_prefix(marker)?;
+    let end = text.find(|c: char| c.is_ascii_whitespace()).unwrap_or(text.len());
+    let (token, rest) = text.split_at_checked(end)?;
+    (!token.is_empty()).then_some((token, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Option<(&str, &str, Option<&str>)> {
+        parse_origin_bound(text).map(|found| (found.host, found.code, found.embedded))
+    }
+
+    #[test]
+    fn the_examples_of_the_draft() {
+        let human = "747723 is your ExampleCo authentication code.\n\n";
+        let plain = Some(("example.com", "747723", None));
+        let framed = Some(("example.com", "747723", Some("ecommerce.example")));
+        assert_eq!(read(&format!("{human}@example.com #747723")), plain);
+        assert_eq!(read(&format!("{human}@example.com #747723 %ecommerce.example")), framed);
+        assert_eq!(read("@example.com #747723 %ecommerce.example $future"), framed);
+        assert_eq!(read("something @example.com #747723"), None);
+        assert_eq!(read("#747723 %ecommerce.example @example.com"), None);
+        assert_eq!(read("@example.com code #747723"), None);
+    }
+
+    #[test]
+    fn the_steps_of_the_algorithm() {
+        for none in [
+            "",
+            "@",
+            "@ #1",
+            "@example.com",
+            "@example.com ",
+            "@example.com #",
+            "@example.com #\t",
+            "@example.com  #747723",
+            "@example.com\t#747723",
+            " @example.com #747723",
+            "@example.com #747723\n",
+            "@example.com #747723\r",
+            "@example.com\n#747723",
+        ] {
+            assert_eq!(read(none), None, "{none:?}");
+        }
+        let plain = Some(("example.com", "747723", None));
+        for same in [
+            "x\r\n@example.com #747723",
+            "x\r@example.com #747723",
+            "@example.com #747723 ",
+            "@example.com #747723 ecommerce.example",
+            "@example.com #747723 %",
+            "@example.com #747723  %ecommerce.example",
+            "@example.com #747723\t%ecommerce.example",
+        ] {
+            assert_eq!(read(same), plain, "{same:?}");
+        }
+        assert_eq!(read("@a #1%b"), Some(("a", "1%b", None)));
+    }
+
+    #[test]
+    fn hosts_are_dns_names() {
+        for good in ["example.com", "a.b", "xn--bcher-kva.example", "a-b.c-d.co", "1.example.com"] {
+            assert_eq!(OriginHost::new(good).unwrap().as_str(), good);
+        }
+        let long = format!("{}.com", "a.".repeat(125));
+        for bad in [
+            "",
+            ".",
+            "localhost",
+            "example.com.",
+            ".example.com",
+            "a..b",
+            "-a.com",
+            "a-.com",
+            "a_b.com",
+            "https://example.com",
+            "example.com:443",
+            "example.com/x",
+            "127.0.0.1",
+            "::1",
+            "[::1]",
+            "bücher.example",
+            "a b.com",
+            "a.com #1",
+            "@a.com",
+            "a.com\n",
+            &long,
+            &format!("{}.com", "a".repeat(64)),
+        ] {
+            assert_eq!(OriginHost::new(bad), Err(OriginHostError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_code() {
+        let found = parse_origin_bound("@example.com #747723").unwrap();
+        assert!(!format!("{found:?}").contains("747723"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_and_nothing_panics(
+            text in "\\PC{0,40}", label in "[a-z0-9]{1,8}", code in "[0-9]{6,10}",
+        ) {
+            let _ = parse_origin_bound(&text);
+            let host = OriginHost::new(&format!("{label}.example")).unwrap();
+            let text = format!("{text}\n@{} #{code}", host.as_str());
+            prop_assert_eq!(read(&text), Some((host.as_str(), &*code, None)));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The finished text.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::segments::Segments;
+
+/// A text that was rendered, read back and found right: the only thing a transport may send.
+///
+/// It cannot be made from a string, cannot be cloned, shows only its size in `Debug`, has no
+/// `Display`, and wipes itself on drop. Text from anywhere else does not compile:
+///
+/// ```compile_fail
+/// let text = otpgate::message::OutboundText::from(String::from("you won, see evil.example"));
+/// ```
+///
+/// ```compile_fail
+/// fn twice(text: &otpgate::message::OutboundText) -> otpgate::message::OutboundText {
+///     text.clone()
+/// }
+/// ```
+pub struct OutboundText {
+    text: Zeroizing<String>,
+    segments: Segments,
+}
+
+impl OutboundText {
+    pub(super) const fn new(text: Zeroizing<String>, segments: Segments) -> Self {
+        Self { text, segments }
+    }
+
+    /// The text with the code in it, under a name that a reviewer can search for.
+    #[must_use]
+    pub fn expose_text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its size and encoding, which decide its price.
+    #[must_use]
+    pub const fn segments(&self) -> Segments {
+        self.segments
+    }
+}
+
+impl fmt::Debug for OutboundText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Segments { encoding, units, count } = self.segments;
+        write!(f, "OutboundText([redacted], {units} units of {encoding:?} in {count} segments)")
+    }
+}

@@ -1,0 +1,153 @@
+//! What an operator sees and may overrule.
+
+use std::time::Duration;
+
+use super::detector::{Detector, OperatorRule, end_of};
+use super::level::NodeId;
+use super::node::{Node, State};
+use super::table::KeyMap;
+use crate::base::time::Timestamp;
+
+/// Operator rules kept at most; the oldest-ending goes when a new one comes.
+const RULES: usize = 4_096;
+
+/// One node as an operator sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct NodeView {
+    /// Which.
+    pub node: NodeId,
+    /// What it does to requests.
+    pub action: Action,
+    /// Evidence of conversion and volume, nats.
+    pub evidence: f32,
+    /// Evidence of step-ups, nats; negative when they are passed.
+    pub step_up_evidence: f32,
+    /// Evidence of an unexplained share, nats.
+    pub share_evidence: f32,
+    /// Sessions out and unanswered.
+    pub unanswered: u16,
+    /// Verified sessions a day of the lagged baseline.
+    pub verified_daily: f32,
+    /// Verified sessions of the last quarter of an hour, decayed.
+    pub verified_lately: f32,
+    /// Present refusal began and ends, milliseconds since the epoch; zero when it does not refuse.
+    pub since_ms: u64,
+    /// See `since_ms`.
+    pub until_ms: u64,
+    /// How often it was refused in the last half day.
+    pub strikes: u8,
+}
+
+/// What a node does to requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Nothing.
+    Pass,
+    /// Asks for a step-up.
+    Ask,
+    /// Refuses.
+    Refuse,
+}
+
+impl NodeView {
+    fn of(node: &Node) -> Option<Self> {
+        let refusing = node.state == State::Refusing;
+        Some(Self {
+            node: NodeId::from_bits(node.id)?,
+            action: match node.state {
+                State::Open => Action::Pass,
+                State::Asking => Action::Ask,
+                State::Refusing => Action::Refuse,
+            },
+            evidence: node.evidence(),
+            step_up_evidence: node.asked,
+            share_evidence: node.share,
+            unanswered: node.pending,
+            verified_daily: node.daily(),
+            verified_lately: node.verified_quarter,
+            since_ms: if refusing { node.since } else { 0 },
+            until_ms: if refusing { node.until } else { 0 },
+            strikes: node.strikes,
+        })
+    }
+}
+
+impl Detector {
+    /// Everything that asks or refuses at present, and why; by name.
+    #[must_use]
+    pub fn acting(&self) -> Vec<NodeView> {
+        let mut out: Vec<_> = self
+            .table
+            .iter()
+            .filter(|(_, node)| node.state != State::Open)
+            .filter_map(|(_, node)| NodeView::of(node))
+            .collect();
+        out.sort_by_key(|view| view.node);
+        out
+    }
+
+    /// One node, if the detector knows it.
+    #[must_use]
+    pub fn inspect(&self, node: NodeId) -> Option<NodeView> {
+        self.table.find(node).and_then(|slot| self.table.at(slot)).and_then(NodeView::of)
+    }
+
+    /// Lifts what the detector does at a node and clears its evidence. False when it did nothing.
+    pub fn lift(&mut self, node: NodeId) -> bool {
+        self.rules.remove(&node.to_bits());
+        let Some(slot) = self.table.find(node) else { return false };
+        let Some(node) = self.table.at_mut(slot) else { return false };
+        let acted = node.state != State::Open || node.share_until > 0;
+        node.state = State::Open;
+        node.bets = [0.0; 2];
+        node.asked = 0.0;
+        node.share = 0.0;
+        node.share_until = 0;
+        node.strikes = 0;
+        acted
+    }
+
+    /// Forbids action at a node for `span`: the operator vouches for it.
+    pub fn forbid(&mut self, node: NodeId, now: Timestamp, span: Duration) {
+        let until = end_of(now.as_millis(), span);
+        self.rule(node, OperatorRule::Forbid { until });
+        if let Some(slot) = self.table.find(node)
+            && let Some(node) = self.table.at_mut(slot)
+        {
+            node.state = State::Open;
+        }
+    }
+
+    /// Refuses a node for `span`, whatever the evidence: a new block, or a longer one.
+    pub fn extend(&mut self, node: NodeId, now: Timestamp, span: Duration) {
+        let until = end_of(now.as_millis(), span);
+        self.rule(node, OperatorRule::Block { until });
+    }
+
+    fn rule(&mut self, node: NodeId, rule: OperatorRule) {
+        let now = self.now;
+        if self.rules.len() >= RULES {
+            self.rules.retain(|_, rule| rule.until() > now);
+        }
+        if self.rules.len() >= RULES
+            && let Some(first) = first_to_end(&self.rules)
+        {
+            self.rules.remove(&first);
+        }
+        self.rules.insert(node.to_bits(), rule);
+    }
+}
+
+impl OperatorRule {
+    pub(super) fn until(self) -> u64 {
+        match self {
+            Self::Forbid { until } | Self::Block { until } => until,
+        }
+    }
+}
+
+fn first_to_end(rules: &KeyMap<OperatorRule>) -> Option<u64> {
+    rules.iter().min_by_key(|(name, rule)| (rule.until(), **name)).map(|(name, _)| *name)
+}

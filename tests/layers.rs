@@ -1,0 +1,175 @@
+//! The shape of the house: a file imports only from lower levels, and the ambient clock, randomness
+//! and panics have no other home than their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The level of each room. Rooms on one level may use each other as the table of neighbours says.
+const LEVELS: &[(&str, u8)] = &[
+    ("base", 0),
+    ("recipient", 1),
+    ("otp", 1),
+    ("token", 1),
+    ("access", 1),
+    ("limit", 1),
+    ("pumping", 1),
+    ("message", 1),
+    ("transport", 2),
+    ("store", 2),
+    ("context", 3),
+    ("policy", 3),
+    ("error", 3),
+    ("event", 3),
+    ("outcome", 3),
+    ("gate", 3),
+    ("builder", 3),
+    ("testing", 5),
+    ("guide", 5),
+];
+
+/// Level 1 imports base and recipient; a text shows a code and its binding, so `message` knows `otp`.
+const NEIGHBOURS: &[(&str, &str)] = &[
+    ("otp", "recipient"),
+    ("token", "recipient"),
+    ("access", "recipient"),
+    ("limit", "recipient"),
+    ("pumping", "recipient"),
+    ("message", "recipient"),
+    ("message", "otp"),
+];
+
+/// Names that `lib.rs` re-exports, by the room they come from.
+const REEXPORTS: &[(&str, &str)] = &[
+    ("ClientIp", "access"),
+    ("Entropy", "base"),
+    ("EntropyError", "base"),
+    ("SystemEntropy", "base"),
+    ("Pseudonym", "base"),
+    ("RequestId", "base"),
+    ("KeyId", "base"),
+    ("KeyRing", "base"),
+    ("Money", "base"),
+    ("Clock", "base"),
+    ("Timestamp", "base"),
+    ("Recipient", "recipient"),
+    ("Region", "recipient"),
+    ("LineType", "recipient"),
+    ("Store", "store"),
+    ("SmsTransport", "transport"),
+];
+
+#[test]
+fn no_file_imports_from_a_higher_level() {
+    let mut edges = 0;
+    let mut upward = Vec::new();
+    for file in sources() {
+        let room = room(&file);
+        let Some(level) = level(&room) else {
+            assert_eq!(room, "lib", "{} is in no room of the table", file.display());
+            continue;
+        };
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in library_lines(&text) {
+            for used in crate_paths(line) {
+                let target = REEXPORTS
+                    .iter()
+                    .find(|(name, _)| *name == used)
+                    .map_or(used.as_str(), |(_, room)| room)
+                    .to_owned();
+                if target == room {
+                    continue;
+                }
+                edges += 1;
+                let Some(other) = level_of(&target) else {
+                    upward.push(format!("{}:{number}: unknown `{target}`", file.display()));
+                    continue;
+                };
+                let sideways = other == level
+                    && level == 1
+                    && !NEIGHBOURS.contains(&(room.as_str(), target.as_str()));
+                let from_lower_two = level == 2 && target == "transport" && room == "store";
+                if other > level || sideways || from_lower_two {
+                    upward.push(format!("{}:{number}: {room} -> {target}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(edges > 100, "the test reads no imports any more: {edges}");
+    assert!(upward.is_empty(), "upward edges:\n{}", upward.join("\n"));
+}
+
+#[test]
+fn the_gate_knows_no_adapter() {
+    for file in sources().filter(|file| matches!(room(file).as_str(), "gate" | "builder" | "policy")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in library_lines(&text) {
+            for adapter in ["store::memory", "MemoryStore", "store::redis", "store::postgres", "ConsoleTransport"] {
+                assert!(!line.contains(adapter), "{}:{number} names {adapter}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn there_is_no_unsafe_code() {
+    for file in sources() {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("unsafe {"), "{}", file.display());
+    }
+}
+
+fn sources() -> impl Iterator<Item = PathBuf> {
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 50);
+    found.into_iter()
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// `src/store/memory/table.rs` is in the room `store`, `src/error.rs` in the room `error`.
+fn room(file: &Path) -> String {
+    let inside = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn level(room: &str) -> Option<u8> {
+    LEVELS.iter().find(|(name, _)| *name == room).map(|(_, level)| *level)
+}
+
+fn level_of(target: &str) -> Option<u8> {
+    level(target)
+}
+
+/// The lines before the unit tests, comments aside.
+fn library_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .enumerate()
+        .map(|(index, line)| (index + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// The first segments of the `crate::…` paths in a line.
+fn crate_paths(line: &str) -> Vec<String> {
+    line.match_indices("crate::")
+        .filter(|(at, _)| !line[..*at].ends_with("$"))
+        .map(|(at, found)| {
+            line[at + found.len()..]
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect::<String>()
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
