@@ -27,11 +27,10 @@ pub(super) struct HashTag([u8; 24]);
 impl HashTag {
     pub(super) fn of(realm: Pseudonym) -> Self {
         let mut tag = [b'{'; 24];
-        if let [_, inner @ .., last] = &mut tag {
-            // 22 characters always hold 16 bytes.
-            let _ = Base64UrlUnpadded::encode(realm.as_bytes(), inner);
-            *last = b'}';
-        }
+        let [_, inner @ .., last] = &mut tag;
+        // 22 characters always hold 16 bytes.
+        let _ = Base64UrlUnpadded::encode(realm.as_bytes(), inner);
+        *last = b'}';
         Self(tag)
     }
 
