@@ -484,7 +484,7 @@ async fn data_exchanged_under_a_running_server_are_noticed_by_the_sequence() {
     let store = connect(&server).await;
     let before = Before::across(&store, || drop(server.say(&["SAVE"]))).await;
     // The same process and the same connections, with the data of before.
-    assert_eq!(server.say(&["DEBUG", "RELOAD", "NOSAVE"]), "OK");
+    server.say(&["DEBUG", "RELOAD", "NOSAVE"]);
     before.nothing_is_replayable(&store).await;
 }
 

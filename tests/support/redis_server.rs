@@ -178,3 +178,58 @@ pub(crate) fn free_port() -> u16 {
         }
     }
 }
+
+/// A cluster: primaries that share the slots evenly, and a replica of the first.
+pub(crate) struct RedisCluster {
+    pub(crate) nodes: Vec<RedisServer>,
+    pub(crate) replica: RedisServer,
+}
+
+impl RedisCluster {
+    pub(crate) fn start() -> Self {
+        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+        let nodes: Vec<_> = (0..3).map(|_| RedisServer::start(&options)).collect();
+        let replica = RedisServer::start(&options);
+        let ranges = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+        for (node, (first, last)) in nodes.iter().zip(ranges) {
+            node.say(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+        }
+        for node in nodes.iter().skip(1).chain([&replica]) {
+            nodes[0].say(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string()]);
+        }
+        let cluster = Self { nodes, replica };
+        cluster.until("all nodes have met", || {
+            cluster.all().all(|node| node.say(&["CLUSTER", "NODES"]).lines().count() == 4)
+        });
+        let first = cluster.nodes[0].say(&["CLUSTER", "MYID"]);
+        cluster.until("the replica knows its primary", || {
+            cluster.replica.say(&["CLUSTER", "REPLICATE", &first]);
+            cluster.replica.say(&["ROLE"]).contains("slave")
+        });
+        cluster.until("the cluster is complete", || {
+            cluster.all().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+        });
+        cluster.until("the replica follows", || {
+            cluster.replica.say(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+        cluster
+    }
+
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(RedisServer::url).collect()
+    }
+
+    pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
+        for _ in 0..3_000 {
+            if reached() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not within 30 s: {what}");
+    }
+
+    fn all(&self) -> impl Iterator<Item = &RedisServer> {
+        self.nodes.iter().chain([&self.replica])
+    }
+}

@@ -5,6 +5,7 @@
 //! [`Node`], so that a fail-over shows as what it is: another process.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisError, Value};
@@ -36,7 +37,7 @@ struct Map {
     /// First and last slot, and the node's place; sorted.
     ranges: Vec<(u16, u16, usize)>,
     /// An answer gave reason to doubt it.
-    doubted: std::sync::atomic::AtomicBool,
+    doubted: AtomicBool,
 }
 
 impl Cluster {
@@ -57,35 +58,27 @@ impl Cluster {
     pub(super) async fn call(&self, call: &Call, seen: Seen) -> Result<Vec<u8>, StoreError> {
         let slot = slot(call.keys.tag().inner());
         let mut map = self.map();
-        if map.doubted.load(std::sync::atomic::Ordering::Acquire) {
+        if map.doubted.load(Ordering::Acquire) {
             map = self.refreshed(&map).await;
         }
-        let mut asked: Option<Arc<Node>> = None;
         let mut outcome = None;
         for _ in 0..HOPS {
-            let asking = asked.is_some();
-            let Some(node) = asked.take().or_else(|| map.owner(slot)) else {
+            let Some(node) = map.owner(slot) else {
                 map = self.refreshed(&map).await;
                 continue;
             };
-            let failure = match node.call(call, seen, asking).await {
+            match node.call(call, seen).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            match &failure {
                 // Neither was run.
-                Failure::Elsewhere(error) if error.code() == Some("ASK") => {
-                    asked = error.redirect_node().and_then(|(to, _)| self.node_at(&map, to));
-                }
-                Failure::Elsewhere(_) | Failure::Unreachable(_) => {
+                Err(failure @ (Failure::Elsewhere(_) | Failure::Unreachable(_))) => {
+                    outcome = Some(failure);
                     map = self.refreshed(&map).await;
                 }
-                Failure::Store(_) => {
-                    map.doubted.store(true, std::sync::atomic::Ordering::Release);
-                    return Err(failure.into());
+                Err(Failure::Store(error)) => {
+                    map.doubted.store(true, Ordering::Release);
+                    return Err(error);
                 }
             }
-            outcome = Some(failure);
         }
         Err(outcome.map_or_else(
             || StoreError::new(StoreErrorKind::Unavailable, Unserved { slot }),
@@ -167,18 +160,6 @@ impl Cluster {
         }
         map.ranges.sort_unstable();
         Ok((!map.ranges.is_empty()).then_some(map))
-    }
-
-    /// The node that `ASK` names, by `host:port`.
-    fn node_at(&self, map: &Map, named: &str) -> Option<Arc<Node>> {
-        let (host, port) = named.rsplit_once(':')?;
-        let template = map.nodes.first()?.info();
-        let info = at(template, host, port.parse().ok()?);
-        let address = address(info.addr());
-        if let Some(node) = map.nodes.iter().find(|node| node.address() == address) {
-            return Some(Arc::clone(node));
-        }
-        Node::new(info, Mode::Cluster, self.options).ok().map(Arc::new)
     }
 }
 

@@ -37,11 +37,10 @@ impl Remedy {
         let Some(code) = error.code() else { return Self::Hangup(Indeterminate) };
         match code {
             "NOSCRIPT" => Self::Load,
-            "MOVED" | "ASK" => Self::Elsewhere,
+            "MOVED" => Self::Elsewhere,
             "OOM" => Self::Report(Full),
-            "LOADING" | "BUSY" | "MISCONF" | "NOREPLICAS" | "TRYAGAIN" | "CLUSTERDOWN" => {
-                Self::Report(Unavailable)
-            }
+            "LOADING" | "BUSY" | "MISCONF" | "NOREPLICAS" | "ASK" | "TRYAGAIN"
+            | "CLUSTERDOWN" => Self::Report(Unavailable),
             // Demoted, or asked for a password it did not want before: ask again who it is.
             "READONLY" | "MASTERDOWN" | "NOAUTH" | "NOPERM" => Self::Hangup(Unavailable),
             // Before 7.0 the reason stands within the text of a failed script.

@@ -65,10 +65,11 @@
 //! - `appendonly yes` with `appendfsync always` loses nothing that was acknowledged;
 //!   `everysec` (Redis' default when on) about a second.
 //! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `MGET`, `SET`, `RPUSH`,
-//!   `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `CLUSTER SLOTS` and `ASKING` in a cluster. Keys
+//!   `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `CLUSTER SLOTS` in a cluster. Keys
 //!   match `{*`.
-//! - In a cluster, a slot that is being moved answers some calls with
-//!   [`Unavailable`](super::StoreErrorKind::Unavailable) until it has arrived.
+//! - In a cluster, the realms of a slot that is being moved are
+//!   [`Unavailable`](super::StoreErrorKind::Unavailable) until it has arrived, and then, as after a
+//!   fail-over, in a new epoch: no node runs a script of which some keys are elsewhere.
 //!
 //! Digests are compared within Lua, which has no constant-time comparison. They are outputs of an
 //! HMAC under a key that the guesser does not have, so a prefix that agrees tells nothing.
@@ -181,7 +182,7 @@ impl RedisStore {
     async fn run(&self, call: Call) -> Result<Reply, StoreError> {
         let seen = self.seen(call.realm);
         let bytes = match &self.route {
-            Route::Single(node) => node.call(&call, seen, false).await?,
+            Route::Single(node) => node.call(&call, seen).await?,
             #[cfg(feature = "redis-cluster")]
             Route::Cluster(cluster) => cluster.call(&call, seen).await?,
         };

@@ -48,7 +48,6 @@ pub(super) enum Failure {
     /// No connection: the call was not sent.
     Unreachable(Arc<RedisSetupError>),
     /// The slot is elsewhere; the call did not run.
-    #[cfg_attr(not(feature = "redis-cluster"), expect(dead_code, reason = "read by the router"))]
     Elsewhere(redis::RedisError),
     /// The call was sent.
     Store(StoreError),
@@ -85,18 +84,13 @@ impl Node {
 
     /// Calls a script in one round trip; in three if the connection has to be made first, in two if
     /// somebody flushed the scripts. Never sends a call again that may have run.
-    pub(super) async fn call(
-        &self,
-        call: &Call,
-        seen: Seen,
-        asking: bool,
-    ) -> Result<Vec<u8>, Failure> {
+    pub(super) async fn call(&self, call: &Call, seen: Seen) -> Result<Vec<u8>, Failure> {
         let link = self.linked().await.map_err(Failure::Unreachable)?;
-        let mut answer = link.send(call, seen, asking, false).await;
+        let mut answer = link.send(call, seen, false).await;
         if let Err(error) = &answer
             && Remedy::of(error) == Remedy::Load
         {
-            answer = link.send(call, seen, asking, true).await;
+            answer = link.send(call, seen, true).await;
         }
         let error = match answer {
             Ok(Value::BulkString(bytes)) => return Ok(bytes),
@@ -202,7 +196,6 @@ impl Link {
         &self,
         call: &Call,
         seen: Seen,
-        asking: bool,
         with_text: bool,
     ) -> redis::RedisResult<Value> {
         let mut command = if with_text {
@@ -221,12 +214,6 @@ impl Link {
         command.arg(call.head(self.run, seen.epoch, seen.sequence).as_slice());
         command.arg(call.body.as_slice());
         let mut connection = self.connection.clone();
-        if asking {
-            let mut pair = redis::pipe();
-            pair.cmd("ASKING").ignore().add_command(command);
-            let (value,): (Value,) = pair.query_async(&mut connection).await?;
-            return Ok(value);
-        }
         connection.send_packed_command(&command).await?.extract_error()
     }
 }
