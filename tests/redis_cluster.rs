@@ -83,10 +83,8 @@ async fn a_fail_over_is_survived_and_brings_back_no_code() {
             Ok(tallies) => break tallies.meters[0].count,
             Err(error) => {
                 let kind = error.kind();
-                let closed = matches!(
-                    kind,
-                    StoreErrorKind::Indeterminate | StoreErrorKind::Unavailable
-                );
+                let closed =
+                    matches!(kind, StoreErrorKind::Indeterminate | StoreErrorKind::Unavailable);
                 assert!(closed, "{error:?}");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

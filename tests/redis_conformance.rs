@@ -34,7 +34,7 @@ async fn equivalence_with_the_reference_model() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let url = server.url();
-    for seed in 0..24 {
+    for seed in 0..8 {
         let make = || async { RedisStore::connect(&url).await.unwrap() };
         otpgate::testing::store::equivalence(make, seed, 400).await.assert();
     }

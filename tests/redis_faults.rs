@@ -30,7 +30,11 @@ async fn connect(server: &RedisServer) -> RedisStore {
     RedisStore::connect(&server.url()).await.unwrap()
 }
 
-async fn count(store: &RedisStore, realm: otpgate::Pseudonym, key: otpgate::limit::MeterKey) -> u64 {
+async fn count(
+    store: &RedisStore,
+    realm: otpgate::Pseudonym,
+    key: otpgate::limit::MeterKey,
+) -> u64 {
     let mut query = TallyQuery::new(T0, realm);
     query.meters.push(MeterQuery { key, limit: window(1), cost: 0 });
     store.tally(&query).await.unwrap().meters[0].count
@@ -168,7 +172,8 @@ async fn a_server_that_may_evict_is_refused_at_start_and_on_reconnection() {
 async fn what_cannot_be_used_is_named_with_its_address_and_cause() {
     needs_redis!();
     let port = redis_server::free_port();
-    let error = RedisStore::connect(&format!("redis://:hunter2@127.0.0.1:{port}")).await.unwrap_err();
+    let error =
+        RedisStore::connect(&format!("redis://:hunter2@127.0.0.1:{port}")).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("refused"), "{text}");
     assert!(!format!("{error:?}{text}").contains("hunter2"));
@@ -179,10 +184,8 @@ async fn what_cannot_be_used_is_named_with_its_address_and_cause() {
     let primary = RedisServer::start(&[]);
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
     let error = RedisStore::connect(&replica.url()).await.unwrap_err();
-    let named = matches!(
-        error,
-        RedisSetupError::Replica { .. } | RedisSetupError::Unreachable { .. }
-    );
+    let named =
+        matches!(error, RedisSetupError::Replica { .. } | RedisSetupError::Unreachable { .. });
     assert!(named, "{error}");
 
     let locked = RedisServer::start(&[]);
@@ -276,7 +279,8 @@ async fn a_server_that_hangs_is_indeterminate_in_time_and_comes_back() {
     let options = RedisOptions { connect_timeout: quick, response_timeout: quick };
     let store = RedisStore::connect_with(&server.url(), options).await.unwrap();
     let pid = server.info("process_id").to_string();
-    let signal = |name: &str| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    let signal =
+        |name: &str| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     signal("-STOP");
     let admission = empty(name(), T0);
     let first = store.admit(&admission).await.unwrap_err();
@@ -361,7 +365,8 @@ async fn kill_under_load(mut server: RedisServer) -> (u64, u64) {
     stop.store(true, Ordering::Relaxed);
     for task in tasks {
         for kind in task.await.unwrap() {
-            let closed = matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::Indeterminate);
+            let closed =
+                matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::Indeterminate);
             assert!(closed, "{kind:?}");
         }
     }
@@ -493,6 +498,9 @@ async fn a_replica_that_was_promoted_brings_back_no_code() {
     needs_redis!();
     let primary = RedisServer::start(&[]);
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
+    redis_server::until("the replica follows", || {
+        replica.say(&["INFO", "replication"]).contains("master_link_status:up")
+    });
     let store = connect(&primary).await;
     let before = Before::across(&store, || {
         assert_eq!(primary.say(&["WAIT", "1", "5000"]), "1");
@@ -534,7 +542,8 @@ async fn clocks_five_seconds_apart_loosen_nothing() {
     for (gate, expected) in [(1, true), (0, false), (1, false)] {
         let mut admission = empty(realm, clock(gate, 0));
         admission.nonces.push(spent);
-        let granted = matches!(gates[gate].admit(&admission).await.unwrap(), Admitted::Granted { .. });
+        let granted =
+            matches!(gates[gate].admit(&admission).await.unwrap(), Admitted::Granted { .. });
         assert_eq!(granted, expected);
     }
     let sent = Sent::new();

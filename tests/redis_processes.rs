@@ -76,11 +76,8 @@ fn child() {
     else {
         return;
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let store = Arc::new(RedisStore::connect(&url).await.unwrap());
         let mut start = redis::Client::open(url).unwrap().get_connection().unwrap();
@@ -118,11 +115,19 @@ async fn in_two_processes(scenario: &str) -> Vec<(u64, u64)> {
         let sent = shared_code(number);
         let admission = sent.admission(shared(0, REALM), T0, 5);
         assert!(matches!(store.admit(&admission).await, Ok(Admitted::Granted { .. })));
-        let _: u64 = redis::cmd("RPUSH").arg(format!("go{number}")).arg("1").arg("2").query(&mut connection).unwrap();
+        let _: u64 = redis::cmd("RPUSH")
+            .arg(format!("go{number}"))
+            .arg("1")
+            .arg("2")
+            .query(&mut connection)
+            .unwrap();
         let mut sum = (0, 0);
         for _ in 0..2 {
-            let (_, line): (String, String) =
-                redis::cmd("BLPOP").arg(format!("done{number}")).arg(30).query(&mut connection).unwrap();
+            let (_, line): (String, String) = redis::cmd("BLPOP")
+                .arg(format!("done{number}"))
+                .arg(30)
+                .query(&mut connection)
+                .unwrap();
             let (successes, compared) = line.split_once(' ').unwrap();
             sum.0 += successes.parse::<u64>().unwrap();
             sum.1 += compared.parse::<u64>().unwrap();

@@ -20,7 +20,9 @@ pub(crate) fn available() -> bool {
         .is_ok_and(|status| status.success());
     if !found {
         assert!(std::env::var_os("CI").is_none(), "redis-server is not installed");
-        eprintln!("\n*** SKIPPED: redis-server is not installed; nothing about Redis was tested ***\n");
+        eprintln!(
+            "\n*** SKIPPED: redis-server is not installed; nothing about Redis was tested ***\n"
+        );
     }
     found
 }
@@ -98,7 +100,8 @@ impl RedisServer {
 
     /// A number out of `INFO`.
     pub(crate) fn info(&self, field: &str) -> u64 {
-        let info: redis::InfoDict = redis::cmd("INFO").arg("all").query(&mut self.connection()).unwrap();
+        let info: redis::InfoDict =
+            redis::cmd("INFO").arg("all").query(&mut self.connection()).unwrap();
         info.get(field).unwrap_or_default()
     }
 
@@ -142,7 +145,8 @@ impl RedisServer {
 
     fn await_ready(&mut self) -> bool {
         for _ in 0..1_000 {
-            let exited = self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some());
+            let exited =
+                self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some());
             if exited {
                 self.child = None;
                 return false;
@@ -165,6 +169,17 @@ impl Drop for RedisServer {
         self.kill();
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Waits for another process to get somewhere; there is nothing of ours to wait on.
+pub(crate) fn until(what: &str, reached: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if reached() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("not within 30 s: {what}");
 }
 
 /// A port that nobody listens on, nor on the one that a cluster node adds to it.
@@ -198,18 +213,18 @@ impl RedisCluster {
             nodes[0].say(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string()]);
         }
         let cluster = Self { nodes, replica };
-        cluster.until("all nodes have met", || {
+        until("all nodes have met", || {
             cluster.all().all(|node| node.say(&["CLUSTER", "NODES"]).lines().count() == 4)
         });
         let first = cluster.nodes[0].say(&["CLUSTER", "MYID"]);
-        cluster.until("the replica knows its primary", || {
+        until("the replica knows its primary", || {
             cluster.replica.say(&["CLUSTER", "REPLICATE", &first]);
             cluster.replica.say(&["ROLE"]).contains("slave")
         });
-        cluster.until("the cluster is complete", || {
+        until("the cluster is complete", || {
             cluster.all().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
         });
-        cluster.until("the replica follows", || {
+        until("the replica follows", || {
             cluster.replica.say(&["INFO", "replication"]).contains("master_link_status:up")
         });
         cluster
@@ -217,16 +232,6 @@ impl RedisCluster {
 
     pub(crate) fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(RedisServer::url).collect()
-    }
-
-    pub(crate) fn until(&self, what: &str, reached: impl Fn() -> bool) {
-        for _ in 0..3_000 {
-            if reached() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("not within 30 s: {what}");
     }
 
     fn all(&self) -> impl Iterator<Item = &RedisServer> {

@@ -1,5 +1,6 @@
 -- admit: checks everything, then charges everything. KEYS[2] remembers the call by its identifier.
-local remember, guards, nonces, writes, opening, charges, observe, x = cmsgpack.unpack(ARGV[2])
+local _, remember, guards, nonces, writes, opening, charges, observe, x =
+  cmsgpack.unpack_limit(ARGV[1], 8, body)
 
 local function granted()
   return pack(epoch, sequence, 0, counts(charges, {}), counts(observe, {}), news(x))

@@ -1,4 +1,4 @@
-//! What is sent: the port's messages as keys and two packed arguments.
+//! What is sent: the port's messages as keys and one packed argument.
 
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
@@ -7,6 +7,7 @@ use crate::store::{
     Admission, ChallengeWrite, Charge, Exchange, Observation, Redemption, Settlement, TallyQuery,
 };
 
+use super::answer::Seen;
 use super::keys::{Keys, Kind};
 use super::pack::{MOST, Packer};
 
@@ -193,12 +194,14 @@ impl Call {
         Self { verb: Verb::Tally, realm: query.realm, now: query.now, keys, reads, body }
     }
 
-    /// The first argument: what every script begins with.
-    pub(super) fn head(&self, run: [u8; 8], epoch: u64, sequence: u64) -> Packer {
-        let mut head = Packer::with_capacity(48);
+    /// The script's one argument: what every verb begins with, then the verb's own.
+    pub(super) fn argument(&self, run: [u8; 8], seen: Seen) -> Packer {
+        let body = self.body.as_slice();
+        let mut argument = Packer::with_capacity(body.len().saturating_add(48));
         let reads = u64::try_from(self.reads).unwrap_or(u64::MAX);
-        head.number(self.now.as_millis()).bytes(&run).numbers(&[epoch, sequence, reads]);
-        head
+        argument.number(self.now.as_millis()).bytes(&run);
+        argument.numbers(&[seen.epoch, seen.sequence, reads]).raw(body);
+        argument
     }
 }
 

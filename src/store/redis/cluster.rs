@@ -255,11 +255,8 @@ mod tests {
         let info = crate::store::redis::setup::parsed("redis://h:1").unwrap();
         let options = RedisOptions::default();
         let node = Arc::new(Node::new(info, Mode::Cluster, options).unwrap());
-        let map = Map {
-            nodes: vec![node],
-            ranges: vec![(0, 10, 0), (20, 30, 0)],
-            ..Map::default()
-        };
+        let map =
+            Map { nodes: vec![node], ranges: vec![(0, 10, 0), (20, 30, 0)], ..Map::default() };
         let owners: Vec<_> =
             [0, 10, 11, 19, 20, 30, 31].map(|slot| map.owner(slot).is_some()).to_vec();
         assert_eq!(owners, [true, true, false, false, true, true, false]);

@@ -39,8 +39,9 @@ impl Remedy {
             "NOSCRIPT" => Self::Load,
             "MOVED" => Self::Elsewhere,
             "OOM" => Self::Report(Full),
-            "LOADING" | "BUSY" | "MISCONF" | "NOREPLICAS" | "ASK" | "TRYAGAIN"
-            | "CLUSTERDOWN" => Self::Report(Unavailable),
+            "LOADING" | "BUSY" | "MISCONF" | "NOREPLICAS" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" => {
+                Self::Report(Unavailable)
+            }
             // Demoted, or asked for a password it did not want before: ask again who it is.
             "READONLY" | "MASTERDOWN" | "NOAUTH" | "NOPERM" => Self::Hangup(Unavailable),
             // Before 7.0 the reason stands within the text of a failed script.

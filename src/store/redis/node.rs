@@ -192,12 +192,7 @@ impl Node {
 }
 
 impl Link {
-    async fn send(
-        &self,
-        call: &Call,
-        seen: Seen,
-        with_text: bool,
-    ) -> redis::RedisResult<Value> {
+    async fn send(&self, call: &Call, seen: Seen, with_text: bool) -> redis::RedisResult<Value> {
         let mut command = if with_text {
             let mut command = redis::cmd("EVAL");
             command.arg(call.verb.script());
@@ -211,8 +206,7 @@ impl Link {
         for key in call.keys.others() {
             command.arg(&key);
         }
-        command.arg(call.head(self.run, seen.epoch, seen.sequence).as_slice());
-        command.arg(call.body.as_slice());
+        command.arg(call.argument(self.run, seen).as_slice());
         let mut connection = self.connection.clone();
         connection.send_packed_command(&command).await?.extract_error()
     }

@@ -16,8 +16,9 @@ local MOST, GRACE, JOURNAL_LIFE = 9007199254740991, 60000, 120000
 local call, pack, spack, sunpack = redis.call, cmsgpack.pack, struct.pack, struct.unpack
 local min, max, floor, ceil, sub = math.min, math.max, math.floor, math.ceil, string.sub
 
+-- All arguments are one string: what every verb begins with, and from `body` on the verb's own.
 -- `now` is the gate's; TIME is never asked. `reads` is how many keys have values worth reading.
-local now, run, known_epoch, known_sequence, reads = cmsgpack.unpack(ARGV[1])
+local body, now, run, known_epoch, known_sequence, reads = cmsgpack.unpack_limit(ARGV[1], 5)
 local held = call('MGET', unpack(KEYS, 1, reads))
 
 -- The epoch. A server that was restarted, failed over or restored from a snapshot may have

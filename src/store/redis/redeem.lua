@@ -1,6 +1,6 @@
 -- redeem: charges the attempt, then compares, then consumes.
-local id, name, digests, charges, subject_charges, reset, credits, marks, observe, failures_seen, x =
-  cmsgpack.unpack(ARGV[2])
+local _, id, name, digests, charges, subject_charges, reset, credits, marks, observe, failures_seen, x =
+  cmsgpack.unpack_limit(ARGV[1], 11, body)
 
 local function answer(...)
   local observed = counts(failures_seen, counts(observe, {}))

@@ -1,5 +1,6 @@
 -- settle: gives back what an admission was charged for, once. KEYS[2] remembers the admission.
-local refunds, void, observe, x = cmsgpack.unpack(ARGV[2])
+local _, refunds, void, observe, x =
+  cmsgpack.unpack_limit(ARGV[1], 4, body)
 
 local function refund(c)
   local m, kind, cost, charged = meter(c), c[6], c[5], c[12]

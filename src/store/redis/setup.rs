@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, InfoDict, RedisError};
+use redis::{ConnectionAddr, ConnectionInfo, InfoDict, IntoConnectionInfo, RedisError};
 
 /// Why a [`RedisStore`](super::RedisStore) could not be set up.
 ///
@@ -20,7 +20,9 @@ pub enum RedisSetupError {
     #[error("a cluster needs the URL of at least one of its nodes")]
     NoAddress,
     /// Nobody answers at the address, or what answers does not let us in.
-    #[error("no Redis server can be used at {address}: {source}; check address, credentials and TLS")]
+    #[error(
+        "no Redis server can be used at {address}: {source}; check address, credentials and TLS"
+    )]
     Unreachable {
         /// Host and port.
         address: String,
@@ -55,7 +57,9 @@ pub enum RedisSetupError {
         instead: &'static str,
     },
     /// The server does not say what it is.
-    #[error("the Redis server at {address} does not report {field} in INFO; allow it to, or use another server")]
+    #[error(
+        "the Redis server at {address} does not report {field} in INFO; allow it to, or use another server"
+    )]
     Silent {
         /// Host and port.
         address: String,

@@ -1,5 +1,6 @@
 -- tally: reads and changes nothing; not even an epoch is started, only respected.
-local meters, marks, challenges, documents, x = cmsgpack.unpack(ARGV[2])
+local _, meters, marks, challenges, documents, x =
+  cmsgpack.unpack_limit(ARGV[1], 5, body)
 
 local readings, ended, states, contents = {}, {}, {}, {}
 for _, c in ipairs(meters) do
