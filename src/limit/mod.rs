@@ -19,4 +19,6 @@ mod window;
 
 pub use ledger::Ledger;
 pub use meter::Meter;
+#[cfg(feature = "redis")]
+pub(crate) use rule::bucket_ms;
 pub use rule::{Limit, MeterKey, Slot};
