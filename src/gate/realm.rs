@@ -188,7 +188,7 @@ impl RealmState {
                 continue;
             }
             let plain = seal::open(key, &self.context("news"), sealed);
-            let absorbed = plain.map(|plain| self.detector().absorb(&plain));
+            let absorbed = plain.map(|plain| self.detector().absorb(gate.now(), &plain));
             if !matches!(absorbed, Some(Ok(_))) {
                 let what = "a journal entry of another gate could not be read; do all gates have \
                             the same index key and version?";
