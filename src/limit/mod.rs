@@ -18,4 +18,6 @@ mod window;
 
 pub use ledger::Ledger;
 pub use meter::Meter;
+#[cfg(feature = "postgres")]
+pub(crate) use rule::bucket_ms;
 pub use rule::{Limit, MeterKey, Slot};

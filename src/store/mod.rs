@@ -27,6 +27,8 @@ mod admission;
 mod error;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod redemption;
 mod settlement;
 mod tally;
@@ -44,6 +46,8 @@ pub use admission::{
 pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};
