@@ -156,8 +156,8 @@ impl Load {
         let budget = Limit::Budget { max: 1 << 50, span_ms: DAY };
         let unverified = Limit::Unverified { max: 1_000_000, drain_ms: 60_000 };
         let failures = Limit::Failures {
-            max: 20,
-            pause_after: 5,
+            max: 1_000_000,
+            pause_after: 1_000_000,
             pause_ms: 1_000,
             longest_ms: 60_000,
             forget_ms: DAY,
@@ -165,7 +165,7 @@ impl Load {
         let ladder = Limit::Ladder { first_ms: 0, longest_ms: 0, forget_ms: HOUR };
         let id = RequestId::from_bytes(*name(7, turn).as_bytes());
         let realm_of_all = name(0, 0);
-        let minutes = |count| self.now + Duration::from_secs(60 * count);
+        let minutes = |count: u64| self.now + Duration::from_secs(60 * count);
         let mut admission = Admission::new(id, self.now, realm_of_all, minutes(10));
         admission.guards = vec![Guard { document: name(8, 0), version: 0 }];
         admission.nonces = vec![Nonce { key: name(9, turn), expires: minutes(10) }];
@@ -211,7 +211,8 @@ impl Load {
             longest_ms: 60_000,
             forget_ms: DAY,
         };
-        let count = |subject, slot| Observation { key: meter(subject, slot), span_ms: HOUR, units: 1 };
+        let count =
+            |subject, slot| Observation { key: meter(subject, slot), span_ms: HOUR, units: 1 };
         let redemption = Redemption {
             id: RequestId::from_bytes(*name(11, turn).as_bytes()),
             now: self.now,
@@ -295,15 +296,24 @@ fn draws(numbers: u64) -> String {
     )
 }
 
+/// The locks of country and realm.
+fn hot_locks(load: &Load) -> &'static str {
+    if load.cold {
+        "512000000000001 + :t::bigint * 10, 712000000000001 + :t::bigint * 10"
+    } else {
+        "912000000000001, 912000000001001"
+    }
+}
+
 fn hot(load: &Load, number: u64) -> String {
     if load.cold { ":t".to_owned() } else { number.to_string() }
 }
 
 fn issue_script(load: &Load, numbers: u64) -> String {
-    let window = |meter, span: u64| (3, meter, 1, [1_000_000_000, span, span / 60, 0, 0]);
-    let rate = |meter| (1, meter, 1, [60_000, 60_000_000_000, 60_000, 0, 0]);
+    let window = |meter, span: u64| (3_u64, meter, 1_u64, [1_000_000_000, span, span / 60, 0, 0]);
+    let rate = |meter| (1_u64, meter, 1_u64, [60_000_u64, 60_000_000_000, 60_000, 0, 0]);
     let charges = ops(&[
-        (4, 1, 0, [20, 5, 1_000, 60_000, DAY]),
+        (4, 1, 0, [1_000_000, 1_000_000, 1_000, 60_000, DAY]),
         (2, 2, 1, [0, 0, HOUR, 0, 0]),
         window(3, HOUR),
         window(4, DAY),
@@ -322,10 +332,10 @@ fn issue_script(load: &Load, numbers: u64) -> String {
     let now = load.now.as_millis();
     let (country, realm) = (hot(load, 500_000_000_001), hot(load, 500_000_000_002));
     format!(
-        "{}select * from otpgate.admit_v1({now}, array[1, 1001, 2000000000000 + :n * 10 + 1, \
-         4000000000000 + :own * 10 + 1, 8000000000000 + :wider * 10 + 1, \
-         16000000000001 + :t * 10 + 1, 32000000000001 + :t * 10 + 1, 64000000000001 + :t * 10 + 1, \
-         128000000000000 + :t * 10 + 1, 256000000000000]::bigint[], array[{}, {}], \
+        "{}select * from otpgate.admit_v1({now}, array[2000000000000 + :n::bigint * 10 + 1, \
+         4000000000000 + :own::bigint * 10 + 1, 8000000000000 + :wider::bigint * 10 + 1, \
+         16000000000001 + :t::bigint * 10 + 1, 32000000000001 + :t::bigint * 10 + 1, 64000000000001 + :t::bigint * 10 + 1, \
+         128000000000000 + :t::bigint * 10 + 1, 256000000000000, {locks}]::bigint[], array[{}, {}], \
          array[{remember}, {remember}]::bigint[], array[{}], array[0]::bigint[], '{{}}'::bytea[], \
          array[{}, {}, {}, {}, {}, {}], \
          '{{1,1,1,2,1,3,1,4,1,5,2,3,2,4,2,6,3,6,4,3,5,3,5,7,5,9,6,7,6,8,6,9}}'::bigint[], \
@@ -345,17 +355,18 @@ fn issue_script(load: &Load, numbers: u64) -> String {
         now + 300_000,
         now + 1_800_000,
         remember = now + 600_000,
+        locks = hot_locks(load),
     )
 }
 
 fn verify_script(load: &Load, numbers: u64) -> String {
-    let window = |meter| (3, meter, 1, [1 << 60, HOUR, HOUR / 60, 0, 0]);
-    let rate = |meter| (1, meter, 1, [60_000, 60_000_000_000, 60_000, 0, 0]);
+    let window = |meter| (3_u64, meter, 1_u64, [1_u64 << 60, HOUR, HOUR / 60, 0, 0]);
+    let rate = |meter| (1_u64, meter, 1_u64, [60_000_u64, 60_000_000_000, 60_000, 0, 0]);
     let failures = [1_000_000, 1_000_000, 1_000, 60_000, DAY];
     let (country, realm) = (hot(load, 500_000_000_001), hot(load, 500_000_000_002));
     format!(
-        "{}select * from otpgate.redeem_v1({}, array[1, 1001, 2000000000000 + :n * 10 + 1, \
-         4000000000000 + :own * 10 + 1, 8000000000000 + :n * 10 + 1]::bigint[], {}, {}, \
+        "{}select * from otpgate.redeem_v1({}, array[2000000000000 + :n::bigint * 10 + 1, \
+         4000000000000 + :own::bigint * 10 + 1, 8000000000000 + :n::bigint * 10 + 1, {locks}]::bigint[], {}, {}, \
          array[decode(repeat('08', 32), 'hex')], array[{}, {}, {}, {}], \
          '{{1,1,2,6,2,10,3,11,3,12,4,11,4,12}}'::bigint[], {}, {}, \
          '{{0,1,0,0,0,0,0,0,0,0}}'::bigint[], {}, '{{}}'::bigint[], {}, {}, null, null, 0);\n",
@@ -372,20 +383,28 @@ fn verify_script(load: &Load, numbers: u64) -> String {
         ops(&[rate(2)]),
         ops(&[window(6), window(4)]),
         ops(&[window(7), window(5)]),
+        locks = hot_locks(load),
     )
 }
 
-/// Transactions a second.
+/// Transactions a second, of the second half: in the first its sessions make their plans, which a
+/// store's pool did long ago.
 fn pgbench(server: &PostgresServer, script: &str, seconds: u64) -> f64 {
     let file = std::env::temp_dir().join(format!("otpgate-pgbench-{}.sql", std::process::id()));
     fs::write(&file, script).expect("a script for pgbench");
     let mut command = server.client("pgbench");
-    command.args(["-n", "-M", "prepared", "-c", "32", "-j", "2", "-T"]).arg(seconds.to_string());
-    command.arg("-f").arg(&file).arg("postgres");
-    let said = output(&mut command);
+    command.args(["-n", "-M", "prepared", "-c", "32", "-j", "2", "-P", "1", "-T"]);
+    command.arg((seconds * 2).to_string()).arg("-f").arg(&file).arg("postgres");
+    let output = command.output().expect("pgbench");
+    let said = String::from_utf8_lossy(&output.stderr);
     let _ = fs::remove_file(file);
-    let tps = said.lines().find_map(|line| line.strip_prefix("tps = "));
-    tps.and_then(|tps| tps.split_whitespace().next()?.parse().ok()).expect("tps")
+    assert!(output.status.success(), "{said}");
+    let second = said.lines().filter_map(|line| {
+        let (_, rest) = line.strip_prefix("progress: ")?.split_once(" s, ")?;
+        rest.split_once(" tps").and_then(|(tps, _)| tps.parse::<f64>().ok())
+    });
+    let half: Vec<f64> = second.skip(usize::try_from(seconds).expect("seconds")).collect();
+    half.iter().sum::<f64>() / f64::from(u32::try_from(half.len().max(1)).expect("few"))
 }
 
 fn size(server: &PostgresServer) -> u64 {

@@ -295,10 +295,8 @@ async fn what_expired_is_removed_in_batches_and_nothing_else() {
         assert!(is_granted(&store.admit(&admission(number, NOON, charges)).await.unwrap()));
         open(&store, number, NOON, 5).await;
     }
-    let lasting = vec![charge(meter(b'f', 0), otpgate::limit::Limit::Window {
-        max: 5,
-        span_ms: 24 * HOUR,
-    })];
+    let lasting =
+        vec![charge(meter(b'f', 0), otpgate::limit::Limit::Window { max: 5, span_ms: 24 * HOUR })];
     assert!(is_granted(&store.admit(&admission(99, NOON, lasting)).await.unwrap()));
 
     // Until the deadline and a minute after it, nothing goes.

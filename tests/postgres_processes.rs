@@ -14,9 +14,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use otpgate::Store;
 use otpgate::store::{Admitted, Nonce, PostgresStore, StoreErrorKind, Verdict};
 use otpgate::testing::LoseAck;
-use otpgate::Store;
 
 use calls::{
     NOON, admission, at, charge, code, count, hourly, is_granted, meter, name, open, redemption,
@@ -133,16 +133,16 @@ async fn at_once<T: Send + 'static>(
 async fn redeem_right(store: Arc<PostgresStore>, share: u64) -> Vec<u64> {
     let mut accepted = Vec::new();
     for challenge in 0..50 {
-        let tries = (0..16).map(|number| {
-            let store = Arc::clone(&store);
-            let id = challenge * 100 + share * 16 + number;
-            async move {
-                store.redeem(&redemption(id, challenge, code(challenge), NOON)).await.unwrap()
-            }
-        });
-        let right = |answer: &otpgate::store::Redeemed| {
-            matches!(answer.verdict, Verdict::Accepted { .. })
-        };
+        let tries =
+            (0..16).map(|number| {
+                let store = Arc::clone(&store);
+                let id = challenge * 100 + share * 16 + number;
+                async move {
+                    store.redeem(&redemption(id, challenge, code(challenge), NOON)).await.unwrap()
+                }
+            });
+        let right =
+            |answer: &otpgate::store::Redeemed| matches!(answer.verdict, Verdict::Accepted { .. });
         accepted.push(at_once(tries, right).await);
     }
     accepted
@@ -163,8 +163,7 @@ async fn one_number(store: Arc<PostgresStore>, share: u64) -> Vec<u64> {
     let sends = (0..100).map(|number| {
         let store = Arc::clone(&store);
         let id = 2_000_000 + share * 100 + number;
-        let charges =
-            vec![charge(meter(b'i', id), hourly(1)), charge(meter(b'n', 0), hourly(5))];
+        let charges = vec![charge(meter(b'i', id), hourly(1)), charge(meter(b'n', 0), hourly(5))];
         async move { store.admit(&admission(id, NOON, charges)).await.unwrap() }
     });
     vec![at_once(sends, is_granted).await]

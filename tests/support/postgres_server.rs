@@ -148,7 +148,9 @@ impl PostgresServer {
             "PgBouncer is not installed, and CI must test against it: apt-get install pgbouncer"
         );
         let Some(_) = found else {
-            eprintln!("\n*** SKIPPED: PgBouncer is not installed (apt-get install pgbouncer) ***\n");
+            eprintln!(
+                "\n*** SKIPPED: PgBouncer is not installed (apt-get install pgbouncer) ***\n"
+            );
             return None;
         };
         let port = free_port();

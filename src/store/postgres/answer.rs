@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
-use crate::base::time::Timestamp;
 use crate::store::{
     Admission, Admitted, ChallengeState, Document, News, Reading, Redeemed, Redemption, StoreError,
     StoreErrorKind, Tallies, TallyQuery, Verdict,
@@ -164,9 +163,4 @@ pub(super) fn tallies(row: &Row, query: &TallyQuery) -> Result<Tallies, StoreErr
 
 fn unreadable(error: Unreadable) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, error)
-}
-
-/// Until when something is remembered, for the database.
-pub(super) fn until(at: Timestamp) -> i64 {
-    super::call::time(at)
 }

@@ -75,8 +75,10 @@ pub(super) struct Unreadable;
 
 /// Advice that goes with an error of the database's set-up.
 #[derive(Debug, Error)]
-#[error("the schema `otpgate` is missing, older than this release, or not open to this role; \
-         call PostgresStore::migrate as its owner and grant this role its use")]
+#[error(
+    "the schema `otpgate` is missing, older than this release, or not open to this role; \
+         call PostgresStore::migrate as its owner and grant this role its use"
+)]
 pub(super) struct Schema(#[source] tokio_postgres::Error);
 
 /// No connection: nothing was sent.

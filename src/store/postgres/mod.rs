@@ -1,4 +1,58 @@
 //! [`PostgresStore`]: everything in a PostgreSQL database, one statement for each call.
+//!
+//! # Setting it up
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! use otpgate::store::PostgresStore;
+//!
+//! let store = PostgresStore::connect("postgres://gate@db.internal/codes").await?;
+//! store.migrate().await?; // or `ready()`, where the host's own tool applies `migrations()`
+//! # Ok(()) }
+//! ```
+//!
+//! Everything lives in the schema `otpgate` of the database that the connection leads to. Where the
+//! role that migrates is another than the gate's, grant the gate's role what it uses:
+//!
+//! ```sql
+//! grant usage on schema otpgate to gate;
+//! grant select, insert, update, delete on all tables in schema otpgate to gate;
+//! grant execute on all functions in schema otpgate to gate;
+//! ```
+//!
+//! Call [`remove_expired`](PostgresStore::remove_expired) every minute or so from one place.
+//!
+//! # What holds
+//!
+//! - Each verb is one statement, one function call, one transaction and one round trip.
+//! - A call first locks the names of all it may touch, in one order that is the same for all calls
+//!   (transaction-level advisory locks), then reads, then checks everything, then writes. No two
+//!   calls can deadlock, and a call that was refused writes nothing but its observations.
+//! - What was answered is on disk: [`ready`](PostgresStore::ready) refuses a server or role whose
+//!   settings would lose it. With a standby, `synchronous_standby_names` decides whether that holds
+//!   through a fail-over; without it, a fail-over may take back the last commits, and a code used in
+//!   them could be used again.
+//! - Nothing is kept on a connection, so PgBouncer in transaction mode may stand in between
+//!   ([`Statements::Unnamed`], the default). Only `read committed` will do as isolation.
+//! - While the server is away every call fails, as [`Unavailable`](StoreErrorKind::Unavailable) if
+//!   nothing was sent and [`Indeterminate`](StoreErrorKind::Indeterminate) if something was. The
+//!   first call after it is back connects again.
+//! - Times come from the calls. The server's clock is never asked.
+//! - The database sees pseudonyms and digests. Digests are HMACs under a key that it does not have,
+//!   and are compared as hashes mixed with the call's random identifier, so that the time of a
+//!   comparison says nothing about them.
+//!
+//! # What it costs
+//!
+//! One send is six to nine rows for subjects, one for the challenge, and one each for the call and
+//! its token; a row of a subject is 40 bytes for each of its meters and 48 on top. `docs/` and
+//! `examples/postgres_load.rs` have the measured figures beside `pgbench`.
+//!
+//! Calls that share a subject take turns: from the moment they have its lock until their commit is
+//! on disk. A realm's budget or a country's quota is such a subject for every send, so **sends of a
+//! realm commit one after the other**, and their number a second is the reciprocal of one
+//! statement and one flush. A call without the shared subject does not wait for them. The journal of
+//! a realm with several gates is shared in the same way.
 
 mod answer;
 mod call;
@@ -41,6 +95,20 @@ pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
 pub const DEFAULT_CONNECTIONS: usize = 32;
 
 /// A [`Store`] in a PostgreSQL database (14 or later), for any number of gates, processes and hosts.
+///
+/// See the [module](self) for its set-up and its promises.
+///
+/// ```no_run
+/// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use otpgate::store::PostgresStore;
+///
+/// let store = PostgresStore::connect("postgres://gate@db.internal/codes")
+///     .await?
+///     .with_deadline(Duration::from_secs(2));
+/// store.ready().await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: Pool,
@@ -89,9 +157,7 @@ impl PostgresStore {
     async fn connection(&self) -> Result<Object, StoreError> {
         match tokio::time::timeout(self.deadline, self.pool.get()).await {
             Ok(connection) => connection.map_err(error::pool),
-            Err(_) => {
-                Err(StoreError::new(StoreErrorKind::Unavailable, Late::Pool(self.deadline)))
-            }
+            Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, Late::Pool(self.deadline))),
         }
     }
 
@@ -114,9 +180,10 @@ impl PostgresStore {
             }
         };
         match tokio::time::timeout(self.deadline, call).await {
-            Ok(Ok(rows)) => rows.into_iter().next().ok_or_else(|| {
-                StoreError::new(StoreErrorKind::Corrupt, error::Unreadable)
-            }),
+            Ok(Ok(rows)) => rows
+                .into_iter()
+                .next()
+                .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, error::Unreadable)),
             Ok(Err(error)) => Err(error::statement(error)),
             Err(_) => {
                 // Whatever still comes on this connection answers nobody's question.
@@ -141,9 +208,9 @@ impl PostgresStore {
         let parameters: [(&(dyn ToSql + Sync), Type); 2] =
             [(&call::time(now), Type::INT8), (&batch, Type::INT4)];
         let row = self.row("select otpgate.remove_expired_v1($1, $2)", &parameters).await?;
-        let removed = row.try_get(0).map_err(|_| {
-            StoreError::new(StoreErrorKind::Corrupt, error::Unreadable)
-        })?;
+        let removed = row
+            .try_get(0)
+            .map_err(|_| StoreError::new(StoreErrorKind::Corrupt, error::Unreadable))?;
         Ok(call::count(removed))
     }
 }

@@ -7,10 +7,10 @@ use crate::store::{
     StoreError, Tallies, TallyQuery,
 };
 
+use super::PostgresStore;
 use super::answer;
 use super::call::{Letters, Wanted, long, time};
 use super::key::{Key, Kind};
-use super::PostgresStore;
 
 const ADMIT: &str = "select * from otpgate.admit_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
                      $12, $13, $14, $15, $16, $17, $18, $19, $20)";
