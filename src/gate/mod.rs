@@ -44,7 +44,9 @@ use crate::transport::SmsTransport;
 pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
-pub use operate::{CountrySnapshot, DeliveryStatus, DetectorFootprint, RecordError, ReportedOutcome, Snapshot};
+pub use operate::{
+    CountrySnapshot, DeliveryStatus, DetectorFootprint, RecordError, ReportedOutcome, Snapshot,
+};
 pub use record::SendRecord;
 #[cfg(feature = "totp")]
 pub use second_factor::AuthenticatorVerdict;

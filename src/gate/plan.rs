@@ -270,7 +270,9 @@ impl Plan {
         self.charges.retain_mut(|charge| {
             let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
             match self.items.get(index) {
-                Some(Item { cause: Cause::Budget(LimitName::Realm), whole: Some(whole), .. }) => {
+                Some(Item {
+                    cause: Cause::Budget(LimitName::Realm), whole: Some(whole), ..
+                }) => {
                     charge.limit = BudgetPolicy::limit(*whole);
                 }
                 Some(_) => charge.limit = unlimited(charge.limit),

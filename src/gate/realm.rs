@@ -129,6 +129,7 @@ impl RealmState {
         };
         // Work satisfies a demand for work below; it is no answer to a demand for a person.
         let passed = concern.proved == Proved::Human;
+        self.expect(&ruling, &concern.subject);
         let mut assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
         if seen.book.entries().len() > 0 {
             brake(&mut assessment, &seen.book, &concern.query);
@@ -251,7 +252,8 @@ impl RealmState {
         for control in new {
             let mut detector = self.detector();
             let acting = detector.acting();
-            for view in acting.iter().filter(|view| covers(control.target(), &view.node.to_string()))
+            for view in
+                acting.iter().filter(|view| covers(control.target(), &view.node.to_string()))
             {
                 detector.lift(view.node);
             }

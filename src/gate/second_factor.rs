@@ -83,7 +83,8 @@ impl Gate {
         if accepted {
             let back = |key, limit, cost| Refund { key, limit, cost, charged: now, waiver: None };
             // Success ends the run of failures (NIST SP 800-63B-4 §3.2.2).
-            let refunds = vec![back(account, FAILURES, 100), back(here, policy.limit(policy.hard), 1)];
+            let refunds =
+                vec![back(account, FAILURES, 100), back(here, policy.limit(policy.hard), 1)];
             self.give_all_back(id, refunds).await?;
         }
         self.tell(&self.event(now, EventKind::Authenticator { accepted }));

@@ -173,7 +173,11 @@ impl Gate {
         self.send(send, Some(text)).await
     }
 
-    async fn send(&self, mut send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
+    async fn send(
+        &self,
+        mut send: Send<'_>,
+        grant: Option<&EntryGrant>,
+    ) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
         let text = self.render(&send, &code, expires)?;
@@ -253,7 +257,11 @@ impl Gate {
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
-                        Decision::Refused(Refused { reason, retry_after: Some(retry_after), pumping: standing.pumping(send.proved) == Some(Remedy::Wait) })
+                        Decision::Refused(Refused {
+                            reason,
+                            retry_after: Some(retry_after),
+                            pumping: standing.pumping(send.proved) == Some(Remedy::Wait),
+                        })
                     });
                 }
                 Admitted::NonceSpent { .. } => {
