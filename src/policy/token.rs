@@ -9,7 +9,7 @@ use crate::token::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct TokenPolicy {
-    /// How long a ticket may be answered after the page was shown. Default: 5 minutes.
+    /// How long a ticket may be answered after the page was shown. Default: 10 minutes.
     pub life: TicketTtl,
     /// How long after the page was shown a form is believed to be a person's. See [`HumanTime`].
     pub human_time: HumanTime,
