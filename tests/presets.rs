@@ -210,9 +210,7 @@ async fn a_rejection_says_nothing() {
 async fn codes_are_not_stored_in_clear() {
     for (name, preset) in PRESETS {
         let store = ModelStore::new();
-        let house = House::lab_with(|builder| {
-            builder.store(store.clone()).policy(quick(preset()))
-        });
+        let house = House::lab_with(|builder| builder.store(store.clone()).policy(quick(preset())));
         let _ = house.send(ALICE).await;
         let mut needles = otpgate::testing::secrets::Needles::new();
         needles.code("the code", &house.last_code());

@@ -79,10 +79,7 @@ async fn a_hidden_right_code_is_hit_as_often_as_the_limit_allows() {
         let seed = u64::from(run);
         let store = Latency::new(ModelStore::new(), 2, seed);
         let house = House::lab_with(|builder| {
-            builder
-                .store(store)
-                .entropy(SeededEntropy::new(seed))
-                .policy(quick(Policy::default()))
+            builder.store(store).entropy(SeededEntropy::new(seed)).policy(quick(Policy::default()))
         });
         let grant = house.send(ALICE).await.into_grant();
         let (code, place) = (house.last_code(), dice.below(GUESSES));

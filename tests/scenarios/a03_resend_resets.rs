@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use otpgate::pumping::Tuning;
-use otpgate::{
-    ClientContext, Clock, EntryGrant, Policy, Purpose, RejectionCause, Sent, Timestamp,
-};
+use otpgate::{ClientContext, Clock, EntryGrant, Policy, Purpose, RejectionCause, Sent, Timestamp};
 
-use crate::support::{ALICE, House, client, days, hours, minutes, off_by, quick, seconds, small};
 use crate::step_up::Turing;
+use crate::support::{ALICE, House, client, days, hours, minutes, off_by, quick, seconds, small};
 
 /// Guesses at every code to its limit, resends and starts over, each `step` for `span`.
 struct Siege {
@@ -172,7 +170,10 @@ async fn near_the_cap_guesses_must_wait() {
     for round in 0..2 {
         let grant = house.send_to(ALICE, &client(round)).await.into_grant();
         for guess in 1..6 {
-            assert!(!house.accepts_from(&grant, &house.wrong_code(), &client(round)).await, "{guess}");
+            assert!(
+                !house.accepts_from(&grant, &house.wrong_code(), &client(round)).await,
+                "{guess}"
+            );
         }
         house.clock.advance(minutes(2));
     }

@@ -11,8 +11,7 @@ async fn of_200_parallel_sends_to_one_number_one_goes_out_and_one_is_charged() {
             let house = House::lab(store);
             let mut racers = Vec::new();
             for index in 0..200 {
-                let clearance =
-                    house.clearance_of(ALICE, &Purpose::SIGN_UP, &client(index)).await;
+                let clearance = house.clearance_of(ALICE, &Purpose::SIGN_UP, &client(index)).await;
                 let gate = house.gate.clone();
                 racers.push(async move { gate.issue(clearance).await.unwrap() });
             }
@@ -34,8 +33,7 @@ async fn one_session_gets_its_ten_an_hour() {
         let mut racers = Vec::new();
         for index in 0..200 {
             let number = german(index);
-            let clearance =
-                house.clearance_of(&number, &Purpose::SIGN_UP, &house.client).await;
+            let clearance = house.clearance_of(&number, &Purpose::SIGN_UP, &house.client).await;
             let gate = house.gate.clone();
             racers.push(async move { gate.issue(clearance).await.unwrap() });
         }

@@ -97,10 +97,7 @@ async fn tenants_do_not_mix() {
         Verified::Rejected(_)
     ));
     assert!(matches!(other.resend(&grant, &house.client).await.unwrap(), Sent::Refused(_)));
-    assert!(matches!(
-        other.entry(&grant, &house.client).await.unwrap(),
-        otpgate::Entry::Closed(_)
-    ));
+    assert!(matches!(other.entry(&grant, &house.client).await.unwrap(), otpgate::Entry::Closed(_)));
     // A clearance of one tenant sends no text for another, nor does its ticket clear there.
     let clearance = house.clearance_of(BOB, &Purpose::SIGN_UP, &house.client).await;
     assert!(matches!(other.issue(clearance).await.unwrap(), Sent::Refused(_)));

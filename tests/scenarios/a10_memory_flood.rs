@@ -89,7 +89,8 @@ async fn service_returns_when_the_flood_has_expired() {
     for index in 0..200 {
         let who = client(50_000 + index);
         let number = german(80_000 + u64::from(index));
-        let Cleared::Cleared(clearance) = house.clear(&number, &Purpose::SIGN_UP, &who).await else {
+        let Cleared::Cleared(clearance) = house.clear(&number, &Purpose::SIGN_UP, &who).await
+        else {
             continue;
         };
         served |= matches!(house.gate.issue(clearance).await, Ok(Sent::Sent(_)));

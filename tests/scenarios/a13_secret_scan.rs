@@ -10,7 +10,7 @@ use otpgate::store::{MemoryStore, StoreErrorKind};
 use otpgate::testing::secrets::Needles;
 use otpgate::testing::{FailNth, ModelStore, Reply, Verb};
 use otpgate::{
-    ClientContext, ClientIp, Cleared, DeliveryStatus, Purpose, Realm, ReportedOutcome, Sent,
+    Cleared, ClientContext, ClientIp, DeliveryStatus, Purpose, Realm, ReportedOutcome, Sent,
     Verified,
 };
 
@@ -162,13 +162,17 @@ async fn session(house: &House, notes: &mut Notes, needles: &mut Needles) {
     let account = controls.user("account-secret-00000004");
     notes.see(&controls.enter(account, Effect::Block, reason, actor, None).await);
     notes.see(&controls.list().await);
-    notes.see(&controls.enter(
-        Target::Everything,
-        Effect::Block,
-        Reason::new("x").unwrap(),
-        Actor::new("ada").unwrap(),
-        None,
-    ).await);
+    notes.see(
+        &controls
+            .enter(
+                Target::Everything,
+                Effect::Block,
+                Reason::new("x").unwrap(),
+                Actor::new("ada").unwrap(),
+                None,
+            )
+            .await,
+    );
     notes.sent(&house.try_send(&german(3), &client(900)).await);
     notes.sent(&house.try_send(&german(77), &me(4)).await);
     notes.see(&gate.snapshot().await.unwrap());
@@ -184,9 +188,7 @@ fn keyed(needles: &mut Needles) {
 #[tokio::test]
 async fn nothing_minted_in_a_long_session_is_written_down() {
     let store = Arc::new(MemoryStore::builder().capacity(60_000).build());
-    let house = House::lab_with(|builder| {
-        builder.store(Arc::clone(&store)).human_check(Turing)
-    });
+    let house = House::lab_with(|builder| builder.store(Arc::clone(&store)).human_check(Turing));
     let (mut notes, mut needles) = (Notes::default(), Needles::new());
     keyed(&mut needles);
     session(&house, &mut notes, &mut needles).await;

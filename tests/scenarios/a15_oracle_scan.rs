@@ -2,9 +2,7 @@
 
 use otpgate::otp::Binding;
 use otpgate::testing::{Calls, Counting};
-use otpgate::{
-    ClientContext, Entry, EntryGrant, Purpose, RejectionCause, Sent, Verified,
-};
+use otpgate::{ClientContext, Entry, EntryGrant, Purpose, RejectionCause, Sent, Verified};
 
 use crate::support::{ALICE, BOB, House, client, minutes, off_by, seconds, small};
 

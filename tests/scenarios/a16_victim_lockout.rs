@@ -83,10 +83,7 @@ async fn the_owner_can_do_something_else_meanwhile() {
         let _ = house.insist(ALICE, &Purpose::LOG_IN, &client(1_000 + round)).await;
         house.clock.advance(minutes(1));
     }
-    assert!(matches!(
-        house.insist(ALICE, &Purpose::PAYMENT, &client(2)).await,
-        Sent::Sent(_)
-    ));
+    assert!(matches!(house.insist(ALICE, &Purpose::PAYMENT, &client(2)).await, Sent::Sent(_)));
 }
 
 #[tokio::test]
@@ -112,12 +109,8 @@ async fn the_code_in_the_owners_hand_stays_good() {
 #[tokio::test]
 async fn a_device_proof_counts_for_its_own_number_only() {
     let (house, proof) = lived_in().await;
-    let other = house
-        .prove(crate::support::BOB, &client(9))
-        .await
-        .device_proof()
-        .as_str()
-        .to_owned();
+    let other =
+        house.prove(crate::support::BOB, &client(9)).await.device_proof().as_str().to_owned();
     for _ in 0..5 {
         besiege(&house, 12).await;
         house.clock.advance(hours(1));

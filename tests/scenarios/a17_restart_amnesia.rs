@@ -17,10 +17,7 @@ async fn with_a_durable_store_every_cap_goes_on() {
     for guess in 0..12 {
         let after = house.beside(|builder| builder.store(Arc::clone(&store)));
         assert!(!after.accepts(&grant, &off_by(&code, guess + 1)).await);
-        assert!(matches!(
-            after.try_send(ALICE, &client(guess as u32 + 2)).await,
-            Sent::Refused(_)
-        ));
+        assert!(matches!(after.try_send(ALICE, &client(guess as u32 + 2)).await, Sent::Refused(_)));
     }
     assert_eq!(house.log.compared(), 5);
     assert_eq!(house.texts(), 1);

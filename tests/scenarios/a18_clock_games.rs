@@ -34,8 +34,8 @@ const JUMPS: [Jump; 11] = [
     Jump::Back(Duration::from_secs(3_600)),
     Jump::Back(Duration::from_secs(86_400)),
     Jump::To(0),
-    Jump::To(2_147_483_647), // 2038
-    Jump::To(4_294_967_295), // 2106
+    Jump::To(2_147_483_647),   // 2038
+    Jump::To(4_294_967_295),   // 2106
     Jump::To(253_402_300_799), // 9999
     Jump::To(u64::MAX / 2_000),
 ];
@@ -53,8 +53,7 @@ async fn flow(jump: Jump, step: usize, after: Duration) -> bool {
     place(&house);
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
     place(&house);
-    let cleared =
-        house.clear_with(ticket.as_str(), ALICE, &Purpose::SIGN_UP, &house.client).await;
+    let cleared = house.clear_with(ticket.as_str(), ALICE, &Purpose::SIGN_UP, &house.client).await;
     let otpgate::Cleared::Cleared(clearance) = cleared else { return false };
     place(&house);
     let Sent::Sent(issued) = house.gate.issue(clearance).await.unwrap() else { return false };

@@ -1,9 +1,7 @@
 //! A19: the front-end token, replayed, altered, moved and forged.
 
 use otpgate::token::{HumanTime, TokenError, WorkBits};
-use otpgate::{
-    Cleared, ClientContext, ClientIp, KeyId, KeyRing, Purpose, RefusalReason, Sent,
-};
+use otpgate::{Cleared, ClientContext, ClientIp, KeyId, KeyRing, Purpose, RefusalReason, Sent};
 
 use crate::support::{
     ALICE, BOB, House, client, hours, minutes, pepper, race, recipient, seconds, slow_stores, small,

@@ -153,10 +153,8 @@ async fn controls_are_changed_whole_or_not_at_all() {
         let house = slow(times as u64);
         let (reason, actor) = (Reason::new("incident").unwrap(), Actor::new("ada").unwrap());
         let controls = house.gate.controls();
-        let _ = abandon(
-            controls.enter(Target::Everything, Effect::SmsOff, reason, actor, None),
-            times,
-        );
+        let _ =
+            abandon(controls.enter(Target::Everything, Effect::SmsOff, reason, actor, None), times);
         let entries = controls.list().await.unwrap().len();
         let sent = house.try_send(ALICE, &house.client).await;
         assert_eq!(matches!(sent, otpgate::Sent::Refused(_)), entries == 1, "{times} polls");

@@ -37,8 +37,7 @@ async fn whatever_is_lost_no_code_is_accepted_twice_and_no_limit_is_passed() {
         let house = House::lab(LoseAck::percent(ModelStore::new(), 40, seed));
         for flow in 0..4_u32 {
             let me = client(flow);
-            let cleared =
-                house.clear(&german(u64::from(flow)), &Purpose::SIGN_UP, &me).await;
+            let cleared = house.clear(&german(u64::from(flow)), &Purpose::SIGN_UP, &me).await;
             let otpgate::Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
             // An outage is an error, never a rejection.
             let Ok(Sent::Sent(issued)) = house.gate.issue(clearance).await else { continue };

@@ -34,7 +34,13 @@ impl Office {
         self.key.sign(&request, &SystemEntropy, self.house.clock.now()).unwrap()
     }
 
-    async fn ask(&self, signed: &str, number: &str, purpose: &Purpose, peer: &str) -> Option<EntryGrant> {
+    async fn ask(
+        &self,
+        signed: &str,
+        number: &str,
+        purpose: &Purpose,
+        peer: &str,
+    ) -> Option<EntryGrant> {
         let peer = peer.parse().unwrap();
         match self.house.gate.authorise(signed, &recipient(number), purpose, peer).unwrap() {
             Cleared::Cleared(clearance) => match self.house.gate.issue(clearance).await.unwrap() {

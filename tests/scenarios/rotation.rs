@@ -9,9 +9,8 @@ use crate::support::{ALICE, BOB, House, client, pepper, seconds};
 
 fn rotated(house: &House, store: &Arc<ModelStore>) -> House {
     let until = house.clock.now() + RETIRED_KEY_LIFE;
-    let ring = KeyRing::new(KeyId(2), pepper(2))
-        .retire(KeyId(1), pepper(1), until)
-        .index(pepper(1));
+    let ring =
+        KeyRing::new(KeyId(2), pepper(2)).retire(KeyId(1), pepper(1), until).index(pepper(1));
     house.beside(|builder| builder.store(Arc::clone(store)).keys(ring))
 }
 
@@ -26,7 +25,8 @@ async fn what_is_in_flight_stays_good_and_limits_go_on() {
     // The interval is still counted under the same name.
     assert!(matches!(new.try_send(ALICE, &client(3)).await, Sent::Refused(_)));
     // A ticket of the old key clears.
-    let cleared = new.clear_with(ticket.as_str(), BOB, &otpgate::Purpose::SIGN_UP, &client(2)).await;
+    let cleared =
+        new.clear_with(ticket.as_str(), BOB, &otpgate::Purpose::SIGN_UP, &client(2)).await;
     assert!(matches!(cleared, otpgate::Cleared::Cleared(_)));
     // A resend by the new gate, and the first code, which is of the old key.
     new.clock.advance(seconds(30));

@@ -34,9 +34,8 @@ async fn what_would_be_refused_is_sent_and_recorded() {
 /// The verdicts are those of the real mode: the same requests, one after the other, in both.
 #[tokio::test]
 async fn it_records_what_enforcing_would_refuse() {
-    let requests: Vec<(String, u32)> = (0..60_u32)
-        .map(|index| (german(u64::from(index % 12)), index % 5))
-        .collect();
+    let requests: Vec<(String, u32)> =
+        (0..60_u32).map(|index| (german(u64::from(index % 12)), index % 5)).collect();
     let enforced = House::lab(small());
     let observed = observing(|_| {});
     let mut first_refusal = None;
@@ -131,9 +130,8 @@ async fn what_was_waved_through_still_counts() {
     let store = std::sync::Arc::new(otpgate::testing::ModelStore::new());
     let mut policy = quick(Policy::default());
     policy.mode.general = Mode::Observe;
-    let shadow = House::lab_with(|builder| {
-        builder.store(std::sync::Arc::clone(&store)).policy(policy)
-    });
+    let shadow =
+        House::lab_with(|builder| builder.store(std::sync::Arc::clone(&store)).policy(policy));
     for index in 0..6 {
         let _ = shadow.try_send(ALICE, &client(index)).await;
     }

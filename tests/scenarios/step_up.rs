@@ -4,9 +4,7 @@ use async_trait::async_trait;
 use otpgate::token::{
     HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanRequest, HumanVerdict,
 };
-use otpgate::{
-    Cleared, GateErrorKind, LimitName, Purpose, RefusalReason, Sent, StepUpMeans,
-};
+use otpgate::{Cleared, GateErrorKind, LimitName, Purpose, RefusalReason, Sent, StepUpMeans};
 
 use crate::support::{ALICE, BOB, House, client, minutes, quick};
 
@@ -73,10 +71,7 @@ async fn asked_of_everyone_it_is_asked_of_everyone() {
         house.try_send(ALICE, &client(1).human_response("no")).await,
         Sent::Refused(_)
     ));
-    assert!(matches!(
-        house.try_send(ALICE, &client(1).human_response("yes")).await,
-        Sent::Sent(_)
-    ));
+    assert!(matches!(house.try_send(ALICE, &client(1).human_response("yes")).await, Sent::Sent(_)));
     for odd in ["", " ", "yes\n", "\u{2028}", &"y".repeat(9_000)] {
         let who = client(2).human_response(odd);
         assert!(matches!(house.try_send(BOB, &who).await, Sent::Refused(_)), "{odd:?}");
@@ -86,22 +81,16 @@ async fn asked_of_everyone_it_is_asked_of_everyone() {
 #[tokio::test]
 async fn a_check_that_is_down_or_panics_sends_nothing_and_blames_nobody() {
     let house = guarded_always();
-    for (response, kind) in
-        [("down", GateErrorKind::HumanCheck), ("panic", GateErrorKind::Panic)]
-    {
+    for (response, kind) in [("down", GateErrorKind::HumanCheck), ("panic", GateErrorKind::Panic)] {
         let who = client(1).human_response(response);
         let ticket = house.gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
         let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
         let number = crate::support::recipient(ALICE);
-        let error =
-            house.gate.clear(&proof, &number, &Purpose::SIGN_UP, &who).await.unwrap_err();
+        let error = house.gate.clear(&proof, &number, &Purpose::SIGN_UP, &who).await.unwrap_err();
         assert_eq!(error.kind(), kind);
     }
     assert_eq!(house.outbox.handed_off(), 0);
-    assert!(matches!(
-        house.try_send(ALICE, &client(1).human_response("yes")).await,
-        Sent::Sent(_)
-    ));
+    assert!(matches!(house.try_send(ALICE, &client(1).human_response("yes")).await, Sent::Sent(_)));
 }
 
 /// The step-up ticket is as bound as the first one.
