@@ -33,7 +33,8 @@ pub enum Sent {
     Sent(Issued),
     /// The client must prove more first; nothing was charged.
     StepUp(StepUp),
-    /// The send is refused; nothing was charged.
+    /// The send is refused; nothing was charged, except that a number which the provider refused
+    /// for good leaves the client's limits charged.
     Refused(Refusal),
 }
 

@@ -7,6 +7,7 @@ use crate::access::{
     CallerError, CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict,
 };
 use crate::base::entropy::random;
+use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
@@ -100,16 +101,14 @@ impl Gate {
         };
         let names = self.names();
         let number = names.number(recipient);
-        let device = client
-            .proof()
-            .and_then(|text| DeviceProof::check(text, &number, &self.inner.keys, now).ok());
+        let device = self.known_device(client, &number, now);
         let lane = match (&device, proved) {
             (Some(_), _) => Lane::Proven,
             (None, Proved::Human) => Lane::Checked,
             (None, _) => Lane::Open,
         };
         let mut subjects = self.subjects(recipient, purpose, client);
-        subjects.device = device.map(|device| names.device(device.id().as_bytes()));
+        subjects.device = device;
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
             purpose: purpose.clone(),
@@ -171,6 +170,17 @@ impl Gate {
         }))
     }
 
+    /// The device that the client proves, if the number was verified on it before.
+    pub(super) fn known_device(
+        &self,
+        client: &ClientContext,
+        number: &Pseudonym,
+        now: Timestamp,
+    ) -> Option<Pseudonym> {
+        let device = DeviceProof::check(client.proof()?, number, &self.inner.keys, now).ok()?;
+        Some(self.names().device(device.id().as_bytes()))
+    }
+
     /// Whose meters a request runs on.
     pub(super) fn subjects(
         &self,
@@ -197,7 +207,7 @@ impl Gate {
 
     pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
         let names = self.names();
-        let (own, wider) = (client.ip().prefix(), client.ip().organisation());
+        let (own, wider) = (client.ip().prefix(), client.ip().site());
         if own.is_unknown() {
             return Client::Unknown(names.client(&own.to_bytes()));
         }

@@ -166,7 +166,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// None today; the signature is that of [`clear`](Self::clear).
+    /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy).
     pub fn authorise(
         &self,
         request: &str,
@@ -180,7 +180,7 @@ impl Gate {
     /// Charges everything the send must pay in one atomic step, makes the code and hands the text
     /// to the transport.
     ///
-    /// Dropping the future at any point sends at most one text and leaves everything charged.
+    /// Dropping the future sends at most one text; what was charged by then stays charged.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
-use crate::policy::{BudgetPolicy, Evidence, Policy, Quota};
+use crate::policy::{AttemptPolicy, BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
 use crate::recipient::Region;
 use crate::store::{Charge, Credit, Refund};
 
@@ -38,7 +38,7 @@ pub(crate) struct Subjects {
 /// Where a request comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Client {
-    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /48).
+    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /56).
     Network { own: Pseudonym, wider: Pseudonym },
     /// No address is known; all such clients share one subject.
     Unknown(Pseudonym),
@@ -76,6 +76,16 @@ impl Client {
 }
 
 impl Lane {
+    pub(crate) const ALL: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
+
+    pub(crate) fn failures(self, policy: &AttemptPolicy) -> &FailurePolicy {
+        match self {
+            Self::Open => &policy.open,
+            Self::Checked => &policy.checked,
+            Self::Proven => &policy.proven,
+        }
+    }
+
     pub(crate) const fn index(self) -> u8 {
         match self {
             Self::Open => 0,
@@ -277,11 +287,7 @@ impl Plan {
     fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {
         let (policy, lane) = (terms.policy, terms.lane.index());
         let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
-        let failures = match terms.lane {
-            Lane::Open => &policy.attempts.open,
-            Lane::Checked => &policy.attempts.checked,
-            Lane::Proven => &policy.attempts.proven,
-        };
+        let failures = terms.lane.failures(&policy.attempts);
         // Cost 0: a lane that is shut gets no new codes either, but a send is not a failure.
         let shut = Limit::Failures {
             max: failures.max.saturating_sub(1),

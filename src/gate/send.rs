@@ -141,6 +141,7 @@ impl Gate {
         let scope = self.own_scope(client);
         let language = Language::new(&grant.language).ok();
         let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client);
+        subjects.device = self.known_device(client, &subjects.number, now);
         if grant.session == Pseudonym::default() {
             // A caller's verification: the host asks, not a page.
             (subjects.client, subjects.session) = (Client::Caller, None);
@@ -239,7 +240,9 @@ impl Gate {
                 self.note(send, EventKind::WouldRefuse { reason });
                 plan = plan.in_shadow();
                 admission.charges.clone_from(&plan.charges);
+                // Counted and told already.
                 admission.observe.clear();
+                admission.exchange = None;
                 answer = guarded::admit(&*self.inner.store, &admission).await?;
             }
             match answer {
@@ -252,6 +255,10 @@ impl Gate {
                     self.realm.take_in(self, &news);
                     let (cause, remedy) = plan.cause(index);
                     let reason = cause.reason(standing.pumping_words());
+                    let retry_after = match cause {
+                        Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
+                        _ => retry_after,
+                    };
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
@@ -290,7 +297,7 @@ impl Gate {
             policy: send.policy,
             purpose: send.purpose,
             lane: send.lane,
-            proved: send.proved,
+            proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
             price: send.price,
             daily_budget: self.inner.daily_budget,
             resend: send.challenge.renew,
@@ -529,7 +536,7 @@ impl Gate {
         });
     }
 
-    /// Raises an event when a budget passes half or eighty percent, or has no room for another text.
+    /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
     fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
         for (scope, index) in plan.budgets() {
             let Some((used, max)) = counts.get(index).copied().zip(plan.whole_budget(index)) else {
@@ -538,7 +545,7 @@ impl Gate {
             let price = send.price.as_microdollars();
             let before = used.saturating_sub(price);
             let share = |micro: u64| u128::from(micro) * 100 / u128::from(max.max(1));
-            for percent in [50_u8, 80] {
+            for percent in [50, send.policy.budget.soft_percent] {
                 if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
                     self.note(send, EventKind::BudgetTier { scope, percent });
                 }

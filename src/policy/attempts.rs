@@ -24,7 +24,8 @@ pub struct FailurePolicy {
     /// The longest pause.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub longest: Duration,
-    /// Without any attempt for this long the count starts afresh.
+    /// Without any attempt for this long the count starts afresh. Default: 31 days. A success by any
+    /// lane, or an operator's [`forgive`](crate::Controls::forgive), does it at once.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub forget: Duration,
 }
@@ -36,7 +37,7 @@ impl FailurePolicy {
             pause_after: max / 2,
             pause: Duration::from_secs(30),
             longest: Duration::from_secs(3_600),
-            forget: Duration::from_secs(90 * 86_400),
+            forget: Duration::from_secs(31 * 86_400),
         }
     }
 

@@ -158,7 +158,7 @@ pub struct QuotaPolicy {
     /// Unverified messages per client network. Default: step-up from 60, refusal from 300, one
     /// forgotten a minute: a campus that signs up 200 an hour leaves about 40 unverified.
     pub client_unverified: Option<Evidence>,
-    /// Unverified messages per wider network (IPv4 /24, IPv6 /48), against rotation inside an
+    /// Unverified messages per wider network (IPv4 /24, IPv6 /56), against rotation inside an
     /// allocation. Default: step-up from 300, refusal from 3 000, five forgotten a minute.
     pub network_unverified: Option<Evidence>,
     /// Per session. Default: 10 an hour.

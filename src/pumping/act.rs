@@ -1,9 +1,9 @@
 //! From evidence to action: who is asked, who is refused, for how long, and when it ends.
 
 use super::detector::{Detector, OperatorRule};
-use super::flow::{Local, level_at};
 use super::level::{Level, NodeId};
 use super::node::{Node, State};
+use super::path::{Local, level_at};
 use super::reason::AlertKind;
 use super::session::PATH;
 use super::table::{NONE, Slot};
@@ -43,7 +43,10 @@ impl Detector {
             } else if node.share_until > now {
                 evidence = evidence.max(self.tuning.ask_at);
             }
-            if node.state == State::Open && evidence >= self.tuning.ask_at {
+            if node.state == State::Open
+                && evidence >= self.tuning.ask_at
+                && self.is_worth_asking(&node, level, path, local, price)
+            {
                 self.begin_asking(path, place, level, id, evidence);
             } else if node.state == State::Asking
                 && evidence < self.tuning.ask_at - self.tuning.ask_hysteresis
@@ -179,6 +182,20 @@ impl Detector {
         count / 6.0 / (1.0 - (-age).exp()).max(0.05)
     }
 
+    /// Asking is worth it unless the step-ups of honest people would cost more than the attack does.
+    fn is_worth_asking(
+        &self,
+        node: &Node,
+        level: Level,
+        path: &[Slot; PATH],
+        local: &Local,
+        price: u32,
+    ) -> bool {
+        let honest = self.honest_rate(node, level, path, local);
+        let excess = (node.attempts * 60.0 - honest).max(1.0);
+        excess * price as f32 / 1e6 >= self.costs.challenge_cost * honest
+    }
+
     /// Refusing is worth it when what bots would still spend through the step-up exceeds the value
     /// of the honest new users turned away.
     fn is_worth_refusing(
@@ -220,8 +237,7 @@ impl Detector {
         let (least, most) = self.tuning.silence_range;
         // where real people live a block may not outlast its attack by more than ten minutes
         let most = if node.verified_days() >= 1.0 { most.min(500.0) } else { most };
-        let silent = silence
-            >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000
             && node.attempts * 60.0 < (2.0 * rate).max(9.0);
@@ -229,8 +245,7 @@ impl Detector {
             return;
         }
         let covered = self.tuning.parts.context && self.is_covered(path, place);
-        let threshold =
-            if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let threshold = if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
         let gap = self.tuning.half_open_gap;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;

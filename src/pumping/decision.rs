@@ -1,9 +1,9 @@
 //! One request's verdict. Reads the state that events left; creates no node.
 
 use super::detector::Detector;
-use super::flow::level_at;
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
+use super::path::level_at;
 use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
 use super::session::session_key;
 use super::table::NONE;
@@ -23,6 +23,10 @@ impl Detector {
         let known = self.is_known(subject, now);
         let local = self.local(now, subject.region);
         let path = self.find_path(subject, known);
+        let shift = if known { Level::KnownCountry.index() } else { 0 };
+        for (hint, slot) in self.hint.iter_mut().skip(shift).zip(path) {
+            *hint = slot;
+        }
         let rates = self.refresh(now, &path, known, &local);
         let mut reasons = Vec::new();
         let mut refuse: Option<u64> = None;
@@ -57,11 +61,9 @@ impl Detector {
                 });
                 continue;
             }
+            let spared = trusted && node.share_until < now && (3..=8).contains(&place);
             match node.state {
-                State::Refusing
-                    if !known
-                        && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
-                {
+                State::Refusing if !known && !spared => {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
                     refusing |= 1 << level.index();
                     reasons.push(Reason {
@@ -178,7 +180,10 @@ impl Detector {
             }
         }
         let mut limit = None;
-        if failures >= self.tuning.number_failures && !known {
+        if failures >= self.tuning.number_failures
+            && !known
+            && (covered || ask.is_some() || sends >= ask_at)
+        {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(self.tuning.number_failures);
         }

@@ -8,10 +8,10 @@ use super::country::Country;
 use super::event::{Event, EventKind};
 use super::evidence::Bets;
 use super::known::KnownNumbers;
-use super::level::{Level, NodeId, Subject};
+use super::level::{LEVELS, Level, NodeId, Subject};
 use super::reason::{Alert, AlertKind, Assessment, Verdict};
 use super::session::Sessions;
-use super::table::{KeyMap, Table};
+use super::table::{KeyMap, NONE, Table};
 use super::tuning::Tuning;
 use crate::base::time::{Timestamp, millis};
 
@@ -53,6 +53,8 @@ pub struct Detector {
     pub(super) alerts: VecDeque<Alert>,
     pub(super) alerted: VecDeque<(u64, AlertKind, u64)>,
     pub(super) journal: super::journal::Journal,
+    /// Where the last assessed request's nodes were.
+    pub(super) hint: [u32; LEVELS],
     pub(super) now: u64,
     /// Verified sessions that came from a trusted client, and all; fading.
     pub(super) trust: [f32; 2],
@@ -99,6 +101,7 @@ impl Detector {
             alerts: VecDeque::new(),
             alerted: VecDeque::new(),
             journal: super::journal::Journal::new(gate),
+            hint: [NONE; LEVELS],
             now: 0,
             born: 0,
             trust: [0.0, 20.0],

@@ -90,7 +90,11 @@ impl Event {
         let is_region = r0.is_ascii_uppercase() && r1.is_ascii_uppercase()
             || r0.is_ascii_digit() && r1.is_ascii_digit();
         let acting = u16::from_be_bytes(rest.try_into().ok()?);
-        if *flags > 3 || usize::from(acting) >> LEVELS != 0 || !is_region || digits >= 1_000_000_000_000_000 {
+        if *flags > 3
+            || usize::from(acting) >> LEVELS != 0
+            || !is_region
+            || digits >= 1_000_000_000_000_000
+        {
             return None;
         }
         Some(Self {

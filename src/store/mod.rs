@@ -28,6 +28,8 @@ mod error;
 #[cfg(feature = "memory")]
 mod memory;
 mod redemption;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod settlement;
 mod tally;
 
@@ -44,6 +46,8 @@ pub use admission::{
 pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisOptions, RedisSetupError, RedisStore};
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};
