@@ -62,8 +62,15 @@ impl Gate {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         };
-        if let Some(reason) = self.inadmissible(recipient, client, purpose, now) {
+        if let Some(reason) = self.inadmissible(recipient, purpose) {
             return self.turned_away(reason, recipient, purpose, now);
+        }
+        if self.listed(recipient, client, purpose, now).is_some() {
+            // Another gate may have lifted the entry since.
+            drop(self.realm.reload_controls(self, now).await?);
+            if let Some(reason) = self.listed(recipient, client, purpose, now) {
+                return self.turned_away(reason, recipient, purpose, now);
+            }
         }
         let policy = self.policy(purpose);
         let proved = match token.level() {
@@ -140,7 +147,7 @@ impl Gate {
             }
         };
         let client = ClientContext::new(ClientIp::unknown(), "");
-        if let Some(reason) = self.inadmissible(recipient, &client, purpose, now) {
+        if let Some(reason) = self.inadmissible(recipient, purpose) {
             return self.turned_away(reason, recipient, purpose, now);
         }
         let names = self.names();
@@ -294,15 +301,8 @@ impl Gate {
         TokenProof::parse(proof)?.check(&scope, recipient.typed(), &self.inner.keys, now)
     }
 
-    /// Why policy or lists, as this process last saw them, do not let this destination through. The
-    /// send asks again, of the lists as they are then.
-    fn inadmissible(
-        &self,
-        recipient: &Recipient,
-        client: &ClientContext,
-        purpose: &Purpose,
-        now: Timestamp,
-    ) -> Option<RefusalReason> {
+    /// Why policy does not let this destination through.
+    fn inadmissible(&self, recipient: &Recipient, purpose: &Purpose) -> Option<RefusalReason> {
         let price = self.price(recipient);
         if price > self.policy(purpose).budget.message {
             return Some(RefusalReason::Budget(LimitName::Message));
@@ -310,6 +310,18 @@ impl Gate {
         if let Err(refusal) = self.inner.destinations.decide(recipient, Some(price)) {
             return Some(RefusalReason::Destination(refusal));
         }
+        None
+    }
+
+    /// Why the lists, as this process last saw them, do not let this request through. The send asks
+    /// again, of the lists as they are then.
+    fn listed(
+        &self,
+        recipient: &Recipient,
+        client: &ClientContext,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> Option<RefusalReason> {
         let names = self.names();
         let query = Query {
             recipient,

@@ -147,11 +147,12 @@ impl Gate {
     /// Checks what the form posted: the proof that the page's script made of the ticket and the
     /// number, then the destination, the lists and, where asked for, the human check.
     ///
-    /// Touches no store; charges nothing. Asynchronous only for the human check.
+    /// Charges nothing, and touches no store unless an operator's entry refuses the request: then
+    /// it reads whether the entry still holds. Otherwise asynchronous only for the human check.
     ///
     /// # Errors
     ///
-    /// [`GateError`] if the human check could not be made.
+    /// [`GateError`] if the human check or that reading could not be made.
     pub async fn clear(
         &self,
         proof: &str,

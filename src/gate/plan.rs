@@ -266,6 +266,7 @@ impl Plan {
 
     /// The same charges, of which none but the realm's money refuses: shadow mode keeps counting.
     pub(crate) fn in_shadow(mut self) -> Self {
+        self.items.iter_mut().for_each(|item| item.remedy = Remedy::Wait);
         let mut index = 0;
         self.charges.retain_mut(|charge| {
             let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());

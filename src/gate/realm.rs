@@ -293,6 +293,11 @@ impl Standing {
         self.version
     }
 
+    /// Whether no text may go out at all.
+    pub(super) fn refuses(&self) -> bool {
+        self.blocked.is_some()
+    }
+
     /// Why no text may go out at all.
     pub(super) fn take_refusal(&mut self) -> Option<RefusalReason> {
         self.blocked.take()

@@ -15,7 +15,7 @@ use crate::limit::MeterKey;
 use crate::message::{Language, OutboundText, RenderFields};
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, Passcode, ResendCode};
-use crate::outcome::{Issued, RefusalReason, Sent};
+use crate::outcome::{Issued, LimitName, RefusalReason, Sent};
 use crate::policy::{Mode, Policy};
 use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::recipient::Recipient;
@@ -183,6 +183,10 @@ impl Gate {
         let text = self.render(&send, &code, expires)?;
         // Providers bill by the segment.
         send.price = send.price.times(text.segments().count as u64);
+        if send.price > send.policy.budget.message {
+            let reason = RefusalReason::Budget(LimitName::Message);
+            return self.refused(send.now, Some(&send), reason.into());
+        }
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
@@ -218,6 +222,11 @@ impl Gate {
         let digest = self.digest(send, code)?;
         for _ in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
+            if standing.refuses() {
+                // No admission would tell that another gate has lifted the entry since.
+                drop(self.realm.reload_controls(self, send.now).await?);
+                standing = self.realm.standing(&self.concern(send));
+            }
             if let Some(reason) = standing.take_refusal() {
                 return Ok(Decision::Refused(reason.into()));
             }

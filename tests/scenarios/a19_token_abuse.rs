@@ -112,7 +112,7 @@ async fn a_token_is_good_where_it_was_given_out() {
     ] {
         assert!(refusal(&house, &proof, &who).await.is_some(), "{what}");
     }
-    for number in [BOB, "+447700900123"] {
+    for number in [BOB, "+447400123456"] {
         let cleared =
             house.gate.clear(&proof, &recipient(number), &Purpose::SIGN_UP, &home).await.unwrap();
         assert!(matches!(cleared, Cleared::Refused(_)), "another number");
@@ -140,7 +140,7 @@ async fn early_late_and_future_tokens_are_refused_with_what_to_do() {
     assert!(early.public().retry_after().unwrap() >= *wait);
     house.clock.advance(*wait);
     assert!(refusal(&house, &proof, &house.client).await.is_none(), "the same proof, later");
-    house.clock.advance(minutes(5));
+    house.clock.advance(minutes(10));
     assert!(refusal(&house, &proof, &house.client).await.is_some(), "after its life");
 
     // From a gate whose clock is an hour ahead.
@@ -156,7 +156,7 @@ async fn early_late_and_future_tokens_are_refused_with_what_to_do() {
 async fn a_clearance_does_not_outlive_its_token() {
     let house = House::lab(small());
     let clearance = house.clearance(ALICE).await;
-    house.clock.advance(minutes(5));
+    house.clock.advance(minutes(10));
     assert!(matches!(house.gate.issue(clearance).await.unwrap(), Sent::Refused(_)));
     assert_eq!(house.texts(), 0);
 }

@@ -67,6 +67,10 @@ async fn issue_sends_at_most_once_and_never_more_than_it_charged() {
                 finished = true;
                 assert_eq!(spent == Money::ZERO, matches!(reply, Reply::NotSent | Reply::Refused));
             }
+            house.outbox.always(Reply::Accept);
+            if done.is_none() && texts == 0 {
+                house.outbox.clear();
+            }
             // Whatever happened, the number can be verified when its interval has passed.
             house.clock.advance(hours(1));
             let me = client(2);

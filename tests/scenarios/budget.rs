@@ -71,7 +71,8 @@ async fn from_the_soft_tier_on_clients_do_more_and_at_the_end_nobody_is_served()
     let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
     assert!(matches!(refusal.reason(), RefusalReason::Budget(LimitName::Realm)));
     let wait = refusal.retry_after().unwrap();
-    assert!(wait <= days(1) && refusal.public().retry_after().unwrap() >= wait);
+    // A window counts up to a sixtieth too long, never too short.
+    assert!(wait <= days(1) + days(1) / 60 && refusal.public().retry_after().unwrap() >= wait);
     house.clock.advance(wait);
     let (number, who) = next();
     assert!(matches!(house.insist(&number, &Purpose::SIGN_UP, &who).await, Sent::Sent(_)));

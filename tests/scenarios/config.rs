@@ -5,7 +5,6 @@ use std::time::Duration;
 use otpgate::access::DestinationPolicy;
 use otpgate::policy::{Evidence, Quota};
 use otpgate::testing::{FailingEntropy, ModelStore, ScriptedTransport};
-use otpgate::token::{HumanTime, TicketTtl, WorkBits};
 use otpgate::{ConfigError, Gate, GateBuilder, KeyId, KeyRing, Money, Policy, Purpose, Region};
 
 use crate::support::{keys, message, minutes, pepper, seconds};
@@ -22,13 +21,6 @@ const BROKEN: &[(&str, Change)] = &[
     ("code.attempts", |p| p.code.attempts = 0),
     ("code.attempts", |p| p.code.attempts = 11),
     ("token.step_up_work", |p| p.token.step_up_work = p.token.work),
-    ("token.human_time", |p| {
-        p.token.life = TicketTtl::new(seconds(30)).unwrap();
-        p.token.human_time = HumanTime::new(seconds(20)).unwrap();
-        p.token.step_up_work = WorkBits::new(13).unwrap();
-        p.token.life = TicketTtl::MIN;
-        p.token.human_time = HumanTime::MAX;
-    }),
     ("interval.ladder", |p| p.interval.ladder.first = Duration::from_millis(999)),
     ("interval.ladder", |p| p.interval.ladder.longest = seconds(29)),
     ("interval.ladder", |p| p.interval.ladder.forget = seconds(599)),

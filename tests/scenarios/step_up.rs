@@ -44,7 +44,7 @@ async fn who_passes_gets_a_lane_of_his_own() {
         house.clock.advance(minutes(9));
     }
     assert_eq!(house.texts(), 5, "the open lane's five an hour");
-    let sent = house.insist(ALICE, &Purpose::SIGN_UP, &client(50)).await;
+    let sent = house.try_send(ALICE, &client(50)).await;
     let Sent::StepUp(step_up) = sent else { panic!("{sent:?}") };
     assert_eq!(step_up.means(), StepUpMeans::Human);
     assert!(matches!(step_up.reason(), RefusalReason::Limit(LimitName::Number)));
