@@ -7,6 +7,7 @@ use crate::access::{
     CallerError, CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict,
 };
 use crate::base::entropy::random;
+use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
@@ -59,7 +60,8 @@ impl Gate {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         };
-        if let Some(reason) = self.inadmissible(recipient, client, purpose, now) {
+        let number = self.names().number(recipient);
+        if let Some(reason) = self.inadmissible(recipient, number, client, purpose, now) {
             return self.turned_away(reason, recipient, purpose, now);
         }
         let policy = self.policy(purpose);
@@ -90,7 +92,6 @@ impl Gate {
             _ => proved,
         };
         let names = self.names();
-        let number = names.number(recipient);
         let device = client
             .proof()
             .and_then(|text| DeviceProof::check(text, &number, &self.inner.keys, now).ok());
@@ -99,7 +100,7 @@ impl Gate {
             (None, Proved::Human) => Lane::Checked,
             (None, _) => Lane::Open,
         };
-        let mut subjects = self.subjects(recipient, purpose, client);
+        let mut subjects = self.subjects(recipient, number, purpose, client);
         subjects.device = device.map(|device| names.device(device.id().as_bytes()));
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
@@ -139,11 +140,12 @@ impl Gate {
             }
         };
         let client = ClientContext::new(ClientIp::unknown(), "");
-        if let Some(reason) = self.inadmissible(recipient, &client, purpose, now) {
+        let names = self.names();
+        let number = names.number(recipient);
+        if let Some(reason) = self.inadmissible(recipient, number, &client, purpose, now) {
             return self.turned_away(reason, recipient, purpose, now);
         }
-        let names = self.names();
-        let mut subjects = self.subjects(recipient, purpose, &client);
+        let mut subjects = self.subjects(recipient, number, purpose, &client);
         subjects.client = Client::Caller;
         subjects.session = None;
         subjects.caller = Some(names.caller(caller.id().as_str()));
@@ -166,12 +168,13 @@ impl Gate {
     pub(super) fn subjects(
         &self,
         recipient: &Recipient,
+        number: Pseudonym,
         purpose: &Purpose,
         client: &ClientContext,
     ) -> Subjects {
         let names = self.names();
         Subjects {
-            number: names.number(recipient),
+            number,
             block: names.block(recipient),
             country: names.country(recipient.region()),
             region: recipient.region(),
@@ -196,6 +199,11 @@ impl Gate {
             own: names.client(&own.to_bytes()),
             wider: names.client(&wider.to_bytes()),
         }
+    }
+
+    /// Whose attempts a code of this client counts against.
+    pub(super) fn client_subject(&self, client: &ClientContext) -> Pseudonym {
+        self.names().client(&client.ip().prefix().to_bytes())
     }
 
     pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {
@@ -284,6 +292,7 @@ impl Gate {
     fn inadmissible(
         &self,
         recipient: &Recipient,
+        number: Pseudonym,
         client: &ClientContext,
         purpose: &Purpose,
         now: Timestamp,
@@ -295,12 +304,11 @@ impl Gate {
         if let Err(refusal) = self.inner.destinations.decide(recipient, Some(price)) {
             return Some(RefusalReason::Destination(refusal));
         }
-        let names = self.names();
         let query = Query {
             recipient,
-            number: names.number(recipient),
+            number,
             client: *client.ip(),
-            user: client.user_id().map(|user| names.user(user)),
+            user: client.user_id().map(|user| self.names().user(user)),
             purpose: purpose.as_str(),
             now,
         };

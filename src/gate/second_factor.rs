@@ -66,7 +66,7 @@ impl Gate {
         admission.charges = vec![
             Charge { key: account, limit: FAILURES, cost: wrong, waiver: None },
             Charge {
-                key: MeterKey::new(self.client_meters(client).subject(), slot::CLIENT_FAILURES),
+                key: MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES),
                 limit: policy.limit(policy.hard),
                 cost: wrong,
                 waiver: None,
