@@ -55,7 +55,14 @@ impl Ours {
                 g.share();
             }
         }
-        Self { read: vec![0; gates], gates: all, log: Vec::new(), turn: 0, requests: 0, inside: std::time::Duration::ZERO }
+        Self {
+            read: vec![0; gates],
+            gates: all,
+            log: Vec::new(),
+            turn: 0,
+            requests: 0,
+            inside: std::time::Duration::ZERO,
+        }
     }
 
     /// What an admission's round trip carries: own events out, the others' in.
@@ -200,8 +207,7 @@ impl Judge for Ours {
     }
     fn verified(&mut self, row: &Row, at: u64) {
         let g = self.next();
-        let event =
-            Event::of(Timestamp::from_millis(at), EventKind::Verified, &subject(row));
+        let event = Event::of(Timestamp::from_millis(at), EventKind::Verified, &subject(row));
         let begin = std::time::Instant::now();
         self.gates[g].observe(event);
         self.inside += begin.elapsed();

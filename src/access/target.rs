@@ -130,7 +130,6 @@ impl Leading {
         Self { value: rung.digits(), length: rung.digit_count() }
     }
 
-
     /// The first `length` digits; `None` if there are fewer.
     pub(super) fn cut(self, length: u8) -> Option<Self> {
         let surplus = self.length.checked_sub(length)?;
