@@ -53,7 +53,7 @@ const PER_HOUR: Limit = Limit::Window { max: 1 << 40, span_ms: HOUR };
 const PER_DAY: Limit = Limit::Window { max: 1 << 40, span_ms: DAY };
 const SPEND: Limit = Limit::Budget { max: 1 << 50, span_ms: DAY };
 const EVIDENCE: Limit = Limit::Unverified { max: 1 << 40, drain_ms: 1_000 };
-const LADDER: Limit = Limit::Ladder { first_ms: 30_000, longest_ms: 600_000, forget_ms: HOUR };
+const LADDER: Limit = Limit::Ladder { first_ms: 1_000, longest_ms: 9_000, forget_ms: HOUR };
 const FAILURES: Limit = Limit::Failures {
     max: 20,
     pause_after: 10,

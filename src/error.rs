@@ -25,7 +25,7 @@ pub enum GateErrorKind {
     /// message's templates or the transaction's fields.
     Message,
     /// The provider provably did not accept the text. The money and the number's limits are given
-    /// back; the user may try again at once.
+    /// back; the user may ask again at once, from a new page.
     HandOff,
     /// A plug-in panicked. Nothing was accepted; a text may have gone out.
     Panic,

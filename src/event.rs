@@ -89,11 +89,12 @@ pub enum EventKind {
         /// Whether it was accepted.
         accepted: bool,
     },
-    /// A share of a budget is used up; raised once per budget and tier in an hour.
+    /// The use of a budget passed a tier; raised by the text that passes it.
     BudgetTier {
         /// Whose budget.
         scope: LimitName,
-        /// The tier in percent: 50, 80 or 100.
+        /// The tier in percent: 50, the policy's step-up tier, or 100 when no further text of that
+        /// price fits.
         percent: u8,
     },
     /// Many wrong codes over many numbers: somebody tries one guess each.

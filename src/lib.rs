@@ -1,6 +1,134 @@
 //! Issue and verify one-time codes by SMS without letting bots spend your money.
+//!
+//! A host brings an SMS provider ([`SmsTransport`]) and a place for state ([`Store`]). A [`Gate`] makes
+//! every decision in between. This page is the five-minute tour; [`guide`] has the rest.
+//!
+//! # One verification
+//!
+//! | when | call | answer |
+//! |---|---|---|
+//! | the page is shown | [`Gate::preflight`] | a ticket, which goes into the form |
+//! | the form is posted | [`Gate::clear`] | a [`Clearance`], a step-up or a refusal; no store is asked |
+//! | | [`Gate::issue`] | the text is handed off; an [`EntryGrant`] for the session |
+//! | the code page is asked for | [`Gate::entry`] | whether it may be shown |
+//! | "send it again" | [`Gate::resend`] | as `issue`; attempts are carried over |
+//! | the code is typed | [`Gate::verify`] | a [`Verification`], or a rejection without a reason |
+//!
+//! ```
+//! use otpgate::access::DestinationPolicy;
+//! use otpgate::message::{Brand, MessageFormat, OriginHost};
+//! use otpgate::store::MemoryStore;
+//! use otpgate::{
+//!     Cleared, ClientContext, ClientIp, Gate, KeyId, KeyRing, Money, Pepper, Purpose, Recipient,
+//!     Region, Sent, SystemEntropy, Verified,
+//! };
+//! # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+//! # #[derive(Clone, Debug, Default)]
+//! # struct Outbox(std::sync::Arc<std::sync::Mutex<String>>);
+//! # #[async_trait::async_trait]
+//! # impl otpgate::SmsTransport for Outbox {
+//! #     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+//! #         *self.0.lock().unwrap() = sms.expose_text().to_owned();
+//! #         Ok(Handoff::accepted("1"))
+//! #     }
+//! # }
+//! # impl Outbox {
+//! #     fn code(&self) -> String { self.0.lock().unwrap().rsplit_once('#').unwrap().1.to_owned() }
+//! # }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let outbox = Outbox::default();
+//! # let my_provider = outbox.clone();
+//! # let mut policy = otpgate::Policy::default();
+//! # policy.token.human_time = otpgate::token::HumanTime::ZERO; // nobody types in this example
+//! // Once, at start. In production the pepper comes from a secret manager.
+//! let gate = Gate::builder()
+//!     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//!     .store(MemoryStore::default())
+//!     .transport(my_provider)
+//!     .message(
+//!         MessageFormat::builder(Brand::new("Example")?)
+//!             .origin(OriginHost::new("example.com")?)
+//!             .build()?,
+//!     )
+//!     .destinations(DestinationPolicy::only([Region::DE, Region::AT]))
+//!     .daily_budget(Money::dollars(50))
+//! #   .policy(policy)
+//!     .build()?;
+//!
+//! // GET: the ticket goes into the form, and the page's script answers it for the number typed.
+//! let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session cookie");
+//! let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
+//! let proof = otpgate::token::answer(ticket.as_str(), "0151 12345678")?;
+//!
+//! // POST: the number is read, the proof is checked, the text goes out.
+//! let recipient = Recipient::parse("0151 12345678", Some(Region::DE))?;
+//! let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+//! let Cleared::Cleared(clearance) = cleared else { panic!("refused: {cleared:?}") };
+//! let Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
+//! let grant = issued.into_grant();
+//!
+//! // The code page.
+//! let code = outbox.code();
+//! let Verified::Accepted(verification) = gate.verify(&grant, &code, &client).await? else {
+//!     panic!("rejected")
+//! };
+//! assert_eq!(verification.recipient().expose_e164().as_str(), "+4915112345678");
+//!
+//! // The same code again is rejected, and so is the same proof.
+//! assert!(matches!(gate.verify(&grant, &code, &client).await?, Verified::Rejected(_)));
+//! let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+//! let Cleared::Cleared(clearance) = cleared else { panic!("a clearance costs nothing yet") };
+//! assert!(matches!(gate.issue(clearance).await?, Sent::Refused(_)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Four things to know
+//!
+//! - **An outcome is not an error.** A refusal, a step-up and a rejected code are values inside `Ok`. An
+//!   `Err` is an outage: the gate could not decide, so it sent and accepted nothing. Never show an
+//!   `Err` as a wrong code.
+//! - **Proofs are values.** [`Clearance`], [`Verification`] and their like have private fields, are not
+//!   `Clone`, and are consumed. A step that was skipped does not compile.
+//! - **Two answers for each refusal.** [`Refusal::reason`] is for your log, [`Refusal::public`] for the
+//!   client; a [`Rejection`] has no reason at all. The [`Observer`] hears everything.
+//! - **Every number has a source.** [`Policy::default`] holds the standards; `docs/defaults.md` lists
+//!   each value with where it is from.
+//!
+//! # Where to look
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | wire two HTTP handlers | [`guide::getting_started`] |
+//! | send through your own provider | [`guide::transport_authors`], [`transport`] |
+//! | keep state elsewhere | [`guide::store_authors`], [`store`] |
+//! | change a limit | [`guide::defaults`], [`policy`] |
+//! | say where texts may go, block, allow, switch off | [`access`], [`Gate::controls`] |
+//! | run it: keys, alarms, incidents | [`guide::operations`] |
+//! | offer an authenticator app | [`guide::second_factor`], [`otp`] |
+//! | know which holes of others shaped it | [`guide::attacks`] |
+//!
+//! # Features
+//!
+//! - `memory` (default): [`store::MemoryStore`], for one process that may forget everything at its end.
+//!   Leave it off when another store is used: it brings dashmap.
+//! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
+//! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
+//!   code, a key or a number has a text form. Leave it off if policies are made in code.
+//! - `testing`: manual clock, fault wrappers, reference model and conformance suites. Name it under
+//!   `[dev-dependencies]` only.
+//!
+//! Features only add; none changes what the rest does.
 
 mod base;
+
+#[cfg(any(doc, doctest))]
+pub mod guide;
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub mod access;
 pub mod limit;
@@ -35,7 +163,7 @@ pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, Rejectio
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
-    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, EntryGrant, Gate,
+    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, DetectorFootprint, EntryGrant, Gate,
     RecordError, ReportedOutcome, SendRecord, Snapshot,
 };
 pub use outcome::{

@@ -33,7 +33,8 @@ pub enum Sent {
     Sent(Issued),
     /// The client must prove more first; nothing was charged.
     StepUp(StepUp),
-    /// The send is refused; nothing was charged.
+    /// The send is refused; nothing was charged, except that a number which the provider refused
+    /// for good leaves the client's limits charged.
     Refused(Refusal),
 }
 
@@ -108,6 +109,11 @@ impl StepUp {
         &self.ticket
     }
 
+    /// The ticket, by value.
+    pub fn into_ticket(self) -> SendTicket {
+        self.ticket
+    }
+
     /// Why, for the host's log; not for the client.
     #[must_use]
     pub fn reason(&self) -> &RefusalReason {
@@ -154,18 +160,7 @@ impl Refusal {
     /// What the client may see: the same for everything an attacker could probe.
     #[must_use]
     pub fn public(&self) -> PublicRefusal {
-        let kind = match self.reason {
-            RefusalReason::Token(_)
-            | RefusalReason::TokenSpent
-            | RefusalReason::HumanCheckFailed => PublicRefusalKind::ReloadPage,
-            RefusalReason::Destination(_) | RefusalReason::NumberRefused => {
-                PublicRefusalKind::OtherNumber
-            }
-            RefusalReason::SmsOff => PublicRefusalKind::OtherMethod,
-            RefusalReason::VerificationOver => PublicRefusalKind::StartOver,
-            _ => PublicRefusalKind::TryLater,
-        };
-        PublicRefusal { kind, retry_after: self.public_retry }
+        PublicRefusal { kind: self.reason.public_kind(), retry_after: self.public_retry }
     }
 }
 
@@ -283,6 +278,20 @@ pub enum RefusalReason {
     /// The verification that was to be renewed is over.
     #[error("the verification is accepted, locked, closed or not this client's; start again")]
     VerificationOver,
+}
+
+impl RefusalReason {
+    pub(crate) fn public_kind(&self) -> PublicRefusalKind {
+        match self {
+            Self::Token(_) | Self::TokenSpent | Self::HumanCheckFailed => {
+                PublicRefusalKind::ReloadPage
+            }
+            Self::Destination(_) | Self::NumberRefused => PublicRefusalKind::OtherNumber,
+            Self::SmsOff => PublicRefusalKind::OtherMethod,
+            Self::VerificationOver => PublicRefusalKind::StartOver,
+            _ => PublicRefusalKind::TryLater,
+        }
+    }
 }
 
 /// Which limit. The word in front is the subject, as in [`QuotaPolicy`](crate::policy::QuotaPolicy).

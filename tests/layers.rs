@@ -100,10 +100,18 @@ fn no_file_imports_from_a_higher_level() {
 
 #[test]
 fn the_gate_knows_no_adapter() {
-    for file in sources().filter(|file| matches!(room(file).as_str(), "gate" | "builder" | "policy")) {
+    for file in
+        sources().filter(|file| matches!(room(file).as_str(), "gate" | "builder" | "policy"))
+    {
         let text = fs::read_to_string(&file).unwrap();
         for (number, line) in library_lines(&text) {
-            for adapter in ["store::memory", "MemoryStore", "store::redis", "store::postgres", "ConsoleTransport"] {
+            for adapter in [
+                "store::memory",
+                "MemoryStore",
+                "store::redis",
+                "store::postgres",
+                "ConsoleTransport",
+            ] {
                 assert!(!line.contains(adapter), "{}:{number} names {adapter}", file.display());
             }
         }

@@ -1,6 +1,12 @@
 //! The conformance suite on the stores of this crate.
 
 #![cfg(feature = "testing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a panic in a test is its failure"
+)]
 
 use std::collections::BTreeSet;
 
@@ -45,4 +51,39 @@ fn names_are_unique_and_every_case_names_its_clause() {
     assert_eq!(names.len(), cases().count());
     assert!(cases().all(|case| case.clause().len() > 20));
     assert!(names.len() >= 90, "{} cases", names.len());
+}
+
+#[cfg(feature = "memory")]
+mod memory {
+    use otpgate::store::MemoryStore;
+    use otpgate::testing::store::capacity;
+
+    use super::*;
+
+    #[test]
+    fn the_memory_store_conforms() {
+        block_on(conformance(|| async { MemoryStore::new() })).assert();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn the_memory_store_conforms_on_threads() {
+        for seed in 0..5 {
+            let spawn = |racer: BoxFuture<'static, ()>| drop(tokio::spawn(racer));
+            let suite = Suite::new().seed(seed).spawn(spawn);
+            suite.run(|| async { MemoryStore::new() }).await.assert();
+        }
+    }
+
+    #[test]
+    fn the_memory_store_is_equivalent_to_the_model() {
+        for seed in 0..25 {
+            block_on(equivalence(|| async { MemoryStore::new() }, seed, 300)).assert();
+        }
+    }
+
+    #[test]
+    fn the_memory_store_is_bounded() {
+        let make = || async { MemoryStore::builder().capacity(2_000).build() };
+        block_on(capacity(make, 2_000)).assert();
+    }
 }

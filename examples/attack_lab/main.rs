@@ -66,7 +66,7 @@ impl Ours {
     }
 
     /// What an admission's round trip carries: own events out, the others' in.
-    fn exchange(&mut self, g: usize) {
+    fn exchange(&mut self, g: usize, at: u64) {
         if self.gates.len() < 2 {
             return;
         }
@@ -76,7 +76,8 @@ impl Ours {
         }
         for i in self.read[g]..self.log.len() {
             if self.log[i].0 != g {
-                self.gates[g].absorb(&self.log[i].1).expect("own bytes");
+                let now = Timestamp::from_millis(at);
+                self.gates[g].absorb(now, &self.log[i].1).expect("own bytes");
             }
         }
         self.read[g] = self.log.len();
@@ -149,10 +150,10 @@ impl Judge for Ours {
         let begin = std::time::Instant::now();
         let assessment = self.gates[g].assess(now, &s, passed);
         self.inside += begin.elapsed();
-        let (decision, kind) = match assessment.verdict {
-            Verdict::Allow => (Decision::Send, EventKind::Sent),
-            Verdict::StepUp(_) => (Decision::StepUp, EventKind::Asked),
-            _ => (Decision::Refuse, EventKind::Refused),
+        let decision = match assessment.verdict {
+            Verdict::Allow => Decision::Send,
+            Verdict::StepUp(_) => Decision::StepUp,
+            _ => Decision::Refuse,
         };
         if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send
         {
@@ -164,7 +165,7 @@ impl Judge for Ours {
             );
         }
         if let Ok(list) = std::env::var("LAB_WATCH")
-            && self.requests % 200 == 0
+            && self.requests.is_multiple_of(200)
             && at > START + WARM_DAYS * DAY
         {
             for id in [
@@ -195,13 +196,13 @@ impl Judge for Ours {
                 assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
             );
         }
-        let mut event = Event::of(now, kind, &s);
+        let mut event = Event::after(now, &s, &assessment);
         event.passed = passed;
         let begin = std::time::Instant::now();
         self.gates[g].observe(event);
         self.inside += begin.elapsed();
-        if kind == EventKind::Sent {
-            self.exchange(g);
+        if decision == Decision::Send {
+            self.exchange(g, at);
         }
         decision
     }
@@ -211,7 +212,7 @@ impl Judge for Ours {
         let begin = std::time::Instant::now();
         self.gates[g].observe(event);
         self.inside += begin.elapsed();
-        self.exchange(g);
+        self.exchange(g, at);
     }
     fn receipt(&mut self, row: &Row, at: u64) {
         let g = self.next();
@@ -340,6 +341,71 @@ fn warm(judge: &mut dyn Judge, seed: u64, daily: f64, days: u64) -> Report {
     run(judge, &mut rows, false)
 }
 
+/// Always sends: what the runner itself costs.
+struct Nobody(u64);
+
+impl Judge for Nobody {
+    fn request(&mut self, _: &Row, _: u64, _: bool) -> Decision {
+        self.0 += 1;
+        Decision::Send
+    }
+    fn verified(&mut self, _: &Row, _: u64) {}
+}
+
+/// Processor time of this process so far, nanoseconds (Linux).
+fn cpu() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0)
+}
+
+/// Processor time of the detector a request: everything it does from assessment to settlement,
+/// as the difference between a run with it and one without.
+fn bench(seed: u64, daily: f64, days: u64) {
+    let mut rng = Rng::new(seed ^ 0xbeef);
+    let mut rows = Honest::new(daily).rows(&mut rng, START, START + days * DAY, &[]);
+    rows.sort_by_key(|r| r.at_ms);
+    let mut nobody = Nobody(0);
+    let begin = cpu();
+    run(&mut nobody, &mut rows, false);
+    let middle = cpu();
+    let mut plain = Plain(Detector::new(1));
+    run(&mut plain, &mut rows, false);
+    let end = cpu();
+    println!(
+        "bench: {} requests, {:.0} ns each (assess, send, receipt, verify, settle); {} nodes, {:.1} MB",
+        nobody.0,
+        (end - middle - (middle - begin)) / nobody.0 as f64,
+        plain.0.nodes(),
+        plain.0.bytes() as f64 / 1e6,
+    );
+}
+
+/// The detector without the laboratory's switches.
+struct Plain(Detector);
+
+impl Judge for Plain {
+    fn request(&mut self, row: &Row, at: u64, passed: bool) -> Decision {
+        let s = subject(row);
+        let now = Timestamp::from_millis(at);
+        let assessment = self.0.assess(now, &s, passed);
+        let mut event = Event::after(now, &s, &assessment);
+        event.passed = passed;
+        self.0.observe(event);
+        match assessment.verdict {
+            Verdict::Allow => Decision::Send,
+            Verdict::StepUp(_) => Decision::StepUp,
+            _ => Decision::Refuse,
+        }
+    }
+    fn verified(&mut self, row: &Row, at: u64) {
+        self.0.observe(Event::of(Timestamp::from_millis(at), EventKind::Verified, &subject(row)));
+    }
+    fn receipt(&mut self, row: &Row, at: u64) {
+        let kind = if row.delivered { EventKind::Delivered } else { EventKind::Undelivered };
+        self.0.observe(Event::of(Timestamp::from_millis(at), kind, &subject(row)));
+    }
+}
+
 const ANOMALIES: [&str; 17] = [
     "N1", "N2", "N3", "N3s", "N4", "N4s", "N5", "N6", "N7", "N7s", "N8", "N8s", "N9", "X1", "X2",
     "X3", "X4",
@@ -368,6 +434,9 @@ fn main() {
     let mut sums: Vec<Vec<Report>> = vec![Vec::new(); names.len()];
     for seed in 1..=seeds {
         let base = Ours::new(gates);
+        if std::env::var_os("LAB_BENCH").is_some() {
+            bench(seed, daily, days);
+        }
         let mut warmed = base.clone();
         let report = warm(&mut warmed, seed, daily, days);
         let (sessions, stepped, refused) = report.honest();

@@ -9,7 +9,8 @@ use crate::base::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Messages are let past the pumping detector and step-ups. Never past an interval, a quota, a
+    /// Messages are let past the pumping detector and step-ups, but not past a human check that the
+    /// policy asks of everyone. Never past an interval, a quota, a
     /// budget or the destination policy: an allowed number that is abused costs no more than any other.
     Allow,
     /// No messages.

@@ -35,6 +35,7 @@ pub struct DestinationPolicy {
     regions: Option<BTreeSet<Region>>,
     lines: BTreeSet<LineType>,
     satellite: bool,
+    unassigned: bool,
     ceiling: Option<Money>,
 }
 
@@ -90,6 +91,14 @@ impl DestinationPolicy {
         self
     }
 
+    /// **Danger:** also sends to numbers that the numbering table does not know as assigned, such as
+    /// those of a range that was opened after the table's date. Pumping hides in such ranges; prefer
+    /// newer metadata.
+    pub fn also_unassigned_danger(mut self) -> Self {
+        self.unassigned = true;
+        self
+    }
+
     /// Whether a message at `price` may go to `recipient`; `None` for a price that is not known.
     ///
     /// # Errors
@@ -104,15 +113,19 @@ impl DestinationPolicy {
         if !self.satellite && matches!(code, 870 | 878 | 881..=883) {
             return Err(DestinationRefusal::Satellite);
         }
-        let region = recipient.region().ok_or(DestinationRefusal::Unassigned)?;
-        if self.regions.as_ref().is_some_and(|regions| !regions.contains(&region)) {
-            return Err(DestinationRefusal::Country { region });
+        match (recipient.region(), &self.regions) {
+            (Some(region), Some(regions)) if !regions.contains(&region) => {
+                return Err(DestinationRefusal::Country { region });
+            }
+            (None, Some(_)) => return Err(DestinationRefusal::Unassigned),
+            (None, None) if !self.unassigned => return Err(DestinationRefusal::Unassigned),
+            _ => {}
         }
-        if !recipient.is_valid() {
+        if !recipient.is_valid() && !self.unassigned {
             return Err(DestinationRefusal::Unassigned);
         }
         let line = recipient.line_type();
-        if !self.lines.contains(&line) {
+        if recipient.is_valid() && !self.lines.contains(&line) {
             return Err(DestinationRefusal::Line { line });
         }
         match (self.ceiling, price) {
@@ -129,6 +142,7 @@ impl DestinationPolicy {
             regions: None,
             lines: [LineType::Mobile, LineType::FixedLineOrMobile].into(),
             satellite: false,
+            unassigned: false,
             ceiling: None,
         }
     }

@@ -13,7 +13,9 @@ use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::outcome::{Cleared, LimitName, Refusal, RefusalReason, StepUp, StepUpMeans};
+use crate::outcome::{
+    Cleared, LimitName, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans,
+};
 use crate::policy::Policy;
 use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
 use crate::recipient::Recipient;
@@ -92,16 +94,14 @@ impl Gate {
             _ => proved,
         };
         let names = self.names();
-        let device = client
-            .proof()
-            .and_then(|text| DeviceProof::check(text, &number, &self.inner.keys, now).ok());
+        let device = self.known_device(client, &number, now);
         let lane = match (&device, proved) {
             (Some(_), _) => Lane::Proven,
             (None, Proved::Human) => Lane::Checked,
             (None, _) => Lane::Open,
         };
         let mut subjects = self.subjects(recipient, number, purpose, client);
-        subjects.device = device.map(|device| names.device(device.id().as_bytes()));
+        subjects.device = device;
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
             purpose: purpose.clone(),
@@ -164,6 +164,17 @@ impl Gate {
         }))
     }
 
+    /// The device that the client proves, if the number was verified on it before.
+    pub(super) fn known_device(
+        &self,
+        client: &ClientContext,
+        number: &Pseudonym,
+        now: Timestamp,
+    ) -> Option<Pseudonym> {
+        let device = DeviceProof::check(client.proof()?, number, &self.inner.keys, now).ok()?;
+        Some(self.names().device(device.id().as_bytes()))
+    }
+
     /// Whose meters a request runs on.
     pub(super) fn subjects(
         &self,
@@ -191,7 +202,7 @@ impl Gate {
 
     pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
         let names = self.names();
-        let (own, wider) = (client.ip().prefix(), client.ip().organisation());
+        let (own, wider) = (client.ip().prefix(), client.ip().site());
         if own.is_unknown() {
             return Client::Unknown(names.client(&own.to_bytes()));
         }
@@ -250,7 +261,10 @@ impl Gate {
         retry_after: Option<Duration>,
     ) -> Result<Refusal, GateError> {
         let [noise]: [u8; 1] = random(&*self.inner.entropy)?;
-        let public_retry = retry_after.map(|wait| blur(wait, noise));
+        // A block has no end to name; without one it would look unlike a limit.
+        let later = reason.public_kind() == PublicRefusalKind::TryLater;
+        let shown = retry_after.or(later.then_some(NO_END));
+        let public_retry = shown.map(|wait| blur(wait, noise));
         Ok(Refusal { reason, retry_after, public_retry })
     }
 
@@ -382,6 +396,9 @@ impl Gate {
         Ok(Cleared::Refused(self.refusal(reason, wait)?))
     }
 }
+
+/// The wait shown for what does not end by itself: that of a send which the detector holds back.
+const NO_END: Duration = Duration::from_secs(60);
 
 /// A wait for the public: never too short, whole seconds, in steps so coarse and with so much noise
 /// that it does not name the limit behind it.

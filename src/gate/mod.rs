@@ -44,7 +44,7 @@ use crate::transport::SmsTransport;
 pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
-pub use operate::{CountrySnapshot, DeliveryStatus, RecordError, ReportedOutcome, Snapshot};
+pub use operate::{CountrySnapshot, DeliveryStatus, DetectorFootprint, RecordError, ReportedOutcome, Snapshot};
 pub use record::SendRecord;
 #[cfg(feature = "totp")]
 pub use second_factor::AuthenticatorVerdict;
@@ -165,7 +165,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// None today; the signature is that of [`clear`](Self::clear).
+    /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy).
     pub fn authorise(
         &self,
         request: &str,
@@ -179,7 +179,7 @@ impl Gate {
     /// Charges everything the send must pay in one atomic step, makes the code and hands the text
     /// to the transport.
     ///
-    /// Dropping the future at any point sends at most one text and leaves everything charged.
+    /// Dropping the future sends at most one text; what was charged by then stays charged.
     ///
     /// # Errors
     ///

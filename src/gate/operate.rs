@@ -1,6 +1,7 @@
 //! What the host tells the gate after a send, and what an operator can see.
 
 use crate::access::ClientIp;
+use crate::base::id::RequestId;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
@@ -10,7 +11,7 @@ use crate::limit::MeterKey;
 use crate::policy::BudgetPolicy;
 use crate::pumping::{Event as Sighting, EventKind as SightingKind, NodeView};
 use crate::recipient::Region;
-use crate::store::{MeterQuery, TallyQuery};
+use crate::store::{MeterQuery, Refund, Settlement, TallyQuery};
 
 use super::Gate;
 use super::guarded;
@@ -67,6 +68,16 @@ pub struct Snapshot {
     pub controls: Vec<crate::access::Control>,
     /// Number blocks and networks in which the detector of this gate asks or refuses, and why.
     pub blocks: Vec<NodeView>,
+}
+
+/// The size of a detector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct DetectorFootprint {
+    /// Number blocks, countries and networks it keeps an eye on.
+    pub nodes: usize,
+    /// Memory, in bytes.
+    pub bytes: usize,
 }
 
 /// The state of one country in numbers, over the last hour.
@@ -183,6 +194,31 @@ impl Gate {
             controls,
             blocks,
         })
+    }
+
+    /// How much the pumping detector of this realm holds in this process.
+    #[must_use]
+    pub fn detector_footprint(&self) -> DetectorFootprint {
+        let detector = self.realm.detector();
+        DetectorFootprint { nodes: detector.nodes(), bytes: detector.bytes() }
+    }
+
+    /// Gives a settlement of its own to an admission that charged nothing that should last.
+    pub(super) async fn give_all_back(
+        &self,
+        admission: RequestId,
+        refunds: Vec<Refund>,
+    ) -> Result<(), GateError> {
+        let settlement = Settlement {
+            admission,
+            now: self.now(),
+            realm: self.inner.partition,
+            refunds,
+            void: None,
+            observe: Vec::new(),
+            exchange: None,
+        };
+        guarded::settle(&*self.inner.store, &settlement).await
     }
 
     fn follow_up(

@@ -6,7 +6,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
-use crate::policy::{BudgetPolicy, Evidence, Policy, Quota};
+use crate::policy::{AttemptPolicy, BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
 use crate::recipient::Region;
 use crate::store::{Charge, Credit, Refund};
 
@@ -38,7 +38,7 @@ pub(crate) struct Subjects {
 /// Where a request comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Client {
-    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /48).
+    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /56).
     Network { own: Pseudonym, wider: Pseudonym },
     /// No address is known; all such clients share one subject.
     Unknown(Pseudonym),
@@ -67,6 +67,16 @@ impl Client {
 }
 
 impl Lane {
+    pub(crate) const ALL: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
+
+    pub(crate) fn failures(self, policy: &AttemptPolicy) -> &FailurePolicy {
+        match self {
+            Self::Open => &policy.open,
+            Self::Checked => &policy.checked,
+            Self::Proven => &policy.proven,
+        }
+    }
+
     pub(crate) const fn index(self) -> u8 {
         match self {
             Self::Open => 0,
@@ -234,9 +244,15 @@ impl Plan {
     }
 
     /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The realm's
-    /// money is real even in shadow mode.
+    /// money is real even in shadow mode; its step-up tier is not.
     pub(crate) fn may_be_waved(&self, index: usize) -> bool {
-        self.cause(index).0 != Cause::Budget(LimitName::Realm)
+        self.cause(index).0 != Cause::Budget(LimitName::Realm) || self.is_soft(index)
+    }
+
+    fn is_soft(&self, index: usize) -> bool {
+        self.charges.get(index).zip(self.whole_budget(index)).is_some_and(|(charge, whole)| {
+            charge.limit != BudgetPolicy::limit(Money::microdollars(whole))
+        })
     }
 
     /// The same charges, of which none but the realm's money refuses: shadow mode keeps counting.
@@ -244,10 +260,12 @@ impl Plan {
         let mut index = 0;
         self.charges.retain_mut(|charge| {
             let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
-            if let Some(item) = self.items.get(index)
-                && item.cause != Cause::Budget(LimitName::Realm)
-            {
-                charge.limit = unlimited(charge.limit);
+            match self.items.get(index) {
+                Some(Item { cause: Cause::Budget(LimitName::Realm), whole: Some(whole), .. }) => {
+                    charge.limit = BudgetPolicy::limit(*whole);
+                }
+                Some(_) => charge.limit = unlimited(charge.limit),
+                None => {}
             }
             index += 1;
             kept
@@ -259,11 +277,7 @@ impl Plan {
     fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {
         let (policy, lane) = (terms.policy, terms.lane.index());
         let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
-        let failures = match terms.lane {
-            Lane::Open => &policy.attempts.open,
-            Lane::Checked => &policy.attempts.checked,
-            Lane::Proven => &policy.attempts.proven,
-        };
+        let failures = terms.lane.failures(&policy.attempts);
         // Cost 0: a lane that is shut gets no new codes either, but a send is not a failure.
         let shut = Limit::Failures {
             max: failures.max.saturating_sub(1),

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
-use crate::access::{Brake, ControlBook, Effect, Query, Target, Verdict as ListVerdict};
+use crate::access::{
+    Brake, ControlBook, ControlId, Effect, Query, Ruling, Target, Verdict as ListVerdict,
+};
 use crate::base::id::RequestId;
 use crate::base::seal;
 use crate::base::time::Timestamp;
@@ -46,6 +49,10 @@ pub(crate) struct RealmState {
     gate: u64,
     /// The journal has been read up to here.
     read: AtomicU64,
+    /// The surge that each region's traffic is judged by at present.
+    surges: Mutex<HashMap<[u8; 2], ControlId>>,
+    /// The newest entry whose lift was carried out.
+    lifted: AtomicU64,
 }
 
 /// The controls as this process last saw them.
@@ -85,6 +92,8 @@ impl RealmState {
             detector: Mutex::new(detector),
             gate,
             read: AtomicU64::new(0),
+            surges: Mutex::default(),
+            lifted: AtomicU64::new(0),
         }
     }
 
@@ -125,7 +134,8 @@ impl RealmState {
             Some(_) => Some(RefusalReason::SmsOff),
             None => blocked,
         };
-        let passed = concern.proved > Proved::Ordinary;
+        // Work satisfies a demand for work below; it is no answer to a demand for a person.
+        let passed = concern.proved == Proved::Human;
         let mut assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
         if seen.book.entries().len() > 0 {
             brake(&mut assessment, &seen.book, &concern.query);
@@ -164,7 +174,11 @@ impl RealmState {
             Vec::new()
         } else {
             let key = gate.inner.keys.pseudonyms();
-            let sealed = seal::seal(key, &self.context("news"), *id.as_bytes(), &plain);
+            // Made from the news as well: a call that is decided afresh carries other news under the
+            // same identifier, and the identifier seals the send's record too.
+            let nonce =
+                key.tagging("otpgate/v1/news/nonce").field(id.as_bytes()).field(&plain).short();
+            let sealed = seal::seal(key, &self.context("news"), nonce, &plain);
             [&self.gate.to_be_bytes()[..], &sealed].concat()
         };
         let after = self.read.load(Ordering::Relaxed);
@@ -181,7 +195,7 @@ impl RealmState {
                 continue;
             }
             let plain = seal::open(key, &self.context("news"), sealed);
-            let absorbed = plain.map(|plain| self.detector().absorb(&plain));
+            let absorbed = plain.map(|plain| self.detector().absorb(gate.now(), &plain));
             if !matches!(absorbed, Some(Ok(_))) {
                 let what = "a journal entry of another gate could not be read; do all gates have \
                             the same index key and version?";
@@ -202,22 +216,54 @@ impl RealmState {
         let tallies = guarded::tally(&*gate.inner.store, &query).await?;
         let document = tallies.documents.into_iter().next().unwrap_or_default();
         let fresh = Arc::new(self.open_book(gate, &document)?);
-        {
-            let mut detector = self.detector();
-            for control in fresh.book.entries().filter(|control| control.holds(now)) {
-                if let (Target::Country(region), Effect::ExpectSurge(factor), Some(until)) =
-                    (control.target(), control.effect(), control.until())
-                {
-                    let factor = f32::from(factor.value());
-                    detector.expect_surge(super::letters(Some(*region)), factor, until);
-                }
-            }
-        }
+        self.lift(&fresh.book, now);
         let mut controls = self.controls.write().unwrap_or_else(PoisonError::into_inner);
         if fresh.version >= controls.version {
             *controls = Arc::clone(&fresh);
         }
         Ok(fresh)
+    }
+
+    /// Tells the detector of the surge that is expected where this request goes, or that none is.
+    fn expect(&self, ruling: &Ruling<'_>, subject: &Subject) {
+        let announced = ruling.surge.zip(ruling.surge_factor());
+        let mut surges = self.surges.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = surges.get(&subject.region).copied();
+        if held == announced.map(|(by, _)| by.id()) {
+            return;
+        }
+        let mut detector = self.detector();
+        match announced {
+            Some((by, factor)) => {
+                surges.insert(subject.region, by.id());
+                let until = by.until().unwrap_or(Timestamp::MAX);
+                detector.expect_surge(subject.region, f32::from(factor.value()), until);
+            }
+            None => {
+                surges.remove(&subject.region);
+                detector.expect_surge(subject.region, 1.0, Timestamp::MAX);
+            }
+        }
+    }
+
+    /// Carries out the lifts that are new: the detector's blocks in the target end, and what spoke
+    /// for them is forgotten.
+    fn lift(&self, book: &ControlBook, now: Timestamp) {
+        let before = self.lifted.load(Ordering::Relaxed);
+        let new = book.entries().filter(|control| {
+            control.id().0 > before
+                && control.holds(now)
+                && control.effect() == Effect::LiftAutomaticBlock
+        });
+        for control in new {
+            let mut detector = self.detector();
+            let acting = detector.acting();
+            for view in acting.iter().filter(|view| covers(control.target(), &view.node.to_string()))
+            {
+                detector.lift(view.node);
+            }
+            self.lifted.fetch_max(control.id().0, Ordering::Relaxed);
+        }
     }
 
     /// The controls as they go to the store: sealed, because they name prefixes and networks.
@@ -275,10 +321,41 @@ impl Standing {
         }
     }
 
+    /// Whether an operator lets this request past the detector and step-ups.
+    pub(super) fn exempt(&self) -> bool {
+        self.exempt
+    }
+
+    /// How long the detector will go on refusing.
+    pub(super) fn pumping_wait(&self, now: Timestamp) -> Option<Duration> {
+        match self.assessment.verdict {
+            Verdict::Refuse { until_ms } => Some(Timestamp::from_millis(until_ms).since(now)),
+            _ => None,
+        }
+    }
+
     /// The detector's reasons in words.
     pub(super) fn pumping_words(&self) -> Option<String> {
         let words: Vec<String> = self.assessment.reasons.iter().map(ToString::to_string).collect();
         (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
+/// Whether `target` covers the block, country or network that the detector calls `node`.
+fn covers(target: &Target, node: &str) -> bool {
+    match target {
+        Target::Everything => true,
+        Target::Country(region) => {
+            let codes = region.calling_code().map(|code| format!("+{}", code.value()));
+            node.contains(region.as_str()) || codes.is_some_and(|code| node.starts_with(&code))
+        }
+        Target::Prefix(prefix) => node.starts_with(&prefix.to_string()),
+        Target::Network(network) => node
+            .split('/')
+            .next()
+            .and_then(|address| address.parse().ok())
+            .is_some_and(|address| network.contains(address)),
+        _ => false,
     }
 }
 

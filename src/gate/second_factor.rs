@@ -8,7 +8,7 @@ use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey};
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
-use crate::store::{Admission, Admitted, Charge, Nonce, Refund, Settlement};
+use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
 
 use super::Gate;
 use super::guarded;
@@ -38,8 +38,8 @@ impl Gate {
     /// Checks a code of an authenticator app against the account's secret. Each code is accepted
     /// once: its time step is burned in the store, for every instance.
     ///
-    /// The failure is charged in the same atomic step that the answer waits for, so that guesses in
-    /// parallel do not multiply. `user` is the account's identifier at the host; `authenticator`
+    /// Every attempt is charged before its answer is given, and a right one is given back, so that
+    /// neither guesses in parallel nor guesses past a limit are for free. `user` is the account's identifier at the host; `authenticator`
     /// says how far clocks may differ.
     ///
     /// # Errors
@@ -60,17 +60,13 @@ impl Gate {
             .and_then(|code| authenticator.matching_step(secret, &code, now));
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let account = MeterKey::new(names.user(user), slot::AUTHENTICATOR);
+        let here = MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES);
         let policy = &self.inner.policy.attempts.client;
-        let wrong = u64::from(step.is_none());
         let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
         admission.charges = vec![
-            Charge { key: account, limit: FAILURES, cost: wrong, waiver: None },
-            Charge {
-                key: MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES),
-                limit: policy.limit(policy.hard),
-                cost: wrong,
-                waiver: None,
-            },
+            // Right and wrong codes cost the same: a guess that is not charged is a guess for free.
+            Charge { key: account, limit: FAILURES, cost: 1, waiver: None },
+            Charge { key: here, limit: policy.limit(policy.hard), cost: 1, waiver: None },
         ];
         admission.nonces = step
             .map(|step| Nonce {
@@ -85,25 +81,12 @@ impl Gate {
         );
         let accepted = granted && step.is_some();
         if accepted {
-            self.forgive(id, account).await?;
+            let back = |key, limit, cost| Refund { key, limit, cost, charged: now, waiver: None };
+            // Success ends the run of failures (NIST SP 800-63B-4 §3.2.2).
+            let refunds = vec![back(account, FAILURES, 100), back(here, policy.limit(policy.hard), 1)];
+            self.give_all_back(id, refunds).await?;
         }
         self.tell(&self.event(now, EventKind::Authenticator { accepted }));
         Ok(if accepted { AuthenticatorVerdict::Accepted } else { AuthenticatorVerdict::Rejected })
-    }
-
-    /// Success ends the run of failures (NIST SP 800-63B-4 §3.2.2).
-    async fn forgive(&self, id: RequestId, account: MeterKey) -> Result<(), GateError> {
-        let now = self.now();
-        let all = Refund { key: account, limit: FAILURES, cost: 100, charged: now, waiver: None };
-        let settlement = Settlement {
-            admission: id,
-            now,
-            realm: self.inner.partition,
-            refunds: vec![all],
-            void: None,
-            observe: Vec::new(),
-            exchange: None,
-        };
-        guarded::settle(&*self.inner.store, &settlement).await
     }
 }

@@ -67,8 +67,22 @@ struct Challenge {
 /// What the store said of a send, once it has said something final.
 enum Decision {
     Granted { plan: Plan, counts: Vec<u64>, id: RequestId, price: Money },
-    Refused(RefusalReason, Option<Duration>),
+    Refused(Refused),
     StepUp(RefusalReason, Remedy),
+}
+
+/// A refusal in the making.
+struct Refused {
+    reason: RefusalReason,
+    retry_after: Option<Duration>,
+    /// Whether the detector would have refused too: it counts those that still come.
+    pumping: bool,
+}
+
+impl From<RefusalReason> for Refused {
+    fn from(reason: RefusalReason) -> Self {
+        Self { reason, retry_after: None, pumping: false }
+    }
 }
 
 impl Gate {
@@ -80,10 +94,10 @@ impl Gate {
         let now = self.now();
         if *clearance.realm != *self.realm.name() {
             // A clearance of another tenant: its token was never this realm's.
-            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose), None);
+            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose).into());
         }
         if now >= clearance.expires {
-            return self.refused(now, None, RefusalReason::Token(TokenError::Expired), None);
+            return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
         }
         let policy = self.policy(&clearance.purpose);
         let send = Send {
@@ -122,12 +136,13 @@ impl Gate {
         let now = self.now();
         let grant = match self.open_grant(text, binding, client, now) {
             Some(grant) => grant,
-            None => return self.refused(now, None, RefusalReason::VerificationOver, None),
+            None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
         };
         let scope = self.own_scope(client);
         let language = Language::new(&grant.language).ok();
         let number = self.names().number(&grant.recipient);
         let mut subjects = self.subjects(&grant.recipient, number, &grant.purpose, client);
+        subjects.device = self.known_device(client, &number, now);
         if grant.session == Pseudonym::default() {
             // A caller's verification: the host asks, not a page.
             (subjects.client, subjects.session) = (Client::Caller, None);
@@ -159,21 +174,21 @@ impl Gate {
         self.send(send, Some(text)).await
     }
 
-    async fn send(&self, send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
+    async fn send(&self, mut send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
         let text = self.render(&send, &code, expires)?;
+        // Providers bill by the segment.
+        send.price = send.price.times(text.segments().count as u64);
         match self.decide(&send, &code, expires).await? {
-            Decision::Refused(reason, retry_after) => {
-                self.refused(send.now, Some(&send), reason, retry_after)
-            }
+            Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
             Decision::Granted { plan, counts, id, price } => {
                 self.note_budgets(&send, &plan, &counts);
                 let handed = self.deliver(&send, text, &plan, id, price).await?;
                 match handed {
                     Handed::Refused => {
-                        self.refused(send.now, Some(&send), RefusalReason::NumberRefused, None)
+                        self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
                     }
                     Handed::Over { confirmed } => {
                         let grant = match grant {
@@ -201,7 +216,7 @@ impl Gate {
         for _ in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if let Some(reason) = standing.take_refusal() {
-                return Ok(Decision::Refused(reason, None));
+                return Ok(Decision::Refused(reason.into()));
             }
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &standing);
@@ -219,7 +234,9 @@ impl Gate {
                 self.note(send, EventKind::WouldRefuse { reason });
                 plan = plan.in_shadow();
                 admission.charges.clone_from(&plan.charges);
+                // Counted and told already.
                 admission.observe.clear();
+                admission.exchange = None;
                 answer = guarded::admit(&*self.inner.store, &admission).await?;
             }
             match answer {
@@ -232,17 +249,21 @@ impl Gate {
                     self.realm.take_in(self, &news);
                     let (cause, remedy) = plan.cause(index);
                     let reason = cause.reason(standing.pumping_words());
+                    let retry_after = match cause {
+                        Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
+                        _ => retry_after,
+                    };
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
-                        Decision::Refused(reason, Some(retry_after))
+                        Decision::Refused(Refused { reason, retry_after: Some(retry_after), pumping: standing.pumping(send.proved) == Some(Remedy::Wait) })
                     });
                 }
                 Admitted::NonceSpent { .. } => {
-                    return Ok(Decision::Refused(RefusalReason::TokenSpent, None));
+                    return Ok(Decision::Refused(RefusalReason::TokenSpent.into()));
                 }
                 Admitted::ChallengeGone => {
-                    return Ok(Decision::Refused(RefusalReason::VerificationOver, None));
+                    return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
                 }
                 Admitted::Stale { .. } => drop(self.realm.reload_controls(self, send.now).await?),
             }
@@ -270,7 +291,7 @@ impl Gate {
             policy: send.policy,
             purpose: send.purpose,
             lane: send.lane,
-            proved: send.proved,
+            proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
             price: send.price,
             daily_budget: self.inner.daily_budget,
             resend: send.challenge.renew,
@@ -465,7 +486,9 @@ impl Gate {
         reason: RefusalReason,
         remedy: Remedy,
     ) -> Result<Sent, GateError> {
-        self.watch(send, SightingKind::Asked);
+        if matches!(reason, RefusalReason::Pumping(_)) {
+            self.watch(send, SightingKind::Asked);
+        }
         self.note(send, EventKind::StepUpAsked { reason: reason.to_string() });
         let means = self.means(send.policy, remedy);
         Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
@@ -475,13 +498,15 @@ impl Gate {
         &self,
         now: Timestamp,
         send: Option<&Send<'_>>,
-        reason: RefusalReason,
-        retry_after: Option<Duration>,
+        refused: Refused,
     ) -> Result<Sent, GateError> {
+        let Refused { reason, retry_after, pumping } = refused;
         let kind = EventKind::Refused { reason: reason.to_string() };
         match send {
             Some(send) => {
-                self.watch(send, SightingKind::Refused);
+                if pumping {
+                    self.watch(send, SightingKind::Refused);
+                }
                 self.note(send, kind);
             }
             None => self.tell(&self.event(now, kind)),
@@ -498,18 +523,23 @@ impl Gate {
         });
     }
 
-    /// Raises an event when a budget passes half, the step-up tier's eighty percent, or all.
+    /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
     fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
         for (scope, index) in plan.budgets() {
             let Some((used, max)) = counts.get(index).copied().zip(plan.whole_budget(index)) else {
                 continue;
             };
-            let before = used.saturating_sub(send.price.as_microdollars());
+            let price = send.price.as_microdollars();
+            let before = used.saturating_sub(price);
             let share = |micro: u64| u128::from(micro) * 100 / u128::from(max.max(1));
-            for percent in [50_u8, 80, 100] {
+            for percent in [50, send.policy.budget.soft_percent] {
                 if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
                     self.note(send, EventKind::BudgetTier { scope, percent });
                 }
+            }
+            // Used up is a budget that no further text fits; prices seldom divide it evenly.
+            if used.saturating_add(price) > max {
+                self.note(send, EventKind::BudgetTier { scope, percent: 100 });
             }
         }
     }

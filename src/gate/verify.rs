@@ -13,7 +13,7 @@ use crate::limit::MeterKey;
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{Entry, EntryClosed, EntryView, Rejection, Verification, Verified};
-use crate::policy::{AttemptPolicy, FailurePolicy, Policy};
+use crate::policy::Policy;
 use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::store::{
     ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
@@ -224,9 +224,13 @@ impl Gate {
     ) {
         let names = self.names();
         let lane = MeterKey::new(number, slot::failures(grant.lane.index()));
-        let limit = failures(&policy.attempts, grant.lane).limit();
+        let limit = grant.lane.failures(&policy.attempts).limit();
         redemption.subject_charges = vec![Charge { key: lane, limit, cost: 1, waiver: None }];
-        redemption.reset = vec![lane];
+        // A success by any lane proves the owner: strangers' failures are forgiven with it.
+        redemption.reset = Lane::ALL
+            .iter()
+            .map(|lane| MeterKey::new(number, slot::failures(lane.index())))
+            .collect();
         redemption.credits.extend(credits(
             policy,
             grant.client,
@@ -311,14 +315,6 @@ struct Attempt {
     purpose: Option<crate::context::Purpose>,
     region: Option<crate::recipient::Region>,
     spray_alarm: u64,
-}
-
-fn failures(policy: &AttemptPolicy, lane: Lane) -> &FailurePolicy {
-    match lane {
-        Lane::Open => &policy.open,
-        Lane::Checked => &policy.checked,
-        Lane::Proven => &policy.proven,
-    }
 }
 
 fn hint(grant: &Grant) -> String {

@@ -47,6 +47,12 @@ impl Ladder {
         steps.wait(self.in_force(steps, now)).saturating_sub(now.saturating_sub(self.last))
     }
 
+    /// The rung that a charge of `cost` would leave in force.
+    pub(super) fn after(self, steps: Steps, now: u64, cost: u64) -> u64 {
+        let rung = self.in_force(steps, now);
+        u64::from(if cost == 0 { rung } else { rung.saturating_add(1).min(TOP) })
+    }
+
     pub(super) fn charge(&mut self, steps: Steps, now: u64) {
         let rung = self.in_force(steps, now).saturating_add(1).min(TOP);
         *self = Self { rung, last: self.last.max(now), before: Some((self.rung, self.last)) };

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use super::failures::Failures;
-use super::gcra::Gcra;
-use super::ladder::Ladder;
-use super::meter::{Meter, State};
+use super::meter::Meter;
+use super::packed;
 use super::rule::{Limit, Slot};
-use super::window::{Bucket, Window};
 use crate::base::time::Timestamp;
 
 /// All meters and marks of one subject, side by side.
@@ -27,12 +24,12 @@ use crate::base::time::Timestamp;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Ledger {
-    over_at: Timestamp,
-    entries: Vec<(Slot, Entry)>,
+    pub(super) over_at: Timestamp,
+    pub(super) entries: Vec<(Slot, Entry)>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Entry {
+pub(super) enum Entry {
     Meter(Meter),
     Mark(Timestamp, Timestamp),
 }
@@ -47,12 +44,21 @@ impl Ledger {
         })
     }
 
-    /// As [`Meter::wait`], for the meter in `slot`.
-    #[must_use]
-    pub fn wait(&self, slot: Slot, limit: &Limit, now: Timestamp, cost: u64) -> Option<Duration> {
+    /// As [`Meter::quote`], for the meter in `slot`.
+    ///
+    /// # Errors
+    ///
+    /// The wait until it fits.
+    pub fn quote(
+        &self,
+        slot: Slot,
+        limit: &Limit,
+        now: Timestamp,
+        cost: u64,
+    ) -> Result<u64, Duration> {
         match self.meter(slot) {
-            Some(meter) => meter.wait(limit, now, cost),
-            None => Meter::fresh(limit).wait(limit, now, cost),
+            Some(meter) => meter.quote(limit, now, cost),
+            None => Meter::fresh(limit).quote(limit, now, cost),
         }
     }
 
@@ -74,14 +80,12 @@ impl Ledger {
         now: Timestamp,
         cost: u64,
     ) -> Result<u64, Duration> {
-        if let Some(wait) = self.wait(slot, limit, now, cost) {
-            return Err(wait);
-        }
+        let count = self.quote(slot, limit, now, cost)?;
         self.add(slot, limit, now, cost);
-        Ok(self.count(slot, limit, now))
+        Ok(count)
     }
 
-    /// Charges `cost` without asking whether it fits: after a [`wait`](Ledger::wait) that said so.
+    /// Charges `cost` without asking whether it fits: after a [`quote`](Ledger::quote) that said so.
     pub(crate) fn add(&mut self, slot: Slot, limit: &Limit, now: Timestamp, cost: u64) {
         if cost == 0 {
             return;
@@ -156,124 +160,19 @@ impl Ledger {
     /// The byte form.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.weight().saturating_mul(12).saturating_add(10));
+        let mut bytes = Vec::with_capacity(self.weight().saturating_mul(16).saturating_add(8));
         self.write(&mut bytes);
         bytes
     }
 
     /// Appends the byte form to `bytes`.
     pub fn write(&self, bytes: &mut Vec<u8>) {
-        put(bytes, self.over_at.as_millis());
-        for (slot, entry) in &self.entries {
-            put(bytes, u64::from(slot.0));
-            match entry {
-                Entry::Meter(Meter(State::Gcra(gcra))) => {
-                    bytes.push(0);
-                    put(bytes, gcra.tat);
-                }
-                Entry::Meter(Meter(State::Ladder(ladder))) => {
-                    bytes.extend([if ladder.before.is_some() { 2 } else { 1 }, ladder.rung]);
-                    put(bytes, ladder.last);
-                    if let Some((rung, last)) = ladder.before {
-                        bytes.push(rung);
-                        put(bytes, last);
-                    }
-                }
-                Entry::Meter(Meter(State::Window(window))) => {
-                    bytes.push(3);
-                    put(bytes, window.older.len() as u64);
-                    put_bucket(bytes, &window.newest);
-                    window.older.iter().for_each(|bucket| put_bucket(bytes, bucket));
-                }
-                Entry::Meter(Meter(State::Failures(failures))) => {
-                    bytes.push(4);
-                    put(bytes, failures.count);
-                    put(bytes, failures.last);
-                }
-                Entry::Mark(from, until) => {
-                    bytes.push(5);
-                    put(bytes, from.as_millis());
-                    put(bytes, until.as_millis());
-                }
-            }
-        }
+        packed::write(self, bytes);
     }
 
     /// The ledger behind `bytes`; `None` if they are no ledger's.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut bytes = bytes;
-        let over_at = Timestamp::from_millis(take(&mut bytes)?);
-        let mut entries = Vec::with_capacity(bytes.len().div_ceil(10));
-        while !bytes.is_empty() {
-            let slot = Slot(u32::try_from(take(&mut bytes)?).ok()?);
-            let entry = match take_byte(&mut bytes)? {
-                0 => Entry::Meter(Meter(State::Gcra(Gcra { tat: take(&mut bytes)? }))),
-                kind @ (1 | 2) => {
-                    let (rung, last) = (take_byte(&mut bytes)?, take(&mut bytes)?);
-                    let before = match kind {
-                        1 => None,
-                        _ => Some((take_byte(&mut bytes)?, take(&mut bytes)?)),
-                    };
-                    Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before })))
-                }
-                3 => {
-                    let older = take(&mut bytes)?;
-                    let newest = take_bucket(&mut bytes)?;
-                    let older = (0..older).map(|_| take_bucket(&mut bytes)).collect::<Option<_>>();
-                    Entry::Meter(Meter(State::Window(Window { newest, older: older? })))
-                }
-                4 => {
-                    let (count, last) = (take(&mut bytes)?, take(&mut bytes)?);
-                    Entry::Meter(Meter(State::Failures(Failures { count, last })))
-                }
-                5 => {
-                    let (from, until) = (take(&mut bytes)?, take(&mut bytes)?);
-                    Entry::Mark(Timestamp::from_millis(from), Timestamp::from_millis(until))
-                }
-                _ => return None,
-            };
-            entries.push((slot, entry));
-        }
-        Some(Self { over_at, entries })
+        packed::read(bytes)
     }
-}
-
-fn put_bucket(bytes: &mut Vec<u8>, bucket: &Bucket) {
-    put(bytes, bucket.time);
-    put(bytes, bucket.units);
-}
-
-fn take_bucket(bytes: &mut &[u8]) -> Option<Bucket> {
-    Some(Bucket { time: take(bytes)?, units: take(bytes)? })
-}
-
-/// LEB128: seven bits a byte, the lowest first.
-fn put(bytes: &mut Vec<u8>, mut value: u64) {
-    loop {
-        let low = (value & 0x7f) as u8;
-        value >>= 7;
-        if value == 0 {
-            return bytes.push(low);
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
-fn take(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = take_byte(bytes)?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
-    let (first, rest) = bytes.split_first()?;
-    *bytes = rest;
-    Some(*first)
 }

@@ -55,23 +55,39 @@ impl Meter {
         })
     }
 
-    /// How long until `cost` fits if nothing else happens; `None` if it fits now.
+    /// The count that a charge of `cost` would leave.
     ///
-    /// Exact: it fits at that time, and not a millisecond before. A cost that can never fit has a
-    /// wait all the same.
+    /// # Errors
+    ///
+    /// How long until it fits if nothing else happens. Exact: it fits at that time, and not a
+    /// millisecond before. A cost that can never fit has a wait all the same.
+    pub fn quote(&self, limit: &Limit, now: Timestamp, cost: u64) -> Result<u64, Duration> {
+        let at = now.as_millis();
+        let (wait, after) = match (&self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(rate)) => {
+                let mut after = *gcra;
+                after.charge(rate, at, cost);
+                (gcra.wait(rate, at, cost), after.count(rate, at))
+            }
+            (State::Ladder(ladder), Rule::Steps(steps)) => {
+                (ladder.wait(steps, at), ladder.after(steps, at, cost))
+            }
+            (State::Window(window), Rule::Span(span, max)) => {
+                return window.quote(span, max, at, cost).map_err(Duration::from_millis);
+            }
+            (State::Failures(failures), Rule::Patience(patience)) => {
+                let after = failures.in_force(patience, at).saturating_add(cost);
+                (failures.wait(patience, at, cost), after)
+            }
+            _ => return Self::fresh(limit).quote(limit, now, cost),
+        };
+        if wait == 0 { Ok(after) } else { Err(Duration::from_millis(wait)) }
+    }
+
+    /// How long until `cost` fits; `None` if it fits now. See [`quote`](Meter::quote).
     #[must_use]
     pub fn wait(&self, limit: &Limit, now: Timestamp, cost: u64) -> Option<Duration> {
-        let at = now.as_millis();
-        let wait = match (&self.0, Rule::of(limit)) {
-            (State::Gcra(gcra), Rule::Rate(rate)) => gcra.wait(rate, at, cost),
-            (State::Ladder(ladder), Rule::Steps(steps)) => ladder.wait(steps, at),
-            (State::Window(window), Rule::Span(span, max)) => window.wait(span, max, at, cost),
-            (State::Failures(failures), Rule::Patience(patience)) => {
-                failures.wait(patience, at, cost)
-            }
-            _ => return Self::fresh(limit).wait(limit, now, cost),
-        };
-        (wait > 0).then(|| Duration::from_millis(wait))
+        self.quote(limit, now, cost).err()
     }
 
     /// Charges `cost` if it fits, and returns the count afterwards.
@@ -80,14 +96,12 @@ impl Meter {
     ///
     /// The [`wait`](Meter::wait) until it fits; the meter is unchanged.
     pub fn charge(&mut self, limit: &Limit, now: Timestamp, cost: u64) -> Result<u64, Duration> {
-        if let Some(wait) = self.wait(limit, now, cost) {
-            return Err(wait);
-        }
+        let count = self.quote(limit, now, cost)?;
         self.add(limit, now, cost);
-        Ok(self.count(limit, now))
+        Ok(count)
     }
 
-    /// Charges `cost` without asking whether it fits: after a [`wait`](Meter::wait) that said so.
+    /// Charges `cost` without asking whether it fits: after a [`quote`](Meter::quote) that said so.
     pub(crate) fn add(&mut self, limit: &Limit, now: Timestamp, cost: u64) {
         if cost == 0 {
             return;
@@ -178,6 +192,7 @@ enum Rule {
 }
 
 impl Rule {
+    #[inline]
     fn of(limit: &Limit) -> Self {
         match *limit {
             Limit::Spacing { interval_ms, burst } => Self::Rate(Rate::new(interval_ms, burst)),

@@ -11,6 +11,7 @@ mod gcra;
 mod ladder;
 mod ledger;
 mod meter;
+mod packed;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -18,4 +19,6 @@ mod window;
 
 pub use ledger::Ledger;
 pub use meter::Meter;
+#[cfg(feature = "redis")]
+pub(crate) use rule::bucket_ms;
 pub use rule::{Limit, MeterKey, Slot};

@@ -51,6 +51,15 @@ impl Span {
         self.start(time).saturating_add(self.width).saturating_add(self.length)
     }
 
+    /// Whether `time` falls into a later bucket than `newest`. Divides only where it must: a window
+    /// is judged on every call, and a division costs as much as the rest.
+    fn is_later(self, time: u64, newest: u64) -> bool {
+        match time.checked_sub(newest) {
+            None | Some(0) => false,
+            Some(apart) => apart >= self.width || self.index(time) > self.index(newest),
+        }
+    }
+
     /// The earliest time whose bucket still counts at `now`: [`death`](Self::death) solved for it.
     fn alive_from(self, now: u64) -> u64 {
         now.checked_sub(self.length).map_or(0, |left| self.start(left))
@@ -59,34 +68,33 @@ impl Span {
 
 impl Window {
     pub(super) fn count(&self, span: Span, now: u64) -> u64 {
-        let alive = span.alive_from(self.effective(span, now));
-        self.buckets()
-            .filter(|bucket| bucket.time >= alive)
-            .fold(0, |sum, bucket| sum.saturating_add(bucket.units))
+        self.count_from(span.alive_from(self.effective(span, now)))
     }
 
-    pub(super) fn wait(&self, span: Span, max: u64, now: u64, cost: u64) -> u64 {
-        if cost > max {
-            return span.length;
-        }
-        let count = self.count(span, now);
-        let mut excess = count.saturating_add(cost).saturating_sub(max);
-        if excess == 0 {
-            return 0;
-        }
+    /// The count that a charge would leave, or how long it has to wait.
+    pub(super) fn quote(&self, span: Span, max: u64, now: u64, cost: u64) -> Result<u64, u64> {
         let now = self.effective(span, now);
         let alive = span.alive_from(now);
+        let count = self.count_from(alive);
+        let after = count.saturating_add(cost);
+        if cost > max {
+            return Err(span.length);
+        }
+        let mut excess = after.saturating_sub(max);
+        if excess == 0 {
+            return Ok(after);
+        }
         for bucket in self.buckets().filter(|bucket| bucket.time >= alive) {
             excess = excess.saturating_sub(bucket.units);
             if excess == 0 {
-                return span.death(bucket.time).saturating_sub(now);
+                return Err(span.death(bucket.time).saturating_sub(now));
             }
         }
-        span.length
+        Err(span.length)
     }
 
     pub(super) fn charge(&mut self, span: Span, now: u64, cost: u64) {
-        if span.index(now) <= span.index(self.newest.time) {
+        if !span.is_later(now, self.newest.time) {
             self.newest.units = self.newest.units.saturating_add(cost);
             self.newest.time = self.newest.time.max(now);
             return;
@@ -109,8 +117,9 @@ impl Window {
     }
 
     pub(super) fn refund(&mut self, span: Span, charged: u64, cost: u64) {
-        let index = span.index(charged);
-        self.take(cost, |bucket| span.index(bucket.time) == index);
+        let start = span.start(charged);
+        let end = start.saturating_add(span.width);
+        self.take(cost, |bucket| (start..end).contains(&bucket.time));
     }
 
     pub(super) fn credit(&mut self, amount: u64) {
@@ -119,7 +128,15 @@ impl Window {
 
     pub(super) fn over_at(&self, span: Span) -> u64 {
         let empty = self.newest.units == 0 && self.older.is_empty();
-        if empty { 0 } else { span.death(self.newest.time) }
+        // No earlier than the bucket's death, and no division.
+        let longest = span.width.saturating_add(span.length);
+        if empty { 0 } else { self.newest.time.saturating_add(longest) }
+    }
+
+    fn count_from(&self, alive: u64) -> u64 {
+        self.buckets()
+            .map(|bucket| if bucket.time >= alive { bucket.units } else { 0 })
+            .fold(0, u64::saturating_add)
     }
 
     /// Oldest first.
@@ -129,7 +146,7 @@ impl Window {
 
     /// Where the meter holds a later time than `now`, the meter's.
     fn effective(&self, span: Span, now: u64) -> u64 {
-        now.max(span.start(self.newest.time))
+        if now >= self.newest.time { now } else { now.max(span.start(self.newest.time)) }
     }
 
     /// Takes `units` from the buckets that `wanted` picks, newest first, none below zero.

@@ -6,6 +6,8 @@
 /// are shared and never reset (NIST SP 800-63B-4 §3.1.3.2), and at most two codes of one
 /// verification are live at a time. Only a policy can choose; a claimant cannot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ResendCode {
     /// The code already in flight stays good until its own expiry.

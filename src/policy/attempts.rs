@@ -10,6 +10,8 @@ use super::quota::Evidence;
 
 /// Consecutive failures of one number in one lane, over all codes, purposes and channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct FailurePolicy {
     /// Failures until the lane is shut: until a success, or for `forget`.
@@ -17,10 +19,14 @@ pub struct FailurePolicy {
     /// From how many failures on each attempt must wait.
     pub pause_after: u64,
     /// The first pause; it doubles.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub pause: Duration,
     /// The longest pause.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub longest: Duration,
-    /// Without any attempt for this long the count starts afresh.
+    /// Without any attempt for this long the count starts afresh. Default: 31 days. A success by any
+    /// lane, or an operator's [`forgive`](crate::Controls::forgive), does it at once.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub forget: Duration,
 }
 
@@ -31,7 +37,7 @@ impl FailurePolicy {
             pause_after: max / 2,
             pause: Duration::from_secs(30),
             longest: Duration::from_secs(3_600),
-            forget: Duration::from_secs(90 * 86_400),
+            forget: Duration::from_secs(31 * 86_400),
         }
     }
 
@@ -52,6 +58,8 @@ impl FailurePolicy {
 /// most 100 consecutive failures (§3.2.2). Since anyone can fail on anyone's number, the 100 are
 /// split into three lanes: strangers use up only their own.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct AttemptPolicy {
     /// Anyone. Default: 20, pausing 30 seconds to 1 hour from 10 on (NIST §3.2.2).

@@ -15,6 +15,8 @@ use crate::recipient::Region;
 /// The realm's budget is not here: it has no sensible default, so
 /// [`GateBuilder::daily_budget`](crate::GateBuilder::daily_budget) asks for it.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct BudgetPolicy {
     /// The share of a budget, in percent, above which clients must step up. Default: 80.

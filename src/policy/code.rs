@@ -7,16 +7,20 @@ use crate::otp::{CodeFormat, ResendCode};
 
 /// Rules of the code itself.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct CodePolicy {
     /// Its length and alphabet. Default: 6 digits (NIST SP 800-63B-4 §3.1.3.2; ASVS 6.5.4).
     pub format: CodeFormat,
     /// How long a code is good. 30 seconds to 10 minutes (NIST §3.1.3.2; ASVS 6.5.5). Default: 5
     /// minutes, the median of the field; the median user needs 14 seconds, the slowest carriers 30.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub life: Duration,
     /// How long a verification stays open for another code. Default: 15 minutes, so that a user
     /// whose code expired can ask again without starting over. At most 30 minutes, because a retired
     /// key is kept for an hour.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub open: Duration,
     /// Wrong guesses until the verification is locked, over all codes sent for it. 1 to 10 (ASVS
     /// 6.6.3). Default: 5 (EU 2018/389 Art. 4(3)(b)).

@@ -1,7 +1,7 @@
 //! [`Policy`]: every number the gate decides by, with its reason and its source.
 //!
-//! `Policy::default()` satisfies [`Policy::nist_63b4`], [`Policy::asvs_l2`] and [`Policy::psd2`] at
-//! once. Fields are public, so a host changes the one it cares about; [`build`] refuses a policy
+//! `Policy::default()` satisfies the clauses of [`Policy::nist_63b4`], [`Policy::asvs_l2`] and
+//! [`Policy::psd2`] at once. Fields are public, so a host changes the one it cares about; [`build`] refuses a policy
 //! that contradicts itself or a standard's floor, and names the rule.
 //!
 //! [`build`]: crate::GateBuilder::build
@@ -12,6 +12,8 @@ mod code;
 mod mode;
 mod preset;
 mod quota;
+#[cfg(feature = "serde")]
+mod text;
 mod token;
 
 use crate::error::ConfigError;
@@ -36,6 +38,8 @@ pub use token::TokenPolicy;
 /// assert!(policy.check().unwrap_err().to_string().contains("code.attempts"));
 /// ```
 #[derive(Clone, PartialEq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Policy {
     /// The code: its form, its life, how often it may be tried.

@@ -7,18 +7,23 @@ use crate::recipient::Region;
 
 /// Whether a refusal is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Mode {
     /// Refuse what is refused.
     #[default]
     Enforce,
-    /// Shadow mode: decide, record, and send all the same. Tokens, nonces, the exact text, attempts
-    /// and the money budget of the realm are enforced even so.
+    /// Shadow mode: decide, record, and send all the same. Tokens, nonces, destinations, operators'
+    /// controls, a human check asked of everyone, the exact text, attempts and the money budget of
+    /// the realm are enforced even so.
     Observe,
 }
 
 /// The mode in general, per purpose and per country. The most specific wins; a country beats a
 /// purpose.
 #[derive(Clone, PartialEq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ModePolicy {
     /// In general. Default: enforce.

@@ -9,10 +9,13 @@ use crate::limit::Limit;
 /// At most `max` messages in any span of `per`. A sliding window: no span, wherever it starts,
 /// holds more (a fixed window admits twice as many across its edge).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Quota {
     /// Messages.
     pub max: u64,
     /// The span.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub per: Duration,
 }
 
@@ -36,12 +39,17 @@ impl Quota {
 
 /// The growing interval between two sends to one number: the resend ladder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Ladder {
     /// After the first send.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub first: Duration,
     /// It doubles up to this.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub longest: Duration,
     /// One doubling is forgotten after each such time without a send.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub forget: Duration,
 }
 
@@ -57,6 +65,8 @@ impl Ladder {
 
 /// The interval between two sends to one number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct IntervalPolicy {
     /// Per number and purpose. Default: 30 seconds, doubling to 10 minutes, one doubling forgotten
@@ -97,12 +107,15 @@ impl IntervalPolicy {
 /// A shared address with honest users stays low however many they are; a bot that verifies nothing
 /// fills it. Above `soft` the client must step up, above `hard` it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Evidence {
     /// Unverified messages before a step-up is asked for.
     pub soft: u64,
     /// Unverified messages before sends are refused.
     pub hard: u64,
     /// The time in which one is forgotten.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub drain: Duration,
 }
 
@@ -126,6 +139,8 @@ impl Evidence {
 /// Messages per number, client, session and so on. An empty list means no such quota; at most four
 /// quotas each.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct QuotaPolicy {
     /// Per number and purpose, and per lane: a client that proves a known device, or passed a human
@@ -143,7 +158,7 @@ pub struct QuotaPolicy {
     /// Unverified messages per client network. Default: step-up from 60, refusal from 300, one
     /// forgotten a minute: a campus that signs up 200 an hour leaves about 40 unverified.
     pub client_unverified: Option<Evidence>,
-    /// Unverified messages per wider network (IPv4 /24, IPv6 /48), against rotation inside an
+    /// Unverified messages per wider network (IPv4 /24, IPv6 /56), against rotation inside an
     /// allocation. Default: step-up from 300, refusal from 3 000, five forgotten a minute.
     pub network_unverified: Option<Evidence>,
     /// Per session. Default: 10 an hour.

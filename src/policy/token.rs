@@ -5,14 +5,17 @@ use crate::token::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
 
 /// Rules of the front-end token. The types hold the bounds.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct TokenPolicy {
-    /// How long a ticket may be answered after the page was shown. Default: 5 minutes.
+    /// How long a ticket may be answered after the page was shown. Default: [`TicketTtl::default`].
     pub life: TicketTtl,
     /// How long after the page was shown a form is believed to be a person's. See [`HumanTime`].
     pub human_time: HumanTime,
-    /// The ordinary proof of work. Default: 12 bits, about 4 000 hashes: some hundredths of a
-    /// second in a browser, and a burden only on whoever asks thousands of times.
+    /// The ordinary proof of work. Default: 12 bits, about 4 000 hashes: a tenth of a second
+    /// with the page's script (46 000 tries a second), and a burden only on whoever asks thousands of
+    /// times.
     pub work: WorkBits,
     /// The first step-up. Default: 18 bits, about 260 000 hashes.
     pub step_up_work: WorkBits,

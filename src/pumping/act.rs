@@ -1,9 +1,9 @@
 //! From evidence to action: who is asked, who is refused, for how long, and when it ends.
 
 use super::detector::{Detector, OperatorRule};
-use super::flow::{Local, level_at};
 use super::level::{Level, NodeId};
 use super::node::{Node, State};
+use super::path::{Local, level_at};
 use super::reason::AlertKind;
 use super::session::PATH;
 use super::table::{NONE, Slot};
@@ -19,7 +19,6 @@ impl Detector {
         now: u64,
         path: &[Slot; PATH],
         known: bool,
-        rates: &[f32; PATH],
         local: &Local,
         price: u32,
     ) {
@@ -44,7 +43,10 @@ impl Detector {
             } else if node.share_until > now {
                 evidence = evidence.max(self.tuning.ask_at);
             }
-            if node.state == State::Open && evidence >= self.tuning.ask_at {
+            if node.state == State::Open
+                && evidence >= self.tuning.ask_at
+                && self.is_worth_asking(&node, level, path, local, price)
+            {
                 self.begin_asking(path, place, level, id, evidence);
             } else if node.state == State::Asking
                 && evidence < self.tuning.ask_at - self.tuning.ask_hysteresis
@@ -63,8 +65,7 @@ impl Detector {
             if evidence + node.asked >= threshold
                 && self.is_worth_refusing(&node, level, path, local, price)
             {
-                let rate = rates.get(place).copied().unwrap_or(0.0);
-                self.begin_refusing(now, path, place, level, id, local, rate);
+                self.begin_refusing(now, path, place, level, id, local);
             }
         }
     }
@@ -124,8 +125,7 @@ impl Detector {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn begin_refusing(
+    pub(super) fn begin_refusing(
         &mut self,
         now: u64,
         path: &[Slot; PATH],
@@ -133,7 +133,6 @@ impl Detector {
         level: Level,
         id: NodeId,
         local: &Local,
-        rate: f32,
     ) {
         let slot = path.get(place).copied().unwrap_or(NONE);
         let Some(node) = self.table.at(slot).copied() else { return };
@@ -147,7 +146,6 @@ impl Detector {
         let base = self.tuning.block_harm / honest * 3_600.0;
         let seconds =
             (base.clamp(shortest, longest) * f32::from(1_u16 << strikes.min(7))).min(longest);
-        let _ = rate;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Refusing;
             node.strikes = strikes.saturating_add(1);
@@ -182,6 +180,20 @@ impl Detector {
     fn hourly(&self, count: f32) -> f32 {
         let age = self.now.saturating_sub(self.born) as f32 / 21_600_000.0;
         count / 6.0 / (1.0 - (-age).exp()).max(0.05)
+    }
+
+    /// Asking is worth it unless the step-ups of honest people would cost more than the attack does.
+    fn is_worth_asking(
+        &self,
+        node: &Node,
+        level: Level,
+        path: &[Slot; PATH],
+        local: &Local,
+        price: u32,
+    ) -> bool {
+        let honest = self.honest_rate(node, level, path, local);
+        let excess = (node.attempts * 60.0 - honest).max(1.0);
+        excess * price as f32 / 1e6 >= self.costs.challenge_cost * honest
     }
 
     /// Refusing is worth it when what bots would still spend through the step-up exceeds the value
@@ -223,6 +235,8 @@ impl Detector {
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = self.tuning.silence_range;
+        // where real people live a block may not outlast its attack by more than ten minutes
+        let most = if node.verified_days() >= 1.0 { most.min(500.0) } else { most };
         let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000

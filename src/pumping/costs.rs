@@ -4,16 +4,17 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Costs {
-    /// Value of one new user who is turned away, in US dollars. Default 6: measured on the lab's
+    /// Value of one new user who is turned away, in US dollars. Default 4.5: measured on the lab's
     /// mobile-operator-wide attack, where it is the knob between leaked money and lost users.
     pub user_value: f32,
-    /// Cost of one step-up in US dollars (provider fee and friction). Default 0.01.
+    /// Cost of one step-up in US dollars (provider fee and friction). Default 0.0005: large providers
+    /// charge about a dollar per thousand human checks and give many away.
     pub challenge_cost: f32,
 }
 
 impl Default for Costs {
     fn default() -> Self {
-        Self { user_value: 6.0, challenge_cost: 0.01 }
+        Self { user_value: 4.5, challenge_cost: 0.000_5 }
     }
 }
 

@@ -9,28 +9,30 @@ const REMEMBERED: usize = 32;
 
 /// Learnt state of one country. Everything that feeds a null hypothesis is at least a day old.
 #[derive(Clone, Debug)]
-pub struct Country {
-    pub region: [u8; 2],
+pub(super) struct Country {
+    pub(super) region: [u8; 2],
     /// New sessions ever, wrapping: the clock of the share detector.
-    pub sessions: u32,
+    pub(super) sessions: u32,
     /// Settled and verified sessions: today, yesterday, weekly mean per day.
-    pub conversion: [[f32; 2]; 3],
+    pub(super) conversion: [[f32; 2]; 3],
     /// Verified sessions by hour of the day: today, and weekly mean.
-    pub hours: [[f32; 24]; 2],
-    pub day: u16,
-    pub days: u8,
+    pub(super) hours: [[f32; 24]; 2],
+    pub(super) day: u16,
+    pub(super) days: u8,
     /// Control group of people seen before: verified and asked, 20 min decay.
-    pub control: [f32; 2],
+    pub(super) control: [f32; 2],
     /// The same for delivery receipts in ranges with customers.
-    pub receipts: [f32; 2],
-    pub control_at: u64,
+    pub(super) receipts: [f32; 2],
+    pub(super) control_at: u64,
     /// Long-run conversion of the control group.
-    pub control_base: [f32; 2],
+    pub(super) control_base: [f32; 2],
+    /// The hour it was computed for, and the factor.
+    season: (u64, f32),
     sampled: [u64; REMEMBERED],
 }
 
 impl Country {
-    pub fn new(region: [u8; 2], now: u64) -> Self {
+    pub(super) fn new(region: [u8; 2], now: u64) -> Self {
         Self {
             region,
             sessions: 0,
@@ -43,12 +45,13 @@ impl Country {
             control_at: now,
             // people who have verified before mostly do it again; weight of twenty sessions
             control_base: [15.0, 20.0],
+            season: (u64::MAX, 1.0),
             sampled: [0; REMEMBERED],
         }
     }
 
     /// Learnt conversion, shrunk towards the prior, lagged by a day.
-    pub fn conversion(&self, tuning: &Tuning) -> f32 {
+    pub(super) fn conversion(&self, tuning: &Tuning) -> f32 {
         let [_, _, [settled, verified]] = self.conversion;
         // a week's weight once a week is known; the mean per day times the days it stands for
         let days = f32::from(self.days.saturating_sub(1).min(7));
@@ -57,14 +60,24 @@ impl Country {
     }
 
     /// The null conversion p0.
-    pub fn null(&self, tuning: &Tuning) -> f32 {
+    pub(super) fn null(&self, tuning: &Tuning) -> f32 {
         let (low, high) = tuning.null_range;
         (tuning.null_share * self.conversion(tuning)).clamp(low, high)
     }
 
     /// How much busier than its mean this hour of the day may be: the largest of three
     /// neighbouring hours, 1.5 while unknown.
-    pub fn season(&self, now: u64) -> f32 {
+    ///
+    /// Remembered for the hour: it is asked for several times a request.
+    pub(super) fn season(&mut self, now: u64) -> f32 {
+        let hour = now / 3_600_000;
+        if self.season.0 != hour {
+            self.season = (hour, self.compute_season(now));
+        }
+        self.season.1
+    }
+
+    fn compute_season(&self, now: u64) -> f32 {
         let [_, weekly] = &self.hours;
         let total: f32 = weekly.iter().sum();
         if total < 48.0 {
@@ -76,8 +89,8 @@ impl Country {
         (peak * 24.0 / total).clamp(0.3, 3.0)
     }
 
-    /// A session settled; `verified` when it did so by a code.
-    pub fn settled(&mut self, now: u64, verified: bool) {
+    /// Counts a session: once when it is settled (`verified` false), and once when it verifies.
+    pub(super) fn settled(&mut self, now: u64, verified: bool) {
         self.turn_day(day_of(now));
         let [[settled, good], ..] = &mut self.conversion;
         if verified {
@@ -91,8 +104,8 @@ impl Country {
         }
     }
 
-    /// A message went out to a new session.
-    pub fn turn_day(&mut self, today: u16) {
+    /// Folds finished days, one day late.
+    pub(super) fn turn_day(&mut self, today: u16) {
         let passed = today.saturating_sub(self.day);
         if passed == 0 {
             return;
@@ -120,7 +133,7 @@ impl Country {
 
     /// A member of the control group verified or did not. One sample per 10^5 block per 20 min, so
     /// that a few numbers an attacker owns cannot fake an outage.
-    pub fn control(&mut self, now: u64, block: NodeId, verified: bool) {
+    pub(super) fn control(&mut self, now: u64, block: NodeId, verified: bool) {
         if self.is_fresh(now, block.to_bits()) {
             self.fade_control(now);
             add(&mut self.control, verified, 1.0);
@@ -132,7 +145,7 @@ impl Country {
     }
 
     /// A delivery receipt from a range that has customers.
-    pub fn receipt(&mut self, now: u64, block: NodeId, delivered: bool) {
+    pub(super) fn receipt(&mut self, now: u64, block: NodeId, delivered: bool) {
         if self.is_fresh(now, !block.to_bits()) {
             self.fade_control(now);
             add(&mut self.receipts, delivered, 1.0);
@@ -141,7 +154,7 @@ impl Country {
 
     /// Factors on growing evidence, 1 normally and small in an outage: from everything known, and
     /// from delivery receipts alone. The second is for nodes that watch the control group itself.
-    pub fn outage_factors(&mut self, now: u64, tuning: &Tuning) -> (f32, f32) {
+    pub(super) fn outage_factors(&mut self, now: u64, tuning: &Tuning) -> (f32, f32) {
         if !tuning.parts.outage {
             return (1.0, 1.0);
         }

@@ -1,9 +1,9 @@
 //! One request's verdict. Reads the state that events left; creates no node.
 
 use super::detector::Detector;
-use super::flow::level_at;
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
+use super::path::level_at;
 use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
 use super::session::session_key;
 use super::table::NONE;
@@ -23,14 +23,24 @@ impl Detector {
         let known = self.is_known(subject, now);
         let local = self.local(now, subject.region);
         let path = self.find_path(subject, known);
+        let shift = if known { Level::KnownCountry.index() } else { 0 };
+        for (hint, slot) in self.hint.iter_mut().skip(shift).zip(path) {
+            *hint = slot;
+        }
         let rates = self.refresh(now, &path, known, &local);
         let mut reasons = Vec::new();
         let mut refuse: Option<u64> = None;
         let mut ask: Option<Strength> = None;
+        let (mut asking, mut refusing) = (0_u16, 0_u16);
 
         if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
             refuse = Some(until);
-            reasons.push(Reason { node: Some(node), rule: Rule::Operator, value: 0.0, threshold: 0.0 });
+            reasons.push(Reason {
+                node: Some(node),
+                rule: Rule::Operator,
+                value: 0.0,
+                threshold: 0.0,
+            });
         }
         let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
@@ -43,15 +53,19 @@ impl Detector {
             let Some(node) = self.table.at(*slot).copied() else { continue };
             let id = NodeId::from_bits(node.id);
             if self.forbidden(node.id) {
-                reasons.push(Reason { node: id, rule: Rule::Forbidden, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::Forbidden,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 continue;
             }
+            let spared = trusted && node.share_until < now && (3..=8).contains(&place);
             match node.state {
-                State::Refusing
-                    if !known
-                        && !(trusted && node.share_until < now && (3..=8).contains(&place)) =>
-                {
+                State::Refusing if !known && !spared => {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
+                    refusing |= 1 << level.index();
                     reasons.push(Reason {
                         node: id,
                         rule: Rule::Evidence,
@@ -61,6 +75,7 @@ impl Detector {
                 }
                 State::Refusing | State::Asking => {
                     ask = Some(Strength::Human);
+                    asking |= u16::from(node.state == State::Asking) << level.index();
                     let share = node.share_until > now;
                     reasons.push(Reason {
                         node: id,
@@ -78,7 +93,12 @@ impl Detector {
             let out = f32::from(node.pending) + 1.0;
             if out > window {
                 ask = ask.max(Some(Strength::Work));
-                reasons.push(Reason { node: id, rule: Rule::InFlight, value: out, threshold: window });
+                reasons.push(Reason {
+                    node: id,
+                    rule: Rule::InFlight,
+                    value: out,
+                    threshold: window,
+                });
             }
             let room = Tuning::of(&self.tuning.asked_window, level)
                 + 2.0 * node.passed
@@ -99,12 +119,22 @@ impl Detector {
             (Some(until_ms), _) => Verdict::Refuse { until_ms },
             (None, Some(strength)) if !passed => Verdict::StepUp(strength),
             (None, Some(_)) => {
-                reasons.push(Reason { node: None, rule: Rule::StepUpPassed, value: 0.0, threshold: 0.0 });
+                reasons.push(Reason {
+                    node: None,
+                    rule: Rule::StepUpPassed,
+                    value: 0.0,
+                    threshold: 0.0,
+                });
                 Verdict::Allow
             }
             (None, None) => Verdict::Allow,
         };
-        Assessment { verdict, reasons }
+        let acting = match verdict {
+            Verdict::Allow => 0,
+            Verdict::StepUp(_) => asking,
+            Verdict::Refuse { .. } => refusing,
+        };
+        Assessment { verdict, acting, reasons }
     }
 
     /// An address several people verified from and where step-ups do not fail. Inside a refused
@@ -131,15 +161,15 @@ impl Detector {
     ) {
         const WAIT_MS: u64 = 3_600_000;
         let (sends, tries) = self.sessions.number(subject.digits, now);
-        let covered = self.tuning.parts.context && !known && path.iter().any(|slot| {
-            self.table.at(*slot).is_some_and(|node| node.state != State::Open)
-        });
+        let covered = self.tuning.parts.context
+            && !known
+            && path
+                .iter()
+                .any(|slot| self.table.at(*slot).is_some_and(|node| node.state != State::Open));
         let failures = self.sessions.failures(subject.digits, now);
         // in context only a session whose code went unanswered counts against its number
-        let unanswered = self
-            .sessions
-            .open(session_key(subject))
-            .is_none_or(|s| !s.verified && s.stage >= 4);
+        let unanswered =
+            self.sessions.open(session_key(subject)).is_none_or(|s| !s.verified && s.stage >= 4);
         let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
         if covered && unanswered {
             let (ask, refuse) = self.tuning.number_limits_in_context;
@@ -150,7 +180,10 @@ impl Detector {
             }
         }
         let mut limit = None;
-        if failures >= self.tuning.number_failures && !known {
+        if failures >= self.tuning.number_failures
+            && !known
+            && (covered || ask.is_some() || sends >= ask_at)
+        {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
             limit = Some(self.tuning.number_failures);
         }

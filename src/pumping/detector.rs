@@ -8,10 +8,10 @@ use super::country::Country;
 use super::event::{Event, EventKind};
 use super::evidence::Bets;
 use super::known::KnownNumbers;
-use super::level::{Level, NodeId, Subject};
-use super::reason::{Alert, AlertKind};
+use super::level::{LEVELS, Level, NodeId, Subject};
+use super::reason::{Alert, AlertKind, Assessment, Verdict};
 use super::session::Sessions;
-use super::table::{KeyMap, Table};
+use super::table::{KeyMap, NONE, Table};
 use super::tuning::Tuning;
 use crate::base::time::{Timestamp, millis};
 
@@ -53,6 +53,8 @@ pub struct Detector {
     pub(super) alerts: VecDeque<Alert>,
     pub(super) alerted: VecDeque<(u64, AlertKind, u64)>,
     pub(super) journal: super::journal::Journal,
+    /// Where the last assessed request's nodes were.
+    pub(super) hint: [u32; LEVELS],
     pub(super) now: u64,
     /// Verified sessions that came from a trusted client, and all; fading.
     pub(super) trust: [f32; 2],
@@ -99,6 +101,7 @@ impl Detector {
             alerts: VecDeque::new(),
             alerted: VecDeque::new(),
             journal: super::journal::Journal::new(gate),
+            hint: [NONE; LEVELS],
             now: 0,
             born: 0,
             trust: [0.0, 20.0],
@@ -228,7 +231,18 @@ impl Event {
     /// An event without a step-up.
     #[must_use]
     pub fn of(now: Timestamp, kind: EventKind, subject: &Subject) -> Self {
-        Self { at_ms: now.as_millis(), kind, passed: false, subject: *subject }
+        Self { at_ms: now.as_millis(), kind, passed: false, acting: 0, subject: *subject }
+    }
+
+    /// The event that follows an assessment the gate acted on: sent, asked or refused.
+    #[must_use]
+    pub fn after(now: Timestamp, subject: &Subject, assessment: &Assessment) -> Self {
+        let kind = match assessment.verdict {
+            Verdict::Allow => EventKind::Sent,
+            Verdict::StepUp(_) => EventKind::Asked,
+            Verdict::Refuse { .. } => EventKind::Refused,
+        };
+        Self { acting: assessment.acting, ..Self::of(now, kind, subject) }
     }
 
     /// The same event with a passed step-up.

@@ -1,12 +1,12 @@
-//! What happened, in a fixed 34 bytes: the only thing that changes the detector's state.
+//! What happened, in a fixed 35 bytes: the only thing that changes the detector's state.
 //!
 //! Several gates on one store stay of one mind by exchanging these events: each appends its own to
 //! a journal that travels with its admissions and absorbs what the others wrote.
 
-use super::level::{ClientNet, Subject};
+use super::level::{ClientNet, LEVELS, Subject};
 
 /// Bytes of one encoded event.
-pub const EVENT_BYTES: usize = 34;
+pub const EVENT_BYTES: usize = 35;
 
 /// What happened to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub struct Event {
     pub kind: EventKind,
     /// A step-up had been passed for this request.
     pub passed: bool,
+    /// Levels whose nodes asked (for `Asked`) or refused (for `Refused`), one bit each: an alarm at
+    /// one gate is an alarm at all of them.
+    pub acting: u16,
     /// Whom it concerns.
     pub subject: Subject,
 }
@@ -56,7 +59,7 @@ impl Event {
             &self.at_ms.to_be_bytes(),
             &s.digits.to_be_bytes(),
             &s.client.to_bits().to_be_bytes(),
-            &[0],
+            &self.acting.to_be_bytes(),
             &[],
         ];
         for (slot, byte) in out.iter_mut().zip(parts.iter().flat_map(|p| p.iter())) {
@@ -86,13 +89,19 @@ impl Event {
         let digits = u64::from_be_bytes(*digits);
         let is_region = r0.is_ascii_uppercase() && r1.is_ascii_uppercase()
             || r0.is_ascii_digit() && r1.is_ascii_digit();
-        if *flags > 3 || rest != [0] || !is_region || digits >= 1_000_000_000_000_000 {
+        let acting = u16::from_be_bytes(rest.try_into().ok()?);
+        if *flags > 3
+            || usize::from(acting) >> LEVELS != 0
+            || !is_region
+            || digits >= 1_000_000_000_000_000
+        {
             return None;
         }
         Some(Self {
             at_ms: u64::from_be_bytes(*at),
             kind,
             passed: flags & 2 != 0,
+            acting,
             subject: Subject {
                 region: [*r0, *r1],
                 digits,

@@ -19,7 +19,7 @@ use super::level::{LEVELS, Level};
 use super::tuning::Tuning;
 
 /// Ages, in milliseconds, at which an open session's evidence is updated. The last one settles it.
-pub const STAGES: [u64; 4] = [10_000, 20_000, 40_000, 90_000];
+pub(super) const STAGES: [u64; 4] = [10_000, 20_000, 40_000, 90_000];
 
 /// Reference latency at the first three ages: log-normal, median 20 s, σ 0.9. Measured people have a
 /// median of 13.5 s, so this is slower than they are, as the proof needs.
@@ -29,22 +29,22 @@ const QUANTA: usize = 28;
 
 /// A null conversion, quantised to a hundredth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct NullIndex(pub u8);
+pub(super) struct NullIndex(pub u8);
 
 /// One level's increments at one null conversion.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bet {
+pub(super) struct Bet {
     /// Cumulated evidence of an open session at each stage; the last is `ln φ0`.
-    pub open: [f32; 4],
+    pub(super) open: [f32; 4],
     /// `ln φ1`: negative.
-    pub verified: f32,
+    pub(super) verified: f32,
     /// `φ0 − 1`: the leak per tolerated send.
-    pub leak: f32,
+    pub(super) leak: f32,
 }
 
 /// All increments, tabulated once so that a request computes no logarithm.
 #[derive(Clone, Debug)]
-pub struct Bets {
+pub(super) struct Bets {
     table: Vec<[[Bet; 2]; LEVELS]>,
     low: f32,
 }
@@ -52,7 +52,7 @@ pub struct Bets {
 impl Bets {
     /// Tabulates the increments of `tuning`.
     #[must_use]
-    pub fn new(tuning: &Tuning) -> Self {
+    pub(super) fn new(tuning: &Tuning) -> Self {
         let low = tuning.null_range.0;
         let table = (0..QUANTA)
             .map(|q| {
@@ -68,14 +68,14 @@ impl Bets {
 
     /// The nearest tabulated null at or below `p0`.
     #[must_use]
-    pub fn quantise(&self, p0: f32) -> NullIndex {
+    pub(super) fn quantise(&self, p0: f32) -> NullIndex {
         let steps = ((p0 - self.low) * 100.0 + 0.001).clamp(0.0, (QUANTA - 1) as f32);
         NullIndex(steps as u8)
     }
 
     /// Both bets of `level`.
     #[must_use]
-    pub fn at(&self, null: NullIndex, level: Level) -> [Bet; 2] {
+    pub(super) fn at(&self, null: NullIndex, level: Level) -> [Bet; 2] {
         self.table
             .get(usize::from(null.0))
             .and_then(|row| row.get(level.index()))

@@ -1,14 +1,18 @@
 //! Events on their way to the other gates, and which of theirs were already absorbed.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::detector::Detector;
 use super::event::{EVENT_BYTES, Event, EventKind};
+use crate::base::time::{Timestamp, millis};
 
 /// Events kept for the other gates while none are taken.
 const OUTBOX: usize = 4_096;
 /// Gates remembered.
 const PEERS: usize = 256;
+/// Clock difference between gates that is tolerated; events further ahead are dropped.
+const AHEAD: Duration = Duration::from_secs(300);
 const HEADER: usize = 21;
 const VERSION: u8 = 1;
 
@@ -34,15 +38,19 @@ pub(super) struct Journal {
     next: u64,
     outbox: VecDeque<[u8; EVENT_BYTES]>,
     seen: VecDeque<(u64, u64)>,
-    pub shared: bool,
+    pub(super) shared: bool,
 }
 
 impl Journal {
-    pub fn new(gate: u64) -> Self {
+    pub(super) fn new(gate: u64) -> Self {
         Self { gate, next: 0, outbox: VecDeque::new(), seen: VecDeque::new(), shared: false }
     }
 
-    pub fn push(&mut self, event: &Event) {
+    pub(super) fn gate(&self) -> u64 {
+        self.gate
+    }
+
+    pub(super) fn push(&mut self, event: &Event) {
         if !self.shared {
             return;
         }
@@ -58,7 +66,7 @@ impl Journal {
         self.next = self.next.saturating_add(1);
     }
 
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.outbox.capacity().saturating_mul(EVENT_BYTES)
     }
 
@@ -110,7 +118,7 @@ impl Detector {
     ///
     /// # Errors
     /// [`CodecError`] when the bytes are not what [`Detector::drain_outbox`] wrote; nothing changes.
-    pub fn absorb(&mut self, bytes: &[u8]) -> Result<usize, CodecError> {
+    pub fn absorb(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, CodecError> {
         if bytes.is_empty() {
             return Ok(0);
         }
@@ -132,10 +140,12 @@ impl Detector {
         if gate == self.journal.gate {
             return Ok(0);
         }
+        let latest = now.as_millis().saturating_add(millis(AHEAD));
         let seen = self.journal.has_seen(gate);
         let mut taken = 0_usize;
         for (event, sequence) in events.iter().zip(first..) {
-            if sequence >= seen {
+            // a peer whose clock runs ahead must not drag this one along
+            if sequence >= seen && event.at_ms <= latest {
                 self.apply(event);
                 taken = taken.saturating_add(1);
             }

@@ -11,19 +11,19 @@ const WAYS: usize = 8;
 
 /// A set-associative table of (40-bit fingerprint, first seen, last seen).
 #[derive(Clone, Debug)]
-pub struct KnownNumbers {
+pub(super) struct KnownNumbers {
     rows: Vec<u64>,
     cap: usize,
     used: usize,
 }
 
 impl KnownNumbers {
-    pub fn new(cap: usize) -> Self {
+    pub(super) fn new(cap: usize) -> Self {
         Self { rows: vec![0; 4_096], cap: cap.next_power_of_two().max(4_096), used: 0 }
     }
 
     /// Milliseconds since the number first verified, if it did within `expiry` of its last time.
-    pub fn age(&self, key: u64, now: u64, expiry: u64) -> Option<u64> {
+    pub(super) fn age(&self, key: u64, now: u64, expiry: u64) -> Option<u64> {
         let print = print_of(key);
         let row = self.bucket(print)?.iter().find(|row| **row >> 24 == print && **row != 0)?;
         let unit = unit_of(now);
@@ -33,7 +33,7 @@ impl KnownNumbers {
     }
 
     /// Remembers that the number verified.
-    pub fn verified(&mut self, key: u64, now: u64, expiry: u64) {
+    pub(super) fn verified(&mut self, key: u64, now: u64, expiry: u64) {
         let print = print_of(key);
         let unit = unit_of(now);
         let full = self.rows.len().saturating_mul(3) / 4;
@@ -60,17 +60,17 @@ impl KnownNumbers {
         }
     }
 
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.rows.capacity().saturating_mul(8)
     }
 
     /// Raw rows, for a snapshot.
-    pub fn rows(&self) -> impl Iterator<Item = u64> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = u64> {
         self.rows.iter().copied().filter(|row| *row != 0)
     }
 
     /// Puts a row of a snapshot back.
-    pub fn restore_row(&mut self, row: u64) {
+    pub(super) fn restore_row(&mut self, row: u64) {
         if self.used > self.rows.len().saturating_mul(3) / 4 && self.rows.len() < self.cap {
             self.grow();
         }

@@ -103,14 +103,14 @@ impl NodeId {
     /// The block of `level` that holds the number `digits` (full E.164 digits without the plus).
     #[must_use]
     pub const fn block(level: Level, digits: u64) -> Self {
-        let size = match level {
-            Level::Hundred => 100,
-            Level::Thousand => 1_000,
-            Level::TenThousand => 10_000,
-            Level::HundredThousand => 100_000,
-            _ => 1_000_000,
+        let prefix = match level {
+            Level::Hundred => digits / 100,
+            Level::Thousand => digits / 1_000,
+            Level::TenThousand => digits / 10_000,
+            Level::HundredThousand => digits / 100_000,
+            _ => digits / 1_000_000,
         };
-        Self::pack(level, digits / size)
+        Self::pack(level, prefix)
     }
 
     /// A node of a region: `Country`, `ColdCountry` or `KnownCountry`.

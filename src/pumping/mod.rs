@@ -16,9 +16,12 @@ mod journal;
 mod known;
 mod level;
 mod node;
+mod path;
 mod reason;
 mod session;
 mod share;
+mod snapshot;
+mod step_up;
 mod table;
 mod tuning;
 
@@ -30,3 +33,6 @@ pub use journal::CodecError;
 pub use level::{ClientNet, LEVELS, Level, NodeId, Subject};
 pub use reason::{Alert, AlertKind, Assessment, Reason, Rule, Strength, Verdict};
 pub use tuning::{Parts, Tuning};
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,12 @@ use super::evidence::Bet;
 use super::level::NodeId;
 
 /// Milliseconds of a day.
-pub const DAY: u64 = 86_400_000;
+pub(super) const DAY: u64 = 86_400_000;
 
 /// What a node does to requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[repr(u8)]
-pub enum State {
+pub(super) enum State {
     /// Lets requests pass.
     #[default]
     Open = 0,
@@ -21,56 +21,56 @@ pub enum State {
 
 /// State of one node of any tree.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Node {
-    pub id: u64,
+pub(super) struct Node {
+    pub(super) id: u64,
     /// Last touch, ms.
-    pub at: u64,
+    pub(super) at: u64,
     /// Log e-value of the aggressive and of the moderate bet, reflected at zero.
-    pub bets: [f32; 2],
+    pub(super) bets: [f32; 2],
     /// Step-up evidence, signed and bounded.
-    pub asked: f32,
+    pub(super) asked: f32,
     /// Share-CUSUM.
-    pub share: f32,
+    pub(super) share: f32,
     /// The country's session count when the node was last touched.
-    pub share_seen: u32,
+    pub(super) share_seen: u32,
     /// Verified sessions, decayed with 15 min and with 6 h.
-    pub verified_quarter: f32,
-    pub verified_slow: f32,
+    pub(super) verified_quarter: f32,
+    pub(super) verified_slow: f32,
     /// Requests of any outcome, decayed with one minute.
-    pub attempts: f32,
+    pub(super) attempts: f32,
     /// Step-ups passed and not passed, decayed with 15 min.
-    pub passed: f32,
-    pub failed: f32,
+    pub(super) passed: f32,
+    pub(super) failed: f32,
     /// Mean gap between requests, ms, smoothed.
-    pub gap: f32,
+    pub(super) gap: f32,
     /// Last request, ms.
-    pub last_attempt: u64,
+    pub(super) last_attempt: u64,
     /// Lagged baseline: verified sessions of today, of yesterday and the weekly mean per day.
-    pub day: u16,
-    pub today: f32,
-    pub yesterday: f32,
-    pub weekly: f32,
-    pub days: u8,
+    pub(super) day: u16,
+    pub(super) today: f32,
+    pub(super) yesterday: f32,
+    pub(super) weekly: f32,
+    pub(super) days: u8,
     /// Sessions out and unanswered.
-    pub pending: u16,
+    pub(super) pending: u16,
     /// Step-ups out and unanswered.
-    pub asking: u16,
+    pub(super) asking: u16,
     /// Index of the country in the country table.
-    pub country: u16,
+    pub(super) country: u16,
     /// Hour (since the epoch) of the last verified session; 0 when none ever.
-    pub warm: u32,
-    pub state: State,
+    pub(super) warm: u32,
+    pub(super) state: State,
     /// Times this node was refused lately.
-    pub strikes: u8,
+    pub(super) strikes: u8,
     /// End of the share alarm, ms.
-    pub share_until: u64,
+    pub(super) share_until: u64,
     /// Start and end of the present block, ms.
-    pub since: u64,
-    pub until: u64,
+    pub(super) since: u64,
+    pub(super) until: u64,
 }
 
 impl Node {
-    pub fn new(id: NodeId, country: u16, share_seen: u32, now: u64) -> Self {
+    pub(super) fn new(id: NodeId, country: u16, share_seen: u32, now: u64) -> Self {
         Self {
             id: id.to_bits(),
             at: now,
@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// Lets `dt` pass: counters fade, evidence leaks at the tolerated rate (sends an hour).
-    pub fn fade(&mut self, now: u64, tolerated: f32, bets: [Bet; 2], asked_half_life: f32) {
+    pub(super) fn fade(&mut self, now: u64, tolerated: f32, bets: [Bet; 2], asked_half_life: f32) {
         let dt = now.saturating_sub(self.at);
         if dt == 0 {
             return;
@@ -100,13 +100,13 @@ impl Node {
         fade(&mut self.attempts, seconds, 60.0);
         fade(&mut self.passed, seconds, 900.0);
         fade(&mut self.failed, seconds, 900.0);
-        fade(&mut self.asked, seconds, asked_half_life * 1.442_7);
+        fade(&mut self.asked, seconds, asked_half_life * std::f32::consts::LOG2_E);
         self.turn_day(day_of(now));
     }
 
     /// Evidence in nats: the mixture of both bets is an e-value, and its logarithm is at least the
     /// larger one minus ln 2. Using the bound keeps the false-alarm distance without a logarithm.
-    pub fn evidence(&self) -> f32 {
+    pub(super) fn evidence(&self) -> f32 {
         let [a, b] = self.bets;
         (a.max(b) - std::f32::consts::LN_2).max(0.0)
     }
@@ -135,18 +135,18 @@ impl Node {
     ///
     /// The cold pools shrink as an installation matures, so for them yesterday caps the week:
     /// otherwise everything that was unseen on the first day would license sprays for a week.
-    pub fn daily(&self) -> f32 {
+    pub(super) fn daily(&self) -> f32 {
         let is_cold = matches!(self.id >> 60, 6..=8);
         if is_cold { self.weekly.min(self.yesterday) } else { self.weekly }
     }
 
     /// Verified sessions of today and yesterday and the weekly mean: any sign of real people.
-    pub fn verified_days(&self) -> f32 {
+    pub(super) fn verified_days(&self) -> f32 {
         self.today + self.yesterday + self.weekly
     }
 
     /// True when forgetting the node loses nothing anybody would miss.
-    pub fn is_idle(&self, now: u64) -> bool {
+    pub(super) fn is_idle(&self, now: u64) -> bool {
         let quiet = now.saturating_sub(self.at);
         let id_level = self.id >> 60;
         let keep = match id_level {
@@ -165,7 +165,7 @@ impl Node {
     }
 
     /// No evidence, nothing out, no action: may be evicted under pressure.
-    pub fn is_harmless(&self) -> bool {
+    pub(super) fn is_harmless(&self) -> bool {
         self.state == State::Open
             && self.pending == 0
             && self.asking == 0
@@ -175,12 +175,12 @@ impl Node {
 }
 
 /// Days since the epoch; wraps never within a lifetime.
-pub fn day_of(now: u64) -> u16 {
+pub(super) fn day_of(now: u64) -> u16 {
     u16::try_from(now / DAY).unwrap_or(u16::MAX)
 }
 
 /// Exponential decay with time constant `tau` seconds; snaps to zero.
-pub fn fade(value: &mut f32, seconds: f32, tau: f32) {
+pub(super) fn fade(value: &mut f32, seconds: f32, tau: f32) {
     if *value != 0.0 {
         let x = seconds / tau;
         // e^-x by its rational approximation for small steps: a request then costs no `exp`

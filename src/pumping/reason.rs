@@ -11,6 +11,8 @@ use super::level::NodeId;
 pub struct Assessment {
     /// The decision.
     pub verdict: Verdict,
+    /// Levels whose nodes speak in the verdict; travels with the event.
+    pub(super) acting: u16,
     /// Why; empty for an undisturbed `Allow`.
     pub reasons: Vec<Reason>,
 }

@@ -9,87 +9,97 @@ use super::table::{KeyMap, NONE, Slot, mix};
 
 /// Slots of a path: five blocks, country, three cold pools, host, network, everyone. A known number's uses
 /// the first two for its groups.
-pub const PATH: usize = 12;
+pub(super) const PATH: usize = 12;
 
 /// A session is over after half an hour.
-pub const SESSION_MS: u64 = 30 * 60_000;
+pub(super) const SESSION_MS: u64 = 30 * 60_000;
 
 /// One (number, purpose) from its first send until it is forgotten.
 #[derive(Clone, Copy, Debug)]
-pub struct Session {
-    pub key: u64,
-    pub subject: Subject,
-    pub path: [Slot; PATH],
-    pub null: NullIndex,
-    pub country: u16,
+pub(super) struct Session {
+    pub(super) key: u64,
+    pub(super) subject: Subject,
+    pub(super) path: [Slot; PATH],
+    pub(super) null: NullIndex,
+    pub(super) country: u16,
     /// Stages of evidence already applied.
-    pub stage: u8,
+    pub(super) stage: u8,
     /// Weight with which they were applied.
-    pub weight: (f32, f32),
-    pub sent_at: u64,
-    pub generation: u32,
-    pub live: bool,
-    pub known: bool,
-    pub verified: bool,
-    pub undelivered: bool,
+    pub(super) weight: (f32, f32),
+    pub(super) sent_at: u64,
+    pub(super) generation: u32,
+    pub(super) live: bool,
+    pub(super) known: bool,
+    pub(super) verified: bool,
+    pub(super) undelivered: bool,
     /// Member of the outage control group.
-    pub control: bool,
+    pub(super) control: bool,
 }
 
 /// One step-up that was asked and not yet answered.
 #[derive(Clone, Copy, Debug)]
-pub struct OpenStepUp {
-    pub subject: Subject,
-    pub asked_at: u64,
-    pub stage: u8,
-    pub generation: u32,
+pub(super) struct OpenStepUp {
+    pub(super) subject: Subject,
+    pub(super) asked_at: u64,
+    pub(super) stage: u8,
+    pub(super) generation: u32,
 }
 
 /// Recent unverified sends to one number.
 #[derive(Clone, Copy, Debug)]
-pub struct NumberCount {
-    pub sends: f32,
-    pub sessions: u16,
+pub(super) struct NumberCount {
+    pub(super) sends: f32,
+    pub(super) sessions: u16,
     /// Step-ups asked for this number and not passed.
-    pub failed: u8,
-    pub at: u64,
+    pub(super) failed: u8,
+    pub(super) at: u64,
+}
+
+/// When a session last passed a step-up, and was last verified without being known here.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answer {
+    pub(super) passed: u64,
+    pub(super) verified: u64,
 }
 
 /// Something that falls due.
 #[derive(Clone, Copy, Debug)]
-pub struct Due {
-    pub at: u64,
-    pub slot: Slot,
-    pub generation: u32,
+pub(super) struct Due {
+    pub(super) at: u64,
+    pub(super) slot: Slot,
+    pub(super) generation: u32,
 }
 
 /// All open records, bounded.
 #[derive(Clone, Debug, Default)]
-pub struct Sessions {
-    pub slab: Vec<Session>,
-    pub free: Vec<Slot>,
-    pub index: KeyMap<Slot>,
+pub(super) struct Sessions {
+    pub(super) slab: Vec<Session>,
+    pub(super) free: Vec<Slot>,
+    pub(super) index: KeyMap<Slot>,
     /// One queue per evidence stage, and one for the end.
-    pub queues: [VecDeque<Due>; 5],
-    pub step_ups: KeyMap<OpenStepUp>,
-    pub step_up_queues: [VecDeque<(u64, u64, u32)>; 3],
-    pub numbers: KeyMap<NumberCount>,
-    pub number_queue: VecDeque<(u64, u64)>,
-    pub generation: u32,
-    pub cap: usize,
+    pub(super) queues: [VecDeque<Due>; 5],
+    pub(super) step_ups: KeyMap<OpenStepUp>,
+    pub(super) step_up_queues: [VecDeque<(u64, u64, u32)>; 3],
+    pub(super) numbers: KeyMap<NumberCount>,
+    pub(super) number_queue: VecDeque<(u64, u64)>,
+    /// Answers that came before the question did: another gate asked, or sent.
+    pub(super) answers: KeyMap<Answer>,
+    pub(super) answer_queue: VecDeque<(u64, u64)>,
+    pub(super) generation: u32,
+    pub(super) cap: usize,
 }
 
 impl Sessions {
-    pub fn new(cap: usize) -> Self {
+    pub(super) fn new(cap: usize) -> Self {
         Self { cap: cap.max(64), ..Self::default() }
     }
 
-    pub fn open(&self, key: u64) -> Option<&Session> {
+    pub(super) fn open(&self, key: u64) -> Option<&Session> {
         self.index.get(&key).and_then(|slot| self.slab.get(*slot as usize)).filter(|s| s.live)
     }
 
     /// Adds a session; `None` when the cap is reached.
-    pub fn add(&mut self, mut session: Session) -> Option<Slot> {
+    pub(super) fn add(&mut self, mut session: Session) -> Option<Slot> {
         self.generation = self.generation.wrapping_add(1);
         session.generation = self.generation;
         let slot = match self.free.pop() {
@@ -112,7 +122,47 @@ impl Sessions {
         Some(slot)
     }
 
-    pub fn remove(&mut self, slot: Slot) {
+    /// Restored sessions come in slab order; the queues need them in time order. Stages already
+    /// applied must not be applied again.
+    pub(super) fn sort_queues(&mut self) {
+        for (stage, queue) in self.queues.iter_mut().enumerate() {
+            let slab = &self.slab;
+            queue.retain(|due| {
+                slab.get(due.slot as usize).is_some_and(|s| usize::from(s.stage) <= stage)
+            });
+            queue.make_contiguous().sort_by_key(|due| (due.at, due.slot));
+        }
+    }
+
+    /// Puts an open step-up of a snapshot back.
+    pub(super) fn reopen(&mut self, mut open: OpenStepUp, stages: [f32; 3]) {
+        self.generation = self.generation.wrapping_add(1);
+        open.generation = self.generation;
+        let key = session_key(&open.subject);
+        for (stage, (queue, after)) in self.step_up_queues.iter_mut().zip(stages).enumerate() {
+            if usize::from(open.stage) <= stage {
+                let at = open.asked_at.saturating_add((after * 1_000.0) as u64);
+                queue.push_back((at, key, open.generation));
+            }
+        }
+        self.step_ups.insert(key, open);
+    }
+
+    /// Puts a number's count of a snapshot back.
+    pub(super) fn put_number(
+        &mut self,
+        digits: u64,
+        sends: f32,
+        sessions: u16,
+        failed: u8,
+        at: u64,
+    ) {
+        self.number_queue.push_back((at.saturating_add(NUMBER_KEEP_MS), digits));
+        self.numbers.insert(digits, NumberCount { sends, sessions, failed, at });
+        self.trim_numbers();
+    }
+
+    pub(super) fn remove(&mut self, slot: Slot) {
         if let Some(session) = self.slab.get_mut(slot as usize)
             && session.live
         {
@@ -123,7 +173,7 @@ impl Sessions {
     }
 
     /// Unverified sends to a number, decayed, and how many sessions they made.
-    pub fn number(&self, digits: u64, now: u64) -> (f32, u16) {
+    pub(super) fn number(&self, digits: u64, now: u64) -> (f32, u16) {
         self.numbers.get(&digits).map_or((0.0, 0), |count| {
             let mut sends = count.sends;
             fade(&mut sends, now.saturating_sub(count.at) as f32 / 1_000.0, NUMBER_TAU);
@@ -132,7 +182,7 @@ impl Sessions {
     }
 
     /// Counts a send to a number.
-    pub fn count_number(&mut self, digits: u64, now: u64, is_new_session: bool) {
+    pub(super) fn count_number(&mut self, digits: u64, now: u64, is_new_session: bool) {
         let (sends, sessions) = self.number(digits, now);
         if !self.numbers.contains_key(&digits) {
             self.number_queue.push_back((now.saturating_add(NUMBER_KEEP_MS), digits));
@@ -145,7 +195,7 @@ impl Sessions {
     }
 
     /// Counts a step-up that was not passed.
-    pub fn count_failure(&mut self, digits: u64, now: u64) {
+    pub(super) fn count_failure(&mut self, digits: u64, now: u64) {
         if !self.numbers.contains_key(&digits) {
             self.number_queue.push_back((now.saturating_add(NUMBER_KEEP_MS), digits));
         }
@@ -157,7 +207,7 @@ impl Sessions {
     }
 
     /// Step-ups not passed for a number, forgotten two hours after the last.
-    pub fn failures(&self, digits: u64, now: u64) -> f32 {
+    pub(super) fn failures(&self, digits: u64, now: u64) -> f32 {
         const KEEP_MS: u64 = 2 * 3_600_000;
         self.numbers
             .get(&digits)
@@ -172,8 +222,21 @@ impl Sessions {
         }
     }
 
+    /// Remembers an answer for as long as events may be late.
+    pub(super) fn remember(&mut self, key: u64, now: u64, note: impl FnOnce(&mut Answer)) {
+        const KEEP_MS: u64 = 120_000;
+        while let Some((at, old)) = self.answer_queue.front().copied()
+            && (at.saturating_add(KEEP_MS) < now || self.answer_queue.len() > self.cap)
+        {
+            self.answer_queue.pop_front();
+            self.answers.remove(&old);
+        }
+        note(self.answers.entry(key).or_default());
+        self.answer_queue.push_back((now, key));
+    }
+
     /// Forgets numbers nobody has sent to for a day.
-    pub fn expire_numbers(&mut self, now: u64) {
+    pub(super) fn expire_numbers(&mut self, now: u64) {
         while let Some((due, digits)) = self.number_queue.front().copied()
             && due <= now
         {
@@ -189,24 +252,28 @@ impl Sessions {
         }
     }
 
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let queues: usize = self.queues.iter().map(|q| q.capacity().saturating_mul(16)).sum();
         self.slab
             .capacity()
             .saturating_mul(size_of::<Session>())
             .saturating_add(self.index.capacity().saturating_mul(20))
             .saturating_add(queues)
-            .saturating_add(self.step_ups.capacity().saturating_mul(size_of::<OpenStepUp>() + 16))
+            .saturating_add(
+                self.step_ups.capacity().saturating_mul(const { size_of::<(u64, OpenStepUp)>() }),
+            )
             .saturating_add(self.numbers.capacity().saturating_mul(40))
             .saturating_add(self.number_queue.capacity().saturating_mul(16))
+            .saturating_add(self.answers.capacity().saturating_mul(32))
+            .saturating_add(self.answer_queue.capacity().saturating_mul(16))
     }
 }
 
 /// Eight hours: a person whose phone was off is not remembered tomorrow.
-const NUMBER_TAU: f32 = 8.0 * 3_600.0 * 1.442_7;
+const NUMBER_TAU: f32 = 8.0 * 3_600.0 * std::f32::consts::LOG2_E;
 const NUMBER_KEEP_MS: u64 = 24 * 3_600_000;
 
 /// Name of a session.
-pub fn session_key(subject: &Subject) -> u64 {
+pub(super) fn session_key(subject: &Subject) -> u64 {
     mix(subject.digits ^ (u64::from(subject.purpose) << 56))
 }

@@ -6,7 +6,6 @@
 //! block adds ln 2, each session of the country takes ln(1 + q), so launches and seasons cancel.
 
 use super::detector::Detector;
-use super::flow::Local;
 use super::session::PATH;
 use super::table::{NONE, Slot};
 
@@ -18,13 +17,12 @@ const NEWCOMER: f32 = 0.1;
 
 impl Detector {
     /// The largest share each block of a path may have of its country.
-    pub(super) fn share_of(&self, path: &[Slot; PATH], local: &Local) -> [f32; 5] {
+    pub(super) fn share_of(&self, path: &[Slot; PATH]) -> [f32; 5] {
         let (prior, finer) = self.tuning.share_prior;
         let country = path.get(5).copied().unwrap_or(NONE);
         let total = self.table.at(country).map_or(0.0, |node| node.daily());
         let mut expected = prior;
         let mut out = [0.0; 5];
-        let _ = local;
         for place in (0..5_usize).rev() {
             let slot = path.get(place).copied().unwrap_or(NONE);
             let own = self.table.at(slot).map_or(0.0, |node| node.daily());

@@ -12,13 +12,13 @@ use super::level::NodeId;
 use super::node::Node;
 
 /// Position of a node in the slab.
-pub type Slot = u32;
+pub(super) type Slot = u32;
 /// No node.
-pub const NONE: Slot = u32::MAX;
+pub(super) const NONE: Slot = u32::MAX;
 
 /// Mixes a 64-bit name; names are already unique, this only spreads them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Mix(u64);
+pub(super) struct Mix(u64);
 
 impl Hasher for Mix {
     fn finish(&self) -> u64 {
@@ -35,7 +35,7 @@ impl Hasher for Mix {
 }
 
 /// Finaliser of splitmix64.
-pub fn mix(mut x: u64) -> u64 {
+pub(super) fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -43,21 +43,22 @@ pub fn mix(mut x: u64) -> u64 {
 }
 
 /// A map keyed by already unique 64-bit names.
-pub type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
+pub(super) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
 
 /// All nodes.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(super) struct Table {
     slab: Vec<Node>,
     free: Vec<Slot>,
     index: KeyMap<Slot>,
     salt: u64,
     cap: usize,
     hand: usize,
+    births: u64,
 }
 
 impl Table {
-    pub fn new(cap: usize, salt: u64) -> Self {
+    pub(super) fn new(cap: usize, salt: u64) -> Self {
         Self {
             slab: Vec::new(),
             free: Vec::new(),
@@ -65,27 +66,33 @@ impl Table {
             salt,
             cap: cap.max(64),
             hand: 0,
+            births: 0,
         }
     }
 
-    pub fn len(&self) -> usize {
+    /// Nodes ever born.
+    pub(super) fn births(&self) -> u64 {
+        self.births
+    }
+
+    pub(super) fn len(&self) -> usize {
         self.index.len()
     }
 
-    pub fn find(&self, id: NodeId) -> Option<Slot> {
+    pub(super) fn find(&self, id: NodeId) -> Option<Slot> {
         self.index.get(&(id.to_bits() ^ self.salt)).copied()
     }
 
-    pub fn at(&self, slot: Slot) -> Option<&Node> {
+    pub(super) fn at(&self, slot: Slot) -> Option<&Node> {
         self.slab.get(slot as usize)
     }
 
-    pub fn at_mut(&mut self, slot: Slot) -> Option<&mut Node> {
+    pub(super) fn at_mut(&mut self, slot: Slot) -> Option<&mut Node> {
         self.slab.get_mut(slot as usize)
     }
 
     /// Places a new node, evicting if need be; `None` when the table is full of nodes that matter.
-    pub fn insert(&mut self, node: Node, now: u64) -> Option<Slot> {
+    pub(super) fn insert(&mut self, node: Node, now: u64) -> Option<Slot> {
         self.sweep(now, 4, false);
         if self.free.is_empty() && self.slab.len() >= self.cap {
             let span = self.slab.len();
@@ -101,10 +108,11 @@ impl Table {
         };
         *self.slab.get_mut(slot as usize)? = node;
         self.index.insert(node.id ^ self.salt, slot);
+        self.births = self.births.wrapping_add(1);
         Some(slot)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Node)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &Node)> {
         self.slab
             .iter()
             .enumerate()
@@ -137,7 +145,7 @@ impl Table {
     }
 
     /// Bytes held.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.slab
             .capacity()
             .saturating_mul(size_of::<Node>())

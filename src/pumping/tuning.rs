@@ -9,14 +9,16 @@ use super::level::{LEVELS, Level};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Tuning {
-    /// Evidence at which a node starts to ask for a step-up. `e^6.9 ≈ 1000`: under the null at most
-    /// one false start per thousand sends of that node; a step-up costs an honest person seconds.
+    /// Evidence at which a node starts to ask for a step-up. `e^5.5 ≈ 245`: under the worst null at
+    /// most one false start per 245 sends of that node (none measured in ordinary traffic); a
+    /// step-up costs an honest person seconds.
     pub ask_at: f32,
-    /// Evidence at which a node may refuse. `e^13.8 ≈ 10^6` sends between false refusals of a node.
+    /// Evidence at which a node may refuse: at least `e^12 ≈ 163 000` sends lie between false
+    /// refusals of a node under the worst null.
     pub refuse_at: f32,
     /// Refusal threshold of a block *inside* a region, country or pool that is itself under alarm and
     /// where step-ups fail. The rigorous threshold was already paid by the ancestor; among its
-    /// children the prior odds are no longer one in a million.
+    /// children the prior odds are no longer one in many thousands.
     pub refuse_in_context: f32,
     /// A node stops asking when its evidence has fallen this far below `ask_at` (hysteresis).
     pub ask_hysteresis: f32,
@@ -144,12 +146,12 @@ impl Default for Tuning {
         // order: B2 B3 B4 B5 B6 country cold-country cold cold-million host net everyone
         // known-country known
         Self {
-            ask_at: 6.9,
-            refuse_at: 13.8,
+            ask_at: 5.5,
+            refuse_at: 12.0,
             refuse_in_context: 5.0,
             ask_hysteresis: 3.0,
             half_open_gap: 1.2,
-            pass_up: 0.35,
+            pass_up: 0.50,
             prior_conversion: 0.62,
             prior_weight: 10.0,
             null_share: 0.70,
@@ -180,7 +182,7 @@ impl Default for Tuning {
                 8.0, 8.0, 8.0, 12.0, 16.0, 24.0, 16.0, 24.0, 16.0, 12.0, 16.0, 1e9, 1e9, 1e9,
             ],
             honest_failure: 0.15,
-            pass_factor: 0.80,
+            pass_factor: 0.70,
             asked_range: (-6.0, 12.0),
             failing_share: 0.25,
             asked_half_life: 7_200.0,
@@ -195,7 +197,7 @@ impl Default for Tuning {
             outage_floor: 0.15,
             outage_samples: 4.0,
             undelivered_weight: 0.35,
-            block_harm: 1.0,
+            block_harm: 0.5,
             block_range: (600.0, 43_200.0),
             silence_gaps: 5.0,
             silence_range: (120.0, 1_800.0),

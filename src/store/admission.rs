@@ -23,7 +23,8 @@ pub struct Admission {
     /// What may be used once: the front-end token, a caller's request, an authenticator step.
     pub nonces: Vec<Nonce>,
     /// What must be paid, checked in this order. The same meter may stand more than once; the later
-    /// charge then finds what the earlier one would leave.
+    /// charge then finds what the earlier one would leave, and one that does not fit leaves its
+    /// meter as it is.
     pub charges: Vec<Charge>,
     /// What is counted whatever the answer.
     pub observe: Vec<Observation>,
@@ -181,7 +182,7 @@ pub struct News {
 pub enum Admitted {
     /// Everything was charged.
     Granted {
-        /// For each charge the meter's count afterwards; a waived charge reads 0.
+        /// For each charge the meter's count after the whole admission; a waived charge reads 0.
         counts: Vec<u64>,
         /// For each observation the count in its window afterwards.
         observed: Vec<u64>,

@@ -28,6 +28,8 @@ mod error;
 #[cfg(feature = "memory")]
 mod memory;
 mod redemption;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod settlement;
 mod tally;
 
@@ -44,6 +46,8 @@ pub use admission::{
 pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisOptions, RedisSetupError, RedisStore};
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};
@@ -91,7 +95,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// In this order: `charges` are checked → `Exhausted`, nothing changed. The challenge is looked
     /// up; if there is none, or it is consumed, locked or expired, `charges` are charged and the
     /// answer is `Unknown`, `Consumed`, `Locked` or `Expired`. Otherwise `subject_charges` are
-    /// checked → `Exhausted`, nothing changed. Then `charges` and `subject_charges` are charged and
+    /// checked → `Exhausted`, nothing changed. (Observations and the journal entry are made whatever
+    /// the answer, except on a repeated identifier.) Then `charges` and `subject_charges` are charged and
     /// one attempt is counted. If one of the digests equals, in constant time, the digest of a code
     /// that is not expired, the challenge is consumed, `reset` meters are reset, `credits` are
     /// given, `marks` are made → `Accepted`. Otherwise → `Mismatch`; when no attempts are left the

@@ -11,8 +11,9 @@ use super::admission::{Charge, Exchange, Mark, News, Observation};
 
 /// What [`Store::redeem`](super::Store::redeem) decides on.
 ///
-/// A repeat of the identifier that the challenge saw last is answered as before and charges
-/// nothing; the store remembers that one identifier for each challenge.
+/// A repeat of the identifier under which the challenge was last compared (`Accepted` or
+/// `Mismatch`) is answered as before, ahead of every check, and changes nothing; the store remembers
+/// that one identifier for each challenge. Other answers are decided afresh when repeated.
 #[derive(Clone, Debug)]
 pub struct Redemption {
     /// Identifies this call; repeated only when an acknowledgement was lost.

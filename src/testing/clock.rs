@@ -1,5 +1,6 @@
 //! [`ManualClock`]: time that moves only when a test moves it.
 
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl ManualClock {
     /// Lets `span` pass on both clocks.
     pub fn advance(&self, span: Duration) {
         self.turn(|hands| {
-            hands.wall = hands.wall + span;
+            hands.wall = Timestamp::add(hands.wall, span);
             hands.elapsed = hands.elapsed.saturating_add(span);
         });
     }

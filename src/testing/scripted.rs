@@ -175,11 +175,7 @@ impl TransportHandle {
             let deliveries = match reply {
                 Reply::Accept | Reply::LostAnswer | Reply::HangAfterSending => 1,
                 Reply::AcceptTwice => 2,
-                Reply::NotSent
-                | Reply::Refused
-                | Reply::LostText
-                | Reply::Hang
-                | Reply::Panic => 0,
+                Reply::NotSent | Reply::Refused | Reply::LostText | Reply::Hang | Reply::Panic => 0,
             };
             script.sent.push(Sent {
                 number: sms.expose_number().into(),

@@ -38,6 +38,11 @@
 //! it promises there. That a backend's own expiry leaves at least [`GRACE`](crate::store::GRACE) is
 //! seen only in part: the suite runs within seconds of real time.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "sums of small constants; one that overflows fails its case as a panic"
+)]
+
 mod admission;
 mod bench;
 mod capacity;

@@ -1,6 +1,7 @@
 //! The [`SmsTransport`] port: handing one rendered text to a provider.
 
 mod console;
+mod deadline;
 mod error;
 mod sms;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use console::ConsoleTransport;
+pub use deadline::Deadline;
 pub use error::{HandoffError, HandoffErrorKind};
 pub use sms::{Handoff, IdempotencyKey, OutboundSms};
 
@@ -29,7 +31,7 @@ pub use sms::{Handoff, IdempotencyKey, OutboundSms};
 ///   message as spent, keeps the code good and does not try again;
 /// - MUST put neither the number nor the text into an error or a log;
 /// - MUST end by itself: a provider that hangs is a time-out. Wrap it in
-///   [`Deadline`](crate::transport) if its client has none.
+///   [`Deadline`] if its client has none.
 ///
 /// [`otpgate::testing::transport`](crate::testing) holds an implementer to this.
 #[async_trait]

@@ -113,7 +113,7 @@ impl Judge for Prefix {
             && good as f64 <= self.conversion * sent as f64
             && hour as f64 > self.times_baseline * cell.daily / 24.0
         {
-            cell.until = at + (5 * MIN << cell.strikes.min(7)).min(12 * HOUR);
+            cell.until = at + ((5 * MIN) << cell.strikes.min(7)).min(12 * HOUR);
             cell.strikes += 1;
             return Decision::Refuse;
         }

@@ -141,7 +141,7 @@ impl Honest {
                 Anomaly::OperatorDown { country, from, to, silent: s, sends }
                     if country == index
                         && (from..to).contains(&at)
-                        && phone / 1_000_000 % 3 == 0 =>
+                        && (phone / 1_000_000).is_multiple_of(3) =>
                 {
                     (down, silent, storm) = (true, s, sends);
                 }

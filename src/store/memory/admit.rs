@@ -14,12 +14,14 @@ impl MemoryStore {
         let call = mask.call(admission.id);
         let exchange = admission.exchange.as_ref();
 
+        self.fetch(&admission.charges, &mask);
         let _turn = self.turn(&mask);
         let mut books = self.books(mask, now);
         let mut bill = Bill::default();
         if self.once.read(call, |once| once.is_live(now)).unwrap_or(false) {
             bill.add(&admission.charges, &mut books)?;
-            return self.granted(admission, &mask, &bill, &mut books);
+            let counts = bill.counts(&mut books);
+            return self.granted(admission, counts, &mask, &mut books);
         }
         let refusal = self.refusal(admission, &mask);
         if refusal.is_none() {
@@ -45,7 +47,10 @@ impl MemoryStore {
         books.observe(&admission.observe)?;
         let answer = match (refusal, bill.worst) {
             (Some(refusal), _) => refusal,
-            (None, None) => self.granted(admission, &mask, &bill, &mut books)?,
+            (None, None) => {
+                let counts = bill.counts_paid(&mut books);
+                self.granted(admission, counts, &mask, &mut books)?
+            }
             (None, Some((index, retry_after))) => {
                 let mut observed = Vec::new();
                 books.observed(&admission.observe, &mut observed)?;
@@ -140,14 +145,13 @@ impl MemoryStore {
     fn granted(
         &self,
         admission: &Admission,
+        counts: Vec<u64>,
         mask: &Mask,
-        bill: &Bill<'_>,
         books: &mut Books<'_>,
     ) -> Result<Admitted, Undone> {
         let now: Timestamp = admission.now;
         let mut observed = Vec::new();
         books.observed(&admission.observe, &mut observed)?;
-        let counts = bill.counts(books);
         Ok(Admitted::Granted {
             counts,
             observed,

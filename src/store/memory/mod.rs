@@ -19,7 +19,7 @@ use dashmap::DashMap;
 
 use crate::base::time::Timestamp;
 use crate::store::{
-    Admission, Admitted, Document, Exchange, News, Redeemed, Redemption, Settlement, Store,
+    Admission, Admitted, Charge, Document, Exchange, News, Redeemed, Redemption, Settlement, Store,
     StoreError, StoreErrorKind, Tallies, TallyQuery,
 };
 
@@ -42,8 +42,8 @@ use table::{DropAt, Held, Key, Mask, Room, Table};
 ///   [`Full`](StoreErrorKind::Full) to calls that need a new entry, while calls on existing entries
 ///   go on. A flood therefore costs new visitors their service, and nobody a limit.
 ///
-/// Each call is one step under its realm's lock, of which a call holds exactly one, for about a
-/// microsecond, and never across an `await`. Expired entries are dropped a few at a time by the
+/// Each call is one step under its realm's lock, of which a call holds exactly one, for a few
+/// microseconds, and never across an `await`. Expired entries are dropped a few at a time by the
 /// calls themselves, by the calls' `now`; there is no thread and no clock.
 ///
 /// ```
@@ -150,7 +150,7 @@ impl MemoryStoreBuilder {
     pub fn build(self) -> MemoryStore {
         // Small enough that sweeping a segment takes microseconds, and few enough that an empty
         // store is small.
-        let segments = (self.capacity / 4_096).next_power_of_two().clamp(4, 1_024);
+        let segments = (self.capacity / 4_096).next_power_of_two().clamp(4, 64);
         MemoryStore {
             turns: std::iter::repeat_with(Mutex::default).take(64).collect(),
             subjects: Table::new(segments),
@@ -291,6 +291,20 @@ impl MemoryStore {
         let index = usize::try_from(mask.spread() & 63).unwrap_or(0);
         // A thread that panicked in its turn left nothing half done that is worse than refusing.
         self.turns.get(index).map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads what `charges` are about into the processor's cache, so that the turn that follows is
+    /// spent on arithmetic: among a million residents most of a call is waiting for memory. What is
+    /// read here decides nothing.
+    fn fetch(&self, charges: &[Charge], mask: &Mask) {
+        let mut latest = None;
+        for charge in charges {
+            let subject = charge.key.subject;
+            if latest != Some(subject) {
+                latest = Some(subject);
+                std::hint::black_box(self.subjects.read(mask.name(subject), Subject::first_byte));
+            }
+        }
     }
 
     fn books(&self, mask: Mask, now: Timestamp) -> Books<'_> {

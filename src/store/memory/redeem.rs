@@ -12,6 +12,8 @@ impl MemoryStore {
         let name = mask.name(redemption.challenge);
         let exchange = redemption.exchange.as_ref();
 
+        self.fetch(&redemption.charges, &mask);
+        self.fetch(&redemption.subject_charges, &mask);
         let _turn = self.turn(&mask);
         let mut books = self.books(mask, now);
         let (repeated, dead) = self

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
-use crate::limit::{Ledger, Limit, MeterKey};
+use crate::limit::{Ledger, Limit, MeterKey, Slot};
 use crate::store::{Charge, Observation};
 
 use super::table::{DropAt, Held, Key, Mask, Table};
 
 /// Beyond this many numbers a subject stays unpacked: it is one of the few that every call touches.
-const BUSY: usize = 24;
+const BUSY: usize = 12;
 
 /// A subject's meters and marks: packed in place, packed apart, or as they are.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Books<'a> {
     mask: Mask,
     now: Timestamp,
     open: Vec<Book>,
+    /// Whether two charges, or a charge and an observation, may be on one meter.
+    overlap: bool,
 }
 
 /// One open subject.
@@ -38,7 +40,7 @@ pub(super) struct Book {
     key: Key,
     pub(super) ledger: Ledger,
     /// The slots that charges of this call have named, one bit for each remainder by 64.
-    pub(super) named: u64,
+    named: u64,
     known: bool,
     wanted: bool,
     changed: bool,
@@ -50,7 +52,7 @@ pub(super) type Place = usize;
 
 impl<'a> Books<'a> {
     pub(super) fn new(table: &'a Table<Subject>, mask: Mask, now: Timestamp) -> Self {
-        Self { table, mask, now, open: Vec::with_capacity(12) }
+        Self { table, mask, now, open: Vec::with_capacity(12), overlap: false }
     }
 
     /// Opens the subject called `name`, if it is not open yet.
@@ -130,8 +132,11 @@ impl<'a> Books<'a> {
         let now = self.now;
         for observation in observations {
             let place = self.open(observation.key.subject)?;
-            if let Some(ledger) = self.write(place) {
-                ledger.add(observation.key.slot, &window(observation), now, observation.units);
+            let slot = observation.key.slot;
+            if let Some(book) = self.open.get_mut(place) {
+                self.overlap |= book.name_slot(slot);
+                book.changed = true;
+                book.ledger.add(slot, &window(observation), now, observation.units);
             }
         }
         Ok(())
@@ -165,7 +170,7 @@ impl<'a> Books<'a> {
     /// Puts everything back; how many entries that added.
     pub(super) fn write_back(&mut self) -> usize {
         let mut added: usize = 0;
-        let mut scratch = Vec::new();
+        let mut scratch = Vec::with_capacity(256);
         for book in self.open.drain(..) {
             // A change to a subject that nobody wanted is a change to nothing.
             if !(book.busy || book.changed && (book.known || book.wanted)) {
@@ -184,6 +189,16 @@ impl<'a> Books<'a> {
             added = added.saturating_add(usize::from(new));
         }
         added
+    }
+}
+
+impl Book {
+    /// Notes that the call is about `slot`; whether it may have been before.
+    fn name_slot(&mut self, slot: Slot) -> bool {
+        let bit = 1_u64 << (slot.0 % 64);
+        let again = self.named & bit != 0;
+        self.named |= bit;
+        again
     }
 }
 
@@ -231,6 +246,16 @@ impl Subject {
         }
     }
 
+    /// Something of what it holds, for having read it.
+    pub(super) fn first_byte(&self) -> u8 {
+        match self {
+            Self::Small { length, .. } => *length,
+            Self::Packed { bytes, .. } => bytes.first().copied().unwrap_or(0),
+            // Busy ones are in the cache.
+            Self::Busy { .. } => 0,
+        }
+    }
+
     pub(super) fn unpack(&self) -> Option<Ledger> {
         match self {
             Self::Small { length, bytes, .. } => {
@@ -263,6 +288,8 @@ pub(super) struct Judged<'a> {
 #[derive(Default)]
 pub(super) struct Bill<'a> {
     lines: Vec<Judged<'a>>,
+    /// For each line the count it would leave, if all fit and no two meet on one meter.
+    quotes: Vec<u64>,
     /// Of those that do not fit, the one with the longest wait.
     pub(super) worst: Option<(usize, Duration)>,
 }
@@ -276,23 +303,28 @@ impl<'a> Bill<'a> {
     ) -> Result<(), Unreadable> {
         let now = books.now;
         self.lines.reserve(charges.len());
+        self.quotes.reserve_exact(charges.len());
         for charge in charges {
             let waived = books.waived(charge.waiver, now)?;
             let place = books.open(charge.key.subject)?;
-            if !waived && let Some(book) = books.at(place) {
-                let bit = 1_u64 << (charge.key.slot.0 % 64);
-                let wait = if book.named & bit == 0 {
-                    book.ledger.wait(charge.key.slot, &charge.limit, now, charge.cost)
+            let mut quote = 0;
+            if !waived && let Some(book) = books.open.get_mut(place) {
+                let slot = charge.key.slot;
+                let judged = if book.name_slot(slot) {
+                    books.overlap = true;
+                    self.quote_after_others(charge, &book.ledger, now)
                 } else {
-                    self.wait_after_others(charge, &book.ledger, now)
+                    book.ledger.quote(slot, &charge.limit, now, charge.cost)
                 };
-                book.named |= bit;
-                if let Some(wait) = wait
-                    && self.worst.is_none_or(|(_, longest)| wait > longest)
-                {
-                    self.worst = Some((self.lines.len(), wait));
+                match judged {
+                    Ok(count) => quote = count,
+                    Err(wait) if self.worst.is_none_or(|(_, longest)| wait > longest) => {
+                        self.worst = Some((self.lines.len(), wait));
+                    }
+                    Err(_) => {}
                 }
             }
+            self.quotes.push(quote);
             self.lines.push(Judged { charge, place, waived });
         }
         Ok(())
@@ -313,6 +345,11 @@ impl<'a> Bill<'a> {
         self.paid().for_each(|line| books.want(line.place));
     }
 
+    /// For each charge the meter's count after [`pay`](Self::pay) and the observations.
+    pub(super) fn counts_paid(&mut self, books: &mut Books<'_>) -> Vec<u64> {
+        if books.overlap { self.counts(books) } else { std::mem::take(&mut self.quotes) }
+    }
+
     /// For each charge the meter's count as it stands; a waived one reads 0.
     pub(super) fn counts(&self, books: &mut Books<'_>) -> Vec<u64> {
         let now = books.now;
@@ -327,20 +364,20 @@ impl<'a> Bill<'a> {
         self.lines.iter().filter(|line| !line.waived && line.charge.cost > 0)
     }
 
-    /// As [`Ledger::wait`], after what earlier charges of the same meter would leave.
-    fn wait_after_others(
+    /// As [`Ledger::quote`], after what earlier charges of the same meter would leave.
+    fn quote_after_others(
         &self,
         charge: &Charge,
         ledger: &Ledger,
         now: Timestamp,
-    ) -> Option<Duration> {
+    ) -> Result<u64, Duration> {
         let mut trial = ledger.clone();
         for earlier in self.paid().filter(|line| line.charge.key == charge.key) {
             // One that does not fit leaves the meter as it found it.
             let Charge { key, limit, cost, .. } = earlier.charge;
             let _ = trial.charge(key.slot, limit, now, *cost);
         }
-        trial.wait(charge.key.slot, &charge.limit, now, charge.cost)
+        trial.quote(charge.key.slot, &charge.limit, now, charge.cost)
     }
 }
 

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use crate::base::id::{Pseudonym, RequestId};
-use crate::base::time::{Timestamp, millis};
+use crate::base::time::Timestamp;
 use crate::store::GRACE;
 
 /// A pseudonym mixed with its realm.
@@ -35,6 +35,7 @@ pub(super) struct Table<V> {
     segments: Box<[DashMap<Key, V, BuildHasherDefault<Through>>]>,
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl Key {
     pub(super) const fn bytes(self) -> [u64; 2] {
         self.0
@@ -255,6 +256,7 @@ fn words(bytes: &[u8; 16]) -> [u64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::millis;
 
     #[test]
     fn minutes_round_away_from_the_deadline() {

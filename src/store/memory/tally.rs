@@ -20,7 +20,7 @@ impl MemoryStore {
             meters.push(books.at(place).map_or_else(Reading::default, |book| {
                 let wait = match question.cost {
                     0 => None,
-                    cost => book.ledger.wait(slot, limit, now, cost),
+                    cost => book.ledger.quote(slot, limit, now, cost).err(),
                 };
                 let count = book.ledger.count(slot, limit, now);
                 Reading { count, retry_after: wait.unwrap_or(Duration::ZERO) }

@@ -222,6 +222,7 @@ impl Meter {
         if count + cost <= max {
             return 0;
         }
+        let now = self.window_now(span_ms, now);
         let mut deaths: Vec<i128> =
             self.live(span_ms, now).map(|(bucket, _)| death(span_ms, bucket)).collect();
         deaths.sort_unstable();

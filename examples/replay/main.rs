@@ -1,0 +1,220 @@
+//! What would a policy have done to real traffic? Drives real gates over a trace of requests.
+//!
+//! ```text
+//! cargo run --release --example replay -- TRACE.csv [--json OUT] [--html OUT] [--policy FILE]
+//!                                         [--compare FILE] [--gates N]
+//! ```
+//!
+//! The format of a trace and of a policy file is described in docs/replay.md. The gates see what a
+//! host would show them: number, address and session; never the label.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)] // a program for a terminal, not a library
+
+#[path = "../support/host.rs"]
+mod host;
+mod page;
+mod policy;
+mod run;
+mod score;
+mod trace;
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use host::Choices;
+use run::Run;
+use score::Scores;
+use trace::Trace;
+
+const USAGE: &str = "usage: replay TRACE.csv [--json OUT] [--html OUT] [--policy FILE] [--compare FILE] [--gates N]";
+
+/// More than this share of converting rows outside the numbering table: the trace is synthetic, or
+/// newer than the table.
+const UNASSIGNED_PER_MILLE: usize = 5;
+
+fn main() -> ExitCode {
+    match Arguments::read(std::env::args().skip(1)).and_then(|arguments| replay(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("replay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(arguments: &Arguments) -> Result<(), String> {
+    let trace = Trace::read(&arguments.trace)?;
+    for (line, reason) in trace.malformed.iter().take(20) {
+        eprintln!("line {line}: {reason}; skipped");
+    }
+    if trace.malformed.len() > 20 {
+        eprintln!("… and {} more malformed rows", trace.malformed.len() - 20);
+    }
+    if !trace.malformed.is_empty() {
+        eprintln!("{} malformed rows skipped, {} left", trace.malformed.len(), trace.rows.len());
+    }
+    let unassigned = numbers_outside_the_table(&trace);
+    let choose = |file: &Option<PathBuf>| -> Result<Choices, String> {
+        let mut choices = match file {
+            Some(file) => policy::read(file)?,
+            None => Choices::default(),
+        };
+        choices.gates = arguments.gates;
+        choices.unassigned |= unassigned;
+        Ok(choices)
+    };
+    let prices = run::prices(&trace);
+    let first = with_progress("replay", &trace, |tick| {
+        run::run(&trace, &choose(&arguments.policy)?, &prices, tick)
+    })?;
+    let scores = Scores::of(&trace, &first);
+    print!("{}", scores.table());
+    for (reason, count) in &scores.refusals {
+        println!("refused {count}: {reason}");
+    }
+    println!(
+        "{} nodes, {:.1} MB in the detector at most; {} ns a request",
+        scores.nodes_peak,
+        scores.bytes_peak as f64 / 1e6,
+        scores.nanoseconds_per_request
+    );
+    if let Some(file) = &arguments.json {
+        let json = serde_json::to_string_pretty(&scores).map_err(|error| error.to_string())?;
+        write(file, &json)?;
+    }
+    if let Some(file) = &arguments.html {
+        write(file, &page::render(&arguments.trace, &trace, &first, &scores))?;
+    }
+    if arguments.compare.is_some() {
+        let second = with_progress("compare", &trace, |tick| {
+            run::run(&trace, &choose(&arguments.compare)?, &prices, tick)
+        })?;
+        print!("{}", compare(&trace, &first, &second));
+    }
+    Ok(())
+}
+
+/// What a second policy would have decided differently.
+fn compare(trace: &Trace, first: &Run, second: &Run) -> String {
+    let mut text = String::from("\nThe second policy, against the first:\n");
+    let mut differences = 0_u64;
+    let mut by_kind = std::collections::BTreeMap::new();
+    for (index, (one, two)) in first.fates.iter().zip(&second.fates).enumerate() {
+        let words = [one, two].map(|fate| match (&fate.refused, fate.sent, fate.stepped_up) {
+            (_, true, false) => "sent",
+            (_, true, true) => "sent after a step-up",
+            (Some(_), ..) => "refused",
+            _ => "left at a step-up",
+        });
+        if words[0] == words[1] {
+            continue;
+        }
+        differences += 1;
+        let row = &trace.rows[index];
+        let entry = by_kind.entry((trace.labels[row.label].clone(), words)).or_insert((0_u64, 0_u64));
+        entry.0 += 1;
+        entry.1 += row.price_microusd;
+    }
+    for ((label, [one, two]), (count, micro)) in by_kind {
+        text.push_str(&format!(
+            "  {label}: {count} ({} $) were {one}, would be {two}\n",
+            score::dollars(micro)
+        ));
+    }
+    text.push_str(&format!("  {differences} of {} rows decided differently\n", trace.rows.len()));
+    text.push_str(&Scores::of(trace, second).table());
+    text
+}
+
+/// A number that converts exists. If too many of them are unknown to the numbering table, the table
+/// and the trace do not fit, and refusing by the table would say nothing about the policy.
+fn numbers_outside_the_table(trace: &Trace) -> bool {
+    let converting = trace.rows.iter().filter(|row| row.converts_after_ms.is_some());
+    let (all, outside) = converting.fold((0_usize, 0_usize), |(all, outside), row| {
+        (all + 1, outside + usize::from(!row.phone.is_valid()))
+    });
+    let unfit = outside * 1_000 > all * UNASSIGNED_PER_MILLE;
+    if unfit {
+        eprintln!(
+            "note: {outside} of {all} converting numbers are in no assigned block of the numbering \
+             table ({}); numbers outside it are let through",
+            otpgate::recipient::METADATA_VERSION
+        );
+    }
+    unfit
+}
+
+/// A bar on a terminal, silence elsewhere.
+fn with_progress<T>(
+    what: &str,
+    trace: &Trace,
+    work: impl FnOnce(&mut dyn FnMut(usize)) -> Result<T, String>,
+) -> Result<T, String> {
+    let mut terminal = std::io::stderr();
+    let shown = terminal.is_terminal();
+    let all = trace.rows.len().max(1);
+    let mut last = usize::MAX;
+    let mut tick = |done: usize| {
+        let share = done * 40 / all;
+        if shown && share != last {
+            last = share;
+            let bar = "#".repeat(share);
+            let _ignored = write!(terminal, "\r{what} [{bar:<40}] {done}/{all}");
+            let _ignored = terminal.flush();
+        }
+    };
+    let result = work(&mut tick);
+    if shown {
+        eprintln!();
+    }
+    result
+}
+
+fn write(file: &PathBuf, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+#[derive(Debug, Default)]
+struct Arguments {
+    trace: PathBuf,
+    json: Option<PathBuf>,
+    html: Option<PathBuf>,
+    policy: Option<PathBuf>,
+    compare: Option<PathBuf>,
+    gates: usize,
+}
+
+impl Arguments {
+    fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = Self { gates: 1, ..Self::default() };
+        let mut trace = None;
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value\n{USAGE}"));
+            match word.as_str() {
+                "--json" => arguments.json = Some(value()?.into()),
+                "--html" => arguments.html = Some(value()?.into()),
+                "--policy" => arguments.policy = Some(value()?.into()),
+                "--compare" => arguments.compare = Some(value()?.into()),
+                "--gates" => {
+                    let text = value()?;
+                    let gates = text.parse().ok().filter(|gates| (1..=64).contains(gates));
+                    arguments.gates = gates.ok_or(format!("--gates `{text}` is not 1 to 64"))?;
+                }
+                _ if word.starts_with("--") => return Err(format!("unknown option {word}\n{USAGE}")),
+                _ if trace.is_none() => trace = Some(PathBuf::from(&word)),
+                _ => return Err(format!("more than one trace: {word}\n{USAGE}")),
+            }
+        }
+        arguments.trace = trace.ok_or(USAGE.to_owned())?;
+        Ok(arguments)
+    }
+}

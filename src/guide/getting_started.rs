@@ -1,0 +1,235 @@
+//! Two pages and four handlers.
+//!
+//! `cargo run --example quickstart` shows the whole flow on a console. This page puts it behind HTTP,
+//! without naming a framework: take the parts into the handlers of yours.
+//!
+//! # The gate
+//!
+//! Build one [`Gate`] at start and clone it into every handler; a clone is two reference counts. Six
+//! parts have no default: [keys](crate::GateBuilder::keys), [store](crate::GateBuilder::store),
+//! [transport](crate::GateBuilder::transport), [texts](crate::GateBuilder::message),
+//! [destinations](crate::GateBuilder::destinations) and the [daily
+//! budget](crate::GateBuilder::daily_budget). [`build`](crate::GateBuilder::build) says which is missing
+//! and which values contradict each other.
+//!
+//! # Who asks
+//!
+//! Every call takes a [`ClientContext`]. Three things in it are the host's duty:
+//!
+//! - **The address** comes from the connection ([`ClientIp::from_peer`]) or, behind a load balancer, from
+//!   *all* lines of the forwarding header and a list of the proxies you run
+//!   ([`ClientIp::from_forwarded_for`]). If it is not known say [`ClientIp::unknown`]: all such clients
+//!   share one tight limit.
+//! - **The session** is an identifier that the host gave out *before* the page, such as an anonymous
+//!   session cookie. Tickets and grants are worth nothing in another session.
+//! - **The device proof**, if the browser has the cookie of an earlier verification. It keeps strangers
+//!   from locking the owner out.
+//!
+//! # The handlers
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use otpgate::{
+//!     Cleared, ClientContext, Entry, EntryGrant, Gate, GateError, Purpose, Recipient, Region, Sent,
+//!     Verified,
+//! };
+//!
+//! /// What the host keeps for a browser, on its own side.
+//! #[derive(Default)]
+//! struct Session {
+//!     grant: Option<EntryGrant>,
+//!     proven_number: Option<String>,
+//! }
+//!
+//! /// What any framework can send.
+//! struct Answer {
+//!     status: u16,
+//!     retry_after: Option<Duration>,
+//!     device_cookie: Option<String>,
+//!     body: String,
+//! }
+//!
+//! impl Answer {
+//!     fn page(status: u16, body: impl Into<String>) -> Self {
+//!         Self { status, retry_after: None, device_cookie: None, body: body.into() }
+//!     }
+//! }
+//!
+//! /// GET /sign-up
+//! fn form_page(gate: &Gate, client: &ClientContext) -> Result<Answer, GateError> {
+//!     let ticket = gate.preflight(&Purpose::SIGN_UP, client)?;
+//!     let form = format!(r#"<form data-ticket="{}"> ... </form>"#, ticket.as_str());
+//!     Ok(Answer::page(200, form)) // with `Cache-Control: no-store`
+//! }
+//!
+//! /// POST /sign-up: `proof` is what the page's script made of the ticket and the typed number.
+//! async fn form_posted(
+//!     gate: &Gate,
+//!     client: &ClientContext,
+//!     session: &mut Session,
+//!     proof: &str,
+//!     typed: &str,
+//! ) -> Result<Answer, GateError> {
+//!     // A number without `+` is read as dialled in this country.
+//!     let Ok(recipient) = Recipient::parse(typed, Some(Region::DE)) else {
+//!         return Ok(Answer::page(400, "This is not a phone number."));
+//!     };
+//!     let sent = match gate.clear(proof, &recipient, &Purpose::SIGN_UP, client).await? {
+//!         Cleared::Cleared(clearance) => gate.issue(clearance).await?,
+//!         Cleared::StepUp(step_up) => Sent::StepUp(step_up),
+//!         Cleared::Refused(refusal) => Sent::Refused(refusal),
+//!     };
+//!     Ok(match sent {
+//!         Sent::Sent(issued) => {
+//!             session.grant = Some(issued.into_grant());
+//!             Answer::page(303, "/sign-up/code")
+//!         }
+//!         // The page's script answers the new ticket, or shows the human check, and posts again.
+//!         Sent::StepUp(step_up) => Answer::page(428, step_up.ticket().as_str()),
+//!         Sent::Refused(refusal) => {
+//!             let public = refusal.public(); // `reason()` is for the log
+//!             Answer { retry_after: public.retry_after(), ..Answer::page(public.status(), public.to_string()) }
+//!         }
+//!     })
+//! }
+//!
+//! /// GET /sign-up/code
+//! async fn code_page(gate: &Gate, client: &ClientContext, session: &Session) -> Result<Answer, GateError> {
+//!     let Some(grant) = &session.grant else { return Ok(Answer::page(303, "/sign-up")) };
+//!     Ok(match gate.entry(grant, client).await? {
+//!         Entry::Open(view) => Answer::page(
+//!             200,
+//!             format!(
+//!                 "Code sent to {}. {} attempts left. Send again in {} s.",
+//!                 view.number_hint(),
+//!                 view.attempts_left(),
+//!                 view.resend_after().as_secs(),
+//!             ),
+//!         ),
+//!         Entry::Closed(_) => Answer::page(303, "/sign-up"),
+//!     })
+//! }
+//!
+//! /// POST /sign-up/code
+//! async fn code_posted(
+//!     gate: &Gate,
+//!     client: &ClientContext,
+//!     session: &mut Session,
+//!     code: &str,
+//! ) -> Result<Answer, GateError> {
+//!     let Some(grant) = session.grant.take() else { return Ok(Answer::page(303, "/sign-up")) };
+//!     Ok(match gate.verify(&grant, code, client).await? {
+//!         Verified::Accepted(verification) => {
+//!             // From the verification, never from the request.
+//!             session.proven_number = Some(verification.recipient().expose_e164().as_str().to_owned());
+//!             let device_cookie = Some(verification.device_proof().as_str().to_owned());
+//!             Answer { device_cookie, ..Answer::page(303, "/welcome") }
+//!         }
+//!         Verified::Rejected(rejection) => {
+//!             session.grant = Some(grant);
+//!             Answer::page(422, rejection.to_string())
+//!         }
+//!     })
+//! }
+//! # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+//! # #[derive(Clone, Debug, Default)]
+//! # struct Outbox(std::sync::Arc<std::sync::Mutex<String>>);
+//! # #[async_trait::async_trait]
+//! # impl otpgate::SmsTransport for Outbox {
+//! #     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+//! #         *self.0.lock().unwrap() = sms.expose_text().to_owned();
+//! #         Ok(Handoff::accepted("1"))
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! #     use otpgate::{ClientIp, KeyId, KeyRing, Money, Pepper, SystemEntropy};
+//! #     let outbox = Outbox::default();
+//! #     let mut policy = otpgate::Policy::default();
+//! #     policy.token.human_time = otpgate::token::HumanTime::ZERO;
+//! #     let gate = Gate::builder()
+//! #         .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//! #         .store(otpgate::store::MemoryStore::default())
+//! #         .transport(outbox.clone())
+//! #         .message(
+//! #             otpgate::message::MessageFormat::builder(otpgate::message::Brand::new("Example")?)
+//! #                 .origin(otpgate::message::OriginHost::new("example.com")?)
+//! #                 .build()?,
+//! #         )
+//! #         .destinations(otpgate::access::DestinationPolicy::only([Region::DE]))
+//! #         .daily_budget(Money::dollars(50))
+//! #         .policy(policy)
+//! #         .build()?;
+//! #     let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
+//! #     let mut session = Session::default();
+//! #     let page = form_page(&gate, &client)?;
+//! #     let ticket = page.body.split('"').nth(1).unwrap().to_owned();
+//! #     let typed = "0151 / 12345678";
+//! #     let proof = otpgate::token::answer(&ticket, typed)?;
+//! #     assert_eq!(form_posted(&gate, &client, &mut session, &proof, "word").await?.status, 400);
+//! #     let other = form_posted(&gate, &client, &mut session, &proof, "0151 12345679").await?;
+//! #     assert_eq!((other.status, other.retry_after), (400, None));
+//! #     assert_eq!(form_posted(&gate, &client, &mut session, &proof, typed).await?.status, 303);
+//! #     assert!(code_page(&gate, &client, &session).await?.body.contains("5 attempts left"));
+//! #     assert_eq!(code_posted(&gate, &client, &mut session, "nonsense").await?.status, 422);
+//! #     let code = outbox.0.lock().unwrap().rsplit_once('#').unwrap().1.to_owned();
+//! #     let welcome = code_posted(&gate, &client, &mut session, &code).await?;
+//! #     assert_eq!(welcome.status, 303);
+//! #     assert!(welcome.device_cookie.is_some());
+//! #     assert_eq!(session.proven_number.as_deref(), Some("+4915112345678"));
+//! #     Ok(())
+//! # }
+//! ```
+//!
+//! A `GateError` becomes a 503 with "try again in a moment". It is never a wrong code.
+//!
+//! # The page's script
+//!
+//! The ticket is text in the page; the script answers it when the form is submitted, and posts the proof
+//! *and* the number as it was typed. `docs/token-format.md` has the script, about thirty lines. A native
+//! client written in Rust calls [`token::answer`](crate::token::answer). A ticket is answered once: after
+//! any answer other than a code page, fetch a new one.
+//!
+//! # What each answer means
+//!
+//! | outcome | tell the client | status |
+//! |---|---|---|
+//! | [`Sent::Sent`] | the code page, also if [`confirmed`](crate::Issued::confirmed) is false | 303 |
+//! | [`Sent::StepUp`] with [`Work`](crate::StepUpMeans::Work) | nothing; the script answers the new ticket | 428 |
+//! | [`Sent::StepUp`] with [`Human`](crate::StepUpMeans::Human) | show the CAPTCHA; its response goes into [`human_response`](crate::ClientContext::human_response) | 428 |
+//! | [`Sent::Refused`] | [`public`](crate::Refusal::public): text, status and a coarse `Retry-After` | 400, 403, 429 |
+//! | [`Verified::Rejected`] | one sentence for every cause | 422 |
+//! | [`Entry::Closed`](crate::Entry::Closed) | back to the form | 303 |
+//!
+//! # Without a page
+//!
+//! A batch job or another service has no page and no ticket. It signs each request with a
+//! [`CallerKey`](crate::access::CallerKey) and is checked with [`Gate::authorise`]: signature, time,
+//! nonce, network and purpose. A grant made so is bound to no session; the service keeps it.
+//!
+//! # Numbers without an account
+//!
+//! At a password reset the answer must not tell who has an account. Where the account does not exist,
+//! hand the clearance to [`Gate::decoy`] instead of [`Gate::issue`]: the same charges, the same answer, no
+//! text, and no code that opens the grant.
+//!
+//! # Payments
+//!
+//! [`Clearance::bind`](crate::Clearance::bind) ties the code to an amount and a payee; the text shows
+//! both. Verify with [`Gate::verify_bound`], from the payment that is about to be executed. The message
+//! format must be built with [`transactions`](crate::message::MessageFormatBuilder::transactions).
+//!
+//! [`ClientContext`]: crate::ClientContext
+//! [`ClientIp::from_forwarded_for`]: crate::ClientIp::from_forwarded_for
+//! [`ClientIp::from_peer`]: crate::ClientIp::from_peer
+//! [`ClientIp::unknown`]: crate::ClientIp::unknown
+//! [`Gate`]: crate::Gate
+//! [`Gate::authorise`]: crate::Gate::authorise
+//! [`Gate::decoy`]: crate::Gate::decoy
+//! [`Gate::issue`]: crate::Gate::issue
+//! [`Gate::verify_bound`]: crate::Gate::verify_bound
+//! [`Sent::Refused`]: crate::Sent::Refused
+//! [`Sent::Sent`]: crate::Sent::Sent
+//! [`Sent::StepUp`]: crate::Sent::StepUp
+//! [`Verified::Rejected`]: crate::Verified::Rejected

@@ -1,0 +1,111 @@
+//! Keys, alarms, incidents, roll-out. `docs/operations.md` is the runbook; this page is its code.
+//!
+//! # Rotating the key
+//!
+//! The new key signs, the old one verifies until its end. The index key, which names numbers in the store,
+//! stays: change it and every limit starts afresh and the controls can no longer be read.
+//!
+//! ```
+//! use otpgate::{Clock, KeyId, KeyRing, Pepper, RETIRED_KEY_LIFE, SystemClock};
+//! # fn secret(_: &str) -> Result<Pepper, otpgate::EntropyError> {
+//! #     Pepper::generate(&otpgate::SystemEntropy)
+//! # }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!
+//! let retired = SystemClock::new().now(); // when the new key came into use, from your deployment
+//! let keys = KeyRing::new(KeyId(2), secret("otpgate-2")?)
+//!     .retire(KeyId(1), secret("otpgate-1")?, retired + RETIRED_KEY_LIFE)
+//!     .index(secret("otpgate-1")?);
+//! assert_eq!(keys.current(), KeyId(2));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`RETIRED_KEY_LIFE`](crate::RETIRED_KEY_LIFE) outlives codes, tickets and grants. Device proofs (90 days)
+//! and caller keys (up to a year) are made under the current key too: keep the old key for as long as they
+//! should hold.
+//!
+//! # Hearing what happens
+//!
+//! ```
+//! use otpgate::{EventKind, QueuedObserver};
+//!
+//! let (observer, events) = QueuedObserver::bounded(10_000);
+//! // Gate::builder()… .observer(observer)
+//! let reader = std::thread::spawn(move || {
+//!     for event in events {
+//!         match event.kind {
+//!             EventKind::BudgetTier { percent, .. } if percent >= 80 => eprintln!("page: {event:?}"),
+//!             EventKind::GuessSpraying { .. } | EventKind::Outage { .. } => eprintln!("page: {event:?}"),
+//!             EventKind::Pumping { .. } => eprintln!("look: {event:?}"),
+//!             _ => {} // count them: sent, refused, rejected …
+//!         }
+//!     }
+//! });
+//! # drop(observer);
+//! # reader.join().unwrap();
+//! ```
+//!
+//! An event holds no number and no code, so it may go into a log as it is.
+//!
+//! # The operator's hand
+//!
+//! ```
+//! use std::time::Duration;
+//! use otpgate::access::{Actor, Effect, Reason, Target};
+//! # use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Region, SystemEntropy};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let gate = Gate::builder()
+//! #     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//! #     .store(otpgate::store::MemoryStore::default())
+//! #     .transport(otpgate::transport::ConsoleTransport::to(Vec::new()))
+//! #     .message(otpgate::message::MessageFormat::builder(otpgate::message::Brand::new("Example")?).build()?)
+//! #     .destinations(otpgate::access::DestinationPolicy::only([Region::DE]))
+//! #     .daily_budget(Money::dollars(50))
+//! #     .build()?;
+//!
+//! let now = gate.snapshot().await?; // what is going on
+//! println!("{} of {} spent, {} sent this hour", now.spent, now.daily_budget, now.sent);
+//! for country in &now.countries {
+//!     println!("{}: {} sent, {:?} % converted", country.region, country.sent, country.conversion_percent());
+//! }
+//!
+//! let controls = gate.controls(); // and what to do about it
+//! let id = controls
+//!     .enter(
+//!         Target::Prefix("+4915112".parse()?),
+//!         Effect::Block,
+//!         Reason::new("pumping since 02:40, ticket 4711")?,
+//!         Actor::new("ada")?,
+//!         Some(controls.now() + Duration::from_secs(6 * 3_600)),
+//!     )
+//!     .await?;
+//! assert_eq!(gate.snapshot().await?.controls.len(), 1);
+//! controls.lift(id, &Actor::new("ada")?).await?;
+//! assert!(controls.list().await?.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every gate on the same store obeys from its next request on: each send names the version of the
+//! controls it rests on, and the store turns it back if there is a newer one.
+//!
+//! # Rolling out in shadow
+//!
+//! Let the gate decide, record and send all the same, for one country or purpose at a time:
+//!
+//! ```
+//! use otpgate::policy::Mode;
+//! use otpgate::{Policy, Purpose, Region};
+//!
+//! let mut policy = Policy::default();
+//! policy.mode.general = Mode::Observe;
+//! policy.mode.countries.insert(Region::DE, Mode::Enforce);
+//! assert_eq!(policy.mode.of(&Purpose::SIGN_UP, Some(Region::DE)), Mode::Enforce);
+//! assert_eq!(policy.mode.of(&Purpose::SIGN_UP, Some(Region::AT)), Mode::Observe);
+//! ```
+//!
+//! What would have been refused is an [`EventKind::WouldRefuse`](crate::EventKind::WouldRefuse). Tokens,
+//! destinations, the dearest single message, operators' blocks, attempts and the realm's daily budget hold
+//! in shadow mode too.

@@ -1,0 +1,117 @@
+//! Your own SMS provider.
+//!
+//! An [`SmsTransport`](crate::SmsTransport) is one method, `hand_off`. What decides about money is not how it
+//! succeeds but how it fails: the [kind](crate::transport::HandoffErrorKind) of its error.
+//!
+//! | what happened | kind | the gate |
+//! |---|---|---|
+//! | no connection, TLS failed, 401, 429, "queue full" | `NotSent` | gives back money and the number's limits, voids the code, answers `Err` |
+//! | "no such number", "opted out", "blocked" | `Refused` | gives back the same but keeps the client's charges, answers a refusal |
+//! | time-out after sending, cut connection, 5xx, an answer that cannot be read | `Indeterminate` | gives back nothing, keeps the code good, shows the code page |
+//!
+//! Report `NotSent` and `Refused` only on proof. A wrong `NotSent` pays for texts that were delivered and
+//! lets an attacker send without end; a wrong `Indeterminate` costs a user half a minute.
+//!
+//! # A whole transport
+//!
+//! ```
+//! use std::io::{Error, ErrorKind};
+//!
+//! use async_trait::async_trait;
+//! use otpgate::SmsTransport;
+//! use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+//!
+//! /// The provider's HTTP API, behind whichever client the host already uses.
+//! #[async_trait]
+//! trait Api: std::fmt::Debug + Send + Sync + 'static {
+//!     /// Status and body; `Err` if there was no complete answer. It MUST have a deadline.
+//!     async fn post(&self, key: &str, to: &str, text: &str) -> Result<(u16, String), Error>;
+//! }
+//!
+//! #[derive(Debug)]
+//! struct MyProvider<A>(A);
+//!
+//! #[async_trait]
+//! impl<A: Api> SmsTransport for MyProvider<A> {
+//!     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+//!         let key = sms.idempotency_key().as_str(); // the provider drops duplicates by it
+//!         let answer = self.0.post(key, sms.expose_number(), sms.expose_text()).await;
+//!         // Neither number nor text goes into an error: only the status does.
+//!         match answer {
+//!             Ok((200..=299, id)) => Ok(Handoff::accepted(id).by("my-provider")),
+//!             Ok((401 | 403 | 429, _)) => Err(HandoffError::not_sent("the provider turned the request away")),
+//!             Ok((400, code)) if code == "21211" => Err(HandoffError::refused("not a number")),
+//!             Ok((status, _)) => Err(HandoffError::indeterminate(format!("status {status}"))),
+//!             Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(HandoffError::not_sent(error)),
+//!             Err(error) => Err(HandoffError::indeterminate(error)),
+//!         }
+//!     }
+//! }
+//! # #[derive(Clone, Debug, Default)]
+//! # struct Scripted(std::sync::Arc<std::sync::Mutex<Vec<Result<(u16, String), ErrorKind>>>>);
+//! # #[async_trait]
+//! # impl Api for Scripted {
+//! #     async fn post(&self, _: &str, _: &str, _: &str) -> Result<(u16, String), Error> {
+//! #         self.0.lock().unwrap().pop().unwrap().map_err(Error::from)
+//! #     }
+//! # }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use otpgate::{Cleared, ClientContext, ClientIp, Gate, GateErrorKind, KeyId, KeyRing, Money, Pepper};
+//! # use otpgate::{Policy, Purpose, Recipient, RefusalReason, Region, Sent, SystemEntropy};
+//! # let api = Scripted::default();
+//! # let mut policy = Policy::default();
+//! # policy.token.human_time = otpgate::token::HumanTime::ZERO;
+//! # let gate = Gate::builder()
+//! #     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//! #     .store(otpgate::store::MemoryStore::default())
+//! #     .transport(MyProvider(api.clone()))
+//! #     .message(otpgate::message::MessageFormat::builder(otpgate::message::Brand::new("Example")?).build()?)
+//! #     .destinations(otpgate::access::DestinationPolicy::only([Region::DE]))
+//! #     .daily_budget(Money::dollars(50))
+//! #     .policy(policy)
+//! #     .build()?;
+//! # let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
+//! # let send = async |answer: Result<(u16, &str), ErrorKind>, number: &str| {
+//! #     api.0.lock().unwrap().push(answer.map(|(status, body)| (status, body.to_owned())));
+//! #     let ticket = gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
+//! #     let proof = otpgate::token::answer(ticket.as_str(), number).unwrap();
+//! #     let recipient = Recipient::parse(number, None).unwrap();
+//! #     let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await.unwrap();
+//! #     let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+//! #     gate.issue(clearance).await
+//! # };
+//! // What the host then sees; `send` is a whole flow with the provider answering so.
+//! let outage = send(Err(ErrorKind::ConnectionRefused), "+4915112345678").await.unwrap_err();
+//! assert_eq!(outage.kind(), GateErrorKind::HandOff);
+//!
+//! let refused = send(Ok((400, "21211")), "+4915112345678").await?;
+//! assert!(matches!(refused, Sent::Refused(why) if matches!(why.reason(), RefusalReason::NumberRefused)));
+//!
+//! let unclear = send(Err(ErrorKind::TimedOut), "+4915112345678").await?;
+//! assert!(matches!(unclear, Sent::Sent(issued) if !issued.confirmed()));
+//!
+//! let accepted = send(Ok((201, "message-1")), "+4915112345679").await?;
+//! assert!(matches!(accepted, Sent::Sent(issued) if issued.confirmed()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Rules
+//!
+//! - One call, at most one text. No retry of your own, unless the provider honours the
+//!   [idempotency key](crate::transport::OutboundSms::idempotency_key).
+//! - A deadline. A provider that hangs holds a request of the host.
+//! - The text goes out unchanged: it was parsed back, and its last line is read by software.
+//! - Neither number nor text in an error or a log. `Debug` of the text is masked; keep it so.
+//! - A panic is caught by the gate and counts as *may have gone out*.
+//!
+//! A transport that chooses between providers, or falls over from one to the next on `NotSent`, is a
+//! transport itself and wraps the others.
+//!
+//! # Delivery receipts
+//!
+//! They come to the host's own endpoint. Check the provider's signature there, find the
+//! [`SendRecord`](crate::SendRecord) that was kept beside the message's identifier, and hand it to
+//! [`Gate::receipt`](crate::Gate::receipt).

@@ -1,0 +1,207 @@
+//! The byte form of a [`Ledger`]: fixed widths, since it is read and written on every call.
+//!
+//! ```text
+//! ledger   = time meter*                      when it can be dropped
+//! meter    = slot kind [count] fields         slot: one byte, or 255 and four; kind: see below
+//! time     = 6 bytes, or 8 if kind has WIDE   little-endian, as everything
+//! units    = 1 byte, or as a time if kind has LARGE
+//! ```
+
+use super::failures::Failures;
+use super::gcra::Gcra;
+use super::ladder::Ladder;
+use super::ledger::{Entry, Ledger};
+use super::meter::{Meter, State};
+use super::rule::Slot;
+use super::window::{Bucket, Window};
+use crate::base::time::Timestamp;
+
+const GCRA: u8 = 0;
+const LADDER: u8 = 1;
+const LADDER_WITH_BEFORE: u8 = 2;
+const WINDOW: u8 = 3;
+const FAILURES: u8 = 4;
+const MARK: u8 = 5;
+const KIND: u8 = 0x0f;
+
+/// Units take more than a byte.
+const LARGE: u8 = 0x40;
+/// Something takes more than six bytes.
+const WIDE: u8 = 0x80;
+
+pub(super) fn write(ledger: &Ledger, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&ledger.over_at.as_millis().to_le_bytes());
+    for (slot, entry) in &ledger.entries {
+        match u8::try_from(slot.0) {
+            Ok(slot @ 0..=254) => bytes.push(slot),
+            _ => {
+                bytes.push(255);
+                bytes.extend_from_slice(&slot.0.to_le_bytes());
+            }
+        }
+        match entry {
+            Entry::Meter(Meter(State::Gcra(gcra))) => {
+                let mut out = Out::new(bytes, GCRA, gcra.tat, 0);
+                out.time(gcra.tat);
+            }
+            Entry::Meter(Meter(State::Ladder(ladder))) => match ladder.before {
+                Some((rung, last)) => {
+                    let mut out = Out::new(bytes, LADDER_WITH_BEFORE, ladder.last | last, 0);
+                    out.bytes.extend_from_slice(&[ladder.rung, rung]);
+                    out.time(ladder.last);
+                    out.time(last);
+                }
+                None => {
+                    let mut out = Out::new(bytes, LADDER, ladder.last, 0);
+                    out.bytes.push(ladder.rung);
+                    out.time(ladder.last);
+                }
+            },
+            Entry::Meter(Meter(State::Window(window))) => {
+                let all = window.older.iter().fold(window.newest, |all, bucket| Bucket {
+                    time: all.time | bucket.time,
+                    units: all.units | bucket.units,
+                });
+                let mut out = Out::new(bytes, WINDOW, all.time, all.units);
+                // A window never keeps more than 128.
+                out.bytes.push(u8::try_from(window.older.len()).unwrap_or(u8::MAX));
+                for bucket in std::iter::once(&window.newest).chain(&window.older) {
+                    out.time(bucket.time);
+                    out.units(bucket.units);
+                }
+            }
+            Entry::Meter(Meter(State::Failures(failures))) => {
+                let mut out = Out::new(bytes, FAILURES, failures.last, failures.count);
+                out.time(failures.last);
+                out.units(failures.count);
+            }
+            Entry::Mark(from, until) => {
+                let (from, until) = (from.as_millis(), until.as_millis());
+                let mut out = Out::new(bytes, MARK, from | until, 0);
+                out.time(from);
+                out.time(until);
+            }
+        }
+    }
+}
+
+pub(super) fn read(bytes: &[u8]) -> Option<Ledger> {
+    let (over_at, mut bytes) = bytes.split_first_chunk::<8>()?;
+    let over_at = Timestamp::from_millis(u64::from_le_bytes(*over_at));
+    let mut entries = Vec::with_capacity(bytes.len().div_ceil(8).min(8));
+    while let Some((slot, rest)) = bytes.split_first() {
+        bytes = rest;
+        let slot = match slot {
+            255 => {
+                let (slot, rest) = bytes.split_first_chunk::<4>()?;
+                bytes = rest;
+                Slot(u32::from_le_bytes(*slot))
+            }
+            slot => Slot(u32::from(*slot)),
+        };
+        let mut from = In { flags: 0, bytes };
+        from.flags = from.byte()?;
+        let entry = match from.flags & KIND {
+            GCRA => Entry::Meter(Meter(State::Gcra(Gcra { tat: from.time()? }))),
+            LADDER => {
+                let (rung, last) = (from.byte()?, from.time()?);
+                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before: None })))
+            }
+            LADDER_WITH_BEFORE => {
+                let (rung, earlier) = (from.byte()?, from.byte()?);
+                let (last, before) = (from.time()?, Some((earlier, from.time()?)));
+                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before })))
+            }
+            WINDOW => {
+                let length = usize::from(from.byte()?);
+                let newest = from.bucket()?;
+                let mut older = Vec::with_capacity(length);
+                for _ in 0..length {
+                    older.push(from.bucket()?);
+                }
+                Entry::Meter(Meter(State::Window(Window { newest, older })))
+            }
+            FAILURES => {
+                let Bucket { time: last, units: count } = from.bucket()?;
+                Entry::Meter(Meter(State::Failures(Failures { count, last })))
+            }
+            MARK => {
+                let (since, until) = (from.time()?, from.time()?);
+                Entry::Mark(Timestamp::from_millis(since), Timestamp::from_millis(until))
+            }
+            _ => return None,
+        };
+        bytes = from.bytes;
+        entries.push((slot, entry));
+    }
+    Some(Ledger { over_at, entries })
+}
+
+/// One meter being written.
+struct Out<'a> {
+    flags: u8,
+    bytes: &'a mut Vec<u8>,
+}
+
+impl<'a> Out<'a> {
+    /// Starts a meter whose times and units, each or-ed together, are these.
+    fn new(bytes: &'a mut Vec<u8>, kind: u8, times: u64, units: u64) -> Self {
+        let wide = if (times | units) >> 48 == 0 { 0 } else { WIDE };
+        let large = if units >> 8 == 0 { 0 } else { LARGE };
+        let flags = kind | wide | large;
+        bytes.push(flags);
+        Self { flags, bytes }
+    }
+
+    fn time(&mut self, value: u64) {
+        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+        if self.flags & WIDE == 0 {
+            self.bytes.extend_from_slice(&[a, b, c, d, e, f]);
+        } else {
+            self.bytes.extend_from_slice(&[a, b, c, d, e, f, g, h]);
+        }
+    }
+
+    fn units(&mut self, value: u64) {
+        if self.flags & LARGE == 0 {
+            let [low, ..] = value.to_le_bytes();
+            self.bytes.push(low);
+        } else {
+            self.time(value);
+        }
+    }
+}
+
+/// One meter being read.
+struct In<'a> {
+    flags: u8,
+    bytes: &'a [u8],
+}
+
+impl In<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*first)
+    }
+
+    fn time(&mut self) -> Option<u64> {
+        if self.flags & WIDE == 0 {
+            let ([a, b, c, d, e, f], rest) = self.bytes.split_first_chunk::<6>()?;
+            self.bytes = rest;
+            Some(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]))
+        } else {
+            let (whole, rest) = self.bytes.split_first_chunk::<8>()?;
+            self.bytes = rest;
+            Some(u64::from_le_bytes(*whole))
+        }
+    }
+
+    fn units(&mut self) -> Option<u64> {
+        if self.flags & LARGE == 0 { self.byte().map(u64::from) } else { self.time() }
+    }
+
+    fn bucket(&mut self) -> Option<Bucket> {
+        Some(Bucket { time: self.time()?, units: self.units()? })
+    }
+}

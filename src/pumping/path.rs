@@ -1,0 +1,271 @@
+//! A request's nodes: which they are, how they are brought to the present, and which part of the
+//! evidence each of them sees.
+
+use super::detector::Detector;
+use super::evidence::NullIndex;
+use super::level::{Level, NodeId, Subject};
+use super::node::{Node, State};
+use super::session::PATH;
+use super::table::{NONE, Slot, Table};
+use super::tuning::Tuning;
+
+/// What of a country every node on a path needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Local {
+    pub(super) country: u16,
+    pub(super) sessions: u32,
+    pub(super) conversion: f32,
+    pub(super) null: NullIndex,
+    pub(super) season: f32,
+    pub(super) surge: f32,
+}
+
+pub(super) fn level_at(known: bool, place: usize) -> Level {
+    let index = if known { place.saturating_add(12) } else { place };
+    Level::from_index(index).unwrap_or(Level::Known)
+}
+
+impl Detector {
+    pub(super) fn local(&mut self, now: u64, region: [u8; 2]) -> Local {
+        let slot = self.country_slot(region, now);
+        let surge = self.surge(region);
+        let today = super::node::day_of(now);
+        let tuning = &self.tuning;
+        let Some(country) = self.countries.get_mut(usize::from(slot)) else {
+            return Local {
+                country: slot,
+                sessions: 0,
+                conversion: tuning.prior_conversion,
+                null: NullIndex(0),
+                season: 1.0,
+                surge,
+            };
+        };
+        country.turn_day(today);
+        Local {
+            country: slot,
+            sessions: country.sessions,
+            conversion: country.conversion(tuning),
+            null: self.bets.quantise(country.null(tuning)),
+            season: country.season(now),
+            surge,
+        }
+    }
+
+    /// Brings every node of a path to `now` and returns the tolerated rate of each (sends an hour).
+    pub(super) fn refresh(
+        &mut self,
+        now: u64,
+        path: &[Slot; PATH],
+        known: bool,
+        local: &Local,
+    ) -> [f32; PATH] {
+        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11];
+        let mut rates = [0.0; PATH];
+        let mut parent = 0.0;
+        let share = self.share_of(path);
+        for place in BLOCKS_FIRST_PARENT {
+            let level = level_at(known, place);
+            let tuning = &self.tuning;
+            let slot = path.get(place).copied().unwrap_or(NONE);
+            let inherited = Self::inherited(tuning, level, parent);
+            let mut own = Tuning::of(&tuning.floor, level);
+            let mut rate = own * local.surge + inherited;
+            if let Some(node) = self.table.at_mut(slot) {
+                let volume = node.daily() / 24.0 * local.season / local.conversion;
+                own += Tuning::of(&tuning.tolerance, level) * volume;
+                rate = own * local.surge + inherited;
+                let bets = self.bets.at(local.null, level);
+                node.fade(now, rate, bets, tuning.asked_half_life);
+                if level.is_block() {
+                    let elapsed = local.sessions.wrapping_sub(node.share_seen);
+                    node.share_seen = local.sessions;
+                    if node.share > 0.0 && elapsed > 0 {
+                        let q = share.get(place).copied().unwrap_or(0.1);
+                        node.share = (node.share - ln_1p(q) * elapsed as f32).max(0.0);
+                    }
+                }
+            }
+            if let Some(r) = rates.get_mut(place) {
+                *r = rate;
+            }
+            parent = if (1..=5).contains(&place) { rate } else { 0.0 };
+        }
+        rates
+    }
+
+    pub(super) fn inherited(tuning: &Tuning, level: Level, parent: f32) -> f32 {
+        Tuning::of(&tuning.inherit, level) * parent
+    }
+
+    /// True when nobody has ever verified from the number's block.
+    pub(super) fn is_cold(&self, subject: &Subject, level: Level) -> bool {
+        self.table
+            .find(NodeId::block(level, subject.digits))
+            .and_then(|slot| self.table.at(slot))
+            .is_none_or(|node| node.warm == 0)
+    }
+
+    /// The nodes of a new session, with the session counted as pending at each.
+    pub(super) fn build_path(
+        &mut self,
+        now: u64,
+        subject: &Subject,
+        known: bool,
+        local: &Local,
+    ) -> [Slot; PATH] {
+        let mut path = [NONE; PATH];
+        if known {
+            let groups =
+                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
+            for (place, id) in path.iter_mut().zip(groups) {
+                *place = self.obtain(now, id, local);
+                self.pin(*place);
+            }
+            return path;
+        }
+        let parts = self.tuning.parts;
+        let cold = parts.cold && self.is_cold(subject, Level::HundredThousand);
+        let colder = cold && self.is_cold(subject, Level::Million);
+        // coarse before fine: a fine node is born only where its parent already was, so the tree
+        // grows where traffic repeats and a lone session costs two blocks instead of five
+        let mut parent_is_new = false;
+        for (place, id) in path.iter_mut().zip(Self::names(subject)).rev() {
+            let level = id.level();
+            let skip = match level {
+                Level::ColdCountry | Level::Cold => !cold,
+                Level::ColdMillion => !colder,
+                Level::Host | Level::Network => !parts.address,
+                _ => false,
+            };
+            let fine = matches!(
+                level,
+                Level::Hundred | Level::Thousand | Level::TenThousand | Level::Host
+            );
+            if skip {
+                continue;
+            }
+            let births = self.table.births();
+            *place = if fine && parent_is_new {
+                self.table.find(id).unwrap_or(NONE)
+            } else {
+                self.obtain(now, id, local)
+            };
+            // once one was born or left out, nothing finer of the same branch may be born
+            let grown = self.table.births() != births || *place == NONE;
+            parent_is_new = grown || (fine && parent_is_new);
+            self.pin(*place);
+        }
+        path
+    }
+
+    /// Counts the session at a node, which also keeps it from being evicted by the next birth.
+    fn pin(&mut self, slot: Slot) {
+        if let Some(node) = self.table.at_mut(slot) {
+            node.pending = node.pending.saturating_add(1);
+        }
+    }
+
+    pub(super) fn obtain(&mut self, now: u64, id: NodeId, local: &Local) -> Slot {
+        // the assessment a moment ago has usually found it already
+        let hint = self.hint.get(id.level().index()).copied().unwrap_or(NONE);
+        if self.table.at(hint).is_some_and(|node| node.at != 0 && node.id == id.to_bits()) {
+            return hint;
+        }
+        if let Some(slot) = self.table.find(id) {
+            return slot;
+        }
+        let node = Node::new(id, local.country, local.sessions, now);
+        self.table.insert(node, now).unwrap_or(NONE)
+    }
+
+    /// The nodes of a request as they exist, creating none.
+    pub(super) fn find_path(&self, subject: &Subject, known: bool) -> [Slot; PATH] {
+        let mut path = [NONE; PATH];
+        if known {
+            let groups =
+                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
+            for (place, id) in path.iter_mut().zip(groups) {
+                *place = self.table.find(id).unwrap_or(NONE);
+            }
+            return path;
+        }
+        for (place, id) in path.iter_mut().zip(Self::names(subject)) {
+            *place = self.table.find(id).unwrap_or(NONE);
+        }
+        let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
+        let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
+        let off = !self.tuning.parts.cold;
+        if is_warm(*block) || off {
+            *cold_country = NONE;
+            *cold = NONE;
+        }
+        if is_warm(*million) || is_warm(*block) || off {
+            *colder = NONE;
+        }
+        path
+    }
+
+    pub(super) fn each(&mut self, path: &[Slot; PATH], mut change: impl FnMut(&mut Node)) {
+        for slot in path {
+            if let Some(node) = self.table.at_mut(*slot) {
+                change(node);
+            }
+        }
+    }
+}
+
+/// `ln(1 + q)` for `0 ≤ q ≤ 0.9`, never below it and at most 0.8 % above: the share detector then
+/// errs towards honest traffic, and a request computes no logarithm.
+fn ln_1p(q: f32) -> f32 {
+    q * (6.0 + q) / (6.0 + 4.0 * q)
+}
+
+/// Which part of a session's evidence reaches each place of its path, given which finer nodes are
+/// already acted on (explain-away).
+pub(super) struct Shade([f32; PATH]);
+
+impl Shade {
+    pub(super) fn of(table: &Table, path: &[Slot; PATH], known: bool, pass_up: f32) -> Self {
+        let mut out = [1.0_f32; PATH];
+        if known {
+            return Self(out);
+        }
+        let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
+        let by_address = path.iter().take(11).skip(9).any(flagged);
+        let mut up = if by_address { pass_up } else { 1.0 };
+        let mut by_number = false;
+        for (place, slot) in path.iter().enumerate() {
+            if place == 9 || place == 11 {
+                up = if by_number { pass_up } else { 1.0 };
+            }
+            if let Some(o) = out.get_mut(place) {
+                *o = up;
+            }
+            if flagged(slot) {
+                up *= pass_up;
+                by_number |= place <= 8;
+            }
+        }
+        Self(out)
+    }
+
+    pub(super) fn at(&self, place: usize) -> f32 {
+        self.0.get(place).copied().unwrap_or(1.0)
+    }
+}
+
+/// Nodes that hold the control group itself are not excused by it.
+pub(super) fn pick(weight: (f32, f32), level: Level) -> f32 {
+    if level == Level::Everyone || level.is_known() { weight.1 } else { weight.0 }
+}
+
+/// Counts a request at a node.
+pub(super) fn attempt(node: &mut Node, now: u64) {
+    node.attempts += 1.0;
+    if node.last_attempt > 0 {
+        let gap = now.saturating_sub(node.last_attempt) as f32;
+        node.gap += 0.2 * (gap - node.gap);
+    }
+    node.last_attempt = now;
+}

@@ -1,0 +1,366 @@
+//! The sentences the docs promise, as properties.
+
+#![allow(clippy::arithmetic_side_effects, clippy::field_reassign_with_default)]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::evidence::{Bets, NullIndex};
+use super::level::LEVELS;
+use super::node::Node;
+use super::*;
+use crate::base::time::Timestamp;
+
+const T0: u64 = 1_700_000_000_000;
+
+/// splitmix64, for tests that need millions of coins.
+struct Coins(u64);
+
+impl Coins {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        super::table::mix(self.0)
+    }
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(T0 + ms)
+}
+
+fn subject(digits: u64, host: u32) -> Subject {
+    Subject {
+        region: *b"UZ",
+        digits,
+        known: false,
+        purpose: 1,
+        price_microusd: 141_100,
+        client: ClientNet::of(IpAddr::V4(Ipv4Addr::from_bits(host))),
+    }
+}
+
+/// One client's request, answered as told. True when a message went out.
+fn request(d: &mut Detector, ms: u64, s: &Subject, solves: bool) -> bool {
+    let first = d.assess(at(ms), s, false);
+    d.observe(Event::after(at(ms), s, &first));
+    match first.verdict {
+        Verdict::Allow => true,
+        Verdict::StepUp(_) if solves => {
+            let second = d.assess(at(ms + 3_000), s, true);
+            d.observe(Event::after(at(ms + 3_000), s, &second).passed());
+            second.verdict == Verdict::Allow
+        }
+        _ => false,
+    }
+}
+
+/// Mean number of sends until the evidence reaches `h`, at a null of the caller's choice.
+fn run_length(h: f32, level: Level, tolerated: f32, gap_s: f64, conversion: f64) -> f64 {
+    let tuning = Tuning::default();
+    let bets = Bets::new(&tuning);
+    let null = NullIndex(15); // p0 = 0.50
+    let mut coins = Coins(7);
+    let (mut sends, mut alarms) = (0_u64, 0_u64);
+    while alarms < 30 && sends < 150_000 {
+        let mut node = Node::new(NodeId::pool(level), 0, 0, T0);
+        let mut now = T0;
+        loop {
+            sends += 1;
+            // exponential gaps: Poisson arrivals at exactly the tolerated rate or any other
+            now += (-coins.unit().max(1e-12).ln() * gap_s * 1_000.0) as u64;
+            let pair = bets.at(null, level);
+            node.fade(now, tolerated, pair, 7_200.0);
+            let verified = coins.unit() < conversion;
+            for (s, bet) in node.bets.iter_mut().zip(pair) {
+                *s = (*s + if verified { bet.verified } else { bet.open[3] }).max(0.0);
+            }
+            if node.evidence() >= h {
+                alarms += 1;
+                break;
+            }
+            if sends >= 150_000 {
+                break;
+            }
+        }
+    }
+    sends as f64 / alarms.max(1) as f64
+}
+
+#[test]
+fn false_alarms_are_at_least_as_far_apart_as_promised_when_people_convert_at_the_null() {
+    let h = 5.0_f32; // e^5 = 148 sends
+    for level in (0..LEVELS).filter_map(Level::from_index) {
+        // any volume at all: a thousand sends an hour where two are tolerated
+        let mean = run_length(h, level, 2.0, 3.6, 0.5);
+        assert!(mean >= f64::from(h).exp(), "{level:?}: {mean}");
+    }
+}
+
+#[test]
+fn false_alarms_are_at_least_as_far_apart_as_promised_when_nobody_converts_but_volume_is_ordinary()
+{
+    let h = 5.0_f32;
+    for level in (0..LEVELS).filter_map(Level::from_index) {
+        let mean = run_length(h, level, 100.0, 36.0, 0.0);
+        assert!(mean >= f64::from(h).exp(), "{level:?}: {mean}");
+    }
+}
+
+#[test]
+fn honest_step_ups_are_no_evidence_at_the_null() {
+    let t = Tuning::default();
+    let bad = (1.0 - (1.0 - t.honest_failure) * t.pass_factor) / t.honest_failure;
+    let mean = (1.0 - t.honest_failure) * t.pass_factor + t.honest_failure * bad;
+    assert!((mean - 1.0).abs() < 1e-5, "{mean}");
+}
+
+#[test]
+fn a_block_pumped_at_any_rate_costs_fewer_than_sixty_messages() {
+    for gap in [50, 1_000, 20_000, 120_000] {
+        let mut d = Detector::new(1);
+        let mut coins = Coins(3);
+        let mut sent = 0;
+        for k in 0..1_500 {
+            let s = subject(998_941_230_000 + k % 10_000, coins.next() as u32);
+            let solves = coins.unit() < 0.2;
+            sent += u32::from(request(&mut d, k * gap, &s, solves));
+        }
+        assert!(sent <= 60, "{sent} at one in {gap} ms");
+    }
+}
+
+#[test]
+fn a_genuine_launch_is_never_refused_nor_asked() {
+    let mut d = Detector::new(1);
+    let mut coins = Coins(5);
+    let mut answers = std::collections::BinaryHeap::new();
+    for k in 0..3_000_u64 {
+        let now = k * 2_000;
+        let s = subject(998_901_000_000 + coins.next() % 8_000_000, coins.next() as u32);
+        while let Some(std::cmp::Reverse((due, digits, host))) = answers.peek().copied()
+            && due <= now
+        {
+            answers.pop();
+            d.observe(Event::of(at(due), EventKind::Verified, &subject(digits, host)));
+        }
+        let verdict = d.assess(at(now), &s, false).verdict;
+        assert_eq!(verdict, Verdict::Allow, "request {k}");
+        d.observe(Event::of(at(now), EventKind::Sent, &s));
+        if coins.unit() < 0.65 {
+            let host = 0;
+            answers.push(std::cmp::Reverse((now + 8_000 + coins.next() % 20_000, s.digits, host)));
+        }
+    }
+}
+
+/// Drives one block into refusal and returns the detector and when.
+fn attacked() -> (Detector, u64) {
+    let mut d = Detector::new(1);
+    let mut now = 0;
+    for k in 0..200 {
+        now = k * 5_000;
+        request(&mut d, now, &subject(998_941_230_000 + k, k as u32 * 7_919), false);
+    }
+    (d, now)
+}
+
+#[test]
+fn a_refusal_says_which_node_and_how_much_evidence() {
+    let (mut d, now) = attacked();
+    let a = d.assess(at(now + 1_000), &subject(998_941_230_050, 1), false);
+    assert!(matches!(a.verdict, Verdict::Refuse { until_ms } if until_ms > T0 + now));
+    let words: Vec<_> = a.reasons.iter().map(ToString::to_string).collect();
+    assert!(words.iter().any(|w| w.contains("nats of evidence")), "{words:?}");
+    assert!(words.iter().all(|w| !w.contains("998941230050")));
+    assert!(d.take_alerts().iter().any(|a| a.kind == AlertKind::BlockBegun));
+}
+
+#[test]
+fn known_numbers_pass_where_strangers_are_refused() {
+    let (mut d, now) = attacked();
+    let mut friend = subject(998_941_230_051, 1);
+    friend.known = true;
+    assert_eq!(d.assess(at(now + 1_000), &friend, false).verdict, Verdict::Allow);
+}
+
+#[test]
+fn a_number_becomes_known_after_three_days_and_is_forgotten_after_ninety() {
+    let day = 86_400_000;
+    let mut d = Detector::new(1);
+    let s = subject(998_935_550_001, 9);
+    d.observe(Event::of(at(0), EventKind::Sent, &s));
+    d.observe(Event::of(at(9_000), EventKind::Verified, &s));
+    assert!(!d.is_known(&s, T0 + 2 * day));
+    assert!(d.is_known(&s, T0 + 4 * day));
+    assert!(d.is_known(&s, T0 + 80 * day));
+    assert!(!d.is_known(&s, T0 + 92 * day));
+}
+
+#[test]
+fn operators_can_lift_forbid_and_extend() {
+    let (mut d, now) = attacked();
+    let s = subject(998_941_230_052, 1);
+    let acting = d.acting();
+    assert!(acting.iter().any(|view| view.action == Action::Refuse));
+    for view in acting {
+        d.lift(view.node);
+    }
+    assert_eq!(d.assess(at(now + 1_000), &s, false).verdict, Verdict::Allow);
+    let block = NodeId::block(Level::TenThousand, s.digits);
+    d.extend(block, at(now), Duration::from_secs(600));
+    let refused = d.assess(at(now + 2_000), &s, false).verdict;
+    assert_eq!(refused, Verdict::Refuse { until_ms: T0 + now + 600_000 });
+    d.forbid(block, at(now), Duration::from_secs(600));
+    assert_eq!(d.assess(at(now + 3_000), &s, false).verdict, Verdict::Allow);
+}
+
+#[test]
+fn an_ended_attack_is_forgiven_within_ten_minutes() {
+    let (mut d, now) = attacked();
+    let verdict = d.assess(at(now + 601_000), &subject(998_941_230_053, 1), false).verdict;
+    assert!(!matches!(verdict, Verdict::Refuse { .. }), "{verdict:?}");
+}
+
+#[test]
+fn flooding_cannot_grow_the_tables_nor_push_suspects_out() {
+    let mut tuning = Tuning::default();
+    tuning.max_nodes = 2_000;
+    tuning.max_sessions = 1_000;
+    let mut d = Detector::with(1, tuning, Costs::default());
+    for k in 0..200 {
+        request(&mut d, k * 5_000, &subject(998_941_230_000 + k, k as u32 * 7_919), false);
+    }
+    let before = d.acting().len();
+    assert!(before > 0);
+    let mut coins = Coins(11);
+    for k in 0..20_000 {
+        let mut s = subject(100_000_000_000 + coins.next() % 800_000_000_000, coins.next() as u32);
+        s.region = [b'A' + (coins.next() % 26) as u8, b'A' + (coins.next() % 26) as u8];
+        d.observe(Event::of(at(1_000_000 + k), EventKind::Sent, &s));
+        d.observe(Event::of(at(1_000_000 + k), EventKind::Asked, &s));
+    }
+    assert!(d.nodes() <= 2_000);
+    assert!(d.bytes() < 8_000_000, "{}", d.bytes());
+    assert!(d.acting().len() >= before);
+}
+
+#[test]
+fn a_snapshot_continues_where_it_stopped() {
+    let (mut a, now) = attacked();
+    let bytes = a.snapshot();
+    let mut b = Detector::new(1);
+    b.restore(&bytes).unwrap();
+    assert_eq!(b.snapshot().len(), bytes.len());
+    let mut coins = Coins(2);
+    for k in 0..500 {
+        let s = subject(998_941_200_000 + coins.next() % 90_000, coins.next() as u32);
+        let t = now + 1_000 + k * 7_000;
+        let solves = coins.unit() < 0.5;
+        assert_eq!(request(&mut a, t, &s, solves), request(&mut b, t, &s, solves), "{k}");
+    }
+}
+
+#[test]
+fn gates_that_exchange_events_agree() {
+    let mut gates = [Detector::new(1), Detector::new(2)];
+    gates.iter_mut().for_each(Detector::share);
+    let mut sent = 0;
+    for k in 0..400_u64 {
+        let (i, j) = if k % 2 == 0 { (0, 1) } else { (1, 0) };
+        let s = subject(998_941_230_000 + k, k as u32 * 7_919);
+        sent += u32::from(request(&mut gates[i], k * 2_000, &s, false));
+        let bytes = gates[i].drain_outbox();
+        gates[j].absorb(at(k * 2_000), &bytes).unwrap();
+        // a second delivery changes nothing
+        assert_eq!(gates[j].absorb(at(k * 2_000), &bytes), Ok(0));
+    }
+    assert!(sent <= 40, "{sent}");
+    let names = |d: &Detector| d.acting().iter().map(|v| v.node).collect::<Vec<_>>();
+    assert_eq!(names(&gates[0]), names(&gates[1]));
+}
+
+#[test]
+fn events_from_the_future_do_not_move_the_clock() {
+    let (mut a, mut b) = (Detector::new(1), Detector::new(2));
+    a.share();
+    a.observe(Event::of(at(86_400_000), EventKind::Sent, &subject(998_941_230_000, 1)));
+    assert_eq!(b.absorb(at(0), &a.drain_outbox()), Ok(0));
+    assert_eq!(b.nodes(), 0);
+}
+
+fn any_event() -> impl Strategy<Value = (u64, u8, u64, u32, bool, bool)> {
+    (0_u64..120_000, 0_u8..7, 0_u64..3_000, 0_u32..50, any::<bool>(), any::<bool>())
+}
+
+fn replay(d: &mut Detector, events: &[(u64, u8, u64, u32, bool, bool)]) {
+    let mut now = 0;
+    for (gap, kind, tail, host, known, passed) in events {
+        now += gap;
+        let mut s = subject(998_941_230_000 + tail, *host);
+        s.known = *known;
+        let kind = match kind {
+            0 | 1 => EventKind::Sent,
+            2 => EventKind::Asked,
+            3 => EventKind::Failed,
+            4 => EventKind::Refused,
+            5 => EventKind::Verified,
+            _ => EventKind::Undelivered,
+        };
+        let mut event = Event::of(at(now), kind, &s);
+        event.passed = *passed;
+        d.observe(event);
+        if *known {
+            let verdict = d.assess(at(now), &s, false).verdict;
+            assert!(!matches!(verdict, Verdict::Refuse { .. }), "known numbers are never refused");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn known_is_never_refused_and_state_is_a_function_of_events(
+        events in prop::collection::vec(any_event(), 1..400)
+    ) {
+        let (mut a, mut b) = (Detector::new(1), Detector::new(1));
+        replay(&mut a, &events);
+        replay(&mut b, &events);
+        prop_assert_eq!(a.snapshot(), b.snapshot());
+        let mut c = Detector::new(1);
+        prop_assert!(c.restore(&a.snapshot()).is_ok());
+    }
+
+    #[test]
+    fn garbage_is_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let mut d = Detector::new(1);
+        prop_assert!(d.restore(&bytes).is_err());
+        if !bytes.is_empty() {
+            prop_assert!(d.absorb(at(0), &bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_refused(place in 0_usize..20_000, bit in 0_u8..8) {
+        let (d, _) = attacked();
+        let mut bytes = d.snapshot();
+        let place = place % bytes.len();
+        bytes[place] ^= 1 << bit;
+        prop_assert!(Detector::new(1).restore(&bytes).is_err());
+    }
+
+    #[test]
+    fn events_survive_their_encoding(
+        ms in any::<u64>(), tail in 0_u64..1_000_000, host in any::<u32>(), passed in any::<bool>()
+    ) {
+        let s = subject(998_940_000_000 + tail, host);
+        let mut event = Event::of(Timestamp::from_millis(ms), EventKind::Asked, &s);
+        event.passed = passed;
+        event.acting = 0x2a;
+        prop_assert_eq!(Event::from_bytes(&event.to_bytes()), Some(event));
+    }
+}

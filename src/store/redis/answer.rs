@@ -1,0 +1,171 @@
+//! What comes back: an answer's bytes as the port's types.
+
+use std::time::Duration;
+
+use crate::base::time::Timestamp;
+use crate::store::{
+    Admission, Admitted, ChallengeState, Document, News, Reading, Redeemed, Tallies, TallyQuery,
+    Verdict,
+};
+
+use super::failure::Malformed;
+use super::pack::{MOST, Unpacker};
+
+/// How far a partition is: what the next call says it has seen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) epoch: u64,
+    pub(super) sequence: u64,
+}
+
+/// An answer as it came: how far the partition is, then the verb's own values.
+pub(super) struct Reply(pub(super) Vec<u8>);
+
+impl Reply {
+    pub(super) fn seen(&self) -> Result<Seen, Malformed> {
+        self.open().map(|(seen, _)| seen)
+    }
+
+    fn open(&self) -> Result<(Seen, Unpacker<'_>), Malformed> {
+        let mut values = Unpacker::new(&self.0);
+        let seen = Seen { epoch: values.number()?, sequence: values.number()? };
+        Ok((seen, values))
+    }
+
+    pub(super) fn admitted(&self, admission: &Admission) -> Result<Admitted, Malformed> {
+        let (_, mut values) = self.open()?;
+        let answer = match values.number()? {
+            0 => Admitted::Granted {
+                counts: values.numbers()?,
+                observed: values.numbers()?,
+                news: news(&mut values)?,
+            },
+            1 => Admitted::Exhausted {
+                index: index(&mut values)?,
+                retry_after: Duration::from_millis(values.number()?),
+                counts: values.numbers()?,
+                observed: values.numbers()?,
+                news: news(&mut values)?,
+            },
+            2 => Admitted::NonceSpent { index: index(&mut values)? },
+            3 => Admitted::ChallengeGone,
+            4 => {
+                let guards = admission.guards.iter().map(|guard| guard.document);
+                let writes = admission.documents.iter().map(|write| write.document);
+                let document = guards.chain(writes).nth(index(&mut values)?).ok_or(Malformed)?;
+                Admitted::Stale { document, version: values.number()? }
+            }
+            _ => return Err(Malformed),
+        };
+        values.end(answer)
+    }
+
+    pub(super) fn settled(&self) -> Result<(), Malformed> {
+        let (_, values) = self.open()?;
+        values.end(())
+    }
+
+    pub(super) fn redeemed(&self) -> Result<Redeemed, Malformed> {
+        let (_, mut values) = self.open()?;
+        let observed = values.numbers()?;
+        let news = news(&mut values)?;
+        let verdict = match values.number()? {
+            0 => Verdict::Accepted { attempts: small(&mut values)?, opened: time(&mut values)? },
+            1 => Verdict::Mismatch { left: small(&mut values)? },
+            2 => Verdict::Locked,
+            3 => Verdict::Expired,
+            4 => Verdict::Consumed,
+            5 => Verdict::Unknown,
+            6 => Verdict::Exhausted {
+                index: index(&mut values)?,
+                retry_after: Duration::from_millis(values.number()?),
+            },
+            _ => return Err(Malformed),
+        };
+        values.end(Redeemed { verdict, observed, news })
+    }
+
+    pub(super) fn tallied(&self, query: &TallyQuery) -> Result<Tallies, Malformed> {
+        let (_, mut values) = self.open()?;
+        let readings = values.numbers()?;
+        let (pairs, []) = readings.as_chunks::<2>() else { return Err(Malformed) };
+        let meters = pairs
+            .iter()
+            .map(|[count, wait]| Reading {
+                count: *count,
+                retry_after: Duration::from_millis(*wait),
+            })
+            .collect();
+        let marks = each(&mut values, |values| {
+            if !values.is_array() {
+                return values.number().map(|_| None);
+            }
+            values.array()?;
+            Ok(Some((time(values)?, time(values)?)))
+        })?;
+        let challenges = each(&mut values, challenge)?;
+        // Version and content of each, two values a document.
+        let length = values.array()?;
+        let documents = (0..length / 2)
+            .map(|_| {
+                let version = values.number()?;
+                Ok(Document { version, content: values.bytes()?.to_vec() })
+            })
+            .collect::<Result<Vec<_>, Malformed>>()?;
+        let news = news(&mut values)?;
+        let answer = Tallies { meters, marks, challenges, documents, news };
+        let complete = answer.meters.len() == query.meters.len()
+            && answer.marks.len() == query.marks.len()
+            && answer.challenges.len() == query.challenges.len()
+            && answer.documents.len() == query.documents.len();
+        if complete { values.end(answer) } else { Err(Malformed) }
+    }
+}
+
+fn challenge(values: &mut Unpacker<'_>) -> Result<ChallengeState, Malformed> {
+    if values.is_array() {
+        values.array()?;
+        return Ok(ChallengeState::Live {
+            left: small(values)?,
+            expires: time(values)?,
+            closes: time(values)?,
+        });
+    }
+    match values.number()? {
+        0 => Ok(ChallengeState::Unknown),
+        1 => Ok(ChallengeState::Consumed),
+        2 => Ok(ChallengeState::Locked),
+        _ => Err(Malformed),
+    }
+}
+
+fn news(values: &mut Unpacker<'_>) -> Result<News, Malformed> {
+    let latest = values.number()?;
+    let length = values.array()?;
+    let entries = (0..length / 2)
+        .map(|_| Ok((values.number()?, values.bytes()?.to_vec())))
+        .collect::<Result<_, Malformed>>()?;
+    Ok(News { entries, latest })
+}
+
+fn each<'a, T>(
+    values: &mut Unpacker<'a>,
+    take: impl Fn(&mut Unpacker<'a>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let length = values.array()?;
+    (0..length).map(|_| take(values)).collect()
+}
+
+fn index(values: &mut Unpacker<'_>) -> Result<usize, Malformed> {
+    usize::try_from(values.number()?).map_err(|_| Malformed)
+}
+
+fn small(values: &mut Unpacker<'_>) -> Result<u32, Malformed> {
+    u32::try_from(values.number()?).map_err(|_| Malformed)
+}
+
+/// What was cut back on the way in stands for "never".
+fn time(values: &mut Unpacker<'_>) -> Result<Timestamp, Malformed> {
+    let millis = values.number()?;
+    Ok(if millis == MOST { Timestamp::MAX } else { Timestamp::from_millis(millis) })
+}

@@ -1,0 +1,99 @@
+//! What went wrong, sorted by whether the call can have taken effect.
+
+use redis::RedisError;
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// An answer that no script of ours gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the server's answer is not one of this store's; check that no proxy rewrites scripts")]
+pub(super) struct Malformed;
+
+impl From<Malformed> for StoreError {
+    fn from(malformed: Malformed) -> Self {
+        Self::new(StoreErrorKind::Corrupt, malformed)
+    }
+}
+
+/// What to do about an error that came after a call was handed to a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Remedy {
+    /// The script is not cached there: send its text.
+    Load,
+    /// Another node has the slot; the call did not run.
+    Elsewhere,
+    /// Nothing to be done; the connection stays.
+    Report(StoreErrorKind),
+    /// The connection is of no more use.
+    Hangup(StoreErrorKind),
+}
+
+impl Remedy {
+    /// Redis answers an error before it runs a script or instead of its first write, so a refusal
+    /// in words means that nothing changed. Silence means nothing.
+    pub(super) fn of(error: &RedisError) -> Self {
+        use StoreErrorKind::{Corrupt, Full, Indeterminate, Unavailable};
+
+        let Some(code) = error.code() else { return Self::Hangup(Indeterminate) };
+        match code {
+            "NOSCRIPT" => Self::Load,
+            "MOVED" => Self::Elsewhere,
+            "OOM" => Self::Report(Full),
+            "LOADING" | "BUSY" | "MISCONF" | "NOREPLICAS" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" => {
+                Self::Report(Unavailable)
+            }
+            // Demoted, or asked for a password it did not want before: ask again who it is.
+            "READONLY" | "MASTERDOWN" | "NOAUTH" | "NOPERM" => Self::Hangup(Unavailable),
+            // Before 7.0 the reason stands within the text of a failed script.
+            _ => match error.detail() {
+                Some(detail) if detail.contains("-OOM ") => Self::Report(Full),
+                Some(detail) if detail.contains("-READONLY ") => Self::Hangup(Unavailable),
+                Some(detail)
+                    if detail.contains("-MISCONF ") || detail.contains("Script killed") =>
+                {
+                    Self::Report(Unavailable)
+                }
+                _ => Self::Report(Corrupt),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(line: &str) -> Remedy {
+        let value = redis::parse_redis_value(line.as_bytes()).unwrap();
+        Remedy::of(&value.extract_error().unwrap_err())
+    }
+
+    #[test]
+    fn every_refusal_in_words_took_no_effect() {
+        use StoreErrorKind::{Corrupt, Full, Unavailable};
+        let cases = [
+            ("-NOSCRIPT No matching script.\r\n", Remedy::Load),
+            ("-MOVED 12182 127.0.0.1:7001\r\n", Remedy::Elsewhere),
+            ("-OOM command not allowed when used memory > 'maxmemory'.\r\n", Remedy::Report(Full)),
+            (
+                "-ERR Error running script (call to f_1): @user_script:1: -OOM command not \
+                 allowed\r\n",
+                Remedy::Report(Full),
+            ),
+            ("-LOADING Redis is loading the dataset in memory\r\n", Remedy::Report(Unavailable)),
+            ("-READONLY You can't write against a replica.\r\n", Remedy::Hangup(Unavailable)),
+            ("-NOREPLICAS Not enough good replicas\r\n", Remedy::Report(Unavailable)),
+            ("-ERR user_script:12: attempt to index a nil value\r\n", Remedy::Report(Corrupt)),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(answered(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn silence_means_nothing() {
+        let cut = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let expected = Remedy::Hangup(StoreErrorKind::Indeterminate);
+        assert_eq!(Remedy::of(&cut.into()), expected);
+    }
+}

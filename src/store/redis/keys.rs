@@ -1,0 +1,123 @@
+//! The keys of a call: named once each, numbered as the script sees them, all in one slot.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use crate::base::id::{Pseudonym, RequestId};
+
+/// What a key holds; the letter after the realm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Subject = b's' as isize,
+    Challenge = b'c' as isize,
+    Nonce = b'n' as isize,
+    Call = b'r' as isize,
+    Version = b'v' as isize,
+    Document = b'd' as isize,
+    Latest = b'j' as isize,
+    Journal = b'l' as isize,
+}
+
+/// The hash tag of a realm: `{`, 22 characters of base64url, `}`.
+///
+/// Text and not the raw bytes, because Redis Cluster takes the tag from the first `{` to the first
+/// `}` after it, and a raw byte may be a brace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct HashTag([u8; 24]);
+
+impl HashTag {
+    pub(super) fn of(realm: Pseudonym) -> Self {
+        let mut tag = [b'{'; 24];
+        let [_, inner @ .., last] = &mut tag;
+        // 22 characters always hold 16 bytes.
+        let _ = Base64UrlUnpadded::encode(realm.as_bytes(), inner);
+        *last = b'}';
+        Self(tag)
+    }
+
+    /// What is between the braces: what Redis Cluster hashes.
+    #[cfg(feature = "redis-cluster")]
+    pub(super) fn inner(&self) -> &[u8] {
+        self.0.get(1..23).unwrap_or_default()
+    }
+}
+
+/// One key: tag, letter, name.
+pub(super) type Key = [u8; 41];
+
+/// The keys of one call, the partition's own first.
+#[derive(Debug)]
+pub(super) struct Keys {
+    tag: HashTag,
+    names: Vec<(Kind, [u8; 16])>,
+}
+
+impl Keys {
+    pub(super) fn of(realm: Pseudonym) -> Self {
+        Self { tag: HashTag::of(realm), names: Vec::with_capacity(24) }
+    }
+
+    pub(super) fn tag(&self) -> HashTag {
+        self.tag
+    }
+
+    /// The number of the key of `kind` called `name`, the same each time it is asked for.
+    pub(super) fn number(&mut self, kind: Kind, name: Pseudonym) -> u64 {
+        self.numbered(kind, *name.as_bytes())
+    }
+
+    /// The number of the key that remembers the call `id`.
+    pub(super) fn call(&mut self, id: RequestId) -> u64 {
+        self.numbered(Kind::Call, *id.as_bytes())
+    }
+
+    /// How many keys there are, the partition's included.
+    pub(super) fn len(&self) -> usize {
+        self.names.len().saturating_add(1)
+    }
+
+    /// The partition's key.
+    pub(super) fn partition(&self) -> [u8; 25] {
+        let mut key = [b'e'; 25];
+        key.iter_mut().zip(self.tag.0).for_each(|(to, from)| *to = from);
+        key
+    }
+
+    /// The other keys, from number 2 on.
+    pub(super) fn others(&self) -> impl Iterator<Item = Key> {
+        self.names.iter().map(|(kind, name)| {
+            let mut key = [*kind as u8; 41];
+            key.iter_mut().zip(self.tag.0).for_each(|(to, from)| *to = from);
+            key.iter_mut().rev().zip(name.iter().rev()).for_each(|(to, from)| *to = *from);
+            key
+        })
+    }
+
+    fn numbered(&mut self, kind: Kind, name: [u8; 16]) -> u64 {
+        let known = self.names.iter().position(|held| *held == (kind, name));
+        let place = known.unwrap_or_else(|| {
+            self.names.push((kind, name));
+            self.names.len().saturating_sub(1)
+        });
+        u64::try_from(place).unwrap_or(u64::MAX).saturating_add(2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_numbered_once_and_carries_its_realm() {
+        let realm = Pseudonym::from_bytes([b'}'; 16]);
+        let mut keys = Keys::of(realm);
+        let name = Pseudonym::from_bytes([7; 16]);
+        assert_eq!(keys.number(Kind::Subject, name), 2);
+        assert_eq!(keys.number(Kind::Nonce, name), 3);
+        assert_eq!(keys.number(Kind::Subject, name), 2);
+        assert_eq!(keys.len(), 3);
+        assert_eq!(&keys.partition()[..], b"{fX19fX19fX19fX19fX19fQ}e");
+        let others: Vec<_> = keys.others().collect();
+        assert_eq!(&others[0][..25], b"{fX19fX19fX19fX19fX19fQ}s");
+        assert_eq!(&others[1][24..], [&b"n"[..], &[7; 16]].concat());
+    }
+}

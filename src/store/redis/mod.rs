@@ -1,0 +1,236 @@
+//! [`RedisStore`]: the store for several processes. Codes, meters, lists and the journal in Redis
+//! 6.2 or later (or Valkey), one server or a cluster.
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), otpgate::store::RedisSetupError> {
+//! use otpgate::store::RedisStore;
+//!
+//! let store = RedisStore::connect("redis://127.0.0.1:6379/0").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # One call, one step
+//!
+//! Each verb of [`Store`] is one Lua script, and each call one round trip. All keys of a realm carry
+//! one hash tag, `{` realm in base64url `}`, so they live in one slot of a cluster: a realm is on one
+//! node, several realms spread over all. Calls share one connection and overlap on it.
+//!
+//! | key after the tag | holds | until |
+//! |---|---|---|
+//! | `e` | the partition's epoch and sequence | for ever |
+//! | `s` + subject | its meters and marks, packed in one string | the last of them is over |
+//! | `c` + challenge | digests, attempts, deadlines | it closes |
+//! | `n` + nonce, `r` + identifier | a deadline | the deadline |
+//! | `v`, `d` + document | version, content | for ever |
+//! | `j`, `l` + journal | the latest number; entries of the last minutes | for ever; their life |
+//!
+//! "Until" is a time to live of what is left by the caller's `now`, plus
+//! [`GRACE`](super::GRACE). The server's clock only sweeps; no script asks for it. A server whose
+//! clock leaps forward by more than `GRACE` sweeps too early.
+//!
+//! # What survives what
+//!
+//! | event | what is lost | what that can be used for |
+//! |---|---|---|
+//! | a gate crashes, a connection is cut | nothing | nothing: the repeated identifier is recognised |
+//! | `SCRIPT FLUSH` | nothing | nothing: the text is sent again, once |
+//! | the server restarts, `appendfsync always` | nothing that was acknowledged | nothing; codes in flight have to be sent anew |
+//! | the server restarts, `appendfsync everysec` | at most the last second or two | limits may be exceeded by what that time admitted |
+//! | the server restarts from a snapshot, a backup is restored | all since the snapshot | limits may be exceeded by what was admitted since |
+//! | a fail-over to a replica | what was not replicated yet | as above; bound it with `min-replicas-to-write 1` and `min-replicas-max-lag 10` |
+//!
+//! In none of these is a code accepted that was used, void or locked before. That is what the
+//! **epoch** is for. A challenge belongs to the epoch it was opened in, and a script starts a new
+//! epoch, in which every earlier challenge is unknown, when
+//!
+//! 1. the server process is another than the one that wrote the partition last. Each connection
+//!    asks once who answers (`run_id`), and a connection does not outlive the process; or
+//! 2. the partition's epoch, or its sequence of writing calls, is behind what the caller has seen.
+//!
+//! The first covers restart, restore and fail-over and needs no gate to have survived it. The
+//! second covers data that were exchanged under a running process, if one of the gates that saw a
+//! later state is the first to call; a gate that saw none cannot know. A proxy that keeps the
+//! gate's connection while it changes the server behind it hides the first: put none in between, or
+//! one that passes connections through.
+//!
+//! The price is that a restart voids the codes in flight: their owners ask for another. Nonces
+//! written since the snapshot are forgotten, so that a front-end token may be spent a second time
+//! within its life of minutes; what it buys is still subject to every limit.
+//!
+//! # The server
+//!
+//! - `maxmemory-policy noeviction` is required, and checked on each connection, whatever
+//!   `maxmemory` is. A server at its `maxmemory` answers
+//!   [`Full`](super::StoreErrorKind::Full), and nothing has changed.
+//! - `appendonly yes` with `appendfsync always` loses nothing that was acknowledged;
+//!   `everysec` (Redis' default when on) about a second.
+//! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `MGET`, `SET`, `RPUSH`,
+//!   `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `CLUSTER SLOTS` in a cluster. Keys
+//!   match `{*`.
+//! - In a cluster, the realms of a slot that is being moved are
+//!   [`Unavailable`](super::StoreErrorKind::Unavailable) until it has arrived, and then, as after a
+//!   fail-over, in a new epoch: no node runs a script of which some keys are elsewhere.
+//!
+//! Digests are compared within Lua, which has no constant-time comparison. They are outputs of an
+//! HMAC under a key that the guesser does not have, so a prefix that agrees tells nothing.
+
+mod answer;
+mod call;
+#[cfg(feature = "redis-cluster")]
+mod cluster;
+mod failure;
+mod keys;
+mod node;
+mod pack;
+mod setup;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::base::id::Pseudonym;
+
+use super::{
+    Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, Tallies, TallyQuery,
+};
+
+use answer::{Reply, Seen};
+use call::Call;
+#[cfg(feature = "redis-cluster")]
+use cluster::Cluster;
+use node::Node;
+use setup::{Mode, parsed};
+
+pub use setup::{RedisOptions, RedisSetupError};
+
+/// A [`Store`] in Redis. See the [module](self) for what it promises.
+///
+/// One per process is enough: calls share a connection, and a connection that is lost is made anew
+/// by the next call.
+pub struct RedisStore {
+    route: Route,
+    /// How far each realm was when last heard of: 32 bytes for each realm, of which a host has few.
+    seen: Mutex<HashMap<Pseudonym, Seen>>,
+}
+
+enum Route {
+    Single(Box<Node>),
+    #[cfg(feature = "redis-cluster")]
+    Cluster(Cluster),
+}
+
+impl RedisStore {
+    /// Connects to the server at `url`: `redis://[user:password@]host[:port][/db]`, `rediss://` for
+    /// TLS (feature `redis-tls`), or `redis+unix:///path`.
+    ///
+    /// # Errors
+    ///
+    /// [`RedisSetupError`] if the server cannot be reached, may evict live state, or is a replica
+    /// or a cluster's.
+    pub async fn connect(url: &str) -> Result<Self, RedisSetupError> {
+        Self::connect_with(url, RedisOptions::default()).await
+    }
+
+    /// As [`connect`](Self::connect), with other time-outs.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(url: &str, options: RedisOptions) -> Result<Self, RedisSetupError> {
+        let node = Node::new(parsed(url)?, Mode::Single, options)?;
+        node.open().await?;
+        Ok(Self::over(Route::Single(Box::new(node))))
+    }
+
+    /// Connects to the cluster that the nodes at `urls` belong to; one that answers is enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), for each primary of the cluster.
+    #[cfg(feature = "redis-cluster")]
+    pub async fn cluster<I>(urls: I) -> Result<Self, RedisSetupError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        Self::cluster_with(urls, RedisOptions::default()).await
+    }
+
+    /// As [`cluster`](Self::cluster), with other time-outs.
+    ///
+    /// # Errors
+    ///
+    /// As [`cluster`](Self::cluster).
+    #[cfg(feature = "redis-cluster")]
+    pub async fn cluster_with<I>(urls: I, options: RedisOptions) -> Result<Self, RedisSetupError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let seeds = urls.into_iter().map(|url| parsed(url.as_ref()));
+        let seeds = seeds.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::over(Route::Cluster(Cluster::connect(seeds, options).await?)))
+    }
+
+    fn over(route: Route) -> Self {
+        Self { route, seen: Mutex::default() }
+    }
+
+    /// Makes `call`, and notes how far the partition is.
+    async fn run(&self, call: Call) -> Result<Reply, StoreError> {
+        let seen = self.seen(call.realm);
+        let bytes = match &self.route {
+            Route::Single(node) => node.call(&call, seen).await?,
+            #[cfg(feature = "redis-cluster")]
+            Route::Cluster(cluster) => cluster.call(&call, seen).await?,
+        };
+        let reply = Reply(bytes);
+        self.see(call.realm, reply.seen()?);
+        Ok(reply)
+    }
+
+    fn seen(&self, realm: Pseudonym) -> Seen {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&realm).copied().unwrap_or_default()
+    }
+
+    /// Answers overtake one another; the furthest counts.
+    fn see(&self, realm: Pseudonym, now: Seen) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = seen.entry(realm).or_default();
+        *held = now.max(*held);
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        Ok(self.run(Call::admit(admission)).await?.admitted(admission)?)
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        Ok(self.run(Call::settle(settlement)).await?.settled()?)
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        Ok(self.run(Call::redeem(redemption)).await?.redeemed()?)
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        Ok(self.run(Call::tally(query)).await?.tallied(query)?)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("RedisStore");
+        match &self.route {
+            Route::Single(node) => f.field("node", node),
+            #[cfg(feature = "redis-cluster")]
+            Route::Cluster(cluster) => f.field("cluster", cluster),
+        };
+        f.finish_non_exhaustive()
+    }
+}

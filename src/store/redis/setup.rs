@@ -1,0 +1,156 @@
+//! What is asked of a server before it is trusted, and [`RedisSetupError`].
+
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ConnectionInfo, InfoDict, IntoConnectionInfo, RedisError};
+
+/// Why a [`RedisStore`](super::RedisStore) could not be set up.
+///
+/// Names the server by host and port; never holds a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedisSetupError {
+    /// The address is not a Redis URL.
+    #[error("this is not a Redis URL; write redis://host:port/db or rediss://host:port/db for TLS")]
+    Address {
+        /// What the parser says.
+        source: RedisError,
+    },
+    /// No address was given.
+    #[error("a cluster needs the URL of at least one of its nodes")]
+    NoAddress,
+    /// Nobody answers at the address, or what answers does not let us in.
+    #[error(
+        "no Redis server can be used at {address}: {source}; check address, credentials and TLS"
+    )]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// What happened.
+        source: RedisError,
+    },
+    /// The server may evict live state: spent codes and full meters would come back fresh.
+    #[error(
+        "the Redis server at {address} has maxmemory-policy {policy:?}, which may evict live state; \
+         set it to \"noeviction\""
+    )]
+    Evicts {
+        /// Host and port.
+        address: String,
+        /// The policy that the server reports.
+        policy: String,
+    },
+    /// The server is a replica, which cannot be written to.
+    #[error("the Redis server at {address} is a replica; connect to its primary")]
+    Replica {
+        /// Host and port.
+        address: String,
+    },
+    /// A cluster was addressed as a single server, or the other way round.
+    #[error("the Redis server at {address} does not run in cluster mode {expected}; use {instead}")]
+    Mode {
+        /// Host and port.
+        address: String,
+        /// The mode that was expected: `on` or `off`.
+        expected: &'static str,
+        /// The constructor to use.
+        instead: &'static str,
+    },
+    /// The server does not say what it is.
+    #[error(
+        "the Redis server at {address} does not report {field} in INFO; allow it to, or use another server"
+    )]
+    Silent {
+        /// Host and port.
+        address: String,
+        /// What is missing.
+        field: &'static str,
+    },
+}
+
+/// How long a server may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RedisOptions {
+    /// To accept a connection and answer the first questions. Default 1 s.
+    pub connect_timeout: Duration,
+    /// To answer a call. Default 500 ms: a hundred times the slowest answer measured under load,
+    /// and a wait that a person who typed a code does not notice. A call that took longer is
+    /// [`Indeterminate`](crate::store::StoreErrorKind::Indeterminate).
+    pub response_timeout: Duration,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(1),
+            response_timeout: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The connection that a URL describes, without Nagle's delay: every call waits for its answer.
+pub(super) fn parsed(url: &str) -> Result<ConnectionInfo, RedisSetupError> {
+    let info = url.into_connection_info().map_err(|source| RedisSetupError::Address { source })?;
+    #[cfg(feature = "redis-tls")]
+    if matches!(info.addr(), ConnectionAddr::TcpTls { .. })
+        && rustls::crypto::CryptoProvider::get_default().is_none()
+    {
+        // Where the process has made no choice. Lost races and earlier choices are both fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    Ok(info.set_tcp_settings(tcp))
+}
+
+/// Host and port, as an operator would look for it.
+pub(super) fn address(addr: &ConnectionAddr) -> String {
+    match addr {
+        ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
+        ConnectionAddr::TcpTls { host, port, .. } => format!("{host}:{port} (TLS)"),
+        ConnectionAddr::Unix(path) => path.display().to_string(),
+        _ => "the given address".to_owned(),
+    }
+}
+
+/// What a node must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mode {
+    Single,
+    #[cfg(feature = "redis-cluster")]
+    Cluster,
+}
+
+/// Checks what the server says about itself; answers which process it is.
+pub(super) fn accepted(
+    info: &InfoDict,
+    mode: Mode,
+    address: &str,
+) -> Result<[u8; 8], RedisSetupError> {
+    let address = || address.to_owned();
+    let silent = |field| RedisSetupError::Silent { address: address(), field };
+    let policy: String = info.get("maxmemory_policy").ok_or_else(|| silent("maxmemory_policy"))?;
+    if policy != "noeviction" {
+        return Err(RedisSetupError::Evicts { address: address(), policy });
+    }
+    let clustered = info.get::<String>("redis_mode").is_some_and(|mode| mode == "cluster");
+    match mode {
+        Mode::Single if clustered => {
+            let (expected, instead) = ("off", "RedisStore::cluster");
+            return Err(RedisSetupError::Mode { address: address(), expected, instead });
+        }
+        #[cfg(feature = "redis-cluster")]
+        Mode::Cluster if !clustered => {
+            let (expected, instead) = ("on", "RedisStore::connect");
+            return Err(RedisSetupError::Mode { address: address(), expected, instead });
+        }
+        _ => {}
+    }
+    let role: String = info.get("role").ok_or_else(|| silent("role"))?;
+    if role != "master" {
+        return Err(RedisSetupError::Replica { address: address() });
+    }
+    // Forty hexadecimal digits, drawn when the process started; half as many would do.
+    let run: String = info.get("run_id").ok_or_else(|| silent("run_id"))?;
+    let start = run.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    start.map(u64::to_be_bytes).ok_or_else(|| silent("run_id"))
+}

@@ -1,0 +1,96 @@
+//! [`Deadline`]: an end for a provider that hangs.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Handoff, HandoffError, OutboundSms, SmsTransport};
+
+type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A transport that gives up after a time. The text may have gone out by then, so the failure is
+/// [`Indeterminate`](super::HandoffErrorKind::Indeterminate).
+///
+/// The crate has no runtime of its own; the host says how to wait.
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::transport::{ConsoleTransport, Deadline};
+///
+/// let transport = Deadline::new(ConsoleTransport::stdout(), Duration::from_secs(10), |span| {
+///     Box::pin(tokio::time::sleep(span))
+/// });
+/// assert_eq!(format!("{transport:?}"), "Deadline { inner: ConsoleTransport, span: 10s }");
+/// ```
+pub struct Deadline<T> {
+    inner: T,
+    span: Duration,
+    sleep: Box<dyn Fn(Duration) -> Sleep + Send + Sync>,
+}
+
+impl<T: SmsTransport> Deadline<T> {
+    /// Gives `inner` at most `span` for each text; `sleep` waits.
+    pub fn new(
+        inner: T,
+        span: Duration,
+        sleep: impl Fn(Duration) -> Sleep + Send + Sync + 'static,
+    ) -> Self {
+        Self { inner, span, sleep: Box::new(sleep) }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Deadline<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (inner, span) = (&self.inner, &self.span);
+        f.debug_struct("Deadline").field("inner", inner).field("span", span).finish()
+    }
+}
+
+#[async_trait]
+impl<T: SmsTransport> SmsTransport for Deadline<T> {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let mut work = pin!(self.inner.hand_off(sms));
+        let mut end = (self.sleep)(self.span);
+        poll_fn(move |context| {
+            if let Poll::Ready(answer) = work.as_mut().poll(context) {
+                return Poll::Ready(answer);
+            }
+            end.as_mut().poll(context).map(|()| {
+                Err(HandoffError::indeterminate("the provider did not answer before the deadline"))
+            })
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Reply, ScriptedTransport};
+    use crate::transport::HandoffErrorKind;
+
+    fn sms() -> OutboundSms {
+        OutboundSms::for_test("+15550100", "text", [1; 16])
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_hangs_is_given_up_on_as_perhaps_sent() {
+        let (transport, handle) = ScriptedTransport::new();
+        handle.reply(Reply::Hang);
+        let at_once = Deadline::new(transport, Duration::ZERO, |_| Box::pin(async {}));
+        let error = at_once.hand_off(&sms()).await.unwrap_err();
+        assert_eq!(error.kind(), HandoffErrorKind::Indeterminate);
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_answers_is_not_disturbed() {
+        let (transport, handle) = ScriptedTransport::new();
+        let never = Deadline::new(transport, Duration::ZERO, |_| Box::pin(std::future::pending()));
+        assert!(never.hand_off(&sms()).await.is_ok());
+        assert_eq!(handle.sent().len(), 1);
+    }
+}

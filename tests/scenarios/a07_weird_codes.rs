@@ -1,0 +1,123 @@
+//! A7: what people and scripts type into a code field.
+
+use otpgate::otp::ResendCode;
+use otpgate::testing::Reply;
+use otpgate::{Entry, RejectionCause, Sent};
+
+use crate::support::{ALICE, House, seconds, small};
+
+async fn left(house: &House, grant: &otpgate::EntryGrant) -> u32 {
+    match house.gate.entry(grant, &house.client).await.unwrap() {
+        Entry::Open(view) => view.attempts_left(),
+        Entry::Closed(_) => 0,
+    }
+}
+
+#[tokio::test]
+async fn each_is_rejected_and_charged_once() {
+    let long = "1".repeat(1_000_000);
+    let weird: Vec<&str> = vec![
+        "", " ", "\0", "\0\0\0\0\0\0", "٣٤٥٦٧٨", "１２３４５６", "+12345", "-12345", "1e5", "12345",
+        "1234567", "12 345", "123-456", "123\u{a0}456", "0x1234", "null", "[]", "[1,2,3]", "true",
+        "NaN", "'' OR ''", "123456\u{200e}", "\u{200e}123456", "12345\u{0661}", "%31%32%33", &long,
+        "12345\n6", "O12345", "l23456", "𝟏𝟐𝟑𝟒𝟓𝟔",
+    ];
+    for batch in weird.chunks(8) {
+        let house = House::ruled(|policy| policy.code.attempts = 10);
+        let grant = house.send(ALICE).await.into_grant();
+        for (index, typed) in batch.iter().enumerate() {
+            let shown: String = typed.chars().take(20).collect();
+            assert!(!house.accepts(&grant, typed).await, "{shown:?}");
+            assert_eq!(left(&house, &grant).await, 9 - index as u32, "{shown:?}");
+            assert_eq!(house.log.last_cause(), Some(RejectionCause::Malformed), "{shown:?}");
+        }
+        assert!(house.accepts(&grant, &house.last_code()).await);
+    }
+}
+
+#[tokio::test]
+async fn a_megabyte_costs_no_more_than_a_code() {
+    let house = House::lab(small());
+    let grant = house.send(ALICE).await.into_grant();
+    let long = "1".repeat(1_000_000);
+    let started = std::time::Instant::now();
+    for _ in 0..50 {
+        assert!(!house.accepts(&grant, &long).await);
+    }
+    // 50 MB in all; reading them once would take longer in this build.
+    assert!(started.elapsed() < std::time::Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+/// One normalisation: white space at the ends. It is the same code, so it is used up with it.
+#[tokio::test]
+async fn white_space_around_a_used_code_does_not_revive_it() {
+    let house = House::lab(small());
+    let grant = house.send(ALICE).await.into_grant();
+    let code = house.last_code();
+    assert!(house.accepts(&grant, &format!(" {code}\r\n")).await);
+    for variant in [code.clone(), format!("{code} "), format!("\t{code}"), format!("{code}\0")] {
+        assert!(!house.accepts(&grant, &variant).await);
+    }
+    assert_eq!(house.log.accepted(), 1);
+}
+
+/// While another text is on its way the code in flight is good, unless the policy replaces it.
+#[tokio::test]
+async fn a_code_typed_while_another_is_being_sent() {
+    for (resend, good) in [(ResendCode::KeepPrevious, true), (ResendCode::Replace, false)] {
+        let house = House::ruled(|policy| policy.code.resend = resend);
+        let grant = house.send(ALICE).await.into_grant();
+        let first = house.last_code();
+        house.clock.advance(seconds(30));
+        house.outbox.reply(Reply::Hang);
+        let gate = house.gate.clone();
+        let (held, who) = (grant.clone(), house.client.clone());
+        let sending = tokio::spawn(async move { gate.resend(&held, &who).await });
+        while house.outbox.handed_off() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(house.accepts(&grant, &first).await, good, "{resend:?}");
+        sending.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_grant_can_be_anything_and_is_never_good() {
+    let house = House::lab(small());
+    let issued = house.send(ALICE).await;
+    let text = issued.grant().as_str().to_owned();
+    let code = house.last_code();
+    let mut weird = vec![
+        String::new(),
+        " ".into(),
+        "\0".into(),
+        "null".into(),
+        "A".repeat(1_000_000),
+        format!("{text}="),
+        format!(" {text}"),
+        format!("{text}A"),
+        text[..text.len() - 1].to_owned(),
+        text.to_lowercase(),
+        text.repeat(2),
+    ];
+    // Every character changed, one at a time.
+    for place in 0..text.len() {
+        let mut changed: Vec<u8> = text.clone().into_bytes();
+        changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+        weird.push(String::from_utf8(changed).unwrap());
+    }
+    for grant in weird.into_iter().filter(|grant| *grant != text) {
+        let grant = otpgate::EntryGrant::from_client(grant);
+        // From a client each, so that no limit hides the answer.
+        assert!(!house.accepts(&grant, &code).await);
+        assert!(matches!(house.gate.resend(&grant, &house.client).await.unwrap(), Sent::Refused(_)));
+        assert!(matches!(
+            house.gate.entry(&grant, &house.client).await.unwrap(),
+            Entry::Closed(_)
+        ));
+    }
+    assert_eq!(house.texts(), 1);
+    // None of it was charged to the innocent verification.
+    let view = house.gate.entry(issued.grant(), &house.client).await.unwrap();
+    assert!(matches!(view, Entry::Open(view) if view.attempts_left() == 5));
+}

@@ -1,0 +1,128 @@
+//! A8: addresses that the client makes up.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use otpgate::access::TrustedProxies;
+use otpgate::policy::Quota;
+use otpgate::{ClientContext, ClientIp};
+
+use crate::support::{House, german};
+
+const PROXY: &str = "10.0.0.2";
+const CLIENT: &str = "203.0.113.9";
+const TRIES: u64 = 40;
+const LIMIT: usize = 10;
+
+/// How many of 40 texts, to 40 numbers from 40 sessions, go out if the address limit is 10 an hour.
+async fn texts(ip: impl Fn(u64) -> ClientIp) -> usize {
+    let house = House::ruled(|policy| {
+        policy.quotas.client = vec![Quota::hourly(LIMIT as u64)];
+        policy.quotas.client_unknown = vec![Quota::hourly(LIMIT as u64)];
+    });
+    for index in 0..TRIES {
+        let who = ClientContext::new(ip(index), format!("session-{index}"));
+        let _ = house.try_send(&german(index), &who).await;
+    }
+    house.texts()
+}
+
+fn proxies() -> TrustedProxies {
+    TrustedProxies::parse(["10.0.0.0/8"]).unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn made_up(index: u64) -> String {
+    format!("198.51.100.{}", index % 250)
+}
+
+#[tokio::test]
+async fn the_limit_holds_for_an_honest_client() {
+    assert_eq!(texts(|_| ClientIp::from_peer(ip(CLIENT))).await, LIMIT);
+}
+
+#[tokio::test]
+async fn a_rotating_forwarded_for_gains_nothing() {
+    let forged = |index| {
+        let line = format!("{}, {CLIENT}", made_up(index));
+        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str()], &proxies())
+    };
+    assert_eq!(texts(forged).await, LIMIT);
+    let in_lines_of_its_own = |index| {
+        let line = made_up(index);
+        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str(), CLIENT], &proxies())
+    };
+    assert_eq!(texts(in_lines_of_its_own).await, LIMIT);
+    let as_a_proxy = |index| {
+        let line = format!("{}, 10.9.9.9, {CLIENT}", made_up(index));
+        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str()], &proxies())
+    };
+    assert_eq!(texts(as_a_proxy).await, LIMIT);
+}
+
+#[tokio::test]
+async fn a_rotating_forwarded_gains_nothing() {
+    let forged = |index| {
+        let line = format!("for={}, for=\"{CLIENT}:4711\"", made_up(index));
+        ClientIp::from_forwarded(ip(PROXY), [line.as_str()], &proxies())
+    };
+    assert_eq!(texts(forged).await, LIMIT);
+    let quoted = |index| {
+        let line = format!("for=\"{}, for={CLIENT}", made_up(index));
+        ClientIp::from_forwarded(ip(PROXY), [line.as_str()], &proxies())
+    };
+    assert_eq!(texts(quoted).await, LIMIT);
+}
+
+#[tokio::test]
+async fn headers_of_a_client_without_a_proxy_are_ignored() {
+    let forged = |index| {
+        let line = made_up(index);
+        ClientIp::from_forwarded_for(ip(CLIENT), [line.as_str()], &proxies())
+    };
+    assert_eq!(texts(forged).await, LIMIT);
+}
+
+#[tokio::test]
+async fn mapped_addresses_and_one_slash_64_are_one_client() {
+    let mapped = |index| {
+        let plain: std::net::Ipv4Addr = CLIENT.parse().unwrap();
+        if index % 2 == 0 {
+            ClientIp::from_peer(plain.into())
+        } else {
+            ClientIp::from_peer(plain.to_ipv6_mapped().into())
+        }
+    };
+    assert_eq!(texts(mapped).await, LIMIT);
+    let hosts = |index: u64| {
+        let host = u128::from(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let net = u128::from(ip("2001:db8:1:2::".to_string().as_str()).to_bits6());
+        ClientIp::from_peer(Ipv6Addr::from_bits(net | host).into())
+    };
+    assert_eq!(texts(hosts).await, LIMIT);
+}
+
+trait Bits6 {
+    fn to_bits6(self) -> u128;
+}
+
+impl Bits6 for IpAddr {
+    fn to_bits6(self) -> u128 {
+        match self {
+            IpAddr::V6(ip) => ip.to_bits(),
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_without_an_address_share_one_limit() {
+    assert_eq!(texts(|_| ClientIp::unknown()).await, LIMIT);
+    let garbage = |index| {
+        let line = format!("nonsense-{index}");
+        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str()], &proxies())
+    };
+    assert_eq!(texts(garbage).await, LIMIT);
+}

@@ -1,0 +1,56 @@
+//! A9: sixteen spellings of one number.
+
+use otpgate::{Cleared, Purpose, Recipient, Region};
+
+use crate::support::{House, client, small};
+
+const SPELLINGS: [&str; 16] = [
+    "+8613800138000",
+    "8613800138000",
+    "008613800138000",
+    "+86 13800138000",
+    "+86-138-0013-8000",
+    "+86(138)00138000",
+    "＋８６１３８００１３８０００",
+    "+٨٦١٣٨٠٠١٣٨٠٠٠",
+    "+8613800138000;ext=1",
+    "+8613800138000#",
+    "+86013800138000",
+    "+8613800138000 ",
+    "\u{200e}+8613800138000",
+    "+086 13800138000",
+    "tel:+86-138-00138000",
+    "+86138OO138OOO",
+];
+
+#[tokio::test]
+async fn they_are_one_line_or_none() {
+    for home in [None, Some("CN".parse::<Region>().unwrap())] {
+        let house = House::lab(small());
+        let mut read = 0;
+        for (index, spelling) in (10..).zip(SPELLINGS) {
+            let Ok(recipient) = Recipient::parse(spelling, home) else { continue };
+            read += 1;
+            let who = client(index);
+            let ticket = house.gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
+            let proof = otpgate::token::answer(ticket.as_str(), spelling).unwrap();
+            let cleared = house.gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &who).await;
+            if let Cleared::Cleared(clearance) = cleared.unwrap() {
+                let _ = house.gate.issue(clearance).await.unwrap();
+            }
+        }
+        assert!(read >= 4, "hardly any spelling was read: {read}");
+        house.outbox.expect_order(&["+8613800138000"]);
+    }
+}
+
+/// Guesses count for the line, however it was spelled when the code was asked for.
+#[tokio::test]
+async fn dialling_variants_of_one_line_share_their_limits() {
+    for (one, other) in [("+5215512345678", "+525512345678"), ("+5491123456789", "+541123456789")] {
+        let house = House::lab(small());
+        let _ = house.try_send(one, &client(1)).await;
+        let _ = house.try_send(other, &client(2)).await;
+        assert!(house.texts() <= 1, "{one} and {other} are one line");
+    }
+}

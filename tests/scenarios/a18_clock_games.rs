@@ -1,0 +1,130 @@
+//! A18: the wall clock jumps; no code lives longer than its life of real time.
+
+use std::time::Duration;
+
+use otpgate::{Clock, Entry, Purpose, Sent, Timestamp};
+
+use crate::support::{ALICE, House, client, days, hours, minutes, seconds, small};
+
+const LIFE: Duration = Duration::from_secs(300);
+
+#[derive(Clone, Copy, Debug)]
+enum Jump {
+    Forth(Duration),
+    Back(Duration),
+    To(u64),
+}
+
+impl Jump {
+    fn make(self, house: &House) {
+        let wall = house.clock.now();
+        house.clock.set_wall(match self {
+            Self::Forth(by) => wall + by,
+            Self::Back(by) => wall.before(by),
+            Self::To(seconds) => Timestamp::from_millis(seconds * 1_000),
+        });
+    }
+}
+
+const JUMPS: [Jump; 11] = [
+    Jump::Forth(Duration::from_secs(1)),
+    Jump::Forth(Duration::from_secs(3_600)),
+    Jump::Forth(Duration::from_secs(86_400)),
+    Jump::Back(Duration::from_secs(1)),
+    Jump::Back(Duration::from_secs(3_600)),
+    Jump::Back(Duration::from_secs(86_400)),
+    Jump::To(0),
+    Jump::To(2_147_483_647), // 2038
+    Jump::To(4_294_967_295), // 2106
+    Jump::To(253_402_300_799), // 9999
+    Jump::To(u64::MAX / 2_000),
+];
+
+/// A flow with a jump at one of its steps; whether the code was accepted `after` real time.
+async fn flow(jump: Jump, step: usize, after: Duration) -> bool {
+    let house = House::lab(small());
+    let mut at = 0;
+    let mut place = |house: &House| {
+        if at == step {
+            jump.make(house);
+        }
+        at += 1;
+    };
+    place(&house);
+    let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
+    place(&house);
+    let cleared =
+        house.clear_with(ticket.as_str(), ALICE, &Purpose::SIGN_UP, &house.client).await;
+    let otpgate::Cleared::Cleared(clearance) = cleared else { return false };
+    place(&house);
+    let Sent::Sent(issued) = house.gate.issue(clearance).await.unwrap() else { return false };
+    place(&house);
+    house.clock.advance(after / 2);
+    place(&house);
+    house.clock.advance(after - after / 2);
+    place(&house);
+    let _: Entry = house.gate.entry(issued.grant(), &house.client).await.unwrap();
+    house.accepts(issued.grant(), &house.last_code()).await
+}
+
+#[tokio::test]
+async fn no_code_outlives_its_life_of_real_time() {
+    for jump in JUMPS {
+        for step in 0..7 {
+            assert!(!flow(jump, step, LIFE).await, "{jump:?} at step {step}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_costs_nobody_a_code() {
+    for jump in JUMPS.iter().filter(|jump| matches!(jump, Jump::Back(_) | Jump::To(0))) {
+        for step in 0..7 {
+            let just_before = LIFE - Duration::from_millis(1);
+            assert!(flow(*jump, step, just_before).await, "{jump:?} at step {step}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_jump_forward_makes_codes_expire_early_at_worst() {
+    assert!(!flow(Jump::Forth(hours(1)), 5, seconds(1)).await);
+    assert!(flow(Jump::Forth(seconds(1)), 5, seconds(1)).await);
+    // Before the ticket, a jump is just another date.
+    for jump in JUMPS {
+        assert!(flow(jump, 0, seconds(14)).await, "{jump:?}");
+    }
+}
+
+/// A clock that swings back and forth a day at a time opens each window once per day that it showed,
+/// as if the days had passed; setting it back opens nothing.
+#[tokio::test]
+async fn a_swinging_clock_loosens_limits_by_one_window() {
+    let house = House::lab(small());
+    for swing in 0..40_u32 {
+        let _ = house.insist(ALICE, &Purpose::SIGN_UP, &client(swing)).await;
+        let wall = house.clock.now();
+        let by = if swing % 2 == 0 { wall + days(1) } else { wall.before(days(1)) };
+        house.clock.set_wall(by);
+        house.clock.advance(seconds(40));
+    }
+    // One window before the jump, one after it; 10 a day each.
+    assert!(house.texts() <= 20, "{}", house.texts());
+    assert!(house.texts() >= 5);
+}
+
+#[tokio::test]
+async fn intervals_and_locks_hold_while_the_clock_goes_back() {
+    let house = House::lab(small());
+    let grant = house.send(ALICE).await.into_grant();
+    for _ in 0..20 {
+        house.clock.set_wall(house.clock.now().before(minutes(5)));
+        let sent = house.gate.resend(&grant, &house.client).await.unwrap();
+        assert!(matches!(sent, Sent::Refused(_)));
+    }
+    assert_eq!(house.texts(), 1);
+    // Real time still counts.
+    house.clock.advance(seconds(30));
+    let sent = house.gate.resend(&grant, &house.client).await.unwrap();
+    assert!(matches!(sent, Sent::Sent(_)));
+}

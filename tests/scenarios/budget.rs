@@ -1,0 +1,147 @@
+//! Money: the events of the tiers, and the step-up from the soft tier on.
+
+use otpgate::pumping::PriceTable;
+use otpgate::{EventKind, LimitName, Money, Policy, Purpose, RefusalReason, Sent, StepUpMeans};
+
+use crate::support::{House, client, days, german, quick};
+
+/// A gate with room for `texts` texts to Germany a day, at ten cents each.
+fn purse(texts: u64) -> House {
+    House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = Money::cents(10);
+        builder
+            .policy(policy)
+            .prices(PriceTable::builtin().with(*b"DE", 100_000))
+            .daily_budget(Money::cents(10 * texts))
+    })
+}
+
+fn tiers(house: &House) -> Vec<u8> {
+    let tier = |event: otpgate::Event| match event.kind {
+        EventKind::BudgetTier { scope: LimitName::Realm, percent } => Some(percent),
+        _ => None,
+    };
+    house.log.events().into_iter().filter_map(tier).collect()
+}
+
+#[tokio::test]
+async fn half_four_fifths_and_all_are_reported_once_each() {
+    // 100 cents in texts of ten; 75 and 105 do not divide evenly.
+    for cents in [100, 75, 105] {
+        let house = House::lab_with(|builder| {
+            let mut policy = quick(Policy::default());
+            policy.budget.message = Money::cents(10);
+            builder
+                .policy(policy)
+                .prices(PriceTable::builtin().with(*b"DE", 100_000))
+                .daily_budget(Money::cents(cents))
+        });
+        for flow in 0..20 {
+            let _ = house.insist(&german(flow), &Purpose::SIGN_UP, &client(flow as u32)).await;
+        }
+        assert_eq!(house.texts() as u64, cents / 10);
+        assert_eq!(tiers(&house), [50, 80, 100], "of {cents} cents");
+    }
+}
+
+#[tokio::test]
+async fn from_the_soft_tier_on_clients_do_more_and_at_the_end_nobody_is_served() {
+    let house = purse(10);
+    let mut flow = 0;
+    let mut next = || {
+        flow += 1;
+        (german(flow), client(flow as u32))
+    };
+    for _ in 0..8 {
+        let (number, who) = next();
+        assert!(matches!(house.try_send(&number, &who).await, Sent::Sent(_)));
+    }
+    let (number, who) = next();
+    let Sent::StepUp(step_up) = house.try_send(&number, &who).await else { panic!("no step-up") };
+    assert_eq!(step_up.means(), StepUpMeans::Work { bits: 4 });
+    assert!(matches!(step_up.reason(), RefusalReason::Budget(LimitName::Realm)));
+    for _ in 0..2 {
+        let (number, who) = next();
+        let sent = house.insist(&number, &Purpose::SIGN_UP, &who).await;
+        assert!(matches!(sent, Sent::Sent(_)), "harder work passes: {sent:?}");
+    }
+    let (number, who) = next();
+    let sent = house.insist(&number, &Purpose::SIGN_UP, &who).await;
+    let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
+    assert!(matches!(refusal.reason(), RefusalReason::Budget(LimitName::Realm)));
+    let wait = refusal.retry_after().unwrap();
+    assert!(wait <= days(1) && refusal.public().retry_after().unwrap() >= wait);
+    house.clock.advance(wait);
+    let (number, who) = next();
+    assert!(matches!(house.insist(&number, &Purpose::SIGN_UP, &who).await, Sent::Sent(_)));
+}
+
+#[tokio::test]
+async fn budgets_of_a_country_a_purpose_a_block_and_of_what_was_not_paid_back() {
+    let limited = |change: fn(&mut otpgate::policy::BudgetPolicy)| {
+        House::lab_with(|builder| {
+            let mut policy = quick(Policy::default());
+            policy.budget.message = Money::cents(10);
+            change(&mut policy.budget);
+            builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+        })
+    };
+    for (name, change) in [
+        (
+            LimitName::Country,
+            (|budget: &mut otpgate::policy::BudgetPolicy| budget.country = Some(Money::cents(50)))
+                as fn(&mut otpgate::policy::BudgetPolicy),
+        ),
+        (LimitName::Country, |budget| {
+            budget.countries.insert("DE".parse().unwrap(), Money::cents(50));
+        }),
+        (LimitName::Purpose, |budget| budget.purpose = Some(Money::cents(50))),
+        (LimitName::RealmUnverified, |budget| budget.unverified = Some(Money::cents(50))),
+    ] {
+        let house = limited(change);
+        let mut last = None;
+        for flow in 0..12 {
+            let sent = house.insist(&german(flow), &Purpose::SIGN_UP, &client(flow as u32)).await;
+            if let Sent::Refused(refusal) = sent {
+                last = Some(refusal.reason().to_string());
+            }
+        }
+        assert_eq!(house.texts(), 5, "{name}");
+        assert_eq!(last, Some(RefusalReason::Budget(name).to_string()));
+    }
+    // A block of 10 000 numbers.
+    let house = limited(|budget| budget.block = Some(Money::cents(30)));
+    for flow in 0..8_u32 {
+        let number = format!("+4915112340{:03}", flow);
+        let _ = house.insist(&number, &Purpose::SIGN_UP, &client(flow)).await;
+    }
+    assert_eq!(house.texts(), 3);
+}
+
+/// Users return what bots spend: an accepted code pays the unverified budget back.
+#[tokio::test]
+async fn accepted_codes_pay_the_unverified_budget_back() {
+    let house = House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = Money::cents(10);
+        policy.budget.unverified = Some(Money::cents(50));
+        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+    });
+    for flow in 0..20 {
+        let _ = house.prove(&german(flow), &client(flow as u32)).await;
+    }
+    assert_eq!(house.texts(), 20);
+}
+
+#[tokio::test]
+async fn a_message_dearer_than_the_dearest_allowed_is_refused_before_anything_is_charged() {
+    let house = House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = Money::cents(9);
+        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+    });
+    let refusal = house.refused(&german(1), &house.client).await;
+    assert!(matches!(refusal.reason(), RefusalReason::Budget(LimitName::Message)));
+    assert_eq!(house.texts(), 0);
+}

@@ -1,0 +1,125 @@
+//! Callers without a page: another service of the host, with a signed request from a listed network.
+
+use otpgate::access::{CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Network};
+use otpgate::policy::Quota;
+use otpgate::{Cleared, Clock, EntryGrant, Purpose, Sent, SystemEntropy};
+
+use crate::support::{ALICE, BOB, House, client, days, keys, quick, recipient, seconds};
+
+const AUDIENCE: &str = "otp.example.com";
+
+struct Office {
+    house: House,
+    key: CallerKey,
+}
+
+fn office() -> Office {
+    let id = CallerId::new("billing").unwrap();
+    let network: Network = "10.1.0.0/16".parse().unwrap();
+    let rule = CallerRule::new(id.clone(), [network]).for_purposes(["payment"]);
+    let house = House::lab_with(|builder| {
+        let mut policy = quick(otpgate::Policy::default());
+        policy.quotas.caller = vec![Quota::hourly(5)];
+        builder.policy(policy).callers(CallerRules::new(AUDIENCE).allow(rule))
+    });
+    let now = house.clock.now();
+    let key = CallerKey::mint(&id, AUDIENCE, now + days(30), &keys(), now).unwrap();
+    Office { house, key }
+}
+
+impl Office {
+    fn sign(&self, number: &str, purpose: &str) -> String {
+        let recipient = recipient(number);
+        let request = CallerRequest { realm: "default", purpose, recipient: &recipient };
+        self.key.sign(&request, &SystemEntropy, self.house.clock.now()).unwrap()
+    }
+
+    async fn ask(&self, signed: &str, number: &str, purpose: &Purpose, peer: &str) -> Option<EntryGrant> {
+        let peer = peer.parse().unwrap();
+        match self.house.gate.authorise(signed, &recipient(number), purpose, peer).unwrap() {
+            Cleared::Cleared(clearance) => match self.house.gate.issue(clearance).await.unwrap() {
+                Sent::Sent(issued) => Some(issued.into_grant()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+const HOME: &str = "10.1.2.3";
+
+#[tokio::test]
+async fn a_listed_caller_sends_and_verifies() {
+    let office = office();
+    let signed = office.sign(ALICE, "payment");
+    let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
+    assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(7)).await);
+}
+
+#[tokio::test]
+async fn every_other_request_is_refused() {
+    let office = office();
+    let good = office.sign(ALICE, "payment");
+    for (what, signed, number, purpose, peer) in [
+        ("another number", good.clone(), BOB, Purpose::PAYMENT, HOME),
+        ("another purpose", good.clone(), ALICE, Purpose::SIGN_UP, HOME),
+        ("a purpose not listed", office.sign(ALICE, "sign-up"), ALICE, Purpose::SIGN_UP, HOME),
+        ("another network", good.clone(), ALICE, Purpose::PAYMENT, "192.0.2.1"),
+        ("nothing", String::new(), ALICE, Purpose::PAYMENT, HOME),
+        ("a megabyte", "A".repeat(1 << 20), ALICE, Purpose::PAYMENT, HOME),
+    ] {
+        assert!(office.ask(&signed, number, &purpose, peer).await.is_none(), "{what}");
+    }
+    for place in 0..good.len() {
+        let mut changed = good.clone().into_bytes();
+        changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).unwrap();
+        let asked = office.ask(&changed, ALICE, &Purpose::PAYMENT, HOME).await;
+        assert!(asked.is_none(), "changed at {place}");
+    }
+    assert_eq!(office.house.texts(), 0);
+    office.house.clock.advance(seconds(61));
+    assert!(office.ask(&good, ALICE, &Purpose::PAYMENT, HOME).await.is_none(), "a minute later");
+    // A gate without callers has none.
+    let bare = House::lab(crate::support::small());
+    let peer = HOME.parse().unwrap();
+    let cleared = bare.gate.authorise(&good, &recipient(ALICE), &Purpose::PAYMENT, peer).unwrap();
+    assert!(matches!(cleared, Cleared::Refused(_)));
+}
+
+#[tokio::test]
+async fn a_request_counts_once() {
+    let office = office();
+    let signed = office.sign(ALICE, "payment");
+    assert!(office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.is_some());
+    office.house.clock.advance(seconds(45));
+    assert!(office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.is_none());
+    assert_eq!(office.house.texts(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_has_a_quota_and_the_number_its_interval() {
+    let office = office();
+    let sent = office.sign(ALICE, "payment");
+    assert!(office.ask(&sent, ALICE, &Purpose::PAYMENT, HOME).await.is_some());
+    let again = office.sign(ALICE, "payment");
+    assert!(office.ask(&again, ALICE, &Purpose::PAYMENT, HOME).await.is_none());
+    for index in 0..10 {
+        let number = crate::support::german(index);
+        let signed = office.sign(&number, "payment");
+        let _ = office.ask(&signed, &number, &Purpose::PAYMENT, HOME).await;
+    }
+    assert_eq!(office.house.texts(), 5);
+}
+
+/// The host asks for another text on behalf of its user: same caller, no page.
+#[tokio::test]
+async fn a_callers_verification_can_be_renewed() {
+    let office = office();
+    let signed = office.sign(ALICE, "payment");
+    let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
+    office.house.clock.advance(seconds(30));
+    let sent = office.house.gate.resend(&grant, &client(3)).await.unwrap();
+    assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+    assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(4)).await);
+}

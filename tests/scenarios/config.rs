@@ -1,0 +1,205 @@
+//! A policy or a gate that contradicts itself is refused, by name.
+
+use std::time::Duration;
+
+use otpgate::access::DestinationPolicy;
+use otpgate::policy::{Evidence, Quota};
+use otpgate::testing::{FailingEntropy, ModelStore, ScriptedTransport};
+use otpgate::token::{HumanTime, TicketTtl, WorkBits};
+use otpgate::{ConfigError, Gate, GateBuilder, KeyId, KeyRing, Money, Policy, Purpose, Region};
+
+use crate::support::{keys, message, minutes, pepper, seconds};
+
+type Change = fn(&mut Policy);
+
+/// Each rule of `Policy::check`, the change that breaks it, and the field that must be named.
+const BROKEN: &[(&str, Change)] = &[
+    ("code.life", |p| p.code.life = seconds(29)),
+    ("code.life", |p| p.code.life = seconds(601)),
+    ("code.life", |p| p.code.life = Duration::ZERO),
+    ("code.open", |p| p.code.open = p.code.life - seconds(1)),
+    ("code.open", |p| p.code.open = minutes(31)),
+    ("code.attempts", |p| p.code.attempts = 0),
+    ("code.attempts", |p| p.code.attempts = 11),
+    ("token.step_up_work", |p| p.token.step_up_work = p.token.work),
+    ("token.human_time", |p| {
+        p.token.life = TicketTtl::new(seconds(30)).unwrap();
+        p.token.human_time = HumanTime::new(seconds(20)).unwrap();
+        p.token.step_up_work = WorkBits::new(13).unwrap();
+        p.token.life = TicketTtl::MIN;
+        p.token.human_time = HumanTime::MAX;
+    }),
+    ("interval.ladder", |p| p.interval.ladder.first = Duration::from_millis(999)),
+    ("interval.ladder", |p| p.interval.ladder.longest = seconds(29)),
+    ("interval.ladder", |p| p.interval.ladder.forget = seconds(599)),
+    ("quotas.number", |p| p.quotas.number = vec![Quota::hourly(0)]),
+    ("quotas.number", |p| p.quotas.number = vec![Quota::hourly(1); 5]),
+    ("quotas.number", |p| p.quotas.number = vec![Quota { max: 1, per: Duration::ZERO }]),
+    ("quotas.number", |p| p.quotas.number = vec![Quota { max: 1, per: minutes(60 * 24 * 32) }]),
+    ("quotas.number", |p| p.quotas.number = vec![Quota::hourly(9), Quota::daily(8)]),
+    ("quotas.number_total", |p| p.quotas.number_total = vec![Quota::daily(0)]),
+    ("quotas.client", |p| p.quotas.client = vec![Quota::daily(0)]),
+    ("quotas.client_unknown", |p| p.quotas.client_unknown = vec![Quota::daily(0)]),
+    ("quotas.session", |p| p.quotas.session = vec![Quota::daily(0)]),
+    ("quotas.user", |p| p.quotas.user = vec![Quota::daily(0)]),
+    ("quotas.device", |p| p.quotas.device = vec![Quota::daily(0)]),
+    ("quotas.block", |p| p.quotas.block = vec![Quota::daily(0)]),
+    ("quotas.country", |p| p.quotas.country = vec![Quota::daily(0)]),
+    ("quotas.purpose", |p| p.quotas.purpose = vec![Quota::daily(0)]),
+    ("quotas.caller", |p| p.quotas.caller = vec![Quota::daily(0)]),
+    ("quotas.realm", |p| p.quotas.realm = vec![Quota::daily(0)]),
+    ("quotas.global", |p| p.quotas.global = vec![Quota::daily(0)]),
+    ("quotas.client_unverified", |p| {
+        p.quotas.client_unverified = Some(Evidence { soft: 0, hard: 1, drain: seconds(1) });
+    }),
+    ("quotas.network_unverified", |p| {
+        p.quotas.network_unverified = Some(Evidence { soft: 2, hard: 1, drain: seconds(1) });
+    }),
+    ("quotas.block_unverified", |p| {
+        p.quotas.block_unverified = Some(Evidence { soft: 1, hard: 1, drain: Duration::ZERO });
+    }),
+    ("attempts", |p| p.attempts.open.max = 21),
+    ("attempts", |p| p.attempts.open.max = u64::MAX),
+    ("attempts.open", |p| p.attempts.open.max = 0),
+    ("attempts.open", |p| p.attempts.open.pause_after = 0),
+    ("attempts.open", |p| p.attempts.open.pause_after = 21),
+    ("attempts.checked", |p| p.attempts.checked.max = 0),
+    ("attempts.proven", |p| p.attempts.proven.longest = seconds(1)),
+    ("attempts.proven", |p| p.attempts.proven.forget = seconds(1)),
+    ("attempts.client", |p| p.attempts.client.hard = 0),
+    ("attempts.client", |p| p.attempts.client.drain = Duration::ZERO),
+    ("budget.soft_percent", |p| p.budget.soft_percent = 0),
+    ("budget.soft_percent", |p| p.budget.soft_percent = 101),
+    ("budget.message", |p| p.budget.message = Money::ZERO),
+    ("budget", |p| p.budget.purpose = Some(Money::cents(49))),
+    ("budget", |p| p.budget.country = Some(Money::cents(49))),
+    ("budget", |p| p.budget.block = Some(Money::cents(49))),
+    ("budget", |p| p.budget.unverified = Some(Money::cents(49))),
+    ("budget", |p| {
+        p.budget.countries.insert("DE".parse().unwrap(), Money::ZERO);
+    }),
+];
+
+#[test]
+fn each_rule_names_its_field_and_says_what_it_must_be() {
+    for (field, change) in BROKEN {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        let error = policy.check().expect_err(field);
+        let ConfigError::Rule { field: named, value, rule } = &error else { panic!("{error}") };
+        assert_eq!(named, field, "{error}");
+        assert!(!value.is_empty() && !rule.is_empty());
+        assert!(error.to_string().contains("must be"), "{error}");
+        // And a gate is not built from it, whichever purpose it is for.
+        for build in [parts().policy(policy.clone()), parts().purpose(Purpose::LOG_IN, policy)] {
+            assert_eq!(build.build().unwrap_err().to_string(), error.to_string());
+        }
+    }
+}
+
+#[test]
+fn the_values_at_the_edges_are_allowed() {
+    for change in [
+        |p: &mut Policy| p.code.life = seconds(30),
+        |p: &mut Policy| p.code.life = seconds(600),
+        |p: &mut Policy| (p.code.life, p.code.open) = (seconds(600), seconds(600)),
+        |p: &mut Policy| p.code.open = minutes(30),
+        |p: &mut Policy| p.code.attempts = 1,
+        |p: &mut Policy| p.code.attempts = 10,
+        |p: &mut Policy| p.budget.soft_percent = 100,
+        |p: &mut Policy| p.budget.purpose = Some(Money::cents(50)),
+        |p: &mut Policy| p.quotas.number = vec![Quota::hourly(1); 4],
+        |p: &mut Policy| p.quotas.number = Vec::new(),
+        |p: &mut Policy| p.attempts.open.pause_after = 20,
+    ] as [Change; 11]
+    {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        policy.check().unwrap();
+    }
+}
+
+fn parts() -> GateBuilder {
+    Gate::builder()
+        .keys(keys())
+        .store(ModelStore::new())
+        .transport(ScriptedTransport::new().0)
+        .message(message())
+        .destinations(DestinationPolicy::only(Region::all()))
+        .daily_budget(Money::dollars(10))
+}
+
+fn named(build: GateBuilder) -> String {
+    build.build().unwrap_err().to_string()
+}
+
+#[test]
+fn every_part_without_a_default_is_asked_for_by_name() {
+    let bare = || Gate::builder();
+    assert!(named(bare()).contains("GateBuilder::keys"));
+    assert!(named(bare().keys(keys())).contains("GateBuilder::store"));
+    let stored = || bare().keys(keys()).store(ModelStore::new());
+    assert!(named(stored()).contains("GateBuilder::transport"));
+    let sending = || stored().transport(ScriptedTransport::new().0);
+    assert!(named(sending()).contains("GateBuilder::message"));
+    let worded = || sending().message(message());
+    assert!(named(worded()).contains("GateBuilder::destinations"));
+    let bound = || worded().destinations(DestinationPolicy::only(Region::all()));
+    assert!(named(bound()).contains("GateBuilder::daily_budget"));
+    assert!(bound().daily_budget(Money::dollars(10)).build().is_ok());
+}
+
+#[test]
+fn parts_that_contradict_each_other_are_refused_by_name() {
+    let ring = KeyRing::new(KeyId(1), pepper(1)).retire(
+        KeyId(1),
+        pepper(2),
+        otpgate::Timestamp::from_millis(1),
+    );
+    assert!(named(parts().keys(ring)).contains("`keys` is 1"));
+
+    let mut eight = Policy::default();
+    eight.code.format = otpgate::otp::CodeFormat::digits(8).unwrap();
+    assert!(named(parts().policy(eight.clone())).contains("`code.format`"));
+    assert!(named(parts().purpose(Purpose::PAYMENT, eight)).contains("`code.format`"));
+
+    let mut human = Policy::default();
+    human.token.human_check_always = true;
+    assert!(named(parts().policy(human.clone())).contains("`token.human_check_always`"));
+    assert!(parts().policy(human).human_check(crate::step_up::Turing).build().is_ok());
+
+    assert!(named(parts().daily_budget(Money::cents(49))).contains("`daily_budget`"));
+    assert!(named(parts().daily_budget(Money::ZERO)).contains("`daily_budget`"));
+
+    let dry = named(parts().entropy(FailingEntropy::new()));
+    assert!(!dry.is_empty());
+}
+
+/// An entropy source that fails later is an outage, never a default code.
+#[tokio::test]
+async fn without_random_bytes_nothing_is_sent_or_accepted() {
+    use crate::support::{ALICE, House};
+    for calls in 1..12 {
+        let house = House::lab_with(|builder| builder.entropy(FailingEntropy::after(calls)));
+        let Ok(ticket) = house.gate.preflight(&Purpose::SIGN_UP, &house.client) else { continue };
+        let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+        let number = crate::support::recipient(ALICE);
+        let cleared = house.gate.clear(&proof, &number, &Purpose::SIGN_UP, &house.client).await;
+        let Ok(otpgate::Cleared::Cleared(clearance)) = cleared else { continue };
+        match house.gate.issue(clearance).await {
+            Ok(otpgate::Sent::Sent(issued)) => {
+                let code = house.last_code();
+                match house.gate.verify(issued.grant(), &code, &house.client).await {
+                    Ok(otpgate::Verified::Accepted(_)) => {}
+                    Ok(other) => panic!("an outage read as an answer: {other:?}"),
+                    Err(error) => assert_eq!(error.kind(), otpgate::GateErrorKind::Entropy),
+                }
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => {
+                assert_eq!(error.kind(), otpgate::GateErrorKind::Entropy);
+                assert_eq!(house.outbox.handed_off(), 0, "after {calls} draws");
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The abuse suite: what an attacker does, what goes wrong, and what the gate promises all the same.
+//!
+//! One module a scenario. What passes is judged by what the carrier got and what the log says, not
+//! by the gate's own counters.
+
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+#![allow(clippy::arithmetic_side_effects)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod a01_double_consume;
+mod a02_limit_overrun;
+mod a03_resend_resets;
+mod a04_send_burst;
+mod a05_spend_ceiling;
+mod a06_cross_binding;
+mod a07_weird_codes;
+mod a08_ip_forgery;
+mod a09_number_aliases;
+mod a10_memory_flood;
+mod a12_guess_spray;
+mod a13_secret_scan;
+mod a14_replay;
+mod a15_oracle_scan;
+mod a16_victim_lockout;
+mod a17_restart_amnesia;
+mod a18_clock_games;
+mod a19_token_abuse;
+mod a20_transport_chaos;
+mod a21_cancel_everywhere;
+mod a22_store_lies;
+
+mod budget;
+mod callers;
+mod config;
+mod controls;
+mod decoy;
+mod resend;
+mod rotation;
+mod separation;
+mod shadow;
+mod step_up;

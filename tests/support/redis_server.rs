@@ -1,0 +1,240 @@
+//! Real Redis servers of the test's own, on free loopback ports, gone when dropped.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Whether `redis-server` is installed. Without it the tests say so and count as passed, except
+/// under CI, where they fail.
+pub(crate) fn available() -> bool {
+    let found = Command::new("redis-server")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "redis-server is not installed");
+        eprintln!(
+            "\n*** SKIPPED: redis-server is not installed; nothing about Redis was tested ***\n"
+        );
+    }
+    found
+}
+
+/// Ends the test early if there is no server to test with.
+macro_rules! needs_redis {
+    () => {
+        if !redis_server::available() {
+            return;
+        }
+    };
+}
+pub(crate) use needs_redis;
+
+/// One server.
+pub(crate) struct RedisServer {
+    child: Option<Child>,
+    port: u16,
+    dir: PathBuf,
+    options: Vec<String>,
+}
+
+impl RedisServer {
+    /// Starts a server that keeps nothing on disk unless `options` say so.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("otpgate-redis-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut server = Self { child: None, port: 0, dir, options };
+        // Somebody else may take the port between asking and using it.
+        for _ in 0..5 {
+            server.port = free_port();
+            if server.spawn() {
+                return server;
+            }
+        }
+        panic!("redis-server does not start; see {}", server.dir.display());
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A connection of the test's own.
+    pub(crate) fn connection(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// Runs one command and answers what it says, as text.
+    pub(crate) fn say(&self, words: &[&str]) -> String {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        match command.query::<redis::Value>(&mut self.connection()) {
+            Ok(redis::Value::BulkString(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(redis::Value::VerbatimString { text, .. }) => text,
+            Ok(redis::Value::SimpleString(text)) => text,
+            Ok(redis::Value::Int(number)) => number.to_string(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    /// A number out of `INFO`.
+    pub(crate) fn info(&self, field: &str) -> u64 {
+        let info: redis::InfoDict =
+            redis::cmd("INFO").arg("all").query(&mut self.connection()).unwrap();
+        info.get(field).unwrap_or_default()
+    }
+
+    /// Calls of `command` so far.
+    pub(crate) fn calls(&self, command: &str) -> u64 {
+        let info: String =
+            redis::cmd("INFO").arg("commandstats").query(&mut self.connection()).unwrap();
+        let prefix = format!("cmdstat_{command}:calls=");
+        let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
+        line.and_then(|rest| rest.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts again on the same port, with what is on the disk.
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.child.is_none(), "still running");
+        assert!(self.spawn(), "redis-server does not start again on port {}", self.port);
+    }
+
+    fn spawn(&mut self) -> bool {
+        let log = fs::File::create(self.dir.join("log")).unwrap();
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--dir", &self.dir.display().to_string(), "--save", "", "--loglevel", "notice"])
+            .args(&self.options)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        self.await_ready()
+    }
+
+    fn await_ready(&mut self) -> bool {
+        for _ in 0..1_000 {
+            let exited =
+                self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some());
+            if exited {
+                self.child = None;
+                return false;
+            }
+            let ready = redis::Client::open(self.url()).unwrap().get_connection().is_ok_and(
+                |mut connection| redis::cmd("PING").query::<String>(&mut connection).is_ok(),
+            );
+            if ready {
+                return true;
+            }
+            // Another process is starting up; there is nothing of ours to wait on.
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Waits for another process to get somewhere; there is nothing of ours to wait on.
+pub(crate) fn until(what: &str, reached: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if reached() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("not within 30 s: {what}");
+}
+
+/// A port that nobody listens on, nor on the one that a cluster node adds to it.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let bus = port.checked_add(10_000);
+        if bus.is_some_and(|bus| TcpStream::connect(("127.0.0.1", bus)).is_err()) {
+            return port;
+        }
+    }
+}
+
+/// A cluster: primaries that share the slots evenly, and a replica of the first.
+pub(crate) struct RedisCluster {
+    pub(crate) nodes: Vec<RedisServer>,
+    pub(crate) replica: RedisServer,
+}
+
+impl RedisCluster {
+    pub(crate) fn start() -> Self {
+        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+        let nodes: Vec<_> = (0..3).map(|_| RedisServer::start(&options)).collect();
+        let replica = RedisServer::start(&options);
+        let ranges = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+        for (node, (first, last)) in nodes.iter().zip(ranges) {
+            node.say(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+        }
+        for node in nodes.iter().skip(1).chain([&replica]) {
+            nodes[0].say(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string()]);
+        }
+        let cluster = Self { nodes, replica };
+        until("all nodes have met", || {
+            cluster.all().all(|node| node.say(&["CLUSTER", "NODES"]).lines().count() == 4)
+        });
+        let first = cluster.nodes[0].say(&["CLUSTER", "MYID"]);
+        until("the replica knows its primary", || {
+            cluster.replica.say(&["CLUSTER", "REPLICATE", &first]);
+            cluster.replica.say(&["ROLE"]).contains("slave")
+        });
+        until("the cluster is complete", || {
+            cluster.all().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+        });
+        until("the replica follows", || {
+            cluster.replica.say(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+        cluster
+    }
+
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(RedisServer::url).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &RedisServer> {
+        self.nodes.iter().chain([&self.replica])
+    }
+}
