@@ -284,7 +284,8 @@ impl Gate {
     }
 
     fn names(&self) -> Names<'_> {
-        Names { key: self.inner.keys.pseudonyms(), realm: self.realm.name() }
+        let (key, realm) = (self.inner.keys.pseudonyms(), self.realm.name());
+        Names { key, realm, fixed: self.realm.names() }
     }
 
     fn policy(&self, purpose: &Purpose) -> &Policy {

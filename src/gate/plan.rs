@@ -58,15 +58,6 @@ pub(crate) enum Lane {
 }
 
 impl Client {
-    /// Whose attempts a code of this client counts against.
-    pub(crate) fn subject(self) -> Pseudonym {
-        match self {
-            Self::Network { own, .. } => own,
-            Self::Unknown(shared) => shared,
-            Self::Caller => Pseudonym::default(),
-        }
-    }
-
     pub(crate) fn networks(self) -> Option<(Pseudonym, Pseudonym)> {
         match self {
             Self::Network { own, wider } => Some((own, wider)),

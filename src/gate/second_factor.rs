@@ -60,7 +60,7 @@ impl Gate {
             .and_then(|code| authenticator.matching_step(secret, &code, now));
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let account = MeterKey::new(names.user(user), slot::AUTHENTICATOR);
-        let here = MeterKey::new(self.client_meters(client).subject(), slot::CLIENT_FAILURES);
+        let here = MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES);
         let policy = &self.inner.policy.attempts.client;
         let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
         admission.charges = vec![
