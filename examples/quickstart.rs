@@ -5,6 +5,7 @@
 //! cargo run --example quickstart -- --demo    the same without a keyboard; exits 0 only if every
 //!                                             outcome is the one that was expected
 //! ```
+#![allow(clippy::arithmetic_side_effects, clippy::print_stderr, clippy::print_stdout)] // a program
 
 use std::error::Error;
 use std::io::{BufRead, Write};

@@ -219,7 +219,7 @@ impl GateBuilder {
             }
         }
         let entropy = self.entropy.unwrap_or_else(|| Box::new(SystemEntropy));
-        let instance = random(&*entropy).map_err(|error| ConfigError::Entropy(error))?;
+        let instance = random(&*entropy).map_err(ConfigError::Entropy)?;
         let index = keys.pseudonyms();
         let partition = self.partition.as_deref().unwrap_or("otpgate");
         let inner = Inner {

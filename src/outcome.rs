@@ -16,6 +16,7 @@ use crate::gate::{Clearance, EntryGrant, SendRecord};
 /// The answer of [`Gate::clear`](crate::Gate::clear) and [`Gate::authorise`](crate::Gate::authorise).
 #[derive(Debug)]
 #[must_use = "a clearance sends nothing until it is handed to `Gate::issue`"]
+#[allow(clippy::large_enum_variant)] // moved once, from one call to the next; a box costs more
 pub enum Cleared {
     /// The request may go on to [`Gate::issue`](crate::Gate::issue).
     Cleared(Clearance),
@@ -104,7 +105,6 @@ impl StepUp {
     }
 
     /// The ticket the client answers instead of the first one.
-    #[must_use]
     pub fn ticket(&self) -> &SendTicket {
         &self.ticket
     }

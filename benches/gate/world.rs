@@ -2,6 +2,7 @@
 //!
 //! Traffic is that of a day that repeats itself: each resident number asks once in 26 hours, from a
 //! network and a session of its own, and enters its code.
+#![allow(dead_code)] // each bench uses its own part
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -367,7 +368,7 @@ fn number(n: u64) -> String {
 /// A client of its own address, in one of 20 000 networks, in a session of its own.
 fn client(n: u64, call: u64) -> ClientContext {
     let mixed = mix(n);
-    let network = 0x1700_0000_u32 + ((mixed >> 32) as u32 % 20_000 << 16);
+    let network = 0x1700_0000_u32 + (((mixed >> 32) as u32 % 20_000) << 16);
     let ip = IpAddr::V4(Ipv4Addr::from_bits(network | mixed as u32 & 0xffff));
     let session = format!("{:016x}{:016x}", mix(call), mix(call ^ 1 << 40));
     ClientContext::new(ClientIp::from_peer(ip), session)

@@ -67,9 +67,9 @@ impl Names<'_> {
         let region = region.unwrap_or(Region::WORLD);
         let made = || self.name("country", region.as_str().as_bytes());
         let index = match region.as_str().as_bytes() {
-            [a @ b'A'..=b'Z', b @ b'A'..=b'Z'] => {
-                usize::from(a - b'A').saturating_mul(26).saturating_add(usize::from(b - b'A'))
-            }
+            [a @ b'A'..=b'Z', b @ b'A'..=b'Z'] => usize::from(a.saturating_sub(b'A'))
+                .saturating_mul(26)
+                .saturating_add(usize::from(b.saturating_sub(b'A'))),
             _ => usize::MAX,
         };
         self.fixed.countries.get(index).map_or_else(made, |name| *name.get_or_init(made))

@@ -270,7 +270,7 @@ impl Plan {
                 Some(_) => charge.limit = unlimited(charge.limit),
                 None => {}
             }
-            index += 1;
+            index = index.saturating_add(1);
             kept
         });
         self.items.retain(|item| !item.cause.is_verdict());
@@ -470,13 +470,13 @@ fn unlimited(limit: Limit) -> Limit {
     const MOST: u64 = u64::MAX >> 11;
     match limit {
         Limit::Spacing { interval_ms, .. } => {
-            Limit::Spacing { interval_ms, burst: MOST / interval_ms.max(1) }
+            Limit::Spacing { interval_ms, burst: MOST.checked_div(interval_ms).unwrap_or(MOST) }
         }
         Limit::Ladder { forget_ms, .. } => Limit::Ladder { first_ms: 0, longest_ms: 0, forget_ms },
         Limit::Window { span_ms, .. } => Limit::Window { max: MOST, span_ms },
         Limit::Budget { span_ms, .. } => Limit::Budget { max: MOST, span_ms },
         Limit::Unverified { drain_ms, .. } => {
-            Limit::Unverified { max: MOST / drain_ms.max(1), drain_ms }
+            Limit::Unverified { max: MOST.checked_div(drain_ms).unwrap_or(MOST), drain_ms }
         }
         Limit::Failures { forget_ms, .. } => {
             Limit::Failures { max: MOST, pause_after: MOST, pause_ms: 0, longest_ms: 0, forget_ms }

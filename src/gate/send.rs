@@ -548,7 +548,9 @@ impl Gate {
             };
             let price = send.price.as_microdollars();
             let before = used.saturating_sub(price);
-            let share = |micro: u64| u128::from(micro) * 100 / u128::from(max.max(1));
+            let share = |micro: u64| {
+                u128::from(micro).saturating_mul(100).checked_div(max.into()).unwrap_or(0)
+            };
             for percent in [50, send.policy.budget.soft_percent] {
                 if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
                     self.note(send, EventKind::BudgetTier { scope, percent });

@@ -300,7 +300,7 @@ impl Gate {
         let alarm = attempt.spray_alarm.max(1);
         if failures >= alarm
             && failures.is_multiple_of(alarm)
-            && (failures / alarm).is_power_of_two()
+            && failures.checked_div(alarm).is_some_and(u64::is_power_of_two)
         {
             self.tell(&self.event(now, EventKind::GuessSpraying { failures }));
         }

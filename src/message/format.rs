@@ -267,7 +267,7 @@ fn push_number(text: &mut String, number: u8) {
     let digit = |value: u8| char::from(b'0'.saturating_add(value % 10));
     for place in [100, 10] {
         if number >= place {
-            text.push(digit(number / place));
+            text.push(digit(number.checked_div(place).unwrap_or(0)));
         }
     }
     text.push(digit(number));

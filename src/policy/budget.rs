@@ -59,7 +59,8 @@ impl BudgetPolicy {
 
     /// The part of `money` above which clients must step up.
     pub(crate) fn soft(&self, money: Money) -> Money {
-        let micro = u128::from(money.as_microdollars()) * u128::from(self.soft_percent) / 100;
+        let micro =
+            u128::from(money.as_microdollars()).saturating_mul(self.soft_percent.into()) / 100;
         Money::microdollars(u64::try_from(micro).unwrap_or(u64::MAX))
     }
 

@@ -24,10 +24,10 @@ pub(crate) mod span {
         let millis = span.as_millis();
         let text = match millis {
             0 => "0s".to_owned(),
-            _ if millis % 86_400_000 == 0 => format!("{}d", millis / 86_400_000),
-            _ if millis % 3_600_000 == 0 => format!("{}h", millis / 3_600_000),
-            _ if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
-            _ if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+            _ if millis.is_multiple_of(86_400_000) => format!("{}d", millis / 86_400_000),
+            _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
+            _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
+            _ if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
             _ => format!("{millis}ms"),
         };
         to.serialize_str(&text)

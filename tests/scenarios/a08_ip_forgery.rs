@@ -98,7 +98,7 @@ async fn mapped_addresses_and_one_slash_64_are_one_client() {
     assert_eq!(texts(mapped).await, LIMIT);
     let hosts = |index: u64| {
         let host = u128::from(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let net = u128::from(ip("2001:db8:1:2::".to_string().as_str()).to_bits6());
+        let net = ip("2001:db8:1:2::").to_bits6();
         ClientIp::from_peer(Ipv6Addr::from_bits(net | host).into())
     };
     assert_eq!(texts(hosts).await, LIMIT);

@@ -28,6 +28,7 @@ pub(crate) fn available() -> bool {
 }
 
 /// Ends the test early if there is no server to test with.
+#[allow(unused_macros)]
 macro_rules! needs_redis {
     () => {
         if !redis_server::available() {
@@ -35,6 +36,7 @@ macro_rules! needs_redis {
         }
     };
 }
+#[allow(unused_imports)]
 pub(crate) use needs_redis;
 
 /// One server.

@@ -126,7 +126,9 @@ impl Call {
         body.bytes(redemption.id.as_bytes());
         body.number(keys.number(Kind::Challenge, redemption.challenge));
         body.length(redemption.digests.len().saturating_mul(32));
-        redemption.digests.iter().for_each(|digest| drop(body.raw(digest)));
+        for digest in &redemption.digests {
+            body.raw(digest);
+        }
         charges(&mut body, &mut keys, &redemption.charges);
         charges(&mut body, &mut keys, &redemption.subject_charges);
         body.array(redemption.reset.len());

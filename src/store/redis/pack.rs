@@ -32,7 +32,9 @@ impl Packer {
     }
 
     pub(super) fn numbers(&mut self, values: &[u64]) -> &mut Self {
-        values.iter().for_each(|value| drop(self.number(*value)));
+        for value in values {
+            self.number(*value);
+        }
         self
     }
 
