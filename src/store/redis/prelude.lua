@@ -128,14 +128,16 @@ local function window_wait(m, c)
   local alive = alive_now(m, c)
   local excess = window_count(m, alive) + cost - most
   if excess <= 0 then return 0 end
+  -- Under a clock that stepped back the wait counts from the meter's time.
+  local from = max(now, m[2] - m[2] % width)
   for i = 1, #m[6], 14 do
     local t, u = sunpack('>I7I7', m[6], i)
     if t >= alive then
       excess = excess - u
-      if excess <= 0 then return t - t % width + width + span - now end
+      if excess <= 0 then return t - t % width + width + span - from end
     end
   end
-  if m[2] >= alive and excess <= m[3] then return m[2] - m[2] % width + width + span - now end
+  if m[2] >= alive and excess <= m[3] then return m[2] - m[2] % width + width + span - from end
   return span
 end
 

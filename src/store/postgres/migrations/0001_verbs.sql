@@ -330,14 +330,16 @@ begin
                 if old[j * 3 + 1] = slot and old[j * 3 + 2] >= alive then
                   x := x - old[j * 3 + 3];
                   if x <= 0 then
-                    wait := old[j * 3 + 2] - old[j * 3 + 2] % p3 + p3 + p2 - now_;
+                    wait := old[j * 3 + 2] - old[j * 3 + 2] % p3 + p3 + p2
+                      - greatest(now_, a - a % p3);
                     exit;
                   end if;
                 end if;
               end loop;
             end if;
             if x > 0 and x <= u then
-              wait := a - a % p3 + p3 + p2 - now_;
+              -- Under a clock that stepped back the wait counts from the meter's time.
+              wait := a - a % p3 + p3 + p2 - greatest(now_, a - a % p3);
             end if;
           end if;
         end if;
