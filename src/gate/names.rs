@@ -159,6 +159,7 @@ pub(crate) mod slot {
     /// Codes entered and not accepted.
     pub(crate) const FAILED: Slot = Slot(0x0C00_0000);
     /// Authenticator codes of an account.
+    #[cfg(feature = "totp")]
     pub(crate) const AUTHENTICATOR: Slot = Slot(0x0900_0000);
     /// A charge that only a mark can waive; nothing is ever kept under it.
     pub(crate) const VERDICT: Slot = Slot(0x0A00_0000);

@@ -13,7 +13,7 @@
 //!    consumes, within the one step.
 //! 4. **Time is `now`.** The backend's clock decides nothing. Its expiry is garbage collection, at
 //!    least [`GRACE`] after the deadline that the call named.
-//! 5. **A repeated [`RequestId`] changes nothing** and is answered as the first time, as far as the
+//! 5. **A repeated [`RequestId`](crate::RequestId) changes nothing** and is answered as the first time, as far as the
 //!    state still allows, until the call's `remember` time. A host whose acknowledgement was lost
 //!    repeats the call.
 //! 6. **Live state is never evicted.** A store that is full drops what is expired, then answers

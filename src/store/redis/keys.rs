@@ -56,6 +56,7 @@ impl Keys {
         Self { tag: HashTag::of(realm), names: Vec::with_capacity(24) }
     }
 
+    #[cfg(feature = "redis-cluster")]
     pub(super) fn tag(&self) -> HashTag {
         self.tag
     }
