@@ -27,9 +27,13 @@ mod admission;
 mod error;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 mod redemption;
 mod settlement;
 mod tally;
+#[cfg(any(feature = "memory", feature = "redb"))]
+mod verbs;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,6 +48,8 @@ pub use admission::{
 pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};
+#[cfg(feature = "redb")]
+pub use redb::{RedbSetupError, RedbStore, RedbStoreBuilder};
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};

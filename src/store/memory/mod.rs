@@ -1,13 +1,9 @@
 //! [`MemoryStore`]: everything in this process's memory, within a fixed bound.
 
-mod admit;
-mod challenge;
 mod papers;
-mod redeem;
-mod settle;
+mod realm;
 mod subject;
 mod table;
-mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -18,14 +14,15 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 
 use crate::base::time::Timestamp;
+use crate::store::verbs::{self, Challenge, Once};
 use crate::store::{
-    Admission, Admitted, Document, Exchange, News, Redeemed, Redemption, Settlement, Store,
-    StoreError, StoreErrorKind, Tallies, TallyQuery,
+    Admission, Admitted, Document, Redeemed, Redemption, Settlement, Store, StoreError,
+    StoreErrorKind, Tallies, TallyQuery,
 };
 
-use challenge::Kept;
 use papers::Journal;
-use subject::{Books, Subject, Unreadable};
+use realm::Turn;
+use subject::Subject;
 use table::{DropAt, Held, Key, Mask, Room, Table};
 
 /// A [`Store`] in this process's memory.
@@ -112,11 +109,11 @@ impl MemoryStore {
         });
         self.challenges.each(|name, kept| {
             key(&mut bytes, name);
-            kept.challenge.dump(&mut bytes);
+            kept.challenge.write(&mut bytes);
         });
         self.once.each(|name, once| {
             key(&mut bytes, name);
-            bytes.extend(once.0.to_le_bytes());
+            bytes.extend(once.bits().to_le_bytes());
         });
         for document in &self.documents {
             key(&mut bytes, *document.key());
@@ -205,36 +202,22 @@ enum Undone {
     Unreadable,
 }
 
-impl From<Unreadable> for Undone {
-    fn from(_: Unreadable) -> Self {
-        Self::Unreadable
+/// A challenge in its table.
+#[derive(Debug)]
+struct Kept {
+    drop_at: DropAt,
+    challenge: Box<Challenge>,
+}
+
+impl Kept {
+    fn new(challenge: Challenge) -> Self {
+        Self { drop_at: DropAt::after(challenge.closes()), challenge: Box::new(challenge) }
     }
 }
 
-/// A nonce, or an admission that was granted: until when it is remembered, and in the lowest bit
-/// whether the admission is settled.
-#[derive(Clone, Copy, Debug)]
-struct Once(u64);
-
-impl Once {
-    fn until(deadline: Timestamp) -> Self {
-        Self(deadline.as_millis().min(u64::MAX >> 1) << 1)
-    }
-
-    fn is_live(self, now: Timestamp) -> bool {
-        now < self.deadline()
-    }
-
-    fn is_settled(self) -> bool {
-        self.0 & 1 == 1
-    }
-
-    fn settle(&mut self) {
-        self.0 |= 1;
-    }
-
-    fn deadline(self) -> Timestamp {
-        Timestamp::from_millis(self.0 >> 1)
+impl Held for Kept {
+    fn drop_at(&self) -> DropAt {
+        self.drop_at
     }
 }
 
@@ -264,6 +247,22 @@ const SWEPT_BY_A_CALL_WHEN_HALF_FULL: i64 = 32;
 const SWEPT_FOR_ROOM: usize = 8_192;
 
 impl MemoryStore {
+    fn try_admit(&self, admission: &Admission) -> Result<Admitted, Undone> {
+        verbs::admit(&Turn::new(self, admission.realm), admission)
+    }
+
+    fn try_settle(&self, settlement: &Settlement) -> Result<(), Undone> {
+        verbs::settle(&Turn::new(self, settlement.realm), settlement)
+    }
+
+    fn try_redeem(&self, redemption: &Redemption) -> Result<Redeemed, Undone> {
+        verbs::redeem(&Turn::new(self, redemption.realm), redemption)
+    }
+
+    fn try_tally(&self, query: &TallyQuery) -> Result<Tallies, Undone> {
+        verbs::tally(&Turn::new(self, query.realm), query)
+    }
+
     /// Takes `step`, after making room for it if there is none.
     fn step<T>(
         &self,
@@ -291,49 +290,6 @@ impl MemoryStore {
         let index = usize::try_from(mask.spread() & 63).unwrap_or(0);
         // A thread that panicked in its turn left nothing half done that is worse than refusing.
         self.turns.get(index).map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn books(&self, mask: Mask, now: Timestamp) -> Books<'_> {
-        Books::new(&self.subjects, mask, now)
-    }
-
-    /// Sets aside room for `entries`.
-    fn reserve(&self, entries: usize) -> Result<(), Undone> {
-        if self.room.take(entries) { Ok(()) } else { Err(Undone::Full) }
-    }
-
-    /// Of the room for `reserved` entries, `added` were needed.
-    fn account(&self, reserved: usize, added: usize) {
-        self.room.give_back(reserved.saturating_sub(added));
-        self.room.add(added.saturating_sub(reserved));
-    }
-
-    /// How many entries appending takes.
-    fn room_for_news(&self, mask: &Mask, exchange: Option<&Exchange>) -> usize {
-        match exchange {
-            Some(exchange) if !exchange.append.is_empty() => {
-                let known = self.journals.contains_key(&mask.name(exchange.journal));
-                if known { 1 } else { 2 }
-            }
-            _ => 0,
-        }
-    }
-
-    fn append_news(&self, mask: &Mask, exchange: Option<&Exchange>, now: Timestamp) {
-        if let Some(exchange) = exchange
-            && !exchange.append.is_empty()
-        {
-            let mut journal = self.journals.entry(mask.name(exchange.journal)).or_default();
-            self.room.give_back(journal.prune(now));
-            journal.append(now, &exchange.append);
-        }
-    }
-
-    fn news(&self, mask: &Mask, exchange: Option<&Exchange>, now: Timestamp) -> News {
-        exchange.map_or_else(News::default, |exchange| {
-            let read = |_: &Key, journal: &Journal| journal.news(exchange.after, now);
-            self.journals.view(&mask.name(exchange.journal), read).unwrap_or_default()
-        })
     }
 
     fn sweep_a_little(&self, now: Timestamp) {

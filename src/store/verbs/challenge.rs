@@ -2,19 +2,11 @@
 
 use constant_time_eq::constant_time_eq_32;
 
+use crate::base::codec::{Reader, Writer};
 use crate::base::id::RequestId;
 use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::store::{ChallengeState, ChallengeWrite, Verdict};
-
-use super::table::{DropAt, Held};
-
-/// A challenge in its table.
-#[derive(Debug)]
-pub(super) struct Kept {
-    drop_at: DropAt,
-    pub(super) challenge: Box<Challenge>,
-}
 
 /// A code's digest and until when it is good.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +17,7 @@ struct Code {
 
 /// A challenge.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Challenge {
+pub(in crate::store) struct Challenge {
     /// A void code has expired at the epoch.
     newest: Code,
     previous: Option<Box<Code>>,
@@ -40,13 +32,13 @@ pub(super) struct Challenge {
     consumed: bool,
 }
 
-impl Kept {
+impl Challenge {
     /// What `write` opens, if it opens anything.
     pub(super) fn opened(write: &ChallengeWrite, now: Timestamp) -> Option<Self> {
         let ChallengeWrite::Open { digest, expires, closes, attempts, .. } = write else {
             return None;
         };
-        let challenge = Challenge {
+        Some(Self {
             newest: Code { digest: *digest, expires: *expires },
             previous: None,
             expires: *expires,
@@ -56,12 +48,14 @@ impl Kept {
             used: 0,
             seen: RequestId::default(),
             consumed: false,
-        };
-        Some(Self { drop_at: DropAt::after(*closes), challenge: Box::new(challenge) })
+        })
     }
-}
 
-impl Challenge {
+    /// When it closes, and can be dropped after the grace.
+    pub(in crate::store) fn closes(&self) -> Timestamp {
+        self.closes
+    }
+
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
         now < self.closes
     }
@@ -132,14 +126,36 @@ impl Challenge {
         }
     }
 
-    #[cfg(any(test, feature = "testing"))]
-    pub(super) fn dump(&self, into: &mut Vec<u8>) {
-        self.codes().for_each(|code| into.extend(code.digest));
-        into.extend(self.seen.as_bytes());
-        let times = [self.expires, self.opened, self.closes];
-        times.iter().for_each(|time| into.extend(time.as_millis().to_le_bytes()));
-        into.extend(self.attempts.to_le_bytes());
-        into.extend(self.used.to_le_bytes());
+    /// Appends the byte form to `bytes`.
+    pub(in crate::store) fn write(&self, bytes: &mut Vec<u8>) {
+        let code = |writer: Writer, code: &Code| writer.raw(&code.digest).time(code.expires);
+        let flags = u8::from(self.consumed) | u8::from(self.previous.is_some()) << 1;
+        let writer = Writer::new()
+            .u8(flags)
+            .time(self.closes)
+            .time(self.opened)
+            .time(self.expires)
+            .u32(self.attempts)
+            .u32(self.used)
+            .raw(self.seen.as_bytes());
+        let writer = self.codes().fold(writer, code);
+        bytes.extend(writer.finish());
+    }
+
+    /// The challenge behind `bytes`; `None` if they are no challenge's.
+    pub(in crate::store) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let flags = reader.u8().filter(|flags| *flags < 4)?;
+        let (closes, opened, expires) = (reader.time()?, reader.time()?, reader.time()?);
+        let (attempts, used) = (reader.u32()?, reader.u32()?);
+        let seen = RequestId::from_bytes(reader.array()?);
+        let mut code = || Some(Code { digest: reader.array()?, expires: reader.time()? });
+        let newest = code()?;
+        let previous = if flags & 2 == 0 { None } else { Some(Box::new(code()?)) };
+        let consumed = flags & 1 == 1;
+        let challenge =
+            Self { newest, previous, expires, opened, closes, attempts, used, seen, consumed };
+        reader.end(challenge)
     }
 
     fn answer(&self) -> Verdict {
@@ -156,11 +172,5 @@ impl Challenge {
 
     fn codes(&self) -> impl Iterator<Item = &Code> {
         std::iter::once(&self.newest).chain(self.previous.as_deref())
-    }
-}
-
-impl Held for Kept {
-    fn drop_at(&self) -> DropAt {
-        self.drop_at
     }
 }
