@@ -49,7 +49,7 @@ pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redb")]
-pub use redb::{RedbSetupError, RedbStore, RedbStoreBuilder};
+pub use self::redb::{RedbSetupError, RedbStore, RedbStoreBuilder};
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};
