@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use crate::base::id::{Pseudonym, RequestId};
-use crate::base::time::{Timestamp, millis};
+use crate::base::time::Timestamp;
 use crate::store::GRACE;
 
 /// A pseudonym mixed with its realm.
@@ -255,6 +255,7 @@ fn words(bytes: &[u8; 16]) -> [u64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::millis;
 
     #[test]
     fn minutes_round_away_from_the_deadline() {
