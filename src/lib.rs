@@ -114,6 +114,8 @@
 //!
 //! - `memory` (default): [`store::MemoryStore`], for one process that may forget everything at its end.
 //!   Leave it off when another store is used: it brings dashmap.
+//! - `redb`: [`store::RedbStore`], in one file that survives the process; for a host with one server.
+//!   Leave it off when another store is used: it brings redb.
 //! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
 //! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
 //!   code, a key or a number has a text form. Leave it off if policies are made in code.

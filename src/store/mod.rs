@@ -29,11 +29,15 @@ mod error;
 mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redb")]
+mod redb;
 mod redemption;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod settlement;
 mod tally;
+#[cfg(feature = "redb")]
+mod verbs;
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,6 +56,8 @@ pub use error::{StoreError, StoreErrorKind};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+#[cfg(feature = "redb")]
+pub use self::redb::{RedbSetupError, RedbStore, RedbStoreBuilder};
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};

@@ -1,0 +1,147 @@
+//! The file: made whole or not at all, recognised, opened by one process at a time.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
+
+use super::error::{RedbSetupError, is_damage};
+use super::row::{ENTRIES, KNOWN_SCHEMA, META, ROWS, SCHEMA};
+
+/// Opens the file, and makes it if there is none.
+pub(super) fn open_or_create(path: &Path, cache: usize) -> Result<Database, RedbSetupError> {
+    let problem = Problem(path);
+    match fs::metadata(path) {
+        Ok(found) if found.len() > 0 => {}
+        // Somebody made an empty file, for its permissions perhaps; it is filled where it is.
+        Ok(_) => {
+            let database = Database::builder().set_cache_size(cache).create(path);
+            furnish(&database.map_err(|error| problem.opening(error))?)
+                .map_err(|error| problem.using(error))?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => create(path, cache)?,
+        Err(error) => return Err(problem.io(error)),
+    }
+    open(path, cache)
+}
+
+/// Opens a file that is there.
+pub(super) fn open(path: &Path, cache: usize) -> Result<Database, RedbSetupError> {
+    let problem = Problem(path);
+    if !begins_like_redb(path).map_err(|error| problem.io(error))? {
+        return Err(problem.foreign());
+    }
+    let database = Database::builder().set_cache_size(cache).open(path);
+    let database = database.map_err(|error| problem.opening(error))?;
+    match schema(&database).map_err(|error| problem.using(error))? {
+        None => Err(problem.foreign()),
+        Some(found) if found > KNOWN_SCHEMA => {
+            Err(RedbSetupError::Newer { path: path.into(), found, known: KNOWN_SCHEMA })
+        }
+        Some(_) => Ok(database),
+    }
+}
+
+/// Makes the file apart and gives it its name when it is whole: a process that is killed meanwhile
+/// leaves nothing under the name, and of two that begin at once one finds the other's.
+fn create(path: &Path, cache: usize) -> Result<(), RedbSetupError> {
+    let problem = Problem(path);
+    let mut apart = OsString::from(path);
+    apart.push(format!(".{}.new", std::process::id()));
+    let apart = PathBuf::from(apart);
+    match fs::remove_file(&apart) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(problem.io(error)),
+        _ => {}
+    }
+    let database = Database::builder().set_cache_size(cache).create(&apart);
+    let database = database.map_err(|error| problem.opening(error))?;
+    furnish(&database).map_err(|error| problem.using(error))?;
+    drop(database);
+    let named = match fs::hard_link(&apart, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // Not every file system knows links; the name is free, or was an instant ago.
+        Err(_) if !path.exists() => fs::rename(&apart, path),
+        linked => linked,
+    };
+    let _ = fs::remove_file(&apart);
+    named.and_then(|()| sync_folder(path)).map_err(|error| problem.io(error))
+}
+
+/// Without this the name may be gone after a power failure, and every limit with it.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+/// Makes the tables and says whose they are.
+fn furnish(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    // Another's tables are left alone, and are then recognised as such.
+    if transaction.list_tables()?.all(|table| table.name() == META.name()) {
+        transaction.open_table(ROWS)?;
+        transaction.open_table(ENTRIES)?;
+        transaction.open_table(META)?.insert(SCHEMA, KNOWN_SCHEMA)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn schema(database: &Database) -> Result<Option<u64>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let meta = match transaction.open_table(META) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        meta => meta?,
+    };
+    Ok(meta.get(SCHEMA)?.map(|schema| schema.value()))
+}
+
+fn begins_like_redb(path: &Path) -> io::Result<bool> {
+    let mut first = [0; 4];
+    match File::open(path)?.read_exact(&mut first) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| &first == b"redb"),
+    }
+}
+
+/// Says what went wrong with a file.
+struct Problem<'a>(&'a Path);
+
+impl Problem<'_> {
+    fn foreign(&self) -> RedbSetupError {
+        RedbSetupError::Foreign { path: self.0.into() }
+    }
+
+    fn io(&self, source: io::Error) -> RedbSetupError {
+        RedbSetupError::Unreachable { path: self.0.into(), source }
+    }
+
+    fn opening(&self, error: DatabaseError) -> RedbSetupError {
+        match error {
+            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+                RedbSetupError::InUse { path: self.0.into() }
+            }
+            error => self.using(error.into()),
+        }
+    }
+
+    fn using(&self, error: redb::Error) -> RedbSetupError {
+        match error {
+            redb::Error::Io(error)
+                if !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+            {
+                self.io(error)
+            }
+            error if is_damage(&error) || matches!(error, redb::Error::Io(_)) => {
+                RedbSetupError::Damaged { path: self.0.into(), source: Box::new(error) }
+            }
+            error => self.io(io::Error::other(error)),
+        }
+    }
+}

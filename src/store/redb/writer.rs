@@ -1,0 +1,206 @@
+//! The one thread that writes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use redb::Database;
+
+use crate::base::id::Pseudonym;
+use crate::base::time::Timestamp;
+use crate::store::{Admission, Admitted, Redeemed, Redemption, Settlement};
+
+use super::batch::{Batch, Broom};
+use super::error::{RedbSetupError, Trouble};
+use super::file;
+use super::reply::Promise;
+
+/// The most calls that one transaction serves, so that the first of them is not kept waiting.
+const MOST_CALLS: usize = 512;
+
+/// The open file. It is closed after an error, and opened again by the next call.
+pub(super) struct Shared {
+    pub(super) path: PathBuf,
+    pub(super) cache: usize,
+    database: RwLock<Option<Database>>,
+}
+
+/// A call that is waiting, and where its answer goes.
+pub(super) struct Job {
+    pub(super) call: Call,
+    pub(super) promise: Promise<Result<Answer, Trouble>>,
+}
+
+/// A call that may write.
+pub(super) enum Call {
+    Admit(Admission),
+    Settle(Settlement),
+    Redeem(Redemption),
+}
+
+/// The answer to a call of the same kind.
+pub(super) enum Answer {
+    Admitted(Admitted),
+    Settled,
+    Redeemed(Redeemed),
+}
+
+/// The writer's side of the queue.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    capacity: usize,
+    jobs: Receiver<Job>,
+    broom: Broom,
+}
+
+/// The calls of a batch so far, and how far it got.
+#[derive(Default)]
+struct Progress {
+    done: Vec<(Promise<Result<Answer, Trouble>>, Result<Answer, Trouble>)>,
+    committing: bool,
+}
+
+impl Shared {
+    pub(super) fn new(path: PathBuf, cache: usize, database: Database) -> Self {
+        Self { path, cache, database: RwLock::new(Some(database)) }
+    }
+
+    pub(super) fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Opens the file again if it is closed. A file that has gone is not made anew: that would let
+    /// every limit start afresh while the process runs.
+    fn reopen(&self) -> Result<(), RedbSetupError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            *database = Some(file::open(&self.path, self.cache)?);
+        }
+        Ok(())
+    }
+}
+
+impl Call {
+    pub(super) fn now(&self) -> Timestamp {
+        match self {
+            Self::Admit(admission) => admission.now,
+            Self::Settle(settlement) => settlement.now,
+            Self::Redeem(redemption) => redemption.now,
+        }
+    }
+
+    pub(super) fn realm(&self) -> Pseudonym {
+        match self {
+            Self::Admit(admission) => admission.realm,
+            Self::Settle(settlement) => settlement.realm,
+            Self::Redeem(redemption) => redemption.realm,
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, capacity: usize, jobs: Receiver<Job>) -> Self {
+        Self { shared, capacity, jobs, broom: Broom::default() }
+    }
+
+    /// Serves calls until nobody can call any more and none is waiting.
+    pub(super) fn run(mut self) {
+        while let Ok(first) = self.jobs.recv() {
+            let opened = catch_unwind(AssertUnwindSafe(|| self.shared.reopen()));
+            match opened {
+                Ok(Ok(())) => self.batch(first),
+                Ok(Err(error)) => refuse(first, Trouble::Closed(Some(Arc::new(error)))),
+                Err(_) => refuse(first, Trouble::Closed(None)),
+            }
+        }
+        self.shared.close();
+    }
+
+    /// One transaction. While it reaches the disk others queue up, and are the next: no call waits
+    /// for a timer, and under load many share one synchronisation.
+    fn batch(&mut self, first: Job) {
+        let mut progress = Progress::default();
+        let ran = {
+            let database = self.shared.database();
+            let serve = || match &*database {
+                Some(database) => {
+                    serve(database, self.capacity, first, &self.jobs, &mut self.broom, &mut progress)
+                }
+                None => Err(Trouble::Closed(None)),
+            };
+            catch_unwind(AssertUnwindSafe(serve))
+        };
+        let trouble = match ran {
+            Ok(Ok(())) => {
+                for (promise, answer) in progress.done {
+                    promise.answer(answer);
+                }
+                return;
+            }
+            Ok(Err(Trouble::File(error))) if progress.committing => Trouble::Commit(error),
+            Ok(Err(trouble)) => trouble,
+            Err(_) if progress.committing => Trouble::Lost,
+            Err(_) => Trouble::Closed(None),
+        };
+        // After an error the file is read anew: only what it holds is known to be true.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.shared.close()));
+        for (promise, _) in progress.done {
+            promise.answer(Err(trouble.clone()));
+        }
+    }
+}
+
+/// Takes the steps of `first` and of all that come before the commit, and commits.
+fn serve(
+    database: &Database,
+    capacity: usize,
+    first: Job,
+    jobs: &Receiver<Job>,
+    broom: &mut Broom,
+    progress: &mut Progress,
+) -> Result<(), Trouble> {
+    let mut earliest = first.call.now();
+    let mut next = Some(first);
+    let transaction = match database.begin_write() {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            let trouble = Trouble::from(error);
+            progress.done.extend(next.map(|job| (job.promise, Err(trouble.clone()))));
+            return Err(trouble);
+        }
+    };
+    let mut batch = None;
+    while let Some(Job { call, promise }) = next {
+        earliest = earliest.min(call.now());
+        let stepped = match &mut batch {
+            Some(batch) => Batch::step(batch, &call, broom),
+            None => Batch::new(&transaction, capacity)
+                .and_then(|fresh| batch.insert(fresh).step(&call, broom)),
+        };
+        let broken = match &stepped {
+            Err(trouble @ Trouble::File(_)) => Some(trouble.clone()),
+            _ => None,
+        };
+        progress.done.push((promise, stepped));
+        if let Some(trouble) = broken {
+            return Err(trouble);
+        }
+        next = if progress.done.len() < MOST_CALLS { jobs.try_recv().ok() } else { None };
+    }
+    let Some(mut batch) = batch.filter(Batch::changed) else {
+        return Ok(transaction.abort()?);
+    };
+    batch.sweep(progress.done.len(), earliest, broom)?;
+    batch.flush()?;
+    progress.committing = true;
+    transaction.commit().map_err(|error| Trouble::from(redb::Error::from(error)))
+}
+
+fn refuse(job: Job, trouble: Trouble) {
+    job.promise.answer(Err(trouble));
+}

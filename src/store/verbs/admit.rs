@@ -1,0 +1,153 @@
+//! [`Store::admit`](crate::store::Store::admit) over a [`Realm`].
+
+use crate::store::{Admission, Admitted, ChallengeWrite, Document};
+
+use super::books::{Bill, Books};
+use super::{Challenge, Once, OnceName, Realm};
+
+pub(in crate::store) fn admit<R: Realm>(
+    realm: &R,
+    admission: &Admission,
+) -> Result<Admitted, R::Undone> {
+    let now = admission.now;
+    let exchange = admission.exchange.as_ref();
+
+    let mut books = Books::new(realm, now);
+    let mut bill = Bill::default();
+    if is_live(realm, OnceName::Admission(admission.id), admission)? {
+        bill.add(&admission.charges, &mut books)?;
+        return granted(realm, admission, &bill, &mut books);
+    }
+    let refusal = refusal(realm, admission)?;
+    if refusal.is_none() {
+        bill.add(&admission.charges, &mut books)?;
+    }
+    let passes = refusal.is_none() && bill.worst.is_none();
+
+    books.want_observed(&admission.observe)?;
+    let news = realm.room_for_news(exchange)?;
+    let mut room = news;
+    if passes {
+        bill.want(&mut books);
+        room = room.saturating_add(room_for_grant(realm, admission)?);
+    }
+    room = room.saturating_add(books.missing());
+    realm.reserve(room)?;
+
+    let mut added = news;
+    realm.append_news(exchange, now)?;
+    if passes {
+        bill.pay(&mut books);
+        added = added.saturating_add(grant(realm, admission)?);
+    }
+    books.observe(&admission.observe)?;
+    let answer = match (refusal, bill.worst) {
+        (Some(refusal), _) => refusal,
+        (None, None) => granted(realm, admission, &bill, &mut books)?,
+        (None, Some((index, retry_after))) => {
+            let mut observed = Vec::new();
+            books.observed(&admission.observe, &mut observed)?;
+            Admitted::Exhausted {
+                index,
+                retry_after,
+                counts: bill.counts(&mut books),
+                observed,
+                news: realm.news(exchange, now)?,
+            }
+        }
+    };
+    added = added.saturating_add(books.write_back()?);
+    realm.account(room, added);
+    Ok(answer)
+}
+
+fn is_live<R: Realm>(
+    realm: &R,
+    name: OnceName,
+    admission: &Admission,
+) -> Result<bool, R::Undone> {
+    Ok(realm.once(name)?.is_some_and(|once| once.is_live(admission.now)))
+}
+
+/// What speaks against the admission apart from its charges.
+fn refusal<R: Realm>(realm: &R, admission: &Admission) -> Result<Option<Admitted>, R::Undone> {
+    let now = admission.now;
+    let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
+    let writes = admission.documents.iter().map(|write| (write.document, write.expect));
+    for (document, expected) in guards.chain(writes) {
+        let version = realm.version(document)?.unwrap_or(0);
+        if version != expected {
+            return Ok(Some(Admitted::Stale { document, version }));
+        }
+    }
+    for (index, nonce) in admission.nonces.iter().enumerate() {
+        if is_live(realm, OnceName::Nonce(nonce.key), admission)? {
+            return Ok(Some(Admitted::NonceSpent { index }));
+        }
+    }
+    let writable = match &admission.challenge {
+        None => true,
+        Some(ChallengeWrite::Open { key, .. }) => {
+            !realm.challenge(*key, |challenge| challenge.is_open(now))?.unwrap_or(false)
+        }
+        Some(ChallengeWrite::Renew { key, .. }) => {
+            realm.challenge(*key, |challenge| challenge.can_be_renewed(now))?.unwrap_or(false)
+        }
+    };
+    Ok(if writable { None } else { Some(Admitted::ChallengeGone) })
+}
+
+/// How many entries a grant adds at the most, apart from subjects and news.
+fn room_for_grant<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, R::Undone> {
+    let opened = matches!(admission.challenge, Some(ChallengeWrite::Open { .. }));
+    // Itself, to be remembered.
+    let mut room = 1_usize.saturating_add(usize::from(opened));
+    room = room.saturating_add(admission.nonces.len());
+    for write in &admission.documents {
+        room = room.saturating_add(usize::from(realm.version(write.document)?.is_none()));
+    }
+    Ok(room)
+}
+
+/// Writes what a grant writes, apart from subjects and news; how many entries that added.
+fn grant<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, R::Undone> {
+    let mut added: usize = 0;
+    let mut count = |new: bool| added = added.saturating_add(usize::from(new));
+    let remembered = Once::until(admission.remember);
+    count(realm.keep_once(OnceName::Admission(admission.id), remembered)?);
+    for nonce in &admission.nonces {
+        count(realm.keep_once(OnceName::Nonce(nonce.key), Once::until(nonce.expires))?);
+    }
+    match &admission.challenge {
+        None => {}
+        Some(write @ ChallengeWrite::Open { key, .. }) => {
+            if let Some(challenge) = Challenge::opened(write, admission.now) {
+                count(realm.keep_challenge(*key, challenge)?);
+            }
+        }
+        Some(ChallengeWrite::Renew { key, digest, expires, keep_previous }) => {
+            realm.change_challenge(*key, |challenge| {
+                challenge.renew(*digest, *expires, *keep_previous);
+            })?;
+        }
+    }
+    for write in &admission.documents {
+        let version = write.expect.saturating_add(1);
+        let document = Document { version, content: write.content.clone() };
+        count(realm.keep_document(write.document, document)?);
+    }
+    Ok(added)
+}
+
+fn granted<R: Realm>(
+    realm: &R,
+    admission: &Admission,
+    bill: &Bill<'_>,
+    books: &mut Books<'_, R>,
+) -> Result<Admitted, R::Undone> {
+    let mut observed = Vec::new();
+    books.observed(&admission.observe, &mut observed)?;
+    let counts = bill.counts(books);
+    let news = realm.news(admission.exchange.as_ref(), admission.now)?;
+    Ok(Admitted::Granted { counts, observed, news })
+}

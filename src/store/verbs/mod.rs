@@ -1,0 +1,99 @@
+//! The verbs of [`Store`](super::Store), for stores that keep whole subjects in a map of their own.
+//!
+//! Each verb is written once, over a [`Realm`]: what one call sees of one tenant while no other
+//! call of that tenant sees or changes anything.
+
+mod admit;
+mod books;
+mod challenge;
+mod once;
+mod redeem;
+mod settle;
+mod tally;
+
+use crate::base::id::Pseudonym;
+use crate::base::time::Timestamp;
+use crate::limit::Ledger;
+
+use super::{Document, Exchange, News};
+
+pub(super) use admit::admit;
+pub(super) use challenge::Challenge;
+pub(super) use once::{Once, OnceName};
+pub(super) use redeem::redeem;
+pub(super) use settle::settle;
+pub(super) use tally::tally;
+
+/// One tenant's state during one call.
+///
+/// Everything goes through `&self`, because the subjects that a call has open borrow it as well. A
+/// call that ends in an error leaves nothing behind, or has changed nothing before it failed.
+pub(super) trait Realm {
+    /// Why the call did nothing.
+    type Undone;
+
+    /// The subject called `name`, unless it is as good as dropped.
+    fn subject(&self, name: Pseudonym, now: Timestamp) -> Result<Option<Lent>, Self::Undone>;
+
+    /// Keeps `ledger` under `name`; whether that took an entry. `scratch` saves an allocation.
+    fn keep_subject(
+        &self,
+        name: Pseudonym,
+        ledger: Ledger,
+        scratch: &mut Vec<u8>,
+    ) -> Result<bool, Self::Undone>;
+
+    /// What is remembered under `name`.
+    fn once(&self, name: OnceName) -> Result<Option<Once>, Self::Undone>;
+
+    /// Remembers `name`; whether that took an entry.
+    fn keep_once(&self, name: OnceName, once: Once) -> Result<bool, Self::Undone>;
+
+    /// Reads a challenge.
+    fn challenge<T>(
+        &self,
+        name: Pseudonym,
+        read: impl FnOnce(&Challenge) -> T,
+    ) -> Result<Option<T>, Self::Undone>;
+
+    /// Changes a challenge.
+    fn change_challenge<T>(
+        &self,
+        name: Pseudonym,
+        change: impl FnOnce(&mut Challenge) -> T,
+    ) -> Result<Option<T>, Self::Undone>;
+
+    /// Keeps a new challenge; whether that took an entry.
+    fn keep_challenge(&self, name: Pseudonym, challenge: Challenge) -> Result<bool, Self::Undone>;
+
+    /// A document's version, if there is one.
+    fn version(&self, name: Pseudonym) -> Result<Option<u64>, Self::Undone>;
+
+    /// A document.
+    fn document(&self, name: Pseudonym) -> Result<Option<Document>, Self::Undone>;
+
+    /// Keeps a document; whether that took an entry.
+    fn keep_document(&self, name: Pseudonym, document: Document) -> Result<bool, Self::Undone>;
+
+    /// How many entries appending takes.
+    fn room_for_news(&self, exchange: Option<&Exchange>) -> Result<usize, Self::Undone>;
+
+    /// Appends to the journal what is to be appended.
+    fn append_news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<(), Self::Undone>;
+
+    /// What the journal holds.
+    fn news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<News, Self::Undone>;
+
+    /// Sets aside room for `entries`, or says that there is none.
+    fn reserve(&self, entries: usize) -> Result<(), Self::Undone>;
+
+    /// Of the room for `reserved` entries, `added` were needed.
+    fn account(&self, reserved: usize, added: usize);
+}
+
+/// A subject, fetched for one call.
+pub(super) struct Lent {
+    pub(super) ledger: Ledger,
+    /// Whether it must be handed back even if it did not change.
+    pub(super) owed: bool,
+}

@@ -1,0 +1,105 @@
+//! [`Store::redeem`](crate::store::Store::redeem) over a [`Realm`].
+
+use crate::store::{Redeemed, Redemption, Verdict};
+
+use super::Realm;
+use super::books::{Bill, Books};
+
+pub(in crate::store) fn redeem<R: Realm>(
+    realm: &R,
+    redemption: &Redemption,
+) -> Result<Redeemed, R::Undone> {
+    let (now, name) = (redemption.now, redemption.challenge);
+    let exchange = redemption.exchange.as_ref();
+
+    let mut books = Books::new(realm, now);
+    let (repeated, dead) = realm
+        .challenge(name, |challenge| (challenge.repeated(redemption.id, now), challenge.dead(now)))?
+        .unwrap_or((None, Some(Verdict::Unknown)));
+    if let Some(verdict) = repeated {
+        return redeemed(realm, redemption, verdict, &mut books);
+    }
+
+    let mut bill = Bill::default();
+    bill.add(&redemption.charges, &mut books)?;
+    let live = bill.worst.is_none() && dead.is_none();
+    if live {
+        bill.add(&redemption.subject_charges, &mut books)?;
+        for mark in &redemption.marks {
+            let place = books.open(mark.key.subject)?;
+            books.want(place);
+        }
+    }
+    if bill.worst.is_none() {
+        bill.want(&mut books);
+    }
+    books.want_observed(&redemption.observe)?;
+    books.want_observed(&redemption.observe_failure)?;
+    let mut added = realm.room_for_news(exchange)?;
+    let room = added.saturating_add(books.missing());
+    realm.reserve(room)?;
+
+    let verdict = match (bill.worst, dead) {
+        (Some((index, retry_after)), _) => Verdict::Exhausted { index, retry_after },
+        (None, Some(dead)) => {
+            bill.pay(&mut books);
+            dead
+        }
+        (None, None) => {
+            bill.pay(&mut books);
+            realm
+                .change_challenge(name, |challenge| {
+                    challenge.attempt(redemption.id, &redemption.digests, now)
+                })?
+                .unwrap_or(Verdict::Unknown)
+        }
+    };
+    if let Verdict::Accepted { .. } = verdict {
+        accept(redemption, &mut books)?;
+    } else {
+        books.observe(&redemption.observe_failure)?;
+    }
+    books.observe(&redemption.observe)?;
+    realm.append_news(exchange, now)?;
+    let answer = redeemed(realm, redemption, verdict, &mut books)?;
+    added = added.saturating_add(books.write_back()?);
+    realm.account(room, added);
+    Ok(answer)
+}
+
+fn redeemed<R: Realm>(
+    realm: &R,
+    redemption: &Redemption,
+    verdict: Verdict,
+    books: &mut Books<'_, R>,
+) -> Result<Redeemed, R::Undone> {
+    let mut observed = Vec::new();
+    books.observed(&redemption.observe, &mut observed)?;
+    books.observed(&redemption.observe_failure, &mut observed)?;
+    let news = realm.news(redemption.exchange.as_ref(), redemption.now)?;
+    Ok(Redeemed { verdict, observed, news })
+}
+
+/// Resets, credits and marks what an accepted code does.
+fn accept<R: Realm>(redemption: &Redemption, books: &mut Books<'_, R>) -> Result<(), R::Undone> {
+    for key in &redemption.reset {
+        let place = books.open(key.subject)?;
+        if let Some(ledger) = books.write(place) {
+            ledger.reset(key.slot);
+        }
+    }
+    for credit in &redemption.credits {
+        let place = books.open(credit.key.subject)?;
+        let meter = books.write(place).and_then(|ledger| ledger.meter_mut(credit.key.slot));
+        if let Some(meter) = meter {
+            meter.credit(&credit.limit, credit.amount);
+        }
+    }
+    for mark in &redemption.marks {
+        let place = books.open(mark.key.subject)?;
+        if let Some(ledger) = books.write(place) {
+            ledger.set_mark(mark.key.slot, redemption.now, mark.from, mark.until);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,379 @@
+//! The embedded store: the conformance suite, restarts, and files that are not its own.
+
+#![cfg(all(feature = "redb", feature = "testing"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a panic in a test is its failure"
+)]
+
+use std::error::Error;
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use otpgate::limit::{Limit, MeterKey, Slot};
+use otpgate::store::{
+    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Document, DocumentWrite, Exchange,
+    MeterQuery, Nonce, RedbSetupError, RedbStore, Redemption, StoreErrorKind, TallyQuery, Verdict,
+};
+use otpgate::testing::store::{Suite, capacity, conformance, equivalence};
+use otpgate::testing::{BoxFuture, Latency, block_on};
+use otpgate::{Pseudonym, RequestId, Store, Timestamp};
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const REALM: Pseudonym = Pseudonym::from_bytes([9; 16]);
+
+/// A folder that goes when the test ends.
+struct Folder(PathBuf, AtomicU32);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("otpgate-redb-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path, AtomicU32::new(0))
+    }
+
+    fn file(&self) -> PathBuf {
+        let number = self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.join(format!("{number}.redb"))
+    }
+
+    fn store(&self) -> RedbStore {
+        RedbStore::open(self.file()).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_redb_store_conforms() {
+    let folder = Folder::new();
+    block_on(conformance(|| async { folder.store() })).assert();
+}
+
+#[test]
+fn one_file_serves_all_cases_under_latency() {
+    let folder = Folder::new();
+    let shared = Arc::new(folder.store());
+    let make = || async { Latency::new(Arc::clone(&shared), 5, 1) };
+    block_on(Suite::new().seed(1).run(make)).assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_redb_store_conforms_on_threads() {
+    let folder = Folder::new();
+    let shared = Arc::new(folder.store());
+    let spawn = |racer: BoxFuture<'static, ()>| drop(tokio::spawn(racer));
+    Suite::new().seed(2).spawn(spawn).run(|| async { Arc::clone(&shared) }).await.assert();
+}
+
+#[test]
+fn the_redb_store_is_equivalent_to_the_model() {
+    let folder = Folder::new();
+    for seed in 0..8 {
+        block_on(equivalence(|| async { folder.store() }, seed, 150)).assert();
+    }
+}
+
+#[test]
+fn the_redb_store_is_bounded() {
+    let folder = Folder::new();
+    let make = || async { RedbStore::builder().capacity(400).open(folder.file()).unwrap() };
+    block_on(capacity(make, 400)).assert();
+}
+
+#[test]
+fn a_restart_keeps_codes_meters_nonces_documents_and_the_journal() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let store = RedbStore::open(&path).unwrap();
+    let call = full_admission(1);
+    assert!(matches!(admit(&store, &call), Admitted::Granted { .. }));
+    let before = tally(&store);
+    assert_eq!(before.meters[0].count, 1);
+    let entries = store.entries().unwrap();
+    drop(store);
+
+    let store = RedbStore::open(&path).unwrap();
+    assert_eq!(tally(&store), before);
+    assert_eq!(store.entries().unwrap(), entries);
+    assert_eq!(before.documents[0], Document { version: 1, content: b"list".to_vec() });
+    assert_eq!(before.news.entries, [(1, b"news".to_vec())]);
+    assert!(matches!(before.challenges[0], ChallengeState::Live { left: 3, .. }));
+    // The lost acknowledgement is answered as the first time, the nonce is spent for others.
+    let Admitted::Granted { counts, .. } = admit(&store, &call) else { panic!() };
+    assert_eq!(counts, [1]);
+    let replay = Admission { id: id(2), documents: Vec::new(), ..call };
+    assert_eq!(admit(&store, &replay), Admitted::NonceSpent { index: 0 });
+
+    // A code is accepted once, whatever restarts lie between.
+    let accepted = Verdict::Accepted { attempts: 1, opened: NOW };
+    assert_eq!(redeem(&store, 5), accepted);
+    drop(store);
+    let store = RedbStore::open(&path).unwrap();
+    assert_eq!(redeem(&store, 5), accepted, "a repetition");
+    assert_eq!(redeem(&store, 6), Verdict::Consumed);
+}
+
+#[test]
+fn what_expired_is_removed_by_the_calls_and_nothing_else_is() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let mut call = full_admission(1);
+    assert!(matches!(admit(&store, &call), Admitted::Granted { .. }));
+    (call.documents, call.exchange) = (Vec::new(), None);
+    for n in 2..60 {
+        (call.id, call.challenge) = (id(n), None);
+        call.nonces = vec![Nonce { key: name(100 + n), expires: NOW + Duration::from_secs(60) }];
+        call.charges = vec![charge(100 + n)];
+        assert!(matches!(admit(&store, &call), Admitted::Granted { .. }));
+    }
+    let full = store.entries().unwrap();
+    let later = NOW + Duration::from_secs(90_000);
+    for n in 200..300 {
+        let mut call = Admission::new(id(n), later, REALM, later);
+        call.charges = vec![charge(200)];
+        assert!(matches!(admit(&store, &call), Admitted::Granted { .. }));
+    }
+    let left = store.entries().unwrap();
+    // The admissions of this minute, the meter; the document and the journal never end.
+    assert!(left < 110 && left < full, "{left} of {full}");
+    assert_eq!(tally(&store).documents[0].version, 1);
+}
+
+#[test]
+fn a_second_opening_is_refused_and_names_the_path() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let store = RedbStore::open(&path).unwrap();
+    let error = RedbStore::open(&path).unwrap_err();
+    assert!(matches!(error, RedbSetupError::InUse { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(path.to_str().unwrap()) && text.contains("another process"), "{text}");
+    drop(store);
+    assert!(RedbStore::open(&path).is_ok());
+}
+
+#[test]
+fn what_is_not_a_file_of_the_store_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let unlike = |error: RedbSetupError, path: &Path| {
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        error
+    };
+    for content in [&b"hello"[..], &[0; 4_096], &b"redb"[..], &[b'x'; 100_000]] {
+        let path = folder.file();
+        fs::write(&path, content).unwrap();
+        let error = unlike(RedbStore::open(&path).unwrap_err(), &path);
+        assert!(
+            matches!(error, RedbSetupError::Foreign { .. } | RedbSetupError::Damaged { .. }),
+            "{error:?}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), content);
+    }
+    // Another program's redb file.
+    let path = folder.file();
+    let other = redb::Database::create(&path).unwrap();
+    let transaction = other.begin_write().unwrap();
+    transaction.open_table(redb::TableDefinition::<u64, u64>::new("other")).unwrap();
+    transaction.commit().unwrap();
+    drop(other);
+    let error = unlike(RedbStore::open(&path).unwrap_err(), &path);
+    assert!(matches!(error, RedbSetupError::Foreign { .. }), "{error:?}");
+
+    let nowhere = folder.0.join("missing").join("otpgate.redb");
+    let error = unlike(RedbStore::open(&nowhere).unwrap_err(), &nowhere);
+    assert!(matches!(error, RedbSetupError::Unreachable { .. }), "{error:?}");
+    assert!(error.source().is_some());
+    let error = unlike(RedbStore::open(&folder.0).unwrap_err(), &folder.0);
+    assert!(matches!(error, RedbSetupError::Unreachable { .. }), "{error:?}");
+}
+
+#[test]
+fn an_empty_file_is_filled_and_a_newer_one_refused() {
+    let folder = Folder::new();
+    let path = folder.file();
+    fs::write(&path, b"").unwrap();
+    drop(RedbStore::open(&path).unwrap());
+
+    let raw = redb::Database::open(&path).unwrap();
+    let transaction = raw.begin_write().unwrap();
+    let meta = redb::TableDefinition::<&str, u64>::new("otpgate");
+    transaction.open_table(meta).unwrap().insert("schema", 7).unwrap();
+    transaction.commit().unwrap();
+    drop(raw);
+    let error = RedbStore::open(&path).unwrap_err();
+    assert!(matches!(error, RedbSetupError::Newer { found: 7, known: 1, .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_cut_short_or_scribbled_over_never_opens_as_an_empty_one() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let store = RedbStore::open(&path).unwrap();
+    for n in 1..200 {
+        let call = Admission { documents: Vec::new(), ..full_admission(n) };
+        let call = Admission { challenge: None, nonces: Vec::new(), ..call };
+        assert!(matches!(admit(&store, &call), Admitted::Granted { .. }));
+    }
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    let count = |path: &Path| {
+        let store = RedbStore::open(path).map_err(|_| ())?;
+        block_on(store.tally(&query())).map(|tallies| tallies.meters[0].count).map_err(|_| ())
+    };
+    assert_eq!(count(&path), Ok(199));
+    for part in [8, 3, 2] {
+        fs::write(&path, &whole[..whole.len() / part]).unwrap();
+        assert_eq!(count(&path), Err(()), "cut to one {part}th");
+    }
+    for start in (0..whole.len()).step_by(whole.len() / 12) {
+        let mut torn = whole.clone();
+        let end = (start + 4_096).min(torn.len());
+        torn[start..end].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        fs::write(&path, &torn).unwrap();
+        // Either the damage was in unused room, or it is found; a lower count would be a fresh limit.
+        assert!(matches!(count(&path), Ok(199) | Err(())), "scribbled at {start}");
+    }
+}
+
+#[test]
+fn a_full_queue_sheds_at_once_and_a_dropped_call_disturbs_nobody() {
+    let folder = Folder::new();
+    let store = RedbStore::builder().queue(1).open(folder.file()).unwrap();
+    let calls: Vec<_> = (0..2_000).map(|n| charged(n, 1)).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut shed, mut dropped) = (0, 0);
+    for call in &calls {
+        // Polled once and dropped: taken or not, nobody waits for the answer.
+        match pin!(store.admit(call)).poll(&mut context) {
+            Poll::Ready(Err(error)) => {
+                assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+                shed += 1;
+            }
+            Poll::Ready(Ok(_)) | Poll::Pending => dropped += 1,
+        }
+    }
+    assert!(shed > 0 && dropped > 0, "{shed} shed, {dropped} dropped");
+    let last = loop {
+        match block_on(store.admit(&charged(9_999, 1))) {
+            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable),
+            Ok(answer) => break answer,
+        }
+    };
+    let Admitted::Granted { counts, .. } = last else { panic!("{last:?}") };
+    assert_eq!(counts, [dropped + 1], "each that was taken took effect, each that was shed did not");
+}
+
+#[test]
+fn dropping_the_store_serves_the_calls_that_wait() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let store = RedbStore::open(&path).unwrap();
+    let calls: Vec<_> = (0..100).map(|n| charged(n, 1)).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    for call in &calls {
+        let _ = pin!(store.admit(call)).poll(&mut context);
+    }
+    drop(store);
+    let store = RedbStore::open(&path).unwrap();
+    assert_eq!(tally(&store).meters[0].count, 100);
+}
+
+#[test]
+fn no_code_or_name_of_another_realm_is_told_by_debug() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let text = format!("{store:?}");
+    assert!(text.starts_with("RedbStore { path:") && text.contains("capacity: 20000000"), "{text}");
+}
+
+fn name(n: u64) -> Pseudonym {
+    Pseudonym::from_bytes(u128::from(n).to_be_bytes())
+}
+
+fn id(n: u64) -> RequestId {
+    RequestId::from_bytes(u128::from(n).to_be_bytes())
+}
+
+fn charge(subject: u64) -> Charge {
+    let limit = Limit::Window { max: 1_000_000, span_ms: 3_600_000 };
+    Charge { key: MeterKey::new(name(subject), Slot(1)), limit, cost: 1, waiver: None }
+}
+
+fn charged(n: u64, subject: u64) -> Admission {
+    let remember = NOW + Duration::from_secs(600);
+    let charges = vec![charge(subject)];
+    Admission { charges, ..Admission::new(id(n), NOW, REALM, remember) }
+}
+
+fn full_admission(n: u64) -> Admission {
+    let challenge = ChallengeWrite::Open {
+        key: name(1),
+        digest: [7; 32],
+        expires: NOW + Duration::from_secs(300),
+        closes: NOW + Duration::from_secs(900),
+        attempts: 3,
+    };
+    let document = DocumentWrite { document: name(2), expect: 0, content: b"list".to_vec() };
+    Admission {
+        nonces: vec![Nonce { key: name(3), expires: NOW + Duration::from_secs(600) }],
+        challenge: Some(challenge),
+        documents: vec![document],
+        exchange: Some(Exchange { journal: name(4), append: b"news".to_vec(), after: 0 }),
+        ..charged(n, 1)
+    }
+}
+
+fn query() -> TallyQuery {
+    let charge = charge(1);
+    TallyQuery {
+        meters: vec![MeterQuery { key: charge.key, limit: charge.limit, cost: 1 }],
+        challenges: vec![name(1)],
+        documents: vec![name(2)],
+        journal: Some((name(4), 0)),
+        ..TallyQuery::new(NOW, REALM)
+    }
+}
+
+fn admit(store: &RedbStore, call: &Admission) -> Admitted {
+    block_on(store.admit(call)).unwrap()
+}
+
+fn tally(store: &RedbStore) -> otpgate::store::Tallies {
+    block_on(store.tally(&query())).unwrap()
+}
+
+fn redeem(store: &RedbStore, n: u64) -> Verdict {
+    let redemption = Redemption {
+        id: id(n),
+        now: NOW,
+        realm: REALM,
+        challenge: name(1),
+        digests: vec![[7; 32]],
+        charges: Vec::new(),
+        subject_charges: Vec::new(),
+        reset: Vec::new(),
+        credits: Vec::new(),
+        marks: Vec::new(),
+        observe: Vec::new(),
+        observe_failure: Vec::new(),
+        exchange: None,
+    };
+    block_on(store.redeem(&redemption)).unwrap().verdict
+}
