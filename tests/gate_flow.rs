@@ -1,5 +1,8 @@
 //! One whole flow through the public API, and each way it can end.
 
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use std::time::Duration;

@@ -14,7 +14,9 @@ use otpgate::testing::ModelStore;
 use otpgate::{Policy, Purpose, RejectionCause, Sent, Verified};
 use support::{ALICE, House, client, days, german, hours, minutes, off_by, quick, seconds, small};
 
-const PRESETS: [(&str, fn() -> Policy); 4] = [
+type Preset = (&'static str, fn() -> Policy);
+
+const PRESETS: [Preset; 4] = [
     ("nist_63b4", Policy::nist_63b4),
     ("asvs_l2", Policy::asvs_l2),
     ("psd2", Policy::psd2),

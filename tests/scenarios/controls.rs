@@ -28,7 +28,7 @@ async fn a_block_holds_on_every_gate_from_the_next_request_and_until_lifted() {
         here.gate.controls().number(&recipient(ALICE)),
         Target::Network("11.0.0.0/8".parse::<Network>().unwrap()),
     ]) {
-        let id = enter(&here.gate, target.clone(), Effect::Block).await;
+        let id = enter(&here.gate, target, Effect::Block).await;
         assert!(!sends(&there, ALICE, 10 * index).await, "{target:?}");
         assert!(!sends(&here, ALICE, 10 * index + 1).await, "{target:?}");
         there.gate.controls().lift(id, &Actor::new("bob").unwrap()).await.unwrap();
@@ -153,7 +153,7 @@ async fn what_makes_no_sense_is_refused_by_name() {
     assert!(matches!(missing, ControlsError::Book(_)), "{missing}");
     let past = Some(controls.now());
     let country = Target::Country("DE".parse().unwrap());
-    let over = controls.enter(country.clone(), Effect::Block, reason(), actor(), past).await;
+    let over = controls.enter(country, Effect::Block, reason(), actor(), past).await;
     assert!(over.is_err());
     let odd = controls.enter(country, Effect::KnownNumbersOnly, reason(), actor(), None).await;
     assert!(odd.is_ok(), "a country may be switched to known numbers");
