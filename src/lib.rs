@@ -163,8 +163,8 @@ pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, Rejectio
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
-    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, DetectorFootprint, EntryGrant, Gate,
-    RecordError, ReportedOutcome, SendRecord, Snapshot,
+    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, DetectorFootprint,
+    EntryGrant, Gate, RecordError, ReportedOutcome, SendRecord, Snapshot,
 };
 pub use outcome::{
     Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal, PublicRefusalKind,

@@ -158,7 +158,7 @@ impl Judge for Ours {
         if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send
         {
             println!(
-                "    {decision:?} {} {:?} {}",
+                "    {at} {decision:?} {} {:?} {}",
                 row.label,
                 row.region.map(char::from),
                 assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -341,6 +341,19 @@ fn warm(judge: &mut dyn Judge, seed: u64, daily: f64, days: u64) -> Report {
     run(judge, &mut rows, false)
 }
 
+/// A judge that watches but decides nothing: rules with a history learn it in record-only mode.
+struct Observe<'a>(&'a mut dyn Judge);
+
+impl Judge for Observe<'_> {
+    fn request(&mut self, row: &Row, at: u64, passed: bool) -> Decision {
+        self.0.request(row, at, passed);
+        Decision::Send
+    }
+    fn verified(&mut self, row: &Row, at: u64) {
+        self.0.verified(row, at);
+    }
+}
+
 /// Always sends: what the runner itself costs.
 struct Nobody(u64);
 
@@ -464,7 +477,7 @@ fn main() {
                 other => panic!("no such judge: {other}"),
             };
             if !who.is_empty() && !cold {
-                warm(judge.as_mut(), seed, daily, days);
+                warm(&mut Observe(judge.as_mut()), seed, daily, days);
             }
             let r = run(judge.as_mut(), &mut rows, *name == "A20");
             let a = r.attack();

@@ -120,7 +120,8 @@ fn compare(trace: &Trace, first: &Run, second: &Run) -> String {
         }
         differences += 1;
         let row = &trace.rows[index];
-        let entry = by_kind.entry((trace.labels[row.label].clone(), words)).or_insert((0_u64, 0_u64));
+        let entry =
+            by_kind.entry((trace.labels[row.label].clone(), words)).or_insert((0_u64, 0_u64));
         entry.0 += 1;
         entry.1 += row.price_microusd;
     }
@@ -209,7 +210,9 @@ impl Arguments {
                     let gates = text.parse().ok().filter(|gates| (1..=64).contains(gates));
                     arguments.gates = gates.ok_or(format!("--gates `{text}` is not 1 to 64"))?;
                 }
-                _ if word.starts_with("--") => return Err(format!("unknown option {word}\n{USAGE}")),
+                _ if word.starts_with("--") => {
+                    return Err(format!("unknown option {word}\n{USAGE}"));
+                }
                 _ if trace.is_none() => trace = Some(PathBuf::from(&word)),
                 _ => return Err(format!("more than one trace: {word}\n{USAGE}")),
             }

@@ -101,12 +101,18 @@ pub fn render(file: &Path, trace: &Trace, run: &Run, scores: &Scores) -> String 
     labels(&mut page, scores);
     let span = (start, end);
     page.push_str("<h2>Texts over time</h2>");
-    plot(&mut page, "texts", span, &bins, &[
-        ("asked for", ASKED, &|sum| sum.requests as f64),
-        ("sent", SENT, &|sum| sum.sent as f64),
-        ("stopped", STOPPED, &|sum| sum.stopped as f64),
-        ("asked to prove more", STEP_UP, &|sum| sum.stepped_up as f64),
-    ]);
+    plot(
+        &mut page,
+        "texts",
+        span,
+        &bins,
+        &[
+            ("asked for", ASKED, &|sum| sum.requests as f64),
+            ("sent", SENT, &|sum| sum.sent as f64),
+            ("stopped", STOPPED, &|sum| sum.stopped as f64),
+            ("asked to prove more", STEP_UP, &|sum| sum.stepped_up as f64),
+        ],
+    );
     page.push_str("<h2>Money over time</h2>");
     let mut spent = Vec::with_capacity(BINS);
     let mut running = Sum::default();
@@ -115,10 +121,16 @@ pub fn render(file: &Path, trace: &Trace, run: &Run, scores: &Scores) -> String 
         running.spent += bin.spent;
         spent.push(running);
     }
-    plot(&mut page, "dollars, added up", span, &spent, &[
-        ("would have cost", ASKED, &|sum| sum.asked as f64 / 1e6),
-        ("spent", SENT, &|sum| sum.spent as f64 / 1e6),
-    ]);
+    plot(
+        &mut page,
+        "dollars, added up",
+        span,
+        &spent,
+        &[
+            ("would have cost", ASKED, &|sum| sum.asked as f64 / 1e6),
+            ("spent", SENT, &|sum| sum.spent as f64 / 1e6),
+        ],
+    );
     page.push_str("<h2>Why texts were refused</h2><table><tr><th>Reason<th class=n>Requests");
     for (reason, count) in &run.refusals {
         let _ = write!(page, "<tr><td>{}<td class=n>{count}", escape(reason));

@@ -53,9 +53,9 @@ pub fn prices(trace: &Trace) -> PriceTable {
         let entry = dearest.entry(letters(row.phone.region())).or_default();
         *entry = price.max(*entry);
     }
-    dearest.into_iter().fold(PriceTable::builtin(), |table, (region, price)| {
-        table.with(region, price)
-    })
+    dearest
+        .into_iter()
+        .fold(PriceTable::builtin(), |table, (region, price)| table.with(region, price))
 }
 
 /// Runs the trace. `progress` is told how many rows are done.
@@ -86,7 +86,9 @@ pub fn run(
                 continue;
             };
             match later {
-                Later::StepUp { row, rounds, means, ticket } => (row, rounds, Some((means, ticket))),
+                Later::StepUp { row, rounds, means, ticket } => {
+                    (row, rounds, Some((means, ticket)))
+                }
                 Later::Verify { row, sent } => {
                     if let Some((text, _)) = texts.get(&sent) {
                         run.fates[row].verified = host.verify(text);

@@ -47,12 +47,9 @@ impl Scores {
         for (row, fate) in trace.rows.iter().zip(&run.fates) {
             let label = &trace.labels[row.label];
             let side = if label.starts_with("attack") { "attack" } else { "legit" };
-            for score in [
-                Some(labels.entry(label.clone()).or_default()),
-                totals.get_mut(side),
-            ]
-            .into_iter()
-            .flatten()
+            for score in [Some(labels.entry(label.clone()).or_default()), totals.get_mut(side)]
+                .into_iter()
+                .flatten()
             {
                 score.requests += 1;
                 score.sent += u64::from(fate.sent);
@@ -83,7 +80,17 @@ impl Scores {
 
     /// A table for the terminal.
     pub fn table(&self) -> String {
-        let head = ["label", "requests", "sent", "stepped up", "passed", "refused", "asked $", "spent $", "spent %"];
+        let head = [
+            "label",
+            "requests",
+            "sent",
+            "stepped up",
+            "passed",
+            "refused",
+            "asked $",
+            "spent $",
+            "spent %",
+        ];
         let mut lines = vec![head.map(str::to_owned).to_vec()];
         let totals = self.totals.iter().map(|(side, score)| (format!("total {side}"), score));
         let labels = self.labels.iter().map(|(label, score)| (label.clone(), score));

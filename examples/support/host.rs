@@ -18,8 +18,8 @@ use otpgate::token::{
 };
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, DeliveryStatus, EntryGrant, Gate, KeyId, KeyRing, Money, Pepper,
-    Policy, Purpose, Recipient, RefusalReason, SendRecord, Sent, SmsTransport, StepUpMeans,
+    Cleared, ClientContext, ClientIp, DeliveryStatus, EntryGrant, Gate, KeyId, KeyRing, Money,
+    Pepper, Policy, Purpose, Recipient, RefusalReason, SendRecord, Sent, SmsTransport, StepUpMeans,
     Timestamp, Verified,
 };
 
@@ -120,15 +120,7 @@ impl Host {
                 builder.build().map_err(text)
             })
             .collect::<Result<_, String>>()?;
-        Ok(Self {
-            gates,
-            clock,
-            outbox,
-            turn: 0,
-            now,
-            inside: Duration::ZERO,
-            requests: 0,
-        })
+        Ok(Self { gates, clock, outbox, turn: 0, now, inside: Duration::ZERO, requests: 0 })
     }
 
     /// Lets time pass until `at_ms`.
@@ -194,8 +186,7 @@ impl Host {
     /// The client types the code it got.
     pub fn verify(&mut self, sent: &Text) -> bool {
         let gate = self.gates[(sent.gate + 1) % self.gates.len()].clone();
-        let answer =
-            self.timed(|| block_on(gate.verify(&sent.grant, &sent.code, &sent.client)));
+        let answer = self.timed(|| block_on(gate.verify(&sent.grant, &sent.code, &sent.client)));
         matches!(answer, Ok(Verified::Accepted(_)))
     }
 

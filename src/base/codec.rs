@@ -3,12 +3,15 @@
 use super::time::Timestamp;
 
 /// Appends values to a buffer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Writer(Vec<u8>);
+
+/// More than a grant, a ticket or a record takes; growing towards it would copy five times.
+const ROOM: usize = 192;
 
 impl Writer {
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self(Vec::with_capacity(ROOM))
     }
 
     pub(crate) fn u8(mut self, value: u8) -> Self {
@@ -104,6 +107,11 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
     }
 
     /// `value` if nothing is left over.

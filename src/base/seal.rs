@@ -36,13 +36,12 @@ pub(crate) fn open(key: &MacKey, context: &[u8], sealed: &[u8]) -> Option<Vec<u8
 }
 
 fn tag(key: &MacKey, context: &[u8], covered: &[u8]) -> [u8; 16] {
-    key.tagging("otpgate/v1/seal/tag").field(context).field(covered).short()
+    key.short_of("otpgate/v1/seal/tag", [context, covered])
 }
 
 fn apply_stream(key: &MacKey, nonce: &[u8; 16], body: &mut [u8]) {
     for (index, block) in (0_u32..).zip(body.chunks_mut(32)) {
-        let stream =
-            key.tagging("otpgate/v1/seal/stream").field(nonce).field(&index.to_be_bytes()).tag();
+        let stream = key.tag_of("otpgate/v1/seal/stream", [nonce, &index.to_be_bytes()]);
         block.iter_mut().zip(stream).for_each(|(byte, pad)| *byte ^= pad);
     }
 }

@@ -62,13 +62,14 @@ impl Gate {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         };
+        let number = self.names().number(recipient);
         if let Some(reason) = self.inadmissible(recipient, purpose) {
             return self.turned_away(reason, recipient, purpose, now);
         }
-        if self.listed(recipient, client, purpose, now).is_some() {
+        if self.listed(recipient, number, client, purpose, now).is_some() {
             // Another gate may have lifted the entry since.
             drop(self.realm.reload_controls(self, now).await?);
-            if let Some(reason) = self.listed(recipient, client, purpose, now) {
+            if let Some(reason) = self.listed(recipient, number, client, purpose, now) {
                 return self.turned_away(reason, recipient, purpose, now);
             }
         }
@@ -100,14 +101,13 @@ impl Gate {
             _ => proved,
         };
         let names = self.names();
-        let number = names.number(recipient);
         let device = self.known_device(client, &number, now);
         let lane = match (&device, proved) {
             (Some(_), _) => Lane::Proven,
             (None, Proved::Human) => Lane::Checked,
             (None, _) => Lane::Open,
         };
-        let mut subjects = self.subjects(recipient, purpose, client);
+        let mut subjects = self.subjects(recipient, number, purpose, client);
         subjects.device = device;
         Ok(Cleared::Cleared(Clearance {
             recipient: recipient.clone(),
@@ -147,11 +147,12 @@ impl Gate {
             }
         };
         let client = ClientContext::new(ClientIp::unknown(), "");
+        let names = self.names();
+        let number = names.number(recipient);
         if let Some(reason) = self.inadmissible(recipient, purpose) {
             return self.turned_away(reason, recipient, purpose, now);
         }
-        let names = self.names();
-        let mut subjects = self.subjects(recipient, purpose, &client);
+        let mut subjects = self.subjects(recipient, number, purpose, &client);
         subjects.client = Client::Caller;
         subjects.session = None;
         subjects.caller = Some(names.caller(caller.id().as_str()));
@@ -185,12 +186,13 @@ impl Gate {
     pub(super) fn subjects(
         &self,
         recipient: &Recipient,
+        number: Pseudonym,
         purpose: &Purpose,
         client: &ClientContext,
     ) -> Subjects {
         let names = self.names();
         Subjects {
-            number: names.number(recipient),
+            number,
             block: names.block(recipient),
             country: names.country(recipient.region()),
             region: recipient.region(),
@@ -215,6 +217,11 @@ impl Gate {
             own: names.client(&own.to_bytes()),
             wider: names.client(&wider.to_bytes()),
         }
+    }
+
+    /// Whose attempts a code of this client counts against.
+    pub(super) fn client_subject(&self, client: &ClientContext) -> Pseudonym {
+        self.names().client(&client.ip().prefix().to_bytes())
     }
 
     pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {
@@ -318,16 +325,16 @@ impl Gate {
     fn listed(
         &self,
         recipient: &Recipient,
+        number: Pseudonym,
         client: &ClientContext,
         purpose: &Purpose,
         now: Timestamp,
     ) -> Option<RefusalReason> {
-        let names = self.names();
         let query = Query {
             recipient,
-            number: names.number(recipient),
+            number,
             client: *client.ip(),
-            user: client.user_id().map(|user| names.user(user)),
+            user: client.user_id().map(|user| self.names().user(user)),
             purpose: purpose.as_str(),
             now,
         };

@@ -44,7 +44,9 @@ use crate::transport::SmsTransport;
 pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
-pub use operate::{CountrySnapshot, DeliveryStatus, DetectorFootprint, RecordError, ReportedOutcome, Snapshot};
+pub use operate::{
+    CountrySnapshot, DeliveryStatus, DetectorFootprint, RecordError, ReportedOutcome, Snapshot,
+};
 pub use record::SendRecord;
 #[cfg(feature = "totp")]
 pub use second_factor::AuthenticatorVerdict;
@@ -282,7 +284,8 @@ impl Gate {
     }
 
     fn names(&self) -> Names<'_> {
-        Names { key: self.inner.keys.pseudonyms(), realm: self.realm.name() }
+        let (key, realm) = (self.inner.keys.pseudonyms(), self.realm.name());
+        Names { key, realm, fixed: self.realm.names() }
     }
 
     fn policy(&self, purpose: &Purpose) -> &Policy {

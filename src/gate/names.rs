@@ -1,5 +1,7 @@
 //! Names in the store: every number, address, session and account as a keyed pseudonym.
 
+use std::sync::OnceLock;
+
 use crate::base::id::Pseudonym;
 use crate::base::mac::MacKey;
 use crate::context::Purpose;
@@ -11,6 +13,39 @@ use crate::recipient::{Level, Recipient, Region};
 pub(crate) struct Names<'a> {
     pub(crate) key: &'a MacKey,
     pub(crate) realm: &'a str,
+    pub(crate) fixed: &'a Fixed,
+}
+
+/// The names in a realm that every request asks for, each made once.
+#[derive(Debug)]
+pub(crate) struct Fixed {
+    whole: Pseudonym,
+    controls: Pseudonym,
+    journal: Pseudonym,
+    /// The purposes known when the realm was first served.
+    purposes: Box<[(Purpose, Pseudonym)]>,
+    /// By the two letters of the region.
+    countries: Box<[OnceLock<Pseudonym>]>,
+}
+
+impl Fixed {
+    pub(crate) fn new<'p>(
+        key: &MacKey,
+        realm: &str,
+        purposes: impl IntoIterator<Item = &'p Purpose>,
+    ) -> Self {
+        let standard = [&Purpose::SIGN_UP, &Purpose::LOG_IN, &Purpose::PAYMENT, &Purpose::RESET];
+        let named = |purpose: &Purpose| {
+            (purpose.clone(), name(key, "purpose", realm, purpose.as_str().as_bytes()))
+        };
+        Self {
+            whole: name(key, "realm", realm, b""),
+            controls: name(key, "ctrl", realm, b""),
+            journal: name(key, "news", realm, b""),
+            purposes: standard.into_iter().chain(purposes).map(named).collect(),
+            countries: std::iter::repeat_with(OnceLock::new).take(26 * 26).collect(),
+        }
+    }
 }
 
 impl Names<'_> {
@@ -30,7 +65,14 @@ impl Names<'_> {
 
     pub(crate) fn country(&self, region: Option<Region>) -> Pseudonym {
         let region = region.unwrap_or(Region::WORLD);
-        self.name("country", region.as_str().as_bytes())
+        let made = || self.name("country", region.as_str().as_bytes());
+        let index = match region.as_str().as_bytes() {
+            [a @ b'A'..=b'Z', b @ b'A'..=b'Z'] => {
+                usize::from(a - b'A').saturating_mul(26).saturating_add(usize::from(b - b'A'))
+            }
+            _ => usize::MAX,
+        };
+        self.fixed.countries.get(index).map_or_else(made, |name| *name.get_or_init(made))
     }
 
     pub(crate) fn client(&self, network: &[u8]) -> Pseudonym {
@@ -54,11 +96,12 @@ impl Names<'_> {
     }
 
     pub(crate) fn purpose(&self, purpose: &Purpose) -> Pseudonym {
-        self.name("purpose", purpose.as_str().as_bytes())
+        let known = self.fixed.purposes.iter().find(|(known, _)| known == purpose);
+        known.map_or_else(|| self.name("purpose", purpose.as_str().as_bytes()), |(_, name)| *name)
     }
 
     pub(crate) fn whole(&self) -> Pseudonym {
-        self.name("realm", b"")
+        self.fixed.whole
     }
 
     pub(crate) fn challenge(&self, id: &[u8; 16]) -> Pseudonym {
@@ -70,11 +113,11 @@ impl Names<'_> {
     }
 
     pub(crate) fn controls(&self) -> Pseudonym {
-        self.name("ctrl", b"")
+        self.fixed.controls
     }
 
     pub(crate) fn journal(&self) -> Pseudonym {
-        self.name("news", b"")
+        self.fixed.journal
     }
 
     #[cfg(feature = "totp")]
@@ -90,9 +133,7 @@ pub(crate) fn shared(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
 
 fn name(key: &MacKey, kind: &str, realm: &str, value: &[u8]) -> Pseudonym {
     // The label is short so that most names fit one block of SHA-256.
-    Pseudonym::from_bytes(
-        key.tagging("og1").field(kind.as_bytes()).field(realm.as_bytes()).field(value).short(),
-    )
+    Pseudonym::from_bytes(key.short_of("og1", [kind.as_bytes(), realm.as_bytes(), value]))
 }
 
 /// The meters of a subject. The top byte says which; the rest separates purposes or ranks quotas.
@@ -168,11 +209,37 @@ mod tests {
     #[test]
     fn names_differ_by_kind_realm_and_value() {
         let key = MacKey::derive(&Secret::new([3; 32]), "index");
-        let (a, b) = (Names { key: &key, realm: "a" }, Names { key: &key, realm: "b" });
+        let (of_a, of_b) = (Fixed::new(&key, "a", []), Fixed::new(&key, "b", []));
+        let a = Names { key: &key, realm: "a", fixed: &of_a };
+        let b = Names { key: &key, realm: "b", fixed: &of_b };
         assert_ne!(a.user("x"), a.session("x"));
         assert_ne!(a.user("x"), b.user("x"));
         assert_ne!(a.user("x"), a.user("y"));
         assert_eq!(a.user("x"), a.user("x"));
+        assert_ne!(a.whole(), b.whole());
+        assert_ne!(a.controls(), a.journal());
+    }
+
+    #[test]
+    fn a_name_made_once_is_the_name() {
+        let key = MacKey::derive(&Secret::new([3; 32]), "index");
+        let own = Purpose::new("change-address").unwrap();
+        let fixed = Fixed::new(&key, "a", [&own]);
+        let names = Names { key: &key, realm: "a", fixed: &fixed };
+        let made = |kind: &str, value: &str| name(&key, kind, "a", value.as_bytes());
+        for region in Region::all().chain([Region::WORLD]) {
+            for _ in 0..2 {
+                assert_eq!(names.country(Some(region)), made("country", region.as_str()));
+            }
+        }
+        assert_eq!(names.country(None), made("country", "001"));
+        let other = Purpose::new("other").unwrap();
+        for purpose in [Purpose::SIGN_UP, Purpose::RESET, own, other] {
+            assert_eq!(names.purpose(&purpose), made("purpose", purpose.as_str()));
+        }
+        assert_eq!(names.whole(), made("realm", ""));
+        assert_eq!(names.controls(), made("ctrl", ""));
+        assert_eq!(names.journal(), made("news", ""));
     }
 
     #[test]

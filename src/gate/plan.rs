@@ -58,15 +58,6 @@ pub(crate) enum Lane {
 }
 
 impl Client {
-    /// Whose attempts a code of this client counts against.
-    pub(crate) fn subject(self) -> Pseudonym {
-        match self {
-            Self::Network { own, .. } => own,
-            Self::Unknown(shared) => shared,
-            Self::Caller => Pseudonym::default(),
-        }
-    }
-
     pub(crate) fn networks(self) -> Option<(Pseudonym, Pseudonym)> {
         match self {
             Self::Network { own, wider } => Some((own, wider)),
@@ -271,7 +262,9 @@ impl Plan {
         self.charges.retain_mut(|charge| {
             let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
             match self.items.get(index) {
-                Some(Item { cause: Cause::Budget(LimitName::Realm), whole: Some(whole), .. }) => {
+                Some(Item {
+                    cause: Cause::Budget(LimitName::Realm), whole: Some(whole), ..
+                }) => {
                     charge.limit = BudgetPolicy::limit(*whole);
                 }
                 Some(_) => charge.limit = unlimited(charge.limit),

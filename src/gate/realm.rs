@@ -19,6 +19,7 @@ use crate::pumping::{Assessment, Detector, Event as Sighting, Strength, Subject,
 use crate::store::{Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery};
 
 use super::guarded;
+use super::names::Fixed;
 use super::plan::{Proved, Remedy};
 use super::{Gate, Inner};
 
@@ -41,6 +42,7 @@ impl Realms {
 /// A tenant's state in this process.
 pub(crate) struct RealmState {
     name: Arc<str>,
+    names: Fixed,
     controls: RwLock<Arc<Book>>,
     detector: Mutex<Detector>,
     /// Marks this gate's own entries in the journal, so that they need not be opened.
@@ -85,6 +87,7 @@ impl RealmState {
         }
         Self {
             name: realm.as_str().into(),
+            names: Fixed::new(inner.keys.pseudonyms(), realm.as_str(), inner.purposes.keys()),
             controls: RwLock::default(),
             detector: Mutex::new(detector),
             gate,
@@ -96,6 +99,10 @@ impl RealmState {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn names(&self) -> &Fixed {
+        &self.names
     }
 
     pub(super) fn shared_name(&self) -> Arc<str> {
@@ -129,6 +136,7 @@ impl RealmState {
         };
         // Work satisfies a demand for work below; it is no answer to a demand for a person.
         let passed = concern.proved == Proved::Human;
+        self.expect(&ruling, &concern.subject);
         let mut assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
         if seen.book.entries().len() > 0 {
             brake(&mut assessment, &seen.book, &concern.query);
@@ -251,7 +259,8 @@ impl RealmState {
         for control in new {
             let mut detector = self.detector();
             let acting = detector.acting();
-            for view in acting.iter().filter(|view| covers(control.target(), &view.node.to_string()))
+            for view in
+                acting.iter().filter(|view| covers(control.target(), &view.node.to_string()))
             {
                 detector.lift(view.node);
             }

@@ -50,11 +50,11 @@ pub(crate) struct Note {
 impl Note {
     /// Sealed under the index key, because receipts may come days after a rotation.
     pub(crate) fn seal(&self, key: &MacKey, realm: &str) -> SendRecord {
-        let plain = Writer::new()
-            .time(self.at)
-            .u64(self.price.as_microdollars())
-            .text(self.recipient.expose_e164().as_str())
-            .finish();
+        // At most 31 bytes, which is one block of the key stream.
+        let number = self.recipient.expose_e164();
+        let digits = number.as_str().trim_start_matches('+').as_bytes();
+        let plain =
+            Writer::new().time(self.at).u64(self.price.as_microdollars()).raw(digits).finish();
         SendRecord(to_text(&seal::seal(key, &context(realm), self.id, &plain)))
     }
 
@@ -62,13 +62,10 @@ impl Note {
         let sealed = from_text(&record.0, 256)?;
         let plain = seal::open(key, &context(realm), &sealed)?;
         let mut fields = Reader::new(&plain);
-        let note = Self {
-            id: *sealed.first_chunk()?,
-            at: fields.time()?,
-            price: Money::microdollars(fields.u64()?),
-            recipient: Recipient::from_e164(fields.text()?).ok()?,
-        };
-        fields.end(note)
+        let (at, price) = (fields.time()?, Money::microdollars(fields.u64()?));
+        let digits = std::str::from_utf8(fields.rest()).ok()?;
+        let recipient = Recipient::from_e164(&format!("+{digits}")).ok()?;
+        Some(Self { id: *sealed.first_chunk()?, at, price, recipient })
     }
 }
 

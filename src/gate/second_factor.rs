@@ -60,7 +60,7 @@ impl Gate {
             .and_then(|code| authenticator.matching_step(secret, &code, now));
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let account = MeterKey::new(names.user(user), slot::AUTHENTICATOR);
-        let here = MeterKey::new(self.client_meters(client).subject(), slot::CLIENT_FAILURES);
+        let here = MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES);
         let policy = &self.inner.policy.attempts.client;
         let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
         admission.charges = vec![
@@ -83,7 +83,8 @@ impl Gate {
         if accepted {
             let back = |key, limit, cost| Refund { key, limit, cost, charged: now, waiver: None };
             // Success ends the run of failures (NIST SP 800-63B-4 §3.2.2).
-            let refunds = vec![back(account, FAILURES, 100), back(here, policy.limit(policy.hard), 1)];
+            let refunds =
+                vec![back(account, FAILURES, 100), back(here, policy.limit(policy.hard), 1)];
             self.give_all_back(id, refunds).await?;
         }
         self.tell(&self.event(now, EventKind::Authenticator { accepted }));

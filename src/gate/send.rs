@@ -140,8 +140,9 @@ impl Gate {
         };
         let scope = self.own_scope(client);
         let language = Language::new(&grant.language).ok();
-        let mut subjects = self.subjects(&grant.recipient, &grant.purpose, client);
-        subjects.device = self.known_device(client, &subjects.number, now);
+        let number = self.names().number(&grant.recipient);
+        let mut subjects = self.subjects(&grant.recipient, number, &grant.purpose, client);
+        subjects.device = self.known_device(client, &number, now);
         if grant.session == Pseudonym::default() {
             // A caller's verification: the host asks, not a page.
             (subjects.client, subjects.session) = (Client::Caller, None);
@@ -173,7 +174,11 @@ impl Gate {
         self.send(send, Some(text)).await
     }
 
-    async fn send(&self, mut send: Send<'_>, grant: Option<&EntryGrant>) -> Result<Sent, GateError> {
+    async fn send(
+        &self,
+        mut send: Send<'_>,
+        grant: Option<&EntryGrant>,
+    ) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
         let text = self.render(&send, &code, expires)?;
@@ -227,10 +232,12 @@ impl Gate {
                 return Ok(Decision::Refused(reason.into()));
             }
             let mut plan = self.plan(send, &standing);
-            let mut admission = self.admission(send, id, &plan, &standing);
+            let mut admission = self.admission(send, id, &standing);
+            admission.charges = std::mem::take(&mut plan.charges);
             admission.challenge =
                 Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
             let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
+            plan.charges = std::mem::take(&mut admission.charges);
             if let Admitted::Exhausted { index, .. } = &answer
                 && send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe
                 && plan.may_be_waved(*index)
@@ -262,7 +269,11 @@ impl Gate {
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
-                        Decision::Refused(Refused { reason, retry_after: Some(retry_after), pumping: standing.pumping(send.proved) == Some(Remedy::Wait) })
+                        Decision::Refused(Refused {
+                            reason,
+                            retry_after: Some(retry_after),
+                            pumping: standing.pumping(send.proved) == Some(Remedy::Wait),
+                        })
                     });
                 }
                 Admitted::NonceSpent { .. } => {
@@ -313,13 +324,7 @@ impl Gate {
         plan
     }
 
-    fn admission(
-        &self,
-        send: &Send<'_>,
-        id: RequestId,
-        plan: &Plan,
-        standing: &Standing,
-    ) -> Admission {
+    fn admission(&self, send: &Send<'_>, id: RequestId, standing: &Standing) -> Admission {
         let names = self.names();
         let requests = |subject: Pseudonym| Observation {
             key: MeterKey::new(subject, slot::REQUESTS),
@@ -330,7 +335,6 @@ impl Gate {
             Admission::new(id, send.now, self.inner.partition, send.now + super::REMEMBER);
         admission.guards = vec![Guard { document: names.controls(), version: standing.version() }];
         admission.nonces = send.nonce.into_iter().collect();
-        admission.charges.clone_from(&plan.charges);
         admission.observe = vec![requests(send.subjects.country), requests(send.subjects.realm)];
         admission.exchange = self.realm.exchange(self, id);
         admission

@@ -88,7 +88,9 @@ impl Gate {
         self.realm.take_in(self, &answer.news);
         let cause = match (answer.verdict, grant) {
             (Verdict::Accepted { attempts, opened }, Some(grant)) => {
-                return self.accept(grant, binding.clone(), attempts, opened, now);
+                let number =
+                    attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
+                return self.accept(grant, number, binding.clone(), attempts, opened, now);
             }
             (_, None) => RejectionCause::BadGrant,
             (Verdict::Mismatch { .. }, _) if attempt.malformed => RejectionCause::Malformed,
@@ -168,8 +170,7 @@ impl Gate {
         };
         let digests =
             code.iter().map(|code| digest(&keys.code, &context, code.expose_secret())).collect();
-        let client_meter =
-            MeterKey::new(self.client_meters(client).subject(), slot::CLIENT_FAILURES);
+        let client_meter = MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES);
         let client_limit = policy.attempts.client.limit(policy.attempts.client.hard);
         let realm = names.whole();
         let count = |subject, slot| Observation {
@@ -187,15 +188,18 @@ impl Gate {
             charges: vec![Charge { key: client_meter, limit: client_limit, cost: 1, waiver: None }],
             subject_charges: Vec::new(),
             reset: Vec::new(),
-            credits: vec![Credit { key: client_meter, limit: client_limit, amount: 1 }],
+            credits: Vec::with_capacity(5),
             marks: Vec::new(),
-            observe: vec![count(realm, slot::ATTEMPTS)],
-            observe_failure: vec![count(realm, slot::SPRAY)],
+            observe: Vec::with_capacity(2),
+            observe_failure: Vec::with_capacity(2),
             exchange: self.realm.exchange(self, id),
         };
-        if let Some(country) = country {
-            redemption.observe.push(count(country, slot::ATTEMPTS));
-            redemption.observe_failure.push(count(country, slot::FAILED));
+        redemption.credits.push(Credit { key: client_meter, limit: client_limit, amount: 1 });
+        for (subject, failed) in
+            [Some((realm, slot::SPRAY)), country.map(|c| (c, slot::FAILED))].into_iter().flatten()
+        {
+            redemption.observe.push(count(subject, slot::ATTEMPTS));
+            redemption.observe_failure.push(count(subject, failed));
         }
         if let Some((grant, number)) = grant.zip(number) {
             self.charge_subject(&mut redemption, grant, number, policy, now);
@@ -244,12 +248,12 @@ impl Gate {
     fn accept(
         &self,
         grant: Grant,
+        number: Pseudonym,
         binding: Binding,
         attempts: u32,
         opened: Timestamp,
         now: Timestamp,
     ) -> Result<Verified, GateError> {
-        let number = self.names().number(&grant.recipient);
         let ip = crate::access::ClientIp::unknown();
         let subject = self.sighted(&grant.recipient, &grant.purpose, grant.price, ip);
         self.realm.saw(self, Sighting::of(now, SightingKind::Verified, &subject));

@@ -19,6 +19,6 @@ mod window;
 
 pub use ledger::Ledger;
 pub use meter::Meter;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) use rule::bucket_ms;
 pub use rule::{Limit, MeterKey, Slot};

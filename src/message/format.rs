@@ -153,16 +153,31 @@ impl MessageFormat {
         fields: &RenderFields<'_>,
         payment: Option<(&str, &str)>,
     ) -> Zeroizing<String> {
-        // No template, brand, amount, payee and last line together are longer; growing would leave
-        // copies of the code behind.
-        let mut text = Zeroizing::new(String::with_capacity(1_536));
         let (amount, payee) = payment.unwrap_or_default();
+        // As long as the text can become: growing would leave copies of the code behind, and what
+        // is beyond the text is wiped like the text.
+        let fixed = template.parts().iter().map(|part| match part {
+            Part::Literal(literal) => literal.len(),
+            Part::Field(_) => 0,
+        });
+        let last = match &self.last {
+            LastLine::None => 0,
+            LastLine::App(hash) => hash.as_str().len(),
+            LastLine::Origin { host, embedded } => {
+                let embedded = embedded.as_ref().map_or(0, |host| host.as_str().len());
+                host.as_str().len().saturating_add(embedded)
+            }
+        };
+        let values = [self.brand.as_str().len(), amount.len(), payee.len(), last];
+        // The code twice, the minutes and the signs of the last line.
+        let length = fixed.chain(values).fold(48, usize::saturating_add);
+        let mut text = Zeroizing::new(String::with_capacity(length));
         for part in template.parts() {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Field(Field::Code) => text.push_str(fields.code.expose_secret()),
                 Part::Field(Field::Brand) => text.push_str(self.brand.as_str()),
-                Part::Field(Field::Minutes) => text.push_str(&fields.minutes.to_string()),
+                Part::Field(Field::Minutes) => push_number(&mut text, fields.minutes),
                 Part::Field(Field::Amount) => text.push_str(amount),
                 Part::Field(Field::Payee) => text.push_str(payee),
             }
@@ -245,6 +260,17 @@ impl MessageFormat {
             ) => Ok(()),
         }
     }
+}
+
+/// `number` in decimal, without an allocation.
+fn push_number(text: &mut String, number: u8) {
+    let digit = |value: u8| char::from(b'0'.saturating_add(value % 10));
+    for place in [100, 10] {
+        if number >= place {
+            text.push(digit(number / place));
+        }
+    }
+    text.push(digit(number));
 }
 
 /// Collects the parts of a [`MessageFormat`].

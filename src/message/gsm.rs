@@ -9,11 +9,30 @@ pub(super) const EXTENSION: &str = "\x0c^{}\\[~]|€";
 
 /// How many septets `c` takes, 1 or 2; `None` if GSM-7 has no such character.
 pub(super) fn septets(c: char) -> Option<usize> {
-    // The letters, digits and the space are nearly all of every text.
-    if c.is_ascii_alphanumeric() || c == ' ' || BASIC.contains(c) {
-        Some(1)
-    } else {
-        EXTENSION.contains(c).then_some(2)
+    match usize::try_from(u32::from(c)).ok().and_then(|code| ASCII.get(code)) {
+        Some(0) => None,
+        Some(cost) => Some(usize::from(*cost)),
+        None if BASIC.contains(c) => Some(1),
+        None => EXTENSION.contains(c).then_some(2),
+    }
+}
+
+/// What [`septets`] says of ASCII, which is nearly all of every text; 0 for what GSM-7 lacks.
+static ASCII: [u8; 128] = {
+    let mut table = [0; 128];
+    cost(&mut table, BASIC.as_bytes(), 1);
+    cost(&mut table, EXTENSION.as_bytes(), 2);
+    table
+};
+
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler, which refuses an index out of bounds
+const fn cost(table: &mut [u8; 128], mut alphabet: &[u8], septets: u8) {
+    while let [byte, rest @ ..] = alphabet {
+        // The bytes of other characters are all above.
+        if *byte < 128 {
+            table[*byte as usize] = septets;
+        }
+        alphabet = rest;
     }
 }
 

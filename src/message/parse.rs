@@ -41,7 +41,9 @@ impl Expected<'_> {
         if body.chars().any(shown::is_hidden) {
             return Err(Misread::Hidden);
         }
-        if body.match_indices(self.code).count() != 1 || self.codes_in(body) != [self.code] {
+        let mut codes = self.codes_in(body);
+        let only_code = codes.next() == Some(self.code) && codes.next().is_none();
+        if !only_code || body.match_indices(self.code).nth(1).is_some() {
             return Err(Misread::Code);
         }
         let right = |found: &Reading<'_>| {
@@ -83,14 +85,15 @@ impl Expected<'_> {
     }
 
     /// Every word of `text` that could be taken for a code.
-    fn codes_in<'t>(&self, text: &'t str) -> Vec<&'t str> {
-        let symbols = self.codes.symbols();
-        let like_code = |word: &&str| {
+    fn codes_in<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
+        let (symbols, length) = (self.codes.symbols(), self.codes.len());
+        let like_code = move |word: &&str| {
             let of_format =
-                word.len() == self.codes.len() && word.bytes().all(|byte| symbols.contains(&byte));
-            of_format || shown::longest_number(word) >= 6
+                word.len() == length && word.bytes().all(|byte| symbols.contains(&byte));
+            // Six characters have six bytes at least.
+            of_format || (word.len() >= 6 && shown::longest_number(word) >= 6)
         };
-        text.split(|c: char| !c.is_alphanumeric()).filter(like_code).collect()
+        text.split(|c: char| !c.is_alphanumeric()).filter(like_code)
     }
 
     /// Whether some way of reading `text` as `parts` is `right`.
@@ -112,7 +115,7 @@ impl Expected<'_> {
             }
             Part::Field(field) => *field,
         };
-        self.values(field, parts, text).into_iter().any(|(value, rest)| {
+        self.any_value(field, parts, text, |value, rest| {
             let mut found = found;
             match field {
                 Field::Code => found.code = Some(value),
@@ -125,8 +128,15 @@ impl Expected<'_> {
         })
     }
 
-    /// The ways in which `text` can begin with a value of `field` and go on with the next part.
-    fn values<'t>(&self, field: Field, next: &[Part], text: &'t str) -> Vec<(&'t str, &'t str)> {
+    /// Whether some way in which `text` can begin with a value of `field` and go on with the next
+    /// part is `right`, given the value and what follows it.
+    fn any_value<'t>(
+        &self,
+        field: Field,
+        next: &[Part],
+        text: &'t str,
+        right: impl Fn(&'t str, &'t str) -> bool,
+    ) -> bool {
         let goes_on = |rest: &str| match next.first() {
             Some(Part::Literal(literal)) => rest.starts_with(literal.as_str()),
             Some(Part::Field(_)) => true,
@@ -136,10 +146,11 @@ impl Expected<'_> {
             text.char_indices()
                 .map(|(at, c)| at.saturating_add(c.len_utf8()))
                 .filter_map(|end| text.split_at_checked(end))
-                .filter(|(value, rest)| goes_on(rest) && is_value(value))
-                .collect()
+                .any(|(value, rest)| goes_on(rest) && is_value(value) && right(value, rest))
         };
-        let one = |value: Option<(&'t str, &'t str)>| value.into_iter().collect();
+        let one = |value: Option<(&'t str, &'t str)>| {
+            value.is_some_and(|(value, rest)| right(value, rest))
+        };
         match field {
             Field::Code => one(text
                 .split_at_checked(self.codes.len())

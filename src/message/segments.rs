@@ -39,10 +39,17 @@ impl Segments {
     /// Counts `text`.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let septets: Option<Vec<usize>> = text.chars().map(gsm::septets).collect();
-        match septets {
-            Some(costs) => Self::packed(Encoding::Gsm7, 160, 153, costs.into_iter()),
-            None => Self::packed(Encoding::Ucs2, 70, 67, text.chars().map(char::len_utf16)),
+        let mut is_gsm = true;
+        let costs = text.chars().map_while(|c| {
+            let septets = gsm::septets(c);
+            is_gsm = septets.is_some();
+            septets
+        });
+        let gsm = Self::packed(Encoding::Gsm7, 160, 153, costs);
+        if is_gsm {
+            gsm
+        } else {
+            Self::packed(Encoding::Ucs2, 70, 67, text.chars().map(char::len_utf16))
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) fn is_name(c: char) -> bool {
 /// Whether `c` shows nothing or changes how its neighbours are shown: control characters, format
 /// characters (zero-width, joiners, direction, tags), separators other than the space, private use.
 pub(crate) fn is_hidden(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || (c.is_whitespace() && c != ' ')
         || matches!(c,

@@ -58,10 +58,9 @@ impl Detector {
             if known || level == Level::Everyone {
                 continue;
             }
-            let in_context =
-                self.tuning.parts.context && node.asked >= 0.6 && self.is_covered(path, place);
+            // inside an alarm only failed step-ups, not mere company, lower the threshold
             let threshold =
-                if in_context { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+                if node.asked >= 0.6 { self.threshold(path, place) } else { self.tuning.refuse_at };
             if evidence + node.asked >= threshold
                 && self.is_worth_refusing(&node, level, path, local, price)
             {
@@ -122,6 +121,15 @@ impl Detector {
                     *s = (*s - kept * o).max(0.0);
                 }
             }
+        }
+    }
+
+    /// Evidence from which a node may refuse: less where a coarser node is already acted on.
+    pub(super) fn threshold(&self, path: &[Slot; PATH], place: usize) -> f32 {
+        if self.tuning.parts.context && self.is_covered(path, place) {
+            self.tuning.refuse_in_context
+        } else {
+            self.tuning.refuse_at
         }
     }
 
@@ -244,8 +252,7 @@ impl Detector {
         if now < node.until && !silent && !calm {
             return;
         }
-        let covered = self.tuning.parts.context && self.is_covered(path, place);
-        let threshold = if covered { self.tuning.refuse_in_context } else { self.tuning.refuse_at };
+        let threshold = self.threshold(path, place);
         let gap = self.tuning.half_open_gap;
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;

@@ -27,7 +27,7 @@ impl Detector {
         for (hint, slot) in self.hint.iter_mut().skip(shift).zip(path) {
             *hint = slot;
         }
-        let rates = self.refresh(now, &path, known, &local);
+        let rates = self.release_ended(now, &path, known, &local);
         let mut reasons = Vec::new();
         let mut refuse: Option<u64> = None;
         let mut ask: Option<Strength> = None;
@@ -49,7 +49,6 @@ impl Detector {
             }
             let level = level_at(known, place);
             let rate = rates.get(place).copied().unwrap_or(0.0);
-            self.release(now, &path, place, level, rate, &local);
             let Some(node) = self.table.at(*slot).copied() else { continue };
             let id = NodeId::from_bits(node.id);
             if self.forbidden(node.id) {
@@ -70,7 +69,7 @@ impl Detector {
                         node: id,
                         rule: Rule::Evidence,
                         value: node.evidence() + node.asked,
-                        threshold: self.tuning.refuse_at,
+                        threshold: self.threshold(&path, place),
                     });
                 }
                 State::Refusing | State::Asking => {

@@ -4,7 +4,7 @@ use super::detector::Detector;
 use super::event::{Event, EventKind};
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
-use super::path::{Shade, attempt, level_at, pick};
+use super::path::{Local, Shade, attempt, level_at, pick};
 use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key};
 use super::table::{NONE, Slot};
@@ -197,7 +197,7 @@ impl Detector {
         if !known && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.sessions = c.sessions.wrapping_add(1);
         }
-        self.refresh(now, &path, known, &local);
+        self.release_ended(now, &path, known, &local);
         let share = self.tuning.parts.share;
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
@@ -335,8 +335,24 @@ impl Detector {
         let known = self.is_known(subject, now);
         let path = self.find_path(subject, known);
         let local = self.local(now, subject.region);
-        self.refresh(now, &path, known, &local);
+        self.release_ended(now, &path, known, &local);
         self.each(&path, |node| attempt(node, now));
+    }
+
+    /// Ends blocks that are over, before the next request counts as an attempt. Runs where a request
+    /// is judged and where it is heard of, so that all gates release a block at the same request.
+    pub(super) fn release_ended(
+        &mut self,
+        now: u64,
+        path: &[Slot; PATH],
+        known: bool,
+        local: &Local,
+    ) -> [f32; PATH] {
+        let rates = self.refresh(now, path, known, local);
+        for (place, rate) in rates.iter().enumerate() {
+            self.release(now, path, place, level_at(known, place), *rate, local);
+        }
+        rates
     }
 
     /// A few unverified messages to a dear block nobody verified from.

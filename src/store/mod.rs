@@ -27,6 +27,8 @@ mod admission;
 mod error;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod redemption;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -39,6 +41,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisOptions, RedisSetupError, RedisStore};
 pub use admission::{
     Admission, Admitted, ChallengeWrite, Charge, DocumentWrite, Exchange, Guard, Mark, News, Nonce,
     Observation,
@@ -46,8 +50,8 @@ pub use admission::{
 pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};
-#[cfg(feature = "redis")]
-pub use self::redis::{RedisOptions, RedisSetupError, RedisStore};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};

@@ -68,11 +68,10 @@ impl TokenProof {
         if now < body.not_before() {
             return Err(TokenError::TooSoon { wait: body.not_before().since(now) });
         }
-        if !constant_time_eq_16(&body.purpose, &scope.purpose_mark(&keys.ticket)) {
-            return Err(TokenError::WrongPurpose);
-        }
+        // Realm and purpose are part of the binding; their own mark only tells which is wrong.
         if !constant_time_eq_16(&body.binding, &scope.binding_mark(&keys.ticket)) {
-            return Err(TokenError::WrongBinding);
+            let same = constant_time_eq_16(&body.purpose, &scope.purpose_mark(&keys.ticket));
+            return Err(if same { TokenError::WrongBinding } else { TokenError::WrongPurpose });
         }
         let seed = Seed::new(&self.ticket, &reduce(typed)).ok_or(TokenError::NumberMismatch)?;
         let digest = seed.digest(self.counter);

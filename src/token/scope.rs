@@ -38,13 +38,10 @@ impl Scope<'_> {
     /// Origin, session and client, as the ticket carries them. Realm and purpose are part of it, so
     /// that equal sessions of two tenants do not show as equal.
     pub(super) fn binding_mark(&self, key: &MacKey) -> Mark {
-        key.tagging("otpgate/v1/ticket/binding")
-            .field(self.realm.as_bytes())
-            .field(self.purpose.as_bytes())
-            .field(self.origin.as_bytes())
-            .field(self.session.as_bytes())
-            .field(self.client)
-            .short()
+        let Self { realm, purpose, origin, session, client } = *self;
+        let texts = [realm, purpose, origin, session].map(str::as_bytes);
+        let [realm, purpose, origin, session] = texts;
+        key.short_of("otpgate/v1/ticket/binding", [realm, purpose, origin, session, client])
     }
 }
 

@@ -1,0 +1,971 @@
+-- otpgate, migration 1: what the gate keeps, and one function for each verb of its store port.
+--
+-- Apply it as a whole, in one transaction, as the owner of the objects. It can be applied again.
+-- Times are milliseconds since 1970 as the gates' clocks tell it; the server's clock decides nothing.
+-- `drop_at` counts quarters of an hour: so coarse that an update seldom touches its index.
+
+create schema if not exists otpgate;
+
+create table if not exists otpgate.migration (
+  version integer primary key,
+  applied timestamptz not null default now()
+);
+
+-- All meters and marks of one subject. `meters` holds five numbers for each: slot * 8 + kind, then
+-- the state a, b, c, d, by kind
+--   1 rate      a: theoretical arrival time
+--   2 ladder    a: last, b: rung, and before that c: last, d: rung + 1, or 0 if a refund used it up
+--   3 window    a: time and b: units of the newest bucket, c: units of the older ones,
+--               d: time of the oldest + 1, or 0 if there is none
+--   4 failures  a: last, b: count
+--   5 mark      a: from, b: until (its slot is 2^32 more than it is called)
+-- `older` holds three numbers for each older bucket of a window: slot, time, units. It is apart from
+-- `meters` and moves out of the row when it is long, because it changes once in a sub-bucket while
+-- `meters` of a busy subject changes with every call.
+create table if not exists otpgate.subject (
+  key uuid primary key,
+  drop_at integer not null,
+  meters bigint[] not null,
+  older bigint[]
+) with (fillfactor = 85, toast_tuple_target = 1024);
+alter table otpgate.subject alter column older set storage external;
+alter table otpgate.subject alter column meters set storage main;
+create index if not exists subject_drop_at on otpgate.subject (drop_at);
+
+-- Nonces that were used, and admissions that were granted.
+create table if not exists otpgate.once (
+  key uuid primary key,
+  drop_at integer not null,
+  settled boolean not null default false,
+  until bigint not null
+);
+create index if not exists once_drop_at on otpgate.once (drop_at);
+
+create table if not exists otpgate.challenge (
+  key uuid primary key,
+  drop_at integer not null,
+  attempts integer not null,
+  used integer not null,
+  consumed boolean not null,
+  opened bigint not null,
+  closes bigint not null,
+  expires bigint not null,
+  until bigint not null,
+  previous_until bigint not null,
+  digest bytea,
+  previous bytea,
+  seen uuid
+) with (fillfactor = 85);
+create index if not exists challenge_drop_at on otpgate.challenge (drop_at);
+
+create table if not exists otpgate.document (
+  key uuid primary key,
+  version bigint not null,
+  content bytea not null
+);
+
+create table if not exists otpgate.journal (
+  key uuid primary key,
+  latest bigint not null
+) with (fillfactor = 50);
+
+create table if not exists otpgate.entry (
+  journal uuid not null,
+  number bigint not null,
+  drop_at integer not null,
+  at bigint not null,
+  content bytea not null,
+  primary key (journal, number)
+);
+create index if not exists entry_drop_at on otpgate.entry (drop_at);
+
+-- Subjects on their way through a call.
+do $do$ begin
+  create type otpgate.book as (
+    words bigint[],    -- the meters of all subjects, one subject after the other
+    ends integer[],    -- of each subject: how many words there are up to its end
+    drops integer[],   -- of each subject: when it can be dropped
+    olds text[],       -- of each subject: its older buckets; null while they are not loaded
+    changed integer[], -- of each subject: 1 if its meters changed, 3 if its older buckets did too
+    places integer[],  -- of each meter that was asked for: how many words stand before it
+    homes integer[],   -- of each meter that was asked for: its subject
+    worst integer,     -- of the charges that did not fit, the one with the longest wait, from 0
+    wait bigint,       -- that wait
+    results bigint[]   -- what was read
+  );
+exception when duplicate_object then null;
+end $do$;
+
+-- When something whose deadline is `at` can be dropped: a minute later, for clocks that differ.
+create or replace function otpgate.drop_at_v1(at bigint) returns integer
+language sql immutable parallel safe as $$
+  select least((at + 60000) / 900000 + 1, 2147483647)::integer
+$$;
+
+-- Fetches subjects. `meters` are pairs (number of the subject, slot) in the order of the subjects;
+-- one that a subject has not got yet is added blank.
+create or replace function otpgate.open_v1(keys uuid[], meters bigint[]) returns otpgate.book
+language plpgsql stable as $$
+declare
+  b otpgate.book;
+  w bigint[] := '{}';
+  ends integer[] := '{}';
+  drops integer[] := '{}';
+  olds text[] := '{}';
+  places integer[] := '{}';
+  homes integer[] := '{}';
+  wanted integer := cardinality(meters) / 2;
+  q integer := 0;
+  n integer := 0;
+  h integer;
+  first integer;
+  p integer;
+  slot bigint;
+  r record;
+begin
+  for r in
+    select s.h, t.meters, t.drop_at, t.older is null as bare
+    from unnest(keys) with ordinality s(key, h)
+    left join lateral (select * from otpgate.subject t where t.key = s.key offset 0) t on true
+    order by s.h
+  loop
+    h := r.h;
+    first := n;
+    if r.drop_at is null then
+      drops[h] := 0;
+      olds[h] := '{}';
+    else
+      w := w || r.meters;
+      n := n + cardinality(r.meters);
+      drops[h] := r.drop_at;
+      if r.bare then
+        olds[h] := '{}';
+      else
+        olds[h] := null;
+      end if;
+    end if;
+    while q < wanted and meters[q * 2 + 1] = h loop
+      q := q + 1;
+      slot := meters[q * 2];
+      p := first;
+      while p < n and w[p + 1] >> 3 <> slot loop
+        p := p + 5;
+      end loop;
+      if p = n then
+        w := w || array[slot << 3, 0, 0, 0, 0];
+        n := n + 5;
+      end if;
+      places[q] := p;
+      homes[q] := h;
+    end loop;
+    ends[h] := n;
+  end loop;
+  b.words := w;
+  b.ends := ends;
+  b.drops := drops;
+  b.olds := olds;
+  b.changed := array_fill(0, array[cardinality(keys)]);
+  b.places := places;
+  b.homes := homes;
+  return b;
+end $$;
+
+-- Writes the subjects that changed.
+create or replace function otpgate.close_v1(b otpgate.book, keys uuid[]) returns void
+language plpgsql as $$
+declare
+  words bigint[] := b.words;
+  ends integer[] := b.ends;
+  drops integer[] := b.drops;
+  olds text[] := b.olds;
+  changed integer[] := b.changed;
+begin
+  insert into otpgate.subject as t (key, drop_at, meters, older)
+  select keys[h], drops[h], words[coalesce(ends[h - 1], 0) + 1 : ends[h]],
+         case when changed[h] = 3 then olds[h]::bigint[] end
+  from generate_series(1, cardinality(keys)) h
+  where changed[h] > 0
+  on conflict (key) do update set
+    drop_at = excluded.drop_at,
+    meters = excluded.meters,
+    older = coalesce(excluded.older, t.older);
+end $$;
+
+-- The older buckets of a subject: `known`, or what the row holds.
+create or replace function otpgate.older_v1(known text, subject uuid) returns bigint[]
+language plpgsql stable as $$
+declare
+  found_ bigint[];
+begin
+  if known is not null then
+    return known::bigint[];
+  end if;
+  select t.older into found_ from otpgate.subject t where t.key = subject;
+  return coalesce(found_, '{}');
+end $$;
+
+-- Does one thing to meters, in the order of `ops`, ten numbers for each: the limit's rule, the meter,
+-- the mark that waives it or 0, the cost, five parameters of the limit, and a time.
+--
+-- acts: 1 check and charge, 2 charge, 3 refund, 4 credit, 5 reset, 6 mark, 7 count, 8 wait and count
+-- rules: 1 rate (interval, depth, cost in ms), 2 ladder (first, longest, forget),
+--        3 window (max, length, width of a bucket),
+--        4 failures (max, pause after, pause, longest, forget), 5 mark
+-- No number that comes in is above 2^61, so that three of them add up without overflow.
+create or replace function otpgate.apply_v1(
+  b otpgate.book, keys uuid[], now_ bigint, act integer, ops bigint[]
+) returns otpgate.book
+language plpgsql stable as $$
+declare
+  most constant bigint := 2305843009213693951;
+  w bigint[] := b.words;
+  places integer[] := b.places;
+  homes integer[] := b.homes;
+  drops integer[] := b.drops;
+  olds text[] := b.olds;
+  changed integer[] := b.changed;
+  results bigint[] := '{}';
+  worst integer;
+  longest bigint := 0;
+  old bigint[];          -- the older buckets of subject `old_of`
+  old_of integer := 0;
+  kept bigint[];
+  h integer;             -- the subject
+  p integer;             -- how many words stand before the meter
+  o integer;             -- how many numbers stand before the operation
+  k integer;
+  j integer;
+  m integer;
+  rule bigint;
+  slot bigint;
+  kind bigint;
+  cost bigint;
+  p1 bigint;
+  p2 bigint;
+  p3 bigint;
+  p4 bigint;
+  p5 bigint;
+  a bigint;              -- the state: four numbers
+  u bigint;
+  c bigint;
+  d bigint;
+  count_ bigint;
+  wait bigint;
+  over bigint;           -- from when on the meter is as good as fresh
+  alive bigint;          -- the earliest time whose bucket still counts
+  x bigint;
+begin
+  for i in 1 .. coalesce(cardinality(ops), 0) / 10 loop
+    o := i * 10 - 10;
+    k := ops[o + 3];
+    if k > 0 then
+      -- A charge is waived by what stands now, a refund by what stood at the charge.
+      p := places[k];
+      x := case when act = 3 then ops[o + 10] else now_ end;
+      if w[p + 1] & 7 = 5 and w[p + 2] <= x and x < w[p + 3] then
+        if act >= 7 then
+          results[i] := 0;
+        end if;
+        continue;
+      end if;
+    end if;
+    k := ops[o + 2];
+    p := places[k];
+    h := homes[k];
+    rule := ops[o + 1];
+    kind := w[p + 1] & 7;
+    slot := w[p + 1] >> 3;
+    if kind = rule then
+      a := w[p + 2];
+      u := w[p + 3];
+      c := w[p + 4];
+      d := w[p + 5];
+    elsif act between 3 and 4 then
+      continue;
+    else
+      a := 0;
+      u := 0;
+      c := 0;
+      d := 0;
+    end if;
+    cost := ops[o + 4];
+    p1 := ops[o + 5];
+    p2 := ops[o + 6];
+    p3 := ops[o + 7];
+
+    if rule = 3 then
+      if act < 3 or act >= 7 then
+        x := greatest(now_, a - a % p3) - p2;
+        alive := case when x > 0 then x - x % p3 else 0 end;
+        count_ := case when a >= alive then u else 0 end;
+        if d > alive then
+          count_ := count_ + c;
+        elsif d > 0 then
+          if old_of <> h then
+            old := otpgate.older_v1(olds[h], keys[h]);
+            old_of := h;
+          end if;
+          for j in 0 .. cardinality(old) / 3 - 1 loop
+            if old[j * 3 + 1] = slot and old[j * 3 + 2] >= alive then
+              count_ := count_ + old[j * 3 + 3];
+            end if;
+          end loop;
+        end if;
+        if act = 7 then
+          results[i] := count_;
+          continue;
+        end if;
+        wait := 0;
+        if act <> 2 and count_ + cost > p1 then
+          wait := p2;
+          if cost <= p1 then
+            -- The time until enough buckets have died.
+            x := count_ + cost - p1;
+            if d > 0 then
+              if old_of <> h then
+                old := otpgate.older_v1(olds[h], keys[h]);
+                old_of := h;
+              end if;
+              for j in 0 .. cardinality(old) / 3 - 1 loop
+                if old[j * 3 + 1] = slot and old[j * 3 + 2] >= alive then
+                  x := x - old[j * 3 + 3];
+                  if x <= 0 then
+                    wait := old[j * 3 + 2] - old[j * 3 + 2] % p3 + p3 + p2 - now_;
+                    exit;
+                  end if;
+                end if;
+              end loop;
+            end if;
+            if x > 0 and x <= u then
+              wait := a - a % p3 + p3 + p2 - now_;
+            end if;
+          end if;
+        end if;
+      end if;
+
+      if act <= 2 and wait = 0 and cost > 0 then
+        if now_ / p3 <= a / p3 then
+          u := least(u + cost, most);
+          a := greatest(a, now_);
+        else
+          if u > 0 or d > 0 then
+            if old_of <> h then
+              old := otpgate.older_v1(olds[h], keys[h]);
+              old_of := h;
+            end if;
+            if u > 0 then
+              old := old || array[slot, a, u];
+              c := least(c + u, most);
+              if d = 0 then
+                d := a + 1;
+              end if;
+            end if;
+            x := now_ - now_ % p3 - p2;
+            alive := case when x > 0 then x - x % p3 else 0 end;
+            if d <= alive then
+              -- Dead for every later call, even for one whose clock is behind.
+              kept := '{}';
+              m := 0;
+              c := 0;
+              d := 0;
+              for j in 0 .. cardinality(old) / 3 - 1 loop
+                if old[j * 3 + 1] <> slot or old[j * 3 + 2] >= alive then
+                  kept[m + 1] := old[j * 3 + 1];
+                  kept[m + 2] := old[j * 3 + 2];
+                  kept[m + 3] := old[j * 3 + 3];
+                  m := m + 3;
+                  if old[j * 3 + 1] = slot then
+                    c := least(c + old[j * 3 + 3], most);
+                    if d = 0 then
+                      d := old[j * 3 + 2] + 1;
+                    end if;
+                  end if;
+                end if;
+              end loop;
+              old := kept;
+            end if;
+            olds[h] := old::text;
+            changed[h] := 3;
+          end if;
+          a := now_;
+          u := cost;
+        end if;
+        over := a - a % p3 + p3 + p2;
+      elsif act = 3 or act = 4 then
+        -- A refund takes from the bucket of its charge, a credit from the newest on.
+        if cost = 0 then
+          continue;
+        end if;
+        x := ops[o + 10] / p3;
+        over := 0;
+        if act = 4 or a / p3 = x then
+          count_ := least(u, cost);
+          u := u - count_;
+          cost := cost - count_;
+        end if;
+        if cost > 0 and d > 0 then
+          if old_of <> h then
+            old := otpgate.older_v1(olds[h], keys[h]);
+            old_of := h;
+          end if;
+          for j in reverse cardinality(old) / 3 - 1 .. 0 loop
+            exit when cost = 0;
+            if old[j * 3 + 1] = slot and (act = 4 or old[j * 3 + 2] / p3 = x) then
+              count_ := least(old[j * 3 + 3], cost);
+              old[j * 3 + 3] := old[j * 3 + 3] - count_;
+              c := c - count_;
+              cost := cost - count_;
+            end if;
+          end loop;
+          olds[h] := old::text;
+          changed[h] := 3;
+        end if;
+      end if;
+
+    elsif rule = 1 then
+      if act = 7 then
+        results[i] := (greatest(a - now_, 0) + p1 - 1) / p1;
+        continue;
+      end if;
+      over := 0;
+      wait := 0;
+      if act < 3 or act = 8 then
+        x := least(greatest(a, now_) + p3, most);
+        if act <> 2 then
+          wait := greatest(x - now_ - p2, 0);
+        end if;
+        if act = 8 then
+          count_ := (greatest(a - now_, 0) + p1 - 1) / p1;
+        else
+          a := x;
+          over := a;
+        end if;
+      elsif act = 3 then
+        -- What has drained meanwhile is gone, or it would pay for a later charge.
+        a := greatest(a - greatest(p3 - greatest(now_ - ops[o + 10], 0), 0), 0);
+      elsif act = 4 then
+        a := greatest(a - p3, 0);
+      end if;
+
+    elsif rule = 2 then
+      if act = 3 then
+        if d > 0 and ops[o + 10] = a then
+          a := c;
+          u := d - 1;
+          c := 0;
+          d := 0;
+        elsif a - ops[o + 10] < p3 then
+          u := greatest(u - 1, 0);
+          if d > 0 then
+            d := greatest(d - 1, 1);
+          end if;
+        end if;
+        over := 0;
+      elsif act <> 4 then
+        x := greatest(now_ - a, 0);
+        count_ := u - least(u, x / p3);
+        if act = 7 then
+          results[i] := count_;
+          continue;
+        end if;
+        wait := 0;
+        if act <> 2 and count_ > 0 then
+          k := count_ - 1;
+          wait := greatest(case when p1 > p2 >> k then p2 else p1 << k end - x, 0);
+        end if;
+        if act < 3 then
+          c := a;
+          d := u + 1;
+          u := least(count_ + 1, 32);
+          a := greatest(a, now_);
+          over := a + p3 * u;
+        end if;
+      end if;
+
+    elsif rule = 4 then
+      p5 := ops[o + 9];
+      if act = 3 then
+        if a - ops[o + 10] < p5 then
+          u := greatest(u - cost, 0);
+        end if;
+        over := 0;
+      elsif act <> 4 then
+        x := greatest(now_ - a, 0);
+        count_ := case when x >= p5 then 0 else u end;
+        if act = 7 then
+          results[i] := count_;
+          continue;
+        end if;
+        wait := 0;
+        if act <> 2 then
+          p4 := ops[o + 8];
+          over := case when x >= p5 then p5 else p5 - x end;
+          if count_ + cost > p1 then
+            wait := over;
+          elsif count_ > 0 and count_ >= p2 then
+            k := least(count_ - p2, 62);
+            wait := case when p3 > p4 >> k then p4 else p3 << k end;
+            wait := least(greatest(wait - x, 0), over);
+          end if;
+        end if;
+        if act < 3 then
+          u := least(count_ + cost, most);
+          a := greatest(a, now_);
+          over := a + p5;
+        end if;
+      end if;
+
+    elsif act = 6 then
+      -- A mark that has not ended keeps the earlier start and the later end.
+      if kind = 5 and now_ < u then
+        a := least(a, ops[o + 10]);
+        u := greatest(u, cost);
+      else
+        a := ops[o + 10];
+        u := cost;
+      end if;
+      over := u;
+      cost := 1;
+
+    elsif act = 7 then
+      results[i * 2 - 1] := case when kind = 5 and now_ < u then a else -1 end;
+      results[i * 2] := u;
+      continue;
+    end if;
+
+    if act = 1 and wait > 0 then
+      if wait > longest then
+        longest := wait;
+        worst := i - 1;
+      end if;
+      continue;
+    elsif act = 8 then
+      results[i * 2 - 1] := case when cost > 0 then wait else 0 end;
+      results[i * 2] := count_;
+      continue;
+    elsif act < 3 and cost = 0 then
+      continue;
+    end if;
+
+    if kind = 3 and (rule <> 3 or act = 5) and w[p + 5] > 0 then
+      -- The buckets go with the meter they belong to.
+      if old_of <> h then
+        old := otpgate.older_v1(olds[h], keys[h]);
+        old_of := h;
+      end if;
+      kept := '{}';
+      m := 0;
+      for j in 0 .. cardinality(old) / 3 - 1 loop
+        if old[j * 3 + 1] <> slot then
+          kept[m + 1] := old[j * 3 + 1];
+          kept[m + 2] := old[j * 3 + 2];
+          kept[m + 3] := old[j * 3 + 3];
+          m := m + 3;
+        end if;
+      end loop;
+      old := kept;
+      olds[h] := old::text;
+      changed[h] := 3;
+    end if;
+    if act = 5 then
+      w[p + 1] := slot << 3;
+    else
+      w[p + 1] := slot << 3 | rule;
+      w[p + 2] := a;
+      w[p + 3] := u;
+      w[p + 4] := c;
+      w[p + 5] := d;
+      if over > 0 then
+        drops[h] := greatest(drops[h], otpgate.drop_at_v1(over));
+      end if;
+    end if;
+    changed[h] := changed[h] | 1;
+  end loop;
+
+  b.words := w;
+  b.drops := drops;
+  b.olds := olds;
+  b.changed := changed;
+  b.worst := worst;
+  b.wait := longest;
+  b.results := results;
+  return b;
+end $$;
+
+-- Waits until nobody else works on what is named. The names are sorted, so that no two calls can
+-- wait for each other; an even one is shared. They are held until the transaction ends.
+create or replace function otpgate.lock_v1(locks bigint[]) returns void
+language plpgsql as $$
+declare
+  name bigint;
+  done text;
+begin
+  foreach name in array locks loop
+    if name & 1 = 1 then
+      done := pg_advisory_xact_lock(name)::text;
+    else
+      done := pg_advisory_xact_lock_shared(name + 1)::text;
+    end if;
+  end loop;
+end $$;
+
+-- Appends to a journal. The journal is locked, so that numbers become visible in their order.
+create or replace function otpgate.append_v1(p_journal uuid, p_now bigint, p_content bytea)
+returns void
+language sql as $$
+  with head as (
+    insert into otpgate.journal as t (key, latest) values (p_journal, 1)
+    on conflict (key) do update set latest = t.latest + 1
+    returning latest
+  )
+  insert into otpgate.entry (journal, number, drop_at, at, content)
+  select p_journal, latest, otpgate.drop_at_v1(p_now + 120000), p_now, p_content from head
+$$;
+
+-- Reads a journal: what is younger than two minutes and after a number.
+create or replace function otpgate.news_v1(
+  p_journal uuid, p_now bigint, p_after bigint,
+  out latest bigint, out numbers bigint[], out contents bytea[]
+)
+language sql stable as $$
+  select coalesce((select t.latest from otpgate.journal t where t.key = p_journal), 0),
+         array_agg(e.number order by e.number), array_agg(e.content order by e.number)
+  from otpgate.entry e
+  where e.journal = p_journal and e.number > p_after and p_now - e.at < 120000
+$$;
+
+-- The planner is kept from planning each call anew (half of a call's time, measured) and from
+-- scanning a table that was small when the plan was made.
+
+-- verdict: 0 granted, 1 exhausted, 2 nonce spent, 3 challenge gone, 4 stale.
+-- `p_once` is the call's identifier, then the nonces; `p_documents` the guards, then the writes, of
+-- which there are as many as contents. `p_challenge` is opened, or with `p_renew` renewed;
+-- `p_attempts` then says whether the previous code is kept.
+create or replace function otpgate.admit_v1(
+  p_now bigint, p_locks bigint[], p_once uuid[], p_untils bigint[],
+  p_documents uuid[], p_versions bigint[], p_contents bytea[],
+  p_subjects uuid[], p_meters bigint[], p_charges bigint[], p_observe bigint[],
+  p_challenge uuid, p_renew boolean, p_digest bytea, p_expires bigint, p_closes bigint,
+  p_attempts integer, p_journal uuid, p_append bytea, p_after bigint,
+  out verdict integer, out place integer, out amount bigint,
+  out counts bigint[], out latest bigint, out numbers bigint[], out contents bytea[]
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
+declare
+  b otpgate.book;
+  paid otpgate.book;
+  hit integer;
+  guards integer;
+  live boolean;
+begin
+  perform otpgate.lock_v1(p_locks);
+  verdict := 0;
+  select min(s.i) into hit
+  from unnest(p_once) with ordinality s(key, i)
+  join lateral (select * from otpgate.once t where t.key = s.key offset 0) t on true
+  where p_now < t.until;
+  b := otpgate.open_v1(p_subjects, p_meters);
+
+  if hit is distinct from 1 then
+    if cardinality(p_documents) > 0 then
+      select s.i - 1, coalesce(t.version, 0) into place, amount
+      from unnest(p_documents, p_versions) with ordinality s(key, expected, i)
+      left join lateral (select * from otpgate.document t where t.key = s.key offset 0) t on true
+      where coalesce(t.version, 0) <> s.expected
+      order by s.i limit 1;
+    end if;
+    if place is not null then
+      verdict := 4;
+    elsif hit is not null then
+      verdict := 2;
+      place := hit - 2;
+    elsif p_challenge is not null then
+      select not t.consumed and t.used < t.attempts into live
+      from otpgate.challenge t where t.key = p_challenge and p_now < t.closes;
+      if p_renew and live is not true or not p_renew and live is not null then
+        verdict := 3;
+      end if;
+    end if;
+    if verdict = 0 then
+      paid := otpgate.apply_v1(b, p_subjects, p_now, 1, p_charges);
+      if paid.worst is null then
+        b := paid;
+      else
+        verdict := 1;
+        place := paid.worst;
+        amount := paid.wait;
+      end if;
+    end if;
+
+    if verdict = 0 then
+      insert into otpgate.once as t (key, drop_at, until)
+      select distinct on (s.key) s.key, otpgate.drop_at_v1(s.until), s.until
+      from unnest(p_once, p_untils) s(key, until)
+      order by s.key, s.until desc
+      on conflict (key) do update set
+        drop_at = excluded.drop_at, until = excluded.until, settled = false;
+      if p_challenge is null then
+        null;
+      elsif p_renew then
+        update otpgate.challenge t set
+          digest = p_digest, until = p_expires, expires = p_expires,
+          previous = case when p_attempts > 0 then t.digest end,
+          previous_until = case when p_attempts > 0 then t.until else 0 end
+        where t.key = p_challenge;
+      else
+        insert into otpgate.challenge as t (
+          key, drop_at, attempts, used, consumed, opened, closes, expires, until, previous_until,
+          digest
+        ) values (
+          p_challenge, otpgate.drop_at_v1(p_closes), p_attempts, 0, false, p_now, p_closes,
+          p_expires, p_expires, 0, p_digest
+        ) on conflict (key) do update set
+          drop_at = excluded.drop_at, attempts = excluded.attempts, used = 0, consumed = false,
+          opened = excluded.opened, closes = excluded.closes, expires = excluded.expires,
+          until = excluded.until, previous_until = 0, digest = excluded.digest, previous = null,
+          seen = null;
+      end if;
+      if cardinality(p_contents) > 0 then
+        guards := cardinality(p_documents) - cardinality(p_contents);
+        insert into otpgate.document as t (key, version, content)
+        select p_documents[guards + i], p_versions[guards + i] + 1, p_contents[i]
+        from generate_series(1, cardinality(p_contents)) i
+        on conflict (key) do update set version = excluded.version, content = excluded.content;
+      end if;
+    end if;
+    b := otpgate.apply_v1(b, p_subjects, p_now, 2, p_observe);
+    perform otpgate.close_v1(b, p_subjects);
+    if p_append is not null then
+      perform otpgate.append_v1(p_journal, p_now, p_append);
+    end if;
+  end if;
+
+  if verdict < 2 then
+    b := otpgate.apply_v1(b, p_subjects, p_now, 7, p_charges || p_observe);
+    counts := b.results;
+    if p_journal is not null then
+      select n.latest, n.numbers, n.contents into latest, numbers, contents
+      from otpgate.news_v1(p_journal, p_now, p_after) n;
+    end if;
+  end if;
+end $$;
+
+-- `p_credits`, `p_marks` and the rest are as in `apply`.
+create or replace function otpgate.settle_v1(
+  p_now bigint, p_locks bigint[], p_admission uuid,
+  p_subjects uuid[], p_meters bigint[], p_refunds bigint[], p_observe bigint[],
+  p_void uuid, p_journal uuid, p_append bytea
+) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
+declare
+  b otpgate.book;
+begin
+  perform otpgate.lock_v1(p_locks);
+  b := otpgate.open_v1(p_subjects, p_meters);
+  update otpgate.once t set settled = true
+  where t.key = p_admission and p_now < t.until and not t.settled;
+  if found then
+    b := otpgate.apply_v1(b, p_subjects, p_now, 3, p_refunds);
+    if p_void is not null then
+      update otpgate.challenge t set
+        digest = t.previous, until = t.previous_until, previous = null, previous_until = 0
+      where t.key = p_void;
+    end if;
+  end if;
+  b := otpgate.apply_v1(b, p_subjects, p_now, 2, p_observe);
+  perform otpgate.close_v1(b, p_subjects);
+  if p_append is not null then
+    perform otpgate.append_v1(p_journal, p_now, p_append);
+  end if;
+end $$;
+
+-- verdict: 0 accepted, 1 mismatch, 2 locked, 3 expired, 4 consumed, 5 unknown, 6 exhausted.
+-- `place` is the attempts it took, the attempts left, or the charge; `amount` when the challenge was
+-- opened, or the wait. Digests are compared as hashes with the call's own random identifier, so that
+-- the time of a comparison says nothing about them.
+create or replace function otpgate.redeem_v1(
+  p_now bigint, p_locks bigint[], p_id uuid, p_challenge uuid, p_digests bytea[],
+  p_subjects uuid[], p_meters bigint[], p_charges bigint[], p_subject_charges bigint[],
+  p_resets bigint[], p_credits bigint[], p_marks bigint[],
+  p_observe bigint[], p_observe_failure bigint[],
+  p_journal uuid, p_append bytea, p_after bigint,
+  out verdict integer, out place integer, out amount bigint,
+  out counts bigint[], out latest bigint, out numbers bigint[], out contents bytea[]
+)
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
+declare
+  b otpgate.book;
+  paid otpgate.book;
+  t otpgate.challenge;
+  salt bytea;
+  one bytea;
+  two bytea;
+  typed bytea;
+  given bytea;
+  repeated boolean := false;
+begin
+  perform otpgate.lock_v1(p_locks);
+  select * into t from otpgate.challenge c where c.key = p_challenge and p_now < c.closes;
+  b := otpgate.open_v1(p_subjects, p_meters);
+  if t.key is null then
+    verdict := 5;
+  elsif t.seen = p_id then
+    repeated := true;
+    verdict := case when t.consumed then 0 else 1 end;
+  elsif t.consumed then
+    verdict := 4;
+  elsif t.used >= t.attempts then
+    verdict := 2;
+  elsif (t.digest is null or p_now >= t.until)
+    and (t.previous is null or p_now >= t.previous_until) then
+    verdict := 3;
+  end if;
+
+  if not repeated then
+    paid := otpgate.apply_v1(b, p_subjects, p_now, 1, p_charges);
+    if paid.worst is not null then
+      verdict := 6;
+      place := paid.worst;
+      amount := paid.wait;
+    elsif verdict is not null then
+      b := paid;
+    else
+      paid := otpgate.apply_v1(paid, p_subjects, p_now, 1, p_subject_charges);
+      if paid.worst is not null then
+        verdict := 6;
+        place := cardinality(p_charges) / 10 + paid.worst;
+        amount := paid.wait;
+      else
+        b := paid;
+        t.used := t.used + 1;
+        salt := uuid_send(p_id);
+        one := case when p_now < t.until then sha256(salt || t.digest) end;
+        two := case when p_now < t.previous_until then sha256(salt || t.previous) end;
+        verdict := 1;
+        foreach typed in array p_digests loop
+          given := sha256(salt || typed);
+          if given = one or given = two then
+            verdict := 0;
+          end if;
+        end loop;
+        t.consumed := verdict = 0;
+        update otpgate.challenge c set used = t.used, consumed = t.consumed, seen = p_id
+        where c.key = p_challenge;
+        if t.consumed then
+          b := otpgate.apply_v1(b, p_subjects, p_now, 5, p_resets);
+          b := otpgate.apply_v1(b, p_subjects, p_now, 4, p_credits);
+          b := otpgate.apply_v1(b, p_subjects, p_now, 6, p_marks);
+        end if;
+      end if;
+    end if;
+    b := otpgate.apply_v1(b, p_subjects, p_now, 2,
+      case when verdict = 0 then p_observe else p_observe || p_observe_failure end);
+    perform otpgate.close_v1(b, p_subjects);
+    if p_append is not null then
+      perform otpgate.append_v1(p_journal, p_now, p_append);
+    end if;
+  end if;
+
+  if verdict = 0 then
+    place := t.used;
+    amount := t.opened;
+  elsif verdict = 1 then
+    place := t.attempts - t.used;
+  end if;
+  b := otpgate.apply_v1(b, p_subjects, p_now, 7, p_observe || p_observe_failure);
+  counts := b.results;
+  if p_journal is not null then
+    select n.latest, n.numbers, n.contents into latest, numbers, contents
+    from otpgate.news_v1(p_journal, p_now, p_after) n;
+  end if;
+end $$;
+
+-- `readings` are wait and count of each meter; `marks` from (or -1) and until; `challenges` state
+-- (0 live, 1 locked, 2 consumed, 3 unknown), attempts left, expires and closes.
+create or replace function otpgate.tally_v1(
+  p_now bigint, p_subjects uuid[], p_meters bigint[], p_readings bigint[], p_marks bigint[],
+  p_challenges uuid[], p_documents uuid[], p_journal uuid, p_after bigint,
+  out readings bigint[], out marks bigint[], out challenges bigint[],
+  out versions bigint[], out documents bytea[],
+  out latest bigint, out numbers bigint[], out contents bytea[]
+)
+language plpgsql stable
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
+declare
+  b otpgate.book;
+  r record;
+begin
+  b := otpgate.open_v1(p_subjects, p_meters);
+  b := otpgate.apply_v1(b, p_subjects, p_now, 8, p_readings);
+  readings := b.results;
+  b := otpgate.apply_v1(b, p_subjects, p_now, 7, p_marks);
+  marks := b.results;
+  challenges := '{}';
+  for r in
+    select t.* from unnest(p_challenges) with ordinality s(key, i)
+    left join lateral (select * from otpgate.challenge t where t.key = s.key offset 0) t on true
+    order by s.i
+  loop
+    challenges := challenges || case
+      when r.key is null or p_now >= r.closes then array[3::bigint, 0, 0, 0]
+      when r.consumed then array[2::bigint, 0, 0, 0]
+      when r.used >= r.attempts then array[1::bigint, 0, 0, 0]
+      else array[0::bigint, r.attempts - r.used, r.expires, r.closes]
+    end;
+  end loop;
+  select array_agg(coalesce(t.version, 0) order by s.i),
+         array_agg(coalesce(t.content, '') order by s.i)
+  into versions, documents
+  from unnest(p_documents) with ordinality s(key, i)
+  left join lateral (select * from otpgate.document t where t.key = s.key offset 0) t on true;
+  if p_journal is not null then
+    select n.latest, n.numbers, n.contents into latest, numbers, contents
+    from otpgate.news_v1(p_journal, p_now, p_after) n;
+  end if;
+end $$;
+
+-- Removes at most `p_batch` rows of each kind that can be dropped, and none that a call is using.
+create or replace function otpgate.remove_expired_v1(p_now bigint, p_batch integer) returns bigint
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
+declare
+  quarter integer := least(p_now / 900000, 2147483646);
+  removed bigint := 0;
+  n bigint;
+begin
+  with gone as (
+    select key from otpgate.subject where drop_at <= quarter
+    order by drop_at limit p_batch for update skip locked
+  ) delete from otpgate.subject t using gone where t.key = gone.key;
+  get diagnostics n = row_count;
+  removed := removed + n;
+  with gone as (
+    select key from otpgate.once where drop_at <= quarter
+    order by drop_at limit p_batch for update skip locked
+  ) delete from otpgate.once t using gone where t.key = gone.key;
+  get diagnostics n = row_count;
+  removed := removed + n;
+  with gone as (
+    select key from otpgate.challenge where drop_at <= quarter
+    order by drop_at limit p_batch for update skip locked
+  ) delete from otpgate.challenge t using gone where t.key = gone.key;
+  get diagnostics n = row_count;
+  removed := removed + n;
+  with gone as (
+    select journal, number from otpgate.entry where drop_at <= quarter
+    order by drop_at limit p_batch for update skip locked
+  ) delete from otpgate.entry t using gone
+  where t.journal = gone.journal and t.number = gone.number;
+  get diagnostics n = row_count;
+  return removed + n;
+end $$;
+
+insert into otpgate.migration (version) values (1) on conflict do nothing;

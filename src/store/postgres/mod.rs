@@ -1,0 +1,244 @@
+//! [`PostgresStore`]: everything in a PostgreSQL database, one statement for each call.
+//!
+//! # Setting it up
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! use otpgate::store::PostgresStore;
+//!
+//! let store = PostgresStore::connect("postgres://gate@db.internal/codes").await?;
+//! store.migrate().await?; // or `ready()`, where the host's own tool applies `migrations()`
+//! # Ok(()) }
+//! ```
+//!
+//! Everything lives in the schema `otpgate` of the database that the connection leads to. Where the
+//! role that migrates is another than the gate's, grant the gate's role what it uses:
+//!
+//! ```sql
+//! grant usage on schema otpgate to gate;
+//! grant select, insert, update, delete on all tables in schema otpgate to gate;
+//! grant execute on all functions in schema otpgate to gate;
+//! ```
+//!
+//! Call [`remove_expired`](PostgresStore::remove_expired) every minute or so from one place.
+//!
+//! # What holds
+//!
+//! - Each verb is one statement, one function call, one transaction and one round trip.
+//! - A call first locks the names of all it may touch, in one order that is the same for all calls
+//!   (transaction-level advisory locks), then reads, then checks everything, then writes. No two
+//!   calls can deadlock, and a call that was refused writes nothing but its observations.
+//! - What was answered is on disk: [`ready`](PostgresStore::ready) refuses a server or role whose
+//!   settings would lose it. With a standby, `synchronous_standby_names` decides whether that holds
+//!   through a fail-over; without it, a fail-over may take back the last commits, and a code used in
+//!   them could be used again.
+//! - Nothing is kept on a connection, so PgBouncer in transaction mode may stand in between
+//!   ([`Statements::Unnamed`], the default). Only `read committed` will do as isolation.
+//! - While the server is away every call fails, as [`Unavailable`](StoreErrorKind::Unavailable) if
+//!   nothing was sent and [`Indeterminate`](StoreErrorKind::Indeterminate) if something was. The
+//!   first call after it is back connects again.
+//! - Times come from the calls. The server's clock is never asked.
+//! - The database sees pseudonyms and digests. Digests are HMACs under a key that it does not have,
+//!   and are compared as hashes mixed with the call's random identifier, so that the time of a
+//!   comparison says nothing about them.
+//!
+//! # What it costs
+//!
+//! One send is six to nine rows for subjects, one for the challenge, and one each for the call and
+//! its token; a row of a subject is 40 bytes for each of its meters and about 70 on top.
+//! `examples/postgres_load.rs` measures bytes and calls a second beside `pgbench`.
+//!
+//! Calls that share a subject take turns: from the moment they have its lock until their commit is
+//! on disk. A realm's budget or a country's quota is such a subject for every send, so **sends of a
+//! realm commit one after the other**, and their number a second is the reciprocal of one
+//! statement and one flush. A call without the shared subject does not wait for them. The journal of
+//! a realm with several gates is shared in the same way.
+
+mod answer;
+mod call;
+mod error;
+mod key;
+mod migration;
+mod setup;
+mod verbs;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::base::time::Timestamp;
+use crate::store::{
+    Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, StoreErrorKind,
+    Tallies, TallyQuery,
+};
+
+pub use error::PostgresSetupError;
+pub use migration::Migration;
+
+use error::Late;
+
+/// How long a call may take, waiting for a connection included, unless the host says otherwise.
+///
+/// A statement takes well under a millisecond on a healthy server; what takes 5 s is an outage, and
+/// a person in front of a form should hear so.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many connections [`PostgresStore::connect`] opens at the most.
+///
+/// Group commit needs several transactions in flight to share one flush of the log, and PostgreSQL
+/// admits 100 connections in all by default: three processes fit with room for the host's own.
+pub const DEFAULT_CONNECTIONS: usize = 32;
+
+/// A [`Store`] in a PostgreSQL database (14 or later), for any number of gates, processes and hosts.
+///
+/// See the [module](self) for its set-up and its promises.
+///
+/// ```no_run
+/// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use otpgate::store::PostgresStore;
+///
+/// let store = PostgresStore::connect("postgres://gate@db.internal/codes")
+///     .await?
+///     .with_deadline(Duration::from_secs(2));
+/// store.ready().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: Pool,
+    deadline: Duration,
+    statements: Statements,
+}
+
+/// How statements reach the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Statements {
+    /// Parsed with each call, in the same round trip. Nothing is left behind on the connection, so
+    /// that any pooler in between may hand every call to another server connection.
+    #[default]
+    Unnamed,
+    /// Parsed once for each connection. Somewhat faster; only for connections that lead to one
+    /// server process, or through a PgBouncer of version 1.21 or later with
+    /// `max_prepared_statements` set.
+    Named,
+}
+
+impl PostgresStore {
+    /// A store on the host's own pool: its TLS, its size, its time-outs.
+    ///
+    /// Nothing is checked yet; see [`ready`](PostgresStore::ready).
+    #[must_use]
+    pub fn from_pool(pool: Pool) -> Self {
+        Self { pool, deadline: DEFAULT_DEADLINE, statements: Statements::default() }
+    }
+
+    /// Gives up a call after `deadline`; [`DEFAULT_DEADLINE`] otherwise.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sends statements in another way than [`Statements::Unnamed`].
+    #[must_use]
+    pub fn with_statements(mut self, statements: Statements) -> Self {
+        self.statements = statements;
+        self
+    }
+
+    /// A connection of the pool.
+    async fn connection(&self) -> Result<Object, StoreError> {
+        match tokio::time::timeout(self.deadline, self.pool.get()).await {
+            Ok(connection) => connection.map_err(error::pool),
+            Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable, Late::Pool(self.deadline))),
+        }
+    }
+
+    /// Runs one statement that answers one row.
+    async fn row(
+        &self,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Row, StoreError> {
+        let connection = self.connection().await?;
+        let call = async {
+            match self.statements {
+                Statements::Unnamed => connection.query_typed(sql, parameters).await,
+                Statements::Named => {
+                    let types: Vec<Type> = parameters.iter().map(|(_, ty)| ty.clone()).collect();
+                    let statement = connection.prepare_typed_cached(sql, &types).await?;
+                    let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
+                    connection.query(&statement, &values).await
+                }
+            }
+        };
+        match tokio::time::timeout(self.deadline, call).await {
+            Ok(Ok(rows)) => rows
+                .into_iter()
+                .next()
+                .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, error::Unreadable)),
+            Ok(Err(error)) => Err(error::statement(error)),
+            Err(_) => {
+                // Whatever still comes on this connection answers nobody's question.
+                drop(Object::take(connection));
+                Err(StoreError::new(StoreErrorKind::Indeterminate, Late::Answer(self.deadline)))
+            }
+        }
+    }
+
+    /// Removes at most `batch` rows of each kind that have expired at `now`, and says how many.
+    ///
+    /// Call it every minute or so from one place, again while it answers `batch` or more: nothing
+    /// else removes anything. A batch of a thousand takes some ten milliseconds and holds up no
+    /// call, as rows in use are skipped. Correctness never depends on it, only the size of the
+    /// tables does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; whatever was removed before stays removed.
+    pub async fn remove_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let batch = i32::try_from(batch).unwrap_or(i32::MAX);
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&call::time(now), Type::INT8), (&batch, Type::INT4)];
+        let row = self.row("select otpgate.remove_expired_v1($1, $2)", &parameters).await?;
+        let removed = row
+            .try_get(0)
+            .map_err(|_| StoreError::new(StoreErrorKind::Corrupt, error::Unreadable))?;
+        Ok(call::count(removed))
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("connections", &self.pool.status())
+            .field("deadline", &self.deadline)
+            .field("statements", &self.statements)
+            .finish()
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.try_admit(admission).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.try_settle(settlement).await
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.try_redeem(redemption).await
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.try_tally(query).await
+    }
+}

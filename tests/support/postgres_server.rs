@@ -1,0 +1,273 @@
+//! A private PostgreSQL server on a free loopback port, gone when the value is dropped.
+
+#![allow(dead_code, reason = "each test and example uses a part of it")]
+#![allow(unreachable_pub)]
+#![allow(clippy::print_stderr, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+/// The account that runs the server if the tests run as root, which it refuses to.
+const ACCOUNT: &str = "postgres";
+
+static STARTED: AtomicU32 = AtomicU32::new(0);
+static SHARED: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
+
+/// A running server.
+#[derive(Debug)]
+pub struct PostgresServer {
+    directory: PathBuf,
+    port: u16,
+    settings: Vec<String>,
+    child: Mutex<Option<Child>>,
+    bouncer: Mutex<Option<Child>>,
+}
+
+/// A server of the test's own, or `None` if the programs are not installed.
+///
+/// # Panics
+///
+/// If they are not installed and `CI` is set: then the tests must run.
+pub fn start(settings: &[&str]) -> Option<PostgresServer> {
+    if program("initdb").is_none() || program("postgres").is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "PostgreSQL is not installed, and CI must test against it: apt-get install postgresql"
+        );
+        eprintln!("\n*** SKIPPED: PostgreSQL is not installed (apt-get install postgresql) ***\n");
+        return None;
+    }
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let name = format!("otpgate-postgres-{}-{number}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    fs::create_dir_all(&directory).expect("a directory for the server");
+    if is_root() {
+        run(Command::new("chown").arg(ACCOUNT).arg(&directory));
+    }
+    let data = directory.join("data");
+    run(as_account("initdb")
+        .args(["--auth=trust", "--username=otpgate", "--no-sync", "--encoding=UTF8"])
+        .arg("--locale=C")
+        .arg("-D")
+        .arg(&data));
+    let server = PostgresServer {
+        directory,
+        port: free_port(),
+        settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+        child: Mutex::new(None),
+        bouncer: Mutex::new(None),
+    };
+    server.restart();
+    Some(server)
+}
+
+/// A server that the tests of one file share; the last one to finish stops it.
+pub fn shared() -> Option<Arc<PostgresServer>> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(server) = shared.upgrade() {
+        return Some(server);
+    }
+    let server = Arc::new(start(&[])?);
+    *shared = Arc::downgrade(&server);
+    Some(server)
+}
+
+impl PostgresServer {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://otpgate@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts the server, again if need be.
+    pub fn restart(&self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..100 {
+            let mut command = as_account("postgres");
+            command.arg("-D").arg(self.directory.join("data"));
+            command.arg("-p").arg(self.port.to_string());
+            command.arg("-k").arg(&self.directory);
+            command.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]);
+            self.settings.iter().for_each(|setting| {
+                command.args(["-c", setting]);
+            });
+            let log = fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(self.directory.join("log"))
+                .expect("a log");
+            command.stdout(Stdio::null()).stderr(log);
+            let mut started = command.spawn().expect("the server starts");
+            for _ in 0..500 {
+                if started.try_wait().expect("the server can be waited for").is_some() {
+                    break;
+                }
+                if self.is_ready() {
+                    *child = Some(started);
+                    return;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            let _ = started.kill();
+            let _ = started.wait();
+            thread::sleep(Duration::from_millis(50));
+        }
+        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        panic!("the server did not start: {log}");
+    }
+
+    /// Kills the server as a power cut would: no shutdown, no checkpoint.
+    ///
+    /// Its processes go at once, as the first one took them with it in one group.
+    pub fn kill(&self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut child) = child.take() {
+            let children = children_of(child.id());
+            let _ = child.kill();
+            for id in children {
+                signal("KILL", id);
+            }
+            let _ = child.wait();
+        }
+    }
+
+    /// A PgBouncer in transaction mode before the server, and its URL; `None` if not installed.
+    pub fn bouncer(&self) -> Option<String> {
+        let found = program("pgbouncer");
+        assert!(
+            found.is_some() || std::env::var_os("CI").is_none(),
+            "PgBouncer is not installed, and CI must test against it: apt-get install pgbouncer"
+        );
+        let Some(_) = found else {
+            eprintln!(
+                "\n*** SKIPPED: PgBouncer is not installed (apt-get install pgbouncer) ***\n"
+            );
+            return None;
+        };
+        let port = free_port();
+        let file = self.directory.join("pgbouncer.ini");
+        let settings = format!(
+            "[databases]\npostgres = host=127.0.0.1 port={} dbname=postgres\n[pgbouncer]\n\
+             listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
+             pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200\n\
+             ignore_startup_parameters = extra_float_digits\n",
+            self.port
+        );
+        let settings = settings.replace("dbname=postgres", "dbname=postgres user=otpgate");
+        fs::write(&file, settings).expect("the settings of PgBouncer");
+        let mut command = as_account("pgbouncer");
+        command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("PgBouncer starts");
+        *self.bouncer.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        for _ in 0..500 {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Some(format!("postgres://otpgate@127.0.0.1:{port}/postgres"));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("PgBouncer did not start");
+    }
+
+    /// A program of the server's set, with the arguments that lead to this server.
+    pub fn client(&self, name: &str) -> Command {
+        let mut command = Command::new(program(name).unwrap_or_else(|| PathBuf::from(name)));
+        command.args(["-h", "127.0.0.1", "-U", "otpgate", "-p"]).arg(self.port.to_string());
+        command
+    }
+
+    fn is_ready(&self) -> bool {
+        let mut probe = Command::new(program("pg_isready").unwrap_or_else(|| "pg_isready".into()));
+        probe.args(["-q", "-h", "127.0.0.1", "-p"]).arg(self.port.to_string());
+        probe.status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        if let Some(mut bouncer) =
+            self.bouncer.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            let _ = bouncer.kill();
+            let _ = bouncer.wait();
+        }
+        if let Some(mut child) = self.child.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            // Immediate shutdown: the postmaster takes its processes with it.
+            signal("QUIT", child.id());
+            let _ = child.wait();
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A loopback port that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its number").port()
+}
+
+fn signal(name: &str, id: u32) {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{name}")).arg(id.to_string()).stderr(Stdio::null());
+    let _ = kill.status();
+}
+
+fn children_of(id: u32) -> Vec<u32> {
+    let path = format!("/proc/{id}/task/{id}/children");
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// Debian keeps the server's programs apart; elsewhere they are in the path.
+fn program(name: &str) -> Option<PathBuf> {
+    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    versions.sort();
+    versions.reverse();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    versions.extend(std::env::split_paths(&path));
+    versions.extend([PathBuf::from("/usr/sbin")]);
+    versions.into_iter().map(|directory| directory.join(name)).find(|path| path.is_file())
+}
+
+fn as_account(name: &str) -> Command {
+    let path = program(name).unwrap_or_else(|| PathBuf::from(name));
+    let mut command = if is_root() {
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={ACCOUNT}")).arg(format!("--regid={ACCOUNT}"));
+        command.arg("--clear-groups").arg("--").arg(path);
+        command
+    } else {
+        Command::new(path)
+    };
+    command.current_dir(Path::new("/")).stdin(Stdio::null());
+    command
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
+
+fn run(command: &mut Command) {
+    let program = command.get_program().to_owned();
+    let output = command.stdout(Stdio::null()).output().expect("a program of the system");
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        OsStr::to_string_lossy(&program),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
