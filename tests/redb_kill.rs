@@ -41,13 +41,8 @@ const STEPS: u64 = 64;
 const LINES: u64 = 5;
 const REALM: Pseudonym = Pseudonym::from_bytes([3; 16]);
 const LINE: Limit = Limit::Window { max: 4, span_ms: 120_000 };
-const FAILURES: Limit = Limit::Failures {
-    max: 6,
-    pause_after: 6,
-    pause_ms: 0,
-    longest_ms: 60_000,
-    forget_ms: 60_000,
-};
+const FAILURES: Limit =
+    Limit::Failures { max: 6, pause_after: 6, pause_ms: 0, longest_ms: 60_000, forget_ms: 60_000 };
 const ALL: Limit = Limit::Budget { max: 1 << 40, span_ms: 600_000 };
 
 /// One thread's step of one cycle: everything about it follows from its three numbers.
@@ -272,7 +267,8 @@ impl Step {
 
     fn settlement(self, random: &mut Random) -> Settlement {
         let target = self.earlier(random);
-        let refund = |key, limit| Refund { key, limit, cost: 1, charged: target.now(), waiver: None };
+        let refund =
+            |key, limit| Refund { key, limit, cost: 1, charged: target.now(), waiver: None };
         Settlement {
             admission: target.id(1),
             now: self.now(),
@@ -307,9 +303,9 @@ impl Step {
         let meter = |key, limit| MeterQuery { key, limit, cost: 1 };
         let lines = (0..LINES).map(|index| meter(Self { index, ..self }.line(), LINE));
         let cycles = [self.cycle, self.cycle.saturating_sub(1)];
-        let codes = cycles.into_iter().flat_map(|cycle| {
-            (0..STEPS).map(move |index| Self { cycle, index, ..self }.name(2))
-        });
+        let codes = cycles
+            .into_iter()
+            .flat_map(|cycle| (0..STEPS).map(move |index| Self { cycle, index, ..self }.name(2)));
         let query = TallyQuery {
             meters: lines.chain([meter(self.failures(), FAILURES)]).collect(),
             challenges: codes.collect(),

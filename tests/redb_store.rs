@@ -277,7 +277,11 @@ fn a_full_queue_sheds_at_once_and_a_dropped_call_disturbs_nobody() {
         }
     };
     let Admitted::Granted { counts, .. } = last else { panic!("{last:?}") };
-    assert_eq!(counts, [dropped + 1], "each that was taken took effect, each that was shed did not");
+    assert_eq!(
+        counts,
+        [dropped + 1],
+        "each that was taken took effect, each that was shed did not"
+    );
 }
 
 #[test]

@@ -45,6 +45,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "redb")]
+pub use self::redb::{RedbSetupError, RedbStore, RedbStoreBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisOptions, RedisSetupError, RedisStore};
 pub use admission::{
@@ -56,8 +58,6 @@ pub use error::{StoreError, StoreErrorKind};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
-#[cfg(feature = "redb")]
-pub use self::redb::{RedbSetupError, RedbStore, RedbStoreBuilder};
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
 pub use settlement::{Refund, Settlement};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};

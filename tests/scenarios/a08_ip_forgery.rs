@@ -98,23 +98,10 @@ async fn mapped_addresses_and_one_slash_64_are_one_client() {
     assert_eq!(texts(mapped).await, LIMIT);
     let hosts = |index: u64| {
         let host = u128::from(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let net = ip("2001:db8:1:2::").to_bits6();
-        ClientIp::from_peer(Ipv6Addr::from_bits(net | host).into())
+        let net: Ipv6Addr = "2001:db8:1:2::".parse().unwrap();
+        ClientIp::from_peer(Ipv6Addr::from_bits(net.to_bits() | host).into())
     };
     assert_eq!(texts(hosts).await, LIMIT);
-}
-
-trait Bits6 {
-    fn to_bits6(self) -> u128;
-}
-
-impl Bits6 for IpAddr {
-    fn to_bits6(self) -> u128 {
-        match self {
-            IpAddr::V6(ip) => ip.to_bits(),
-            IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        }
-    }
 }
 
 #[tokio::test]

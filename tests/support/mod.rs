@@ -1,5 +1,6 @@
 //! A gate with everything on, a clock that is set by hand, and a carrier that keeps what it was handed.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
+#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 
 use std::future::Future;
 use std::net::IpAddr;

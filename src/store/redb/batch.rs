@@ -55,10 +55,7 @@ pub(super) struct Broom {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        transaction: &'a WriteTransaction,
-        capacity: usize,
-    ) -> Result<Self, Trouble> {
+    pub(super) fn new(transaction: &'a WriteTransaction, capacity: usize) -> Result<Self, Trouble> {
         let rows = transaction.open_table(ROWS)?;
         let entries = transaction.open_table(ENTRIES)?;
         let taken = rows.len()?.saturating_add(entries.len()?);
@@ -232,9 +229,7 @@ impl Source for Batch<'_> {
         }
         let row = match self.rows.get(key.as_bytes())? {
             None => None,
-            Some(bytes) => {
-                Some(Row::from_bytes(key, bytes.value()).ok_or(Trouble::Unreadable)?)
-            }
+            Some(bytes) => Some(Row::from_bytes(key, bytes.value()).ok_or(Trouble::Unreadable)?),
         };
         let answer = row.as_ref().map(read).transpose();
         self.seen.borrow_mut().insert(*key, Seen { row, changed: false });

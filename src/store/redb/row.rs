@@ -19,7 +19,8 @@ pub(super) const ENTRIES: TableDefinition<'static, &'static [u8; 40], &'static [
     TableDefinition::new("journal entries");
 
 /// What the file says about itself.
-pub(super) const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("otpgate");
+pub(super) const META: TableDefinition<'static, &'static str, u64> =
+    TableDefinition::new("otpgate");
 
 /// In [`META`], the version of everything in this file of code.
 pub(super) const SCHEMA: &str = "schema";

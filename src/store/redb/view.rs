@@ -160,9 +160,7 @@ impl<S: Source> Realm for View<'_, S> {
     ) -> Result<Option<T>, Trouble> {
         let Some(mut challenge) = self.challenge(name, Challenge::clone)? else { return Ok(None) };
         let answer = change(&mut challenge);
-        self.rows
-            .borrow_mut()
-            .insert(self.key(name, Kind::Challenge), Row::Challenge(challenge));
+        self.rows.borrow_mut().insert(self.key(name, Kind::Challenge), Row::Challenge(challenge));
         Ok(Some(answer))
     }
 

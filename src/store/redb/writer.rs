@@ -54,10 +54,13 @@ pub(super) struct Writer {
     broom: Broom,
 }
 
+/// What a job came to.
+type Outcome = Result<Answer, Trouble>;
+
 /// The calls of a batch so far, and how far it got.
 #[derive(Default)]
 struct Progress {
-    done: Vec<(Promise<Result<Answer, Trouble>>, Result<Answer, Trouble>)>,
+    done: Vec<(Promise<Outcome>, Outcome)>,
     committing: bool,
 }
 
@@ -128,9 +131,14 @@ impl Writer {
         let ran = {
             let database = self.shared.database();
             let serve = || match &*database {
-                Some(database) => {
-                    serve(database, self.capacity, first, &self.jobs, &mut self.broom, &mut progress)
-                }
+                Some(database) => serve(
+                    database,
+                    self.capacity,
+                    first,
+                    &self.jobs,
+                    &mut self.broom,
+                    &mut progress,
+                ),
                 None => Err(Trouble::Closed(None)),
             };
             catch_unwind(AssertUnwindSafe(serve))

@@ -61,11 +61,7 @@ pub(in crate::store) fn admit<R: Realm>(
     Ok(answer)
 }
 
-fn is_live<R: Realm>(
-    realm: &R,
-    name: OnceName,
-    admission: &Admission,
-) -> Result<bool, R::Undone> {
+fn is_live<R: Realm>(realm: &R, name: OnceName, admission: &Admission) -> Result<bool, R::Undone> {
     Ok(realm.once(name)?.is_some_and(|once| once.is_live(admission.now)))
 }
 

@@ -42,11 +42,8 @@ pub(in crate::store) fn tally<R: Realm>(
     for name in &query.documents {
         documents.push(realm.document(*name)?.unwrap_or_default());
     }
-    let exchange = query.journal.map(|(journal, after)| Exchange {
-        journal,
-        append: Vec::new(),
-        after,
-    });
+    let exchange =
+        query.journal.map(|(journal, after)| Exchange { journal, append: Vec::new(), after });
     let news = realm.news(exchange.as_ref(), now)?;
     Ok(Tallies { meters, marks, challenges, documents, news })
 }
