@@ -10,6 +10,7 @@ mod names;
 mod operate;
 mod plan;
 mod realm;
+mod recall;
 mod record;
 #[cfg(feature = "totp")]
 mod second_factor;
@@ -279,6 +280,28 @@ impl Gate {
         Controls::of(self)
     }
 
+    /// Reads what the realm's store remembers: the operator's controls and what the pumping detector
+    /// knew before this process started. Without it the first send does so, which then takes one
+    /// round trip more; call it at start to spare that send.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer; the first send tries again.
+    pub async fn warm_up(&self) -> Result<(), GateError> {
+        self.realm.remember(self, self.now()).await
+    }
+
+    /// Saves what the pumping detector of the realm knows, all of it, in the store. The gate saves
+    /// the urgent part about once a minute by itself, along with a send; before a planned restart
+    /// this saves the last minute, and the last hour of what is learnt slowly.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer, or others kept saving at the same time.
+    pub async fn save_detector(&self) -> Result<(), GateError> {
+        self.realm.save(self).await
+    }
+
     fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
@@ -301,6 +324,10 @@ impl Gate {
             number: None,
             kind,
         }
+    }
+
+    fn tell_outage(&self, what: String) {
+        self.tell(&self.event(self.now(), EventKind::Outage { what }));
     }
 
     fn tell(&self, event: &Event) {

@@ -116,6 +116,11 @@ impl Names<'_> {
         self.fixed.controls
     }
 
+    /// What the detector remembers: the head at 0, the shards from 1 on.
+    pub(crate) fn memory(&self, place: usize) -> Pseudonym {
+        self.name("mem", &(place as u64).to_be_bytes())
+    }
+
     pub(crate) fn journal(&self) -> Pseudonym {
         self.fixed.journal
     }

@@ -8,19 +8,25 @@ use std::time::Duration;
 use crate::access::{
     Brake, ControlBook, ControlId, Effect, Query, Ruling, Target, Verdict as ListVerdict,
 };
-use crate::base::id::RequestId;
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
 use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
-use crate::error::GateError;
+use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
 use crate::outcome::RefusalReason;
-use crate::pumping::{Assessment, Detector, Event as Sighting, Strength, Subject, Verdict};
-use crate::store::{Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery};
+use crate::pumping::{
+    Assessment, Detector, Event as Sighting, SHARDS, Strength, Subject, Verdict,
+};
+use crate::store::{
+    Admission, Admitted, Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery,
+};
 
 use super::guarded;
 use super::names::Fixed;
 use super::plan::{Proved, Remedy};
+use super::recall::{self, Recall, Saved};
 use super::{Gate, Inner};
 
 /// The realms this process has served.
@@ -53,6 +59,8 @@ pub(crate) struct RealmState {
     surges: Mutex<HashMap<[u8; 2], ControlId>>,
     /// The newest entry whose lift was carried out.
     lifted: AtomicU64,
+    /// What the detector remembers across restarts.
+    recall: Recall,
 }
 
 /// The controls as this process last saw them.
@@ -94,6 +102,7 @@ impl RealmState {
             read: AtomicU64::new(0),
             surges: Mutex::default(),
             lifted: AtomicU64::new(0),
+            recall: Recall::default(),
         }
     }
 
@@ -152,6 +161,7 @@ impl RealmState {
 
     /// Tells the detector what happened, and the host what the detector has to say about it.
     pub(super) fn saw(&self, gate: &Gate, sighting: Sighting) {
+        self.recall.note_early(&sighting);
         let alerts = {
             let mut detector = self.detector();
             detector.observe(sighting);
@@ -170,10 +180,11 @@ impl RealmState {
         if !gate.inner.shared {
             return None;
         }
-        let plain = self.detector().drain_outbox();
-        let append = if plain.is_empty() {
+        let events = self.detector().drain_outbox();
+        let append = if events.is_empty() {
             Vec::new()
         } else {
+            let plain = [Saved::write(self.recall.take_news()), events].concat();
             let key = gate.inner.keys.pseudonyms();
             // Made from the news as well: a call that is decided afresh carries other news under the
             // same identifier, and the identifier seals the send's record too.
@@ -196,14 +207,22 @@ impl RealmState {
                 continue;
             }
             let plain = seal::open(key, &self.context("news"), sealed);
-            let absorbed = plain.map(|plain| self.detector().absorb(gate.now(), &plain));
-            if !matches!(absorbed, Some(Ok(_))) {
+            if plain.and_then(|plain| self.hear(gate, &plain)).is_none() {
                 let what = "a journal entry of another gate could not be read; do all gates have \
                             the same index key and version?";
-                let now = gate.now();
-                gate.tell(&gate.event(now, EventKind::Outage { what: what.into() }));
+                gate.tell_outage(what.into());
             }
         }
+    }
+
+    /// Takes in an entry of another gate's; `None` if it is none.
+    fn hear(&self, gate: &Gate, plain: &[u8]) -> Option<()> {
+        let (saved, events) = Saved::read(plain)?;
+        self.detector().absorb(gate.now(), events).ok()?;
+        if let Some(saved) = saved {
+            self.recall.hear(self.gate, saved);
+        }
+        Some(())
     }
 
     /// Reads the controls anew.
@@ -216,13 +235,144 @@ impl RealmState {
         query.documents = vec![gate.names().controls()];
         let tallies = guarded::tally(&*gate.inner.store, &query).await?;
         let document = tallies.documents.into_iter().next().unwrap_or_default();
-        let fresh = Arc::new(self.open_book(gate, &document)?);
+        self.adopt_controls(gate, &document, now)
+    }
+
+    fn adopt_controls(
+        &self,
+        gate: &Gate,
+        document: &Document,
+        now: Timestamp,
+    ) -> Result<Arc<Book>, GateError> {
+        let fresh = Arc::new(self.open_book(gate, document)?);
         self.lift(&fresh.book, now);
         let mut controls = self.controls.write().unwrap_or_else(PoisonError::into_inner);
         if fresh.version >= controls.version {
             *controls = Arc::clone(&fresh);
         }
         Ok(fresh)
+    }
+
+    /// Reads, once in the life of the process, the controls and what the detector knew before it.
+    pub(super) async fn remember(&self, gate: &Gate, now: Timestamp) -> Result<(), GateError> {
+        let Some(turn) = self.recall.turn() else { return Ok(()) };
+        let mut query = TallyQuery::new(now, gate.inner.partition);
+        query.documents = vec![gate.names().controls()];
+        query.documents.extend(recall::documents(gate));
+        query.journal = Some((gate.names().journal(), 0));
+        let tallies = guarded::tally(&*gate.inner.store, &query).await?;
+        let (controls, memory) = match tallies.documents.split_first() {
+            Some((controls, memory)) => (controls.clone(), memory),
+            None => (Document::default(), &[][..]),
+        };
+        self.recall.set_versions(memory);
+        self.take_back(gate, memory, now);
+        // What came in by the journal until now went to a detector that is gone; what it has in
+        // common with the memory is known by its numbers and not counted twice.
+        self.read.store(0, Ordering::Relaxed);
+        self.take_in(gate, &tallies.news);
+        turn.finish();
+        for sighting in self.recall.take_early() {
+            self.detector().observe_again(&sighting);
+        }
+        drop(self.adopt_controls(gate, &controls, now)?);
+        Ok(())
+    }
+
+    /// Puts back what the detector knew. What cannot be read is told and left out.
+    fn take_back(&self, gate: &Gate, memory: &[Document], now: Timestamp) {
+        let Some((head, shards)) = memory.split_first().filter(|(head, _)| head.version > 0) else {
+            return;
+        };
+        let shards: Vec<(usize, &Document)> =
+            (1..).zip(shards).filter(|(_, shard)| shard.version > 0).collect();
+        let opened: Vec<Vec<u8>> =
+            shards.iter().filter_map(|(place, shard)| recall::open(gate, *place, shard)).collect();
+        let mut unread = shards.len().saturating_sub(opened.len());
+        let restored = recall::open(gate, 0, head).and_then(|plain| {
+            let (lifted, head) = plain.split_first_chunk::<8>()?;
+            let parts = opened.iter().map(Vec::as_slice);
+            let latest = recall::latest(now);
+            unread = unread.saturating_add(self.detector().restore_parts(head, parts, latest).ok()?);
+            self.lifted.fetch_max(u64::from_be_bytes(*lifted), Ordering::Relaxed);
+            // announced to the detector that is gone
+            self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            Some(())
+        });
+        if restored.is_none() {
+            let what = "what the detector knew before the restart cannot be read and is left \
+                        out; do all gates have the same index key, version and time?";
+            gate.tell_outage(what.into());
+        } else if unread > 0 {
+            let what = format!("{unread} parts of what the detector had learnt cannot be read");
+            gate.tell_outage(what);
+        }
+    }
+
+    pub(super) fn recall(&self) -> &Recall {
+        &self.recall
+    }
+
+    /// The head of the detector's memory and one of its shards, as bytes.
+    pub(super) fn memory_parts(&self, shard: usize) -> (Vec<u8>, Vec<u8>) {
+        let lifted = self.lifted.load(Ordering::Relaxed).to_be_bytes();
+        let detector = self.detector();
+        ([&lifted[..], &detector.head()].concat(), detector.shard(shard))
+    }
+
+    /// A save was admitted.
+    pub(super) fn saved(&self, saved: Saved) {
+        self.recall.saved(self.gate, saved);
+    }
+
+    /// Whether `document` is part of the memory; if so its version is corrected.
+    pub(super) fn outdated(
+        &self,
+        gate: &Gate,
+        document: Pseudonym,
+        version: u64,
+        now: Timestamp,
+    ) -> bool {
+        if document == gate.names().controls() {
+            return false;
+        }
+        match recall::documents(gate).iter().position(|name| *name == document) {
+            Some(place) => {
+                self.recall.correct(self.gate, place, version, now);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Saves everything, a few documents at a time.
+    pub(super) async fn save(&self, gate: &Gate) -> Result<(), GateError> {
+        const TRIES: usize = 4 * SHARDS;
+        self.remember(gate, gate.now()).await?;
+        let mut left = SHARDS;
+        for _ in 0..TRIES {
+            if left == 0 {
+                return Ok(());
+            }
+            let now = gate.now();
+            self.recall.hurry();
+            let Some((documents, saved)) = recall::writes(gate, now) else { continue };
+            let id = RequestId::from_bytes(random(&*gate.inner.entropy)?);
+            let mut admission =
+                Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
+            admission.documents = documents;
+            match guarded::admit(&*gate.inner.store, &admission).await? {
+                Admitted::Granted { .. } => {
+                    self.saved(saved);
+                    left = left.saturating_sub(1);
+                }
+                Admitted::Stale { document, version } => {
+                    self.outdated(gate, document, version, now);
+                }
+                _ => {}
+            }
+        }
+        Err(GateError::new(GateErrorKind::Store, "other gates kept saving; save again"))
     }
 
     /// Tells the detector of the surge that is expected where this request goes, or that none is.
@@ -313,6 +463,11 @@ impl Standing {
     /// The switch that serves known numbers only, if it is on.
     pub(super) fn known_only(&self) -> Option<u64> {
         self.known_only
+    }
+
+    /// Whether neither operator nor detector has anything against a client that proved so much.
+    pub(super) fn passes(&self, proved: Proved) -> bool {
+        self.known_only.is_none() && self.pumping(proved).is_none()
     }
 
     /// What the detector demands of a client that proved so much; `None` if nothing more.

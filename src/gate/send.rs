@@ -30,6 +30,7 @@ use super::guarded;
 use super::names::slot;
 use super::plan::{COUNT_SPAN_MS, Cause, Client, Lane, Plan, Proved, Remedy, Subjects, Terms};
 use super::realm::{Concern, Standing};
+use super::recall;
 use super::record::Note;
 
 /// How often a decision is made afresh because the controls changed under it.
@@ -221,6 +222,7 @@ impl Gate {
     ) -> Result<Decision, GateError> {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let digest = self.digest(send, code)?;
+        self.realm.remember(self, send.now).await?;
         for _ in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if standing.refuses() {
@@ -233,6 +235,12 @@ impl Gate {
             }
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &standing);
+            let mut saved = None;
+            if standing.passes(send.proved)
+                && let Some((documents, save)) = recall::writes(self, send.now)
+            {
+                (admission.documents, saved) = (documents, Some(save));
+            }
             admission.charges = std::mem::take(&mut plan.charges);
             admission.challenge =
                 Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
@@ -255,6 +263,9 @@ impl Gate {
             match answer {
                 Admitted::Granted { counts, news, .. } => {
                     self.realm.take_in(self, &news);
+                    if let Some(saved) = saved {
+                        self.realm.saved(saved);
+                    }
                     let price = send.price;
                     return Ok(Decision::Granted { plan, counts, id, price });
                 }
@@ -282,7 +293,13 @@ impl Gate {
                 Admitted::ChallengeGone => {
                     return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
                 }
-                Admitted::Stale { .. } => drop(self.realm.reload_controls(self, send.now).await?),
+                Admitted::Stale { document, version } => {
+                    // another gate saved what its detector knows at the same moment, or an operator
+                    // changed the controls
+                    if !self.realm.outdated(self, document, version, send.now) {
+                        drop(self.realm.reload_controls(self, send.now).await?);
+                    }
+                }
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))

@@ -116,6 +116,11 @@ impl Detector {
         self.apply(&event);
     }
 
+    /// As [`observe`](Self::observe) for what the other gates have been told already.
+    pub(crate) fn observe_again(&mut self, event: &Event) {
+        self.apply(event);
+    }
+
     /// Before a campaign: `region` may send `factor` times its ordinary volume until `until`.
     pub fn expect_surge(&mut self, region: [u8; 2], factor: f32, until: Timestamp) {
         let now = self.now;

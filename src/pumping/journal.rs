@@ -74,7 +74,17 @@ impl Journal {
         self.seen.iter().find(|(g, _)| *g == gate).map_or(0, |(_, next)| *next)
     }
 
-    fn saw(&mut self, gate: u64, next: u64) {
+    /// How far each gate's events were heard, this one's own included.
+    pub(super) fn heard(&self) -> Vec<(u64, u64)> {
+        self.seen.iter().copied().chain([(self.gate, self.next)]).filter(|(_, n)| *n > 0).collect()
+    }
+
+    pub(super) fn saw(&mut self, gate: u64, next: u64) {
+        if gate == self.gate {
+            // restored under the same name: the others have heard so many of its events already
+            self.next = self.next.max(next);
+            return;
+        }
         if let Some(entry) = self.seen.iter_mut().find(|(g, _)| *g == gate) {
             entry.1 = entry.1.max(next);
         } else {

@@ -69,6 +69,12 @@ impl KnownNumbers {
         self.rows.iter().copied().filter(|row| *row != 0)
     }
 
+    /// The rows of one of `shards` parts of the table; `shards` divides the number of buckets.
+    pub(super) fn rows_of(&self, shard: usize, shards: usize) -> impl Iterator<Item = u64> {
+        let buckets = self.rows.chunks(WAYS).skip(shard).step_by(shards.max(1));
+        buckets.flatten().copied().filter(|row| *row != 0)
+    }
+
     /// Puts a row of a snapshot back.
     pub(super) fn restore_row(&mut self, row: u64) {
         if self.used > self.rows.len().saturating_mul(3) / 4 && self.rows.len() < self.cap {

@@ -31,6 +31,7 @@ pub use detector::Detector;
 pub use event::{EVENT_BYTES, Event, EventKind};
 pub use journal::CodecError;
 pub use level::{ClientNet, LEVELS, Level, NodeId, Subject};
+pub(crate) use snapshot::SHARDS;
 pub use reason::{Alert, AlertKind, Assessment, Reason, Rule, Strength, Verdict};
 pub use tuning::{Parts, Tuning};
 

@@ -82,6 +82,23 @@ impl Node {
         }
     }
 
+    /// What was learnt of the node, without any suspicion.
+    pub(super) fn at_rest(&self) -> Self {
+        Self {
+            bets: [0.0; 2],
+            asked: 0.0,
+            share: 0.0,
+            passed: 0.0,
+            failed: 0.0,
+            state: State::Open,
+            strikes: 0,
+            share_until: 0,
+            since: 0,
+            until: 0,
+            ..*self
+        }
+    }
+
     /// Lets `dt` pass: counters fade, evidence leaks at the tolerated rate (sends an hour).
     pub(super) fn fade(&mut self, now: u64, tolerated: f32, bets: [Bet; 2], asked_half_life: f32) {
         let dt = now.saturating_sub(self.at);

@@ -1,0 +1,315 @@
+//! What the detector of a realm remembers across restarts: sealed documents in the store, written
+//! along with admissions and read once by each process.
+//!
+//! About once a minute one gate adds two documents to a send that it admits anyway: the *head* (who
+//! is asked and refused, open sessions) and one of the *shards* (baselines and known numbers), in
+//! turn. What happened since then is in the journal, which reaches back further than a minute. Gates
+//! tell each other of a save in the journal too, so that they take turns.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::base::codec::{Reader, Writer};
+use crate::base::id::Pseudonym;
+use crate::base::seal;
+use crate::base::time::{Timestamp, millis};
+use crate::pumping::{Event as Sighting, SHARDS};
+use crate::store::{Document, DocumentWrite};
+
+use super::Gate;
+
+/// Time between two saves of a realm, whoever makes them; less than the journal reaches back.
+const EVERY: Duration = Duration::from_secs(60);
+/// After a save that was not admitted, time to the next try.
+const RETRY: Duration = Duration::from_secs(10);
+/// Sightings kept for a memory that is still on its way.
+const EARLY: usize = 1_024;
+/// How far a memory may be dated ahead of this gate's clock.
+pub(super) const AHEAD: Duration = Duration::from_secs(300);
+
+const BLANK: u8 = 0;
+const LOADING: u8 = 1;
+const LOADED: u8 = 2;
+
+/// Where a realm's memory stands.
+#[derive(Debug, Default)]
+pub(super) struct Recall {
+    state: AtomicU8,
+    shelf: Mutex<Shelf>,
+}
+
+/// The documents as this gate last heard of them.
+#[derive(Debug)]
+struct Shelf {
+    head: u64,
+    shards: [u64; SHARDS],
+    /// The shard that is next.
+    next: usize,
+    /// No save before this time.
+    due: Timestamp,
+    /// A save of this gate that the others have not been told of.
+    news: Option<Saved>,
+    /// What was seen before the memory was there.
+    early: Vec<Sighting>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self {
+            head: 0,
+            shards: [0; SHARDS],
+            next: 0,
+            due: Timestamp::from_millis(0),
+            news: None,
+            early: Vec::new(),
+        }
+    }
+}
+
+/// A save, as gates tell each other of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Saved {
+    at: Timestamp,
+    head: u64,
+    shard: usize,
+    version: u64,
+}
+
+impl Saved {
+    /// In front of a journal entry: a flag, and the note if there is one.
+    pub(super) fn write(note: Option<Self>) -> Vec<u8> {
+        match note {
+            None => vec![0],
+            Some(saved) => Writer::new()
+                .u8(1)
+                .time(saved.at)
+                .u64(saved.head)
+                .u64(saved.shard as u64)
+                .u64(saved.version)
+                .finish(),
+        }
+    }
+
+    /// The note in front of a journal entry, and the rest of it.
+    pub(super) fn read(bytes: &[u8]) -> Option<(Option<Self>, &[u8])> {
+        let mut fields = Reader::new(bytes);
+        let note = match fields.u8()? {
+            0 => None,
+            1 => Some(Self {
+                at: fields.time()?,
+                head: fields.u64()?,
+                shard: usize::try_from(fields.u64()?).ok().filter(|shard| *shard < SHARDS)?,
+                version: fields.u64()?,
+            }),
+            _ => return None,
+        };
+        Some((note, fields.rest()))
+    }
+}
+
+/// The one request that reads the memory; another may if this one is dropped on the way.
+pub(super) struct Turn<'a>(&'a AtomicU8);
+
+impl Turn<'_> {
+    pub(super) fn finish(self) {
+        self.0.store(LOADED, Ordering::Release);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // only if it was not finished
+        let _ = self.0.compare_exchange(LOADING, BLANK, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
+
+impl Recall {
+    /// The turn to read the memory, unless it was read or is being read. Nobody waits for it: the
+    /// handful of requests that come meanwhile is judged without.
+    pub(super) fn turn(&self) -> Option<Turn<'_>> {
+        if self.state.load(Ordering::Acquire) != BLANK {
+            return None;
+        }
+        self.state
+            .compare_exchange(BLANK, LOADING, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()
+            .map(|_| Turn(&self.state))
+    }
+
+    /// Keeps a sighting for the memory that is not there yet.
+    pub(super) fn note_early(&self, sighting: &Sighting) {
+        if self.state.load(Ordering::Acquire) != LOADED {
+            let mut shelf = self.shelf();
+            if shelf.early.len() < EARLY {
+                shelf.early.push(*sighting);
+            }
+        }
+    }
+
+    pub(super) fn take_early(&self) -> Vec<Sighting> {
+        std::mem::take(&mut self.shelf().early)
+    }
+
+    /// Takes note of the versions of the documents, the head's first.
+    pub(super) fn set_versions(&self, documents: &[Document]) {
+        let mut shelf = self.shelf();
+        let mut versions = documents.iter().map(|document| document.version);
+        shelf.head = versions.next().unwrap_or_default();
+        shelf.shards.iter_mut().zip(versions).for_each(|(there, version)| *there = version);
+    }
+
+    /// What to save at `now`, if it is time: the shard and the versions of it and the head.
+    pub(super) fn due(&self, now: Timestamp) -> Option<(u64, usize, u64)> {
+        if self.state.load(Ordering::Acquire) != LOADED {
+            return None;
+        }
+        let mut shelf = self.shelf();
+        if now < shelf.due {
+            return None;
+        }
+        shelf.due = now + RETRY;
+        let version = shelf.shards.get(shelf.next).copied()?;
+        Some((shelf.head, shelf.next, version))
+    }
+
+    /// Makes the next save due at once.
+    pub(super) fn hurry(&self) {
+        self.shelf().due = Timestamp::from_millis(0);
+    }
+
+    /// A save of this gate was admitted.
+    pub(super) fn saved(&self, gate: u64, saved: Saved) {
+        self.hear(gate, saved);
+        self.shelf().news = Some(saved);
+    }
+
+    /// A save was made, by this gate or another.
+    pub(super) fn hear(&self, gate: u64, saved: Saved) {
+        let mut shelf = self.shelf();
+        shelf.head = shelf.head.max(saved.head);
+        if let Some(version) = shelf.shards.get_mut(saved.shard) {
+            *version = saved.version.max(*version);
+        }
+        shelf.next = saved.shard.saturating_add(1) % SHARDS;
+        // each gate waits a little longer than the one before, so that they do not save at once
+        let apart = Duration::from_millis(gate % 16_000);
+        shelf.due = shelf.due.max(saved.at + EVERY + apart);
+    }
+
+    /// The document has another version than was thought: another gate has just saved it.
+    pub(super) fn correct(&self, gate: u64, place: usize, version: u64, now: Timestamp) {
+        let mut shelf = self.shelf();
+        match place.checked_sub(1) {
+            None => shelf.head = version,
+            Some(shard) => {
+                if let Some(there) = shelf.shards.get_mut(shard) {
+                    *there = version;
+                }
+            }
+        }
+        shelf.due = now + EVERY + Duration::from_millis(gate % 16_000);
+    }
+
+    /// The save the others have not heard of.
+    pub(super) fn take_news(&self) -> Option<Saved> {
+        self.shelf().news.take()
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The documents of a realm's memory: the head, then the shards.
+pub(super) fn documents(gate: &Gate) -> Vec<Pseudonym> {
+    let names = gate.names();
+    (0..=SHARDS).map(|place| names.memory(place)).collect()
+}
+
+/// The writes of one save, and the note of it once it is admitted.
+pub(super) fn writes(gate: &Gate, now: Timestamp) -> Option<(Vec<DocumentWrite>, Saved)> {
+    let (head, shard, version) = gate.realm.recall().due(now)?;
+    let (plain_head, plain_shard) = gate.realm.memory_parts(shard);
+    let place = shard.saturating_add(1);
+    let documents =
+        vec![write(gate, 0, head, &plain_head), write(gate, place, version, &plain_shard)];
+    let saved = Saved {
+        at: now,
+        head: head.saturating_add(1),
+        shard,
+        version: version.saturating_add(1),
+    };
+    Some((documents, saved))
+}
+
+/// A document, sealed under a nonce made from what it holds: equal texts give equal seals, no two
+/// texts share a nonce.
+fn write(gate: &Gate, place: usize, expect: u64, plain: &[u8]) -> DocumentWrite {
+    let key = gate.inner.keys.pseudonyms();
+    let at = (place as u64).to_be_bytes();
+    let nonce = key.tagging("otpgate/v1/memory/nonce").field(&at).field(plain).short();
+    let content = seal::seal(key, &context(gate, place), nonce, plain);
+    DocumentWrite { document: gate.names().memory(place), expect, content }
+}
+
+/// What was sealed; `None` for what this realm did not seal at this place.
+pub(super) fn open(gate: &Gate, place: usize, document: &Document) -> Option<Vec<u8>> {
+    seal::open(gate.inner.keys.pseudonyms(), &context(gate, place), &document.content)
+}
+
+fn context(gate: &Gate, place: usize) -> Vec<u8> {
+    Writer::new().text("otpgate/v1/memory").text(gate.realm.name()).u64(place as u64).finish()
+}
+
+/// The latest date a memory may bear.
+pub(super) fn latest(now: Timestamp) -> u64 {
+    now.as_millis().saturating_add(millis(AHEAD))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved(shard: usize) -> Saved {
+        Saved { at: Timestamp::from_millis(1_000), head: 3, shard, version: 2 }
+    }
+
+    #[test]
+    fn a_note_is_read_back_and_anything_else_refused() {
+        for note in [None, Some(saved(SHARDS - 1))] {
+            let mut bytes = Saved::write(note);
+            bytes.extend(b"events");
+            assert_eq!(Saved::read(&bytes), Some((note, &b"events"[..])));
+        }
+        assert_eq!(Saved::read(&Saved::write(Some(saved(SHARDS)))), None);
+        assert_eq!(Saved::read(&[]), None);
+        assert_eq!(Saved::read(&[2]), None);
+        assert_eq!(Saved::read(&Saved::write(Some(saved(0)))[..20]), None);
+    }
+
+    #[test]
+    fn one_request_reads_and_another_takes_over_if_it_is_dropped() {
+        let recall = Recall::default();
+        let turn = recall.turn().unwrap();
+        assert!(recall.turn().is_none());
+        drop(turn);
+        recall.turn().unwrap().finish();
+        assert!(recall.turn().is_none());
+    }
+
+    #[test]
+    fn a_save_is_due_once_a_minute_and_a_refused_one_soon_again() {
+        let recall = Recall::default();
+        let at = Timestamp::from_millis;
+        assert_eq!(recall.due(at(0)), None, "nothing was read yet");
+        recall.turn().unwrap().finish();
+        assert_eq!(recall.due(at(1_000)), Some((0, 0, 0)));
+        assert_eq!(recall.due(at(10_999)), None);
+        assert_eq!(recall.due(at(11_000)), Some((0, 0, 0)));
+        recall.saved(0, Saved { at: at(11_000), head: 1, shard: 0, version: 1 });
+        assert_eq!(recall.due(at(70_999)), None);
+        assert_eq!(recall.due(at(71_000)), Some((1, 1, 0)));
+        assert!(recall.take_news().is_some() && recall.take_news().is_none());
+    }
+}

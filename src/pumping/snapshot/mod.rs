@@ -1,0 +1,417 @@
+//! The detector's memory as bytes, so that a restart or a deploy forgets nothing that matters.
+//!
+//! Own codec: a version, counted sections with hard bounds, and a checksum against damage. It is not
+//! authenticated; whoever keeps the bytes outside the process must seal them (they hold numbers of
+//! the last half hour).
+//!
+//! The memory is written whole, or in parts that can be saved one at a time and at different times:
+//! the *head* holds what changes by the minute (who is asked and refused, open sessions), bounded
+//! and small; each *shard* holds its share of what was learnt over weeks, and no suspicion: an old
+//! shard must not bring back a block that has ended since. A part is complete in itself, and of two
+//! records of one node the younger counts.
+
+mod codec;
+mod rows;
+
+use super::country::Country;
+use super::detector::{Detector, OperatorRule, Surge};
+use super::journal::CodecError;
+use super::level::{Level, NodeId};
+use super::node::Node;
+use super::session::{OpenStepUp, PATH, Session};
+use super::table::{NONE, Slot, mix};
+use codec::{Reader, Writer, checksum};
+use rows::{
+    NODE, SESSION, read_country, read_node, read_session, write_country, write_node, write_session,
+};
+
+const VERSION: u8 = 2;
+/// No honest snapshot is larger; a claim beyond it is refused before anything is allocated.
+const LARGEST: usize = 256 << 20;
+/// Into how many shards the lasting memory is cut.
+pub(crate) const SHARDS: usize = 64;
+/// Nodes, sessions, step-ups and counts in a head at most, each; the most urgent ones.
+const HEAD: usize = 4_096;
+/// How recent a number's count must be to travel in the head.
+const RECENT_MS: u64 = 900_000;
+const SUBJECT: usize = 24;
+
+/// What a run of bytes holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Head,
+    Shard(usize),
+}
+
+impl Part {
+    fn kind(self) -> u8 {
+        match self {
+            Self::Whole => 0,
+            Self::Head => 1,
+            Self::Shard(_) => 2,
+        }
+    }
+
+    /// Whether a row of lasting memory under this name belongs to the part.
+    fn keeps(self, name: u64) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Head => false,
+            Self::Shard(shard) => usize::try_from(mix(name)).unwrap_or(0) % SHARDS == shard,
+        }
+    }
+}
+
+impl Detector {
+    /// All state as bytes. Takes time proportional to the number of nodes.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.write(Part::Whole)
+    }
+
+    /// What changes by the minute: at most about 1.3 megabytes, ordinarily some ten kilobytes.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        self.write(Part::Head)
+    }
+
+    /// A part of what was learnt over weeks: baselines, known numbers, counts of numbers.
+    pub(crate) fn shard(&self, shard: usize) -> Vec<u8> {
+        self.write(Part::Shard(shard))
+    }
+
+    /// Takes over the state of a snapshot, keeping this detector's tuning, costs and gate.
+    ///
+    /// # Errors
+    /// [`CodecError`] when the bytes are cut, damaged or of another version; nothing changes then.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        let mut fresh = Self::with(self.journal.gate(), self.tuning.clone(), self.costs);
+        fresh.read(bytes)?;
+        self.become_of(fresh);
+        Ok(())
+    }
+
+    /// Takes over the state of a head and of those shards that can be read; how many could not.
+    ///
+    /// # Errors
+    /// [`CodecError`] when the head cannot be read or is dated after `latest`; nothing changes then.
+    pub(crate) fn restore_parts<'a>(
+        &mut self,
+        head: &[u8],
+        shards: impl Iterator<Item = &'a [u8]>,
+        latest: u64,
+    ) -> Result<usize, CodecError> {
+        let mut fresh = Self::with(self.journal.gate(), self.tuning.clone(), self.costs);
+        fresh.read(head)?;
+        // a clock that ran ahead must not drag this one along
+        if fresh.now > latest {
+            return Err(CodecError::Damaged);
+        }
+        let unread = shards.filter(|shard| fresh.read(shard).is_err()).count();
+        self.become_of(fresh);
+        Ok(unread)
+    }
+
+    fn become_of(&mut self, mut fresh: Self) {
+        for (gate, next) in fresh.journal.heard() {
+            self.journal.saw(gate, next);
+        }
+        std::mem::swap(&mut fresh.journal, &mut self.journal);
+        *self = fresh;
+    }
+
+    fn write(&self, part: Part) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.u8(VERSION);
+        w.u8(part.kind());
+        w.u64(self.now);
+        w.u64(self.born);
+        w.floats(&self.trust);
+        let is_shard = matches!(part, Part::Shard(_));
+        let countries = if is_shard { &[] } else { self.countries.as_slice() };
+        w.count(countries.len());
+        countries.iter().for_each(|country| write_country(&mut w, country));
+        let nodes = self.nodes_of(part);
+        w.count(nodes.len());
+        for slot in nodes {
+            let Some(node) = self.table.at(slot) else { continue };
+            let country = self.countries.get(usize::from(node.country));
+            let country = country.map_or((*b"00", node.share_seen), |c| (c.region, c.sessions));
+            let node = if is_shard { node.at_rest() } else { *node };
+            write_node(&mut w, &node, country);
+        }
+        self.write_sessions(&mut w, part);
+        self.write_numbers(&mut w, part);
+        let known: Vec<u64> = match part {
+            Part::Whole => self.known.rows().collect(),
+            Part::Head => Vec::new(),
+            Part::Shard(shard) => self.known.rows_of(shard, SHARDS).collect(),
+        };
+        w.count(known.len());
+        known.into_iter().for_each(|row| w.u64(row));
+        self.write_orders(&mut w, part);
+        let check = checksum(&w.0);
+        w.u64(check);
+        w.0
+    }
+
+    /// The nodes of a part, in the order of the table.
+    fn nodes_of(&self, part: Part) -> Vec<Slot> {
+        let taken = |node: &Node| match part {
+            Part::Whole => true,
+            Part::Head => is_urgent(node),
+            Part::Shard(_) => part.keeps(node.id) && is_lasting(node),
+        };
+        let mut slots: Vec<Slot> =
+            self.table.iter().filter(|(_, node)| taken(node)).map(|(slot, _)| slot).collect();
+        if part == Part::Head && slots.len() > HEAD {
+            let rank = |slot: &Slot| self.table.at(*slot).map_or((0, 0), urgency);
+            slots.sort_by_key(|slot| (std::cmp::Reverse(rank(slot)), *slot));
+            slots.truncate(HEAD);
+            slots.sort_unstable();
+        }
+        slots
+    }
+
+    fn write_sessions(&self, w: &mut Writer, part: Part) {
+        let most = match part {
+            Part::Whole => usize::MAX,
+            Part::Head => HEAD,
+            Part::Shard(_) => 0,
+        };
+        let mut live: Vec<_> = self.sessions.slab.iter().filter(|s| s.live).collect();
+        if live.len() > most {
+            live.sort_by_key(|s| (std::cmp::Reverse(s.sent_at), s.key));
+            live.truncate(most);
+        }
+        w.count(live.len());
+        live.into_iter().for_each(|session| write_session(w, session));
+        // in order of asking, so that the same state gives the same bytes
+        let mut asked: Vec<_> = self.sessions.step_ups.values().collect();
+        asked.sort_by_key(|open| {
+            (std::cmp::Reverse(open.asked_at), open.subject.digits, open.subject.purpose)
+        });
+        asked.truncate(most);
+        w.count(asked.len());
+        for open in asked.into_iter().rev() {
+            w.subject(&open.subject);
+            w.u64(open.asked_at);
+            w.u8(open.stage);
+        }
+    }
+
+    fn write_numbers(&self, w: &mut Writer, part: Part) {
+        let recent = self.now.saturating_sub(RECENT_MS);
+        let is_head = part == Part::Head;
+        let mut numbers: Vec<_> = self
+            .sessions
+            .numbers
+            .iter()
+            .filter(|(digits, count)| part.keeps(**digits) || is_head && count.at >= recent)
+            .collect();
+        numbers.sort_by_key(|(digits, count)| (std::cmp::Reverse(count.at), **digits));
+        if is_head {
+            numbers.truncate(HEAD);
+        }
+        w.count(numbers.len());
+        for (digits, count) in numbers.into_iter().rev() {
+            w.u64(*digits);
+            w.f32(count.sends);
+            w.u16(count.sessions);
+            w.u8(count.failed);
+            w.u64(count.at);
+        }
+    }
+
+    /// What operators ordered, and what was heard of other gates. A gate takes its orders from the
+    /// controls, which are newer: they do not travel in parts.
+    fn write_orders(&self, w: &mut Writer, part: Part) {
+        let whole = part == Part::Whole;
+        let surges = if whole { self.surges.as_slice() } else { &[] };
+        w.count(surges.len());
+        for surge in surges {
+            w.0.extend_from_slice(&surge.region);
+            w.f32(surge.factor);
+            w.u64(surge.until);
+        }
+        let mut rules: Vec<_> = self.rules.iter().filter(|_| whole).collect();
+        rules.sort_by_key(|(name, _)| **name);
+        w.count(rules.len());
+        for (name, rule) in rules {
+            w.u64(*name);
+            w.u8(u8::from(matches!(rule, OperatorRule::Block { .. })));
+            w.u64(rule.until());
+        }
+        let heard = if matches!(part, Part::Shard(_)) { Vec::new() } else { self.journal.heard() };
+        w.count(heard.len());
+        for (gate, next) in heard {
+            w.u64(gate);
+            w.u64(next);
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        if bytes.len() > LARGEST {
+            return Err(CodecError::Length);
+        }
+        let (body, check) = bytes.split_last_chunk::<8>().ok_or(CodecError::Length)?;
+        match body.first() {
+            Some(&VERSION) => {}
+            Some(&other) => return Err(CodecError::Version(other)),
+            None => return Err(CodecError::Length),
+        }
+        if u64::from_be_bytes(*check) != checksum(body) {
+            return Err(CodecError::Damaged);
+        }
+        let r = &mut Reader(body.get(1..).unwrap_or_default());
+        let kind = r.u8()?;
+        let (now, born) = (r.u64()?, r.u64()?);
+        let mut trust = [0.0; 2];
+        r.floats(&mut trust)?;
+        match kind {
+            0 | 1 => (self.now, self.born, self.trust) = (now, born, trust),
+            2 => {}
+            _ => return Err(CodecError::Damaged),
+        }
+        for _ in 0..r.count(100)? {
+            self.read_country(r)?;
+        }
+        for _ in 0..r.count(NODE)? {
+            self.read_node(r)?;
+        }
+        self.read_sessions(r)?;
+        for _ in 0..r.count(23)? {
+            let digits = r.u64()?;
+            let (sends, sessions, failed, at) = (r.f32()?, r.u16()?, r.u8()?, r.u64()?);
+            if self.sessions.numbers.get(&digits).is_none_or(|count| count.at < at) {
+                self.sessions.put_number(digits, sends, sessions, failed, at);
+            }
+        }
+        for _ in 0..r.count(8)? {
+            let row = r.u64()?;
+            self.known.restore_row(row);
+        }
+        self.read_orders(r)?;
+        if r.0.is_empty() { Ok(()) } else { Err(CodecError::Length) }
+    }
+
+    fn read_country(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
+        let country: Country = read_country(r)?;
+        let [a, b] = country.region;
+        let name = (u64::from(a) << 8) | u64::from(b);
+        let slot = u16::try_from(self.countries.len()).map_err(|_| CodecError::Damaged)?;
+        if slot >= 700 || self.country_index.insert(name, slot).is_some() {
+            return Err(CodecError::Damaged);
+        }
+        self.countries.push(country);
+        Ok(())
+    }
+
+    fn read_node(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
+        let (mut node, region, behind) = read_node(r)?;
+        let id = NodeId::from_bits(node.id).ok_or(CodecError::Damaged)?;
+        node.country = self.country_slot(region, self.now);
+        let sessions = self.countries.get(usize::from(node.country)).map_or(0, |c| c.sessions);
+        node.share_seen = sessions.wrapping_sub(behind);
+        // counted again later, from the records themselves
+        node.pending = 0;
+        node.asking = 0;
+        match self.table.find(id).and_then(|slot| self.table.at_mut(slot)) {
+            None => {
+                self.table.insert(node, 0);
+            }
+            Some(there) if there.at < node.at && !is_urgent(there) => {
+                *there = Node { pending: there.pending, asking: there.asking, ..node };
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn read_sessions(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
+        for _ in 0..r.count(SESSION)? {
+            let mut session = read_session(r)?;
+            self.resolve(&mut session);
+            let waits = !session.verified && session.stage < 4;
+            let path = session.path;
+            if self.sessions.add(session).is_some() && waits {
+                self.each(&path, |node| node.pending = node.pending.saturating_add(1));
+            }
+        }
+        self.sessions.sort_queues();
+        for _ in 0..r.count(SUBJECT)? {
+            let (subject, asked_at, stage) = (r.subject()?, r.u64()?, r.u8()?);
+            self.sessions.reopen(
+                OpenStepUp { subject, asked_at, stage, generation: 0 },
+                self.tuning.asked_stages,
+            );
+            let known = self.is_known(&subject, asked_at);
+            let path = self.find_path(&subject, known);
+            self.each(&path, |node| node.asking = node.asking.saturating_add(1));
+        }
+        Ok(())
+    }
+
+    fn read_orders(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
+        for _ in 0..r.count(14)?.min(256) {
+            let (region, factor, until) = (r.region()?, r.f32()?, r.u64()?);
+            self.surges.push(Surge { region, factor: factor.clamp(1.0, 1_000.0), until });
+        }
+        for _ in 0..r.count(17)? {
+            let (name, block, until) = (r.u64()?, r.flag()?, r.u64()?);
+            let rule =
+                if block { OperatorRule::Block { until } } else { OperatorRule::Forbid { until } };
+            self.rules.insert(name, rule);
+        }
+        for _ in 0..r.count(16)? {
+            let (gate, next) = (r.u64()?, r.u64()?);
+            self.journal.saw(gate, next);
+        }
+        Ok(())
+    }
+
+    /// Finds the session's nodes in this table again.
+    fn resolve(&self, session: &mut Session) {
+        let mut path = [NONE; PATH];
+        if session.known {
+            let groups = [
+                NodeId::region(Level::KnownCountry, session.subject.region),
+                NodeId::pool(Level::Known),
+            ];
+            for (place, id) in path.iter_mut().zip(groups) {
+                *place = self.table.find(id).unwrap_or(NONE);
+            }
+        } else {
+            for (i, (place, id)) in path.iter_mut().zip(Self::names(&session.subject)).enumerate() {
+                // a slot that was empty when the session began stays empty
+                if session.path.get(i).is_some_and(|slot| *slot != NONE) {
+                    *place = self.table.find(id).unwrap_or(NONE);
+                }
+            }
+        }
+        session.path = path;
+        let [a, b] = session.subject.region;
+        let name = (u64::from(a) << 8) | u64::from(b);
+        session.country = self.country_index.get(&name).copied().unwrap_or(u16::MAX);
+    }
+}
+
+/// Whether a node belongs in the head: it acts, is under suspicion or was lately, or is coarse.
+fn is_urgent(node: &Node) -> bool {
+    let is_coarse = matches!(node.id >> 60, 5..=8 | 11..=13);
+    is_coarse || !node.is_harmless() || node.strikes > 0 || node.failed > 0.0
+}
+
+/// Which of too many go into the head first.
+fn urgency(node: &Node) -> (u8, u32) {
+    let is_coarse = matches!(node.id >> 60, 5..=8 | 11..=13);
+    let state = if is_coarse { 3 } else { node.state as u8 };
+    // order of floats that are not negative is the order of their bits
+    (state, (node.evidence() + node.share.max(0.0)).max(0.0).to_bits())
+}
+
+/// Whether forgetting the node would lose what was learnt over days.
+fn is_lasting(node: &Node) -> bool {
+    let is_range = matches!(node.id >> 60, 3 | 4);
+    (is_range && node.warm != 0) || node.verified_days() >= 2.0
+}

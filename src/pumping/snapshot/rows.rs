@@ -1,0 +1,187 @@
+//! One record each of a country, a node and a session.
+
+use super::super::country::Country;
+use super::super::evidence::NullIndex;
+use super::super::journal::CodecError;
+use super::super::node::{Node, State};
+use super::super::session::{PATH, Session, session_key};
+use super::super::table::NONE;
+use super::codec::{Reader, Writer};
+
+pub(super) fn write_country(w: &mut Writer, c: &Country) {
+    w.0.extend_from_slice(&c.region);
+    w.u32(c.sessions);
+    c.conversion.iter().for_each(|pair| w.floats(pair));
+    c.hours.iter().for_each(|bins| w.floats(bins));
+    w.u16(c.day);
+    w.u8(c.days);
+    w.floats(&c.control);
+    w.floats(&c.receipts);
+    w.u64(c.control_at);
+    w.floats(&c.control_base);
+}
+
+pub(super) fn read_country(r: &mut Reader<'_>) -> Result<Country, CodecError> {
+    let mut c = Country::new(r.region()?, 0);
+    c.sessions = r.u32()?;
+    for pair in &mut c.conversion {
+        r.floats(pair)?;
+    }
+    for bins in &mut c.hours {
+        r.floats(bins)?;
+    }
+    c.day = r.u16()?;
+    c.days = r.u8()?;
+    r.floats(&mut c.control)?;
+    r.floats(&mut c.receipts)?;
+    c.control_at = r.u64()?;
+    r.floats(&mut c.control_base)?;
+    Ok(c)
+}
+
+/// The fixed part of a node's record.
+pub(super) const NODE: usize = 27;
+/// What `gap` is before there was one.
+const NO_GAP: f32 = 600_000.0;
+const GAP: usize = 9;
+const FLOATS: usize = 13;
+
+fn floats(n: &mut Node) -> [&mut f32; FLOATS] {
+    let [a, b] = &mut n.bets;
+    [
+        a,
+        b,
+        &mut n.asked,
+        &mut n.share,
+        &mut n.verified_quarter,
+        &mut n.verified_slow,
+        &mut n.attempts,
+        &mut n.passed,
+        &mut n.failed,
+        &mut n.gap,
+        &mut n.today,
+        &mut n.yesterday,
+        &mut n.weekly,
+    ]
+}
+
+fn times(n: &mut Node) -> [&mut u64; 4] {
+    [&mut n.last_attempt, &mut n.share_until, &mut n.since, &mut n.until]
+}
+
+/// Most fields of most nodes are zero; only the others are written. The country goes by its letters
+/// and its session count as a distance, because a record may be read beside those of another gate.
+pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
+    let mut n = *node;
+    let (region, sessions) = country;
+    let behind = sessions.wrapping_sub(n.share_seen);
+    let mut mask = 0_u32;
+    let mut body = Writer::default();
+    for (bit, value) in floats(&mut n).into_iter().enumerate() {
+        let usual = if bit == GAP { NO_GAP } else { 0.0 };
+        if *value != usual {
+            mask |= 1 << bit;
+            body.f32(*value);
+        }
+    }
+    for (bit, value) in (FLOATS..).zip(times(&mut n)) {
+        if *value != 0 {
+            mask |= 1 << bit;
+            body.u64(*value);
+        }
+    }
+    for (bit, value) in (17..).zip([behind, n.warm]) {
+        if value != 0 {
+            mask |= 1 << bit;
+            body.u32(value);
+        }
+    }
+    w.u64(n.id);
+    w.u64(n.at);
+    w.0.extend_from_slice(&region);
+    w.u16(n.day);
+    w.u8(n.days);
+    w.u8(n.state as u8);
+    w.u8(n.strikes);
+    w.u32(mask);
+    w.0.extend_from_slice(&body.0);
+}
+
+/// A node, its country's letters, and how far behind its country's count it was.
+pub(super) fn read_node(r: &mut Reader<'_>) -> Result<(Node, [u8; 2], u32), CodecError> {
+    let mut n = Node { id: r.u64()?, at: r.u64()?.max(1), gap: NO_GAP, ..Node::default() };
+    let region = r.region()?;
+    n.day = r.u16()?;
+    n.days = r.u8()?;
+    n.state = match r.u8()? {
+        0 => State::Open,
+        1 => State::Asking,
+        2 => State::Refusing,
+        _ => return Err(CodecError::Damaged),
+    };
+    n.strikes = r.u8()?;
+    let mask = r.u32()?;
+    if mask >> 19 != 0 {
+        return Err(CodecError::Damaged);
+    }
+    let has = |bit: usize| mask >> bit & 1 == 1;
+    for (bit, value) in floats(&mut n).into_iter().enumerate() {
+        if has(bit) {
+            *value = r.f32()?;
+        }
+    }
+    for (bit, value) in (FLOATS..).zip(times(&mut n)) {
+        if has(bit) {
+            *value = r.u64()?;
+        }
+    }
+    let behind = if has(17) { r.u32()? } else { 0 };
+    n.warm = if has(18) { r.u32()? } else { 0 };
+    Ok((n, region, behind))
+}
+
+/// The size of a session's record.
+pub(super) const SESSION: usize = 45;
+
+pub(super) fn write_session(w: &mut Writer, s: &Session) {
+    w.subject(&s.subject);
+    let places = s.path.iter().enumerate().filter(|(_, slot)| **slot != NONE);
+    w.u16(places.fold(0, |bits, (place, _)| bits | 1 << place));
+    w.u8(s.null.0);
+    w.u8(s.stage);
+    w.floats(&[s.weight.0, s.weight.1]);
+    w.u64(s.sent_at);
+    let flags = [s.known, s.verified, s.undelivered, s.control];
+    w.u8(flags.iter().enumerate().fold(0, |bits, (i, on)| bits | u8::from(*on) << i));
+}
+
+pub(super) fn read_session(r: &mut Reader<'_>) -> Result<Session, CodecError> {
+    let subject = r.subject()?;
+    let places = r.u16()?;
+    let path: [u32; PATH] =
+        std::array::from_fn(|place| if places >> place & 1 == 1 { 0 } else { NONE });
+    let null = NullIndex(r.u8()?);
+    let stage = r.u8()?;
+    let weight = (r.f32()?, r.f32()?);
+    let sent_at = r.u64()?;
+    let flags = r.u8()?;
+    if stage > 4 || flags > 15 {
+        return Err(CodecError::Damaged);
+    }
+    Ok(Session {
+        key: session_key(&subject),
+        subject,
+        path,
+        null,
+        country: 0,
+        stage,
+        weight,
+        sent_at,
+        generation: 0,
+        live: true,
+        known: flags & 1 != 0,
+        verified: flags & 2 != 0,
+        undelivered: flags & 4 != 0,
+        control: flags & 8 != 0,
+    })
+}
