@@ -206,6 +206,7 @@ impl RealmState {
             if *sequence <= read || u64::from_be_bytes(*author) == self.gate {
                 continue;
             }
+            self.recall.meet(u64::from_be_bytes(*author), gate.now());
             let plain = seal::open(key, &self.context("news"), sealed);
             if plain.and_then(|plain| self.hear(gate, &plain)).is_none() {
                 let what = "a journal entry of another gate could not be read; do all gates have \
@@ -220,7 +221,7 @@ impl RealmState {
         let (saved, events) = Saved::read(plain)?;
         self.detector().absorb(gate.now(), events).ok()?;
         if let Some(saved) = saved {
-            self.recall.hear(self.gate, saved);
+            self.recall.hear(saved);
         }
         Some(())
     }
@@ -265,7 +266,7 @@ impl RealmState {
             Some((controls, memory)) => (controls.clone(), memory),
             None => (Document::default(), &[][..]),
         };
-        self.recall.set_versions(memory);
+        self.recall.set_versions(memory, now);
         self.take_back(gate, memory, now);
         // What came in by the journal until now went to a detector that is gone; what it has in
         // common with the memory is known by its numbers and not counted twice.
@@ -309,8 +310,9 @@ impl RealmState {
         }
     }
 
-    pub(super) fn recall(&self) -> &Recall {
-        &self.recall
+    /// What this gate has to save now; see [`Recall::due`].
+    pub(super) fn due(&self, now: Timestamp) -> Option<(u64, usize, u64)> {
+        self.recall.due(self.gate, now)
     }
 
     /// The head of the detector's memory and one of its shards, as bytes.
@@ -322,7 +324,7 @@ impl RealmState {
 
     /// A save was admitted.
     pub(super) fn saved(&self, saved: Saved) {
-        self.recall.saved(self.gate, saved);
+        self.recall.saved(saved);
     }
 
     /// Whether `document` is part of the memory; if so its version is corrected.
@@ -338,14 +340,14 @@ impl RealmState {
         }
         match recall::documents(gate).iter().position(|name| *name == document) {
             Some(place) => {
-                self.recall.correct(self.gate, place, version, now);
+                self.recall.correct(place, version, now);
                 true
             }
             None => false,
         }
     }
 
-    /// Saves everything, a few documents at a time.
+    /// Saves everything, two documents at a time.
     pub(super) async fn save(&self, gate: &Gate) -> Result<(), GateError> {
         const TRIES: usize = 4 * SHARDS;
         self.remember(gate, gate.now()).await?;
@@ -354,25 +356,39 @@ impl RealmState {
             if left == 0 {
                 return Ok(());
             }
-            let now = gate.now();
             self.recall.hurry();
-            let Some((documents, saved)) = recall::writes(gate, now) else { continue };
-            let id = RequestId::from_bytes(random(&*gate.inner.entropy)?);
-            let mut admission =
-                Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
-            admission.documents = documents;
-            match guarded::admit(&*gate.inner.store, &admission).await? {
-                Admitted::Granted { .. } => {
-                    self.saved(saved);
-                    left = left.saturating_sub(1);
-                }
-                Admitted::Stale { document, version } => {
-                    self.outdated(gate, document, version, now);
-                }
-                _ => {}
+            if self.save_once(gate, gate.now()).await? {
+                left = left.saturating_sub(1);
             }
         }
         Err(GateError::new(GateErrorKind::Store, "other gates kept saving; save again"))
+    }
+
+    /// Saves on behalf of a request that is refused, if no other could for two minutes.
+    pub(super) async fn save_overdue(&self, gate: &Gate, now: Timestamp) {
+        if self.recall.is_overdue(now)
+            && let Err(error) = self.save_once(gate, now).await
+        {
+            gate.tell_outage(format!("what the detector knows could not be saved: {error}"));
+        }
+    }
+
+    async fn save_once(&self, gate: &Gate, now: Timestamp) -> Result<bool, GateError> {
+        let Some((documents, saved)) = recall::writes(gate, now) else { return Ok(false) };
+        let id = RequestId::from_bytes(random(&*gate.inner.entropy)?);
+        let mut admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
+        admission.documents = documents;
+        match guarded::admit(&*gate.inner.store, &admission).await? {
+            Admitted::Granted { .. } => {
+                self.saved(saved);
+                Ok(true)
+            }
+            Admitted::Stale { document, version } => {
+                self.outdated(gate, document, version, now);
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Tells the detector of the surge that is expected where this request goes, or that none is.

@@ -3,8 +3,11 @@
 //!
 //! About once a minute one gate adds two documents to a send that it admits anyway: the *head* (who
 //! is asked and refused, open sessions) and one of the *shards* (baselines and known numbers), in
-//! turn. What happened since then is in the journal, which reaches back further than a minute. Gates
-//! tell each other of a save in the journal too, so that they take turns.
+//! turn. What happened since then is in the journal, which reaches back further than a minute. Of the
+//! gates that hear of each other in the journal the one with the smallest name saves, or any if it
+//! does not: two that write at once cost one of them a round trip. Where an attack is all the traffic
+//! there is, no send is admitted that could carry a save: then one refused request in two minutes
+//! makes a round trip for it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +18,7 @@ use crate::base::id::Pseudonym;
 use crate::base::seal;
 use crate::base::time::{Timestamp, millis};
 use crate::pumping::{Event as Sighting, SHARDS};
-use crate::store::{Document, DocumentWrite};
+use crate::store::{Document, DocumentWrite, JOURNAL_LIFE};
 
 use super::Gate;
 
@@ -23,6 +26,10 @@ use super::Gate;
 const EVERY: Duration = Duration::from_secs(60);
 /// After a save that was not admitted, time to the next try.
 const RETRY: Duration = Duration::from_secs(10);
+/// After so long without a save any gate may make it.
+const ANYBODY: Duration = Duration::from_secs(180);
+/// Other gates remembered.
+const PEERS: usize = 256;
 /// Sightings kept for a memory that is still on its way.
 const EARLY: usize = 1_024;
 /// How far a memory may be dated ahead of this gate's clock.
@@ -48,8 +55,12 @@ struct Shelf {
     next: usize,
     /// No save before this time.
     due: Timestamp,
+    /// The last save that this gate knows of.
+    last: Timestamp,
     /// A save of this gate that the others have not been told of.
     news: Option<Saved>,
+    /// The other gates, and when each was last heard of.
+    peers: Vec<(u64, Timestamp)>,
     /// What was seen before the memory was there.
     early: Vec<Sighting>,
 }
@@ -61,9 +72,21 @@ impl Default for Shelf {
             shards: [0; SHARDS],
             next: 0,
             due: Timestamp::from_millis(0),
+            last: Timestamp::from_millis(0),
             news: None,
+            peers: Vec::new(),
             early: Vec::new(),
         }
+    }
+}
+
+impl Shelf {
+    /// Whether it is for `gate` to save.
+    fn is_turn(&self, gate: u64, now: Timestamp) -> bool {
+        let first = |(peer, heard): &(u64, Timestamp)| {
+            *peer < gate && now.since(*heard) < JOURNAL_LIFE
+        };
+        now >= self.last + ANYBODY || !self.peers.iter().any(first)
     }
 }
 
@@ -151,21 +174,36 @@ impl Recall {
         std::mem::take(&mut self.shelf().early)
     }
 
-    /// Takes note of the versions of the documents, the head's first.
-    pub(super) fn set_versions(&self, documents: &[Document]) {
+    /// Takes note of the versions of the documents, the head's first, as read at `now`.
+    pub(super) fn set_versions(&self, documents: &[Document], now: Timestamp) {
         let mut shelf = self.shelf();
+        shelf.last = now;
         let mut versions = documents.iter().map(|document| document.version);
         shelf.head = versions.next().unwrap_or_default();
         shelf.shards.iter_mut().zip(versions).for_each(|(there, version)| *there = version);
     }
 
-    /// What to save at `now`, if it is time: the shard and the versions of it and the head.
-    pub(super) fn due(&self, now: Timestamp) -> Option<(u64, usize, u64)> {
+    /// Another gate was heard of.
+    pub(super) fn meet(&self, peer: u64, now: Timestamp) {
+        let mut shelf = self.shelf();
+        if let Some((_, heard)) = shelf.peers.iter_mut().find(|(name, _)| *name == peer) {
+            *heard = now;
+            return;
+        }
+        shelf.peers.retain(|(_, heard)| now.since(*heard) < JOURNAL_LIFE);
+        if shelf.peers.len() < PEERS {
+            shelf.peers.push((peer, now));
+        }
+    }
+
+    /// What `gate` has to save at `now`, if it is time and its turn: the head's version, the shard,
+    /// and its version.
+    pub(super) fn due(&self, gate: u64, now: Timestamp) -> Option<(u64, usize, u64)> {
         if self.state.load(Ordering::Acquire) != LOADED {
             return None;
         }
         let mut shelf = self.shelf();
-        if now < shelf.due {
+        if now < shelf.due || !shelf.is_turn(gate, now) {
             return None;
         }
         shelf.due = now + RETRY;
@@ -173,32 +211,39 @@ impl Recall {
         Some((shelf.head, shelf.next, version))
     }
 
-    /// Makes the next save due at once.
+    /// Whether no send has carried a save for so long that the journal no longer bridges the gap: all
+    /// that comes is refused.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        now >= self.shelf().last + JOURNAL_LIFE
+    }
+
+    /// Makes the next save due at once, and this gate's.
     pub(super) fn hurry(&self) {
-        self.shelf().due = Timestamp::from_millis(0);
+        let mut shelf = self.shelf();
+        shelf.due = Timestamp::from_millis(0);
+        shelf.peers.clear();
     }
 
     /// A save of this gate was admitted.
-    pub(super) fn saved(&self, gate: u64, saved: Saved) {
-        self.hear(gate, saved);
+    pub(super) fn saved(&self, saved: Saved) {
+        self.hear(saved);
         self.shelf().news = Some(saved);
     }
 
     /// A save was made, by this gate or another.
-    pub(super) fn hear(&self, gate: u64, saved: Saved) {
+    pub(super) fn hear(&self, saved: Saved) {
         let mut shelf = self.shelf();
         shelf.head = shelf.head.max(saved.head);
         if let Some(version) = shelf.shards.get_mut(saved.shard) {
             *version = saved.version.max(*version);
         }
         shelf.next = saved.shard.saturating_add(1) % SHARDS;
-        // each gate waits a little longer than the one before, so that they do not save at once
-        let apart = Duration::from_millis(gate % 16_000);
-        shelf.due = shelf.due.max(saved.at + EVERY + apart);
+        shelf.last = shelf.last.max(saved.at);
+        shelf.due = shelf.due.max(saved.at + EVERY);
     }
 
     /// The document has another version than was thought: another gate has just saved it.
-    pub(super) fn correct(&self, gate: u64, place: usize, version: u64, now: Timestamp) {
+    pub(super) fn correct(&self, place: usize, version: u64, now: Timestamp) {
         let mut shelf = self.shelf();
         match place.checked_sub(1) {
             None => shelf.head = version,
@@ -208,7 +253,8 @@ impl Recall {
                 }
             }
         }
-        shelf.due = now + EVERY + Duration::from_millis(gate % 16_000);
+        shelf.due = now + EVERY;
+        shelf.last = now;
     }
 
     /// The save the others have not heard of.
@@ -229,7 +275,7 @@ pub(super) fn documents(gate: &Gate) -> Vec<Pseudonym> {
 
 /// The writes of one save, and the note of it once it is admitted.
 pub(super) fn writes(gate: &Gate, now: Timestamp) -> Option<(Vec<DocumentWrite>, Saved)> {
-    let (head, shard, version) = gate.realm.recall().due(now)?;
+    let (head, shard, version) = gate.realm.due(now)?;
     let (plain_head, plain_shard) = gate.realm.memory_parts(shard);
     let place = shard.saturating_add(1);
     let documents =
@@ -302,14 +348,29 @@ mod tests {
     fn a_save_is_due_once_a_minute_and_a_refused_one_soon_again() {
         let recall = Recall::default();
         let at = Timestamp::from_millis;
-        assert_eq!(recall.due(at(0)), None, "nothing was read yet");
+        assert_eq!(recall.due(5, at(0)), None, "nothing was read yet");
         recall.turn().unwrap().finish();
-        assert_eq!(recall.due(at(1_000)), Some((0, 0, 0)));
-        assert_eq!(recall.due(at(10_999)), None);
-        assert_eq!(recall.due(at(11_000)), Some((0, 0, 0)));
-        recall.saved(0, Saved { at: at(11_000), head: 1, shard: 0, version: 1 });
-        assert_eq!(recall.due(at(70_999)), None);
-        assert_eq!(recall.due(at(71_000)), Some((1, 1, 0)));
+        assert_eq!(recall.due(5, at(1_000)), Some((0, 0, 0)));
+        assert_eq!(recall.due(5, at(10_999)), None);
+        assert_eq!(recall.due(5, at(11_000)), Some((0, 0, 0)));
+        recall.saved(Saved { at: at(11_000), head: 1, shard: 0, version: 1 });
+        assert_eq!(recall.due(5, at(70_999)), None);
+        assert_eq!(recall.due(5, at(71_000)), Some((1, 1, 0)));
         assert!(recall.take_news().is_some() && recall.take_news().is_none());
+    }
+
+    #[test]
+    fn the_gate_with_the_smallest_name_saves_and_any_when_it_does_not() {
+        let recall = Recall::default();
+        recall.turn().unwrap().finish();
+        let at = Timestamp::from_millis;
+        recall.saved(Saved { at: at(100_000), head: 1, shard: 0, version: 1 });
+        recall.meet(7, at(150_000));
+        recall.meet(3, at(150_000));
+        assert_eq!(recall.due(5, at(160_000)), None, "gate 3 is there");
+        assert_eq!(recall.due(5, at(279_999)), None);
+        assert_eq!(recall.due(5, at(280_000)), Some((1, 1, 0)), "but does not save");
+        recall.saved(Saved { at: at(280_000), head: 2, shard: 1, version: 1 });
+        assert_eq!(recall.due(5, at(340_000)), Some((2, 2, 0)), "nor is it heard of any more");
     }
 }

@@ -272,6 +272,9 @@ impl Gate {
                 Admitted::Exhausted { index, retry_after, news, .. } => {
                     self.realm.take_in(self, &news);
                     let (cause, remedy) = plan.cause(index);
+                    if cause == Cause::Pumping {
+                        self.realm.save_overdue(self, send.now).await;
+                    }
                     let reason = cause.reason(standing.pumping_words());
                     let retry_after = match cause {
                         Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
