@@ -36,7 +36,7 @@ mod redemption;
 pub mod redis;
 mod settlement;
 mod tally;
-#[cfg(feature = "redb")]
+#[cfg(any(feature = "memory", feature = "redb"))]
 mod verbs;
 
 use std::fmt;

@@ -2,17 +2,20 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test")]
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::base::id::{Pseudonym, RequestId};
+use crate::base::id::RequestId;
 use crate::base::mac::Tag;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::store::{
-    ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Guard, JOURNAL_LIFE, Mark,
-    MeterQuery, Nonce, Observation, Refund, Verdict,
+    ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Exchange, Guard, JOURNAL_LIFE,
+    Mark, MeterQuery, News, Nonce, Observation, Refund, Verdict,
 };
 
 const REALM: Pseudonym = Pseudonym::from_bytes([9; 16]);
@@ -90,21 +93,29 @@ fn refund(charge: &Charge) -> Refund {
     Refund { key, limit, cost, charged: NOW, waiver }
 }
 
+/// The answer of a call, which never waits.
+fn at_once<T>(call: impl Future<Output = T>) -> T {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("a call of the memory store waits for nothing"),
+    }
+}
+
 impl MemoryStore {
     fn admits(&self, admission: &Admission) -> Admitted {
-        self.step(admission.now, || self.try_admit(admission)).unwrap()
+        at_once(self.admit(admission)).unwrap()
     }
 
     fn redeems(&self, redemption: &Redemption) -> Verdict {
-        self.step(redemption.now, || self.try_redeem(redemption)).unwrap().verdict
+        at_once(self.redeem(redemption)).unwrap().verdict
     }
 
     fn settles(&self, settlement: &Settlement) {
-        self.step(settlement.now, || self.try_settle(settlement)).unwrap();
+        at_once(self.settle(settlement)).unwrap();
     }
 
     fn tallies(&self, query: &TallyQuery) -> Tallies {
-        self.step(query.now, || self.try_tally(query)).unwrap()
+        at_once(self.tally(query)).unwrap()
     }
 
     fn count(&self, charge: &Charge) -> u64 {
@@ -400,7 +411,7 @@ fn a_journal_is_read_across_callers_in_order_and_ages() {
     // A refused call and a failed attempt leave their news too.
     assert!(!granted(&say(2, b"two", NOW, vec![in_window(meter(1, 1), 0)])));
     let failed = Redemption { exchange: exchange(b"three", 1), ..redemption(3, 1, Vec::new()) };
-    let answer = store.try_redeem(&failed).unwrap();
+    let answer = at_once(store.redeem(&failed)).unwrap();
     assert_eq!(answer.news.entries, [(2, b"two".to_vec()), (3, b"three".to_vec())]);
     assert_eq!(answer.news.latest, 3);
     // A repetition reads and leaves nothing.
@@ -501,7 +512,7 @@ fn a_flood_stays_under_the_cap_hurts_no_live_entry_and_ends_with_its_expiry() {
     for n in 0..20_000 {
         let mut flood = admission(n, vec![in_window(meter(n, 1), 3)]);
         flood.nonces = vec![Nonce { key: name(n), expires: NOW + Duration::from_secs(60) }];
-        match store.step(NOW, || store.try_admit(&flood)) {
+        match at_once(store.admit(&flood)) {
             Ok(answer) => assert!(granted(&answer)),
             Err(error) => {
                 assert_eq!(error.kind(), StoreErrorKind::Full);
@@ -542,7 +553,7 @@ fn a_call_that_found_no_room_changed_nothing() {
     let mut call = admission(2, vec![charge, in_window(meter(2, 1), 9)]);
     call.observe = vec![seen(meter(1, 2))];
     call.nonces = vec![Nonce { key: name(3), expires: NOW + Duration::from_secs(9) }];
-    assert_eq!(store.try_admit(&call), Err(Undone::Full));
+    assert_eq!(at_once(store.admit(&call)).unwrap_err().kind(), StoreErrorKind::Full);
     assert_eq!((store.count(&charge), store.entries()), (1, 2));
     call.nonces.clear();
     assert!(granted(&store.admits(&call)));
