@@ -19,7 +19,9 @@ use crate::outcome::{Issued, LimitName, RefusalReason, Sent};
 use crate::policy::{Mode, Policy};
 use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::recipient::Recipient;
-use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement};
+use crate::store::{
+    Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement, VoidCode,
+};
 use crate::token::TokenError;
 use crate::transport::{HandoffErrorKind, OutboundSms};
 
@@ -66,9 +68,17 @@ struct Challenge {
 
 /// What the store said of a send, once it has said something final.
 enum Decision {
-    Granted { plan: Plan, counts: Vec<u64>, id: RequestId, price: Money },
+    Granted(Paid),
     Refused(Refused),
     StepUp(RefusalReason, Remedy),
+}
+
+/// What the store admitted.
+struct Paid {
+    plan: Plan,
+    counts: Vec<u64>,
+    id: RequestId,
+    code: VoidCode,
 }
 
 /// A refusal in the making.
@@ -191,9 +201,9 @@ impl Gate {
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
-            Decision::Granted { plan, counts, id, price } => {
-                self.note_budgets(&send, &plan, &counts);
-                let handed = self.deliver(&send, text, &plan, id, price).await?;
+            Decision::Granted(paid) => {
+                self.note_budgets(&send, &paid.plan, &paid.counts);
+                let handed = self.deliver(&send, text, &paid).await?;
                 match handed {
                     Handed::Refused => {
                         self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
@@ -203,8 +213,8 @@ impl Gate {
                             Some(grant) => grant.clone(),
                             None => self.grant(&send)?,
                         };
-                        let record = self.record(&send, id, price);
-                        let resend_after = self.resend_after(&send, &plan, &counts);
+                        let record = self.record(&send, paid.id, send.price);
+                        let resend_after = self.resend_after(&send, &paid.plan, &paid.counts);
                         Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
                     }
                 }
@@ -220,7 +230,8 @@ impl Gate {
         expires: Timestamp,
     ) -> Result<Decision, GateError> {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-        let digest = self.digest(send, code)?;
+        let challenge = self.names().challenge(&send.challenge.id);
+        let code = VoidCode { challenge, digest: self.digest(send, code)? };
         for _ in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if standing.refuses() {
@@ -234,8 +245,7 @@ impl Gate {
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &standing);
             admission.charges = std::mem::take(&mut plan.charges);
-            admission.challenge =
-                Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
+            admission.challenge = Some(write(send, code.challenge, code.digest, expires));
             let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
             plan.charges = std::mem::take(&mut admission.charges);
             if let Admitted::Exhausted { index, .. } = &answer
@@ -255,8 +265,7 @@ impl Gate {
             match answer {
                 Admitted::Granted { counts, news, .. } => {
                     self.realm.take_in(self, &news);
-                    let price = send.price;
-                    return Ok(Decision::Granted { plan, counts, id, price });
+                    return Ok(Decision::Granted(Paid { plan, counts, id, code }));
                 }
                 Admitted::Exhausted { index, retry_after, news, .. } => {
                     self.realm.take_in(self, &news);
@@ -364,9 +373,7 @@ impl Gate {
         &self,
         send: &Send<'_>,
         text: OutboundText,
-        plan: &Plan,
-        id: RequestId,
-        price: Money,
+        paid: &Paid,
     ) -> Result<Handed, GateError> {
         let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
         if send.decoy {
@@ -374,9 +381,10 @@ impl Gate {
             return Ok(Handed::Over { confirmed: true });
         }
         let number = send.recipient.expose_e164().as_str().to_owned();
-        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, id);
+        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id);
         drop(text);
         let resend = send.challenge.renew;
+        let price = send.price;
         let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed };
         let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
         match handed {
@@ -393,12 +401,12 @@ impl Gate {
             }
             Ok(Err(error)) => match error.kind() {
                 HandoffErrorKind::NotSent => {
-                    self.give_back(send, plan, id, false).await;
+                    self.give_back(send, paid, false).await;
                     self.note(send, EventKind::NotSent { refused: false });
                     Err(error.into())
                 }
                 HandoffErrorKind::Refused => {
-                    self.give_back(send, plan, id, true).await;
+                    self.give_back(send, paid, true).await;
                     self.note(send, EventKind::NotSent { refused: true });
                     Ok(Handed::Refused)
                 }
@@ -431,13 +439,13 @@ impl Gate {
 
     /// Gives back what a text that did not go out has cost. If the store does not answer, the
     /// admission stays spent: the safe side.
-    async fn give_back(&self, send: &Send<'_>, plan: &Plan, id: RequestId, refused: bool) {
+    async fn give_back(&self, send: &Send<'_>, paid: &Paid, refused: bool) {
         let settlement = Settlement {
-            admission: id,
+            admission: paid.id,
             now: self.now(),
             realm: self.inner.partition,
-            refunds: plan.refunds(refused, send.now),
-            void: Some(self.names().challenge(&send.challenge.id)),
+            refunds: paid.plan.refunds(refused, send.now),
+            void: Some(paid.code),
             observe: Vec::new(),
             exchange: None,
         };

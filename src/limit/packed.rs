@@ -58,7 +58,8 @@ pub(super) fn write(ledger: &Ledger, bytes: &mut Vec<u8>) {
             }
             Entry::Meter(Meter(State::Ladder(ladder))) => match ladder.before {
                 Some((rung, last)) => {
-                    let mut out = Out::new(bytes, over, LADDER_WITH_BEFORE, &[ladder.last, last], 0);
+                    let mut out =
+                        Out::new(bytes, over, LADDER_WITH_BEFORE, &[ladder.last, last], 0);
                     out.bytes.extend_from_slice(&[ladder.rung, rung]);
                     out.time(ladder.last);
                     out.time(last);

@@ -15,7 +15,7 @@ use crate::base::mac::Tag;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::store::{
     ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Exchange, Guard, JOURNAL_LIFE,
-    Mark, MeterQuery, News, Nonce, Observation, Refund, Verdict,
+    Mark, MeterQuery, News, Nonce, Observation, Refund, Verdict, VoidCode,
 };
 
 const REALM: Pseudonym = Pseudonym::from_bytes([9; 16]);
@@ -269,6 +269,7 @@ fn codes_are_renewed_kept_replaced_and_voided() {
         let challenge = ChallengeWrite::Renew { key: name(1), digest, expires, keep_previous };
         Admission { challenge: Some(challenge), ..admission(n, Vec::new()) }
     };
+    let void = |digest| VoidCode { challenge: name(1), digest };
     let wrong = Verdict::Mismatch { left: 4 };
     let right = |verdict| matches!(verdict, Verdict::Accepted { .. });
     let fresh = |writes: &[Admission]| {
@@ -289,11 +290,18 @@ fn codes_are_renewed_kept_replaced_and_voided() {
     assert_eq!(twice.admits(&renew(11, one, true)), Admitted::ChallengeGone);
 
     let voided = fresh(&[renew(3, two, true)]);
-    voided.settles(&Settlement { void: Some(name(1)), ..settlement(3, Vec::new()) });
+    voided.settles(&Settlement { void: Some(void(two)), ..settlement(3, Vec::new()) });
     assert_eq!(voided.redeems(&redemption(9, 1, vec![two])), wrong);
     assert!(right(voided.redeems(&redemption(10, 1, vec![one]))));
+    // A newer code than the void one stays, and so does an older one.
+    let settled = Settlement { void: Some(void(one)), ..settlement(1, Vec::new()) };
+    for (typed, verdict) in [(one, false), (two, true)] {
+        let renewed = fresh(&[renew(3, two, true)]);
+        renewed.settles(&settled);
+        assert_eq!(right(renewed.redeems(&redemption(9, 1, vec![typed]))), verdict);
+    }
     let empty = fresh(&[]);
-    empty.settles(&Settlement { void: Some(name(1)), ..settlement(1, Vec::new()) });
+    empty.settles(&Settlement { void: Some(void(one)), ..settlement(1, Vec::new()) });
     assert_eq!(empty.redeems(&redemption(9, 1, vec![one])), Verdict::Expired);
 }
 
