@@ -55,6 +55,9 @@ pub(crate) enum Lane {
     Checked,
     /// The client proved a device on which the number was verified before.
     Proven,
+    /// The host itself asks, with a caller's key: intervals and quotas of its own, failures those
+    /// of `Checked`.
+    Caller,
 }
 
 impl Client {
@@ -67,13 +70,22 @@ impl Client {
 }
 
 impl Lane {
-    pub(crate) const ALL: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
+    /// Those that count failures of their own; their bounds add up to NIST's 100.
+    pub(crate) const FAILING: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
 
     pub(crate) fn failures(self, policy: &AttemptPolicy) -> &FailurePolicy {
         match self {
             Self::Open => &policy.open,
-            Self::Checked => &policy.checked,
+            Self::Checked | Self::Caller => &policy.checked,
             Self::Proven => &policy.proven,
+        }
+    }
+
+    /// Where its failures are counted.
+    pub(crate) const fn counted(self) -> Slot {
+        match self {
+            Self::Caller => slot::failures(Self::Checked.index()),
+            lane => slot::failures(lane.index()),
         }
     }
 
@@ -82,6 +94,7 @@ impl Lane {
             Self::Open => 0,
             Self::Checked => 1,
             Self::Proven => 2,
+            Self::Caller => 3,
         }
     }
 
@@ -90,6 +103,7 @@ impl Lane {
             0 => Some(Self::Open),
             1 => Some(Self::Checked),
             2 => Some(Self::Proven),
+            3 => Some(Self::Caller),
             _ => None,
         }
     }
@@ -282,6 +296,7 @@ impl Plan {
         let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
         let failures = terms.lane.failures(&policy.attempts);
         // Cost 0: a lane that is shut gets no new codes either, but a send is not a failure.
+        let counted = terms.lane.counted();
         let shut = Limit::Failures {
             max: failures.max.saturating_sub(1),
             pause_after: u64::MAX >> 11,
@@ -289,7 +304,7 @@ impl Plan {
             longest_ms: 0,
             forget_ms: crate::base::time::millis(failures.forget),
         };
-        self.charge(who.number, slot::failures(lane), shut, 0, Cause::Failures, human);
+        self.charge(who.number, counted, shut, 0, Cause::Failures, human);
         self.charge(
             who.number,
             slot::ladder(terms.purpose, lane),

@@ -223,14 +223,12 @@ impl Gate {
         now: Timestamp,
     ) {
         let names = self.names();
-        let lane = MeterKey::new(number, slot::failures(grant.lane.index()));
+        let lane = MeterKey::new(number, grant.lane.counted());
         let limit = grant.lane.failures(&policy.attempts).limit();
         redemption.subject_charges = vec![Charge { key: lane, limit, cost: 1, waiver: None }];
         // A success by any lane proves the owner: strangers' failures are forgiven with it.
-        redemption.reset = Lane::ALL
-            .iter()
-            .map(|lane| MeterKey::new(number, slot::failures(lane.index())))
-            .collect();
+        redemption.reset =
+            Lane::FAILING.iter().map(|lane| MeterKey::new(number, lane.counted())).collect();
         redemption.credits.extend(credits(
             policy,
             grant.client,
