@@ -134,9 +134,8 @@ impl<'a> Controls<'a> {
     pub async fn forgive(&self, recipient: &Recipient, actor: &Actor) -> Result<(), ControlsError> {
         let number = self.gate.names().number(recipient);
         let attempts = &self.gate.inner.policy.attempts;
-        let lane = |lane: &Lane| {
-            (MeterKey::new(number, lane.counted()), lane.failures(attempts).limit())
-        };
+        let lane =
+            |lane: &Lane| (MeterKey::new(number, lane.counted()), lane.failures(attempts).limit());
         self.give_back_failures(Lane::FAILING.iter().map(lane)).await?;
         self.announce(actor.as_str(), format!("failures of {recipient:?} forgiven"));
         Ok(())

@@ -145,6 +145,8 @@ async fn strangers_do_not_use_up_what_a_caller_may_send() {
     let signed = office.sign(ALICE, "payment");
     let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
     // An interval of its own holds all the same.
-    assert!(office.ask(&office.sign(ALICE, "payment"), ALICE, &Purpose::PAYMENT, HOME).await.is_none());
+    assert!(
+        office.ask(&office.sign(ALICE, "payment"), ALICE, &Purpose::PAYMENT, HOME).await.is_none()
+    );
     assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(7)).await);
 }
