@@ -232,7 +232,7 @@ impl Gate {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let challenge = self.names().challenge(&send.challenge.id);
         let code = VoidCode { challenge, digest: self.digest(send, code)? };
-        for _ in 0..STALE_TRIES {
+        for again in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if standing.refuses() {
                 // No admission would tell that another gate has lifted the entry since.
@@ -244,6 +244,10 @@ impl Gate {
             }
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &standing);
+            if again > 0 {
+                // A stale answer has counted the request.
+                admission.observe.clear();
+            }
             admission.charges = std::mem::take(&mut plan.charges);
             admission.challenge = Some(write(send, code.challenge, code.digest, expires));
             let mut answer = guarded::admit(&*self.inner.store, &admission).await?;

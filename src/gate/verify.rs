@@ -92,13 +92,13 @@ impl Gate {
                     attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
                 return self.accept(grant, number, binding.clone(), attempts, opened, now);
             }
+            (Verdict::Exhausted { index: 0, .. }, _) => RejectionCause::ClientLimit,
             (_, None) => RejectionCause::BadGrant,
             (Verdict::Mismatch { .. }, _) if attempt.malformed => RejectionCause::Malformed,
             (Verdict::Mismatch { .. }, _) => RejectionCause::Mismatch,
             (Verdict::Locked, _) => RejectionCause::Locked,
             (Verdict::Expired, _) => RejectionCause::Expired,
             (Verdict::Consumed, _) => RejectionCause::Replay,
-            (Verdict::Exhausted { index: 0, .. }, _) => RejectionCause::ClientLimit,
             (Verdict::Exhausted { .. }, _) => RejectionCause::NumberLimit,
             (Verdict::Unknown, _) => RejectionCause::Unknown,
         };
