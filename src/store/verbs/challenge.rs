@@ -2,7 +2,10 @@
 
 use constant_time_eq::constant_time_eq_32;
 
-use crate::base::codec::{Reader, Writer};
+#[cfg(feature = "redb")]
+use crate::base::codec::Reader;
+#[cfg(any(feature = "redb", feature = "testing", test))]
+use crate::base::codec::Writer;
 use crate::base::id::RequestId;
 use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
@@ -151,6 +154,7 @@ impl Challenge {
     }
 
     /// Appends the byte form to `bytes`.
+    #[cfg(any(feature = "redb", feature = "testing", test))]
     pub(in crate::store) fn write(&self, bytes: &mut Vec<u8>) {
         let mut writer = Writer::new()
             .u8(self.codes.as_ref().map_or(0, |codes| if codes.previous.is_some() { 2 } else { 1 }))
@@ -167,6 +171,7 @@ impl Challenge {
     }
 
     /// The challenge behind `bytes`; `None` if they are no challenge's.
+    #[cfg(feature = "redb")]
     pub(in crate::store) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let number = reader.u8().filter(|number| *number <= 2)?;
