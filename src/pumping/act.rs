@@ -24,7 +24,10 @@ impl Detector {
     ) {
         for place in 0..PATH {
             let slot = path.get(place).copied().unwrap_or(NONE);
-            let Some(node) = self.table.at(slot).copied() else { continue };
+            let Some(node) = self.table.at(slot).filter(|node| !self.is_calm(node, now)) else {
+                continue;
+            };
+            let node = *node;
             let level = level_at(known, place);
             if node.state == State::Refusing || self.forbidden(node.id) {
                 continue;
@@ -67,6 +70,17 @@ impl Detector {
                 self.begin_refusing(now, path, place, level, id, local);
             }
         }
+    }
+
+    /// True if nothing below could change the node's state: almost always, so it is looked at before
+    /// anything is copied.
+    fn is_calm(&self, node: &Node, now: u64) -> bool {
+        let tuning = &self.tuning;
+        let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
+        node.state == State::Open
+            && node.evidence() + node.asked.max(0.0) < least
+            && node.share < tuning.share_at
+            && node.share_until <= now
     }
 
     /// While asked-for step-ups keep failing the attack goes on, although it no longer shows in what
@@ -236,10 +250,8 @@ impl Detector {
         local: &Local,
     ) {
         let slot = path.get(place).copied().unwrap_or(NONE);
-        let Some(node) = self.table.at(slot).copied() else { return };
-        if node.state != State::Refusing {
-            return;
-        }
+        let refusing = |node: &&Node| node.state == State::Refusing;
+        let Some(node) = self.table.at(slot).filter(refusing).copied() else { return };
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = self.tuning.silence_range;
