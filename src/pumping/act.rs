@@ -1,5 +1,6 @@
 //! From evidence to action: who is asked, who is refused, for how long, and when it ends.
 
+use super::costs::Costs;
 use super::detector::{Detector, OperatorRule};
 use super::level::{Level, NodeId};
 use super::node::{Node, State};
@@ -235,7 +236,21 @@ impl Detector {
         // people behind trusted addresses are asked, not refused
         let [good, all] = self.trust;
         let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
-        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * lost
+        passing * (attempts - honest).max(0.0) * price > self.user_value() * lost
+    }
+
+    /// What one new user weighs at a host of this size.
+    fn user_value(&self) -> f32 {
+        let Costs { user_value, reference_daily, .. } = self.costs;
+        if reference_daily <= 0.0 {
+            return user_value;
+        }
+        let everyone = self.table.find(NodeId::pool(Level::Everyone));
+        let Some(node) = everyone.and_then(|slot| self.table.at(slot)) else { return user_value };
+        let daily = node.daily().max(24.0 * self.hourly(node.verified_slow));
+        // Before there is a baseline nobody knows how small the host is, only how big at least.
+        let most = if node.daily() > 0.0 { 7.0 } else { 0.5 };
+        user_value * (reference_daily / daily.max(1.0)).clamp(0.1, most)
     }
 
     /// Ends a block that is over: by time, or because the attack went quiet. The node then asks, on

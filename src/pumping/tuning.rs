@@ -187,7 +187,7 @@ impl Default for Tuning {
             failing_share: 0.25,
             asked_half_life: 7_200.0,
             asked_stages: [15.0, 30.0, 60.0],
-            share_at: 16.0,
+            share_at: 13.0,
             share_tolerance: 3.0,
             share_prior: (0.10, 0.2),
             share_credit: 0.25,
