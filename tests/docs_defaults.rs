@@ -169,6 +169,7 @@ fn values() -> BTreeMap<&'static str, String> {
             "PriceTable fallback",
             Money::microdollars(PriceTable::builtin().of(*b"??").into()).to_string(),
         ),
+        ("Costs::reference_daily", format!("{} codes", Costs::default().reference_daily)),
         ("Costs::user_value", format!("{} dollars", Costs::default().user_value)),
         ("Costs::challenge_cost", format!("{} dollars", Costs::default().challenge_cost)),
         ("Tuning::ask_at", format!("{} nats", tuning.ask_at)),

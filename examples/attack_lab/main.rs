@@ -112,6 +112,7 @@ fn tuning() -> Tuning {
                 "nocontext" => t.parts.context = false,
                 "value" | "ref" => {}
                 "shareat" => t.share_at = v,
+                "nf" => t.number_failures = v,
                 other => panic!("unknown key {other}"),
             }
         }

@@ -9,8 +9,9 @@ pub struct Costs {
     pub user_value: f32,
     /// The host that `user_value` is for: how many codes a day are verified there. What counts is a
     /// *share* of users: at a tenth of the volume the same attack may cost a tenth of the users, so
-    /// one of them weighs ten times as much. 0 takes `user_value` as it stands. Default 20 000, the
-    /// lab's host.
+    /// one of them weighs ten times as much (at most seven, or a tenth). 0 takes `user_value` as it
+    /// stands. Default 15 000 verified new numbers a day, where the lab's figures for 20 000 requests a
+    /// day were measured.
     pub reference_daily: f32,
     /// Cost of one step-up in US dollars (provider fee and friction). Default 0.0005: large providers
     /// charge about a dollar per thousand human checks and give many away.
