@@ -144,6 +144,7 @@ fn values() -> BTreeMap<&'static str, String> {
         ("budget.block", money(budget.block)),
         ("budget.unverified", money(budget.unverified)),
         ("budget.message", budget.message.to_string()),
+        ("mode.quiet", if policy.mode.quiet { "on".into() } else { "off".into() }),
         ("mode.general", format!("{:?}", policy.mode.general)),
         (
             "mode.purposes",

@@ -291,6 +291,43 @@ impl Plan {
         self
     }
 
+    /// What a send costs that sends nothing: the same checks, and no money.
+    pub(crate) fn unpaid(mut self) -> Self {
+        for (charge, item) in self.charges.iter_mut().zip(&self.items) {
+            if let Cause::Budget(_) = item.cause {
+                (charge.limit, charge.cost) = match less(charge.limit, charge.cost) {
+                    Some(limit) => (limit, 0),
+                    None => (Limit::SHUT, 1),
+                };
+            }
+        }
+        self
+    }
+
+    /// The charges that concern nobody but the client and the number it typed.
+    pub(crate) fn own(mut self) -> Self {
+        let kept = |item: &Item| match item.cause {
+            Cause::Failures => true,
+            Cause::Limit(name) => matches!(
+                name,
+                LimitName::NumberInterval
+                    | LimitName::Number
+                    | LimitName::Client
+                    | LimitName::ClientUnverified
+                    | LimitName::NetworkUnverified
+                    | LimitName::Session
+                    | LimitName::User
+                    | LimitName::Device
+                    | LimitName::Caller
+            ),
+            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => false,
+        };
+        let mut items = self.items.iter();
+        self.charges.retain(|_| items.next().is_some_and(kept));
+        self.items.retain(kept);
+        self
+    }
+
     fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {
         let (policy, lane) = (terms.policy, terms.lane.index());
         let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
@@ -481,6 +518,19 @@ fn tier<T>(proved: Proved, soft: T, hard: T) -> (T, Remedy) {
 }
 
 /// `limit` without a bound; it goes on counting in the same state.
+/// The limit that a charge of nothing fits exactly when one of `cost` fits `limit`, if any does.
+fn less(limit: Limit, cost: u64) -> Option<Limit> {
+    match limit {
+        Limit::Window { max, span_ms } => {
+            max.checked_sub(cost).map(|max| Limit::Window { max, span_ms })
+        }
+        Limit::Budget { max, span_ms } => {
+            max.checked_sub(cost).map(|max| Limit::Budget { max, span_ms })
+        }
+        other => Some(other),
+    }
+}
+
 fn unlimited(limit: Limit) -> Limit {
     const MOST: u64 = u64::MAX >> 11;
     match limit {

@@ -69,6 +69,8 @@ struct Challenge {
 /// What the store said of a send, once it has said something final.
 enum Decision {
     Granted(Paid),
+    /// Refused, and answered as if it were not.
+    Quiet(Paid),
     Refused(Refused),
     StepUp(RefusalReason, Remedy),
 }
@@ -203,23 +205,37 @@ impl Gate {
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
             Decision::Granted(paid) => {
                 self.note_budgets(&send, &paid.plan, &paid.counts);
-                let handed = self.deliver(&send, text, &paid).await?;
-                match handed {
+                match self.deliver(&send, text, &paid).await? {
                     Handed::Refused => {
                         self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
                     }
                     Handed::Over { confirmed } => {
-                        let grant = match grant {
-                            Some(grant) => grant.clone(),
-                            None => self.grant(&send)?,
-                        };
-                        let record = self.record(&send, paid.id, send.price);
-                        let resend_after = self.resend_after(&send, &paid.plan, &paid.counts);
-                        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
+                        self.issued(&send, &paid, grant, expires, confirmed)
                     }
                 }
             }
+            Decision::Quiet(paid) => {
+                send.decoy = true;
+                self.issued(&send, &paid, grant, expires, true)
+            }
         }
+    }
+
+    fn issued(
+        &self,
+        send: &Send<'_>,
+        paid: &Paid,
+        grant: Option<&EntryGrant>,
+        expires: Timestamp,
+        confirmed: bool,
+    ) -> Result<Sent, GateError> {
+        let grant = match grant {
+            Some(grant) => grant.clone(),
+            None => self.grant(send)?,
+        };
+        let record = self.record(send, paid.id, send.price);
+        let resend_after = self.resend_after(send, &paid.plan, &paid.counts);
+        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
     }
 
     /// Asks the store until the answer rests on the current controls.
@@ -279,6 +295,12 @@ impl Gate {
                         Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
                         _ => retry_after,
                     };
+                    if cause == Cause::Pumping
+                        && send.policy.mode.quiet
+                        && !self.offers(send, remedy)
+                    {
+                        return self.quietly(send, plan, admission, reason).await;
+                    }
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
@@ -299,6 +321,44 @@ impl Gate {
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    /// Answers the detector's refusal as if a text had gone out: the limits of client and number
+    /// are charged, and a code is kept that nobody will ever be told.
+    async fn quietly(
+        &self,
+        send: &Send<'_>,
+        plan: Plan,
+        mut admission: Admission,
+        reason: RefusalReason,
+    ) -> Result<Decision, GateError> {
+        let plan = plan.own();
+        admission.charges.clone_from(&plan.charges);
+        let unknown = random(&*self.inner.entropy)?;
+        if let Some(ChallengeWrite::Open { digest, .. } | ChallengeWrite::Renew { digest, .. }) =
+            &mut admission.challenge
+        {
+            *digest = unknown;
+        }
+        // Counted and told by the first admission.
+        admission.observe.clear();
+        admission.exchange = None;
+        let code = VoidCode { challenge: Pseudonym::default(), digest: unknown };
+        let refused =
+            |reason, retry_after| Decision::Refused(Refused { reason, retry_after, pumping: true });
+        Ok(match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { counts, .. } => {
+                self.watch(send, SightingKind::Refused);
+                self.note(send, EventKind::QuietlyRefused { reason: reason.to_string() });
+                Decision::Quiet(Paid { plan, counts, id: admission.id, code })
+            }
+            Admitted::Exhausted { index, retry_after, .. } => {
+                refused(plan.cause(index).0.reason(None), Some(retry_after))
+            }
+            Admitted::NonceSpent { .. } => refused(RefusalReason::TokenSpent, None),
+            Admitted::ChallengeGone => refused(RefusalReason::VerificationOver, None),
+            Admitted::Stale { .. } => refused(reason, None),
+        })
     }
 
     fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
@@ -334,7 +394,7 @@ impl Gate {
         if let Some(remedy) = standing.pumping(send.proved) {
             plan.verdict(Cause::Pumping, remedy, known);
         }
-        plan
+        if send.decoy { plan.unpaid() } else { plan }
     }
 
     fn admission(&self, send: &Send<'_>, id: RequestId, standing: &Standing) -> Admission {

@@ -38,6 +38,7 @@ mod callers;
 mod config;
 mod controls;
 mod decoy;
+mod quiet;
 mod resend;
 mod rotation;
 mod separation;
