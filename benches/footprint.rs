@@ -117,7 +117,7 @@ fn detector() {
     let before = resident();
     let mut detector = Detector::new(1);
     let start = 1_800_000_000_000;
-    let mut asked = |detector: &mut Detector, at: u64, n: u64, answers: bool| {
+    let asked = |detector: &mut Detector, at: u64, n: u64, answers: bool| {
         let now = Timestamp::from_millis(at);
         let digits = 490_000_000_000 + mix(n) % 9_000_000_000;
         let network =
