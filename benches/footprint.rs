@@ -14,6 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use otpgate::limit::{Limit, MeterKey, Slot};
+use otpgate::pumping::{ClientNet, Detector, Event, EventKind, Subject};
 use otpgate::store::{Admission, Charge, MemoryStore, Nonce, Store, StoreErrorKind};
 use otpgate::testing::block_on;
 use otpgate::{Pseudonym, RequestId, Timestamp};
@@ -31,7 +32,8 @@ fn main() {
             numbers("within 10 minutes, nothing expired", 4_096, Duration::from_millis(2_400))
         }
         Ok("flood") => flood(),
-        _ => ["day", "rush", "flood"].into_iter().for_each(child),
+        Ok("detector") => detector(),
+        _ => ["day", "rush", "flood", "detector"].into_iter().for_each(child),
     }
 }
 
@@ -105,6 +107,53 @@ fn flood() {
     );
     assert!(most <= CAPACITY, "{most} entries");
     assert!(grown <= CAPACITY as u64 * 250, "{grown} bytes");
+}
+
+/// The detector of a host of 100 000 codes a day, over ten days, and then a million requests in an
+/// hour, each of another number in another block from another network; most were let through to it,
+/// so that it has to remember them.
+fn detector() {
+    const BOUND: u64 = 64_000_000;
+    let before = resident();
+    let mut detector = Detector::new(1);
+    let start = 1_800_000_000_000;
+    let asked = |detector: &mut Detector, at: u64, n: u64, answers: bool| {
+        let now = Timestamp::from_millis(at);
+        let digits = 490_000_000_000 + mix(n) % 9_000_000_000;
+        let network =
+            std::net::Ipv6Addr::from_bits(0x2a00_u128 << 112 | u128::from(mix(n ^ 77)) << 48);
+        let subject = Subject {
+            region: [*b"DE", *b"US", *b"IN", *b"BR"][(n % 4) as usize],
+            digits,
+            known: false,
+            purpose: 1,
+            price_microusd: 50_000,
+            client: ClientNet::of(network.into()),
+        };
+        let _ = detector.assess(now, &subject, false);
+        let kind = [EventKind::Sent, EventKind::Sent, EventKind::Asked][(n % 3) as usize];
+        let kind = if answers { EventKind::Sent } else { kind };
+        detector.observe(Event::of(now, kind, &subject));
+        if answers {
+            detector.observe(Event::of(now, EventKind::Verified, &subject));
+        }
+    };
+    for n in 0..1_000_000 {
+        asked(&mut detector, start + n * 864, n, n % 10 < 7);
+    }
+    let honest = (resident() - before) / 1_000_000;
+    for n in 0..1_000_000 {
+        asked(&mut detector, start + 864_000_000 + n * 4, 1 << 40 | n, false);
+    }
+    let grown = resident() - before;
+    println!(
+        "detector at 100000 codes a day: {honest} MB after ten days, {} MB after a flood of a \
+         million keys in an hour ({} nodes; it says {} MB itself)",
+        grown / 1_000_000,
+        detector.nodes(),
+        detector.bytes() / 1_000_000,
+    );
+    assert!(grown <= BOUND, "{grown} bytes");
 }
 
 fn resident() -> u64 {

@@ -183,13 +183,25 @@ impl GateBuilder {
     /// [`ConfigError`] names the part that is missing, or the field, its value and the rule it
     /// breaks.
     pub fn build(self) -> Result<Gate, ConfigError> {
-        let missing = |part, method| ConfigError::Missing { part, method };
-        let keys = self.keys.ok_or(missing("keys", "keys"))?;
-        let store = self.store.ok_or(missing("a store", "store"))?;
-        let transport = self.transport.ok_or(missing("a transport", "transport"))?;
-        let message = self.message.ok_or(missing("the message's texts", "message"))?;
-        let destinations = self.destinations.ok_or(missing("destinations", "destinations"))?;
-        let daily_budget = self.daily_budget.ok_or(missing("a daily budget", "daily_budget"))?;
+        let missing = self.missing();
+        let (
+            Some(keys),
+            Some(store),
+            Some(transport),
+            Some(message),
+            Some(destinations),
+            Some(daily_budget),
+        ) = (
+            self.keys,
+            self.store,
+            self.transport,
+            self.message,
+            self.destinations,
+            self.daily_budget,
+        )
+        else {
+            return Err(ConfigError::Missing(missing));
+        };
         if let Some(id) = keys.repeated() {
             return Err(ConfigError::rule("keys", id.0, "a different KeyId for each key"));
         }
@@ -246,6 +258,21 @@ impl GateBuilder {
             realms: Realms::default(),
         };
         Ok(Gate::new(inner, &self.realm))
+    }
+
+    /// The methods that still have to be called.
+    fn missing(&self) -> Vec<&'static str> {
+        [
+            ("keys", self.keys.is_none()),
+            ("store", self.store.is_none()),
+            ("transport", self.transport.is_none()),
+            ("message", self.message.is_none()),
+            ("destinations", self.destinations.is_none()),
+            ("daily_budget", self.daily_budget.is_none()),
+        ]
+        .into_iter()
+        .filter_map(|(method, lacking)| lacking.then_some(method))
+        .collect()
     }
 }
 

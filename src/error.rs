@@ -138,14 +138,10 @@ impl From<HandoffError> for GateError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A part without a sensible default was not given.
-    #[error("the gate needs {part}; give it with `GateBuilder::{method}`")]
-    Missing {
-        /// What.
-        part: &'static str,
-        /// How.
-        method: &'static str,
-    },
+    /// Parts without a sensible default were not given: the methods of
+    /// [`GateBuilder`](crate::GateBuilder) that give them, all of those missing at once.
+    #[error("the gate lacks parts; give them with `GateBuilder::{}`", .0.join("`, `"))]
+    Missing(Vec<&'static str>),
     /// A value breaks a rule.
     #[error("`{field}` is {value}, but must be {rule}")]
     Rule {

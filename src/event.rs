@@ -62,6 +62,12 @@ pub enum EventKind {
         /// The reason in words.
         reason: String,
     },
+    /// A send was refused by the pumping detector, and answered as if it were not
+    /// ([`ModePolicy::quiet`](crate::policy::ModePolicy::quiet)).
+    QuietlyRefused {
+        /// The reason in words.
+        reason: String,
+    },
     /// In shadow mode: a send would have been refused.
     WouldRefuse {
         /// The reason in words.

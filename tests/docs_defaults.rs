@@ -144,6 +144,7 @@ fn values() -> BTreeMap<&'static str, String> {
         ("budget.block", money(budget.block)),
         ("budget.unverified", money(budget.unverified)),
         ("budget.message", budget.message.to_string()),
+        ("mode.quiet", if policy.mode.quiet { "on".into() } else { "off".into() }),
         ("mode.general", format!("{:?}", policy.mode.general)),
         (
             "mode.purposes",
@@ -169,6 +170,7 @@ fn values() -> BTreeMap<&'static str, String> {
             "PriceTable fallback",
             Money::microdollars(PriceTable::builtin().of(*b"??").into()).to_string(),
         ),
+        ("Costs::reference_daily", format!("{} codes", Costs::default().reference_daily)),
         ("Costs::user_value", format!("{} dollars", Costs::default().user_value)),
         ("Costs::challenge_cost", format!("{} dollars", Costs::default().challenge_cost)),
         ("Tuning::ask_at", format!("{} nats", tuning.ask_at)),

@@ -31,7 +31,7 @@ use std::time::Duration;
 use otpgate::limit::{Limit, MeterKey, Slot};
 use otpgate::store::{
     Admission, Admitted, ChallengeWrite, Charge, DocumentWrite, MeterQuery, Nonce, RedbStore,
-    Redemption, Refund, Settlement, Tallies, TallyQuery,
+    Redemption, Refund, Settlement, Tallies, TallyQuery, VoidCode,
 };
 use otpgate::testing::{ModelStore, block_on};
 use otpgate::{Pseudonym, RequestId, Store, Timestamp};
@@ -274,7 +274,7 @@ impl Step {
             now: self.now(),
             realm: REALM,
             refunds: vec![refund(target.line(), LINE), refund(all(), ALL)],
-            void: Some(target.name(2)),
+            void: Some(VoidCode { challenge: target.name(2), digest: target.digest() }),
             observe: Vec::new(),
             exchange: None,
         }

@@ -110,7 +110,9 @@ fn tuning() -> Tuning {
                 "nooutage" => t.parts.outage = false,
                 "noaddress" => t.parts.address = false,
                 "nocontext" => t.parts.context = false,
-                "value" => {}
+                "value" | "ref" => {}
+                "shareat" => t.share_at = v,
+                "nf" => t.number_failures = v,
                 other => panic!("unknown key {other}"),
             }
         }
@@ -122,6 +124,9 @@ fn costs() -> Costs {
     let mut c = Costs::default();
     if let Ok(list) = std::env::var("LAB_SET") {
         for pair in list.split(',') {
+            if let Some(v) = pair.strip_prefix("ref=") {
+                c.reference_daily = v.parse().expect("number");
+            }
             if let Some(v) = pair.strip_prefix("value=") {
                 c.user_value = v.parse().expect("number");
             }
@@ -445,7 +450,8 @@ fn main() {
         .collect();
     let (mut spent, mut asked) = (0.0, 0.0);
     let mut sums: Vec<Vec<Report>> = vec![Vec::new(); names.len()];
-    for seed in 1..=seeds {
+    let first: u64 = std::env::var("LAB_FIRST").map_or(1, |v| v.parse().unwrap());
+    for seed in first..first + seeds {
         let base = Ours::new(gates);
         if std::env::var_os("LAB_BENCH").is_some() {
             bench(seed, daily, days);

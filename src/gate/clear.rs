@@ -161,7 +161,7 @@ impl Gate {
             purpose: purpose.clone(),
             subjects,
             scope: self.own_scope(&client),
-            lane: Lane::Open,
+            lane: Lane::Caller,
             proved: Proved::Human,
             nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
             expires: caller.expires(),

@@ -10,12 +10,13 @@ use crate::base::id::RequestId;
 use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::EventKind;
-use crate::limit::MeterKey;
+use crate::limit::{Limit, MeterKey};
 use crate::recipient::Recipient;
 use crate::store::{Admission, Admitted, DocumentWrite, Refund};
 
 use super::Gate;
 use super::guarded;
+#[cfg(feature = "totp")]
 use super::names::slot;
 use super::plan::Lane;
 
@@ -131,21 +132,45 @@ impl<'a> Controls<'a> {
     ///
     /// [`ControlsError::Gate`] if the store gave no answer.
     pub async fn forgive(&self, recipient: &Recipient, actor: &Actor) -> Result<(), ControlsError> {
+        let number = self.gate.names().number(recipient);
+        let attempts = &self.gate.inner.policy.attempts;
+        let lane =
+            |lane: &Lane| (MeterKey::new(number, lane.counted()), lane.failures(attempts).limit());
+        self.give_back_failures(Lane::FAILING.iter().map(lane)).await?;
+        self.announce(actor.as_str(), format!("failures of {recipient:?} forgiven"));
+        Ok(())
+    }
+
+    /// Forgets the wrong authenticator codes counted against an account, as
+    /// [`forgive`](Self::forgive) does for a number. `user` is the account's identifier at the host.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer.
+    #[cfg(feature = "totp")]
+    pub async fn forgive_authenticator(
+        &self,
+        user: &str,
+        actor: &Actor,
+    ) -> Result<(), ControlsError> {
+        let account = MeterKey::new(self.gate.names().user(user), slot::AUTHENTICATOR);
+        let meter = (account, super::second_factor::FAILURES);
+        self.give_back_failures(std::iter::once(meter)).await?;
+        self.announce(actor.as_str(), "failures of an account's authenticator forgiven".to_owned());
+        Ok(())
+    }
+
+    async fn give_back_failures(
+        &self,
+        meters: impl Iterator<Item = (MeterKey, Limit)>,
+    ) -> Result<(), ControlsError> {
         let gate = self.gate;
         let now = gate.now();
-        let number = gate.names().number(recipient);
         let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
         let admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
         let _granted = guarded::admit(&*gate.inner.store, &admission).await?;
-        let refunds = Lane::ALL.iter().map(|lane| Refund {
-            key: MeterKey::new(number, slot::failures(lane.index())),
-            limit: lane.failures(&gate.inner.policy.attempts).limit(),
-            cost: 100,
-            charged: now,
-            waiver: None,
-        });
-        gate.give_all_back(id, refunds.collect()).await?;
-        self.announce(actor.as_str(), format!("failures of {recipient:?} forgiven"));
+        let all = |(key, limit)| Refund { key, limit, cost: 100, charged: now, waiver: None };
+        gate.give_all_back(id, meters.map(all).collect()).await?;
         Ok(())
     }
 

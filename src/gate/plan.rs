@@ -55,6 +55,9 @@ pub(crate) enum Lane {
     Checked,
     /// The client proved a device on which the number was verified before.
     Proven,
+    /// The host itself asks, with a caller's key: intervals and quotas of its own, failures those
+    /// of `Checked`.
+    Caller,
 }
 
 impl Client {
@@ -67,13 +70,22 @@ impl Client {
 }
 
 impl Lane {
-    pub(crate) const ALL: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
+    /// Those that count failures of their own; their bounds add up to NIST's 100.
+    pub(crate) const FAILING: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
 
     pub(crate) fn failures(self, policy: &AttemptPolicy) -> &FailurePolicy {
         match self {
             Self::Open => &policy.open,
-            Self::Checked => &policy.checked,
+            Self::Checked | Self::Caller => &policy.checked,
             Self::Proven => &policy.proven,
+        }
+    }
+
+    /// Where its failures are counted.
+    pub(crate) const fn counted(self) -> Slot {
+        match self {
+            Self::Caller => slot::failures(Self::Checked.index()),
+            lane => slot::failures(lane.index()),
         }
     }
 
@@ -82,6 +94,7 @@ impl Lane {
             Self::Open => 0,
             Self::Checked => 1,
             Self::Proven => 2,
+            Self::Caller => 3,
         }
     }
 
@@ -90,6 +103,7 @@ impl Lane {
             0 => Some(Self::Open),
             1 => Some(Self::Checked),
             2 => Some(Self::Proven),
+            3 => Some(Self::Caller),
             _ => None,
         }
     }
@@ -277,11 +291,49 @@ impl Plan {
         self
     }
 
+    /// What a send costs that sends nothing: the same checks, and no money.
+    pub(crate) fn unpaid(mut self) -> Self {
+        for (charge, item) in self.charges.iter_mut().zip(&self.items) {
+            if let Cause::Budget(_) = item.cause {
+                (charge.limit, charge.cost) = match less(charge.limit, charge.cost) {
+                    Some(limit) => (limit, 0),
+                    None => (Limit::SHUT, 1),
+                };
+            }
+        }
+        self
+    }
+
+    /// The charges that concern nobody but the client and the number it typed.
+    pub(crate) fn own(mut self) -> Self {
+        let kept = |item: &Item| match item.cause {
+            Cause::Failures => true,
+            Cause::Limit(name) => matches!(
+                name,
+                LimitName::NumberInterval
+                    | LimitName::Number
+                    | LimitName::Client
+                    | LimitName::ClientUnverified
+                    | LimitName::NetworkUnverified
+                    | LimitName::Session
+                    | LimitName::User
+                    | LimitName::Device
+                    | LimitName::Caller
+            ),
+            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => false,
+        };
+        let mut items = self.items.iter();
+        self.charges.retain(|_| items.next().is_some_and(kept));
+        self.items.retain(kept);
+        self
+    }
+
     fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {
         let (policy, lane) = (terms.policy, terms.lane.index());
         let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
         let failures = terms.lane.failures(&policy.attempts);
         // Cost 0: a lane that is shut gets no new codes either, but a send is not a failure.
+        let counted = terms.lane.counted();
         let shut = Limit::Failures {
             max: failures.max.saturating_sub(1),
             pause_after: u64::MAX >> 11,
@@ -289,7 +341,7 @@ impl Plan {
             longest_ms: 0,
             forget_ms: crate::base::time::millis(failures.forget),
         };
-        self.charge(who.number, slot::failures(lane), shut, 0, Cause::Failures, human);
+        self.charge(who.number, counted, shut, 0, Cause::Failures, human);
         self.charge(
             who.number,
             slot::ladder(terms.purpose, lane),
@@ -466,6 +518,19 @@ fn tier<T>(proved: Proved, soft: T, hard: T) -> (T, Remedy) {
 }
 
 /// `limit` without a bound; it goes on counting in the same state.
+/// The limit that a charge of nothing fits exactly when one of `cost` fits `limit`, if any does.
+fn less(limit: Limit, cost: u64) -> Option<Limit> {
+    match limit {
+        Limit::Window { max, span_ms } => {
+            max.checked_sub(cost).map(|max| Limit::Window { max, span_ms })
+        }
+        Limit::Budget { max, span_ms } => {
+            max.checked_sub(cost).map(|max| Limit::Budget { max, span_ms })
+        }
+        other => Some(other),
+    }
+}
+
 fn unlimited(limit: Limit) -> Limit {
     const MOST: u64 = u64::MAX >> 11;
     match limit {

@@ -16,7 +16,7 @@ use super::names::slot;
 
 /// Consecutive failures of one account: at most 100 (NIST SP 800-63B-4 §3.2.2), with a growing pause
 /// from the fifth on, so that guessing the three codes that are good at any time takes years.
-const FAILURES: Limit = Limit::Failures {
+pub(super) const FAILURES: Limit = Limit::Failures {
     max: 100,
     pause_after: 5,
     pause_ms: 30_000,
@@ -39,8 +39,11 @@ impl Gate {
     /// once: its time step is burned in the store, for every instance.
     ///
     /// Every attempt is charged before its answer is given, and a right one is given back, so that
-    /// neither guesses in parallel nor guesses past a limit are for free. `user` is the account's identifier at the host; `authenticator`
-    /// says how far clocks may differ.
+    /// neither guesses in parallel nor guesses past a limit are for free. `user` is the account's
+    /// identifier at the host; `authenticator` says how far clocks may differ.
+    ///
+    /// Ask for the first factor before: 100 wrong codes in a row shut the account's authenticator
+    /// for 90 days, or until `Controls::forgive_authenticator`.
     ///
     /// # Errors
     ///

@@ -19,7 +19,9 @@ use crate::outcome::{Issued, LimitName, RefusalReason, Sent};
 use crate::policy::{Mode, Policy};
 use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::recipient::Recipient;
-use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement};
+use crate::store::{
+    Admission, Admitted, ChallengeWrite, Guard, Nonce, Observation, Settlement, VoidCode,
+};
 use crate::token::TokenError;
 use crate::transport::{HandoffErrorKind, OutboundSms};
 
@@ -67,9 +69,19 @@ struct Challenge {
 
 /// What the store said of a send, once it has said something final.
 enum Decision {
-    Granted { plan: Plan, counts: Vec<u64>, id: RequestId, price: Money },
+    Granted(Paid),
+    /// Refused, and answered as if it were not.
+    Quiet(Paid),
     Refused(Refused),
     StepUp(RefusalReason, Remedy),
+}
+
+/// What the store admitted.
+struct Paid {
+    plan: Plan,
+    counts: Vec<u64>,
+    id: RequestId,
+    code: VoidCode,
 }
 
 /// A refusal in the making.
@@ -192,25 +204,39 @@ impl Gate {
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
             Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
-            Decision::Granted { plan, counts, id, price } => {
-                self.note_budgets(&send, &plan, &counts);
-                let handed = self.deliver(&send, text, &plan, id, price).await?;
-                match handed {
+            Decision::Granted(paid) => {
+                self.note_budgets(&send, &paid.plan, &paid.counts);
+                match self.deliver(&send, text, &paid).await? {
                     Handed::Refused => {
                         self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
                     }
                     Handed::Over { confirmed } => {
-                        let grant = match grant {
-                            Some(grant) => grant.clone(),
-                            None => self.grant(&send)?,
-                        };
-                        let record = self.record(&send, id, price);
-                        let resend_after = self.resend_after(&send, &plan, &counts);
-                        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
+                        self.issued(&send, &paid, grant, expires, confirmed)
                     }
                 }
             }
+            Decision::Quiet(paid) => {
+                send.decoy = true;
+                self.issued(&send, &paid, grant, expires, true)
+            }
         }
+    }
+
+    fn issued(
+        &self,
+        send: &Send<'_>,
+        paid: &Paid,
+        grant: Option<&EntryGrant>,
+        expires: Timestamp,
+        confirmed: bool,
+    ) -> Result<Sent, GateError> {
+        let grant = match grant {
+            Some(grant) => grant.clone(),
+            None => self.grant(send)?,
+        };
+        let record = self.record(send, paid.id, send.price);
+        let resend_after = self.resend_after(send, &paid.plan, &paid.counts);
+        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
     }
 
     /// Asks the store until the answer rests on the current controls.
@@ -221,9 +247,10 @@ impl Gate {
         expires: Timestamp,
     ) -> Result<Decision, GateError> {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-        let digest = self.digest(send, code)?;
+        let challenge = self.names().challenge(&send.challenge.id);
+        let code = VoidCode { challenge, digest: self.digest(send, code)? };
         self.realm.remember(self, send.now).await?;
-        for _ in 0..STALE_TRIES {
+        for again in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if standing.refuses() {
                 // No admission would tell that another gate has lifted the entry since.
@@ -236,14 +263,17 @@ impl Gate {
             let mut plan = self.plan(send, &standing);
             let mut admission = self.admission(send, id, &standing);
             let mut saved = None;
+            if again > 0 {
+                // A stale answer has counted the request.
+                admission.observe.clear();
+            }
             if standing.passes(send.proved)
                 && let Some((documents, save)) = recall::writes(self, send.now)
             {
                 (admission.documents, saved) = (documents, Some(save));
             }
             admission.charges = std::mem::take(&mut plan.charges);
-            admission.challenge =
-                Some(write(send, self.names().challenge(&send.challenge.id), digest, expires));
+            admission.challenge = Some(write(send, code.challenge, code.digest, expires));
             let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
             plan.charges = std::mem::take(&mut admission.charges);
             if let Admitted::Exhausted { index, .. } = &answer
@@ -266,8 +296,7 @@ impl Gate {
                     if let Some(saved) = saved {
                         self.realm.saved(saved);
                     }
-                    let price = send.price;
-                    return Ok(Decision::Granted { plan, counts, id, price });
+                    return Ok(Decision::Granted(Paid { plan, counts, id, code }));
                 }
                 Admitted::Exhausted { index, retry_after, news, .. } => {
                     self.realm.take_in(self, &news);
@@ -280,6 +309,12 @@ impl Gate {
                         Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
                         _ => retry_after,
                     };
+                    if cause == Cause::Pumping
+                        && send.policy.mode.quiet
+                        && !self.offers(send, remedy)
+                    {
+                        return self.quietly(send, plan, admission, reason).await;
+                    }
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
@@ -306,6 +341,44 @@ impl Gate {
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    /// Answers the detector's refusal as if a text had gone out: the limits of client and number
+    /// are charged, and a code is kept that nobody will ever be told.
+    async fn quietly(
+        &self,
+        send: &Send<'_>,
+        plan: Plan,
+        mut admission: Admission,
+        reason: RefusalReason,
+    ) -> Result<Decision, GateError> {
+        let plan = plan.own();
+        admission.charges.clone_from(&plan.charges);
+        let unknown = random(&*self.inner.entropy)?;
+        if let Some(ChallengeWrite::Open { digest, .. } | ChallengeWrite::Renew { digest, .. }) =
+            &mut admission.challenge
+        {
+            *digest = unknown;
+        }
+        // Counted and told by the first admission.
+        admission.observe.clear();
+        admission.exchange = None;
+        let code = VoidCode { challenge: Pseudonym::default(), digest: unknown };
+        let refused =
+            |reason, retry_after| Decision::Refused(Refused { reason, retry_after, pumping: true });
+        Ok(match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { counts, .. } => {
+                self.watch(send, SightingKind::Refused);
+                self.note(send, EventKind::QuietlyRefused { reason: reason.to_string() });
+                Decision::Quiet(Paid { plan, counts, id: admission.id, code })
+            }
+            Admitted::Exhausted { index, retry_after, .. } => {
+                refused(plan.cause(index).0.reason(None), Some(retry_after))
+            }
+            Admitted::NonceSpent { .. } => refused(RefusalReason::TokenSpent, None),
+            Admitted::ChallengeGone => refused(RefusalReason::VerificationOver, None),
+            Admitted::Stale { .. } => refused(reason, None),
+        })
     }
 
     fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
@@ -341,7 +414,7 @@ impl Gate {
         if let Some(remedy) = standing.pumping(send.proved) {
             plan.verdict(Cause::Pumping, remedy, known);
         }
-        plan
+        if send.decoy { plan.unpaid() } else { plan }
     }
 
     fn admission(&self, send: &Send<'_>, id: RequestId, standing: &Standing) -> Admission {
@@ -384,9 +457,7 @@ impl Gate {
         &self,
         send: &Send<'_>,
         text: OutboundText,
-        plan: &Plan,
-        id: RequestId,
-        price: Money,
+        paid: &Paid,
     ) -> Result<Handed, GateError> {
         let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
         if send.decoy {
@@ -394,9 +465,10 @@ impl Gate {
             return Ok(Handed::Over { confirmed: true });
         }
         let number = send.recipient.expose_e164().as_str().to_owned();
-        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, id);
+        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id);
         drop(text);
         let resend = send.challenge.renew;
+        let price = send.price;
         let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed };
         let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
         match handed {
@@ -413,12 +485,12 @@ impl Gate {
             }
             Ok(Err(error)) => match error.kind() {
                 HandoffErrorKind::NotSent => {
-                    self.give_back(send, plan, id, false).await;
+                    self.give_back(send, paid, false).await;
                     self.note(send, EventKind::NotSent { refused: false });
                     Err(error.into())
                 }
                 HandoffErrorKind::Refused => {
-                    self.give_back(send, plan, id, true).await;
+                    self.give_back(send, paid, true).await;
                     self.note(send, EventKind::NotSent { refused: true });
                     Ok(Handed::Refused)
                 }
@@ -451,13 +523,13 @@ impl Gate {
 
     /// Gives back what a text that did not go out has cost. If the store does not answer, the
     /// admission stays spent: the safe side.
-    async fn give_back(&self, send: &Send<'_>, plan: &Plan, id: RequestId, refused: bool) {
+    async fn give_back(&self, send: &Send<'_>, paid: &Paid, refused: bool) {
         let settlement = Settlement {
-            admission: id,
+            admission: paid.id,
             now: self.now(),
             realm: self.inner.partition,
-            refunds: plan.refunds(refused, send.now),
-            void: Some(self.names().challenge(&send.challenge.id)),
+            refunds: paid.plan.refunds(refused, send.now),
+            void: Some(paid.code),
             observe: Vec::new(),
             exchange: None,
         };

@@ -92,13 +92,13 @@ impl Gate {
                     attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
                 return self.accept(grant, number, binding.clone(), attempts, opened, now);
             }
+            (Verdict::Exhausted { index: 0, .. }, _) => RejectionCause::ClientLimit,
             (_, None) => RejectionCause::BadGrant,
             (Verdict::Mismatch { .. }, _) if attempt.malformed => RejectionCause::Malformed,
             (Verdict::Mismatch { .. }, _) => RejectionCause::Mismatch,
             (Verdict::Locked, _) => RejectionCause::Locked,
             (Verdict::Expired, _) => RejectionCause::Expired,
             (Verdict::Consumed, _) => RejectionCause::Replay,
-            (Verdict::Exhausted { index: 0, .. }, _) => RejectionCause::ClientLimit,
             (Verdict::Exhausted { .. }, _) => RejectionCause::NumberLimit,
             (Verdict::Unknown, _) => RejectionCause::Unknown,
         };
@@ -223,14 +223,12 @@ impl Gate {
         now: Timestamp,
     ) {
         let names = self.names();
-        let lane = MeterKey::new(number, slot::failures(grant.lane.index()));
+        let lane = MeterKey::new(number, grant.lane.counted());
         let limit = grant.lane.failures(&policy.attempts).limit();
         redemption.subject_charges = vec![Charge { key: lane, limit, cost: 1, waiver: None }];
         // A success by any lane proves the owner: strangers' failures are forgiven with it.
-        redemption.reset = Lane::ALL
-            .iter()
-            .map(|lane| MeterKey::new(number, slot::failures(lane.index())))
-            .collect();
+        redemption.reset =
+            Lane::FAILING.iter().map(|lane| MeterKey::new(number, lane.counted())).collect();
         redemption.credits.extend(credits(
             policy,
             grant.client,

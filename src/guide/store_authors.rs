@@ -45,8 +45,9 @@
 //! 5. A hard cap. When it is reached: drop what has expired, then answer
 //!    [`Full`](crate::store::StoreErrorKind::Full). Never evict.
 //!
-//! The shortest complete store to read is `otpgate::testing::ModelStore`: one lock over everything, an
-//! admission tried on a copy.
+//! The store to copy from is `examples/custom_store`: a host's own, in six hundred lines, which runs the suite
+//! below on itself. The shortest to read is `otpgate::testing::ModelStore`: one lock over everything,
+//! an admission tried on a copy.
 //!
 //! # Three lines decide
 //!

@@ -427,3 +427,27 @@ fn no_window_keeps_more_than_it_may() {
         assert!(meter.weight() <= 128);
     }
 }
+
+/// Ends within six bytes, just beyond and at the end of time; times near, 49 days off and wide.
+#[test]
+fn times_of_every_width_read_back() {
+    let day = Duration::from_secs(86_400);
+    let wide = (1_u64 << 48) - 1;
+    for end in [0, 1, wide - 1, wide, wide + 1, u64::MAX] {
+        for from in [0, end / 2, end.saturating_sub(1 << 32), end.saturating_sub(7), end] {
+            let mut ledger = Ledger::default();
+            ledger.set_mark(Slot(3), at(0), at(from), at(end));
+            assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger), "{from} {end}");
+        }
+    }
+    let mut ledger = Ledger::default();
+    let now = at(1_800_000_000_000);
+    let window = Limit::Window { max: 9, span_ms: millis(day) };
+    assert_eq!(ledger.charge(Slot(1), &window, now, 1), Ok(1));
+    // End, slot, kind, count, one time, one unit: what the footprint of a number rests on.
+    assert_eq!(ledger.to_bytes().len(), 6 + 1 + 1 + 1 + 4 + 1);
+    ledger.set_mark(Slot(2), now, now, now + 90 * day);
+    // The mark's start is now more than 49 days before the end, and so is the charge.
+    assert_eq!(ledger.to_bytes().len(), 6 + 3 + 7 + 2 + 12);
+    assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger));
+}

@@ -32,6 +32,16 @@ pub struct ModePolicy {
     pub purposes: BTreeMap<Purpose, Mode>,
     /// Per country.
     pub countries: BTreeMap<Region, Mode>,
+    /// Quiet refusal: what the pumping detector refuses is answered as if a text had gone out. The
+    /// client gets a grant, a code page and intervals; no text is sent, no money is spent, and no code
+    /// opens it. Whoever searches for the detector's thresholds then sees none. Known numbers are
+    /// never refused by it, quietly or not; [`EventKind::QuietlyRefused`](crate::EventKind) tells the
+    /// truth to the observer.
+    ///
+    /// Default: off, because an honest person who is refused by mistake then waits for a text that
+    /// never comes. A host that turns it on answers the page before `issue` has returned, or the
+    /// provider's time tells the two apart.
+    pub quiet: bool,
 }
 
 impl ModePolicy {

@@ -1,5 +1,6 @@
 //! From evidence to action: who is asked, who is refused, for how long, and when it ends.
 
+use super::costs::Costs;
 use super::detector::{Detector, OperatorRule};
 use super::level::{Level, NodeId};
 use super::node::{Node, State};
@@ -24,7 +25,10 @@ impl Detector {
     ) {
         for place in 0..PATH {
             let slot = path.get(place).copied().unwrap_or(NONE);
-            let Some(node) = self.table.at(slot).copied() else { continue };
+            let Some(node) = self.table.at(slot).filter(|node| !self.is_calm(node, now)) else {
+                continue;
+            };
+            let node = *node;
             let level = level_at(known, place);
             if node.state == State::Refusing || self.forbidden(node.id) {
                 continue;
@@ -67,6 +71,17 @@ impl Detector {
                 self.begin_refusing(now, path, place, level, id, local);
             }
         }
+    }
+
+    /// True if nothing below could change the node's state: almost always, so it is looked at before
+    /// anything is copied.
+    fn is_calm(&self, node: &Node, now: u64) -> bool {
+        let tuning = &self.tuning;
+        let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
+        node.state == State::Open
+            && node.evidence() + node.asked.max(0.0) < least
+            && node.share < tuning.share_at
+            && node.share_until <= now
     }
 
     /// While asked-for step-ups keep failing the attack goes on, although it no longer shows in what
@@ -221,7 +236,21 @@ impl Detector {
         // people behind trusted addresses are asked, not refused
         let [good, all] = self.trust;
         let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
-        passing * (attempts - honest).max(0.0) * price > self.costs.user_value * lost
+        passing * (attempts - honest).max(0.0) * price > self.user_value() * lost
+    }
+
+    /// What one new user weighs at a host of this size.
+    fn user_value(&self) -> f32 {
+        let Costs { user_value, reference_daily, .. } = self.costs;
+        if reference_daily <= 0.0 {
+            return user_value;
+        }
+        let everyone = self.table.find(NodeId::pool(Level::Everyone));
+        let Some(node) = everyone.and_then(|slot| self.table.at(slot)) else { return user_value };
+        let daily = node.daily().max(24.0 * self.hourly(node.verified_slow));
+        // Before there is a baseline nobody knows how small the host is, only how big at least.
+        let most = if node.daily() > 0.0 { 7.0 } else { 0.5 };
+        user_value * (reference_daily / daily.max(1.0)).clamp(0.1, most)
     }
 
     /// Ends a block that is over: by time, or because the attack went quiet. The node then asks, on
@@ -236,10 +265,8 @@ impl Detector {
         local: &Local,
     ) {
         let slot = path.get(place).copied().unwrap_or(NONE);
-        let Some(node) = self.table.at(slot).copied() else { return };
-        if node.state != State::Refusing {
-            return;
-        }
+        let refusing = |node: &&Node| node.state == State::Refusing;
+        let Some(node) = self.table.at(slot).filter(refusing).copied() else { return };
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = self.tuning.silence_range;

@@ -49,7 +49,7 @@ impl Detector {
             }
             let level = level_at(known, place);
             let rate = rates.get(place).copied().unwrap_or(0.0);
-            let Some(node) = self.table.at(*slot).copied() else { continue };
+            let Some(node) = self.table.at(*slot) else { continue };
             let id = NodeId::from_bits(node.id);
             if self.forbidden(node.id) {
                 reasons.push(Reason {
@@ -88,7 +88,7 @@ impl Detector {
             if !self.tuning.parts.in_flight {
                 continue;
             }
-            let window = self.window_of(&node, level, rate);
+            let window = self.window_of(node, level, rate);
             let out = f32::from(node.pending) + 1.0;
             if out > window {
                 ask = ask.max(Some(Strength::Work));

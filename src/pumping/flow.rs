@@ -80,12 +80,14 @@ impl Detector {
                 && due.at <= now
             {
                 queue.pop_front();
-                let session = self.sessions.slab.get(due.slot as usize).copied();
+                let session = self.sessions.slab.get(due.slot as usize);
                 if let Some(session) = session
                     && session.live
                     && session.generation == due.generation
+                    // A verified one is counted and removed, and has nothing to ripen.
+                    && (stage >= 3 || !session.verified)
                 {
-                    self.ripen(due.at, due.slot, session, stage);
+                    self.ripen(due.at, due.slot, *session, stage);
                 }
             }
         }
@@ -197,7 +199,7 @@ impl Detector {
         if !known && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.sessions = c.sessions.wrapping_add(1);
         }
-        self.release_ended(now, &path, known, &local);
+        self.release_if_ended(now, &path, known, &local);
         let share = self.tuning.parts.share;
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
@@ -335,7 +337,7 @@ impl Detector {
         let known = self.is_known(subject, now);
         let path = self.find_path(subject, known);
         let local = self.local(now, subject.region);
-        self.release_ended(now, &path, known, &local);
+        self.release_if_ended(now, &path, known, &local);
         self.each(&path, |node| attempt(node, now));
     }
 
@@ -353,6 +355,15 @@ impl Detector {
             self.release(now, path, place, level_at(known, place), *rate, local);
         }
         rates
+    }
+
+    /// As [`release_ended`](Self::release_ended), unless that was done this very moment: by the
+    /// assessment of the same request.
+    fn release_if_ended(&mut self, now: u64, path: &[Slot; PATH], known: bool, local: &Local) {
+        let is_present = |slot: &Slot| self.table.at(*slot).is_none_or(|node| node.at == now);
+        if !path.iter().all(is_present) {
+            self.release_ended(now, path, known, local);
+        }
     }
 
     /// A few unverified messages to a dear block nobody verified from.

@@ -112,11 +112,14 @@ impl Node {
                 *s = (*s - bet.leak * tolerated * seconds / 3_600.0).max(0.0);
             }
         }
-        fade(&mut self.verified_quarter, seconds, 900.0);
         fade(&mut self.verified_slow, seconds, 21_600.0);
         fade(&mut self.attempts, seconds, 60.0);
-        fade(&mut self.passed, seconds, 900.0);
-        fade(&mut self.failed, seconds, 900.0);
+        if self.verified_quarter != 0.0 || self.passed != 0.0 || self.failed != 0.0 {
+            let factor = fading(seconds, 900.0);
+            for value in [&mut self.verified_quarter, &mut self.passed, &mut self.failed] {
+                shrink(value, factor);
+            }
+        }
         fade(&mut self.asked, seconds, asked_half_life * std::f32::consts::LOG2_E);
         self.turn_day(day_of(now));
     }
@@ -199,12 +202,20 @@ pub(super) fn day_of(now: u64) -> u16 {
 /// Exponential decay with time constant `tau` seconds; snaps to zero.
 pub(super) fn fade(value: &mut f32, seconds: f32, tau: f32) {
     if *value != 0.0 {
-        let x = seconds / tau;
-        // e^-x by its rational approximation for small steps: a request then costs no `exp`
-        let factor = if x < 0.1 { (1.0 - 0.5 * x) / (1.0 + 0.5 * x) } else { (-x).exp() };
-        *value *= factor;
-        if value.abs() < 1e-4 {
-            *value = 0.0;
-        }
+        shrink(value, fading(seconds, tau));
+    }
+}
+
+/// `e^(-seconds / tau)`, by its rational approximation for small steps: a request then costs no
+/// `exp`.
+fn fading(seconds: f32, tau: f32) -> f32 {
+    let x = seconds / tau;
+    if x < 0.1 { (1.0 - 0.5 * x) / (1.0 + 0.5 * x) } else { (-x).exp() }
+}
+
+fn shrink(value: &mut f32, factor: f32) {
+    *value *= factor;
+    if value.abs() < 1e-4 {
+        *value = 0.0;
     }
 }

@@ -100,7 +100,8 @@ pub struct Tuning {
     pub number_limits: (f32, f32),
     /// The same limits where an alarm already covers the number.
     pub number_limits_in_context: (f32, f32),
-    /// Step-ups not passed for one number from which it is refused where an alarm covers it.
+    /// Step-ups not passed for one number from which it is refused where an alarm covers it. Not
+    /// fewer: strangers fail them too, and the number's owner is then refused for an hour.
     pub number_failures: f32,
     /// Seconds after its first verification before a number counts as known, and until when.
     pub known_age: (f32, f32),
@@ -187,7 +188,7 @@ impl Default for Tuning {
             failing_share: 0.25,
             asked_half_life: 7_200.0,
             asked_stages: [15.0, 30.0, 60.0],
-            share_at: 16.0,
+            share_at: 13.0,
             share_tolerance: 3.0,
             share_prior: (0.10, 0.2),
             share_credit: 0.25,
@@ -203,7 +204,7 @@ impl Default for Tuning {
             silence_range: (120.0, 1_800.0),
             number_limits: (3.0, 5.0),
             number_limits_in_context: (0.9, 2.5),
-            number_failures: 2.0,
+            number_failures: 4.0,
             known_age: (72.0 * 3_600.0, 90.0 * 86_400.0),
             max_nodes: 131_072,
             max_known: 1 << 21,

@@ -36,7 +36,7 @@ mod redemption;
 pub mod redis;
 mod settlement;
 mod tally;
-#[cfg(feature = "redb")]
+#[cfg(any(feature = "memory", feature = "redb"))]
 mod verbs;
 
 use std::fmt;
@@ -59,7 +59,7 @@ pub use memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use redemption::{Credit, Redeemed, Redemption, Verdict};
-pub use settlement::{Refund, Settlement};
+pub use settlement::{Refund, Settlement, VoidCode};
 pub use tally::{ChallengeState, Document, MeterQuery, Reading, Tallies, TallyQuery};
 
 /// How long a store keeps something beyond its deadline at least, against clocks that differ.

@@ -1,6 +1,7 @@
 //! [`Settlement`]: what became of an admission.
 
 use crate::base::id::{Pseudonym, RequestId};
+use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
@@ -19,12 +20,24 @@ pub struct Settlement {
     pub realm: Pseudonym,
     /// What is given back; empty if the message went out or may have gone out.
     pub refunds: Vec<Refund>,
-    /// The challenge whose newest code is void because no message carries it.
-    pub void: Option<Pseudonym>,
+    /// The code that no message carries.
+    pub void: Option<VoidCode>,
     /// What is counted, whether or not the admission is known.
     pub observe: Vec<Observation>,
     /// News to leave for the other gates; nothing is read.
     pub exchange: Option<Exchange>,
+}
+
+/// A code that is void: no message carries it.
+///
+/// It is named by its digest, because another send for the same challenge may have written a newer
+/// one between the admission and the settlement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VoidCode {
+    /// The challenge's name.
+    pub challenge: Pseudonym,
+    /// The code's keyed digest, as it was written.
+    pub digest: Tag,
 }
 
 /// A charge to give back.

@@ -20,7 +20,7 @@ use crate::limit::{Limit, MeterKey};
 use crate::store::{
     Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Document, Exchange, JOURNAL_LIFE,
     Mark, News, Observation, Reading, Redeemed, Redemption, Settlement, StoreError, Tallies,
-    TallyQuery, Verdict,
+    TallyQuery, Verdict, VoidCode,
 };
 
 use meter::{Meter, Wait};
@@ -233,8 +233,10 @@ impl Realm {
                 meter.refund(refund.limit, refund.cost, charged, now.as_millis());
             }
         }
-        if let Some(challenge) = settlement.void.and_then(|key| self.challenges.get_mut(&key)) {
-            challenge.codes.pop();
+        if let Some(VoidCode { challenge, digest }) = &settlement.void
+            && let Some(challenge) = self.challenges.get_mut(challenge)
+        {
+            challenge.codes.retain(|(kept, _)| kept != digest);
         }
     }
 

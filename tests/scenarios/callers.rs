@@ -129,3 +129,24 @@ async fn a_callers_verification_can_be_renewed() {
     assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
     assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(4)).await);
 }
+
+/// Strangers use up what strangers may have of a number's texts; the host's own service goes on.
+#[tokio::test]
+async fn strangers_do_not_use_up_what_a_caller_may_send() {
+    let office = office();
+    let mut sent = 0;
+    for stranger in 0..12 {
+        let who = client(1_000 + stranger);
+        let answer = office.house.try_send_for(ALICE, &Purpose::PAYMENT, &who).await;
+        sent += u32::from(matches!(answer, Sent::Sent(_)));
+        office.house.clock.advance(seconds(601));
+    }
+    assert!((3..12).contains(&sent), "{sent} of 12: no siege, or no limit");
+    let signed = office.sign(ALICE, "payment");
+    let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
+    // An interval of its own holds all the same.
+    assert!(
+        office.ask(&office.sign(ALICE, "payment"), ALICE, &Purpose::PAYMENT, HOME).await.is_none()
+    );
+    assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(7)).await);
+}

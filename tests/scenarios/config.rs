@@ -195,3 +195,19 @@ async fn without_random_bytes_nothing_is_sent_or_accepted() {
         }
     }
 }
+
+/// All at once, so that nobody has to build six times.
+#[test]
+fn everything_that_was_not_given_is_named_at_once() {
+    let nothing = Gate::builder().build().unwrap_err().to_string();
+    for method in ["keys", "store", "transport", "message", "destinations", "daily_budget"] {
+        assert!(
+            nothing.contains(&format!("`{method}`")) || nothing.contains(&format!("::{method}`")),
+            "{nothing}"
+        );
+    }
+    let (transport, _) = ScriptedTransport::new();
+    let some = Gate::builder().keys(keys()).transport(transport).message(message()).build();
+    let Err(ConfigError::Missing(methods)) = some else { panic!("{some:?}") };
+    assert_eq!(methods, ["store", "destinations", "daily_budget"]);
+}

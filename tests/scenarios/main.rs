@@ -32,12 +32,14 @@ mod a20_transport_chaos;
 mod a21_cancel_everywhere;
 mod a22_store_lies;
 
+mod authenticator;
 mod budget;
 mod callers;
 mod config;
 mod controls;
 mod decoy;
 mod pumped;
+mod quiet;
 mod resend;
 mod restart_detector;
 mod rotation;

@@ -1,15 +1,11 @@
 //! [`MemoryStore`]: everything in this process's memory, within a fixed bound.
 
-mod admit;
-mod challenge;
 mod papers;
-mod redeem;
-mod settle;
 mod subject;
 mod table;
-mod tally;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -17,16 +13,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use async_trait::async_trait;
 use dashmap::DashMap;
 
+use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
+use crate::store::verbs::{self, Once};
 use crate::store::{
-    Admission, Admitted, Charge, Document, Exchange, News, Redeemed, Redemption, Settlement, Store,
-    StoreError, StoreErrorKind, Tallies, TallyQuery,
+    Admission, Admitted, Charge, Document, Redeemed, Redemption, Settlement, Store, StoreError,
+    StoreErrorKind, Tallies, TallyQuery,
 };
 
-use challenge::Kept;
 use papers::Journal;
-use subject::{Books, Subject, Unreadable};
-use table::{DropAt, Held, Key, Mask, Room, Table};
+use subject::Subject;
+use table::{Key, Mask, Room, Table};
+use view::{Kept, View};
 
 /// A [`Store`] in this process's memory.
 ///
@@ -112,11 +110,11 @@ impl MemoryStore {
         });
         self.challenges.each(|name, kept| {
             key(&mut bytes, name);
-            kept.challenge.dump(&mut bytes);
+            kept.challenge.write(&mut bytes);
         });
         self.once.each(|name, once| {
             key(&mut bytes, name);
-            bytes.extend(once.0.to_le_bytes());
+            bytes.extend(once.bits().to_le_bytes());
         });
         for document in &self.documents {
             key(&mut bytes, *document.key());
@@ -182,19 +180,34 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
-        self.step(admission.now, || self.try_admit(admission))
+        self.step(admission.now, admission.realm, |view| {
+            self.fetch(&admission.charges, &view.mask);
+            let _turn = self.turn(&view.mask);
+            verbs::admit(view, admission)
+        })
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        self.step(settlement.now, || self.try_settle(settlement))
+        self.step(settlement.now, settlement.realm, |view| {
+            let _turn = self.turn(&view.mask);
+            verbs::settle(view, settlement)
+        })
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        self.step(redemption.now, || self.try_redeem(redemption))
+        self.step(redemption.now, redemption.realm, |view| {
+            self.fetch(&redemption.charges, &view.mask);
+            self.fetch(&redemption.subject_charges, &view.mask);
+            let _turn = self.turn(&view.mask);
+            verbs::redeem(view, redemption)
+        })
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
-        self.step(query.now, || self.try_tally(query))
+        self.step(query.now, query.realm, |view| {
+            let _turn = self.turn(&view.mask);
+            verbs::tally(view, query)
+        })
     }
 }
 
@@ -203,45 +216,6 @@ impl Store for MemoryStore {
 enum Undone {
     Full,
     Unreadable,
-}
-
-impl From<Unreadable> for Undone {
-    fn from(_: Unreadable) -> Self {
-        Self::Unreadable
-    }
-}
-
-/// A nonce, or an admission that was granted: until when it is remembered, and in the lowest bit
-/// whether the admission is settled.
-#[derive(Clone, Copy, Debug)]
-struct Once(u64);
-
-impl Once {
-    fn until(deadline: Timestamp) -> Self {
-        Self(deadline.as_millis().min(u64::MAX >> 1) << 1)
-    }
-
-    fn is_live(self, now: Timestamp) -> bool {
-        now < self.deadline()
-    }
-
-    fn is_settled(self) -> bool {
-        self.0 & 1 == 1
-    }
-
-    fn settle(&mut self) {
-        self.0 |= 1;
-    }
-
-    fn deadline(self) -> Timestamp {
-        Timestamp::from_millis(self.0 >> 1)
-    }
-}
-
-impl Held for Once {
-    fn drop_at(&self) -> DropAt {
-        DropAt::after(self.deadline())
-    }
 }
 
 /// What is left to sweep.
@@ -268,10 +242,12 @@ impl MemoryStore {
     fn step<T>(
         &self,
         now: Timestamp,
-        step: impl Fn() -> Result<T, Undone>,
+        realm: Pseudonym,
+        step: impl Fn(&View<'_>) -> Result<T, Undone>,
     ) -> Result<T, StoreError> {
-        let taken = match step() {
-            Err(Undone::Full) if self.make_room(now) => step(),
+        let view = View { store: self, mask: Mask::of(realm) };
+        let taken = match step(&view) {
+            Err(Undone::Full) if self.make_room(now) => step(&view),
             taken => taken,
         };
         self.sweep_a_little(now);
@@ -305,49 +281,6 @@ impl MemoryStore {
                 std::hint::black_box(self.subjects.read(mask.name(subject), Subject::first_byte));
             }
         }
-    }
-
-    fn books(&self, mask: Mask, now: Timestamp) -> Books<'_> {
-        Books::new(&self.subjects, mask, now)
-    }
-
-    /// Sets aside room for `entries`.
-    fn reserve(&self, entries: usize) -> Result<(), Undone> {
-        if self.room.take(entries) { Ok(()) } else { Err(Undone::Full) }
-    }
-
-    /// Of the room for `reserved` entries, `added` were needed.
-    fn account(&self, reserved: usize, added: usize) {
-        self.room.give_back(reserved.saturating_sub(added));
-        self.room.add(added.saturating_sub(reserved));
-    }
-
-    /// How many entries appending takes.
-    fn room_for_news(&self, mask: &Mask, exchange: Option<&Exchange>) -> usize {
-        match exchange {
-            Some(exchange) if !exchange.append.is_empty() => {
-                let known = self.journals.contains_key(&mask.name(exchange.journal));
-                if known { 1 } else { 2 }
-            }
-            _ => 0,
-        }
-    }
-
-    fn append_news(&self, mask: &Mask, exchange: Option<&Exchange>, now: Timestamp) {
-        if let Some(exchange) = exchange
-            && !exchange.append.is_empty()
-        {
-            let mut journal = self.journals.entry(mask.name(exchange.journal)).or_default();
-            self.room.give_back(journal.prune(now));
-            journal.append(now, &exchange.append);
-        }
-    }
-
-    fn news(&self, mask: &Mask, exchange: Option<&Exchange>, now: Timestamp) -> News {
-        exchange.map_or_else(News::default, |exchange| {
-            let read = |_: &Key, journal: &Journal| journal.news(exchange.after, now);
-            self.journals.view(&mask.name(exchange.journal), read).unwrap_or_default()
-        })
     }
 
     fn sweep_a_little(&self, now: Timestamp) {

@@ -2,17 +2,20 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test")]
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::base::id::{Pseudonym, RequestId};
+use crate::base::id::RequestId;
 use crate::base::mac::Tag;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::store::{
-    ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Guard, JOURNAL_LIFE, Mark,
-    MeterQuery, Nonce, Observation, Refund, Verdict,
+    ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Exchange, Guard, JOURNAL_LIFE,
+    Mark, MeterQuery, News, Nonce, Observation, Refund, Verdict, VoidCode,
 };
 
 const REALM: Pseudonym = Pseudonym::from_bytes([9; 16]);
@@ -90,21 +93,29 @@ fn refund(charge: &Charge) -> Refund {
     Refund { key, limit, cost, charged: NOW, waiver }
 }
 
+/// The answer of a call, which never waits.
+fn at_once<T>(call: impl Future<Output = T>) -> T {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("a call of the memory store waits for nothing"),
+    }
+}
+
 impl MemoryStore {
     fn admits(&self, admission: &Admission) -> Admitted {
-        self.step(admission.now, || self.try_admit(admission)).unwrap()
+        at_once(self.admit(admission)).unwrap()
     }
 
     fn redeems(&self, redemption: &Redemption) -> Verdict {
-        self.step(redemption.now, || self.try_redeem(redemption)).unwrap().verdict
+        at_once(self.redeem(redemption)).unwrap().verdict
     }
 
     fn settles(&self, settlement: &Settlement) {
-        self.step(settlement.now, || self.try_settle(settlement)).unwrap();
+        at_once(self.settle(settlement)).unwrap();
     }
 
     fn tallies(&self, query: &TallyQuery) -> Tallies {
-        self.step(query.now, || self.try_tally(query)).unwrap()
+        at_once(self.tally(query)).unwrap()
     }
 
     fn count(&self, charge: &Charge) -> u64 {
@@ -258,6 +269,7 @@ fn codes_are_renewed_kept_replaced_and_voided() {
         let challenge = ChallengeWrite::Renew { key: name(1), digest, expires, keep_previous };
         Admission { challenge: Some(challenge), ..admission(n, Vec::new()) }
     };
+    let void = |digest| VoidCode { challenge: name(1), digest };
     let wrong = Verdict::Mismatch { left: 4 };
     let right = |verdict| matches!(verdict, Verdict::Accepted { .. });
     let fresh = |writes: &[Admission]| {
@@ -278,11 +290,18 @@ fn codes_are_renewed_kept_replaced_and_voided() {
     assert_eq!(twice.admits(&renew(11, one, true)), Admitted::ChallengeGone);
 
     let voided = fresh(&[renew(3, two, true)]);
-    voided.settles(&Settlement { void: Some(name(1)), ..settlement(3, Vec::new()) });
+    voided.settles(&Settlement { void: Some(void(two)), ..settlement(3, Vec::new()) });
     assert_eq!(voided.redeems(&redemption(9, 1, vec![two])), wrong);
     assert!(right(voided.redeems(&redemption(10, 1, vec![one]))));
+    // A newer code than the void one stays, and so does an older one.
+    let settled = Settlement { void: Some(void(one)), ..settlement(1, Vec::new()) };
+    for (typed, verdict) in [(one, false), (two, true)] {
+        let renewed = fresh(&[renew(3, two, true)]);
+        renewed.settles(&settled);
+        assert_eq!(right(renewed.redeems(&redemption(9, 1, vec![typed]))), verdict);
+    }
     let empty = fresh(&[]);
-    empty.settles(&Settlement { void: Some(name(1)), ..settlement(1, Vec::new()) });
+    empty.settles(&Settlement { void: Some(void(one)), ..settlement(1, Vec::new()) });
     assert_eq!(empty.redeems(&redemption(9, 1, vec![one])), Verdict::Expired);
 }
 
@@ -400,7 +419,7 @@ fn a_journal_is_read_across_callers_in_order_and_ages() {
     // A refused call and a failed attempt leave their news too.
     assert!(!granted(&say(2, b"two", NOW, vec![in_window(meter(1, 1), 0)])));
     let failed = Redemption { exchange: exchange(b"three", 1), ..redemption(3, 1, Vec::new()) };
-    let answer = store.try_redeem(&failed).unwrap();
+    let answer = at_once(store.redeem(&failed)).unwrap();
     assert_eq!(answer.news.entries, [(2, b"two".to_vec()), (3, b"three".to_vec())]);
     assert_eq!(answer.news.latest, 3);
     // A repetition reads and leaves nothing.
@@ -501,7 +520,7 @@ fn a_flood_stays_under_the_cap_hurts_no_live_entry_and_ends_with_its_expiry() {
     for n in 0..20_000 {
         let mut flood = admission(n, vec![in_window(meter(n, 1), 3)]);
         flood.nonces = vec![Nonce { key: name(n), expires: NOW + Duration::from_secs(60) }];
-        match store.step(NOW, || store.try_admit(&flood)) {
+        match at_once(store.admit(&flood)) {
             Ok(answer) => assert!(granted(&answer)),
             Err(error) => {
                 assert_eq!(error.kind(), StoreErrorKind::Full);
@@ -542,7 +561,7 @@ fn a_call_that_found_no_room_changed_nothing() {
     let mut call = admission(2, vec![charge, in_window(meter(2, 1), 9)]);
     call.observe = vec![seen(meter(1, 2))];
     call.nonces = vec![Nonce { key: name(3), expires: NOW + Duration::from_secs(9) }];
-    assert_eq!(store.try_admit(&call), Err(Undone::Full));
+    assert_eq!(at_once(store.admit(&call)).unwrap_err().kind(), StoreErrorKind::Full);
     assert_eq!((store.count(&charge), store.entries()), (1, 2));
     call.nonces.clear();
     assert!(granted(&store.admits(&call)));

@@ -14,7 +14,7 @@ use super::key::{Key, Kind};
 
 const ADMIT: &str = "select * from otpgate.admit_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
                      $12, $13, $14, $15, $16, $17, $18, $19, $20)";
-const SETTLE: &str = "select otpgate.settle_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const SETTLE: &str = "select otpgate.settle_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const REDEEM: &str = "select * from otpgate.redeem_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
                       $11, $12, $13, $14, $15, $16, $17)";
 const TALLY: &str = "select * from otpgate.tally_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -99,10 +99,12 @@ impl PostgresStore {
         let books = wanted.books(realm);
         let letters = Letters::new(realm, settlement.exchange.as_ref());
         let admission = books.name(Kind::Call, settlement.admission.as_bytes());
-        let void = settlement.void.map(|name| books.name(Kind::Challenge, name.as_bytes()));
+        let code = settlement.void.as_ref();
+        let void = code.map(|code| books.name(Kind::Challenge, code.challenge.as_bytes()));
+        let void_digest = code.map(|code| code.digest.as_slice());
         let alone = [Some(admission), void].into_iter().flatten().map(|key| (key, true));
         let locks = books.locks(alone.chain(letters.lock()));
-        let parameters: [Parameter<'_>; 10] = [
+        let parameters: [Parameter<'_>; 11] = [
             (&time(settlement.now), Type::INT8),
             (&locks, Type::INT8_ARRAY),
             (&admission, Type::UUID),
@@ -111,6 +113,7 @@ impl PostgresStore {
             (&books.refunds(&settlement.refunds), Type::INT8_ARRAY),
             (&books.observations(&settlement.observe), Type::INT8_ARRAY),
             (&void, Type::UUID),
+            (&void_digest, Type::BYTEA),
             (&letters.journal, Type::UUID),
             (&letters.append, Type::BYTEA),
         ];

@@ -108,9 +108,12 @@ impl Call {
             record.waive(&mut keys, refund.waiver);
             body.array(12).numbers(&record.fields()).number(refund.charged.as_millis());
         }
-        match settlement.void {
-            None => body.number(0),
-            Some(challenge) => body.number(keys.number(Kind::Challenge, challenge)),
+        match &settlement.void {
+            None => body.number(0).bytes(&[]),
+            Some(void) => {
+                let challenge = keys.number(Kind::Challenge, void.challenge);
+                body.number(challenge).bytes(&void.digest)
+            }
         };
         observations(&mut body, &mut keys, &settlement.observe);
         let journal = Journal::of(&mut keys, settlement.exchange.as_ref());

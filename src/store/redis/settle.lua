@@ -1,6 +1,6 @@
 -- settle: gives back what an admission was charged for, once. KEYS[2] remembers the admission.
-local _, refunds, void, observe, x =
-  cmsgpack.unpack_limit(ARGV[1], 4, body)
+local _, refunds, void, digest, observe, x =
+  cmsgpack.unpack_limit(ARGV[1], 5, body)
 
 local function refund(c)
   local m, kind, cost, charged = meter(c), c[6], c[5], c[12]
@@ -40,7 +40,13 @@ if first then
   call('SET', KEYS[2], remembered + 1, 'PX', life(floor(remembered / 2)))
 end
 if voided then
-  voided.codes = sub(voided.codes, 1, -40)
+  -- By its digest: another send may have written a newer code since.
+  local kept = ''
+  for at = 1, #voided.codes, 39 do
+    local code = sub(voided.codes, at, at + 38)
+    if sub(code, 1, 32) ~= digest then kept = kept .. code end
+  end
+  voided.codes = kept
   keep_challenge(void, voided)
 end
 return pack(epoch, sequence)

@@ -16,7 +16,8 @@ pub(in crate::store) fn admit<R: Realm>(
     let mut bill = Bill::default();
     if is_live(realm, OnceName::Admission(admission.id), admission)? {
         bill.add(&admission.charges, &mut books)?;
-        return granted(realm, admission, &bill, &mut books);
+        let counts = bill.counts(&mut books);
+        return granted(realm, admission, counts, &mut books);
     }
     let refusal = refusal(realm, admission)?;
     if refusal.is_none() {
@@ -43,7 +44,10 @@ pub(in crate::store) fn admit<R: Realm>(
     books.observe(&admission.observe)?;
     let answer = match (refusal, bill.worst) {
         (Some(refusal), _) => refusal,
-        (None, None) => granted(realm, admission, &bill, &mut books)?,
+        (None, None) => {
+            let counts = bill.counts_paid(&mut books);
+            granted(realm, admission, counts, &mut books)?
+        }
         (None, Some((index, retry_after))) => {
             let mut observed = Vec::new();
             books.observed(&admission.observe, &mut observed)?;
@@ -138,12 +142,11 @@ fn grant<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, R::Undone>
 fn granted<R: Realm>(
     realm: &R,
     admission: &Admission,
-    bill: &Bill<'_>,
+    counts: Vec<u64>,
     books: &mut Books<'_, R>,
 ) -> Result<Admitted, R::Undone> {
     let mut observed = Vec::new();
     books.observed(&admission.observe, &mut observed)?;
-    let counts = bill.counts(books);
     let news = realm.news(admission.exchange.as_ref(), admission.now)?;
     Ok(Admitted::Granted { counts, observed, news })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
-use crate::limit::{Ledger, Limit, MeterKey};
+use crate::limit::{Ledger, Limit, MeterKey, Slot};
 use crate::store::{Charge, Observation};
 
 use super::{Lent, Realm};
@@ -14,14 +14,16 @@ pub(super) struct Books<'a, R: Realm> {
     realm: &'a R,
     now: Timestamp,
     open: Vec<Book>,
+    /// Whether two charges, or a charge and an observation, may be on one meter.
+    overlap: bool,
 }
 
 /// One open subject.
 pub(super) struct Book {
     name: Pseudonym,
     pub(super) ledger: Ledger,
-    /// The slots that charges of this call have named, one bit for each remainder by 64.
-    pub(super) named: u64,
+    /// The slots that this call has named, one bit for each remainder by 64.
+    named: u64,
     known: bool,
     wanted: bool,
     changed: bool,
@@ -33,7 +35,7 @@ pub(super) type Place = usize;
 
 impl<'a, R: Realm> Books<'a, R> {
     pub(super) fn new(realm: &'a R, now: Timestamp) -> Self {
-        Self { realm, now, open: Vec::with_capacity(12) }
+        Self { realm, now, open: Vec::with_capacity(12), overlap: false }
     }
 
     /// Opens the subject called `name`, if it is not open yet.
@@ -91,8 +93,11 @@ impl<'a, R: Realm> Books<'a, R> {
         let now = self.now;
         for observation in observations {
             let place = self.open(observation.key.subject)?;
-            if let Some(ledger) = self.write(place) {
-                ledger.add(observation.key.slot, &window(observation), now, observation.units);
+            let slot = observation.key.slot;
+            if let Some(book) = self.open.get_mut(place) {
+                self.overlap |= book.name_slot(slot);
+                book.changed = true;
+                book.ledger.add(slot, &window(observation), now, observation.units);
             }
         }
         Ok(())
@@ -126,7 +131,7 @@ impl<'a, R: Realm> Books<'a, R> {
     /// Puts everything back; how many entries that added.
     pub(super) fn write_back(&mut self) -> Result<usize, R::Undone> {
         let mut added: usize = 0;
-        let mut scratch = Vec::new();
+        let mut scratch = Vec::with_capacity(256);
         for book in self.open.drain(..) {
             // A change to a subject that nobody wanted is a change to nothing.
             if !(book.owed || book.changed && (book.known || book.wanted)) {
@@ -136,6 +141,16 @@ impl<'a, R: Realm> Books<'a, R> {
             added = added.saturating_add(usize::from(new));
         }
         Ok(added)
+    }
+}
+
+impl Book {
+    /// Notes that the call is about `slot`; whether it may have been before.
+    fn name_slot(&mut self, slot: Slot) -> bool {
+        let bit = 1_u64 << (slot.0 % 64);
+        let again = self.named & bit != 0;
+        self.named |= bit;
+        again
     }
 }
 
@@ -157,6 +172,8 @@ pub(super) struct Judged<'a> {
 #[derive(Default)]
 pub(super) struct Bill<'a> {
     lines: Vec<Judged<'a>>,
+    /// For each line the count it would leave, if all fit and no two meet on one meter.
+    quotes: Vec<u64>,
     /// Of those that do not fit, the one with the longest wait.
     pub(super) worst: Option<(usize, Duration)>,
 }
@@ -170,23 +187,28 @@ impl<'a> Bill<'a> {
     ) -> Result<(), R::Undone> {
         let now = books.now;
         self.lines.reserve(charges.len());
+        self.quotes.reserve_exact(charges.len());
         for charge in charges {
             let waived = books.waived(charge.waiver, now)?;
             let place = books.open(charge.key.subject)?;
-            if !waived && let Some(book) = books.at(place) {
-                let bit = 1_u64 << (charge.key.slot.0 % 64);
-                let wait = if book.named & bit == 0 {
-                    book.ledger.quote(charge.key.slot, &charge.limit, now, charge.cost).err()
+            let mut quote = 0;
+            if !waived && let Some(book) = books.open.get_mut(place) {
+                let slot = charge.key.slot;
+                let judged = if book.name_slot(slot) {
+                    books.overlap = true;
+                    self.quote_after_others(charge, &book.ledger, now)
                 } else {
-                    self.wait_after_others(charge, &book.ledger, now)
+                    book.ledger.quote(slot, &charge.limit, now, charge.cost)
                 };
-                book.named |= bit;
-                if let Some(wait) = wait
-                    && self.worst.is_none_or(|(_, longest)| wait > longest)
-                {
-                    self.worst = Some((self.lines.len(), wait));
+                match judged {
+                    Ok(count) => quote = count,
+                    Err(wait) if self.worst.is_none_or(|(_, longest)| wait > longest) => {
+                        self.worst = Some((self.lines.len(), wait));
+                    }
+                    Err(_) => {}
                 }
             }
+            self.quotes.push(quote);
             self.lines.push(Judged { charge, place, waived });
         }
         Ok(())
@@ -207,6 +229,11 @@ impl<'a> Bill<'a> {
         self.paid().for_each(|line| books.want(line.place));
     }
 
+    /// For each charge the meter's count after [`pay`](Self::pay) and the observations.
+    pub(super) fn counts_paid<R: Realm>(&mut self, books: &mut Books<'_, R>) -> Vec<u64> {
+        if books.overlap { self.counts(books) } else { std::mem::take(&mut self.quotes) }
+    }
+
     /// For each charge the meter's count as it stands; a waived one reads 0.
     pub(super) fn counts<R: Realm>(&self, books: &mut Books<'_, R>) -> Vec<u64> {
         let now = books.now;
@@ -221,20 +248,20 @@ impl<'a> Bill<'a> {
         self.lines.iter().filter(|line| !line.waived && line.charge.cost > 0)
     }
 
-    /// As [`Ledger::wait`], after what earlier charges of the same meter would leave.
-    fn wait_after_others(
+    /// As [`Ledger::quote`], after what earlier charges of the same meter would leave.
+    fn quote_after_others(
         &self,
         charge: &Charge,
         ledger: &Ledger,
         now: Timestamp,
-    ) -> Option<Duration> {
+    ) -> Result<u64, Duration> {
         let mut trial = ledger.clone();
         for earlier in self.paid().filter(|line| line.charge.key == charge.key) {
             // One that does not fit leaves the meter as it found it.
             let Charge { key, limit, cost, .. } = earlier.charge;
             let _ = trial.charge(key.slot, limit, now, *cost);
         }
-        trial.quote(charge.key.slot, &charge.limit, now, charge.cost).err()
+        trial.quote(charge.key.slot, &charge.limit, now, charge.cost)
     }
 }
 

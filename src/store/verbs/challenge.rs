@@ -2,7 +2,10 @@
 
 use constant_time_eq::constant_time_eq_32;
 
-use crate::base::codec::{Reader, Writer};
+#[cfg(feature = "redb")]
+use crate::base::codec::Reader;
+#[cfg(any(feature = "redb", feature = "testing", test))]
+use crate::base::codec::Writer;
 use crate::base::id::RequestId;
 use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
@@ -15,21 +18,37 @@ struct Code {
     expires: Timestamp,
 }
 
-/// A challenge.
+/// The codes of a challenge that can still be accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::store) struct Challenge {
+struct Codes {
     /// A void code has expired at the epoch.
     newest: Code,
     previous: Option<Box<Code>>,
     /// When the newest code that was ever kept expires, void or not.
     expires: Timestamp,
+}
+
+/// A challenge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::store) struct Challenge {
     opened: Timestamp,
     closes: Timestamp,
     attempts: u32,
     used: u32,
     /// The latest attempt that was compared; meaningful if `used > 0`.
     seen: RequestId,
-    consumed: bool,
+    /// None once one of them was accepted: most of what a store holds, and it needs no digest.
+    codes: Option<Box<Codes>>,
+}
+
+impl Code {
+    const VOID: Self = Self { digest: [0; 32], expires: Timestamp::from_millis(0) };
+}
+
+impl Codes {
+    fn each(&self) -> impl Iterator<Item = &Code> {
+        std::iter::once(&self.newest).chain(self.previous.as_deref())
+    }
 }
 
 impl Challenge {
@@ -38,16 +57,14 @@ impl Challenge {
         let ChallengeWrite::Open { digest, expires, closes, attempts, .. } = write else {
             return None;
         };
+        let newest = Code { digest: *digest, expires: *expires };
         Some(Self {
-            newest: Code { digest: *digest, expires: *expires },
-            previous: None,
-            expires: *expires,
+            codes: Some(Box::new(Codes { newest, previous: None, expires: *expires })),
             opened: now,
             closes: *closes,
             attempts: *attempts,
             used: 0,
             seen: RequestId::default(),
-            consumed: false,
         })
     }
 
@@ -61,22 +78,27 @@ impl Challenge {
     }
 
     pub(super) fn can_be_renewed(&self, now: Timestamp) -> bool {
-        self.is_open(now) && !self.consumed && self.left() > 0
+        self.is_open(now) && self.codes.is_some() && self.left() > 0
     }
 
     pub(super) fn renew(&mut self, digest: Tag, expires: Timestamp, keep_previous: bool) {
-        let current = std::mem::replace(&mut self.newest, Code { digest, expires });
-        let keep = keep_previous && current.expires > Timestamp::default();
-        self.previous = keep.then(|| Box::new(current));
-        self.expires = expires;
+        let Some(codes) = self.codes.as_mut() else { return };
+        let current = std::mem::replace(&mut codes.newest, Code { digest, expires });
+        let keep = keep_previous && current != Code::VOID;
+        codes.previous = keep.then(|| Box::new(current));
+        codes.expires = expires;
     }
 
-    /// Forgets the newest code; the one before, if it was kept, is then the newest.
-    pub(super) fn void(&mut self) {
-        self.newest = match self.previous.take() {
-            Some(previous) => *previous,
-            None => Code { digest: [0; 32], expires: Timestamp::default() },
-        };
+    /// Forgets the code with this digest; if it was the newest, the one before is then the newest.
+    pub(super) fn void(&mut self, digest: &Tag) {
+        let Some(codes) = self.codes.as_mut() else { return };
+        let is = |code: &Code| constant_time_eq_32(digest, &code.digest);
+        let previous = codes.previous.take().filter(|code| !is(code));
+        if is(&codes.newest) {
+            codes.newest = previous.map_or(Code::VOID, |previous| *previous);
+        } else {
+            codes.previous = previous;
+        }
     }
 
     /// The answer to a repetition of the latest attempt.
@@ -87,12 +109,12 @@ impl Challenge {
     /// Why no attempt can be made, if none can.
     pub(super) fn dead(&self, now: Timestamp) -> Option<Verdict> {
         if !self.is_open(now) {
-            Some(Verdict::Unknown)
-        } else if self.consumed {
-            Some(Verdict::Consumed)
-        } else if self.left() == 0 {
+            return Some(Verdict::Unknown);
+        }
+        let Some(codes) = &self.codes else { return Some(Verdict::Consumed) };
+        if self.left() == 0 {
             Some(Verdict::Locked)
-        } else if self.codes().all(|code| now >= code.expires) {
+        } else if codes.each().all(|code| now >= code.expires) {
             Some(Verdict::Expired)
         } else {
             None
@@ -104,62 +126,72 @@ impl Challenge {
     pub(super) fn attempt(&mut self, id: RequestId, digests: &[Tag], now: Timestamp) -> Verdict {
         self.used = self.used.saturating_add(1);
         self.seen = id;
-        let right = self.codes().fold(false, |right, code| {
+        let codes = self.codes.iter().flat_map(|codes| codes.each());
+        let right = codes.fold(false, |right, code| {
             digests.iter().fold(right, |right, digest| {
                 right | (constant_time_eq_32(digest, &code.digest) & (now < code.expires))
             })
         });
-        self.consumed |= right;
+        if right {
+            self.codes = None;
+        }
         self.answer()
     }
 
     pub(super) fn state(&self, now: Timestamp) -> ChallengeState {
         if !self.is_open(now) {
-            ChallengeState::Unknown
-        } else if self.consumed {
-            ChallengeState::Consumed
-        } else if self.left() == 0 {
-            ChallengeState::Locked
-        } else {
-            let (expires, closes) = (self.expires, self.closes);
-            ChallengeState::Live { left: self.left(), expires, closes }
+            return ChallengeState::Unknown;
+        }
+        match &self.codes {
+            None => ChallengeState::Consumed,
+            Some(_) if self.left() == 0 => ChallengeState::Locked,
+            Some(codes) => ChallengeState::Live {
+                left: self.left(),
+                expires: codes.expires,
+                closes: self.closes,
+            },
         }
     }
 
     /// Appends the byte form to `bytes`.
+    #[cfg(any(feature = "redb", feature = "testing", test))]
     pub(in crate::store) fn write(&self, bytes: &mut Vec<u8>) {
-        let code = |writer: Writer, code: &Code| writer.raw(&code.digest).time(code.expires);
-        let flags = u8::from(self.consumed) | u8::from(self.previous.is_some()) << 1;
-        let writer = Writer::new()
-            .u8(flags)
+        let mut writer = Writer::new()
+            .u8(self.codes.as_ref().map_or(0, |codes| if codes.previous.is_some() { 2 } else { 1 }))
             .time(self.closes)
             .time(self.opened)
-            .time(self.expires)
             .u32(self.attempts)
             .u32(self.used)
             .raw(self.seen.as_bytes());
-        let writer = self.codes().fold(writer, code);
+        if let Some(codes) = &self.codes {
+            let code = |writer: Writer, code: &Code| writer.raw(&code.digest).time(code.expires);
+            writer = codes.each().fold(writer.time(codes.expires), code);
+        }
         bytes.extend(writer.finish());
     }
 
     /// The challenge behind `bytes`; `None` if they are no challenge's.
+    #[cfg(feature = "redb")]
     pub(in crate::store) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
-        let flags = reader.u8().filter(|flags| *flags < 4)?;
-        let (closes, opened, expires) = (reader.time()?, reader.time()?, reader.time()?);
+        let number = reader.u8().filter(|number| *number <= 2)?;
+        let (closes, opened) = (reader.time()?, reader.time()?);
         let (attempts, used) = (reader.u32()?, reader.u32()?);
         let seen = RequestId::from_bytes(reader.array()?);
-        let mut code = || Some(Code { digest: reader.array()?, expires: reader.time()? });
-        let newest = code()?;
-        let previous = if flags & 2 == 0 { None } else { Some(Box::new(code()?)) };
-        let consumed = flags & 1 == 1;
-        let challenge =
-            Self { newest, previous, expires, opened, closes, attempts, used, seen, consumed };
-        reader.end(challenge)
+        let codes = if number == 0 {
+            None
+        } else {
+            let expires = reader.time()?;
+            let mut code = || Some(Code { digest: reader.array()?, expires: reader.time()? });
+            let newest = code()?;
+            let previous = if number == 2 { Some(Box::new(code()?)) } else { None };
+            Some(Box::new(Codes { newest, previous, expires }))
+        };
+        reader.end(Self { opened, closes, attempts, used, seen, codes })
     }
 
     fn answer(&self) -> Verdict {
-        if self.consumed {
+        if self.codes.is_none() {
             Verdict::Accepted { attempts: self.used, opened: self.opened }
         } else {
             Verdict::Mismatch { left: self.left() }
@@ -168,9 +200,5 @@ impl Challenge {
 
     fn left(&self) -> u32 {
         self.attempts.saturating_sub(self.used)
-    }
-
-    fn codes(&self) -> impl Iterator<Item = &Code> {
-        std::iter::once(&self.newest).chain(self.previous.as_deref())
     }
 }

@@ -20,10 +20,12 @@ impl Once {
         Self(deadline.as_millis().min(u64::MAX >> 1) << 1)
     }
 
+    #[cfg(feature = "redb")]
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
+    #[cfg(any(feature = "redb", feature = "testing", test))]
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }

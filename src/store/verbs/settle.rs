@@ -1,6 +1,6 @@
 //! [`Store::settle`](crate::store::Store::settle) over a [`Realm`].
 
-use crate::store::Settlement;
+use crate::store::{Settlement, VoidCode};
 
 use super::books::Books;
 use super::{OnceName, Realm};
@@ -33,8 +33,8 @@ pub(in crate::store) fn settle<R: Realm>(
                 meter.refund(&refund.limit, now, refund.charged, refund.cost);
             }
         }
-        if let Some(challenge) = settlement.void {
-            realm.change_challenge(challenge, |challenge| challenge.void())?;
+        if let Some(VoidCode { challenge, digest }) = &settlement.void {
+            realm.change_challenge(*challenge, |challenge| challenge.void(digest))?;
         }
     }
     books.observe(&settlement.observe)?;

@@ -14,7 +14,7 @@ use crate::limit::{Limit, MeterKey};
 use crate::store::{
     Admission, Admitted, ChallengeWrite, Charge, DocumentWrite, Exchange, GRACE, Guard, Mark,
     MeterQuery, News, Nonce, Observation, Redeemed, Redemption, Settlement, Tallies, TallyQuery,
-    Verdict,
+    Verdict, VoidCode,
 };
 use crate::testing::model::ModelStore;
 use crate::testing::prng::Prng;
@@ -122,8 +122,6 @@ pub struct Script {
 struct Challenge {
     key: Pseudonym,
     codes: Vec<Tag>,
-    /// Which admission wrote its newest code.
-    writer: Option<usize>,
 }
 
 impl fmt::Debug for Script {
@@ -141,9 +139,8 @@ impl Script {
     pub fn new(store: impl Store) -> Result<Self, Finding> {
         let bench = Bench::new(Arc::new(store), Prng::new(0), Racers::default())?;
         let meters = LIMITS.iter().map(|limit| (bench.meter(), *limit)).collect();
-        let challenges = (0..3)
-            .map(|_| Challenge { key: bench.name(), codes: Vec::new(), writer: None })
-            .collect();
+        let challenges =
+            (0..3).map(|_| Challenge { key: bench.name(), codes: Vec::new() }).collect();
         Ok(Self {
             model: ModelStore::new(),
             now: T0,
@@ -220,12 +217,10 @@ impl Script {
         let exchange = self.exchange(prng);
         let answer = self.both_admit(admission.clone(), exchange, true).await?;
         if let Admitted::Granted { .. } = answer {
-            let number = self.admissions.len();
             if admission.challenge.is_some()
                 && let Some(challenge) = self.challenges.get_mut(place)
             {
                 challenge.codes.push(digest);
-                challenge.writer = Some(number);
             }
             let written = u64::try_from(admission.documents.len()).unwrap_or(0);
             self.version = self.version.saturating_add(written);
@@ -277,11 +272,11 @@ impl Script {
         // A mark may be dropped `GRACE` after its end; then nobody knows that a charge was waived.
         let recent = at(self.now).since(admission.now) < GRACE;
         let written = admission.challenge.as_ref().map(|write| match write {
-            ChallengeWrite::Open { key, .. } | ChallengeWrite::Renew { key, .. } => *key,
+            ChallengeWrite::Open { key, digest, .. }
+            | ChallengeWrite::Renew { key, digest, .. } => {
+                VoidCode { challenge: *key, digest: *digest }
+            }
         });
-        let newest = |key: &Pseudonym| {
-            self.challenges.iter().any(|it| it.key == *key && it.writer == Some(number))
-        };
         let settlement = Settlement {
             admission: admission.id,
             now: at(self.now),
@@ -292,7 +287,7 @@ impl Script {
                 .filter(|charge| recent || charge.waiver.is_none())
                 .map(|charge| refund(charge, admission.now))
                 .collect(),
-            void: written.filter(newest).filter(|_| prng.chance(50)),
+            void: written.filter(|_| prng.chance(50)),
             observe: Vec::new(),
             exchange: None,
         };

@@ -5,7 +5,7 @@ use super::bench::{
 };
 use super::{Case, case};
 use crate::limit::Limit;
-use crate::store::{ChallengeState, ChallengeWrite, Mark, Verdict};
+use crate::store::{ChallengeState, ChallengeWrite, Mark, Verdict, VoidCode};
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(refused_is_not_refunded, "an admission that was refused has nothing to give back"),
     case!(forgotten_settlement, "settled is what is still remembered, by `now`"),
-    case!(void_newest, "the newest code is void; an earlier one that was kept stays good"),
+    case!(void_newest, "a void code is not accepted; an earlier one that was kept stays good"),
+    case!(void_late, "the code that is named is void, not one that was written since"),
     case!(void_only, "a challenge whose only code is void accepts nothing and can be renewed"),
     case!(waived_is_not_refunded, "a charge that was waived then is not refunded"),
     case!(settlement_observes, "observations are counted, whether or not the admission is known"),
@@ -40,7 +41,7 @@ async fn unknown_settlement(bench: Bench) -> Checked {
     bench.pay(key, WIDE, 5, T0).await?;
     let never = bench.charging(T0, vec![charge(key, WIDE, 2)]);
     let mut settlement = bench.settlement(&never, T0);
-    settlement.void = Some(opened.key);
+    settlement.void = Some(VoidCode { challenge: opened.key, digest: opened.digest });
     bench.settle(&settlement).await?;
     same("count", bench.count(key, WIDE, T0).await?, 5)?;
     let verdict = bench.guess(opened.key, opened.digest, T0).await?;
@@ -80,7 +81,7 @@ async fn void_newest(bench: Bench) -> Checked {
     });
     bench.grant("renewing", &renewal).await?;
     let mut settlement = bench.settlement(&renewal, T0 + 1_000);
-    settlement.void = Some(opened.key);
+    settlement.void = Some(VoidCode { challenge: opened.key, digest: second });
     for _ in 0..2 {
         bench.settle(&settlement).await?;
     }
@@ -90,13 +91,39 @@ async fn void_newest(bench: Bench) -> Checked {
     same("the earlier code", verdict, Verdict::Accepted { attempts: 2, opened: at(T0) })
 }
 
+async fn void_late(bench: Bench) -> Checked {
+    for keep_previous in [true, false] {
+        let opened = Opened { key: bench.name(), digest: bench.digest() };
+        let mut admission = bench.admission(T0);
+        admission.challenge = Some(opened.write(T0, 5));
+        bench.grant("opening", &admission).await?;
+        let second = bench.digest();
+        let mut renewal = bench.admission(T0 + 1_000);
+        renewal.challenge = Some(ChallengeWrite::Renew {
+            key: opened.key,
+            digest: second,
+            expires: at(T0) + Duration::from_secs(200),
+            keep_previous,
+        });
+        bench.grant("renewing", &renewal).await?;
+        let mut settlement = bench.settlement(&admission, T0 + 1_000);
+        settlement.void = Some(VoidCode { challenge: opened.key, digest: opened.digest });
+        bench.settle(&settlement).await?;
+        let verdict = bench.guess(opened.key, opened.digest, T0 + 2_000).await?;
+        same("the void code", verdict, Verdict::Mismatch { left: 4 })?;
+        let verdict = bench.guess(opened.key, second, T0 + 2_000).await?;
+        same("the code since", verdict, Verdict::Accepted { attempts: 2, opened: at(T0) })?;
+    }
+    Ok(())
+}
+
 async fn void_only(bench: Bench) -> Checked {
     let opened = Opened { key: bench.name(), digest: bench.digest() };
     let mut admission = bench.admission(T0);
     admission.challenge = Some(opened.write(T0, 5));
     bench.grant("opening", &admission).await?;
     let mut settlement = bench.settlement(&admission, T0);
-    settlement.void = Some(opened.key);
+    settlement.void = Some(VoidCode { challenge: opened.key, digest: opened.digest });
     bench.settle(&settlement).await?;
     let verdict = bench.guess(opened.key, opened.digest, T0 + 1_000).await?;
     same("the void code", verdict, Verdict::Expired)?;

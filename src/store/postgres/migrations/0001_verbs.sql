@@ -758,7 +758,7 @@ end $$;
 create or replace function otpgate.settle_v1(
   p_now bigint, p_locks bigint[], p_admission uuid,
   p_subjects uuid[], p_meters bigint[], p_refunds bigint[], p_observe bigint[],
-  p_void uuid, p_journal uuid, p_append bytea
+  p_void uuid, p_void_digest bytea, p_journal uuid, p_append bytea
 ) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
@@ -773,9 +773,15 @@ begin
   if found then
     b := otpgate.apply_v1(b, p_subjects, p_now, 3, p_refunds);
     if p_void is not null then
+      -- By its digest: another send may have written a newer code since.
       update otpgate.challenge t set
-        digest = t.previous, until = t.previous_until, previous = null, previous_until = 0
-      where t.key = p_void;
+        digest = case when t.digest is distinct from p_void_digest then t.digest
+                      when t.previous is distinct from p_void_digest then t.previous end,
+        until = case when t.digest is distinct from p_void_digest then t.until
+                     when t.previous is distinct from p_void_digest then t.previous_until
+                     else 0 end,
+        previous = null, previous_until = 0
+      where t.key = p_void and (t.digest = p_void_digest or t.previous = p_void_digest);
     end if;
   end if;
   b := otpgate.apply_v1(b, p_subjects, p_now, 2, p_observe);

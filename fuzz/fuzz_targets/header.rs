@@ -1,0 +1,28 @@
+//! Forwarding headers: whatever a client writes before it, the proxy's own entry is the client.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use otpgate::ClientIp;
+use otpgate::access::{Network, TrustedProxies};
+
+fuzz_target!(|input: (&str, &str, bool)| {
+    let (forged, list, own_line) = input;
+    let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
+    let peer = [10, 0, 0, 2].into();
+    let client = Some([203, 0, 113, 7].into());
+    let joined = format!("{forged}, 203.0.113.7");
+    let lines = if own_line { vec![forged, "203.0.113.7"] } else { vec![joined.as_str()] };
+    assert_eq!(ClientIp::from_forwarded_for(peer, lines, &proxies).expose_ip(), client, "{forged:?}");
+    let joined = format!("{forged}, for=203.0.113.7");
+    let lines = if own_line { vec![forged, "for=203.0.113.7"] } else { vec![joined.as_str()] };
+    assert_eq!(ClientIp::from_forwarded(peer, lines, &proxies).expose_ip(), client, "{forged:?}");
+    // A peer that is no proxy is the client.
+    let stranger = [192, 0, 2, 9].into();
+    let seen = ClientIp::from_forwarded_for(stranger, [forged], &proxies).expose_ip();
+    assert_eq!(seen, Some(stranger));
+    let _ = TrustedProxies::parse([list]);
+    if let Ok(network) = list.parse::<Network>() {
+        assert!(network.contains(network.address()));
+        assert_eq!(network.to_string().parse::<Network>().unwrap(), network);
+    }
+});

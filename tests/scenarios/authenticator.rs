@@ -1,0 +1,110 @@
+//! The authenticator app's codes: accepted once, and not to be guessed.
+
+#![cfg(feature = "totp")]
+
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use otpgate::access::Actor;
+use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
+use otpgate::{AuthenticatorVerdict, ClientContext, Clock};
+
+use crate::support::{House, client, days, hours, seconds, slow_stores};
+
+const SECRET: &[u8; 20] = b"12345678901234567890";
+
+/// RFC 6238 as an app computes it.
+fn app_code(house: &House) -> String {
+    let step = house.clock.now().as_millis() / 30_000;
+    let mut mac = <Hmac<sha1::Sha1> as KeyInit>::new_from_slice(SECRET).unwrap();
+    mac.update(&step.to_be_bytes());
+    let tag = mac.finalize().into_bytes();
+    let at = usize::from(tag[19] & 0x0f);
+    let number = u32::from_be_bytes([tag[at], tag[at + 1], tag[at + 2], tag[at + 3]]);
+    format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
+}
+
+/// Six digits that are not the code of now, nor of a step beside it.
+fn wrong_code(house: &House, n: u32) -> String {
+    let secret = AuthenticatorSecret::from_bytes(SECRET).unwrap();
+    let now = house.clock.now();
+    (n..)
+        .map(|n| format!("{:06}", n % 1_000_000))
+        .find(|guess| {
+            let format = otpgate::otp::CodeFormat::default();
+            let code = otpgate::otp::SubmittedCode::parse(guess, &format).unwrap();
+            Authenticator::default().matching_step(&secret, &code, now).is_none()
+        })
+        .unwrap()
+}
+
+async fn enters(house: &House, user: &str, code: &str, who: &ClientContext) -> bool {
+    let secret = AuthenticatorSecret::from_bytes(SECRET).unwrap();
+    let authenticator = Authenticator::default();
+    let verdict = house.gate.verify_authenticator(user, &secret, code, &authenticator, who).await;
+    verdict.unwrap() == AuthenticatorVerdict::Accepted
+}
+
+#[tokio::test]
+async fn a_code_is_accepted_once_for_its_account_even_in_a_race() {
+    for (name, store) in slow_stores(11) {
+        race(&Arc::new(House::lab(store)), name).await;
+    }
+}
+
+async fn race(house: &Arc<House>, store: &str) {
+    let code = app_code(house);
+    let racers = (0..16).map(|n| {
+        let (house, code) = (Arc::clone(house), code.clone());
+        tokio::spawn(async move { enters(&house, "ada", &code, &client(100 + n)).await })
+    });
+    let mut accepted = 0;
+    for racer in racers.collect::<Vec<_>>() {
+        accepted += u32::from(racer.await.unwrap());
+    }
+    assert_eq!(accepted, 1, "{store}");
+    assert!(!enters(house, "ada", &code, &client(1)).await);
+    // Another account with the same secret has steps of its own.
+    assert!(enters(house, "bob", &code, &client(1)).await);
+    // The race was fifteen failures: the pause they earned.
+    house.clock.advance(hours(2));
+    assert!(enters(house, "ada", &app_code(house), &client(1)).await);
+}
+
+/// Guesses from everywhere, for days: only what was counted could have been right, and NIST's
+/// hundred are counted. A right code is then as wrong as any other.
+#[tokio::test]
+async fn guesses_past_a_limit_are_not_for_free() {
+    let house = House::lab_with(|builder| builder);
+    for n in 0..6_000 {
+        let guess = wrong_code(&house, n * 7);
+        assert!(!enters(&house, "ada", &guess, &client(1_000 + n % 500)).await);
+        house.clock.advance(seconds(67));
+    }
+    for _ in 0..48 {
+        house.clock.advance(hours(1));
+        assert!(!enters(&house, "ada", &app_code(&house), &client(1)).await);
+    }
+    // Somebody else is not concerned, and the help desk knows the way back.
+    assert!(enters(&house, "bob", &app_code(&house), &client(1)).await);
+    let actor = Actor::new("desk").unwrap();
+    house.gate.controls().forgive_authenticator("ada", &actor).await.unwrap();
+    house.clock.advance(seconds(30));
+    assert!(enters(&house, "ada", &app_code(&house), &client(1)).await);
+}
+
+/// The bound of the client's network holds for right codes too: one that knows it is past its limit
+/// could otherwise guess on and see which guess is taken.
+#[tokio::test]
+async fn a_network_past_its_limit_gets_no_right_code_accepted() {
+    let house = House::lab_with(|builder| builder);
+    for n in 0..200 {
+        let guess = wrong_code(&house, n);
+        assert!(!enters(&house, &format!("user {n}"), &guess, &client(7)).await);
+    }
+    assert!(!enters(&house, "ada", &app_code(&house), &client(7)).await);
+    assert!(enters(&house, "ada", &app_code(&house), &client(8)).await);
+    // The owner's mistakes are forgotten with a right code, and the network's bucket drains.
+    house.clock.advance(days(1));
+    assert!(enters(&house, "ada", &app_code(&house), &client(7)).await);
+}
