@@ -16,9 +16,7 @@ use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
 use crate::outcome::RefusalReason;
-use crate::pumping::{
-    Assessment, Detector, Event as Sighting, SHARDS, Strength, Subject, Verdict,
-};
+use crate::pumping::{Assessment, Detector, Event as Sighting, SHARDS, Strength, Subject, Verdict};
 use crate::store::{
     Admission, Admitted, Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery,
 };
@@ -294,7 +292,8 @@ impl RealmState {
             let (lifted, head) = plain.split_first_chunk::<8>()?;
             let parts = opened.iter().map(Vec::as_slice);
             let latest = recall::latest(now);
-            unread = unread.saturating_add(self.detector().restore_parts(head, parts, latest).ok()?);
+            unread =
+                unread.saturating_add(self.detector().restore_parts(head, parts, latest).ok()?);
             self.lifted.fetch_max(u64::from_be_bytes(*lifted), Ordering::Relaxed);
             // announced to the detector that is gone
             self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();

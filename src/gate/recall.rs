@@ -83,9 +83,8 @@ impl Default for Shelf {
 impl Shelf {
     /// Whether it is for `gate` to save.
     fn is_turn(&self, gate: u64, now: Timestamp) -> bool {
-        let first = |(peer, heard): &(u64, Timestamp)| {
-            *peer < gate && now.since(*heard) < JOURNAL_LIFE
-        };
+        let first =
+            |(peer, heard): &(u64, Timestamp)| *peer < gate && now.since(*heard) < JOURNAL_LIFE;
         now >= self.last + ANYBODY || !self.peers.iter().any(first)
     }
 }
@@ -280,12 +279,8 @@ pub(super) fn writes(gate: &Gate, now: Timestamp) -> Option<(Vec<DocumentWrite>,
     let place = shard.saturating_add(1);
     let documents =
         vec![write(gate, 0, head, &plain_head), write(gate, place, version, &plain_shard)];
-    let saved = Saved {
-        at: now,
-        head: head.saturating_add(1),
-        shard,
-        version: version.saturating_add(1),
-    };
+    let saved =
+        Saved { at: now, head: head.saturating_add(1), shard, version: version.saturating_add(1) };
     Some((documents, saved))
 }
 
@@ -366,7 +361,7 @@ mod tests {
         let at = Timestamp::from_millis;
         recall.saved(Saved { at: at(100_000), head: 1, shard: 0, version: 1 });
         recall.meet(7, at(150_000));
-        recall.meet(3, at(150_000));
+        recall.meet(3, at(200_000));
         assert_eq!(recall.due(5, at(160_000)), None, "gate 3 is there");
         assert_eq!(recall.due(5, at(279_999)), None);
         assert_eq!(recall.due(5, at(280_000)), Some((1, 1, 0)), "but does not save");

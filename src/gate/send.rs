@@ -362,6 +362,7 @@ impl Gate {
         }
         // Counted and told by the first admission.
         admission.observe.clear();
+        admission.documents.clear();
         admission.exchange = None;
         let code = VoidCode { challenge: Pseudonym::default(), digest: unknown };
         let refused =

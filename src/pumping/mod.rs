@@ -31,8 +31,8 @@ pub use detector::Detector;
 pub use event::{EVENT_BYTES, Event, EventKind};
 pub use journal::CodecError;
 pub use level::{ClientNet, LEVELS, Level, NodeId, Subject};
-pub(crate) use snapshot::SHARDS;
 pub use reason::{Alert, AlertKind, Assessment, Reason, Rule, Strength, Verdict};
+pub(crate) use snapshot::SHARDS;
 pub use tuning::{Parts, Tuning};
 
 #[cfg(test)]

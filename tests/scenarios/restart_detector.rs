@@ -151,9 +151,9 @@ async fn a_memory_that_cannot_be_read_is_told_and_left_out() {
     before.clock.advance(minutes(3));
     before.log.clear();
     assert_eq!(request(&after, &pumped(500), 9_000).await, 's');
-    let told = after.log.count(|kind| {
-        matches!(kind, EventKind::Outage { what } if what.contains("before the restart"))
-    });
+    let told = after.log.count(
+        |kind| matches!(kind, EventKind::Outage { what } if what.contains("before the restart")),
+    );
     assert_eq!(told, 1);
 }
 
