@@ -12,6 +12,7 @@ use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::outcome::LimitName;
+use crate::pumping::Alert;
 use crate::recipient::Region;
 
 /// One decision or change of state (ASVS 16.3). Holds no code, key, token, number or address: a
@@ -108,10 +109,11 @@ pub enum EventKind {
         /// Failures in the last hour.
         failures: u64,
     },
-    /// The pumping detector has something to say; raised at most once a minute for one cause.
+    /// The pumping detector has something to say; at most once in ten minutes of one kind about one
+    /// node.
     Pumping {
-        /// In words.
-        alert: String,
+        /// What, where, and on what evidence.
+        alert: Alert,
     },
     /// A delivery receipt came in.
     Receipt {

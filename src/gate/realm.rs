@@ -167,8 +167,6 @@ impl RealmState {
         };
         for alert in alerts {
             let at = Timestamp::from_millis(alert.at_ms);
-            let (node, nats) = (alert.node, alert.evidence);
-            let alert = format!("{:?} at {node} ({nats:.1} nats of evidence)", alert.kind);
             gate.tell(&gate.event(at, EventKind::Pumping { alert }));
         }
     }

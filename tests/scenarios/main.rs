@@ -32,6 +32,7 @@ mod a20_transport_chaos;
 mod a21_cancel_everywhere;
 mod a22_store_lies;
 
+mod alerts;
 mod authenticator;
 mod budget;
 mod callers;
