@@ -13,7 +13,7 @@ use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
 use crate::gate::{Gate, Inner, Realms, shared_name};
 use crate::message::MessageFormat;
-use crate::policy::Policy;
+use crate::policy::{Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::Store;
 use crate::token::HumanCheck;
@@ -205,6 +205,13 @@ impl GateBuilder {
         if let Some(id) = keys.repeated() {
             return Err(ConfigError::rule("keys", id.0, "a different KeyId for each key"));
         }
+        if destinations.is_nowhere() {
+            return Err(ConfigError::rule(
+                "destinations",
+                "no country",
+                "at least one country, or nothing is ever sent; to stop all texts use `Effect::SmsOff`",
+            ));
+        }
         let policies = || self.purposes.values().chain([&self.policy]);
         for policy in policies() {
             policy.check()?;
@@ -230,6 +237,7 @@ impl GateBuilder {
                 ));
             }
         }
+        agree(policies())?;
         let entropy = self.entropy.unwrap_or_else(|| Box::new(SystemEntropy));
         let instance = random(&*entropy).map_err(ConfigError::Entropy)?;
         let index = keys.pseudonyms();

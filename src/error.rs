@@ -155,9 +155,6 @@ pub enum ConfigError {
     /// The gate's own name could not be drawn.
     #[error(transparent)]
     Entropy(EntropyError),
-    /// The message's texts do not compile or contradict each other.
-    #[error("the message texts cannot be used: {0}")]
-    Message(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 impl ConfigError {

@@ -1,4 +1,4 @@
-//! SECURITY-BAR A1, A2 and A4 across two processes that share one Redis, each a child of this
+//! Scenarios A1, A2 and A4 across two processes that share one Redis, each a child of this
 //! binary, let off by one push.
 
 #![cfg(all(feature = "redis", feature = "testing"))]

@@ -40,7 +40,7 @@ pub struct DestinationPolicy {
 }
 
 impl DestinationPolicy {
-    /// Messages to these countries and to no other. An empty list refuses everything.
+    /// Messages to these countries and to no other. A gate is not built for an empty list.
     pub fn only(regions: impl IntoIterator<Item = Region>) -> Self {
         Self { regions: Some(regions.into_iter().collect()), ..Self::anywhere() }
     }
@@ -51,6 +51,11 @@ impl DestinationPolicy {
     /// for it. The ceiling is not optional, and a message whose price is unknown is refused.
     pub fn everywhere_danger(ceiling: Money) -> Self {
         Self::anywhere().up_to(ceiling)
+    }
+
+    /// Whether no number at all passes.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.regions.as_ref().is_some_and(BTreeSet::is_empty)
     }
 
     /// Refuses messages dearer than `ceiling`, and those whose price is unknown.

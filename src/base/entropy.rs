@@ -48,6 +48,12 @@ impl<E: Entropy + ?Sized> Entropy for Arc<E> {
     }
 }
 
+impl<E: Entropy + ?Sized> Entropy for Box<E> {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        (**self).fill(bytes)
+    }
+}
+
 /// An array of random bytes.
 pub(crate) fn random<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], EntropyError> {
     let mut bytes = [0; N];
@@ -61,4 +67,5 @@ pub(crate) mod sealed {
 
     impl Sealed for super::SystemEntropy {}
     impl<E: super::Entropy + ?Sized> Sealed for std::sync::Arc<E> {}
+    impl<E: super::Entropy + ?Sized> Sealed for Box<E> {}
 }

@@ -9,7 +9,7 @@ use crate::otp::Binding;
 use crate::recipient::Recipient;
 use crate::store::Nonce;
 
-use super::plan::{Lane, Proved, Subjects};
+use super::subjects::{Lane, Proved, Subjects};
 
 /// A request that passed every check that needs no store. Good for one send, until it expires.
 ///

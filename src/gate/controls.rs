@@ -18,7 +18,7 @@ use super::Gate;
 use super::guarded;
 #[cfg(feature = "totp")]
 use super::names::slot;
-use super::plan::Lane;
+use super::subjects::Lane;
 
 /// How often a change is made afresh because another operator was quicker.
 const TRIES: usize = 8;

@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::recipient::Recipient;
 
-use super::plan::Lane;
+use super::subjects::Lane;
 
 const VERSION: u8 = 1;
 /// Longer than any grant can be.

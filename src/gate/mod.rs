@@ -15,6 +15,8 @@ mod record;
 #[cfg(feature = "totp")]
 mod second_factor;
 mod send;
+mod standing;
+mod subjects;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -195,6 +197,9 @@ impl Gate {
     /// As [`issue`](Self::issue) for a number that must get no text, such as one without an account
     /// at a password reset: charges the same and answers the same, hands off nothing, and no code
     /// opens the grant. Without it the answer tells who has an account.
+    ///
+    /// It does not take the time that a provider takes. A host whose clients can measure that answers
+    /// the page before `issue` or `decoy` has returned.
     ///
     /// # Errors
     ///

@@ -39,7 +39,8 @@ impl Gate {
     /// once: its time step is burned in the store, for every instance.
     ///
     /// Every attempt is charged before its answer is given, and a right one is given back, so that
-    /// neither guesses in parallel nor guesses past a limit are for free. `user` is the account's
+    /// neither guesses in parallel nor guesses past a limit are for free. Only a right code that was
+    /// used before is refused without a charge: it is a double click, not a guess. `user` is the account's
     /// identifier at the host; `authenticator` says how far clocks may differ.
     ///
     /// Ask for the first factor before: 100 wrong codes in a row shut the account's authenticator

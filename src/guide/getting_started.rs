@@ -212,7 +212,8 @@
 //!
 //! At a password reset the answer must not tell who has an account. Where the account does not exist,
 //! hand the clearance to [`Gate::decoy`] instead of [`Gate::issue`]: the same charges, the same answer, no
-//! text, and no code that opens the grant.
+//! text, and no code that opens the grant. The provider's time is missing: if a client could measure that, answer
+//! the page before the call has returned.
 //!
 //! # Payments
 //!

@@ -71,7 +71,8 @@ pub struct AttemptPolicy {
     /// Failures per client network, as a leaky bucket that an accepted code empties by one.
     /// Default: 60, one forgotten a minute. `soft` is not used here.
     pub client: Evidence,
-    /// Failures per hour in the realm that raise the alarm of guess spraying. Default: 1 000.
+    /// Failures per hour in the realm that raise the alarm of guess spraying; `u64::MAX` for no alarm.
+    /// Default: 1 000.
     pub spray_alarm: u64,
 }
 
@@ -116,6 +117,13 @@ impl AttemptPolicy {
                     "pause ≤ longest ≤ forget",
                 ));
             }
+        }
+        if self.spray_alarm == 0 {
+            return Err(ConfigError::rule(
+                "attempts.spray_alarm",
+                0,
+                "at least 1 failure an hour; u64::MAX for no alarm",
+            ));
         }
         if self.client.hard == 0 || self.client.drain < Duration::from_millis(1) {
             return Err(ConfigError::rule(

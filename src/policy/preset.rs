@@ -17,7 +17,8 @@ impl Policy {
     ///
     /// Claims: codes used once (6.5.1), not stored in clear (6.5.2), from a secure generator
     /// (6.5.3), of 20 bits or six digits (6.5.4), good for at most 10 minutes (6.5.5), bound to the
-    /// request (6.6.2), rate-limited against guessing (6.6.3).
+    /// request (6.6.2), rate-limited against guessing (6.6.3). Clause 6.6.1, a stronger alternative
+    /// beside SMS and a word about its risk, is the host's: the authenticator app is in the crate.
     #[must_use]
     pub fn asvs_l2() -> Self {
         Self::default()
@@ -26,7 +27,7 @@ impl Policy {
     /// EU 2018/389 (PSD2), Articles 4 and 5, for payments.
     ///
     /// Claims: at most five failed attempts (4(3)(b)), no hint which element was wrong (4(3)(a)),
-    /// no code derivable from another (4(2)(c)), a code bound to amount and payee (5(1)). Stricter
+    /// no code derivable from another (4(2)(b)), a code bound to amount and payee (5(1)). Stricter
     /// than the default in one thing: a new code voids the one before, so that exactly one code
     /// belongs to the payment on the screen.
     #[must_use]

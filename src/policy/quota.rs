@@ -243,8 +243,11 @@ impl QuotaPolicy {
     }
 }
 
+/// Quotas in one list; the names of their meters hold two bits for the rank.
+pub(super) const MOST: usize = 4;
+
 fn check_list(field: &'static str, quotas: &[Quota]) -> Result<(), ConfigError> {
-    if quotas.len() > 4 {
+    if quotas.len() > MOST {
         return Err(ConfigError::rule(field, quotas.len(), "at most four quotas"));
     }
     for quota in quotas {

@@ -62,13 +62,6 @@ impl TokenPolicy {
                 "more bits than token.work, or stepping up asks for nothing",
             ));
         }
-        if self.human_time.as_duration() >= self.life.as_duration() {
-            return Err(ConfigError::rule(
-                "token.human_time",
-                format!("{:?}", self.human_time.as_duration()),
-                "less than token.life, or the form can never be posted",
-            ));
-        }
         Ok(())
     }
 }

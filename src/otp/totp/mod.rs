@@ -68,8 +68,8 @@ impl Authenticator {
     /// newest, should two match.
     ///
     /// A match is **not yet an acceptance**: RFC 6238 §5.2 lets a code be used once, so the step must
-    /// be burned in the store, and a step at or before the last one used is refused. All steps are
-    /// computed and compared in constant time, so the time taken does not tell which one was near.
+    /// be burned in the store. An earlier step of the window that was not used stays good until it
+    /// leaves the window. All steps are computed and compared in constant time, so the time taken does not tell which one was near.
     #[must_use]
     pub fn matching_step(
         &self,
