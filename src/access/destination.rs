@@ -172,7 +172,7 @@ pub enum DestinationRefusal {
     #[error("satellite and international networks get no messages; ask for another number")]
     Satellite,
     /// Lines of this kind get no messages.
-    #[error("{line:?} lines get no messages; ask for a mobile number")]
+    #[error("{line} numbers get no messages; ask for a mobile number")]
     Line {
         /// The kind.
         line: LineType,
@@ -197,7 +197,7 @@ pub enum DestinationRefusal {
 /// A kind of line that the policy does not take so lightly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "{line:?} lines are not added like others; premium and shared-cost ones need `also_premium_danger`, unknown ones are never sent to"
+    "{line} numbers are not added like others; premium and shared-cost ones need `also_premium_danger`, unknown ones are never sent to"
 )]
 pub struct DestinationPolicyError {
     line: LineType,

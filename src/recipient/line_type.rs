@@ -1,5 +1,7 @@
 //! What kind of line a number belongs to.
 
+use std::fmt;
+
 /// The kind of line behind a number, in libphonenumber's sense.
 ///
 /// It says what the block was *assigned* for. It is no statement about the line today: a ported or
@@ -40,6 +42,26 @@ pub enum LineType {
     Uan,
     /// Access to a voice mailbox.
     Voicemail,
+}
+
+impl fmt::Display for LineType {
+    /// In words: `fixed-line`, `premium-rate`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "unassigned",
+            Self::FixedLine => "fixed-line",
+            Self::Mobile => "mobile",
+            Self::FixedLineOrMobile => "fixed-line or mobile",
+            Self::TollFree => "toll-free",
+            Self::PremiumRate => "premium-rate",
+            Self::SharedCost => "shared-cost",
+            Self::Voip => "VoIP",
+            Self::PersonalNumber => "personal",
+            Self::Pager => "pager",
+            Self::Uan => "universal access",
+            Self::Voicemail => "voicemail",
+        })
+    }
 }
 
 impl LineType {
