@@ -30,6 +30,7 @@ mod a18_clock_games;
 mod a19_token_abuse;
 mod a20_transport_chaos;
 mod a21_cancel_everywhere;
+mod a21_cancel_the_rest;
 mod a22_store_lies;
 
 mod alerts;
