@@ -40,6 +40,7 @@ mod callers;
 mod config;
 mod controls;
 mod decoy;
+mod forgive;
 mod pumped;
 mod quiet;
 mod quotas;
