@@ -1,0 +1,84 @@
+//! The answers on the way to a text: [`Cleared`], [`Sent`], [`Issued`].
+
+use std::time::Duration;
+
+use crate::base::time::Timestamp;
+use crate::gate::{Clearance, EntryGrant, SendRecord};
+
+use super::{Refusal, StepUp};
+
+/// The answer of [`Gate::clear`](crate::Gate::clear) and [`Gate::authorise`](crate::Gate::authorise).
+#[derive(Debug)]
+#[must_use = "a clearance sends nothing until it is handed to `Gate::issue`"]
+#[allow(clippy::large_enum_variant)] // moved once, from one call to the next; a box costs more
+pub enum Cleared {
+    /// The request may go on to [`Gate::issue`](crate::Gate::issue).
+    Cleared(Clearance),
+    /// The client must prove more first.
+    StepUp(StepUp),
+    /// The request is refused; nothing was charged.
+    Refused(Refusal),
+}
+
+/// The answer of [`Gate::issue`](crate::Gate::issue) and [`Gate::resend`](crate::Gate::resend).
+#[derive(Debug)]
+#[must_use = "the grant in it opens the code-entry screen"]
+pub enum Sent {
+    /// The text was handed off, or may have been.
+    Sent(Issued),
+    /// The client must prove more first; nothing was charged.
+    StepUp(StepUp),
+    /// The send is refused; nothing was charged, except that a number which the provider refused
+    /// for good leaves the client's limits charged.
+    Refused(Refusal),
+}
+
+/// A text was handed off.
+#[derive(Debug)]
+pub struct Issued {
+    pub(crate) grant: EntryGrant,
+    pub(crate) expires: Timestamp,
+    pub(crate) resend_after: Duration,
+    pub(crate) confirmed: bool,
+    pub(crate) record: SendRecord,
+}
+
+impl Issued {
+    /// What opens the code-entry screen: keep it in the user's session or a hidden field.
+    #[must_use]
+    pub fn grant(&self) -> &EntryGrant {
+        &self.grant
+    }
+
+    /// The grant, by value.
+    #[must_use]
+    pub fn into_grant(self) -> EntryGrant {
+        self.grant
+    }
+
+    /// When the code expires.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// How long until the user may ask for the text again.
+    #[must_use]
+    pub fn resend_after(&self) -> Duration {
+        self.resend_after
+    }
+
+    /// Whether the provider confirmed that it accepted the text. If not, it may arrive all the
+    /// same: show the code-entry screen.
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// What the host keeps beside the provider's message identifier, to report the delivery
+    /// receipt with [`Gate::receipt`](crate::Gate::receipt).
+    #[must_use]
+    pub fn record(&self) -> &SendRecord {
+        &self.record
+    }
+}

@@ -1,0 +1,98 @@
+//! [`Verified`]: whether a code was accepted, and the proof that it was.
+
+use std::fmt;
+
+use crate::access::DeviceProof;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::gate::SendRecord;
+use crate::otp::Binding;
+use crate::recipient::Recipient;
+
+/// The answer of [`Gate::verify`](crate::Gate::verify).
+#[derive(Debug)]
+#[must_use = "only `Accepted` proves anything"]
+pub enum Verified {
+    /// The code was right.
+    Accepted(Verification),
+    /// The code was not accepted.
+    Rejected(Rejection),
+}
+
+/// The proof that a code was accepted: the only one there is. Cannot be made, copied or forged by
+/// the host, so a screen skipped is a compile error.
+#[derive(Debug)]
+#[must_use]
+pub struct Verification {
+    pub(crate) recipient: Recipient,
+    pub(crate) purpose: Purpose,
+    pub(crate) binding: Binding,
+    pub(crate) at: Timestamp,
+    pub(crate) device_proof: DeviceProof,
+    pub(crate) record: SendRecord,
+}
+
+impl Verification {
+    /// The number that was proven: take it from here, never from the request.
+    #[must_use]
+    pub fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+
+    /// What the code was for.
+    #[must_use]
+    pub fn purpose(&self) -> &Purpose {
+        &self.purpose
+    }
+
+    /// The transaction the code was bound to.
+    #[must_use]
+    pub fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// When.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The authentication method reference (RFC 8176).
+    #[must_use]
+    pub fn amr(&self) -> &'static str {
+        "sms"
+    }
+
+    /// Always true: SMS is a restricted authenticator (NIST SP 800-63B-4 §3.2.9), not
+    /// phishing-resistant; offer an alternative.
+    #[must_use]
+    pub fn restricted(&self) -> bool {
+        true
+    }
+
+    /// A proof that this device verified this number, for a cookie of 90 days (`HttpOnly`,
+    /// `Secure`, `SameSite=Lax`). Hand it back with
+    /// [`ClientContext::device_proof`](crate::ClientContext::device_proof).
+    #[must_use]
+    pub fn device_proof(&self) -> &DeviceProof {
+        &self.device_proof
+    }
+
+    /// What the host keeps to tell the gate later, with [`Gate::report`](crate::Gate::report), that
+    /// the verified number turned out worthless.
+    #[must_use]
+    pub fn record(&self) -> &SendRecord {
+        &self.record
+    }
+}
+
+/// The code was not accepted: wrong, expired, used, locked or unknown. One answer for all of them;
+/// the [`Observer`](crate::Observer) gets the reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rejection(pub(crate) ());
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("The code was not accepted. Check it, or ask for a new one.")
+    }
+}
