@@ -21,6 +21,22 @@ const LONGEST: usize = 512;
 ///
 /// It is worth nothing without the code, in another session, or after the verification closes. The
 /// number is in it, sealed: a client that did not type the number does not learn it.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::{Entry, EntryGrant};
+///
+/// let hidden_field = grant.as_str().to_owned();
+/// assert_eq!(format!("{grant:?}"), "EntryGrant([bearer token])");
+///
+/// let back = EntryGrant::from_client(hidden_field); // any text at all
+/// assert!(matches!(gate.entry(&back, &client).await?, Entry::Open(_)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct EntryGrant(String);
 
