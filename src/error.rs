@@ -45,7 +45,9 @@ pub enum GateErrorKind {
     /// The provider provably did not accept the text. The money and all limits are given back; the
     /// user may ask again at once, from a new page.
     HandOff,
-    /// A plug-in panicked. Nothing was accepted; a text may have gone out.
+    /// The store or the human check panicked. Nothing was sent or accepted. A transport that panics is
+    /// no error: the text may have gone out, so it is an [`Issued`](crate::Issued) that is not
+    /// [confirmed](crate::Issued::confirmed).
     Panic,
 }
 

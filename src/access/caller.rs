@@ -178,6 +178,16 @@ impl fmt::Debug for Caller {
 }
 
 /// Why a caller's request was not accepted.
+///
+/// ```
+/// use otpgate::access::CallerError;
+///
+/// // For the log of both sides; the caller's client sees a plain refusal.
+/// assert_eq!(
+///     CallerError::Expired.to_string(),
+///     "the request was signed more than 60 seconds ago; sign each request when it is sent",
+/// );
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallerError {

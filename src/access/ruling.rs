@@ -94,6 +94,7 @@ pub enum Verdict<'a> {
 }
 
 /// What operators say about the detector's own blocks of one range or network.
+/// [`ControlBook::brake_on_range`](super::ControlBook::brake_on_range) shows the first two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Brake<'a> {

@@ -54,7 +54,9 @@ pub(super) struct OwnScope {
 
 impl Clearance {
     /// Binds the code to a transaction: amount and payee become part of the text and of the code's
-    /// digest.
+    /// digest. [`Gate::issue`](crate::Gate::issue) fails with
+    /// [`GateErrorKind::Message`](crate::GateErrorKind::Message) if the gate's message was built without
+    /// [`transactions`](crate::message::MessageFormatBuilder::transactions).
     /// The code is then good for this transaction alone, as
     /// [`Gate::verify_bound`](crate::Gate::verify_bound) shows.
     pub fn bind(mut self, binding: Binding) -> Self {

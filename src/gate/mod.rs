@@ -418,6 +418,18 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateError`] if the store gave no answer; the first send tries again.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// if let Err(error) = gate.warm_up().await {
+    ///     eprintln!("{error}"); // no reason to stop: the first send tries again
+    /// }
+    /// # assert!(gate.warm_up().await.is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn warm_up(&self) -> Result<(), GateError> {
         self.realm.remember(self, self.now()).await
     }

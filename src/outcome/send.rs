@@ -120,6 +120,23 @@ impl Issued {
 
     /// Whether the provider confirmed that it accepted the text. If not, it may arrive all the
     /// same: show the code-entry screen.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # shop.outbox.reply(otpgate::testing::Reply::LostAnswer);
+    /// # let shop::Shop { gate, client, outbox, .. } = shop;
+    /// use otpgate::{Sent, Verified};
+    ///
+    /// let Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("the provider timed out") };
+    /// assert!(!issued.confirmed());
+    /// # let code = outbox.last_code_to("+4915112345678").unwrap();
+    /// let answer = gate.verify(issued.grant(), &code, &client).await?; // it arrived
+    /// assert!(matches!(answer, Verified::Accepted(_)));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn confirmed(&self) -> bool {
         self.confirmed

@@ -106,9 +106,11 @@ impl IdempotencyKey {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Handoff {
-    /// The provider's identifier of the message, for delivery receipts.
+    /// The provider's identifier of the message. The gate neither keeps it nor hands it on: a
+    /// transport that wants delivery receipts notes it itself.
     pub message_id: Option<String>,
-    /// Which provider took it, where a transport chooses between several.
+    /// Which provider took it, where a transport chooses between several; for the transport's own
+    /// log, as above.
     pub provider: Option<&'static str>,
 }
 
