@@ -69,6 +69,22 @@ pub(super) type Read = fn(&str) -> Option<IpAddr>;
 
 /// A forwarding header from a trusted proxy that does not tell who the client is. Nothing in it was
 /// believed; what stands further to the left, the client may have written itself.
+///
+/// ```
+/// use otpgate::access::{ClientIp, ForwardedError, TrustedProxies};
+///
+/// let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
+/// let read = |lines: &[&'static str]| {
+///     let peer = "10.0.0.2".parse().unwrap();
+///     ClientIp::try_from_forwarded_for(peer, lines.iter().copied(), &proxies)
+/// };
+/// assert_eq!(read(&[]), Err(ForwardedError::Missing));
+/// assert_eq!(read(&["10.0.0.3, 10.0.0.4"]), Err(ForwardedError::OnlyProxies));
+/// assert_eq!(
+///     read(&["203.0.113.7, _hidden, 10.0.0.3"]),
+///     Err(ForwardedError::NotAnAddress { from_right: 2 }),
+/// );
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardedError {

@@ -143,6 +143,18 @@ impl ClientIp {
 
     /// What the client is counted by: the address in IPv4, the /64 in IPv6, since one subscriber line
     /// commonly gets a /64 and can use all of its 2^64 addresses.
+    ///
+    /// ```
+    /// use otpgate::ClientIp;
+    ///
+    /// let client = ClientIp::from_peer("203.0.113.77".parse().unwrap());
+    /// assert_eq!(client.prefix().to_string(), "203.0.113.77/32");
+    /// assert_eq!(client.site().to_string(), "203.0.113.0/24");
+    /// let client = ClientIp::from_peer("2001:db8:1:203::7".parse().unwrap());
+    /// assert_eq!(client.prefix().to_string(), "2001:db8:1:203::/64");
+    /// assert_eq!(client.site().to_string(), "2001:db8:1:200::/56");
+    /// assert_eq!(client.organisation().to_string(), "2001:db8:1::/48");
+    /// ```
     #[must_use]
     pub fn prefix(&self) -> ClientPrefix {
         self.cut(32, 64)

@@ -10,6 +10,18 @@ use rand::TryRng;
 /// The trait is sealed. A host that could plug in its own generator could plug in a predictable
 /// one (CVE-2021-23451), so the only public source is [`SystemEntropy`]; a seeded source exists in
 /// `otpgate::testing`, behind the feature `testing`.
+///
+/// Where a call wants entropy, give it [`SystemEntropy`]:
+///
+/// ```
+/// use otpgate::{Entropy, SystemEntropy};
+///
+/// let (mut one, mut two) = ([0; 16], [0; 16]);
+/// SystemEntropy.fill(&mut one)?;
+/// SystemEntropy.fill(&mut two)?;
+/// assert_ne!(one, two);
+/// # Ok::<(), otpgate::EntropyError>(())
+/// ```
 pub trait Entropy: sealed::Sealed + fmt::Debug + Send + Sync + 'static {
     /// Fills `bytes` completely or fails.
     ///

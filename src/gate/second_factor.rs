@@ -49,6 +49,25 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateError`] if the store gave no answer. It is never a wrong code.
+    ///
+    /// The code of RFC 6238's test secret at 2005-03-18T01:58:29Z, accepted once:
+    ///
+    /// ```
+    /// # let then = otpgate::Timestamp::from_millis(1_111_111_109_000);
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.clock(otpgate::testing::ManualClock::new(then)), async |shop| {
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// use otpgate::AuthenticatorVerdict::{Accepted, Rejected};
+    /// use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
+    ///
+    /// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
+    /// let app = Authenticator::default();
+    /// let check = |code| gate.verify_authenticator("account-4711", &secret, code, &app, &client);
+    /// assert_eq!(check("081804").await?, Accepted);
+    /// assert_eq!(check("081804").await?, Rejected, "used up");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn verify_authenticator(
         &self,
         user: &str,

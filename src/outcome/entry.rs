@@ -3,6 +3,22 @@
 use std::time::Duration;
 
 /// The answer of [`Gate::entry`](crate::Gate::entry): may the code-entry screen be shown?
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::{ClientContext, ClientIp, Entry, EntryClosed};
+///
+/// assert!(matches!(gate.entry(&grant, &client).await?, Entry::Open(_)));
+///
+/// // A grant that was stolen opens nothing in the thief's own session.
+/// let thief = ClientContext::new(ClientIp::from_peer("198.51.100.9".parse()?), "another cookie");
+/// assert!(matches!(gate.entry(&grant, &thief).await?, Entry::Closed(EntryClosed)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "only `Open` may show the code-entry screen"]
 pub enum Entry {
@@ -13,6 +29,25 @@ pub enum Entry {
 }
 
 /// What the code-entry screen can show.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, clock, .. } = shop;
+/// use std::time::Duration;
+/// use otpgate::Entry;
+///
+/// # clock.advance(Duration::from_secs(10));
+/// let _rejected = gate.verify(&grant, "a guess", &client).await?; // 10 seconds after the text
+/// let Entry::Open(view) = gate.entry(&grant, &client).await? else { panic!("closed") };
+/// assert_eq!(view.number_hint(), "+49 … 78");
+/// assert_eq!(view.attempts_left(), 4);
+/// assert_eq!(view.expires_in(), Duration::from_secs(290));
+/// assert_eq!(view.resend_after(), Duration::from_secs(20));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EntryView {
     pub(crate) hint: String,

@@ -3,6 +3,16 @@
 use std::fmt;
 
 /// Which limit. The word in front is the subject, as in [`QuotaPolicy`](crate::policy::QuotaPolicy).
+///
+/// ```
+/// use otpgate::{LimitName, RefusalReason};
+///
+/// let reason = RefusalReason::Limit(LimitName::BlockUnverified);
+/// assert_eq!(
+///     reason.to_string(),
+///     "limit reached: unverified messages per block of 10 000 numbers",
+/// );
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LimitName {

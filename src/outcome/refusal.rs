@@ -9,6 +9,29 @@ use crate::token::TokenError;
 use super::LimitName;
 
 /// A send is refused.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let proof = shop.proof();
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::access::DestinationRefusal;
+/// use otpgate::{Cleared, Purpose, Recipient, RefusalReason, Region, token};
+///
+/// // The gate sends to Germany only, and this number is British.
+/// let recipient = Recipient::from_e164("+447400123456")?;
+/// # let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
+/// # let proof = token::answer(ticket.as_str(), recipient.typed())?;
+/// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+/// let Cleared::Refused(refusal) = answer else { panic!("not a destination") };
+///
+/// let why = DestinationRefusal::Country { region: Region::GB };
+/// assert!(matches!(refusal.reason(), RefusalReason::Destination(reason) if *reason == why));
+/// assert_eq!(refusal.public().status(), 403);
+/// assert_eq!(refusal.retry_after(), None, "waiting does not help");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct Refusal {
     pub(crate) reason: RefusalReason,
@@ -38,6 +61,24 @@ impl Refusal {
 }
 
 /// What the client may see of a refusal. Says nothing of which limit, list or suspicion it was.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// # let otpgate::Sent::Refused(refusal) = gate.resend(&grant, &client).await? else { panic!() };
+/// let public = refusal.public();
+/// assert_eq!(public.status(), 429);
+/// assert_eq!(public.to_string(), "Please wait a while before you ask for another code.");
+///
+/// // For the header: not before the true end, and in whole steps of 5 seconds.
+/// let header = public.retry_after().map(|wait| wait.as_secs().to_string());
+/// assert!(public.retry_after() >= refusal.retry_after());
+/// assert!(matches!(header.as_deref(), Some("30" | "35")));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PublicRefusal {
     kind: PublicRefusalKind,
@@ -51,14 +92,37 @@ impl PublicRefusal {
         self.kind
     }
 
-    /// For a `Retry-After` header: whole seconds, never too early, rounded up coarsely so that it
-    /// does not name the limit.
+    /// For a `Retry-After` header: whole seconds, never too early; `None` where waiting does not help.
+    ///
+    /// So that it does not name the limit, up to a tenth is added at random and the sum rounded up:
+    /// to 5 seconds up to a minute, to 30 seconds up to 10 minutes, to 5 minutes beyond. What has no
+    /// end of its own, such as an operator's block, shows about a minute.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The HTTP status that fits: 429 where waiting helps, 403 or 400 where it does not.
+    /// The HTTP status that fits: 429 to ask again later, 400 to begin again from a new page, 403 for
+    /// another number or another method.
+    ///
+    /// A form that came sooner than a person types is a 400 with a wait: the same proof is good then.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.policy(otpgate::Policy::default()), async |shop| {
+    /// # let proof = shop.proof();
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// use std::time::Duration;
+    /// use otpgate::{Cleared, Purpose};
+    ///
+    /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?; // at once
+    /// let Cleared::Refused(refusal) = answer else { panic!("too soon") };
+    /// assert_eq!(refusal.retry_after(), Some(Duration::from_millis(1_500)));
+    /// let public = refusal.public();
+    /// assert_eq!((public.status(), public.retry_after()), (400, Some(Duration::from_secs(5))));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
@@ -82,10 +146,31 @@ impl fmt::Display for PublicRefusal {
 }
 
 /// What the client can do about a refusal.
+///
+/// For a page that has its own words:
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let clearance = shop.clearance().await;
+/// # shop.clock.advance(std::time::Duration::from_secs(600));
+/// # let otpgate::Sent::Refused(refusal) = shop.gate.issue(clearance).await? else { panic!() };
+/// use otpgate::PublicRefusalKind;
+///
+/// let text = match refusal.public().kind() {
+///     PublicRefusalKind::ReloadPage => "This page is too old. We have loaded it again.",
+///     PublicRefusalKind::OtherNumber => "We cannot write to this number.",
+///     _ => "Please try again later.",
+/// };
+/// assert!(text.starts_with("This page is too old"), "the clearance expired with its ticket");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum PublicRefusalKind {
-    /// Load the page again: the form is too old, too new, altered or used.
+    /// Load the page again: the form is too old, too new, altered or used, or its human check was
+    /// not passed.
     ReloadPage,
     /// Give another number.
     OtherNumber,
@@ -98,6 +183,26 @@ pub enum PublicRefusalKind {
 }
 
 /// Why a send is refused or needs a step-up. For logs, events and operators.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let (first, second) = (shop.proof(), shop.proof());
+/// # let shop::Shop { gate, client, recipient, .. } = shop;
+/// # let proof = first;
+/// use otpgate::{Cleared, Purpose, RefusalReason, Sent};
+///
+/// // One proof is worth one text, also for somebody who clears it twice before sending.
+/// let clear = || gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client);
+/// let (Cleared::Cleared(one), Cleared::Cleared(two)) = (clear().await?, clear().await?) else {
+///     panic!("a clearance costs nothing yet")
+/// };
+/// assert!(matches!(gate.issue(one).await?, Sent::Sent(_)));
+/// let Sent::Refused(refusal) = gate.issue(two).await? else { panic!("used before") };
+/// assert!(matches!(refusal.reason(), RefusalReason::TokenSpent));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {

@@ -5,6 +5,40 @@ use crate::token::SendTicket;
 use super::RefusalReason;
 
 /// The client must prove more before a text is sent.
+///
+/// The page answers the new ticket and posts the form again, with the human check's response if one
+/// was asked for:
+///
+/// ```
+/// # #[derive(Debug)] struct Captcha;
+/// # #[async_trait::async_trait]
+/// # impl otpgate::token::HumanCheck for Captcha {
+/// #     async fn check(
+/// #         &self,
+/// #         _: otpgate::token::HumanRequest<'_>,
+/// #     ) -> Result<otpgate::token::HumanVerdict, otpgate::token::HumanCheckError> {
+/// #         Ok(otpgate::token::HumanVerdict::Passed)
+/// #     }
+/// # }
+/// # let mut policy = shop::policy();
+/// # policy.token.human_check_always = true;
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.policy(policy).human_check(Captcha), async |shop| {
+/// # let proof = shop.proof();
+/// # let shop::Shop { gate, client, recipient, .. } = shop;
+/// use otpgate::{Cleared, Purpose, StepUpMeans, token};
+///
+/// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+/// let Cleared::StepUp(step_up) = answer else { panic!("everyone is asked") };
+/// assert_eq!(step_up.means(), StepUpMeans::Human);
+///
+/// let proof = token::answer(step_up.ticket().as_str(), recipient.typed())?;
+/// let client = client.human_response("what-the-widget-gave");
+/// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+/// assert!(matches!(answer, Cleared::Cleared(_)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct StepUp {
     pub(crate) means: StepUpMeans,
@@ -37,6 +71,26 @@ impl StepUp {
 }
 
 /// A way to prove more.
+///
+/// Too many texts of one client network that nobody verified, for example, ask for work:
+///
+/// ```
+/// # let mut policy = shop::policy();
+/// # let drain = std::time::Duration::from_secs(60);
+/// # policy.quotas.client_unverified = Some(otpgate::policy::Evidence { soft: 1, hard: 9, drain });
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.policy(policy), async |shop| {
+/// # shop.issued().await;
+/// # shop.clock.advance(std::time::Duration::from_secs(30));
+/// # let clearance = shop.clearance().await;
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::{Sent, StepUpMeans};
+///
+/// let Sent::StepUp(step_up) = gate.issue(clearance).await? else { panic!("one is unverified") };
+/// assert_eq!(step_up.means(), StepUpMeans::Work { bits: 18 }); // `token.step_up_work`
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum StepUpMeans {

@@ -10,6 +10,23 @@ use crate::otp::Binding;
 use crate::recipient::Recipient;
 
 /// The answer of [`Gate::verify`](crate::Gate::verify).
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let typed = shop.code();
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::Verified;
+///
+/// let status = match gate.verify(&grant, &typed, &client).await? {
+///     Verified::Accepted(_verification) => 303,
+///     Verified::Rejected(_) => 422, // the same page again, with the same grant
+/// };
+/// assert_eq!(status, 303);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "only `Accepted` proves anything"]
 pub enum Verified {
@@ -21,6 +38,27 @@ pub enum Verified {
 
 /// The proof that a code was accepted: the only one there is. Cannot be made, copied or forged by
 /// the host, so a screen skipped is a compile error.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let typed = shop.code();
+/// # let shop::Shop { gate, client, .. } = shop;
+/// # use otpgate::{Purpose, Verified};
+/// # let verified = gate.verify(&grant, &typed, &client).await?;
+/// # let Verified::Accepted(verification) = verified else { panic!() };
+/// // The number to keep is this one, whatever the form says by now.
+/// assert_eq!(verification.recipient().expose_e164().as_str(), "+4915112345678");
+/// assert_eq!(verification.purpose(), &Purpose::SIGN_UP);
+/// assert_eq!((verification.amr(), verification.restricted()), ("sms", true));
+///
+/// // The cookie of this browser, with `Max-Age` from the proof's own end: 90 days.
+/// let life = verification.device_proof().expires().since(verification.at());
+/// assert_eq!(life.as_secs(), 90 * 86_400);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Verification {
@@ -88,6 +126,21 @@ impl Verification {
 
 /// The code was not accepted: wrong, expired, used, locked or unknown. One answer for all of them;
 /// the [`Observer`](crate::Observer) gets the reason.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::{EntryGrant, Verified};
+///
+/// let Verified::Rejected(wrong) = gate.verify(&grant, "wrong", &client).await? else { panic!() };
+/// let made_up = EntryGrant::from_client("no grant at all");
+/// let Verified::Rejected(unknown) = gate.verify(&made_up, "123456", &client).await? else { panic!() };
+/// assert_eq!(wrong, unknown, "nothing tells the two apart");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rejection(pub(crate) ());
 

@@ -70,6 +70,13 @@ impl LineType {
     /// Personal numbers are left out on purpose: they forward at a price the caller does not see (the
     /// British 070 range is a classic of toll fraud). So are pagers, and all the rest is what a bot
     /// types to run up a bill. This is a fact to build a policy on, not the policy.
+    ///
+    /// ```
+    /// use otpgate::LineType;
+    ///
+    /// assert!(LineType::Voip.may_receive_sms(), "a fact; the destination policy leaves VoIP out");
+    /// assert!(!LineType::PersonalNumber.may_receive_sms());
+    /// ```
     #[must_use]
     pub const fn may_receive_sms(self) -> bool {
         matches!(self, Self::Mobile | Self::FixedLineOrMobile | Self::Voip)

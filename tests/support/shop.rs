@@ -1,4 +1,4 @@
-//! What the examples in the documentation hide: a shop with a gate. Doctests include this file.
+// What the examples in the documentation hide: a shop with a gate. Doctests include this file.
 
 use std::error::Error;
 
