@@ -57,9 +57,10 @@ enum Row {
     Wrong,
     Resend,
     Entry,
+    Save,
 }
 
-const ROWS: [(Row, &str); 12] = [
+const ROWS: [(Row, &str); 13] = [
     (Row::FloorIssue, "floor of clear + issue"),
     (Row::Clear, "clear"),
     (Row::Issue, "clear + issue, the only gate"),
@@ -72,6 +73,7 @@ const ROWS: [(Row, &str); 12] = [
     (Row::FloorVerify, "floor of verify"),
     (Row::Verify, "verify, right"),
     (Row::Wrong, "verify, wrong"),
+    (Row::Save, "the detector's memory, which one send a minute carries as well"),
 ];
 
 /// What the medians must not exceed.
@@ -119,6 +121,7 @@ impl Laps {
             Row::Wrong => self.world.verify_batch(Answer::Wrong),
             Row::Resend => self.world.resend_batch(),
             Row::Entry => self.world.entry_batch(),
+            Row::Save => self.world.save_batch(),
         }
     }
 }
