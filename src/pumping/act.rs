@@ -2,7 +2,7 @@
 
 use super::costs::Costs;
 use super::detector::{Detector, OperatorRule};
-use super::level::{Level, NodeId};
+use super::level::{Level, NodeId, Subject};
 use super::node::{Node, State};
 use super::path::{Local, level_at};
 use super::reason::AlertKind;
@@ -59,7 +59,7 @@ impl Detector {
             {
                 node.state = State::Open;
             }
-            if known || level == Level::Everyone {
+            if known || level.only_asks() {
                 continue;
             }
             // inside an alarm only failed step-ups, not mere company, lower the threshold
@@ -95,7 +95,11 @@ impl Detector {
     pub(super) fn is_covered(&self, path: &[Slot; PATH], place: usize) -> bool {
         let acted = |slot: &Slot| self.table.at(*slot).is_some_and(|n| n.state != State::Open);
         match place {
-            0..=4 => path.iter().take(9).skip(place.saturating_add(1)).any(acted),
+            0..=4 => {
+                let coarser = path.iter().take(9).skip(place.saturating_add(1));
+                coarser.chain(path.iter().skip(12)).any(acted)
+            }
+            12 => path.iter().skip(13).chain(path.get(5)).any(acted),
             6 => path.iter().take(9).skip(7).any(acted),
             _ => false,
         }
@@ -128,6 +132,7 @@ impl Detector {
         let coarser = match place {
             0..=6 => place.saturating_add(1)..9,
             9 => 10..11,
+            12 => 13..14,
             _ => return,
         };
         for slot in path.get(coarser).unwrap_or_default() {
@@ -294,13 +299,17 @@ impl Detector {
     }
 
     /// True while an operator's own block covers one of the path's nodes.
-    pub(super) fn operator_block(&self, path: &[NodeId]) -> Option<(NodeId, u64)> {
+    pub(super) fn operator_block(&self, now: u64, subject: &Subject) -> Option<(NodeId, u64)> {
         if self.rules.is_empty() {
             return None;
         }
-        path.iter().find_map(|id| match self.rules.get(&id.to_bits()) {
-            Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
-            _ => None,
+        let away = self.is_away(subject, now);
+        let names = Self::names(subject);
+        names.iter().take(if away { PATH } else { 12 }).find_map(|id| {
+            match self.rules.get(&id.to_bits()) {
+                Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
+                _ => None,
+            }
         })
     }
 

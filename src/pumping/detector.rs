@@ -7,10 +7,10 @@ use super::costs::Costs;
 use super::country::Country;
 use super::event::{Event, EventKind};
 use super::evidence::Bets;
-use super::known::KnownNumbers;
+use super::known::Seen;
 use super::level::{LEVELS, Level, NodeId, Subject};
 use super::reason::{Alert, AlertKind, Assessment, Verdict};
-use super::session::Sessions;
+use super::session::{PATH, Sessions};
 use super::table::{KeyMap, NONE, Table};
 use super::tuning::Tuning;
 use crate::base::time::{Timestamp, millis};
@@ -45,7 +45,9 @@ pub struct Detector {
     pub(super) bets: Bets,
     pub(super) table: Table,
     pub(super) sessions: Sessions,
-    pub(super) known: KnownNumbers,
+    pub(super) known: Seen,
+    /// Wide networks where people of a country have verified.
+    pub(super) places: Seen,
     pub(super) countries: Vec<Country>,
     pub(super) country_index: KeyMap<u16>,
     pub(super) surges: Vec<Surge>,
@@ -93,7 +95,8 @@ impl Detector {
             bets: Bets::new(&tuning),
             table: Table::new(tuning.max_nodes, gate & 0x0fff_ffff),
             sessions: Sessions::new(tuning.max_sessions),
-            known: KnownNumbers::new(tuning.max_known),
+            known: Seen::new(tuning.max_known),
+            places: Seen::new(tuning.max_places),
             countries: Vec::new(),
             country_index: KeyMap::default(),
             surges: Vec::new(),
@@ -149,6 +152,7 @@ impl Detector {
             .bytes()
             .saturating_add(self.sessions.bytes())
             .saturating_add(self.known.bytes())
+            .saturating_add(self.places.bytes())
             .saturating_add(self.countries.capacity().saturating_mul(size_of::<Country>()))
             .saturating_add(self.journal.bytes())
     }
@@ -188,6 +192,18 @@ impl Detector {
                 .is_some_and(|since| since as f32 >= age * 1_000.0)
     }
 
+    /// True when nobody of the number's country has verified from the client's wide network at least
+    /// a day ago. Proxies for hire are all over the world, a country's people in its own networks.
+    pub(super) fn is_away(&self, subject: &Subject, now: u64) -> bool {
+        let (age, expiry) = self.tuning.place_age;
+        self.tuning.parts.away
+            && subject.client.place(subject.region).is_some_and(|place| {
+                self.places
+                    .age(place, now, (expiry * 1_000.0) as u64)
+                    .is_none_or(|since| (since as f32) < age * 1_000.0)
+            })
+    }
+
     pub(super) fn alert(&mut self, kind: AlertKind, node: NodeId, evidence: f32) {
         const QUIET_MS: u64 = 600_000;
         let now = self.now;
@@ -211,8 +227,9 @@ impl Detector {
             && matches!(self.rules.get(&node), Some(OperatorRule::Forbid { until }) if *until > self.now)
     }
 
-    /// The nodes of a request into number ranges, finest first, then pools, then the client's.
-    pub(super) fn names(subject: &Subject) -> [NodeId; 12] {
+    /// The nodes of a request to an unknown number: blocks, finest first, then pools, then the
+    /// client's, then the groups it may or may not belong to.
+    pub(super) fn names(subject: &Subject) -> [NodeId; PATH] {
         let d = subject.digits;
         let r = subject.region;
         [
@@ -228,6 +245,17 @@ impl Detector {
             NodeId::address(Level::Host, subject.client),
             NodeId::address(Level::Network, subject.client),
             NodeId::pool(Level::Everyone),
+            NodeId::region(Level::AwayCountry, r),
+            NodeId::pool(Level::Away),
+        ]
+    }
+
+    /// The nodes of a request to a known number.
+    pub(super) fn known_names(subject: &Subject) -> [NodeId; 3] {
+        [
+            NodeId::region(Level::KnownCountry, subject.region),
+            NodeId::pool(Level::Known),
+            NodeId::pool(Level::Away),
         ]
     }
 }

@@ -39,7 +39,7 @@ impl Detector {
         const BURST: f32 = 2.5;
         let subject = &event.subject;
         let known = self.is_known(subject, now);
-        let path = self.find_path(subject, known);
+        let path = self.find_path(now, subject, known);
         let local = self.local(now, subject.region);
         for place in 0..PATH {
             let level = level_at(known, place);
@@ -57,7 +57,7 @@ impl Detector {
                 }
                 EventKind::Refused
                     if node.state != State::Refusing
-                        && level != Level::Everyone
+                        && !level.only_asks()
                         && node.attempts >= BURST
                         && node.until.saturating_add(JUST_RELEASED_MS) < now =>
                 {
@@ -238,6 +238,10 @@ impl Detector {
     fn verified(&mut self, now: u64, subject: &Subject) {
         let (_, expiry) = self.tuning.known_age;
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
+        if let Some(place) = subject.client.place(subject.region) {
+            let (_, expiry) = self.tuning.place_age;
+            self.places.verified(place, now, (expiry * 1_000.0) as u64);
+        }
         let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         let key = session_key(subject);
         let Some(slot) = self.sessions.index.get(&key).copied() else {
@@ -335,7 +339,7 @@ impl Detector {
 
     pub(super) fn attempted(&mut self, now: u64, subject: &Subject) {
         let known = self.is_known(subject, now);
-        let path = self.find_path(subject, known);
+        let path = self.find_path(now, subject, known);
         let local = self.local(now, subject.region);
         self.release_if_ended(now, &path, known, &local);
         self.each(&path, |node| attempt(node, now));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// How many kinds of node there are.
-pub const LEVELS: usize = 14;
+pub const LEVELS: usize = 16;
 
 /// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,11 @@ pub enum Level {
     KnownCountry = 12,
     /// All requests to known numbers.
     Known = 13,
+    /// All requests to numbers of one country that are not known, from networks where nobody of that
+    /// country has ever verified.
+    AwayCountry = 14,
+    /// The same over all countries, known numbers included.
+    Away = 15,
 }
 
 impl Level {
@@ -56,6 +61,8 @@ impl Level {
         Self::Everyone,
         Self::KnownCountry,
         Self::Known,
+        Self::AwayCountry,
+        Self::Away,
     ];
 
     /// Position in the tables of [`Tuning`](super::Tuning).
@@ -79,7 +86,12 @@ impl Level {
     /// True for the two groups of known numbers.
     #[must_use]
     pub const fn is_known(self) -> bool {
-        (self as u8) >= 12
+        matches!(self, Self::KnownCountry | Self::Known)
+    }
+
+    /// True for the nodes that ask and never refuse: too many people stand behind them.
+    pub(super) const fn only_asks(self) -> bool {
+        matches!(self, Self::Everyone | Self::Away) || self.is_known()
     }
 
     /// True for client addresses and networks.
@@ -113,14 +125,14 @@ impl NodeId {
         Self::pack(level, prefix)
     }
 
-    /// A node of a region: `Country`, `ColdCountry` or `KnownCountry`.
+    /// A node of a region: `Country`, `ColdCountry`, `KnownCountry` or `AwayCountry`.
     #[must_use]
     pub const fn region(level: Level, region: [u8; 2]) -> Self {
         let [a, b] = region;
         Self::pack(level, ((a as u64) << 8) | b as u64)
     }
 
-    /// One of the two global pools.
+    /// One of the global pools.
     #[must_use]
     pub const fn pool(level: Level) -> Self {
         Self::pack(level, 0)
@@ -177,6 +189,8 @@ impl fmt::Display for NodeId {
             Level::Everyone => write!(f, "all unknown numbers"),
             Level::KnownCountry => write!(f, "known numbers of {a}{b}"),
             Level::Known => write!(f, "known numbers"),
+            Level::AwayCountry => write!(f, "numbers of {a}{b} from unseen networks"),
+            Level::Away => write!(f, "unseen networks"),
         }
     }
 }
@@ -224,6 +238,14 @@ impl ClientNet {
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
+    }
+
+    /// Names the wide network (IPv4 /16, IPv6 /32) together with a country, for the memory of where a
+    /// country's people verify from. `None` when nobody could tell the address.
+    pub(super) const fn place(self, region: [u8; 2]) -> Option<u64> {
+        let wide = if self.is_v4() { self.0 >> 16 } else { self.0 >> 32 };
+        let [a, b] = region;
+        if self.0 == 0 { None } else { Some((wide << 16) | ((a as u64) << 8) | b as u64) }
     }
 
     const fn is_v4(self) -> bool {

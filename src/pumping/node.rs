@@ -153,11 +153,11 @@ impl Node {
 
     /// Verified sessions a day of the lagged baseline.
     ///
-    /// The cold pools shrink as an installation matures, so for them yesterday caps the week:
-    /// otherwise everything that was unseen on the first day would license sprays for a week.
+    /// The pools of what is new shrink as an installation matures, so for them yesterday caps the
+    /// week: otherwise everything that was unseen on the first day would license sprays for a week.
     pub(super) fn daily(&self) -> f32 {
-        let is_cold = matches!(self.id >> 60, 6..=8);
-        if is_cold { self.weekly.min(self.yesterday) } else { self.weekly }
+        let is_pool_of_new = matches!(self.id >> 60, 6..=8 | 14 | 15);
+        if is_pool_of_new { self.weekly.min(self.yesterday) } else { self.weekly }
     }
 
     /// Verified sessions of today and yesterday and the weekly mean: any sign of real people.
@@ -174,7 +174,7 @@ impl Node {
             1 => 2 * 3_600_000,
             2 => 6 * 3_600_000,
             3 => 14 * DAY,
-            4..=8 | 11..=13 => u64::MAX,
+            4..=8 | 11..=15 => u64::MAX,
             // an address that many customers share is worth knowing when its country is attacked
             _ if self.verified_days() >= 2.0 => 2 * DAY,
             _ => 2 * 3_600_000,

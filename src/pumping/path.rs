@@ -20,9 +20,21 @@ pub(super) struct Local {
     pub(super) surge: f32,
 }
 
+/// The level of a place of a path.
 pub(super) fn level_at(known: bool, place: usize) -> Level {
-    let index = if known { place.saturating_add(12) } else { place };
+    let index = match (known, place) {
+        (false, 12 | 13) => place.saturating_add(2),
+        (false, _) => place,
+        (true, 2) => 15,
+        (true, _) => place.saturating_add(12),
+    };
     Level::from_index(index).unwrap_or(Level::Known)
+}
+
+/// The places of a path that are filled, one bit each.
+pub(super) fn places_of(path: &[Slot; PATH]) -> u16 {
+    let filled = path.iter().enumerate().filter(|(_, slot)| **slot != NONE);
+    filled.fold(0, |bits, (place, _)| bits | 1 << place)
 }
 
 impl Detector {
@@ -60,7 +72,7 @@ impl Detector {
         known: bool,
         local: &Local,
     ) -> [f32; PATH] {
-        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11];
+        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11, 12, 13];
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
         let share = self.share_of(path);
@@ -115,12 +127,13 @@ impl Detector {
         local: &Local,
     ) -> [Slot; PATH] {
         let mut path = [NONE; PATH];
+        let away = self.is_away(subject, now);
         if known {
-            let groups =
-                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
-            for (place, id) in path.iter_mut().zip(groups) {
-                *place = self.obtain(now, id, local);
-                self.pin(*place);
+            for (place, id) in path.iter_mut().zip(Self::known_names(subject)) {
+                if id.level() != Level::Away || away {
+                    *place = self.obtain(now, id, local);
+                    self.pin(*place);
+                }
             }
             return path;
         }
@@ -136,6 +149,7 @@ impl Detector {
                 Level::ColdCountry | Level::Cold => !cold,
                 Level::ColdMillion => !colder,
                 Level::Host | Level::Network => !parts.address,
+                Level::AwayCountry | Level::Away => !away,
                 _ => false,
             };
             let fine = matches!(
@@ -180,19 +194,12 @@ impl Detector {
     }
 
     /// The nodes of a request as they exist, creating none.
-    pub(super) fn find_path(&self, subject: &Subject, known: bool) -> [Slot; PATH] {
-        let mut path = [NONE; PATH];
+    pub(super) fn find_path(&self, now: u64, subject: &Subject, known: bool) -> [Slot; PATH] {
+        let away = self.is_away(subject, now);
         if known {
-            let groups =
-                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
-            for (place, id) in path.iter_mut().zip(groups) {
-                *place = self.table.find(id).unwrap_or(NONE);
-            }
-            return path;
+            return self.path_of(subject, known, if away { 0b111 } else { 0b11 });
         }
-        for (place, id) in path.iter_mut().zip(Self::names(subject)) {
-            *place = self.table.find(id).unwrap_or(NONE);
-        }
+        let mut path = self.path_of(subject, known, if away { u16::MAX } else { (1 << 12) - 1 });
         let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
         let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
         let off = !self.tuning.parts.cold;
@@ -202,6 +209,22 @@ impl Detector {
         }
         if is_warm(*million) || is_warm(*block) || off {
             *colder = NONE;
+        }
+        path
+    }
+
+    /// The nodes of the given places, one bit each, as they exist.
+    pub(super) fn path_of(&self, subject: &Subject, known: bool, places: u16) -> [Slot; PATH] {
+        let mut path = [NONE; PATH];
+        let find = |(i, (place, id)): (usize, (&mut Slot, NodeId))| {
+            if places >> i & 1 == 1 {
+                *place = self.table.find(id).unwrap_or(NONE);
+            }
+        };
+        if known {
+            path.iter_mut().zip(Self::known_names(subject)).enumerate().for_each(find);
+        } else {
+            path.iter_mut().zip(Self::names(subject)).enumerate().for_each(find);
         }
         path
     }
@@ -234,10 +257,22 @@ impl Shade {
         let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
         let by_address = path.iter().take(11).skip(9).any(flagged);
         let mut up = if by_address { pass_up } else { 1.0 };
+        // a pool of unseen networks explains what everyone shows only where it is a small part of
+        // everyone, as it is not while an installation is young
+        let verified = |place: usize| {
+            path.get(place).and_then(|slot| table.at(*slot)).map_or(0.0, |node| node.verified_slow)
+        };
+        let is_part = 3.0 * verified(13) <= verified(11);
+        let by_away = path.iter().skip(12).any(flagged) && is_part;
         let mut by_number = false;
         for (place, slot) in path.iter().enumerate() {
-            if place == 9 || place == 11 {
-                up = if by_number { pass_up } else { 1.0 };
+            let explained = match place {
+                9 | 11 => Some(by_number || by_away),
+                12 => Some(by_number || by_address),
+                _ => None,
+            };
+            if let Some(explained) = explained {
+                up = if explained { pass_up } else { 1.0 };
             }
             if let Some(o) = out.get_mut(place) {
                 *o = up;
@@ -257,7 +292,7 @@ impl Shade {
 
 /// Nodes that hold the control group itself are not excused by it.
 pub(super) fn pick(weight: (f32, f32), level: Level) -> f32 {
-    if level == Level::Everyone || level.is_known() { weight.1 } else { weight.0 }
+    if level.only_asks() { weight.1 } else { weight.0 }
 }
 
 /// Counts a request at a node.

@@ -7,9 +7,9 @@ use super::level::Subject;
 use super::node::fade;
 use super::table::{KeyMap, NONE, Slot, mix};
 
-/// Slots of a path: five blocks, country, three cold pools, host, network, everyone. A known number's uses
-/// the first two for its groups.
-pub(super) const PATH: usize = 12;
+/// Slots of a path: five blocks, country, three cold pools, host, network, everyone, two pools of
+/// unseen networks. A known number's uses the first three for its groups.
+pub(super) const PATH: usize = 14;
 
 /// A session is over after half an hour.
 pub(super) const SESSION_MS: u64 = 30 * 60_000;
@@ -41,6 +41,11 @@ pub(super) struct Session {
 pub(super) struct OpenStepUp {
     pub(super) subject: Subject,
     pub(super) asked_at: u64,
+    /// The places of the path that counted it, one bit each: the path may be another by the time it
+    /// is answered.
+    pub(super) places: u16,
+    /// Whether the number counted as known then.
+    pub(super) known: bool,
     pub(super) stage: u8,
     pub(super) generation: u32,
 }

@@ -4,6 +4,7 @@ use super::super::country::Country;
 use super::super::evidence::NullIndex;
 use super::super::journal::CodecError;
 use super::super::node::{Node, State};
+use super::super::path::places_of;
 use super::super::session::{PATH, Session, session_key};
 use super::super::table::NONE;
 use super::codec::{Reader, Writer};
@@ -145,8 +146,7 @@ pub(super) const SESSION: usize = 45;
 
 pub(super) fn write_session(w: &mut Writer, s: &Session) {
     w.subject(&s.subject);
-    let places = s.path.iter().enumerate().filter(|(_, slot)| **slot != NONE);
-    w.u16(places.fold(0, |bits, (place, _)| bits | 1 << place));
+    w.u16(places_of(&s.path));
     w.u8(s.null.0);
     w.u8(s.stage);
     w.floats(&[s.weight.0, s.weight.1]);
