@@ -8,6 +8,7 @@ use super::path::{Local, Shade, attempt, level_at, pick};
 use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key};
 use super::table::{NONE, Slot};
+use super::tuning::Tuning;
 
 impl Detector {
     pub(super) fn apply(&mut self, event: &Event) {
@@ -119,10 +120,10 @@ impl Detector {
         {
             c.settled(at, false);
         }
-        if session.verified {
+        if session.verified || (stage < 3 && !self.is_crowded(&session.path, session.known)) {
             return;
         }
-        let local = self.local(at, subject.region);
+        let local = self.local_of(at, session.country, subject.region);
         let weight = self.weight(at, &session);
         self.refresh(at, &session.path, session.known, &local);
         self.accrue(&session, stage, weight);
@@ -145,6 +146,21 @@ impl Detector {
         }
     }
 
+    /// Whether more codes are out at one of the nodes than a quarter of what it may have out.
+    ///
+    /// Only then does it matter to count an open session before it settles: where few are out, few
+    /// more go out in the minute until then. Which of a session's projections are counted may depend
+    /// on anything that is known at that moment, so the bound holds; and an ordinary session is
+    /// looked at once instead of four times.
+    fn is_crowded(&self, path: &[Slot; PATH], known: bool) -> bool {
+        path.iter().enumerate().any(|(place, slot)| {
+            self.table.at(*slot).is_some_and(|node| {
+                let window = Tuning::of(&self.tuning.window, level_at(known, place));
+                4.0 * f32::from(node.pending) > window + node.verified_quarter
+            })
+        })
+    }
+
     /// Weight of a session's evidence for most nodes, and for those that watch everyone.
     fn weight(&mut self, at: u64, session: &Session) -> (f32, f32) {
         let mut weight = (1.0, 1.0);
@@ -163,17 +179,18 @@ impl Detector {
         (weight.0 * both, weight.1 * both)
     }
 
-    /// Adds one stage of an open session's evidence to its path.
+    /// Adds an open session's evidence to its path: what has come since it was last counted.
     fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
         let bets = &self.bets;
         let pass_up = self.tuning.pass_up;
         let shade = Shade::of(&self.table, &session.path, session.known, pass_up);
+        let applied = usize::from(session.stage).checked_sub(1);
         for (place, slot) in session.path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             let level = level_at(session.known, place);
             let factor = pick(weight, level) * shade.at(place);
             for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
-                let before = stage.checked_sub(1).and_then(|i| bet.open.get(i)).copied();
+                let before = applied.and_then(|i| bet.open.get(i)).copied();
                 let after = bet.open.get(stage).copied().unwrap_or(0.0);
                 *s = (*s + (after - before.unwrap_or(0.0)) * factor).min(60.0);
             }
@@ -256,7 +273,7 @@ impl Detector {
             s.verified = true;
         }
         self.sessions.numbers.remove(&subject.digits);
-        let local = self.local(now, subject.region);
+        let local = self.local_of(now, session.country, subject.region);
         if session.known {
             // a returning customer proves the range is inhabited
             for level in [Level::HundredThousand, Level::Million] {

@@ -6,6 +6,7 @@ use super::evidence::NullIndex;
 use super::level::{Level, NodeId, Subject};
 use super::node::{Node, State};
 use super::session::PATH;
+use super::share::largest_share;
 use super::table::{NONE, Slot, Table};
 use super::tuning::Tuning;
 
@@ -40,8 +41,12 @@ pub(super) fn places_of(path: &[Slot; PATH]) -> u16 {
 impl Detector {
     pub(super) fn local(&mut self, now: u64, region: [u8; 2]) -> Local {
         let slot = self.country_slot(region, now);
+        self.local_of(now, slot, region)
+    }
+
+    /// As [`local`](Self::local), where the country's place is known already.
+    pub(super) fn local_of(&mut self, now: u64, slot: u16, region: [u8; 2]) -> Local {
         let surge = self.surge(region);
-        let today = super::node::day_of(now);
         let tuning = &self.tuning;
         let Some(country) = self.countries.get_mut(usize::from(slot)) else {
             return Local {
@@ -53,13 +58,13 @@ impl Detector {
                 surge,
             };
         };
-        country.turn_day(today);
+        let hour = country.hour(now, tuning);
         Local {
             country: slot,
             sessions: country.sessions,
-            conversion: country.conversion(tuning),
-            null: self.bets.quantise(country.null(tuning)),
-            season: country.season(now),
+            conversion: hour.conversion,
+            null: self.bets.quantise(hour.null),
+            season: hour.season,
             surge,
         }
     }
@@ -75,25 +80,31 @@ impl Detector {
         const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11, 12, 13];
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
-        let share = self.share_of(path);
+        let country = path.get(5).copied().unwrap_or(NONE);
+        let daily = self.table.at(country).map_or(0.0, Node::daily);
+        let hourly = local.season / (24.0 * local.conversion);
+        let tuning = &self.tuning;
         for place in BLOCKS_FIRST_PARENT {
-            let level = level_at(known, place);
-            let tuning = &self.tuning;
             let slot = path.get(place).copied().unwrap_or(NONE);
+            // an empty place matters only for what the blocks in it inherit
+            if slot == NONE && (known || !(1..=5).contains(&place)) {
+                parent = 0.0;
+                continue;
+            }
+            let level = level_at(known, place);
             let inherited = Self::inherited(tuning, level, parent);
             let mut own = Tuning::of(&tuning.floor, level);
             let mut rate = own * local.surge + inherited;
             if let Some(node) = self.table.at_mut(slot) {
-                let volume = node.daily() / 24.0 * local.season / local.conversion;
-                own += Tuning::of(&tuning.tolerance, level) * volume;
+                own += Tuning::of(&tuning.tolerance, level) * node.daily() * hourly;
                 rate = own * local.surge + inherited;
-                let bets = self.bets.at(local.null, level);
+                let bets = || self.bets.at(local.null, level);
                 node.fade(now, rate, bets, tuning.asked_half_life);
                 if level.is_block() {
                     let elapsed = local.sessions.wrapping_sub(node.share_seen);
                     node.share_seen = local.sessions;
                     if node.share > 0.0 && elapsed > 0 {
-                        let q = share.get(place).copied().unwrap_or(0.1);
+                        let q = largest_share(tuning, place, node.daily(), daily);
                         node.share = (node.share - ln_1p(q) * elapsed as f32).max(0.0);
                     }
                 }

@@ -73,7 +73,7 @@ fn run_length(h: f32, level: Level, tolerated: f32, gap_s: f64, conversion: f64)
             // exponential gaps: Poisson arrivals at exactly the tolerated rate or any other
             now += (-coins.unit().max(1e-12).ln() * gap_s * 1_000.0) as u64;
             let pair = bets.at(null, level);
-            node.fade(now, tolerated, pair, 7_200.0);
+            node.fade(now, tolerated, || pair, 7_200.0);
             let verified = coins.unit() < conversion;
             for (s, bet) in node.bets.iter_mut().zip(pair) {
                 *s = (*s + if verified { bet.verified } else { bet.open[3] }).max(0.0);

@@ -353,7 +353,7 @@ impl Detector {
                 self.each(&path, |node| node.pending = node.pending.saturating_add(1));
             }
         }
-        self.sessions.sort_queues();
+        self.sessions.sort_queues(self.now);
         for _ in 0..r.count(STEP_UP)? {
             let (subject, asked_at) = (r.subject()?, r.u64()?);
             let (places, known, stage) = (r.u16()?, r.flag()?, r.u8()?);
