@@ -192,7 +192,7 @@ impl Detector {
         path: &[Slot; PATH],
         local: &Local,
     ) -> f32 {
-        let lagged = node.daily() / 24.0 * local.season / local.conversion;
+        let lagged = node.customers() / 24.0 * local.season / local.conversion;
         if level.is_block() {
             let country = path.get(5).and_then(|slot| self.table.at(*slot));
             let total = country.map_or(0.0, |c| c.verified_slow - node.verified_slow).max(0.0);

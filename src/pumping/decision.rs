@@ -181,8 +181,10 @@ impl Detector {
             }
         }
         let mut limit = None;
+        // strangers fail step-ups for a number; its owner comes from where his country's people do
         if failures >= self.tuning.number_failures
             && !known
+            && self.is_away(subject, now)
             && (covered || ask.is_some() || sends >= ask_at)
         {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));

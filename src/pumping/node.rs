@@ -173,8 +173,23 @@ impl Node {
     /// The pools of what is new shrink as an installation matures, so for them yesterday caps the
     /// week: otherwise everything that was unseen on the first day would license sprays for a week.
     pub(super) fn daily(&self) -> f32 {
-        let is_pool_of_new = matches!(self.id >> 60, 6..=8 | 14 | 15);
-        if is_pool_of_new { self.weekly.min(self.yesterday) } else { self.weekly }
+        if self.is_pool_of_new() { self.weekly.min(self.yesterday) } else { self.weekly }
+    }
+
+    /// Verified sessions a day when the question is whom a refusal would hit. A baseline may rather be
+    /// too small, this may not: of a pool that shrinks it is yesterday's count and a standard error
+    /// more, which tells where that count is small.
+    pub(super) fn customers(&self) -> f32 {
+        let likely = self.yesterday + 1.0 + self.yesterday.sqrt();
+        if self.is_pool_of_new() {
+            likely.min(self.weekly.max(self.yesterday))
+        } else {
+            self.weekly
+        }
+    }
+
+    fn is_pool_of_new(&self) -> bool {
+        matches!(self.id >> 60, 6..=8 | 14 | 15)
     }
 
     /// Verified sessions of today and yesterday and the weekly mean: any sign of real people.

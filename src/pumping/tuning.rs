@@ -100,8 +100,8 @@ pub struct Tuning {
     pub number_limits: (f32, f32),
     /// The same limits where an alarm already covers the number.
     pub number_limits_in_context: (f32, f32),
-    /// Step-ups not passed for one number from which it is refused where an alarm covers it. Not
-    /// fewer: strangers fail them too, and the number's owner is then refused for an hour.
+    /// Step-ups not passed for one number from which it is refused where an alarm covers it and the
+    /// client is away. Not fewer: strangers fail them too, and its owner on a journey is then refused.
     pub number_failures: f32,
     /// Seconds after its first verification before a number counts as known, and until when.
     pub known_age: (f32, f32),
