@@ -135,7 +135,8 @@ impl Detector {
             12 => 13..14,
             _ => return,
         };
-        for slot in path.get(coarser).unwrap_or_default() {
+        let away = path.iter().skip(if place <= 5 { 12 } else { PATH });
+        for slot in path.get(coarser).unwrap_or_default().iter().chain(away) {
             if let Some(node) = self.table.at_mut(*slot) {
                 for (s, o) in node.bets.iter_mut().zip(own) {
                     *s = (*s - kept * o).max(0.0);
@@ -199,7 +200,9 @@ impl Detector {
             let place = level.index();
             let (prior, finer) = self.tuning.share_prior;
             let share = (place..4).fold(prior, |share, _| share * finer);
-            return lagged.max(self.hourly(total) * share / local.conversion);
+            // nor more than a standard error above what has verified from the block itself lately
+            let own = node.verified_slow + 1.0 + node.verified_slow.sqrt();
+            return lagged.max(self.hourly(own.min(total * share)) / local.conversion);
         }
         lagged.max(self.hourly(node.verified_slow) / local.conversion)
     }

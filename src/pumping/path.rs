@@ -276,14 +276,13 @@ impl Shade {
         let is_part = 3.0 * verified(13) <= verified(11);
         let by_away = path.iter().skip(12).any(flagged) && is_part;
         let mut by_number = false;
+        let mut by_blocks = up;
         for (place, slot) in path.iter().enumerate() {
-            let explained = match place {
-                9 | 11 => Some(by_number || by_away),
-                12 => Some(by_number || by_address),
-                _ => None,
-            };
-            if let Some(explained) = explained {
-                up = if explained { pass_up } else { 1.0 };
+            match place {
+                6 => by_blocks = up,
+                9 | 11 => up = if by_number || by_away { pass_up } else { 1.0 },
+                12 => up = by_blocks,
+                _ => {}
             }
             if let Some(o) = out.get_mut(place) {
                 *o = up;
