@@ -4,7 +4,7 @@ use super::costs::Costs;
 use super::detector::{Detector, OperatorRule};
 use super::level::{Level, NodeId, Subject};
 use super::node::{Node, State};
-use super::path::{Local, level_at};
+use super::path::{Local, levels};
 use super::reason::AlertKind;
 use super::session::PATH;
 use super::table::{NONE, Slot};
@@ -23,13 +23,15 @@ impl Detector {
         local: &Local,
         price: u32,
     ) {
-        for place in 0..PATH {
-            let slot = path.get(place).copied().unwrap_or(NONE);
-            let Some(node) = self.table.at(slot).filter(|node| !self.is_calm(node, now)) else {
+        let tuning = &self.tuning;
+        let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
+        for (place, (slot, level)) in path.iter().zip(levels(known)).enumerate() {
+            let (slot, level) = (*slot, *level);
+            let Some(node) = self.table.at(slot).filter(|node| !self.is_calm(node, now, least))
+            else {
                 continue;
             };
             let node = *node;
-            let level = level_at(known, place);
             if node.state == State::Refusing || self.forbidden(node.id) {
                 continue;
             }
@@ -75,12 +77,10 @@ impl Detector {
 
     /// True if nothing below could change the node's state: almost always, so it is looked at before
     /// anything is copied.
-    fn is_calm(&self, node: &Node, now: u64) -> bool {
-        let tuning = &self.tuning;
-        let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
+    fn is_calm(&self, node: &Node, now: u64, least: f32) -> bool {
         node.state == State::Open
             && node.evidence() + node.asked.max(0.0) < least
-            && node.share < tuning.share_at
+            && node.share < self.tuning.share_at
             && node.share_until <= now
     }
 

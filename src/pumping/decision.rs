@@ -1,6 +1,6 @@
 //! One request's verdict. Reads the state that events left; creates no node.
 
-use super::detector::Detector;
+use super::detector::{Detector, Found};
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
 use super::path::level_at;
@@ -21,6 +21,8 @@ impl Detector {
         self.advance(now);
         let now = self.now;
         let known = self.is_known(subject, now);
+        let away = self.is_away(subject, now);
+        self.found = Some(Found { subject: *subject, at: now, known, away });
         let local = self.local(now, subject.region);
         let path = self.find_path(now, subject, known);
         for (place, slot) in path.into_iter().enumerate().filter(|(_, slot)| *slot != NONE) {

@@ -57,11 +57,22 @@ pub struct Detector {
     pub(super) journal: super::journal::Journal,
     /// Where the last assessed request's nodes were.
     pub(super) hint: [u32; LEVELS],
+    /// What was found of the last assessed request: its observation follows at once.
+    pub(super) found: Option<Found>,
     pub(super) now: u64,
     /// Verified sessions that came from a trusted client, and all; fading.
     pub(super) trust: [f32; 2],
     /// First time ever seen, for rates of a young installation.
     pub(super) born: u64,
+}
+
+/// What the memories of numbers and places said of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) subject: Subject,
+    pub(super) at: u64,
+    pub(super) known: bool,
+    pub(super) away: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +116,7 @@ impl Detector {
             alerted: VecDeque::new(),
             journal: super::journal::Journal::new(gate),
             hint: [NONE; LEVELS],
+            found: None,
             now: 0,
             born: 0,
             trust: [0.0, 20.0],
@@ -183,7 +195,14 @@ impl Detector {
             .map_or(1.0, |s| s.factor)
     }
 
+    fn found(&self, subject: &Subject, now: u64) -> Option<Found> {
+        self.found.filter(|found| found.at == now && found.subject == *subject)
+    }
+
     pub(super) fn is_known(&self, subject: &Subject, now: u64) -> bool {
+        if let Some(found) = self.found(subject, now) {
+            return found.known;
+        }
         let (age, expiry) = self.tuning.known_age;
         subject.known
             || self
@@ -195,6 +214,9 @@ impl Detector {
     /// True when nobody of the number's country has verified from the client's wide network at least
     /// a day ago. Proxies for hire are all over the world, a country's people in its own networks.
     pub(super) fn is_away(&self, subject: &Subject, now: u64) -> bool {
+        if let Some(found) = self.found(subject, now) {
+            return found.away;
+        }
         let (age, expiry) = self.tuning.place_age;
         self.tuning.parts.away
             && subject.client.place(subject.region).is_some_and(|place| {

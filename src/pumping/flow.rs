@@ -4,7 +4,7 @@ use super::detector::Detector;
 use super::event::{Event, EventKind};
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
-use super::path::{Local, Shade, attempt, level_at, pick};
+use super::path::{Local, Shade, attempt, level_at, levels, pick};
 use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key};
 use super::table::{NONE, Slot};
@@ -153,9 +153,9 @@ impl Detector {
     /// on anything that is known at that moment, so the bound holds; and an ordinary session is
     /// looked at once instead of four times.
     fn is_crowded(&self, path: &[Slot; PATH], known: bool) -> bool {
-        path.iter().enumerate().any(|(place, slot)| {
+        path.iter().zip(levels(known)).any(|(slot, level)| {
             self.table.at(*slot).is_some_and(|node| {
-                let window = Tuning::of(&self.tuning.window, level_at(known, place));
+                let window = Tuning::of(&self.tuning.window, *level);
                 4.0 * f32::from(node.pending) > window + node.verified_quarter
             })
         })
@@ -185,9 +185,10 @@ impl Detector {
         let pass_up = self.tuning.pass_up;
         let shade = Shade::of(&self.table, &session.path, session.known, pass_up);
         let applied = usize::from(session.stage).checked_sub(1);
-        for (place, slot) in session.path.iter().enumerate() {
+        let places = session.path.iter().zip(levels(session.known)).enumerate();
+        for (place, (slot, level)) in places {
             let Some(node) = self.table.at_mut(*slot) else { continue };
-            let level = level_at(session.known, place);
+            let level = *level;
             let factor = pick(weight, level) * shade.at(place);
             for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
                 let before = applied.and_then(|i| bet.open.get(i)).copied();
@@ -254,6 +255,7 @@ impl Detector {
 
     fn verified(&mut self, now: u64, subject: &Subject) {
         let (_, expiry) = self.tuning.known_age;
+        self.found = None;
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
         if let Some(place) = subject.client.place(subject.region) {
             let (_, expiry) = self.tuning.place_age;
@@ -298,19 +300,24 @@ impl Detector {
             *good = *good * 0.999 + f32::from(u8::from(trusted));
             *all = *all * 0.999 + 1.0;
         }
-        let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
+        // what was counted against an open session is given back
+        let applied = usize::from(session.stage).checked_sub(1);
+        let shade = applied
+            .map(|_| Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up));
         let credit = self.tuning.share_credit;
-        for (place, slot) in session.path.iter().enumerate() {
+        let places = session.path.iter().zip(levels(session.known)).enumerate();
+        for (place, (slot, level)) in places {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if session.stage < 4 {
                 node.pending = node.pending.saturating_sub(1);
             }
-            let level = level_at(session.known, place);
-            let applied = usize::from(session.stage).checked_sub(1);
-            for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
-                let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                let refund = before * pick(session.weight, level) * shade.at(place);
-                *s = (*s + bet.verified - refund).max(0.0);
+            if node.bets != [0.0; 2] {
+                let shade = shade.as_ref().map_or(1.0, |shade| shade.at(place));
+                for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, *level)) {
+                    let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
+                    let refund = before * pick(session.weight, *level) * shade;
+                    *s = (*s + bet.verified - refund).max(0.0);
+                }
             }
             node.verified_quarter += 1.0;
             node.verified_slow += 1.0;
@@ -372,8 +379,8 @@ impl Detector {
         local: &Local,
     ) -> [f32; PATH] {
         let rates = self.refresh(now, path, known, local);
-        for (place, rate) in rates.iter().enumerate() {
-            self.release(now, path, place, level_at(known, place), *rate, local);
+        for (place, (rate, level)) in rates.iter().zip(levels(known)).enumerate() {
+            self.release(now, path, place, *level, *rate, local);
         }
         rates
     }

@@ -51,7 +51,8 @@ pub(super) struct Node {
     /// Sessions out and unanswered.
     pub(super) pending: u16,
     pub(super) state: State,
-    pub(super) days: u8,
+    /// The level's number; the name's highest bits, nearer.
+    pub(super) level: u8,
     /// Step-ups out and unanswered.
     pub(super) asking: u16,
     pub(super) id: u64,
@@ -69,6 +70,8 @@ pub(super) struct Node {
     pub(super) country: u16,
     /// Times this node was refused lately.
     pub(super) strikes: u8,
+    /// Days folded into the baseline.
+    pub(super) days: u8,
     /// Start and end of the present block, ms.
     pub(super) since: u64,
     pub(super) until: u64,
@@ -78,6 +81,7 @@ impl Node {
     pub(super) fn new(id: NodeId, country: u16, share_seen: u32, now: u64) -> Self {
         Self {
             id: id.to_bits(),
+            level: id.level() as u8,
             at: now,
             country,
             share_seen,
@@ -189,7 +193,7 @@ impl Node {
     }
 
     fn is_pool_of_new(&self) -> bool {
-        matches!(self.id >> 60, 6..=8 | 14 | 15)
+        matches!(self.level, 6..=8 | 14 | 15)
     }
 
     /// Verified sessions of today and yesterday and the weekly mean: any sign of real people.
@@ -200,8 +204,7 @@ impl Node {
     /// True when forgetting the node loses nothing anybody would miss.
     pub(super) fn is_idle(&self, now: u64) -> bool {
         let quiet = now.saturating_sub(self.at);
-        let id_level = self.id >> 60;
-        let keep = match id_level {
+        let keep = match self.level {
             0 => 3_600_000,
             1 => 2 * 3_600_000,
             2 => 6 * 3_600_000,

@@ -2,13 +2,12 @@
 //! evidence each of them sees.
 
 use super::detector::Detector;
-use super::evidence::NullIndex;
+use super::evidence::{NullIndex, Ordinary};
 use super::level::{Level, NodeId, Subject};
 use super::node::{Node, State};
 use super::session::PATH;
 use super::share::largest_share;
 use super::table::{NONE, Slot, Table};
-use super::tuning::Tuning;
 
 /// What of a country every node on a path needs.
 #[derive(Clone, Copy, Debug)]
@@ -21,15 +20,40 @@ pub(super) struct Local {
     pub(super) surge: f32,
 }
 
+/// The level of each place of an unknown number's path.
+const UNKNOWN: [Level; PATH] = [
+    Level::Hundred,
+    Level::Thousand,
+    Level::TenThousand,
+    Level::HundredThousand,
+    Level::Million,
+    Level::Country,
+    Level::ColdCountry,
+    Level::Cold,
+    Level::ColdMillion,
+    Level::Host,
+    Level::Network,
+    Level::Everyone,
+    Level::AwayCountry,
+    Level::Away,
+];
+
+/// The same of a known number's, which has three.
+const KNOWN: [Level; PATH] = {
+    let mut levels = [Level::Known; PATH];
+    levels[0] = Level::KnownCountry;
+    levels[2] = Level::Away;
+    levels
+};
+
+/// The level of each place of a path.
+pub(super) fn levels(known: bool) -> &'static [Level; PATH] {
+    if known { &KNOWN } else { &UNKNOWN }
+}
+
 /// The level of a place of a path.
 pub(super) fn level_at(known: bool, place: usize) -> Level {
-    let index = match (known, place) {
-        (false, 12 | 13) => place.saturating_add(2),
-        (false, _) => place,
-        (true, 2) => 15,
-        (true, _) => place.saturating_add(12),
-    };
-    Level::from_index(index).unwrap_or(Level::Known)
+    levels(known).get(place).copied().unwrap_or(Level::Known)
 }
 
 /// The places of a path that are filled, one bit each.
@@ -77,48 +101,38 @@ impl Detector {
         known: bool,
         local: &Local,
     ) -> [f32; PATH] {
-        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11, 12, 13];
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
         let country = path.get(5).copied().unwrap_or(NONE);
         let daily = self.table.at(country).map_or(0.0, Node::daily);
         let hourly = local.season / (24.0 * local.conversion);
         let tuning = &self.tuning;
-        for place in BLOCKS_FIRST_PARENT {
-            let slot = path.get(place).copied().unwrap_or(NONE);
-            // an empty place matters only for what the blocks in it inherit
-            if slot == NONE && (known || !(1..=5).contains(&place)) {
-                parent = 0.0;
+        // from the last place to the first: a country comes before its blocks, which inherit from it
+        let places = path.iter().zip(&mut rates).zip(levels(known)).enumerate().rev();
+        for (place, ((slot, out), level)) in places {
+            if *slot == NONE && !(1..=5).contains(&place) {
                 continue;
             }
-            let level = level_at(known, place);
-            let inherited = Self::inherited(tuning, level, parent);
-            let mut own = Tuning::of(&tuning.floor, level);
-            let mut rate = own * local.surge + inherited;
-            if let Some(node) = self.table.at_mut(slot) {
-                own += Tuning::of(&tuning.tolerance, level) * node.daily() * hourly;
-                rate = own * local.surge + inherited;
-                let bets = || self.bets.at(local.null, level);
+            let Ordinary { floor, tolerance, inherit } = self.bets.ordinary(*level);
+            let inherited = inherit * parent;
+            let mut rate = floor * local.surge + inherited;
+            if let Some(node) = self.table.at_mut(*slot) {
+                rate = (floor + tolerance * node.daily() * hourly) * local.surge + inherited;
+                let bets = || self.bets.at(local.null, *level);
                 node.fade(now, rate, bets, tuning.asked_half_life);
-                if level.is_block() {
+                if place < 5 {
                     let elapsed = local.sessions.wrapping_sub(node.share_seen);
                     node.share_seen = local.sessions;
-                    if node.share > 0.0 && elapsed > 0 {
+                    if node.share > 0.0 && elapsed > 0 && !known {
                         let q = largest_share(tuning, place, node.daily(), daily);
                         node.share = (node.share - ln_1p(q) * elapsed as f32).max(0.0);
                     }
                 }
             }
-            if let Some(r) = rates.get_mut(place) {
-                *r = rate;
-            }
-            parent = if (1..=5).contains(&place) { rate } else { 0.0 };
+            *out = rate;
+            parent = if place <= 5 { rate } else { 0.0 };
         }
         rates
-    }
-
-    pub(super) fn inherited(tuning: &Tuning, level: Level, parent: f32) -> f32 {
-        Tuning::of(&tuning.inherit, level) * parent
     }
 
     /// True when nobody has ever verified from the number's block.

@@ -3,6 +3,7 @@
 use super::super::country::Country;
 use super::super::evidence::NullIndex;
 use super::super::journal::CodecError;
+use super::super::level::NodeId;
 use super::super::node::{Node, State};
 use super::super::path::places_of;
 use super::super::session::{PATH, Session, session_key};
@@ -111,6 +112,7 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
 /// A node, its country's letters, and how far behind its country's count it was.
 pub(super) fn read_node(r: &mut Reader<'_>) -> Result<(Node, [u8; 2], u32), CodecError> {
     let mut n = Node { id: r.u64()?, at: r.u64()?.max(1), gap: NO_GAP, ..Node::default() };
+    n.level = NodeId::from_bits(n.id).ok_or(CodecError::Damaged)?.level() as u8;
     let region = r.region()?;
     n.day = r.u16()?;
     n.days = r.u8()?;
