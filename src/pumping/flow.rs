@@ -219,13 +219,15 @@ impl Detector {
         }
         self.release_if_ended(now, &path, known, &local);
         let share = self.tuning.parts.share;
+        let is_home = path.get(12) == Some(&NONE) && self.is_trusted_client(&path);
+        let step = if is_home { self.tuning.share_home } else { 1.0 };
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if !stepped_up {
                 attempt(node, now);
             }
             if share && level_at(known, place).is_block() {
-                node.share = (node.share + std::f32::consts::LN_2).min(60.0);
+                node.share = (node.share + std::f32::consts::LN_2 * step).min(60.0);
             }
         }
         let session = Session {
@@ -257,10 +259,6 @@ impl Detector {
         let (_, expiry) = self.tuning.known_age;
         self.found = None;
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
-        if let Some(place) = subject.client.place(subject.region) {
-            let (_, expiry) = self.tuning.place_age;
-            self.places.verified(place, now, (expiry * 1_000.0) as u64);
-        }
         let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         let key = session_key(subject);
         let Some(slot) = self.sessions.index.get(&key).copied() else {
@@ -273,6 +271,11 @@ impl Detector {
         }
         if let Some(s) = self.sessions.slab.get_mut(slot as usize) {
             s.verified = true;
+        }
+        // the address of the one who asked for the code: who enters it need not say his
+        if let Some(place) = session.subject.client.place(session.subject.region) {
+            let (_, expiry) = self.tuning.place_age;
+            self.places.verified(place, now, (expiry * 1_000.0) as u64);
         }
         self.sessions.numbers.remove(&subject.digits);
         let local = self.local_of(now, session.country, subject.region);

@@ -314,6 +314,50 @@ fn a_spray_from_networks_never_verified_from_is_seen_although_its_ranges_are_bus
 }
 
 #[test]
+fn a_network_is_seen_a_day_after_a_code_asked_for_from_it_was_entered() {
+    let day = 86_400_000;
+    let (mut a, mut b) = (Detector::new(1), Detector::new(2));
+    a.share();
+    let s = subject(998_935_550_001, 0x0a01_0203);
+    a.observe(Event::of(at(0), EventKind::Sent, &s));
+    // verification says nothing of the client
+    let entered = Subject { client: ClientNet::unknown(), ..s };
+    a.observe(Event::of(at(9_000), EventKind::Verified, &entered));
+    b.absorb(at(9_000), &a.drain_outbox()).unwrap();
+    let mut c = Detector::new(3);
+    c.restore(&a.snapshot()).unwrap();
+    let mut e = Detector::new(4);
+    let shards: Vec<_> = (0..SHARDS).map(|shard| b.shard(shard)).collect();
+    e.restore_parts(&b.head(), shards.iter().map(Vec::as_slice), u64::MAX).unwrap();
+    let neighbour = subject(998_901_110_001, 0x0a01_0909);
+    let abroad = Subject { region: *b"KZ", ..neighbour };
+    for d in [&a, &b, &c, &e] {
+        assert!(d.is_away(&neighbour, T0 + day / 2));
+        assert!(!d.is_away(&neighbour, T0 + 2 * day));
+        assert!(d.is_away(&abroad, T0 + 2 * day));
+        assert!(d.is_away(&neighbour, T0 + 95 * day));
+        // nobody could tell the address: no suspicion from that
+        assert!(!d.is_away(&entered, T0));
+    }
+}
+
+#[test]
+fn a_company_that_signs_up_from_its_own_address_is_hardly_asked() {
+    let (mut d, start) = at_home();
+    let mut asked = 0;
+    for k in 0..40 {
+        let now = start + k * 30_000;
+        let s = subject(998_931_110_000 + k, 0x0a00_0007);
+        asked += u32::from(d.assess(at(now), &s, false).verdict != Verdict::Allow);
+        d.observe(Event::of(at(now), EventKind::Sent, &s));
+        if k % 5 != 0 {
+            d.observe(Event::of(at(now + 20_000), EventKind::Verified, &s));
+        }
+    }
+    assert!(asked <= 4, "{asked}");
+}
+
+#[test]
 fn step_ups_are_counted_out_where_they_were_counted_in() {
     let (mut d, now) = attacked();
     let s = subject(998_951_110_000, 77);

@@ -74,6 +74,11 @@ pub struct Tuning {
     pub share_prior: (f32, f32),
     /// Credit of a verified session in the share detector. Small: the attacker verifies.
     pub share_credit: f32,
+    /// What a session counts in the share detector when it comes from an address that several people
+    /// verified from, in a network of their country: a company that signs its staff up is one. A fake
+    /// converter's many proxies are not, and with one address in the country he gains some twenty
+    /// messages.
+    pub share_home: f32,
     /// Seconds a share alarm keeps asking.
     pub share_hold: f32,
     /// Outage control: no evidence grows when known people verify at less than this share of normal,
@@ -209,6 +214,7 @@ impl Default for Tuning {
             share_tolerance: 3.0,
             share_prior: (0.10, 0.2),
             share_credit: 0.25,
+            share_home: 0.6,
             share_hold: 1_800.0,
             outage_none: 0.25,
             outage_full: 0.70,
