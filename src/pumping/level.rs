@@ -1,6 +1,7 @@
 //! What a node stands for: the rungs of the number, the pools and the client's networks.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many kinds of node there are.
 pub const LEVELS: usize = 16;
@@ -83,6 +84,12 @@ impl Level {
         (self as u8) <= 4
     }
 
+    /// True for nodes whose numbers all belong to one region.
+    #[must_use]
+    pub const fn is_regional(self) -> bool {
+        self.is_block() || matches!(self, Self::Country | Self::ColdCountry | Self::KnownCountry)
+    }
+
     /// True for the two groups of known numbers.
     #[must_use]
     pub const fn is_known(self) -> bool {
@@ -150,6 +157,34 @@ impl NodeId {
         Self::pack(level, bits ^ (bits >> 60))
     }
 
+    /// The network of a client node, first address and length, under a name that a reviewer can search
+    /// for: it is personal data. `None` for every other node. An IPv6 network is given as if it lay in
+    /// 2000::/4, where all that is allotted lies: the name has no room for the first four bits.
+    ///
+    /// ```
+    /// use otpgate::pumping::{ClientNet, Level, NodeId};
+    ///
+    /// let client = ClientNet::of("203.0.113.7".parse().unwrap());
+    /// let node = NodeId::address(Level::Host, client);
+    /// assert_eq!(node.expose_network(), Some(("203.0.113.7".parse().unwrap(), 32)));
+    /// assert_eq!(node.to_string(), "a client in 203.0.113.0/24");
+    /// ```
+    #[must_use]
+    pub fn expose_network(self) -> Option<(IpAddr, u8)> {
+        let level = self.level();
+        let (body, wide) = (self.0 & BODY, level == Level::Network);
+        if !level.is_address() || body == ClientNet::unknown().0 {
+            return None;
+        }
+        if ClientNet(body).is_v4() {
+            let address = IpAddr::V4(Ipv4Addr::from_bits(body as u32));
+            return Some((address, if wide { 24 } else { 32 }));
+        }
+        let bits = ((body ^ 2) | 2 << 60) as u128;
+        let address = IpAddr::V6(Ipv6Addr::from_bits(bits << 64));
+        Some((address, if wide { 48 } else { 64 }))
+    }
+
     /// The level of the node.
     #[must_use]
     pub fn level(self) -> Level {
@@ -170,7 +205,8 @@ impl NodeId {
 }
 
 impl fmt::Display for NodeId {
-    /// A block prints its leading digits and how many follow; never a whole number.
+    /// A block prints its leading digits and how many follow, never a whole number; a client its
+    /// wider network, never its address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = self.0 & BODY;
         let (a, b) = (char::from((body >> 8) as u8), char::from(body as u8));
@@ -184,8 +220,16 @@ impl fmt::Display for NodeId {
             Level::ColdCountry => write!(f, "unseen ranges of {a}{b}"),
             Level::Cold => write!(f, "unseen ranges"),
             Level::ColdMillion => write!(f, "unseen operators' ranges"),
-            Level::Host => write!(f, "client {body:x}"),
-            Level::Network => write!(f, "network {body:x}"),
+            Level::Host | Level::Network => match self.expose_network() {
+                Some((IpAddr::V4(v4), _)) => {
+                    write!(f, "a client in {}/24", Ipv4Addr::from_bits(v4.to_bits() & !0xff))
+                }
+                Some((IpAddr::V6(v6), _)) => {
+                    let site = Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80);
+                    write!(f, "a client in {site}/48")
+                }
+                None => f.write_str("clients without an address"),
+            },
             Level::Everyone => write!(f, "all unknown numbers"),
             Level::KnownCountry => write!(f, "known numbers of {a}{b}"),
             Level::Known => write!(f, "known numbers"),
