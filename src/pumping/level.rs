@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many kinds of node there are.
-pub const LEVELS: usize = 14;
+pub const LEVELS: usize = 16;
 
 /// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +39,11 @@ pub enum Level {
     KnownCountry = 12,
     /// All requests to known numbers.
     Known = 13,
+    /// All requests to numbers of one country that are not known, from networks where nobody of that
+    /// country has ever verified.
+    AwayCountry = 14,
+    /// The same over all countries, known numbers included.
+    Away = 15,
 }
 
 impl Level {
@@ -57,6 +62,8 @@ impl Level {
         Self::Everyone,
         Self::KnownCountry,
         Self::Known,
+        Self::AwayCountry,
+        Self::Away,
     ];
 
     /// Position in the tables of [`Tuning`](super::Tuning).
@@ -80,13 +87,22 @@ impl Level {
     /// True for nodes whose numbers all belong to one region.
     #[must_use]
     pub const fn is_regional(self) -> bool {
-        self.is_block() || matches!(self, Self::Country | Self::ColdCountry | Self::KnownCountry)
+        self.is_block()
+            || matches!(
+                self,
+                Self::Country | Self::ColdCountry | Self::KnownCountry | Self::AwayCountry
+            )
     }
 
     /// True for the two groups of known numbers.
     #[must_use]
     pub const fn is_known(self) -> bool {
-        (self as u8) >= 12
+        matches!(self, Self::KnownCountry | Self::Known)
+    }
+
+    /// True for the nodes that ask and never refuse: too many people stand behind them.
+    pub(super) const fn only_asks(self) -> bool {
+        matches!(self, Self::Everyone | Self::Away) || self.is_known()
     }
 
     /// True for client addresses and networks.
@@ -120,14 +136,14 @@ impl NodeId {
         Self::pack(level, prefix)
     }
 
-    /// A node of a region: `Country`, `ColdCountry` or `KnownCountry`.
+    /// A node of a region: `Country`, `ColdCountry`, `KnownCountry` or `AwayCountry`.
     #[must_use]
     pub const fn region(level: Level, region: [u8; 2]) -> Self {
         let [a, b] = region;
         Self::pack(level, ((a as u64) << 8) | b as u64)
     }
 
-    /// One of the two global pools.
+    /// One of the global pools.
     #[must_use]
     pub const fn pool(level: Level) -> Self {
         Self::pack(level, 0)
@@ -221,6 +237,8 @@ impl fmt::Display for NodeId {
             Level::Everyone => write!(f, "all unknown numbers"),
             Level::KnownCountry => write!(f, "known numbers of {a}{b}"),
             Level::Known => write!(f, "known numbers"),
+            Level::AwayCountry => write!(f, "numbers of {a}{b} from unseen networks"),
+            Level::Away => write!(f, "unseen networks"),
         }
     }
 }
@@ -268,6 +286,14 @@ impl ClientNet {
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
+    }
+
+    /// Names the wide network (IPv4 /16, IPv6 /32) together with a country, for the memory of where a
+    /// country's people verify from. `None` when nobody could tell the address.
+    pub(super) const fn place(self, region: [u8; 2]) -> Option<u64> {
+        let wide = if self.is_v4() { self.0 >> 16 } else { self.0 >> 32 };
+        let [a, b] = region;
+        if self.0 == 0 { None } else { Some((wide << 16) | ((a as u64) << 8) | b as u64) }
     }
 
     const fn is_v4(self) -> bool {
