@@ -45,9 +45,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     store.migrate().await?;
     let load = Arc::new(Load { now: SystemClock::new().now(), cold, next: AtomicU64::new(0) });
 
-    let before = size(&server);
+    let (before, wal) = (size(&server), wal(&server));
     let filled = load.fill(&store, numbers).await;
     println!("fill: {numbers} numbers, one code each, {filled:.0}/s");
+    println!("bytes of WAL for each issue: {}", (self::wal(&server) - wal) / numbers.max(1));
     query(&server, "vacuum analyze");
     let after = size(&server);
     println!("bytes for each number: {}", (after - before) / numbers.max(1));
@@ -405,6 +406,12 @@ fn pgbench(server: &PostgresServer, script: &str, seconds: u64) -> f64 {
     });
     let half: Vec<f64> = second.skip(usize::try_from(seconds).expect("seconds")).collect();
     half.iter().sum::<f64>() / f64::from(u32::try_from(half.len().max(1)).expect("few"))
+}
+
+/// How far the write-ahead log is, in bytes.
+fn wal(server: &PostgresServer) -> u64 {
+    let sql = "select (pg_current_wal_lsn() - '0/0')::bigint";
+    query(server, sql).parse().expect("a position")
 }
 
 fn size(server: &PostgresServer) -> u64 {

@@ -60,6 +60,9 @@ async fn measure(folder: &Path, numbers: u64) -> Outcome<()> {
     let before = fs::metadata(&path)?.len();
     fill(&store, numbers).await?;
     let entries = store.entries()?;
+    // A copy of a file that is open is what a kill leaves behind.
+    let killed = folder.join("killed.redb");
+    fs::copy(&path, &killed)?;
     drop(store);
     let bytes = fs::metadata(&path)?.len().saturating_sub(before);
     println!(
@@ -70,6 +73,10 @@ async fn measure(folder: &Path, numbers: u64) -> Outcome<()> {
     let clock = SystemClock::new();
     let store = RedbStore::open(&path)?;
     println!("opening that file takes {:?}", clock.elapsed());
+    drop(store);
+    let clock = SystemClock::new();
+    let store = RedbStore::open(&killed)?;
+    println!("and after a kill {:?}", clock.elapsed());
     drop(store);
     Ok(())
 }

@@ -31,11 +31,10 @@ impl Ledger {
                 self.totals[0] += 1;
                 assert!(self.sends.insert(step), "I1: {step:?} was granted twice");
             }
-            Deed::Settle(target) => {
-                // I6: what was not settled within its lease stays spent.
-                if step.now() < target.remembered() && self.sends.remove(&target) {
-                    self.taken_back.insert(target);
-                }
+            // I6: what was not settled within its lease stays spent.
+            Deed::Settle(target) if step.now() < target.remembered() => {
+                let was_sent = self.sends.remove(&target);
+                self.taken_back.extend(was_sent.then_some(target));
             }
             Deed::Redeem(target) if answer.starts_with("Accepted") => {
                 self.totals[1] += 1;
