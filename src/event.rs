@@ -167,7 +167,7 @@ pub enum EventKind {
         /// What, in words.
         change: String,
     },
-    /// A part failed and the gate refused because of it.
+    /// A part failed: the gate refused because of it, or went on without it, as the text says.
     Outage {
         /// What, in words.
         what: String,

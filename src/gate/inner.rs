@@ -1,6 +1,7 @@
 //! What a gate is made of, and what every step of it asks.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 
 use crate::access::{CallerRules, DestinationPolicy};
@@ -10,6 +11,7 @@ use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
 use crate::base::time::{Clock, Forward, Timestamp};
 use crate::context::{Purpose, Realm};
+use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind, Observer, tell};
 use crate::message::MessageFormat;
 use crate::policy::Policy;
@@ -77,6 +79,18 @@ impl Gate {
             number: None,
             kind,
         }
+    }
+
+    /// Tells the observer of an outage on its way to the host. A provider that did not take a text has
+    /// an event of its own.
+    pub(super) fn told<T>(&self, answer: Result<T, GateError>) -> Result<T, GateError> {
+        if let Err(error) = &answer
+            && error.kind() != GateErrorKind::HandOff
+        {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            self.tell_outage(format!("{error}{cause}"));
+        }
+        answer
     }
 
     pub(super) fn tell_outage(&self, what: String) {

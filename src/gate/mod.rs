@@ -162,7 +162,7 @@ impl Gate {
         purpose: &Purpose,
         client: &ClientContext,
     ) -> Result<Cleared, GateError> {
-        self.clear_page(proof, recipient, purpose, client).await
+        self.told(self.clear_page(proof, recipient, purpose, client).await)
     }
 
     /// Checks a request of a caller without a page, such as another service: its signature over
@@ -228,7 +228,7 @@ impl Gate {
     /// # });
     /// ```
     pub async fn issue(&self, clearance: Clearance) -> Result<Sent, GateError> {
-        self.first_send(clearance, false).await
+        self.told(self.first_send(clearance, false).await)
     }
 
     /// As [`issue`](Self::issue) for a number that must get no text, such as one without an account
@@ -258,7 +258,7 @@ impl Gate {
     /// # });
     /// ```
     pub async fn decoy(&self, clearance: Clearance) -> Result<Sent, GateError> {
-        self.first_send(clearance, true).await
+        self.told(self.first_send(clearance, true).await)
     }
 
     /// Whether the code-entry screen may be shown, and what is on it.
@@ -271,7 +271,7 @@ impl Gate {
         grant: &EntryGrant,
         client: &ClientContext,
     ) -> Result<Entry, GateError> {
-        self.view(grant, client).await
+        self.told(self.view(grant, client).await)
     }
 
     /// Sends another code for a running verification. Attempts are carried over, never refilled.
@@ -301,7 +301,7 @@ impl Gate {
         grant: &EntryGrant,
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
-        self.renewed_send(grant, &Binding::none(), client).await
+        self.told(self.renewed_send(grant, &Binding::none(), client).await)
     }
 
     /// [`resend`](Self::resend) for a code that is bound to a transaction: the host gives the
@@ -316,7 +316,7 @@ impl Gate {
         binding: &Binding,
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
-        self.renewed_send(grant, binding, client).await
+        self.told(self.renewed_send(grant, binding, client).await)
     }
 
     /// Checks a code: charges the attempt, compares, consumes; one store round trip.
@@ -345,7 +345,7 @@ impl Gate {
         code: &str,
         client: &ClientContext,
     ) -> Result<Verified, GateError> {
-        self.redeem(grant, code, &Binding::none(), client).await
+        self.told(self.redeem(grant, code, &Binding::none(), client).await)
     }
 
     /// [`verify`](Self::verify) for a code that is bound to a transaction: give the transaction that
@@ -385,7 +385,7 @@ impl Gate {
         binding: &Binding,
         client: &ClientContext,
     ) -> Result<Verified, GateError> {
-        self.redeem(grant, code, binding, client).await
+        self.told(self.redeem(grant, code, binding, client).await)
     }
 
     /// The operator's hand: block, allow, override, switch; each with reason, actor and end.

@@ -76,6 +76,17 @@ impl Gate {
         authenticator: &Authenticator,
         client: &ClientContext,
     ) -> Result<AuthenticatorVerdict, GateError> {
+        self.told(self.check_authenticator(user, secret, code, authenticator, client).await)
+    }
+
+    async fn check_authenticator(
+        &self,
+        user: &str,
+        secret: &AuthenticatorSecret,
+        code: &str,
+        authenticator: &Authenticator,
+        client: &ClientContext,
+    ) -> Result<AuthenticatorVerdict, GateError> {
         let now = self.now();
         let names = self.names();
         let step = SubmittedCode::parse(code, &CodeFormat::default())

@@ -6,7 +6,7 @@ use otpgate::store::StoreErrorKind;
 use otpgate::testing::{FailNth, LoseAck, ModelStore, Rollback, StaleRead, Verb};
 use otpgate::{GateErrorKind, Purpose, Sent, Verified};
 
-use crate::support::{ALICE, House, client, german, off_by, seconds};
+use crate::support::{ALICE, BOB, House, client, german, off_by, seconds};
 
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_again_and_changes_nothing_twice() {
@@ -107,6 +107,30 @@ async fn a_refund_that_fails_stays_spent() {
     assert!(matches!(house.try_send(ALICE, &client(2)).await, Sent::Refused(_)));
     let outage = |kind: &otpgate::EventKind| matches!(kind, otpgate::EventKind::Outage { .. });
     assert_eq!(house.log.count(outage), 1);
+}
+
+/// Whoever watches the log hears of an outage as soon as the client does, with its cause.
+#[tokio::test]
+async fn an_outage_of_the_store_is_told() {
+    for (verb, calls) in [(Verb::Admit, 1), (Verb::Redeem, 1), (Verb::Tally, 1)] {
+        let store = FailNth::new(ModelStore::new(), verb, 1, StoreErrorKind::Unavailable);
+        let house = House::lab(store);
+        let told = || house.log.count(|kind| matches!(kind, otpgate::EventKind::Outage { .. }));
+        let mut failed = 0;
+        let clearance = house.clearance(ALICE).await;
+        failed += usize::from(house.gate.issue(clearance).await.is_err());
+        let clearance = house.clearance(BOB).await;
+        if let Ok(Sent::Sent(issued)) = house.gate.issue(clearance).await {
+            let grant = issued.into_grant();
+            for _ in 0..3 {
+                failed += usize::from(house.gate.entry(&grant, &house.client).await.is_err());
+                failed += usize::from(house.gate.verify(&grant, "0", &house.client).await.is_err());
+            }
+        } else {
+            failed += 1;
+        }
+        assert_eq!((failed, told()), (calls, calls), "{verb:?}");
+    }
 }
 
 /// A store that panics is an outage too, and poisons nothing.
