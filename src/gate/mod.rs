@@ -37,7 +37,7 @@ use crate::otp::Binding;
 use crate::outcome::{Cleared, Entry, Sent, Verified};
 use crate::policy::Policy;
 use crate::pumping::{Costs, PriceTable, Tuning};
-use crate::recipient::{Recipient, Region};
+use crate::recipient::Recipient;
 use crate::store::Store;
 use crate::token::{HumanCheck, SendTicket};
 use crate::transport::SmsTransport;
@@ -339,7 +339,11 @@ impl Gate {
 const REMEMBER: Duration = Duration::from_secs(600);
 
 /// A region as two letters; `00` for numbers of no country.
-fn letters(region: Option<Region>) -> [u8; 2] {
+/// Where a number is, for its price and for the detector. One in no assigned block is counted with
+/// the main country of its calling code: all such numbers of the world in one place would be
+/// nobody's neighbours.
+fn home(recipient: &Recipient) -> [u8; 2] {
+    let region = recipient.region().or_else(|| recipient.calling_code().main_region());
     match region.as_ref().map(|region| region.as_str().as_bytes()) {
         Some([a, b]) => [*a, *b],
         _ => *b"00",

@@ -102,10 +102,10 @@ impl IntervalPolicy {
 }
 
 /// Messages that nobody has verified yet, as a leaky bucket: each send adds one, an accepted code
-/// takes it back, and one drains away in each `drain`.
+/// takes [`Evidence::CREDIT`] back, and one drains away in each `drain`.
 ///
-/// A shared address with honest users stays low however many they are; a bot that verifies nothing
-/// fills it. Above `soft` the client must step up, above `hard` it is refused.
+/// A shared address with honest users stays low however many they are, because more than half of
+/// them enter their code; a bot that verifies nothing fills it. Above `soft` the client must step up, above `hard` it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -120,6 +120,15 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// How many messages an accepted code takes back: its own and one that did not convert.
+    ///
+    /// With one alone, the fifth to the half of honest messages whose code is never entered add up
+    /// without end, and a busy shared address is refused sooner or later: a launch behind one
+    /// carrier-grade NAT at thirty sign-ups a minute after an hour. Half is below what any honest
+    /// market converts by itself and above what an attacker without the phones can show; one that
+    /// has them is the detector's to find.
+    pub const CREDIT: u64 = 2;
+
     pub(crate) fn limit(self, max: u64) -> Limit {
         Limit::Unverified { max, drain_ms: millis(self.drain) }
     }
@@ -156,7 +165,8 @@ pub struct QuotaPolicy {
     /// All clients whose address is not known share this. Default: 30 an hour.
     pub client_unknown: Vec<Quota>,
     /// Unverified messages per client network. Default: step-up from 60, refusal from 300, one
-    /// forgotten a minute: a campus that signs up 200 an hour leaves about 40 unverified.
+    /// forgotten a minute. A campus or a carrier's shared address whose users enter half of their
+    /// codes never fills it.
     pub client_unverified: Option<Evidence>,
     /// Unverified messages per wider network (IPv4 /24, IPv6 /56), against rotation inside an
     /// allocation. Default: step-up from 300, refusal from 3 000, five forgotten a minute.
