@@ -83,13 +83,19 @@ async fn converse() -> Outcome<()> {
     let gate = gate(Outbox::default(), clock.clone())?;
     let client = ClientContext::new(ClientIp::from_peer(IpAddr::from([192, 0, 2, 7])), "session-1");
 
-    let typed = prompt("Your mobile number, with + and country code: ")?;
-    let grant = match ask_for_code(&gate, &clock, &typed, &client).await? {
-        Sent::Sent(issued) => issued.into_grant(),
-        Sent::StepUp(step_up) => return Err(format!("step-up: {}", step_up.reason()).into()),
-        Sent::Refused(refusal) => {
-            println!("The page says: {}", refusal.public());
-            return Err(refusal.reason().to_string().into());
+    let grant = loop {
+        let typed = prompt("Your mobile number, with + and country code: ")?;
+        if let Err(error) = Recipient::parse(&typed, None) {
+            println!("{error}");
+            continue;
+        }
+        match ask_for_code(&gate, &clock, &typed, &client).await? {
+            Sent::Sent(issued) => break issued.into_grant(),
+            Sent::StepUp(step_up) => println!("The page asks for more: {}", step_up.reason()),
+            Sent::Refused(refusal) => {
+                println!("The page says: {}", refusal.public());
+                println!("The log says: {}", refusal.reason());
+            }
         }
     };
     loop {

@@ -13,7 +13,7 @@ use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
 use crate::gate::{Gate, Inner, Realms, shared_name};
 use crate::message::MessageFormat;
-use crate::policy::Policy;
+use crate::policy::{Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::Store;
 use crate::token::HumanCheck;
@@ -23,6 +23,26 @@ use crate::transport::SmsTransport;
 ///
 /// Six parts have no sensible default and must be given: keys, store, transport, the message, the
 /// destinations, and how much money may be spent a day.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let my_provider = otpgate::transport::ConsoleTransport::stdout();
+/// use otpgate::access::DestinationPolicy;
+/// use otpgate::message::{Brand, MessageFormat};
+/// use otpgate::store::MemoryStore;
+/// use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Region, SystemEntropy};
+///
+/// let gate = Gate::builder()
+///     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+///     .store(MemoryStore::default())
+///     .transport(my_provider)
+///     .message(MessageFormat::builder(Brand::new("Example")?).build()?)
+///     .destinations(DestinationPolicy::only([Region::DE]))
+///     .daily_budget(Money::dollars(50));
+/// assert!(gate.build().is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Default)]
 #[must_use]
 pub struct GateBuilder {
@@ -88,6 +108,19 @@ impl GateBuilder {
 
     /// The most that a realm may spend in any 24 hours. There is no default, because it is the
     /// host's money: take a few times an ordinary day. From four fifths on clients must step up.
+    ///
+    /// It must pay for one text of the dearest kind, or [`build`](Self::build) refuses it:
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// use otpgate::Money;
+    ///
+    /// let error = shop::parts().daily_budget(Money::cents(10)).build().unwrap_err();
+    /// assert!(error.to_string().starts_with("`daily_budget` is $0.10, but must be at least"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn daily_budget(mut self, most: Money) -> Self {
         self.daily_budget = Some(most);
         self
@@ -100,6 +133,24 @@ impl GateBuilder {
     }
 
     /// Other rules for one purpose.
+    /// Sessions, networks, countries and a number's failures have one meter for all purposes: the
+    /// maximum may differ from purpose to purpose, the span may not, or [`build`](Self::build) refuses.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// use otpgate::policy::Quota;
+    /// use otpgate::{Policy, Purpose};
+    ///
+    /// let payment = Policy::psd2();
+    /// assert!(shop::parts().purpose(Purpose::PAYMENT, payment.clone()).build().is_ok());
+    ///
+    /// let mut other = payment;
+    /// other.quotas.session = vec![Quota::daily(10)]; // the default counts an hour
+    /// assert!(shop::parts().purpose(Purpose::PAYMENT, other).build().is_err());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn purpose(mut self, purpose: Purpose, policy: Policy) -> Self {
         self.purposes.insert(purpose, policy);
         self
@@ -137,12 +188,34 @@ impl GateBuilder {
 
     /// Who can tell people from scripts (a CAPTCHA). Default: nobody; stepping up then means
     /// harder work.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// let mut policy = shop::policy();
+    /// policy.token.human_check_always = true;
+    /// let error = shop::parts().policy(policy).build().unwrap_err(); // and no check to ask
+    /// assert!(error.to_string().contains("GateBuilder::human_check"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn human_check(mut self, check: impl HumanCheck) -> Self {
         self.human = Some(Box::new(check));
         self
     }
 
     /// The tenant that [`Gate`] starts in. Default: `default`.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.realm(otpgate::Realm::new("tenant-7").unwrap()), async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// assert!(format!("{gate:?}").contains("tenant-7"));
+    /// let other = gate.in_realm(&otpgate::Realm::new("tenant-8")?);
+    /// assert!(format!("{other:?}").contains("tenant-8"));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn realm(mut self, realm: Realm) -> Self {
         self.realm = realm;
         self
@@ -182,6 +255,22 @@ impl GateBuilder {
     ///
     /// [`ConfigError`] names the part that is missing, or the field, its value and the rule it
     /// breaks.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// use otpgate::{ConfigError, Gate};
+    ///
+    /// let missing = Gate::builder().build().unwrap_err();
+    /// assert!(matches!(missing, ConfigError::Missing(parts) if parts.contains(&"daily_budget")));
+    ///
+    /// let mut policy = otpgate::Policy::default();
+    /// policy.code.format = otpgate::otp::CodeFormat::digits(8)?; // and texts for six digits
+    /// let error = shop::parts().policy(policy).build().unwrap_err();
+    /// assert!(matches!(error, ConfigError::Rule { field: "code.format", .. }));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn build(self) -> Result<Gate, ConfigError> {
         let missing = self.missing();
         let (
@@ -204,6 +293,13 @@ impl GateBuilder {
         };
         if let Some(id) = keys.repeated() {
             return Err(ConfigError::rule("keys", id.0, "a different KeyId for each key"));
+        }
+        if destinations.is_nowhere() {
+            return Err(ConfigError::rule(
+                "destinations",
+                "no country",
+                "at least one country, or nothing is ever sent; to stop all texts use `Effect::SmsOff`",
+            ));
         }
         let policies = || self.purposes.values().chain([&self.policy]);
         for policy in policies() {
@@ -230,6 +326,7 @@ impl GateBuilder {
                 ));
             }
         }
+        agree(policies())?;
         let entropy = self.entropy.unwrap_or_else(|| Box::new(SystemEntropy));
         let instance = random(&*entropy).map_err(ConfigError::Entropy)?;
         let index = keys.pseudonyms();

@@ -33,6 +33,13 @@ impl Purpose {
     /// # Errors
     ///
     /// [`NameError`] for any other name.
+    ///
+    /// ```
+    /// let from_configuration = String::from("log-in");
+    /// let purpose = otpgate::Purpose::new(from_configuration)?;
+    /// assert_eq!(purpose, otpgate::Purpose::LOG_IN, "the name is all there is to a purpose");
+    /// # Ok::<(), otpgate::NameError>(())
+    /// ```
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, NameError> {
         let name = name.into();
         if is_name(name.as_bytes()) { Ok(Self(name)) } else { Err(NameError) }
@@ -58,6 +65,15 @@ impl fmt::Display for Purpose {
 }
 
 /// A tenant. Separates everything: counters, codes, lists, budgets and detector state.
+///
+/// ```
+/// use otpgate::{NameError, Realm};
+///
+/// assert_eq!(Realm::new("tenant-7")?.as_str(), "tenant-7");
+/// assert_eq!(Realm::new("Tenant 7"), Err(NameError));
+/// assert_eq!(Realm::default().as_str(), "default");
+/// # Ok::<(), NameError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Realm(String);
 
@@ -98,7 +114,20 @@ fn is_name(bytes: &[u8]) -> bool {
 
 /// Who asks: the address, the session, and what else the host knows of the client.
 ///
-/// `Debug` shows the address's network and which of the rest is present, not the values.
+/// `Debug` shows the address's network, the page's origin, and whether there is an account and a device
+/// proof; never the session, the account, the proof or the human check's response.
+///
+/// ```
+/// use otpgate::{ClientContext, ClientIp};
+///
+/// let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session cookie")
+///     .user("account-4711")
+///     .device_proof("device cookie");
+/// let log = format!("{client:?}");
+/// assert!(log.contains("192.0.2.0/24"));
+/// assert!(!log.contains("cookie") && !log.contains("4711"));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientContext {
     ip: ClientIp,
@@ -136,6 +165,7 @@ impl ClientContext {
 
     /// The device proof of an earlier verification, from the host's long-lived cookie. It opens a
     /// lane of its own, so that nobody can lock the number's owner out.
+    /// A proof that does not hold is a missing proof, and no reason to refuse.
     #[must_use]
     pub fn device_proof(mut self, proof: impl Into<String>) -> Self {
         self.device_proof = Some(proof.into());
@@ -150,6 +180,7 @@ impl ClientContext {
     }
 
     /// What the page's human check (CAPTCHA) gave, if one was asked for.
+    /// It is 1 to 8 192 visible ASCII characters; anything else counts as a check that was not passed.
     #[must_use]
     pub fn human_response(mut self, response: impl Into<String>) -> Self {
         self.human = Some(response.into());

@@ -10,6 +10,24 @@ use crate::token::HumanCheckError;
 use crate::transport::HandoffError;
 
 /// What failed, and so what the host does next.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let clearance = shop.clearance().await;
+/// # shop.outbox.reply(otpgate::testing::Reply::NotSent);
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::GateErrorKind;
+///
+/// let error = gate.issue(clearance).await.unwrap_err(); // the provider cannot be reached
+/// let (status, wake_somebody) = match error.kind() {
+///     GateErrorKind::HandOff | GateErrorKind::HumanCheck => (503, false),
+///     _ => (503, true), // the store, the templates, a bug
+/// };
+/// assert_eq!((status, wake_somebody), (503, false));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum GateErrorKind {
@@ -24,10 +42,12 @@ pub enum GateErrorKind {
     /// The text did not come back from its own parser as it should. Nothing was sent. Fix the
     /// message's templates or the transaction's fields.
     Message,
-    /// The provider provably did not accept the text. The money and the number's limits are given
-    /// back; the user may ask again at once, from a new page.
+    /// The provider provably did not accept the text. The money and all limits are given back; the
+    /// user may ask again at once, from a new page.
     HandOff,
-    /// A plug-in panicked. Nothing was accepted; a text may have gone out.
+    /// The store or the human check panicked. Nothing was sent or accepted. A transport that panics is
+    /// no error: the text may have gone out, so it is an [`Issued`](crate::Issued) that is not
+    /// [confirmed](crate::Issued::confirmed).
     Panic,
 }
 
@@ -35,6 +55,24 @@ pub enum GateErrorKind {
 ///
 /// Holds no number and no code. What a client did wrong is not an error but an outcome:
 /// [`Refusal`](crate::Refusal), [`Rejection`](crate::Rejection).
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let clearance = shop.clearance().await;
+/// # shop.outbox.reply(otpgate::testing::Reply::NotSent);
+/// # let shop::Shop { gate, .. } = shop;
+/// use std::error::Error;
+///
+/// let error = gate.issue(clearance).await.unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the provider did not accept the text; nothing was spent; retry or switch provider",
+/// );
+/// assert!(error.source().is_some(), "the transport's own error, for the log");
+/// # Ok(())
+/// # });
+/// ```
 pub struct GateError {
     kind: GateErrorKind,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -135,6 +173,20 @@ impl From<HandoffError> for GateError {
 
 /// A gate that cannot be built. Comes only from [`build`](crate::GateBuilder::build) and
 /// [`Policy::check`](crate::Policy::check).
+///
+/// ```
+/// use otpgate::{ConfigError, Gate, Policy};
+///
+/// let Err(ConfigError::Missing(parts)) = Gate::builder().build() else { panic!("six are missing") };
+/// assert_eq!(parts, ["keys", "store", "transport", "message", "destinations", "daily_budget"]);
+///
+/// let mut policy = Policy::default();
+/// policy.code.attempts = 0;
+/// assert_eq!(
+///     policy.check().unwrap_err().to_string(),
+///     "`code.attempts` is 0, but must be 1 to 10 (ASVS 6.6.3)",
+/// );
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -155,9 +207,6 @@ pub enum ConfigError {
     /// The gate's own name could not be drawn.
     #[error(transparent)]
     Entropy(EntropyError),
-    /// The message's texts do not compile or contradict each other.
-    #[error("the message texts cannot be used: {0}")]
-    Message(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 impl ConfigError {

@@ -12,10 +12,27 @@ use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::outcome::LimitName;
+use crate::pumping::Alert;
 use crate::recipient::Region;
 
-/// One decision or change of state (ASVS 16.3). Holds no code, key, token, number or address: a
-/// number appears as its country and a keyed pseudonym that is the same for the same number.
+/// One decision or change of state (ASVS 16.3). Holds no code, key, token or number: a number appears
+/// as its country and a keyed pseudonym that is the same for the same number. Addresses appear only as
+/// the networks that an operator enters into the controls or that the pumping detector warns of.
+///
+/// ```
+/// # let (observer, events) = otpgate::QueuedObserver::bounded(8);
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.observer(observer), async |shop| {
+/// # shop.issued().await;
+/// use otpgate::{EventKind, Region};
+///
+/// let sent = events.iter().find(|event| matches!(event.kind, EventKind::Sent { .. })).unwrap();
+/// assert_eq!((&*sent.realm, sent.region), ("default", Some(Region::DE)));
+/// assert!(sent.number.is_some(), "a pseudonym: the same for every text to this number");
+/// assert!(!format!("{sent:?}").contains("15112345678"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Event {
@@ -34,6 +51,25 @@ pub struct Event {
 }
 
 /// What happened.
+///
+/// The enum grows, so a match ends in `_`:
+///
+/// ```
+/// use otpgate::{EventKind, LimitName};
+///
+/// fn metric(kind: &EventKind) -> Option<&'static str> {
+///     match kind {
+///         EventKind::Sent { .. } => Some("sms_sent"),
+///         EventKind::Accepted { .. } => Some("code_accepted"),
+///         EventKind::Outage { .. } | EventKind::GuessSpraying { .. } => Some("page_somebody"),
+///         EventKind::BudgetTier { percent: 100, .. } => Some("page_somebody"),
+///         _ => None,
+///     }
+/// }
+/// let half = EventKind::BudgetTier { scope: LimitName::Realm, percent: 50 };
+/// assert_eq!(metric(&half), None);
+/// assert_eq!(metric(&EventKind::GuessSpraying { failures: 1_000 }), Some("page_somebody"));
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -41,7 +77,7 @@ pub enum EventKind {
     TicketIssued,
     /// A text was handed off.
     Sent {
-        /// What it cost.
+        /// What it cost: all its segments.
         price: Money,
         /// Segments billed.
         segments: u32,
@@ -108,10 +144,11 @@ pub enum EventKind {
         /// Failures in the last hour.
         failures: u64,
     },
-    /// The pumping detector has something to say; raised at most once a minute for one cause.
+    /// The pumping detector has something to say; at most once in ten minutes of one kind about one
+    /// node.
     Pumping {
-        /// In words.
-        alert: String,
+        /// What, where, and on what evidence.
+        alert: Alert,
     },
     /// A delivery receipt came in.
     Receipt {
@@ -138,6 +175,23 @@ pub enum EventKind {
 }
 
 /// Why a code was not accepted. For logs; the client sees one answer.
+///
+/// ```
+/// # let (observer, events) = otpgate::QueuedObserver::bounded(8);
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.observer(observer), async |shop| {
+/// # let grant = shop.grant().await;
+/// # let code = shop.code();
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::{EventKind, RejectionCause};
+///
+/// let _accepted = gate.verify(&grant, &code, &client).await?;
+/// let _rejected = gate.verify(&grant, &code, &client).await?; // two clicks
+/// let cause = RejectionCause::Replay;
+/// assert!(events.try_iter().any(|event| event.kind == EventKind::Rejected { cause }));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum RejectionCause {
@@ -165,6 +219,32 @@ pub enum RejectionCause {
 ///
 /// `observe` runs on the path of a request: it MUST NOT block. Hand slow work to a
 /// [`QueuedObserver`]. A panic is caught and does not change the answer.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use otpgate::{Event, EventKind, Observer};
+///
+/// /// The bill so far, in millionths of a dollar.
+/// #[derive(Clone, Debug, Default)]
+/// struct Bill(Arc<AtomicU64>);
+///
+/// impl Observer for Bill {
+///     fn observe(&self, event: &Event) {
+///         if let EventKind::Sent { price, .. } = event.kind {
+///             self.0.fetch_add(price.as_microdollars(), Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// # let bill = Bill::default();
+/// # let told = bill.clone();
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.observer(told), async |shop| {
+/// # shop.issued().await;
+/// assert!(bill.0.load(Ordering::Relaxed) > 0);
+/// # Ok(())
+/// # });
+/// ```
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
     /// Takes note of `event`.
     fn observe(&self, event: &Event);
@@ -182,7 +262,18 @@ impl<O: Observer + ?Sized> Observer for Box<O> {
     }
 }
 
-/// Notes nothing.
+/// Notes nothing: what a gate has whose builder was given no observer.
+///
+/// ```
+/// use otpgate::{NoObserver, Observer, QueuedObserver};
+///
+/// let audited = false; // from the configuration
+/// let observer: Box<dyn Observer> = match audited {
+///     true => Box::new(QueuedObserver::bounded(1_024).0),
+///     false => Box::new(NoObserver),
+/// };
+/// assert_eq!(format!("{observer:?}"), "NoObserver");
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 
@@ -216,6 +307,21 @@ impl QueuedObserver {
     }
 
     /// How many events found the queue full or nobody reading.
+    ///
+    /// ```
+    /// # let (observer, _events) = otpgate::QueuedObserver::bounded(1);
+    /// # let observer = std::sync::Arc::new(observer);
+    /// # let told = std::sync::Arc::clone(&observer);
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.observer(told), async |shop| {
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// # let purpose = otpgate::Purpose::SIGN_UP;
+    /// let _one = gate.preflight(&purpose, &client)?;
+    /// let _two = gate.preflight(&purpose, &client)?; // the queue of one is full
+    /// assert_eq!(observer.dropped(), 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)

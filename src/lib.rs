@@ -116,6 +116,11 @@
 //!   Leave it off when another store is used: it brings dashmap.
 //! - `redb`: [`store::RedbStore`], in one file that survives the process; for a host with one server.
 //!   Leave it off when another store is used: it brings redb.
+//! - `redis`: [`store::RedisStore`], shared by many gates, one round trip a call; with `redis-cluster`
+//!   for a cluster and `redis-tls` for an encrypted connection. Leave them off when another store is
+//!   used: they bring the redis crate and tokio.
+//! - `postgres`: [`store::PostgresStore`], shared by many gates, nothing acknowledged is lost. Leave it
+//!   off when another store is used: it brings tokio-postgres and tokio.
 //! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
 //! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
 //!   code, a key or a number has a text form. Leave it off if policies are made in code.

@@ -163,6 +163,7 @@ fn values() -> BTreeMap<&'static str, String> {
         ("store::JOURNAL_LIFE", span(JOURNAL_LIFE)),
         ("MemoryStore capacity", grouped(MemoryStore::default().capacity() as u64)),
         ("ClientIp::prefix", format!("/{}, /{}", length(v4.prefix()), length(v6.prefix()))),
+        ("ClientIp::site", format!("/{}, /{}", length(v4.site()), length(v6.site()))),
         (
             "ClientIp::organisation",
             format!("/{}, /{}", length(v4.organisation()), length(v6.organisation())),

@@ -31,6 +31,8 @@ async fn a_code_goes_from_the_page_to_the_accepted_verification() {
     };
     assert_eq!(proof.recipient().expose_e164().as_str(), "+4915112345678");
     assert_eq!(proof.purpose(), &Purpose::SIGN_UP);
+    // NIST SP 800-63B-4 §3.2.9: who relies on it must be able to see what it rests on.
+    assert_eq!((proof.amr(), proof.restricted()), ("sms", true));
     assert!(matches!(
         house.gate.verify(&grant, &code, &house.client).await.unwrap(),
         Verified::Rejected(_)

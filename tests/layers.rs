@@ -1,5 +1,5 @@
-//! The shape of the house: a file imports only from lower levels, and the ambient clock, randomness
-//! and panics have no other home than their own.
+//! The shape of the house: a file imports only from lower levels, the gate knows no adapter, the ambient
+//! clock and randomness have one home each, and there is no `unsafe`. Panics are clippy's affair.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,14 +108,39 @@ fn the_gate_knows_no_adapter() {
             for adapter in [
                 "store::memory",
                 "MemoryStore",
+                "store::redb",
+                "RedbStore",
                 "store::redis",
+                "RedisStore",
                 "store::postgres",
+                "PostgresStore",
                 "ConsoleTransport",
             ] {
                 assert!(!line.contains(adapter), "{}:{number} names {adapter}", file.display());
             }
         }
     }
+}
+
+#[test]
+fn the_ambient_clock_and_randomness_have_one_home_each() {
+    let homes = [
+        ("SystemTime::now", "base/time.rs"),
+        ("Instant::now", "base/time.rs"),
+        ("rand::rng", "base/entropy.rs"),
+        ("rand::random", "base/entropy.rs"),
+    ];
+    let mut at_home = 0;
+    for file in sources() {
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in library_lines(&text) {
+            for (call, home) in homes.iter().filter(|(call, _)| line.contains(call)) {
+                assert!(file.ends_with(home), "{}:{number} calls {call}", file.display());
+                at_home += 1;
+            }
+        }
+    }
+    assert_eq!(at_home, 3, "the test finds the calls no more");
 }
 
 #[test]

@@ -232,8 +232,8 @@ async fn a_silent_server_is_given_up_after_the_deadline() {
     assert_eq!(error.kind(), StoreErrorKind::Indeterminate, "{error:?}");
 }
 
-/// Calls on overlapping keys in every order, with the broom running: no deadlock, no error, and
-/// every unit is accounted for.
+/// Calls of three processes on overlapping keys in every order, with the broom running: no deadlock,
+/// no error, and every unit is accounted for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn overlapping_calls_never_deadlock() {
     let Some(server) = postgres_server::start(&["deadlock_timeout=10ms"]) else { return };
@@ -242,8 +242,13 @@ async fn overlapping_calls_never_deadlock() {
     for challenge in 0..5 {
         open(&store, challenge, NOON, 1_000_000).await;
     }
+    let mut processes = vec![store.clone()];
+    for _ in 0..2 {
+        processes.push(PostgresStore::connect(&server.url()).await.unwrap());
+    }
     let clients: Vec<_> = (0..24_u64)
-        .map(|client| {
+        .zip(processes.iter().cycle())
+        .map(|(client, store)| {
             let store = store.clone();
             tokio::spawn(async move {
                 let mut charged = 0;

@@ -1,4 +1,4 @@
-//! Several gates in several processes on one PostgreSQL: SECURITY-BAR A1, A2, A4, A17, A18 and A22.
+//! Several gates in several processes on one PostgreSQL: scenarios A1, A2, A4, A17, A18 and A22.
 //!
 //! The test starts its own program again as the other processes; each answers with counts.
 

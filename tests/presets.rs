@@ -47,7 +47,7 @@ async fn codes_have_at_least_six_digits() {
     assert!(CodeFormat::digits(5).is_err());
 }
 
-/// ASVS 6.5.3 and 11.5.1; EU 2018/389 Art. 4(2)(c): no code tells another.
+/// ASVS 6.5.3 and 11.5.1; EU 2018/389 Art. 4(2)(b): no code tells another.
 #[tokio::test]
 async fn codes_do_not_repeat_more_than_chance() {
     let house = house(Policy::default());

@@ -1,4 +1,4 @@
-//! What the documentation of `recipient` promises, as properties; and SECURITY-BAR A9, 59 to 62.
+//! What the documentation of `recipient` promises, as properties; and scenario A9 of docs/threat-model.md.
 
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]

@@ -14,6 +14,7 @@ use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -167,6 +168,29 @@ fn a_second_opening_is_refused_and_names_the_path() {
     assert!(text.contains(path.to_str().unwrap()) && text.contains("another process"), "{text}");
     drop(store);
     assert!(RedbStore::open(&path).is_ok());
+}
+
+/// Run by itself it does nothing; `a_second_process_is_refused` starts it as the second process.
+#[test]
+fn second_process() {
+    if let Some(path) = std::env::var_os("OTPGATE_SECOND_PROCESS") {
+        println!("it says: {}", RedbStore::open(PathBuf::from(path)).unwrap_err());
+    }
+}
+
+#[test]
+fn a_second_process_is_refused_and_the_first_goes_on() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let store = RedbStore::open(&path).unwrap();
+    let second = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "second_process", "--nocapture"])
+        .env("OTPGATE_SECOND_PROCESS", &path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stdout);
+    assert!(said.contains(path.to_str().unwrap()) && said.contains("another process"), "{said}");
+    assert!(matches!(admit(&store, &charged(1, 1)), Admitted::Granted { .. }));
 }
 
 #[test]

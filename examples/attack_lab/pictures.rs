@@ -7,7 +7,10 @@ use crate::support::plot::{ASKED, HONEST, Line, Plot, SENT, STOPPED, bars};
 
 /// Every picture that docs/pumping.md shows, by file name.
 pub fn all(results: &Results) -> Vec<(String, String)> {
-    let mut files = vec![("leak-by-rule.svg".to_owned(), leak_by_rule(results))];
+    let mut files = Vec::new();
+    if results.of_kind(Kind::Attack).next().is_some() {
+        files.push(("leak-by-rule.svg".to_owned(), leak_by_rule(results)));
+    }
     for scenario in &results.scenarios {
         if let Some(svg) = course(results, scenario) {
             files.push((format!("course-{}.svg", scenario.name.to_lowercase()), svg));
@@ -44,7 +47,8 @@ pub fn course(results: &Results, scenario: &Scenario) -> Option<String> {
         lines.push(Line::new("attack asks", STOPPED, course.attack_asked.clone()).filled());
         lines.push(Line::new("attack gets", "#5c1a15", course.attack_sent.clone()));
     }
-    lines.push(Line::new("honest people ask", ASKED, course.honest_asked.clone()));
+    let asks = Line::new("honest people ask", ASKED, course.honest_asked.clone());
+    lines.push(if scenario.is_attack() { asks } else { asks.filled() });
     lines.push(Line::new("honest people get", HONEST, course.honest_sent.clone()));
     let plot = Plot {
         width: 960.0,

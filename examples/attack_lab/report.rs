@@ -314,12 +314,14 @@ fn verdict(target: &Target) -> &'static str {
 pub fn page(results: &Results) -> String {
     let mut page = head("Attack laboratory");
     let _ = write!(page, "<p>{}</p>", results.setting());
-    page.push_str("<h2>What an attack costs, by who guards the door</h2>");
-    page.push_str(&pictures::leak_by_rule(results));
-    page.push_str(
-        "<p class=small>Share of the attackers' spend that went out, families A1 to A14 together; \
+    if results.of_kind(Kind::Attack).next().is_some() {
+        page.push_str("<h2>What an attack costs, by who guards the door</h2>");
+        page.push_str(&pictures::leak_by_rule(results));
+        page.push_str(
+            "<p class=small>Share of the attackers' spend that went out, families A1 to A14 together; \
          behind it the honest people whom the same rule refused in the innocent anomalies.</p>",
-    );
+        );
+    }
     page.push_str(
         "<h2>Targets</h2><table><tr><th>Target<th class=n>At most<th class=n>Measured<th>",
     );

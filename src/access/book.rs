@@ -105,6 +105,21 @@ impl ControlBook {
 
     /// The book without the entries that are over at `now`. They had no effect any more; this frees
     /// their room.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use otpgate::access::{Actor, ControlBook, Draft, Effect, Reason, Target};
+    /// use otpgate::Timestamp;
+    ///
+    /// let at = Timestamp::from_millis;
+    /// let (why, ada) = (Reason::new("provider maintenance")?, Actor::new("ada")?);
+    /// let off = Draft::new(Target::Everything, Effect::SmsOff, why, ada)?.until(at(5_000));
+    /// let (book, _) = ControlBook::new().with(off, at(0))?;
+    /// assert_eq!(book.expire(at(4_999)).entries().len(), 1);
+    /// assert_eq!(book.expire(at(5_000)).entries().len(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn expire(&self, now: Timestamp) -> Self {
         if self.entries.iter().any(|control| control.is_over(now)) {
@@ -142,6 +157,26 @@ impl ControlBook {
 
     /// What operators say about the detector's blocks of `rung`, which is on the ladder of a number of
     /// `region`. The narrowest entry that covers the whole rung wins, then the latest.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use otpgate::access::{Actor, Brake, ControlBook, Draft, Effect, Reason, Target};
+    /// use otpgate::{Recipient, Region, Timestamp};
+    ///
+    /// let now = Timestamp::from_millis(0);
+    /// let (why, ada) = (Reason::new("our own staff, ticket 4711")?, Actor::new("ada")?);
+    /// let target = Target::Prefix("+4915112".parse()?);
+    /// let draft = Draft::new(target, Effect::ForbidAutomaticBlock, why, ada)?;
+    /// let (book, _) = ControlBook::new().with(draft, now)?;
+    ///
+    /// // The block of a million is that prefix; the country around it is not covered.
+    /// let ladder: Vec<_> = Recipient::from_e164("+4915112345678")?.ladder().collect();
+    /// let brake = |rung| book.brake_on_range(rung, Some(Region::DE), "sign-up", now);
+    /// assert!(matches!(brake(&ladder[1]), Brake::Forbidden(_)));
+    /// assert_eq!(brake(&ladder[0]), Brake::AsDetected);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn brake_on_range(
         &self,
@@ -233,6 +268,14 @@ impl fmt::Debug for ControlBook {
 }
 
 /// A change or a text that makes no book.
+///
+/// ```
+/// use otpgate::access::{BookError, ControlBook, ControlId};
+///
+/// let error = ControlBook::new().without(ControlId(7)).unwrap_err();
+/// assert_eq!(error, BookError::NoSuchEntry { id: ControlId(7) });
+/// assert_eq!(ControlBook::decode(b"something else"), Err(BookError::Unreadable));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BookError {

@@ -14,6 +14,16 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 
 /// Where one caller may call from, and what for.
+///
+/// ```
+/// use otpgate::access::{CallerId, CallerRule, CallerRules, Network};
+///
+/// let office: Network = "10.1.0.0/16".parse().unwrap();
+/// let rule = CallerRule::new(CallerId::new("billing")?, [office]).for_purposes(["payment"]);
+/// let rules = CallerRules::new("sms.shop.example").allow(rule.clone());
+/// assert_eq!(rules, rules.clone().allow(rule), "one rule for each caller: the last one given");
+/// # Ok::<(), otpgate::access::CallerKeyError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallerRule {
     caller: CallerId,
@@ -68,6 +78,33 @@ impl CallerRules {
     ///
     /// [`CallerError`]: the first thing that is wrong. Realm, purpose, recipient and audience are
     /// under the MAC, so another one of them reads as [`CallerError::Forged`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use otpgate::access::{CallerError, CallerRequest, CallerRules};
+    /// # use otpgate::access::{CallerId, CallerKey, CallerRule, ClientIp};
+    /// # use otpgate::{KeyId, KeyRing, Pepper, Recipient, SystemEntropy, Timestamp};
+    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+    /// # let now = Timestamp::from_millis(1_800_000_000_000);
+    /// # let id = CallerId::new("billing")?;
+    /// # let end = now + Duration::from_secs(86_400);
+    /// # let key = CallerKey::mint(&id, "sms.shop.example", end, &keys, now)?;
+    /// # let recipient = Recipient::from_e164("+4915112345678")?;
+    /// # let inside = ClientIp::from_peer("10.1.2.3".parse()?);
+    /// # let rule = CallerRule::new(id, ["10.1.0.0/16".parse()?]);
+    /// # let rules = CallerRules::new("sms.shop.example").allow(rule);
+    ///
+    /// let request = CallerRequest { realm: "shop", purpose: "payment", recipient: &recipient };
+    /// let signed = key.sign(&request, &SystemEntropy, now)?;
+    /// let check = |request, now| rules.check(&signed, request, &inside, &keys, now);
+    /// assert!(check(&request, now + Duration::from_secs(59)).is_ok());
+    /// assert_eq!(check(&request, now + Duration::from_secs(60)).unwrap_err(), CallerError::Expired);
+    /// let log_in = CallerRequest { purpose: "log-in", ..request };
+    /// assert_eq!(check(&log_in, now).unwrap_err(), CallerError::Forged);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn check(
         &self,
         signed: &str,
@@ -141,6 +178,16 @@ impl fmt::Debug for Caller {
 }
 
 /// Why a caller's request was not accepted.
+///
+/// ```
+/// use otpgate::access::CallerError;
+///
+/// // For the log of both sides; the caller's client sees a plain refusal.
+/// assert_eq!(
+///     CallerError::Expired.to_string(),
+///     "the request was signed more than 60 seconds ago; sign each request when it is sent",
+/// );
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallerError {

@@ -16,6 +16,14 @@ use crate::base::time::Timestamp;
 use crate::recipient::Recipient;
 
 /// The name of a caller: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+///
+/// ```
+/// use otpgate::access::CallerId;
+///
+/// assert_eq!(CallerId::new("billing-eu")?.as_str(), "billing-eu");
+/// assert!(CallerId::new("Billing EU").is_err());
+/// # Ok::<(), otpgate::access::CallerKeyError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CallerId(Box<str>);
 
@@ -48,6 +56,7 @@ impl fmt::Display for CallerId {
 }
 
 /// What one request of a caller is about; all of it is under the signature.
+/// [`CallerKey`] has the whole exchange.
 #[derive(Clone, Copy, Debug)]
 pub struct CallerRequest<'a> {
     /// The tenant.
@@ -119,6 +128,22 @@ impl CallerKey {
     ///
     /// [`CallerKeyError::Life`] if `expires` is past or more than 366 days away,
     /// [`CallerKeyError::Audience`] if the audience is empty or longer than 128 bytes.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use otpgate::access::{CallerId, CallerKey};
+    /// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
+    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+    /// # let now = Timestamp::from_millis(1_800_000_000_000);
+    ///
+    /// let (id, day) = (CallerId::new("billing")?, Duration::from_secs(86_400));
+    /// let mint = |days| CallerKey::mint(&id, "sms.shop.example", now + day * days, &keys, now);
+    /// assert!(mint(366).is_ok());
+    /// assert!(mint(367).is_err() && mint(0).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn mint(
         id: &CallerId,
         audience: &str,
@@ -137,6 +162,24 @@ impl CallerKey {
 
     /// The key as text, for the caller's secret manager. Begins with `otpgate_ck1_`, so that leak
     /// scanners can look for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use otpgate::access::CallerKey;
+    /// # use otpgate::access::CallerId;
+    /// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
+    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+    /// # let now = Timestamp::from_millis(1_800_000_000_000);
+    /// # let end = now + std::time::Duration::from_secs(86_400);
+    /// # let key = CallerKey::mint(&CallerId::new("billing")?, "sms.shop.example", end, &keys, now)?;
+    ///
+    /// let text = key.expose_text(); // wiped when it is dropped
+    /// assert!(text.starts_with("otpgate_ck1_"));
+    /// assert_eq!(CallerKey::from_text(&text)?.expires(), key.expires());
+    /// assert!(!format!("{key:?}").contains("otpgate_ck1_"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
         let bytes = Zeroizing::new(

@@ -6,6 +6,23 @@ use super::target::Target;
 use crate::base::time::Timestamp;
 
 /// What an entry does to its target.
+///
+/// Each effect takes the targets that it makes sense for; [`Draft::new`] refuses the rest:
+///
+/// ```
+/// use otpgate::access::{Actor, ControlError, Draft, Effect, Reason, Target};
+/// use otpgate::Region;
+///
+/// let (why, ada) = (Reason::new("toll fraud since 02:40")?, Actor::new("ada")?);
+/// let draft = |target, effect| Draft::new(target, effect, why.clone(), ada.clone());
+/// assert!(draft(Target::Country(Region::LV), Effect::CountryOff).is_ok());
+/// assert!(draft(Target::Everything, Effect::SmsOff).is_ok());
+/// assert_eq!(
+///     draft(Target::Everything, Effect::CountryOff).unwrap_err(),
+///     ControlError::Mismatched { effect: Effect::CountryOff },
+/// );
+/// # Ok::<(), ControlError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Effect {
@@ -65,6 +82,15 @@ impl Effect {
 /// How many times the usual traffic is expected: 2 to 100.
 ///
 /// At most 100, because a surge of that size switches the detector off in all but name.
+///
+/// ```
+/// use otpgate::access::{ControlError, SurgeFactor};
+///
+/// assert_eq!(SurgeFactor::new(3)?.value(), 3);
+/// assert_eq!(SurgeFactor::new(1), Err(ControlError::SurgeFactor { given: 1 }));
+/// assert!(SurgeFactor::new(101).is_err());
+/// # Ok::<(), ControlError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SurgeFactor(u8);
 
@@ -93,6 +119,15 @@ impl SurgeFactor {
 ///
 /// Required, because an entry that nobody can explain is one that nobody dares to remove. It is
 /// shown to operators and kept in the store; write no phone number into it.
+///
+/// ```
+/// use otpgate::access::{ControlError, Reason};
+///
+/// assert_eq!(Reason::new(" pumping, ticket 4711 ")?.as_str(), "pumping, ticket 4711");
+/// assert_eq!(Reason::new("   "), Err(ControlError::Reason));
+/// assert!(Reason::new("two\nlines").is_err());
+/// # Ok::<(), ControlError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reason(Box<str>);
 
@@ -114,6 +149,14 @@ impl Reason {
 }
 
 /// Who made an entry: 1 to 64 characters, as [`Reason`]. The host's operator name or service name.
+///
+/// ```
+/// use otpgate::access::{Actor, ControlError};
+///
+/// assert_eq!(Actor::new("night-watch@sms.example.com")?.as_str(), "night-watch@sms.example.com");
+/// assert_eq!(Actor::new(""), Err(ControlError::Actor));
+/// # Ok::<(), ControlError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Actor(Box<str>);
 
@@ -230,6 +273,24 @@ impl Draft {
 }
 
 /// An entry of the book.
+///
+/// An entry holds from its beginning until just before its end:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::access::{Actor, ControlBook, Draft, Effect, Reason, Target};
+/// use otpgate::Timestamp;
+///
+/// let at = Timestamp::from_millis;
+/// let (why, ada) = (Reason::new("provider maintenance")?, Actor::new("ada")?);
+/// let draft = Draft::new(Target::Everything, Effect::SmsOff, why, ada)?;
+/// let (book, id) = ControlBook::new().with(draft.since(at(2_000)).until(at(5_000)), at(1_000))?;
+/// let control = book.entry(id).unwrap();
+/// assert!(!control.holds(at(1_999)) && control.holds(at(2_000)));
+/// assert!(control.holds(at(4_999)) && !control.holds(at(5_000)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Control {
     id: ControlId,
@@ -303,6 +364,24 @@ impl Control {
 }
 
 /// An entry that cannot be made.
+///
+/// What only shows when the entry is made, its times, fails there and not in [`Draft::new`]:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::Timestamp;
+/// use otpgate::access::{
+///     Actor, BookError, ControlBook, ControlError, Draft, Effect, Reason, SurgeFactor, Target,
+/// };
+///
+/// let (why, ada) = (Reason::new("a campaign")?, Actor::new("ada")?);
+/// let surge = Effect::ExpectSurge(SurgeFactor::new(2)?);
+/// let endless = Draft::new(Target::Everything, surge, why, ada)?;
+/// let error = ControlBook::new().with(endless, Timestamp::from_millis(0)).unwrap_err();
+/// assert_eq!(error, BookError::Control(ControlError::Endless));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {

@@ -40,7 +40,7 @@ pub struct DestinationPolicy {
 }
 
 impl DestinationPolicy {
-    /// Messages to these countries and to no other. An empty list refuses everything.
+    /// Messages to these countries and to no other. A gate is not built for an empty list.
     pub fn only(regions: impl IntoIterator<Item = Region>) -> Self {
         Self { regions: Some(regions.into_iter().collect()), ..Self::anywhere() }
     }
@@ -49,8 +49,26 @@ impl DestinationPolicy {
     ///
     /// SMS pumping lives on hosts that send everywhere: the dear destinations are the ones that pay
     /// for it. The ceiling is not optional, and a message whose price is unknown is refused.
+    ///
+    /// ```
+    /// use otpgate::access::{DestinationPolicy, DestinationRefusal};
+    /// use otpgate::{Money, Recipient};
+    ///
+    /// let (ceiling, price) = (Money::cents(5), Money::cents(28));
+    /// let policy = DestinationPolicy::everywhere_danger(ceiling);
+    /// let recipient = Recipient::from_e164("+4915112345678").unwrap();
+    /// assert_eq!(policy.decide(&recipient, Some(Money::cents(5))), Ok(()));
+    /// let too_dear = DestinationRefusal::Price { price, ceiling };
+    /// assert_eq!(policy.decide(&recipient, Some(price)), Err(too_dear));
+    /// assert_eq!(policy.decide(&recipient, None), Err(DestinationRefusal::PriceUnknown));
+    /// ```
     pub fn everywhere_danger(ceiling: Money) -> Self {
         Self::anywhere().up_to(ceiling)
+    }
+
+    /// Whether no number at all passes.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.regions.as_ref().is_some_and(BTreeSet::is_empty)
     }
 
     /// Refuses messages dearer than `ceiling`, and those whose price is unknown.
@@ -65,6 +83,18 @@ impl DestinationPolicy {
     ///
     /// [`DestinationPolicyError`] for premium-rate, shared-cost and unknown lines: the first two need
     /// [`also_premium_danger`](Self::also_premium_danger), the last are never sent to.
+    ///
+    /// ```
+    /// use otpgate::access::DestinationPolicy;
+    /// use otpgate::{LineType, Recipient, Region};
+    ///
+    /// let landline = Recipient::from_e164("+4930123456").unwrap();
+    /// let mobiles = DestinationPolicy::only([Region::DE]);
+    /// assert!(mobiles.decide(&landline, None).is_err());
+    /// assert!(mobiles.also([LineType::FixedLine])?.decide(&landline, None).is_ok());
+    /// assert!(DestinationPolicy::only([Region::DE]).also([LineType::PremiumRate]).is_err());
+    /// # Ok::<(), otpgate::access::DestinationPolicyError>(())
+    /// ```
     pub fn also(
         mut self,
         lines: impl IntoIterator<Item = LineType>,
@@ -93,7 +123,22 @@ impl DestinationPolicy {
 
     /// **Danger:** also sends to numbers that the numbering table does not know as assigned, such as
     /// those of a range that was opened after the table's date. Pumping hides in such ranges; prefer
-    /// newer metadata.
+    /// newer metadata. Where the policy lists countries, a number that several countries could have
+    /// (+1, +7, +44 …) and none has stays refused: it is in no country of the list.
+    ///
+    /// ```
+    /// use otpgate::access::{DestinationPolicy, DestinationRefusal};
+    /// use otpgate::{Recipient, Region};
+    ///
+    /// let too_new = Recipient::from_e164("+4919912345678").unwrap();
+    /// let policy = DestinationPolicy::only([Region::DE]);
+    /// assert_eq!(policy.decide(&too_new, None), Err(DestinationRefusal::Unassigned));
+    /// assert_eq!(policy.also_unassigned_danger().decide(&too_new, None), Ok(()));
+    ///
+    /// let nowhere = Recipient::from_e164("+12001234567").unwrap();
+    /// let policy = DestinationPolicy::only([Region::US, Region::CA]).also_unassigned_danger();
+    /// assert_eq!(policy.decide(&nowhere, None), Err(DestinationRefusal::Unassigned));
+    /// ```
     pub fn also_unassigned_danger(mut self) -> Self {
         self.unassigned = true;
         self
@@ -149,6 +194,16 @@ impl DestinationPolicy {
 }
 
 /// Why a destination gets no message.
+///
+/// ```
+/// use otpgate::access::DestinationRefusal;
+/// use otpgate::{LineType, Region};
+///
+/// let country = DestinationRefusal::Country { region: Region::GB };
+/// assert!(country.to_string().starts_with("GB is not among the policy's countries"));
+/// let line = DestinationRefusal::Line { line: LineType::FixedLine };
+/// assert_eq!(line.to_string(), "FixedLine lines get no messages; ask for a mobile number");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DestinationRefusal {
@@ -167,7 +222,7 @@ pub enum DestinationRefusal {
     #[error("satellite and international networks get no messages; ask for another number")]
     Satellite,
     /// Lines of this kind get no messages.
-    #[error("{line:?} lines get no messages; ask for a mobile number")]
+    #[error("{line} numbers get no messages; ask for a mobile number")]
     Line {
         /// The kind.
         line: LineType,
@@ -192,7 +247,7 @@ pub enum DestinationRefusal {
 /// A kind of line that the policy does not take so lightly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "{line:?} lines are not added like others; premium and shared-cost ones need `also_premium_danger`, unknown ones are never sent to"
+    "{line} numbers are not added like others; premium and shared-cost ones need `also_premium_danger`, unknown ones are never sent to"
 )]
 pub struct DestinationPolicyError {
     line: LineType,

@@ -122,6 +122,22 @@ impl fmt::Debug for DeviceProof {
 }
 
 /// A device whose proof holds for the number it was presented with. Not `Clone`.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use otpgate::access::{DeviceLife, DeviceProof};
+/// # use otpgate::{KeyId, KeyRing, Pepper, Pseudonym, SystemEntropy, Timestamp};
+/// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+/// # let (number, now) = (Pseudonym::from_bytes([1; 16]), Timestamp::from_millis(1_800_000_000_000));
+/// let mint = || DeviceProof::mint(&number, DeviceLife::default(), &keys, &SystemEntropy, now);
+/// let (phone, laptop) = (mint()?, mint()?);
+/// let phone = DeviceProof::check(phone.as_str(), &number, &keys, now)?;
+/// let laptop = DeviceProof::check(laptop.as_str(), &number, &keys, now)?;
+/// assert_eq!(phone.issued(), now);
+/// assert_ne!(phone.id(), laptop.id(), "two devices of one number have a lane each");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a known device has a lane of its own; charge that one"]
 pub struct KnownDevice {
@@ -164,6 +180,16 @@ impl KnownDevice {
 /// The default is 90 days: whoever logs in once a quarter keeps the lane, and a number that got a new
 /// holder (carriers recycle numbers, in the United States after 45 days at the earliest) does not keep
 /// its former one's for long.
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::access::{DeviceError, DeviceLife};
+///
+/// assert_eq!(DeviceLife::default(), DeviceLife::MAX);
+/// assert_eq!(DeviceLife::MAX.as_duration(), Duration::from_secs(90 * 86_400));
+/// assert!(DeviceLife::new(Duration::from_secs(3_600)).is_ok());
+/// assert_eq!(DeviceLife::new(Duration::from_secs(3_599)), Err(DeviceError::Life));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DeviceLife(Duration);
 

@@ -67,26 +67,79 @@ pub enum TrustedProxiesError {
 /// Reads one element of a header; `None` if it names no address.
 pub(super) type Read = fn(&str) -> Option<IpAddr>;
 
-/// The right-most address of `lines` that is no trusted proxy; `None` if the chain breaks first.
+/// A forwarding header from a trusted proxy that does not tell who the client is. Nothing in it was
+/// believed; what stands further to the left, the client may have written itself.
+///
+/// ```
+/// use otpgate::access::{ClientIp, ForwardedError, TrustedProxies};
+///
+/// let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
+/// let read = |lines: &[&'static str]| {
+///     let peer = "10.0.0.2".parse().unwrap();
+///     ClientIp::try_from_forwarded_for(peer, lines.iter().copied(), &proxies)
+/// };
+/// assert_eq!(read(&[]), Err(ForwardedError::Missing));
+/// assert_eq!(read(&["10.0.0.3, 10.0.0.4"]), Err(ForwardedError::OnlyProxies));
+/// assert_eq!(
+///     read(&["203.0.113.7, _hidden, 10.0.0.3"]),
+///     Err(ForwardedError::NotAnAddress { from_right: 2 }),
+/// );
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForwardedError {
+    /// There is no header, or nothing in it.
+    #[error("the trusted proxy sent no address of its peer; let it append one to the header")]
+    Missing,
+    /// An element is no address, and all to the right of it are trusted proxies.
+    #[error(
+        "element {from_right} from the right is no address; let each proxy append its peer's plain \
+         address, and pass the values of all lines of the header"
+    )]
+    NotAnAddress {
+        /// Which, 1 being the last one.
+        from_right: usize,
+    },
+    /// Every element is a trusted proxy.
+    #[error(
+        "the header names nobody but trusted proxies; list the proxies' own networks only, not those \
+         that clients are in"
+    )]
+    OnlyProxies,
+    /// More hops than any chain of one operator's proxies has.
+    #[error(
+        "the header has more than {MAX_HOPS} trusted hops; the proxies may forward in a circle"
+    )]
+    TooLong,
+}
+
+/// The right-most address of `lines` that is no trusted proxy.
 pub(super) fn right_most_untrusted<'a, L>(
     lines: L,
     proxies: &TrustedProxies,
     read: Read,
-) -> Option<IpAddr>
+) -> Result<IpAddr, ForwardedError>
 where
     L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
 {
-    lines
+    let elements = lines
         .into_iter()
         .rev()
         .flat_map(|line| line.rsplit(','))
         .map(|element| element.trim_matches([' ', '\t']))
-        .filter(|element| !element.is_empty())
-        .take(MAX_HOPS)
-        .map(read)
-        .find(|hop| hop.is_none_or(|address| !proxies.contains(address)))
-        .flatten()
-        .map(|address| address.to_canonical())
+        .filter(|element| !element.is_empty());
+    let mut last = ForwardedError::Missing;
+    for (from_right, element) in (1..).zip(elements) {
+        if from_right > MAX_HOPS {
+            return Err(ForwardedError::TooLong);
+        }
+        let address = read(element).ok_or(ForwardedError::NotAnAddress { from_right })?;
+        if !proxies.contains(address) {
+            return Ok(address.to_canonical());
+        }
+        last = ForwardedError::OnlyProxies;
+    }
+    Err(last)
 }
 
 /// An element of `X-Forwarded-For`: an address, with a port from some load balancers.
@@ -140,7 +193,22 @@ mod tests {
 
     fn client(lines: &[&str], read: Read) -> Option<String> {
         let proxies = TrustedProxies::parse(["10.0.0.0/8", "2001:db8:1::/48"]).unwrap();
-        right_most_untrusted(lines.iter().copied(), &proxies, read).map(|ip| ip.to_string())
+        right_most_untrusted(lines.iter().copied(), &proxies, read).ok().map(|ip| ip.to_string())
+    }
+
+    #[test]
+    fn each_way_to_be_broken_has_its_own_error() {
+        use ForwardedError::*;
+        let why = |lines: &[&str]| {
+            let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
+            right_most_untrusted(lines.iter().copied(), &proxies, forwarded_for).unwrap_err()
+        };
+        assert_eq!(why(&[]), Missing);
+        assert_eq!(why(&["", " , "]), Missing);
+        assert_eq!(why(&["203.0.113.7, unknown, 10.0.0.3"]), NotAnAddress { from_right: 2 });
+        assert_eq!(why(&["10.0.0.1", "10.0.0.2"]), OnlyProxies);
+        assert_eq!(why(&[&"10.0.0.1,".repeat(33)]), TooLong);
+        assert!(why(&["x"]).to_string().starts_with("element 1 from the right is no address"));
     }
 
     fn xff(lines: &[&str]) -> Option<String> {

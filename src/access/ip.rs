@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::forwarded::{self, TrustedProxies};
+use super::forwarded::{self, ForwardedError, TrustedProxies};
 use super::network::Network;
 
 /// The client's address, from a source that the client does not control.
@@ -55,6 +55,36 @@ impl ClientIp {
     where
         L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
     {
+        Self::try_from_forwarded_for(peer, lines, proxies).unwrap_or(Self::unknown())
+    }
+
+    /// As [`from_forwarded_for`](Self::from_forwarded_for), for a host that wants to know why nothing
+    /// is known of the client: to log it, or to refuse the request. A proxy that is set up wrongly
+    /// shows here.
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardedError`] if the header of a trusted peer is missing, broken, or names only proxies.
+    ///
+    /// ```
+    /// use otpgate::access::{ClientIp, ForwardedError, TrustedProxies};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
+    /// let peer = "10.0.0.2".parse()?;
+    /// let broken = ClientIp::try_from_forwarded_for(peer, ["203.0.113.7, unknown"], &proxies);
+    /// assert_eq!(broken, Err(ForwardedError::NotAnAddress { from_right: 1 }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_from_forwarded_for<'a, L>(
+        peer: IpAddr,
+        lines: L,
+        proxies: &TrustedProxies,
+    ) -> Result<Self, ForwardedError>
+    where
+        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
+    {
         Self::through(peer, lines, proxies, forwarded::forwarded_for)
     }
 
@@ -79,6 +109,22 @@ impl ClientIp {
     where
         L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
     {
+        Self::try_from_forwarded(peer, lines, proxies).unwrap_or(Self::unknown())
+    }
+
+    /// As [`try_from_forwarded_for`](Self::try_from_forwarded_for), for the header `Forwarded`.
+    ///
+    /// # Errors
+    ///
+    /// [`ForwardedError`] as there.
+    pub fn try_from_forwarded<'a, L>(
+        peer: IpAddr,
+        lines: L,
+        proxies: &TrustedProxies,
+    ) -> Result<Self, ForwardedError>
+    where
+        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
+    {
         Self::through(peer, lines, proxies, forwarded::forwarded)
     }
 
@@ -97,6 +143,18 @@ impl ClientIp {
 
     /// What the client is counted by: the address in IPv4, the /64 in IPv6, since one subscriber line
     /// commonly gets a /64 and can use all of its 2^64 addresses.
+    ///
+    /// ```
+    /// use otpgate::ClientIp;
+    ///
+    /// let client = ClientIp::from_peer("203.0.113.77".parse().unwrap());
+    /// assert_eq!(client.prefix().to_string(), "203.0.113.77/32");
+    /// assert_eq!(client.site().to_string(), "203.0.113.0/24");
+    /// let client = ClientIp::from_peer("2001:db8:1:203::7".parse().unwrap());
+    /// assert_eq!(client.prefix().to_string(), "2001:db8:1:203::/64");
+    /// assert_eq!(client.site().to_string(), "2001:db8:1:200::/56");
+    /// assert_eq!(client.organisation().to_string(), "2001:db8:1::/48");
+    /// ```
     #[must_use]
     pub fn prefix(&self) -> ClientPrefix {
         self.cut(32, 64)
@@ -119,14 +177,14 @@ impl ClientIp {
         lines: L,
         proxies: &TrustedProxies,
         read: forwarded::Read,
-    ) -> Self
+    ) -> Result<Self, ForwardedError>
     where
         L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
     {
         if proxies.contains(peer) {
-            Self(forwarded::right_most_untrusted(lines, proxies, read))
+            forwarded::right_most_untrusted(lines, proxies, read).map(|address| Self(Some(address)))
         } else {
-            Self::from_peer(peer)
+            Ok(Self::from_peer(peer))
         }
     }
 

@@ -27,7 +27,7 @@ pub use caller_key::{CallerId, CallerKey, CallerKeyError, CallerRequest};
 pub use control::{Actor, Control, ControlError, ControlId, Draft, Effect, Reason, SurgeFactor};
 pub use destination::{DestinationPolicy, DestinationPolicyError, DestinationRefusal};
 pub use device::{DeviceError, DeviceLife, DeviceProof, KnownDevice};
-pub use forwarded::{TrustedProxies, TrustedProxiesError};
+pub use forwarded::{ForwardedError, TrustedProxies, TrustedProxiesError};
 pub use ip::{ClientIp, ClientPrefix};
 pub use network::{Network, NetworkError};
 pub use ruling::{Brake, Query, Ruling, Verdict};

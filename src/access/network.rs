@@ -59,7 +59,7 @@ impl Network {
     }
 
     /// Whether every address of `narrow` belongs to this network.
-    pub(super) fn covers(&self, narrow: &Self) -> bool {
+    pub(crate) fn covers(&self, narrow: &Self) -> bool {
         self.0.contains(&narrow.0)
     }
 

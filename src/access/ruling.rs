@@ -25,6 +25,36 @@ pub struct Query<'a> {
 }
 
 /// What the book says about a request.
+///
+/// The parts are independent: an allowance and a switch may both be there, and the switch wins.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, Verdict};
+/// use otpgate::{Pseudonym, Recipient, Region, Timestamp};
+///
+/// # let now = Timestamp::from_millis(0);
+/// # let entry = |target, effect| {
+/// #     Draft::new(target, effect, Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap())
+/// # };
+/// let (book, _) = ControlBook::new().with(entry(Target::Country(Region::DE), Effect::Allow)?, now)?;
+/// let (book, off) = book.with(entry(Target::Everything, Effect::SmsOff)?, now)?;
+/// # let recipient = Recipient::from_e164("+4915112345678")?;
+/// let query = Query {
+///     recipient: &recipient,
+///     number: Pseudonym::from_bytes([1; 16]),
+///     client: ClientIp::unknown(),
+///     user: None,
+///     purpose: "sign-up",
+///     now,
+/// };
+/// let ruling = book.decide(&query);
+/// assert!(matches!(ruling.verdict, Verdict::Allowed(_)));
+/// assert_eq!(ruling.sms_off.map(|by| by.id()), Some(off));
+/// assert_eq!(ruling.surge_factor(), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 #[must_use = "a ruling that is not followed is no control"]
@@ -64,6 +94,7 @@ pub enum Verdict<'a> {
 }
 
 /// What operators say about the detector's own blocks of one range or network.
+/// [`ControlBook::brake_on_range`](super::ControlBook::brake_on_range) shows the first two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Brake<'a> {

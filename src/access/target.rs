@@ -11,6 +11,20 @@ use crate::recipient::{Prefix, Recipient, Region};
 ///
 /// Numbers and users appear only as pseudonyms, so that neither the book nor its reader learns them.
 /// Prefixes, countries and networks name no person and stay readable.
+///
+/// [`Controls::number`](crate::Controls::number) and [`Controls::user`](crate::Controls::user) make
+/// the two that are pseudonyms; the others are read from text:
+///
+/// ```
+/// use otpgate::access::Target;
+/// use otpgate::Region;
+///
+/// let range = Target::Prefix("+99899394".parse().unwrap());
+/// let network = Target::Network("203.0.113.0/24".parse().unwrap());
+/// let country = Target::Country("UZ".parse().unwrap());
+/// assert_eq!(country, Target::Country(Region::UZ));
+/// assert_ne!(range, network);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Target {

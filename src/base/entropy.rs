@@ -10,6 +10,18 @@ use rand::TryRng;
 /// The trait is sealed. A host that could plug in its own generator could plug in a predictable
 /// one (CVE-2021-23451), so the only public source is [`SystemEntropy`]; a seeded source exists in
 /// `otpgate::testing`, behind the feature `testing`.
+///
+/// Where a call wants entropy, give it [`SystemEntropy`]:
+///
+/// ```
+/// use otpgate::{Entropy, SystemEntropy};
+///
+/// let (mut one, mut two) = ([0; 16], [0; 16]);
+/// SystemEntropy.fill(&mut one)?;
+/// SystemEntropy.fill(&mut two)?;
+/// assert_ne!(one, two);
+/// # Ok::<(), otpgate::EntropyError>(())
+/// ```
 pub trait Entropy: sealed::Sealed + fmt::Debug + Send + Sync + 'static {
     /// Fills `bytes` completely or fails.
     ///
@@ -48,6 +60,12 @@ impl<E: Entropy + ?Sized> Entropy for Arc<E> {
     }
 }
 
+impl<E: Entropy + ?Sized> Entropy for Box<E> {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        (**self).fill(bytes)
+    }
+}
+
 /// An array of random bytes.
 pub(crate) fn random<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], EntropyError> {
     let mut bytes = [0; N];
@@ -61,4 +79,5 @@ pub(crate) mod sealed {
 
     impl Sealed for super::SystemEntropy {}
     impl<E: super::Entropy + ?Sized> Sealed for std::sync::Arc<E> {}
+    impl<E: super::Entropy + ?Sized> Sealed for Box<E> {}
 }

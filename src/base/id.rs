@@ -8,6 +8,14 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 ///
 /// A store sees no phone number, address or code, so a leaked store names nobody. Being uniformly
 /// distributed, a pseudonym is its own hash: a map over it needs no second hasher.
+///
+/// ```
+/// use otpgate::Pseudonym;
+///
+/// let name = Pseudonym::from_bytes([0xAB; 16]);
+/// assert_eq!(Pseudonym::from_bytes(*name.as_bytes()), name);
+/// assert_eq!(format!("{name:?}"), "abababab…");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Pseudonym([u8; 16]);
 

@@ -149,6 +149,22 @@ impl KeyRing {
     }
 
     /// Keeps an earlier key until `until`, for what was made under it.
+    /// `until` is the rotation's time plus [`RETIRED_KEY_LIFE`], or later while callers hold keys made
+    /// under it.
+    ///
+    /// ```
+    /// use otpgate::{KeyId, KeyRing, Pepper, RETIRED_KEY_LIFE, SystemEntropy, Timestamp};
+    ///
+    /// # let old = Pepper::generate(&SystemEntropy)?;
+    /// # let (new, index) = (Pepper::generate(&SystemEntropy)?, Pepper::generate(&SystemEntropy)?);
+    /// let rotated = Timestamp::from_millis(1_800_000_000_000);
+    /// let ring = KeyRing::new(KeyId(2), new)
+    ///     .retire(KeyId(1), old, rotated + RETIRED_KEY_LIFE)
+    ///     .index(index);
+    /// assert_eq!(ring.current(), KeyId(2));
+    /// assert_eq!(RETIRED_KEY_LIFE.as_secs(), 3_600);
+    /// # Ok::<(), otpgate::EntropyError>(())
+    /// ```
     #[must_use]
     pub fn retire(mut self, id: KeyId, pepper: Pepper, until: Timestamp) -> Self {
         self.retired.push((Arc::new(Keys::new(id, &pepper)), until));

@@ -47,6 +47,14 @@ impl Money {
     }
 
     /// This amount `factor` times, saturating.
+    ///
+    /// ```
+    /// use otpgate::Money;
+    ///
+    /// let segment = Money::microdollars(75_000); // $0.075
+    /// assert_eq!(segment.times(3), Money::microdollars(225_000));
+    /// assert_eq!(Money::MAX.times(2), Money::MAX);
+    /// ```
     #[must_use]
     pub const fn times(self, factor: u64) -> Self {
         Self(self.0.saturating_mul(factor))

@@ -43,6 +43,15 @@ impl Timestamp {
     }
 
     /// `self` minus `span`, not before the Unix epoch.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otpgate::Timestamp;
+    ///
+    /// let hour = Duration::from_secs(3_600);
+    /// assert_eq!(Timestamp::from_millis(3_600_500).before(hour), Timestamp::from_millis(500));
+    /// assert_eq!(Timestamp::from_millis(500).before(hour), Timestamp::from_millis(0));
+    /// ```
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
@@ -75,6 +84,28 @@ pub(crate) fn millis(span: Duration) -> u64 {
 /// and compared by other processes, and MUST return a reading from [`elapsed`](Clock::elapsed) that
 /// never decreases. The gate combines the two, so that a wall clock that is set back neither
 /// extends the life of a code nor reopens a window.
+///
+/// A host that takes its time from somewhere else gives both readings:
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::{Clock, SystemClock, Timestamp};
+///
+/// /// The system's clock, corrected by what a time server said.
+/// #[derive(Debug)]
+/// struct Corrected { system: SystemClock, ahead: Duration }
+///
+/// impl Clock for Corrected {
+///     fn now(&self) -> Timestamp {
+///         self.system.now() + self.ahead
+///     }
+///     fn elapsed(&self) -> Duration {
+///         self.system.elapsed() // monotonic: a correction must not show here
+///     }
+/// }
+/// let clock = Corrected { system: SystemClock::new(), ahead: Duration::from_secs(2) };
+/// assert!(clock.now().since(clock.system.now()) > Duration::from_secs(1));
+/// ```
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current wall-clock time.
     fn now(&self) -> Timestamp;

@@ -28,7 +28,8 @@ use crate::token::{
 use super::Gate;
 use super::clearance::{Clearance, OwnScope};
 use super::guarded;
-use super::plan::{Client, Lane, Proved, Remedy, Subjects};
+use super::plan::Remedy;
+use super::subjects::{Client, Lane, Proved, Subjects};
 
 impl Gate {
     pub(super) fn ticket(
@@ -160,7 +161,8 @@ impl Gate {
             recipient: recipient.clone(),
             purpose: purpose.clone(),
             subjects,
-            scope: self.own_scope(&client),
+            // The lists know networks, and a caller's peer is in one.
+            scope: OwnScope { ip: peer, ..self.own_scope(&client) },
             lane: Lane::Caller,
             proved: Proved::Human,
             nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },

@@ -18,7 +18,7 @@ use super::Gate;
 use super::guarded;
 #[cfg(feature = "totp")]
 use super::names::slot;
-use super::plan::Lane;
+use super::subjects::Lane;
 
 /// How often a change is made afresh because another operator was quicker.
 const TRIES: usize = 8;
@@ -26,27 +26,25 @@ const TRIES: usize = 8;
 /// Changes what holds for a realm while it runs. Entries live in the store: every gate on it obeys
 /// from its next request on, because each admission names the version it rests on.
 ///
-/// ```no_run
-/// # async fn incident(gate: &otpgate::Gate) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let shop::Shop { gate, .. } = shop;
 /// use std::time::Duration;
 /// use otpgate::access::{Actor, Effect, Reason, Target};
 ///
-/// let controls = gate.controls();
-/// let id = controls
-///     .enter(
-///         Target::Prefix("+99899394".parse()?),
-///         Effect::Block,
-///         Reason::new("pumping since 02:40, ticket 4711")?,
-///         Actor::new("ada")?,
-///         Some(controls.now() + Duration::from_secs(6 * 3_600)),
-///     )
-///     .await?;
-/// for entry in controls.list().await? {
-///     println!("{} {:?} {:?}: {} ({})", entry.id(), entry.effect(), entry.target(), entry.reason(), entry.actor());
-/// }
-/// controls.lift(id, &Actor::new("ada")?).await?;
+/// let (controls, ada) = (gate.controls(), Actor::new("ada")?);
+/// let prefix = Target::Prefix("+99899394".parse()?);
+/// let reason = Reason::new("pumping since 02:40, ticket 4711")?;
+/// let until = controls.now() + Duration::from_secs(6 * 3_600);
+/// let id = controls.enter(prefix, Effect::Block, reason, ada.clone(), Some(until)).await?;
+///
+/// let entries = controls.list().await?;
+/// assert_eq!((entries[0].id(), entries[0].target()), (id, &prefix));
+/// assert_eq!((entries[0].actor(), entries[0].until()), ("ada", Some(until)));
+/// controls.lift(id, &ada).await?;
 /// # Ok(())
-/// # }
+/// # });
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Controls<'a> {
@@ -71,6 +69,22 @@ impl<'a> Controls<'a> {
     }
 
     /// The target that stands for one account.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, .. } = shop;
+    /// # use otpgate::access::{Actor, Effect, Reason};
+    /// let (controls, ada) = (gate.controls(), Actor::new("ada")?);
+    /// let target = controls.user("account-4711"); // as `ClientContext::user` has it
+    /// assert_eq!(target, controls.user("account-4711"));
+    /// assert!(!format!("{target:?}").contains("4711"));
+    /// controls.enter(target, Effect::Block, Reason::new("fraud, ticket 4712")?, ada, None).await?;
+    /// # assert_eq!(controls.list().await?.len(), 1);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn user(&self, user: &str) -> Target {
         Target::User(self.gate.names().user(user))
@@ -102,6 +116,27 @@ impl<'a> Controls<'a> {
     /// # Errors
     ///
     /// As [`enter`](Self::enter).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// use std::time::Duration;
+    /// use otpgate::access::{Actor, Draft, Effect, Reason, SurgeFactor, Target};
+    ///
+    /// // A campaign that begins in an hour and lasts a day: three times the usual sign-ups.
+    /// let controls = gate.controls();
+    /// let start = controls.now() + Duration::from_secs(3_600);
+    /// let (why, ada) = (Reason::new("television spot")?, Actor::new("ada")?);
+    /// let surge = Draft::new(Target::Everything, Effect::ExpectSurge(SurgeFactor::new(3)?), why, ada)?
+    ///     .since(start)
+    ///     .until(start + Duration::from_secs(86_400))
+    ///     .for_purpose("sign-up")?;
+    /// let id = controls.enter_draft(surge).await?;
+    /// assert!(!controls.list().await?[0].holds(controls.now()), "not yet");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn enter_draft(&self, draft: Draft) -> Result<ControlId, ControlsError> {
         let now = self.gate.now();
         let change = |book: &ControlBook| book.expire(now).with(draft.clone(), now);
@@ -119,6 +154,21 @@ impl<'a> Controls<'a> {
     /// # Errors
     ///
     /// [`ControlsError`] if there is no such entry or the store gave no answer.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// # use otpgate::access::{Actor, Effect, Reason, Target};
+    /// # let (controls, ada) = (gate.controls(), Actor::new("ada")?);
+    /// # let why = Reason::new("provider is down")?;
+    /// let id = controls.enter(Target::Everything, Effect::SmsOff, why, ada.clone(), None).await?;
+    /// controls.lift(id, &ada).await?;
+    /// assert!(controls.list().await?.is_empty());
+    /// assert!(controls.lift(id, &ada).await.is_err(), "there is no such entry any more");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn lift(&self, id: ControlId, actor: &Actor) -> Result<(), ControlsError> {
         self.change(|book| book.without(id).map(|book| (book, id))).await?;
         self.announce(actor.as_str(), format!("{id}: lifted"));
@@ -131,6 +181,18 @@ impl<'a> Controls<'a> {
     /// # Errors
     ///
     /// [`ControlsError::Gate`] if the store gave no answer.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// use otpgate::access::Actor;
+    ///
+    /// gate.controls().forgive(&recipient, &Actor::new("help desk, ada")?).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn forgive(&self, recipient: &Recipient, actor: &Actor) -> Result<(), ControlsError> {
         let number = self.gate.names().number(recipient);
         let attempts = &self.gate.inner.policy.attempts;
@@ -230,6 +292,20 @@ impl<'a> Controls<'a> {
 }
 
 /// A change of the controls that was not made.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let shop::Shop { gate, .. } = shop;
+/// # use otpgate::access::{Actor, ControlError, Effect, Reason, Target};
+/// # use otpgate::ControlsError;
+/// # let (why, ada) = (Reason::new("a test")?, Actor::new("ada")?);
+/// let controls = gate.controls(); // and nobody allows everything
+/// let error = controls.enter(Target::Everything, Effect::Allow, why, ada, None).await.unwrap_err();
+/// assert!(matches!(error, ControlsError::Control(ControlError::Mismatched { .. })));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlsError {

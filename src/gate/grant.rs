@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::recipient::Recipient;
 
-use super::plan::Lane;
+use super::subjects::Lane;
 
 const VERSION: u8 = 1;
 /// Longer than any grant can be.
@@ -19,8 +19,26 @@ const LONGEST: usize = 512;
 
 /// The handle of a verification: opaque text that the client holds and the host hands back.
 ///
-/// It is worth nothing without the code, in another session, or after the verification closes. The
-/// number is in it, sealed: a client that did not type the number does not learn it.
+/// It is worth nothing without the code, in another session, or after the verification closes. One
+/// that a caller without a page got ([`Gate::authorise`](crate::Gate::authorise)) is bound to no
+/// session: its host keeps it. The number is in it, sealed: a client that did not type the number does
+/// not learn it.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::{Entry, EntryGrant};
+///
+/// let hidden_field = grant.as_str().to_owned();
+/// assert_eq!(format!("{grant:?}"), "EntryGrant([bearer token])");
+///
+/// let back = EntryGrant::from_client(hidden_field); // any text at all
+/// assert!(matches!(gate.entry(&back, &client).await?, Entry::Open(_)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct EntryGrant(String);
 

@@ -6,6 +6,7 @@ mod clearance;
 mod controls;
 mod grant;
 mod guarded;
+mod inner;
 mod names;
 mod operate;
 mod plan;
@@ -15,32 +16,22 @@ mod record;
 #[cfg(feature = "totp")]
 mod second_factor;
 mod send;
+mod standing;
+mod subjects;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{CallerRules, DestinationPolicy};
-use crate::base::entropy::Entropy;
 use crate::base::id::Pseudonym;
-use crate::base::keyring::KeyRing;
 use crate::base::mac::MacKey;
-use crate::base::money::Money;
-use crate::base::time::{Clock, Forward, Timestamp};
 use crate::context::{ClientContext, Purpose, Realm};
 use crate::error::GateError;
-use crate::event::{Event, EventKind, Observer, tell};
-use crate::message::MessageFormat;
 use crate::otp::Binding;
 use crate::outcome::{Cleared, Entry, Sent, Verified};
-use crate::policy::Policy;
-use crate::pumping::{Costs, PriceTable, Tuning};
-use crate::recipient::Recipient;
-use crate::store::Store;
-use crate::token::{HumanCheck, SendTicket};
-use crate::transport::SmsTransport;
+use crate::recipient::{Recipient, Region};
+use crate::token::SendTicket;
 
 pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
@@ -52,7 +43,7 @@ pub use record::SendRecord;
 #[cfg(feature = "totp")]
 pub use second_factor::AuthenticatorVerdict;
 
-use names::Names;
+pub(crate) use inner::Inner;
 pub(crate) use realm::Realms;
 
 use realm::RealmState;
@@ -91,41 +82,24 @@ pub struct Gate {
     realm: Arc<RealmState>,
 }
 
-pub(crate) struct Inner {
-    pub(crate) clock: Forward<Box<dyn Clock>>,
-    pub(crate) entropy: Box<dyn Entropy>,
-    pub(crate) keys: KeyRing,
-    pub(crate) store: Box<dyn Store>,
-    pub(crate) transport: Box<dyn SmsTransport>,
-    pub(crate) observer: Box<dyn Observer>,
-    pub(crate) human: Option<Box<dyn HumanCheck>>,
-    pub(crate) policy: Policy,
-    pub(crate) purposes: BTreeMap<Purpose, Policy>,
-    pub(crate) destinations: DestinationPolicy,
-    pub(crate) callers: Option<CallerRules>,
-    pub(crate) message: MessageFormat,
-    pub(crate) prices: PriceTable,
-    pub(crate) daily_budget: Money,
-    pub(crate) partition: Pseudonym,
-    pub(crate) global: Pseudonym,
-    pub(crate) tuning: Tuning,
-    pub(crate) costs: Costs,
-    /// Whether other gates work on the same store.
-    pub(crate) shared: bool,
-    /// Names this gate among them.
-    pub(crate) instance: u64,
-    pub(crate) realms: Realms,
-}
-
 impl Gate {
-    pub(crate) fn new(inner: Inner, realm: &Realm) -> Self {
-        let inner = Arc::new(inner);
-        let realm = inner.realms.of(realm, &inner);
-        Self { inner, realm }
-    }
-
     /// The same gate for another tenant. Nothing is shared with it but the limits that the policy
     /// calls global.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let proof = shop.proof();
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// use otpgate::{Cleared, Purpose, Realm};
+    ///
+    /// // A ticket of one tenant's page is worth nothing at another's form.
+    /// let other = gate.in_realm(&Realm::new("tenant-8")?);
+    /// let answer = other.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+    /// assert!(matches!(answer, Cleared::Refused(_)));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn in_realm(&self, realm: &Realm) -> Self {
         Self { inner: Arc::clone(&self.inner), realm: self.inner.realms.of(realm, &self.inner) }
@@ -137,6 +111,17 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// let ticket = gate.preflight(&otpgate::Purpose::SIGN_UP, &client)?;
+    /// let form = format!(r#"<form data-ticket="{}">"#, ticket.as_str()); // `Cache-Control: no-store`
+    /// assert_eq!(ticket.as_str().len(), 132);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn preflight(
         &self,
         purpose: &Purpose,
@@ -153,7 +138,23 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`GateError`] if the human check or that reading could not be made.
+    /// [`GateError`] if the human check or that reading could not be made, or no random byte was to be
+    /// had for a refusal.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// # use otpgate::{Cleared, Purpose, RefusalReason, token};
+    /// # let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
+    /// // The page answered for another number than the one that was posted.
+    /// let proof = token::answer(ticket.as_str(), "+4915799999999")?;
+    /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+    /// let Cleared::Refused(refusal) = answer else { panic!("cleared") };
+    /// assert!(matches!(refusal.reason(), RefusalReason::Token(token::TokenError::NumberMismatch)));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn clear(
         &self,
         proof: &str,
@@ -170,6 +171,32 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy).
+    ///
+    /// ```
+    /// # use otpgate::access::{CallerId, CallerKey, CallerRequest, CallerRule, CallerRules};
+    /// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy};
+    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap());
+    /// # let billing = CallerId::new("billing").unwrap();
+    /// # let rule = CallerRule::new(billing.clone(), ["10.1.0.0/16".parse().unwrap()]);
+    /// # let (ring, rules) = (keys.clone(), CallerRules::new("sms.example.com").allow(rule));
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.keys(ring).callers(rules), async |shop| {
+    /// # let shop::Shop { gate, recipient, clock, .. } = shop;
+    /// # let now = otpgate::Clock::now(&clock);
+    /// # let end = now + std::time::Duration::from_secs(86_400);
+    /// # let key = CallerKey::mint(&billing, "sms.example.com", end, &keys, now)?;
+    /// # let request = CallerRequest { realm: "default", purpose: "payment", recipient: &recipient };
+    /// # let signed = key.sign(&request, &SystemEntropy, now)?;
+    /// use otpgate::{Cleared, Purpose};
+    ///
+    /// // `signed` is what `CallerKey::sign` made at the caller; the peer is that of the connection.
+    /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, "10.1.2.3".parse()?)?;
+    /// assert!(matches!(answer, Cleared::Cleared(_)));
+    /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, "203.0.113.7".parse()?)?;
+    /// assert!(matches!(answer, Cleared::Refused(_)), "not the caller's network");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn authorise(
         &self,
         request: &str,
@@ -188,17 +215,48 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateError`] if the gate could not decide; then nothing was sent, or it says otherwise.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, outbox, .. } = shop;
+    /// let otpgate::Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
+    /// assert_eq!(outbox.handed_off(), 1);
+    /// let grant = issued.grant().as_str(); // into the session, a cookie or a hidden field
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn issue(&self, clearance: Clearance) -> Result<Sent, GateError> {
         self.first_send(clearance, false).await
     }
 
     /// As [`issue`](Self::issue) for a number that must get no text, such as one without an account
-    /// at a password reset: charges the same and answers the same, hands off nothing, and no code
-    /// opens the grant. Without it the answer tells who has an account.
+    /// at a password reset: it checks and answers the same and charges the same limits, but no money,
+    /// hands off nothing, and no code opens the grant. Without it the answer tells who has an account.
+    ///
+    /// It does not take the time that a provider takes. A host whose clients can measure that answers
+    /// the page before `issue` or `decoy` has returned.
     ///
     /// # Errors
     ///
     /// As [`issue`](Self::issue).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, client, outbox, .. } = shop;
+    /// use otpgate::{Entry, Sent};
+    ///
+    /// let Sent::Sent(issued) = gate.decoy(clearance).await? else { panic!("answered as if sent") };
+    /// assert!(matches!(gate.entry(issued.grant(), &client).await?, Entry::Open(_)));
+    /// assert_eq!(outbox.handed_off(), 0);
+    /// let now = gate.snapshot().await?;
+    /// assert_eq!((now.sent, now.spent), (1, otpgate::Money::ZERO));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn decoy(&self, clearance: Clearance) -> Result<Sent, GateError> {
         self.first_send(clearance, true).await
     }
@@ -221,6 +279,23 @@ impl Gate {
     /// # Errors
     ///
     /// As [`issue`](Self::issue).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let code = shop.code();
+    /// # let shop::Shop { gate, client, clock, outbox, .. } = shop;
+    /// # clock.advance(std::time::Duration::from_secs(31));
+    /// use otpgate::{Entry, Sent};
+    ///
+    /// let _wrong = gate.verify(&grant, "a guess", &client).await?;
+    /// assert!(matches!(gate.resend(&grant, &client).await?, Sent::Sent(_))); // after 30 seconds
+    /// let Entry::Open(view) = gate.entry(&grant, &client).await? else { panic!("closed") };
+    /// assert_eq!(view.attempts_left(), 4, "the wrong guess still counts");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn resend(
         &self,
         grant: &EntryGrant,
@@ -249,6 +324,21 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateError`] if the store gave no answer. It is never a wrong code.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let code = shop.code();
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// use otpgate::Verified;
+    ///
+    /// assert!(matches!(gate.verify(&grant, "not a code", &client).await?, Verified::Rejected(_)));
+    /// assert!(matches!(gate.verify(&grant, &code, &client).await?, Verified::Accepted(_)));
+    /// assert!(matches!(gate.verify(&grant, &code, &client).await?, Verified::Rejected(_)), "once");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn verify(
         &self,
         grant: &EntryGrant,
@@ -264,6 +354,30 @@ impl Gate {
     /// # Errors
     ///
     /// As [`verify`](Self::verify).
+    ///
+    /// ```
+    /// # use otpgate::message::{Brand, MessageFormat};
+    /// # let message = MessageFormat::builder(Brand::new("Shop").unwrap()).transactions();
+    /// # let message = message.build().unwrap();
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.message(message), async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, client, outbox, .. } = shop;
+    /// use otpgate::otp::{Amount, Binding, Payee};
+    /// use otpgate::{Sent, Verified};
+    ///
+    /// let payee = Payee::new("Haus & Grund")?;
+    /// let rent = Binding::transaction(Amount::new("1250.00", "EUR")?, payee.clone());
+    /// let more = Binding::transaction(Amount::new("9250.00", "EUR")?, payee);
+    /// let Sent::Sent(issued) = gate.issue(clearance.bind(rent.clone())).await? else { panic!() };
+    /// # let (grant, code) = (issued.into_grant(), outbox.last_code_to("+4915112345678").unwrap());
+    /// let other = gate.verify_bound(&grant, &code, &more, &client).await?;
+    /// assert!(matches!(other, Verified::Rejected(_)));
+    /// let same = gate.verify_bound(&grant, &code, &rent, &client).await?;
+    /// assert!(matches!(same, Verified::Accepted(_)));
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn verify_bound(
         &self,
         grant: &EntryGrant,
@@ -275,6 +389,23 @@ impl Gate {
     }
 
     /// The operator's hand: block, allow, override, switch; each with reason, actor and end.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, recipient, .. } = shop;
+    /// use otpgate::access::{Actor, Effect, Reason};
+    /// use otpgate::{RefusalReason, Sent};
+    ///
+    /// let (controls, actor) = (gate.controls(), Actor::new("ada")?);
+    /// let why = Reason::new("asked us to stop, ticket 4711")?;
+    /// let id = controls.enter(controls.number(&recipient), Effect::Block, why, actor, None).await?;
+    /// let Sent::Refused(refusal) = gate.issue(clearance).await? else { panic!("blocked") };
+    /// assert!(matches!(refusal.reason(), RefusalReason::Control { id: by, .. } if *by == id.0));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn controls(&self) -> Controls<'_> {
         Controls::of(self)
@@ -287,6 +418,18 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateError`] if the store gave no answer; the first send tries again.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// if let Err(error) = gate.warm_up().await {
+    ///     eprintln!("{error}"); // no reason to stop: the first send tries again
+    /// }
+    /// # assert!(gate.warm_up().await.is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn warm_up(&self) -> Result<(), GateError> {
         self.realm.remember(self, self.now()).await
     }
@@ -301,38 +444,6 @@ impl Gate {
     pub async fn save_detector(&self) -> Result<(), GateError> {
         self.realm.save(self).await
     }
-
-    fn now(&self) -> Timestamp {
-        self.inner.clock.now()
-    }
-
-    fn names(&self) -> Names<'_> {
-        let (key, realm) = (self.inner.keys.pseudonyms(), self.realm.name());
-        Names { key, realm, fixed: self.realm.names() }
-    }
-
-    fn policy(&self, purpose: &Purpose) -> &Policy {
-        self.inner.purposes.get(purpose).unwrap_or(&self.inner.policy)
-    }
-
-    fn event(&self, at: Timestamp, kind: EventKind) -> Event {
-        Event {
-            at,
-            realm: self.realm.shared_name(),
-            purpose: None,
-            region: None,
-            number: None,
-            kind,
-        }
-    }
-
-    fn tell_outage(&self, what: String) {
-        self.tell(&self.event(self.now(), EventKind::Outage { what }));
-    }
-
-    fn tell(&self, event: &Event) {
-        tell(&*self.inner.observer, event);
-    }
 }
 
 /// How long a granted admission is remembered, for repeats and refunds: longer than any hand-off.
@@ -343,7 +454,10 @@ const REMEMBER: Duration = Duration::from_secs(600);
 /// the main country of its calling code: all such numbers of the world in one place would be
 /// nobody's neighbours.
 fn home(recipient: &Recipient) -> [u8; 2] {
-    let region = recipient.region().or_else(|| recipient.calling_code().main_region());
+    letters(recipient.region().or_else(|| recipient.calling_code().main_region()))
+}
+
+fn letters(region: Option<Region>) -> [u8; 2] {
     match region.as_ref().map(|region| region.as_str().as_bytes()) {
         Some([a, b]) => [*a, *b],
         _ => *b"00",

@@ -20,6 +20,22 @@ use super::plan::UNLIMITED;
 use super::record::{Note, SendRecord};
 
 /// A provider's delivery receipt, reduced to what matters here.
+///
+/// A provider's words are many, and most say nothing final; report only those that do:
+///
+/// ```
+/// use otpgate::DeliveryStatus;
+///
+/// fn final_status(word: &str) -> Option<DeliveryStatus> {
+///     match word {
+///         "delivered" => Some(DeliveryStatus::Delivered),
+///         "undelivered" | "expired" | "rejected" => Some(DeliveryStatus::Undelivered),
+///         _ => None, // queued, accepted, sent: nothing is known yet
+///     }
+/// }
+/// assert_eq!(final_status("sent"), None);
+/// assert_eq!(final_status("expired"), Some(DeliveryStatus::Undelivered));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DeliveryStatus {
     /// The handset has the text.
@@ -28,7 +44,7 @@ pub enum DeliveryStatus {
     Undelivered,
 }
 
-/// What a verification turned out to be worth to the host.
+/// What a verification turned out to be worth to the host: for [`Gate::report`](crate::Gate::report).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ReportedOutcome {
     /// The account behind it is a real user's.
@@ -38,6 +54,18 @@ pub enum ReportedOutcome {
 }
 
 /// A [`SendRecord`] that this gate did not make.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::{DeliveryStatus, RecordError, SendRecord};
+///
+/// let made_up = SendRecord::from_text("not ours");
+/// assert_eq!(gate.receipt(&made_up, DeliveryStatus::Delivered), Err(RecordError));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "this is not a record of this realm, or it was altered; hand back what `Issued::record` or `Verification::record` gave"
@@ -45,6 +73,21 @@ pub enum ReportedOutcome {
 pub struct RecordError;
 
 /// The state of a realm in numbers.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # shop.issued().await;
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::{Money, Region};
+///
+/// let now = gate.snapshot().await?;
+/// assert_eq!((now.requests, now.sent, now.failed), (1, 1, 0));
+/// assert!(now.spent > Money::ZERO && now.spent < now.daily_budget);
+/// assert_eq!(now.countries[0].region, Region::DE);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -52,7 +95,8 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Requests for a text in the last hour, refused ones included.
     pub requests: u64,
-    /// Texts that went out in the last hour.
+    /// Texts that went out in the last hour, and [decoys](crate::Gate::decoy), which count as texts
+    /// but cost nothing.
     pub sent: u64,
     /// Codes entered in the last hour.
     pub attempts: u64,
@@ -88,7 +132,7 @@ pub struct CountrySnapshot {
     pub region: Region,
     /// Requests for a text, refused ones included.
     pub requests: u64,
-    /// Texts that went out.
+    /// Texts that went out, and [decoys](crate::Gate::decoy).
     pub sent: u64,
     /// Codes entered.
     pub attempts: u64,
@@ -98,7 +142,21 @@ pub struct CountrySnapshot {
 
 impl CountrySnapshot {
     /// Accepted codes for each text sent, in percent; `None` if nothing was sent. Healthy traffic
-    /// lies between 55 and 85; near nothing is pumping or an outage.
+    /// lies between 55 and 85; near nothing is pumping or an outage. Decoys lower it.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let code = shop.code();
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// # let before = gate.snapshot().await?;
+    /// assert_eq!(before.countries[0].conversion_percent(), Some(0)); // one text, no code yet
+    /// let _accepted = gate.verify(&grant, &code, &client).await?;
+    /// assert_eq!(gate.snapshot().await?.countries[0].conversion_percent(), Some(100));
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn conversion_percent(&self) -> Option<u64> {
         let accepted = self.attempts.saturating_sub(self.failed);
@@ -125,11 +183,29 @@ impl Gate {
     }
 
     /// Tells the gate what a verification was worth. Pumpers who enter their own codes look like
-    /// users until the host says that no user followed.
+    /// users until the host says that no user followed. `Genuine` is told to the observer and changes
+    /// nothing else.
     ///
     /// # Errors
     ///
     /// [`RecordError`] if the record is not one of this realm's.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let code = shop.code();
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// # let verified = gate.verify(&grant, &code, &client).await?;
+    /// # let otpgate::Verified::Accepted(verification) = verified else { panic!() };
+    /// use otpgate::{ReportedOutcome, SendRecord};
+    ///
+    /// let kept = verification.record().as_str().to_owned(); // beside the account
+    /// // A week later nobody has used the account:
+    /// gate.report(&SendRecord::from_text(kept), ReportedOutcome::Worthless)?;
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn report(&self, record: &SendRecord, outcome: ReportedOutcome) -> Result<(), RecordError> {
         let worthless = outcome == ReportedOutcome::Worthless;
         // A worthless verification counts as one more message that nobody wanted.

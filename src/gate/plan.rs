@@ -6,119 +6,17 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
-use crate::policy::{AttemptPolicy, BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
-use crate::recipient::Region;
+use crate::policy::{BudgetPolicy, Evidence, Policy, Quota};
 use crate::store::{Charge, Credit, Refund};
 
 use super::names::slot;
+use super::subjects::{Client, Lane, Proved, Subjects};
 
 /// The window of the dashboard's counts.
 pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
 
 /// A window that refuses nothing.
 pub(crate) const UNLIMITED: Limit = Limit::Window { max: u64::MAX >> 11, span_ms: COUNT_SPAN_MS };
-
-/// Whose meters a send runs on: pseudonyms, computed once a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Subjects {
-    pub(crate) number: Pseudonym,
-    pub(crate) block: Option<Pseudonym>,
-    pub(crate) country: Pseudonym,
-    pub(crate) region: Option<Region>,
-    pub(crate) client: Client,
-    pub(crate) session: Option<Pseudonym>,
-    pub(crate) user: Option<Pseudonym>,
-    pub(crate) device: Option<Pseudonym>,
-    pub(crate) caller: Option<Pseudonym>,
-    pub(crate) purpose: Pseudonym,
-    pub(crate) realm: Pseudonym,
-    pub(crate) global: Pseudonym,
-}
-
-/// Where a request comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Client {
-    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /56).
-    Network { own: Pseudonym, wider: Pseudonym },
-    /// No address is known; all such clients share one subject.
-    Unknown(Pseudonym),
-    /// A caller without a page: the host itself.
-    Caller,
-}
-
-/// Which of a number's budgets a client uses. A stranger cannot use up another lane than his own.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Lane {
-    /// Anyone.
-    Open,
-    /// The client passed a human check.
-    Checked,
-    /// The client proved a device on which the number was verified before.
-    Proven,
-    /// The host itself asks, with a caller's key: intervals and quotas of its own, failures those
-    /// of `Checked`.
-    Caller,
-}
-
-impl Client {
-    pub(crate) fn networks(self) -> Option<(Pseudonym, Pseudonym)> {
-        match self {
-            Self::Network { own, wider } => Some((own, wider)),
-            Self::Unknown(_) | Self::Caller => None,
-        }
-    }
-}
-
-impl Lane {
-    /// Those that count failures of their own; their bounds add up to NIST's 100.
-    pub(crate) const FAILING: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
-
-    pub(crate) fn failures(self, policy: &AttemptPolicy) -> &FailurePolicy {
-        match self {
-            Self::Open => &policy.open,
-            Self::Checked | Self::Caller => &policy.checked,
-            Self::Proven => &policy.proven,
-        }
-    }
-
-    /// Where its failures are counted.
-    pub(crate) const fn counted(self) -> Slot {
-        match self {
-            Self::Caller => slot::failures(Self::Checked.index()),
-            lane => slot::failures(lane.index()),
-        }
-    }
-
-    pub(crate) const fn index(self) -> u8 {
-        match self {
-            Self::Open => 0,
-            Self::Checked => 1,
-            Self::Proven => 2,
-            Self::Caller => 3,
-        }
-    }
-
-    pub(crate) const fn from_index(index: u8) -> Option<Self> {
-        match index {
-            0 => Some(Self::Open),
-            1 => Some(Self::Checked),
-            2 => Some(Self::Proven),
-            3 => Some(Self::Caller),
-            _ => None,
-        }
-    }
-}
-
-/// How much the client has proved so far.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Proved {
-    /// The ordinary token.
-    Ordinary,
-    /// Harder work.
-    Work,
-    /// A human check, a known device, or a caller's key.
-    Human,
-}
 
 /// What may follow when a charge does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -517,7 +415,6 @@ fn tier<T>(proved: Proved, soft: T, hard: T) -> (T, Remedy) {
     if proved == Proved::Ordinary { (soft, Remedy::Work) } else { (hard, Remedy::Wait) }
 }
 
-/// `limit` without a bound; it goes on counting in the same state.
 /// The limit that a charge of nothing fits exactly when one of `cost` fits `limit`, if any does.
 fn less(limit: Limit, cost: u64) -> Option<Limit> {
     match limit {
@@ -531,6 +428,7 @@ fn less(limit: Limit, cost: u64) -> Option<Limit> {
     }
 }
 
+/// `limit` without a bound; it goes on counting in the same state.
 fn unlimited(limit: Limit) -> Limit {
     const MOST: u64 = u64::MAX >> 11;
     match limit {

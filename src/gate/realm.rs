@@ -3,11 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
-use crate::access::{
-    Brake, ControlBook, ControlId, Effect, Query, Ruling, Target, Verdict as ListVerdict,
-};
+use crate::access::{ControlBook, ControlId, Effect, Ruling};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::seal;
@@ -15,16 +12,16 @@ use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
-use crate::outcome::RefusalReason;
-use crate::pumping::{Assessment, Detector, Event as Sighting, SHARDS, Strength, Subject, Verdict};
+use crate::pumping::{Detector, Event as Sighting, SHARDS, Subject};
 use crate::store::{
     Admission, Admitted, Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery,
 };
 
 use super::guarded;
 use super::names::Fixed;
-use super::plan::{Proved, Remedy};
 use super::recall::{self, Recall, Saved};
+use super::standing::{Concern, Standing, covers};
+use super::subjects::Proved;
 use super::{Gate, Inner};
 
 /// The realms this process has served.
@@ -66,22 +63,6 @@ pub(crate) struct RealmState {
 pub(super) struct Book {
     pub(super) version: u64,
     pub(super) book: ControlBook,
-}
-
-/// Whom a request concerns, for controls and detector.
-pub(super) struct Concern<'a> {
-    pub(super) query: Query<'a>,
-    pub(super) subject: Subject,
-    pub(super) proved: Proved,
-}
-
-/// What controls and detector say about one request.
-pub(super) struct Standing {
-    version: u64,
-    blocked: Option<RefusalReason>,
-    known_only: Option<u64>,
-    exempt: bool,
-    assessment: Assessment,
 }
 
 impl RealmState {
@@ -129,32 +110,11 @@ impl RealmState {
     pub(super) fn standing(&self, concern: &Concern<'_>) -> Standing {
         let seen = self.controls();
         let ruling = seen.book.decide(&concern.query);
-        let (blocked, exempt) = match ruling.verdict {
-            ListVerdict::Blocked(by) => {
-                let why = by.reason().to_owned();
-                (Some(RefusalReason::Control { id: by.id().0, why }), false)
-            }
-            ListVerdict::Allowed(_) => (None, true),
-            ListVerdict::Silent => (None, false),
-        };
-        let blocked = match ruling.sms_off {
-            Some(_) => Some(RefusalReason::SmsOff),
-            None => blocked,
-        };
         // Work satisfies a demand for work below; it is no answer to a demand for a person.
         let passed = concern.proved == Proved::Human;
         self.expect(&ruling, &concern.subject);
-        let mut assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
-        if seen.book.entries().len() > 0 {
-            brake(&mut assessment, &seen.book, &concern.query);
-        }
-        Standing {
-            version: seen.version,
-            blocked,
-            known_only: ruling.known_numbers_only.map(|by| by.id().0),
-            exempt,
-            assessment,
-        }
+        let assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
+        Standing::new(&seen, &ruling, assessment, &concern.query)
     }
 
     /// Tells the detector what happened, and the host what the detector has to say about it.
@@ -167,8 +127,6 @@ impl RealmState {
         };
         for alert in alerts {
             let at = Timestamp::from_millis(alert.at_ms);
-            let (node, nats) = (alert.node, alert.evidence);
-            let alert = format!("{:?} at {node} ({nats:.1} nats of evidence)", alert.kind);
             gate.tell(&gate.event(at, EventKind::Pumping { alert }));
         }
     }
@@ -424,9 +382,7 @@ impl RealmState {
         for control in new {
             let mut detector = self.detector();
             let acting = detector.acting();
-            for view in
-                acting.iter().filter(|view| covers(control.target(), &view.node.to_string()))
-            {
+            for view in acting.iter().filter(|view| covers(control.target(), view)) {
                 detector.lift(view.node);
             }
             self.lifted.fetch_max(control.id().0, Ordering::Relaxed);
@@ -456,105 +412,6 @@ impl RealmState {
 
     fn context(&self, what: &str) -> Vec<u8> {
         [b"otpgate/v1/", what.as_bytes(), b"/", self.name.as_bytes()].concat()
-    }
-}
-
-impl Standing {
-    /// The version of the controls that this rests on.
-    pub(super) fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// Whether no text may go out at all.
-    pub(super) fn refuses(&self) -> bool {
-        self.blocked.is_some()
-    }
-
-    /// Why no text may go out at all.
-    pub(super) fn take_refusal(&mut self) -> Option<RefusalReason> {
-        self.blocked.take()
-    }
-
-    /// The switch that serves known numbers only, if it is on.
-    pub(super) fn known_only(&self) -> Option<u64> {
-        self.known_only
-    }
-
-    /// Whether neither operator nor detector has anything against a client that proved so much.
-    pub(super) fn passes(&self, proved: Proved) -> bool {
-        self.known_only.is_none() && self.pumping(proved).is_none()
-    }
-
-    /// What the detector demands of a client that proved so much; `None` if nothing more.
-    pub(super) fn pumping(&self, proved: Proved) -> Option<Remedy> {
-        if self.exempt {
-            return None;
-        }
-        match self.assessment.verdict {
-            Verdict::StepUp(Strength::Work) if proved < Proved::Work => Some(Remedy::Work),
-            Verdict::StepUp(Strength::Human) if proved < Proved::Human => Some(Remedy::Human),
-            Verdict::Refuse { .. } => Some(Remedy::Wait),
-            _ => None,
-        }
-    }
-
-    /// Whether an operator lets this request past the detector and step-ups.
-    pub(super) fn exempt(&self) -> bool {
-        self.exempt
-    }
-
-    /// How long the detector will go on refusing.
-    pub(super) fn pumping_wait(&self, now: Timestamp) -> Option<Duration> {
-        match self.assessment.verdict {
-            Verdict::Refuse { until_ms } => Some(Timestamp::from_millis(until_ms).since(now)),
-            _ => None,
-        }
-    }
-
-    /// The detector's reasons in words.
-    pub(super) fn pumping_words(&self) -> Option<String> {
-        let words: Vec<String> = self.assessment.reasons.iter().map(ToString::to_string).collect();
-        (!words.is_empty()).then(|| words.join("; "))
-    }
-}
-
-/// Whether `target` covers the block, country or network that the detector calls `node`.
-fn covers(target: &Target, node: &str) -> bool {
-    match target {
-        Target::Everything => true,
-        Target::Country(region) => {
-            let codes = region.calling_code().map(|code| format!("+{}", code.value()));
-            node.contains(region.as_str()) || codes.is_some_and(|code| node.starts_with(&code))
-        }
-        Target::Prefix(prefix) => node.starts_with(&prefix.to_string()),
-        Target::Network(network) => node
-            .split('/')
-            .next()
-            .and_then(|address| address.parse().ok())
-            .is_some_and(|address| network.contains(address)),
-        _ => false,
-    }
-}
-
-/// Applies what operators said about automatic blocks: the narrowest entry on the number's ladder
-/// counts, then the client's network.
-fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
-    let region = query.recipient.region();
-    let on_range = query
-        .recipient
-        .ladder()
-        .map(|rung| book.brake_on_range(&rung, region, query.purpose, query.now))
-        .filter(|brake| *brake != Brake::AsDetected)
-        .last();
-    let brake = on_range
-        .unwrap_or_else(|| book.brake_on_network(&query.client.prefix(), query.purpose, query.now));
-    match brake {
-        Brake::Forbidden(_) => assessment.verdict = Verdict::Allow,
-        Brake::Extended(by) => {
-            let until_ms = by.until().unwrap_or(Timestamp::MAX).as_millis();
-            assessment.verdict = Verdict::Refuse { until_ms };
-        }
-        _ => {}
     }
 }
 

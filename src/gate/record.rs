@@ -15,6 +15,20 @@ use crate::recipient::Recipient;
 ///
 /// Hand it to [`Gate::receipt`](crate::Gate::receipt) when the delivery receipt comes in, and to
 /// [`Gate::report`](crate::Gate::report) when the account behind it turns out worthless.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let issued = shop.issued().await;
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::{DeliveryStatus, SendRecord};
+///
+/// // A column beside the provider's message identifier; read back when the receipt comes in.
+/// let column = issued.record().as_str().to_owned();
+/// assert!(gate.receipt(&SendRecord::from_text(column), DeliveryStatus::Delivered).is_ok());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct SendRecord(String);
 

@@ -39,7 +39,8 @@ impl Gate {
     /// once: its time step is burned in the store, for every instance.
     ///
     /// Every attempt is charged before its answer is given, and a right one is given back, so that
-    /// neither guesses in parallel nor guesses past a limit are for free. `user` is the account's
+    /// neither guesses in parallel nor guesses past a limit are for free. Only a right code that was
+    /// used before is refused without a charge: it is a double click, not a guess. `user` is the account's
     /// identifier at the host; `authenticator` says how far clocks may differ.
     ///
     /// Ask for the first factor before: 100 wrong codes in a row shut the account's authenticator
@@ -48,6 +49,25 @@ impl Gate {
     /// # Errors
     ///
     /// [`GateError`] if the store gave no answer. It is never a wrong code.
+    ///
+    /// The code of RFC 6238's test secret at 2005-03-18T01:58:29Z, accepted once:
+    ///
+    /// ```
+    /// # let then = otpgate::Timestamp::from_millis(1_111_111_109_000);
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.clock(otpgate::testing::ManualClock::new(then)), async |shop| {
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// use otpgate::AuthenticatorVerdict::{Accepted, Rejected};
+    /// use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
+    ///
+    /// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
+    /// let app = Authenticator::default();
+    /// let check = |code| gate.verify_authenticator("account-4711", &secret, code, &app, &client);
+    /// assert_eq!(check("081804").await?, Accepted);
+    /// assert_eq!(check("081804").await?, Rejected, "used up");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub async fn verify_authenticator(
         &self,
         user: &str,

@@ -23,8 +23,9 @@ use super::Gate;
 use super::grant::{EntryGrant, Grant};
 use super::guarded;
 use super::names::slot;
-use super::plan::{COUNT_SPAN_MS, Lane, credits};
+use super::plan::{COUNT_SPAN_MS, credits};
 use super::record::Note;
+use super::subjects::Lane;
 
 /// A number counts as known from three days after its first verification: a pumped number that
 /// was verified once is not yet a customer.
@@ -140,7 +141,7 @@ impl Gate {
     }
 
     /// The redemption to make. Without a usable grant it is made all the same, of a challenge that
-    /// does not exist: the same work, the same round trip, charged to the client alone.
+    /// does not exist: the same digest, the same round trip, charged to the client alone.
     fn attempt(
         &self,
         grant: Option<&Grant>,
@@ -295,7 +296,7 @@ impl Gate {
         });
         let failures = observed.get(attempt.redemption.observe.len()).copied().unwrap_or(0);
         // Once when the alarm is reached, then at each doubling.
-        let alarm = attempt.spray_alarm.max(1);
+        let alarm = attempt.spray_alarm;
         if failures >= alarm
             && failures.is_multiple_of(alarm)
             && failures.checked_div(alarm).is_some_and(u64::is_power_of_two)

@@ -118,18 +118,17 @@
 //!     session: &mut Session,
 //!     code: &str,
 //! ) -> Result<Answer, GateError> {
-//!     let Some(grant) = session.grant.take() else { return Ok(Answer::page(303, "/sign-up")) };
-//!     Ok(match gate.verify(&grant, code, client).await? {
+//!     let Some(grant) = &session.grant else { return Ok(Answer::page(303, "/sign-up")) };
+//!     // An outage leaves the grant where it is: the user tries again.
+//!     Ok(match gate.verify(grant, code, client).await? {
 //!         Verified::Accepted(verification) => {
+//!             session.grant = None;
 //!             // From the verification, never from the request.
 //!             session.proven_number = Some(verification.recipient().expose_e164().as_str().to_owned());
 //!             let device_cookie = Some(verification.device_proof().as_str().to_owned());
 //!             Answer { device_cookie, ..Answer::page(303, "/welcome") }
 //!         }
-//!         Verified::Rejected(rejection) => {
-//!             session.grant = Some(grant);
-//!             Answer::page(422, rejection.to_string())
-//!         }
+//!         Verified::Rejected(rejection) => Answer::page(422, rejection.to_string()),
 //!     })
 //! }
 //! # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
@@ -212,7 +211,8 @@
 //!
 //! At a password reset the answer must not tell who has an account. Where the account does not exist,
 //! hand the clearance to [`Gate::decoy`] instead of [`Gate::issue`]: the same charges, the same answer, no
-//! text, and no code that opens the grant.
+//! text, and no code that opens the grant. The provider's time is missing: if a client could measure that, answer
+//! the page before the call has returned.
 //!
 //! # Payments
 //!

@@ -37,7 +37,7 @@
 //!         match event.kind {
 //!             EventKind::BudgetTier { percent, .. } if percent >= 80 => eprintln!("page: {event:?}"),
 //!             EventKind::GuessSpraying { .. } | EventKind::Outage { .. } => eprintln!("page: {event:?}"),
-//!             EventKind::Pumping { .. } => eprintln!("look: {event:?}"),
+//!             EventKind::Pumping { alert } => eprintln!("look: {alert}"),
 //!             _ => {} // count them: sent, refused, rejected …
 //!         }
 //!     }

@@ -5,7 +5,7 @@
 //!
 //! | what happened | kind | the gate |
 //! |---|---|---|
-//! | no connection, TLS failed, 401, 429, "queue full" | `NotSent` | gives back money and the number's limits, voids the code, answers `Err` |
+//! | no connection, TLS failed, 401, 429, "queue full" | `NotSent` | gives back money and limits, voids the code, answers `Err` |
 //! | "no such number", "opted out", "blocked" | `Refused` | gives back the same but keeps the client's charges, answers a refusal |
 //! | time-out after sending, cut connection, 5xx, an answer that cannot be read | `Indeterminate` | gives back nothing, keeps the code good, shows the code page |
 //!
@@ -114,4 +114,5 @@
 //!
 //! They come to the host's own endpoint. Check the provider's signature there, find the
 //! [`SendRecord`](crate::SendRecord) that was kept beside the message's identifier, and hand it to
-//! [`Gate::receipt`](crate::Gate::receipt).
+//! [`Gate::receipt`](crate::Gate::receipt). The gate does not hand the identifier on: the transport
+//! passes it to whoever called [`Gate::issue`](crate::Gate::issue), for example in a task-local.

@@ -122,6 +122,17 @@ impl Meter {
     }
 
     /// Undoes a charge of `cost` that was made at `charged`; never more than is left of it.
+    ///
+    /// ```
+    /// use otpgate::Timestamp;
+    /// use otpgate::limit::{Limit, Meter};
+    ///
+    /// let (hourly, now) = (Limit::Window { max: 5, span_ms: 3_600_000 }, Timestamp::from_millis(0));
+    /// let mut meter = Meter::fresh(&hourly);
+    /// meter.charge(&hourly, now, 3).unwrap();
+    /// meter.refund(&hourly, now, now, 1); // the text did not go out
+    /// assert_eq!(meter.count(&hourly, now), 2);
+    /// ```
     pub fn refund(&mut self, limit: &Limit, now: Timestamp, charged: Timestamp, cost: u64) {
         let (at, charged) = (now.as_millis(), charged.as_millis());
         match (&mut self.0, Rule::of(limit)) {

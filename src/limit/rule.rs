@@ -1,4 +1,4 @@
-//! [`Limit`]: the five rules a meter can be judged by.
+//! [`Limit`]: the six rules a meter can be judged by.
 
 use crate::base::id::Pseudonym;
 
@@ -52,6 +52,31 @@ impl MeterKey {
 /// | `Budget` | as `Window`, over charges minus credits | the same amount | credits the meter |
 /// | `Unverified` | the level, draining one unit each `drain_ms`, stays at or below `max` | what of it has not drained | credits the meter |
 /// | `Failures` | fewer than `max` charges since the last reset, and the pause has passed | the same amount | resets the meter |
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::Timestamp;
+/// use otpgate::limit::{Limit, Meter};
+///
+/// let at = Timestamp::from_millis;
+/// let wait = |seconds| Some(Duration::from_secs(seconds));
+///
+/// // The wait before the next send doubles with each.
+/// let ladder = Limit::Ladder { first_ms: 30_000, longest_ms: 600_000, forget_ms: 1_800_000 };
+/// let mut meter = Meter::fresh(&ladder);
+/// meter.charge(&ladder, at(0), 1).unwrap();
+/// assert_eq!(meter.wait(&ladder, at(0), 1), wait(30));
+/// meter.charge(&ladder, at(30_000), 1).unwrap();
+/// assert_eq!(meter.wait(&ladder, at(30_000), 1), wait(60));
+///
+/// // Unverified messages drain by themselves, and an accepted code takes one back.
+/// let unverified = Limit::Unverified { max: 2, drain_ms: 60_000 };
+/// let mut meter = Meter::fresh(&unverified);
+/// meter.charge(&unverified, at(0), 2).unwrap();
+/// assert_eq!(meter.wait(&unverified, at(0), 1), wait(60));
+/// meter.credit(&unverified, 1);
+/// assert_eq!(meter.wait(&unverified, at(0), 1), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Limit {
     /// A minimum distance with a burst (generic cell rate algorithm).

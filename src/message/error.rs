@@ -3,6 +3,20 @@
 use super::language::Language;
 
 /// A message format that cannot work, found at start.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::message::{AppHash, Brand, MessageFormat, MessageFormatError, OriginHost};
+///
+/// let error = MessageFormat::builder(Brand::new("Example")?)
+///     .origin(OriginHost::new("example.com")?)
+///     .app_hash(AppHash::new("FA+9qCX9VSu")?)
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(error, MessageFormatError::OriginAndAppHash);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageFormatError {
@@ -67,6 +81,21 @@ pub enum MessageFormatError {
 }
 
 /// A text that was not made, or made and not let out. Nothing was sent.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::message::{Brand, Language, MessageFormat, RenderError, RenderFields};
+/// use otpgate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
+///
+/// let format = MessageFormat::builder(Brand::new("Bank")?).build()?; // without `transactions`
+/// let code = Passcode::draw(&CodeFormat::default(), &otpgate::SystemEntropy)?;
+/// let payment = Binding::transaction(Amount::new("12.50", "EUR")?, Payee::new("Haus & Grund")?);
+/// let language = Language::new("en")?;
+/// let fields = RenderFields { language: &language, code: &code, binding: &payment, minutes: 5 };
+/// assert_eq!(format.render(&fields).unwrap_err(), RenderError::NoTransactions);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {

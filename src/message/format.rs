@@ -18,6 +18,19 @@ use super::template::{Field, Part, Template};
 use crate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
 
 /// Which encodings a text may need.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::message::{Brand, EncodingPolicy, Language, MessageFormat, Messages, Template};
+///
+/// let greek = Template::compile("{code}: ο κωδικός σας")?;
+/// let messages = Messages::new(Language::new("el")?, greek)?;
+/// let format = MessageFormat::builder(Brand::new("Example")?).messages(messages);
+/// assert!(format.clone().build().is_err());
+/// assert!(format.encoding(EncodingPolicy::AllowUcs2).build().is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum EncodingPolicy {
@@ -274,6 +287,23 @@ fn push_number(text: &mut String, number: u8) {
 }
 
 /// Collects the parts of a [`MessageFormat`].
+///
+/// What would not fit later does not build now:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::num::NonZeroU8;
+/// use otpgate::message::{Brand, Language, MessageFormat, MessageFormatError, Messages, Template};
+///
+/// let long = Template::compile(&format!("{{code}} {}", "and so on ".repeat(16)))?;
+/// let messages = Messages::new(Language::new("en")?, long)?;
+/// let format = MessageFormat::builder(Brand::new("Example")?).messages(messages);
+/// let error = format.clone().build().unwrap_err();
+/// assert!(matches!(error, MessageFormatError::Segments { count: 2, limit: 1, .. }));
+/// assert!(format.max_segments(NonZeroU8::new(2).unwrap()).build().is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MessageFormatBuilder {
@@ -305,6 +335,24 @@ impl MessageFormatBuilder {
 
     /// The host of the frame in which the code is entered, if the page of `origin` embeds another
     /// site for it: the line becomes `@host #code %embedded`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use otpgate::message::{Brand, Language, MessageFormat, OriginHost, RenderFields};
+    /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
+    /// let format = MessageFormat::builder(Brand::new("Bank")?)
+    ///     .origin(OriginHost::new("shop.example")?) // what the address bar shows
+    ///     .embedded(OriginHost::new("bank.example")?) // whose frame asks for the code
+    ///     .build()?;
+    /// # let code = Passcode::draw(&CodeFormat::default(), &otpgate::SystemEntropy)?;
+    /// # let (language, binding) = (Language::new("en")?, Binding::none());
+    /// # let fields = RenderFields { language: &language, code: &code, binding: &binding, minutes: 5 };
+    /// # let text = format.render(&fields)?;
+    /// let last = format!("\n@shop.example #{} %bank.example", code.expose_secret());
+    /// assert!(text.expose_text().ends_with(&last));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn embedded(mut self, host: OriginHost) -> Self {
         self.embedded = Some(host);
         self

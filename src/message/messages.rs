@@ -61,6 +61,19 @@ impl Messages {
     ///
     /// [`MessagesError::Unbound`] if it lacks `{amount}` or `{payee}`: the payer must be shown both
     /// (Delegated Regulation (EU) 2018/389, Art. 5(1)(a)).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use otpgate::message::{Language, Messages, Template};
+    ///
+    /// let swedish = Language::new("sv")?;
+    /// let whole = Template::compile("{code}: betala {amount} till {payee}.")?;
+    /// assert!(Messages::default().with_transaction(swedish.clone(), whole).is_ok());
+    /// let hides_the_payee = Template::compile("{code}: betala {amount}.")?;
+    /// assert!(Messages::default().with_transaction(swedish, hides_the_payee).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_transaction(
         mut self,
         language: Language,

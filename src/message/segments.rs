@@ -3,6 +3,14 @@
 use super::gsm;
 
 /// The encoding a text needs.
+///
+/// ```
+/// use otpgate::message::{Encoding, Segments};
+///
+/// let plain = Segments::of("041673 is your Example code.");
+/// let accented = Segments::of("041673 est votre code Exámple."); // á is not in GSM-7
+/// assert_eq!((plain.encoding, accented.encoding), (Encoding::Gsm7, Encoding::Ucs2));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Encoding {

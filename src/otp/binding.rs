@@ -48,6 +48,16 @@ impl Binding {
     ///
     /// [`BindingError`] unless `label` is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`, and `bytes` at
     /// most 1 024.
+    ///
+    /// ```
+    /// use otpgate::otp::{Binding, BindingError};
+    ///
+    /// let mail = Binding::custom("new-email", b"ana@example.com")?;
+    /// assert_ne!(mail, Binding::custom("new-email", b"eve@example.com")?);
+    /// assert_eq!(mail.payment(), None, "the text does not show it");
+    /// assert_eq!(Binding::custom("New e-mail", b""), Err(BindingError::Label));
+    /// # Ok::<(), BindingError>(())
+    /// ```
     pub fn custom(label: &str, bytes: &[u8]) -> Result<Self, BindingError> {
         let letters = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
         if label.is_empty() || label.len() > LONGEST_LABEL || !label.bytes().all(letters) {

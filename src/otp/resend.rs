@@ -5,6 +5,22 @@
 /// Either way the new text carries a freshly drawn code, the attempt counters of the verification
 /// are shared and never reset (NIST SP 800-63B-4 §3.1.3.2), and at most two codes of one
 /// verification are live at a time. Only a policy can choose; a claimant cannot.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let first = shop.code();
+/// # let shop::Shop { gate, client, clock, .. } = shop;
+/// # clock.advance(std::time::Duration::from_secs(31));
+/// use otpgate::Verified;
+///
+/// // By default the first code is still good after "send it again".
+/// let _sent = gate.resend(&grant, &client).await?;
+/// assert!(matches!(gate.verify(&grant, &first, &client).await?, Verified::Accepted(_)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]

@@ -14,6 +14,19 @@ use crate::recipient::Region;
 ///
 /// The realm's budget is not here: it has no sensible default, so
 /// [`GateBuilder::daily_budget`](crate::GateBuilder::daily_budget) asks for it.
+///
+/// ```
+/// use otpgate::{Money, Policy, Region};
+///
+/// let mut policy = Policy::default();
+/// policy.budget.message = Money::cents(20); // no text dearer than this, however many segments
+/// policy.budget.country = Some(Money::dollars(5)); // for each country
+/// policy.budget.countries.insert(Region::DE, Money::dollars(40)); // but this one
+/// assert!(policy.check().is_ok());
+///
+/// policy.budget.countries.insert(Region::LV, Money::ZERO); // to shut it off use the destinations
+/// assert!(policy.check().is_err());
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

@@ -6,6 +6,19 @@ use crate::error::ConfigError;
 use crate::otp::{CodeFormat, ResendCode};
 
 /// Rules of the code itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::Policy;
+///
+/// let mut policy = Policy::default();
+/// assert_eq!(policy.code.life, Duration::from_secs(300));
+/// policy.code.open = Duration::from_secs(240);
+/// assert_eq!(
+///     policy.check().unwrap_err().to_string(),
+///     "`code.open` is 240s, but must be at least code.life and at most 30 minutes",
+/// );
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

@@ -12,6 +12,7 @@ mod code;
 mod mode;
 mod preset;
 mod quota;
+mod shared;
 #[cfg(feature = "serde")]
 mod text;
 mod token;
@@ -24,6 +25,8 @@ pub use code::CodePolicy;
 pub use mode::{Mode, ModePolicy};
 pub use quota::{Evidence, IntervalPolicy, Ladder, Quota, QuotaPolicy};
 pub use token::TokenPolicy;
+
+pub(crate) use shared::agree;
 
 /// Every rule of a purpose.
 ///
@@ -70,10 +73,6 @@ impl Policy {
         self.interval.check()?;
         self.quotas.check()?;
         self.attempts.check()?;
-        self.budget.check()?;
-        if self.quotas.session.iter().any(|quota| quota.max == 0) {
-            return Err(ConfigError::rule("quotas.session", "0", "at least 1, or no quota at all"));
-        }
-        Ok(())
+        self.budget.check()
     }
 }

@@ -6,6 +6,25 @@ use crate::context::Purpose;
 use crate::recipient::Region;
 
 /// Whether a refusal is carried out.
+///
+/// In shadow mode a text goes out that would have been refused, and the observer hears of it:
+///
+/// ```
+/// # let mut policy = shop::policy();
+/// # policy.mode.general = otpgate::policy::Mode::Observe;
+/// # let (observer, events) = otpgate::QueuedObserver::bounded(64);
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.policy(policy).observer(observer), async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::{EventKind, Sent};
+///
+/// assert!(matches!(gate.resend(&grant, &client).await?, Sent::Sent(_)), "sent at once again");
+/// let would = |kind: &EventKind| matches!(kind, EventKind::WouldRefuse { .. });
+/// assert!(events.try_iter().any(|event| would(&event.kind)));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -14,13 +33,26 @@ pub enum Mode {
     #[default]
     Enforce,
     /// Shadow mode: decide, record, and send all the same. Tokens, nonces, destinations, operators'
-    /// controls, a human check asked of everyone, the exact text, attempts and the money budget of
-    /// the realm are enforced even so.
+    /// controls, a human check asked of everyone, the exact text, the dearest single message, attempts
+    /// and the money budget of the realm are enforced even so.
     Observe,
 }
 
 /// The mode in general, per purpose and per country. The most specific wins; a country beats a
 /// purpose.
+///
+/// ```
+/// use otpgate::policy::{Mode, ModePolicy};
+/// use otpgate::{Purpose, Region};
+///
+/// // Try the rules out on log-ins, but never in the country where the fraud is.
+/// let mut mode = ModePolicy::default();
+/// mode.purposes.insert(Purpose::LOG_IN, Mode::Observe);
+/// mode.countries.insert(Region::UZ, Mode::Enforce);
+/// assert_eq!(mode.of(&Purpose::SIGN_UP, None), Mode::Enforce);
+/// assert_eq!(mode.of(&Purpose::LOG_IN, Some(Region::DE)), Mode::Observe);
+/// assert_eq!(mode.of(&Purpose::LOG_IN, Some(Region::UZ)), Mode::Enforce);
+/// ```
 #[derive(Clone, PartialEq, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

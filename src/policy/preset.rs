@@ -8,6 +8,15 @@ impl Policy {
     /// Claims: at least six digits from an approved generator, good for at most 10 minutes, used
     /// once, at most 100 consecutive failures per number that a new code does not reset, growing
     /// delays near the cap. It is the default policy: the default was made to hold it.
+    ///
+    /// ```
+    /// use otpgate::Policy;
+    ///
+    /// // A preset is a start; `check`, and so `build`, keeps changes within the bounds it claims.
+    /// let mut policy = Policy::nist_63b4();
+    /// policy.code.life = std::time::Duration::from_secs(900);
+    /// assert!(policy.check().unwrap_err().to_string().contains("NIST SP 800-63B-4"));
+    /// ```
     #[must_use]
     pub fn nist_63b4() -> Self {
         Self::default()
@@ -17,7 +26,8 @@ impl Policy {
     ///
     /// Claims: codes used once (6.5.1), not stored in clear (6.5.2), from a secure generator
     /// (6.5.3), of 20 bits or six digits (6.5.4), good for at most 10 minutes (6.5.5), bound to the
-    /// request (6.6.2), rate-limited against guessing (6.6.3).
+    /// request (6.6.2), rate-limited against guessing (6.6.3). Clause 6.6.1, a stronger alternative
+    /// beside SMS and a word about its risk, is the host's: the authenticator app is in the crate.
     #[must_use]
     pub fn asvs_l2() -> Self {
         Self::default()
@@ -26,9 +36,18 @@ impl Policy {
     /// EU 2018/389 (PSD2), Articles 4 and 5, for payments.
     ///
     /// Claims: at most five failed attempts (4(3)(b)), no hint which element was wrong (4(3)(a)),
-    /// no code derivable from another (4(2)(c)), a code bound to amount and payee (5(1)). Stricter
+    /// no code derivable from another (4(2)(b)), a code bound to amount and payee (5(1)). Stricter
     /// than the default in one thing: a new code voids the one before, so that exactly one code
     /// belongs to the payment on the screen.
+    ///
+    /// ```
+    /// use otpgate::Policy;
+    /// use otpgate::otp::ResendCode;
+    ///
+    /// let policy = Policy::psd2();
+    /// assert_eq!((policy.code.attempts, policy.code.resend), (5, ResendCode::Replace));
+    /// assert!(policy.check().is_ok());
+    /// ```
     #[must_use]
     pub fn psd2() -> Self {
         let mut policy = Self::default();

@@ -8,6 +8,20 @@ use crate::limit::Limit;
 
 /// At most `max` messages in any span of `per`. A sliding window: no span, wherever it starts,
 /// holds more (a fixed window admits twice as many across its edge).
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::Policy;
+/// use otpgate::policy::Quota;
+///
+/// assert_eq!(Quota::hourly(5), Quota { max: 5, per: Duration::from_secs(3_600) });
+///
+/// let mut policy = Policy::default();
+/// policy.quotas.number = vec![Quota { max: 3, per: Duration::from_secs(900) }, Quota::daily(10)];
+/// assert!(policy.check().is_ok());
+/// policy.quotas.number = vec![Quota::daily(0)]; // to shut something off use the controls
+/// assert!(policy.check().is_err());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -38,6 +52,18 @@ impl Quota {
 }
 
 /// The growing interval between two sends to one number: the resend ladder.
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::Policy;
+/// use otpgate::policy::Ladder;
+///
+/// let seconds = Duration::from_secs;
+/// let mut policy = Policy::default(); // waits of 30, 60, 120, 240, 480, 600, 600 … seconds
+/// policy.interval.ladder = Ladder { first: seconds(60), longest: seconds(600), forget: seconds(60) };
+/// let error = policy.check().unwrap_err(); // forgotten before it binds
+/// assert!(error.to_string().contains("forget ≥ longest"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -105,7 +131,18 @@ impl IntervalPolicy {
 /// takes [`Evidence::CREDIT`] back, and one drains away in each `drain`.
 ///
 /// A shared address with honest users stays low however many they are, because more than half of
-/// them enter their code; a bot that verifies nothing fills it. Above `soft` the client must step up, above `hard` it is refused.
+/// them enter their code; a bot that verifies nothing fills it. Above `soft` the client must step
+/// up, above `hard` it is refused.
+///
+/// ```
+/// use otpgate::Policy;
+/// use otpgate::policy::Evidence;
+///
+/// // A launch behind one address: 1 000 sign-ups an hour, of which 600 are verified.
+/// let evidence = Policy::default().quotas.client_unverified.unwrap();
+/// assert_eq!((evidence.soft, evidence.hard), (60, 300));
+/// assert!(600 * Evidence::CREDIT > 1_000, "the level stays near zero");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -147,6 +184,18 @@ impl Evidence {
 
 /// Messages per number, client, session and so on. An empty list means no such quota; at most four
 /// quotas each.
+///
+/// ```
+/// use otpgate::Policy;
+/// use otpgate::policy::Quota;
+///
+/// let mut policy = Policy::default();
+/// policy.quotas.country = vec![Quota::daily(20_000)];
+/// policy.quotas.session.clear(); // no such quota
+/// policy.quotas.number = vec![Quota::hourly(8), Quota::daily(5)]; // the eight are out of reach
+/// let error = policy.check().unwrap_err().to_string();
+/// assert!(error.starts_with("`quotas.number` is 8 per 3600s and 5 per 86400s, but must be"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -253,8 +302,11 @@ impl QuotaPolicy {
     }
 }
 
+/// Quotas in one list; the names of their meters hold two bits for the rank.
+pub(super) const MOST: usize = 4;
+
 fn check_list(field: &'static str, quotas: &[Quota]) -> Result<(), ConfigError> {
-    if quotas.len() > 4 {
+    if quotas.len() > MOST {
         return Err(ConfigError::rule(field, quotas.len(), "at most four quotas"));
     }
     for quota in quotas {

@@ -4,6 +4,18 @@ use crate::error::ConfigError;
 use crate::token::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
 
 /// Rules of the front-end token. The types hold the bounds.
+///
+/// ```
+/// use otpgate::Policy;
+/// use otpgate::token::WorkBits;
+///
+/// let mut policy = Policy::default();
+/// assert_eq!(policy.token.work.expected_hashes(), 4_096);
+/// assert_eq!(policy.token.step_up_work.expected_hashes(), 262_144);
+/// policy.token.work = WorkBits::new(18)?; // as much as the step-up
+/// assert!(policy.check().is_err());
+/// # Ok::<(), otpgate::token::TermsError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -17,7 +29,7 @@ pub struct TokenPolicy {
     /// with the page's script (46 000 tries a second), and a burden only on whoever asks thousands of
     /// times.
     pub work: WorkBits,
-    /// The first step-up. Default: 18 bits, about 260 000 hashes.
+    /// The first step-up. Default: 18 bits, about 260 000 hashes: 6 seconds with the page's script.
     pub step_up_work: WorkBits,
     /// Ask everyone for a human check, not only those who must step up. Default: no. Needs
     /// [`GateBuilder::human_check`](crate::GateBuilder::human_check).
@@ -60,13 +72,6 @@ impl TokenPolicy {
                 "token.step_up_work",
                 self.step_up_work.bits(),
                 "more bits than token.work, or stepping up asks for nothing",
-            ));
-        }
-        if self.human_time.as_duration() >= self.life.as_duration() {
-            return Err(ConfigError::rule(
-                "token.human_time",
-                format!("{:?}", self.human_time.as_duration()),
-                "less than token.life, or the form can never be posted",
             ));
         }
         Ok(())

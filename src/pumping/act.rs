@@ -2,9 +2,9 @@
 
 use super::costs::Costs;
 use super::detector::{Detector, OperatorRule};
-use super::level::{Level, NodeId};
+use super::level::{Level, NodeId, Subject};
 use super::node::{Node, State};
-use super::path::{Local, level_at};
+use super::path::{Local, levels};
 use super::reason::AlertKind;
 use super::session::PATH;
 use super::table::{NONE, Slot};
@@ -23,13 +23,15 @@ impl Detector {
         local: &Local,
         price: u32,
     ) {
-        for place in 0..PATH {
-            let slot = path.get(place).copied().unwrap_or(NONE);
-            let Some(node) = self.table.at(slot).filter(|node| !self.is_calm(node, now)) else {
+        let tuning = &self.tuning;
+        let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
+        for (place, (slot, level)) in path.iter().zip(levels(known)).enumerate() {
+            let (slot, level) = (*slot, *level);
+            let Some(node) = self.table.at(slot).filter(|node| !self.is_calm(node, now, least))
+            else {
                 continue;
             };
             let node = *node;
-            let level = level_at(known, place);
             if node.state == State::Refusing || self.forbidden(node.id) {
                 continue;
             }
@@ -59,7 +61,7 @@ impl Detector {
             {
                 node.state = State::Open;
             }
-            if known || level == Level::Everyone {
+            if known || level.only_asks() {
                 continue;
             }
             // inside an alarm only failed step-ups, not mere company, lower the threshold
@@ -75,12 +77,10 @@ impl Detector {
 
     /// True if nothing below could change the node's state: almost always, so it is looked at before
     /// anything is copied.
-    fn is_calm(&self, node: &Node, now: u64) -> bool {
-        let tuning = &self.tuning;
-        let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
+    fn is_calm(&self, node: &Node, now: u64, least: f32) -> bool {
         node.state == State::Open
             && node.evidence() + node.asked.max(0.0) < least
-            && node.share < tuning.share_at
+            && node.share < self.tuning.share_at
             && node.share_until <= now
     }
 
@@ -95,7 +95,11 @@ impl Detector {
     pub(super) fn is_covered(&self, path: &[Slot; PATH], place: usize) -> bool {
         let acted = |slot: &Slot| self.table.at(*slot).is_some_and(|n| n.state != State::Open);
         match place {
-            0..=4 => path.iter().take(9).skip(place.saturating_add(1)).any(acted),
+            0..=4 => {
+                let coarser = path.iter().take(9).skip(place.saturating_add(1));
+                coarser.chain(path.iter().skip(12)).any(acted)
+            }
+            12 => path.iter().skip(13).chain(path.get(5)).any(acted),
             6 => path.iter().take(9).skip(7).any(acted),
             _ => false,
         }
@@ -128,9 +132,11 @@ impl Detector {
         let coarser = match place {
             0..=6 => place.saturating_add(1)..9,
             9 => 10..11,
+            12 => 13..14,
             _ => return,
         };
-        for slot in path.get(coarser).unwrap_or_default() {
+        let away = path.iter().skip(if place <= 5 { 12 } else { PATH });
+        for slot in path.get(coarser).unwrap_or_default().iter().chain(away) {
             if let Some(node) = self.table.at_mut(*slot) {
                 for (s, o) in node.bets.iter_mut().zip(own) {
                     *s = (*s - kept * o).max(0.0);
@@ -187,14 +193,16 @@ impl Detector {
         path: &[Slot; PATH],
         local: &Local,
     ) -> f32 {
-        let lagged = node.daily() / 24.0 * local.season / local.conversion;
+        let lagged = node.customers() / 24.0 * local.season / local.conversion;
         if level.is_block() {
             let country = path.get(5).and_then(|slot| self.table.at(*slot));
             let total = country.map_or(0.0, |c| c.verified_slow - node.verified_slow).max(0.0);
             let place = level.index();
             let (prior, finer) = self.tuning.share_prior;
             let share = (place..4).fold(prior, |share, _| share * finer);
-            return lagged.max(self.hourly(total) * share / local.conversion);
+            // nor more than a standard error above what has verified from the block itself lately
+            let own = node.verified_slow + 1.0 + node.verified_slow.sqrt();
+            return lagged.max(self.hourly(own.min(total * share)) / local.conversion);
         }
         lagged.max(self.hourly(node.verified_slow) / local.conversion)
     }
@@ -294,13 +302,17 @@ impl Detector {
     }
 
     /// True while an operator's own block covers one of the path's nodes.
-    pub(super) fn operator_block(&self, path: &[NodeId]) -> Option<(NodeId, u64)> {
+    pub(super) fn operator_block(&self, now: u64, subject: &Subject) -> Option<(NodeId, u64)> {
         if self.rules.is_empty() {
             return None;
         }
-        path.iter().find_map(|id| match self.rules.get(&id.to_bits()) {
-            Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
-            _ => None,
+        let away = self.is_away(subject, now);
+        let names = Self::names(subject);
+        names.iter().take(if away { PATH } else { 12 }).find_map(|id| {
+            match self.rules.get(&id.to_bits()) {
+                Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
+                _ => None,
+            }
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::country::Country;
 use super::detector::{Detector, OperatorRule, end_of};
 use super::level::NodeId;
 use super::node::{Node, State};
@@ -17,6 +18,8 @@ const RULES: usize = 4_096;
 pub struct NodeView {
     /// Which.
     pub node: NodeId,
+    /// The region whose numbers it holds; `None` for the pools of all regions and for clients.
+    pub region: Option<[u8; 2]>,
     /// What it does to requests.
     pub action: Action,
     /// Evidence of conversion and volume, nats.
@@ -52,10 +55,17 @@ pub enum Action {
 }
 
 impl NodeView {
-    fn of(node: &Node) -> Option<Self> {
+    fn of(node: &Node, countries: &[Country]) -> Option<Self> {
         let refusing = node.state == State::Refusing;
+        let id = NodeId::from_bits(node.id)?;
         Some(Self {
-            node: NodeId::from_bits(node.id)?,
+            node: id,
+            region: id
+                .level()
+                .is_regional()
+                .then(|| countries.get(usize::from(node.country)))
+                .flatten()
+                .map(|country| country.region),
             action: match node.state {
                 State::Open => Action::Pass,
                 State::Asking => Action::Ask,
@@ -82,7 +92,7 @@ impl Detector {
             .table
             .iter()
             .filter(|(_, node)| node.state != State::Open)
-            .filter_map(|(_, node)| NodeView::of(node))
+            .filter_map(|(_, node)| NodeView::of(node, &self.countries))
             .collect();
         out.sort_by_key(|view| view.node);
         out
@@ -91,7 +101,8 @@ impl Detector {
     /// One node, if the detector knows it.
     #[must_use]
     pub fn inspect(&self, node: NodeId) -> Option<NodeView> {
-        self.table.find(node).and_then(|slot| self.table.at(slot)).and_then(NodeView::of)
+        let slot = self.table.find(node)?;
+        NodeView::of(self.table.at(slot)?, &self.countries)
     }
 
     /// Lifts what the detector does at a node and clears its evidence. False when it did nothing.

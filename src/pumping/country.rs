@@ -26,9 +26,21 @@ pub(super) struct Country {
     pub(super) control_at: u64,
     /// Long-run conversion of the control group.
     pub(super) control_base: [f32; 2],
-    /// The hour it was computed for, and the factor.
-    season: (u64, f32),
+    /// What follows from all this in the present hour.
+    hour: Hour,
     sampled: [u64; REMEMBERED],
+}
+
+/// What of a country holds for an hour: a request asks for it several times.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hour {
+    number: u64,
+    /// See [`Country::season`].
+    pub(super) season: f32,
+    /// See [`Country::conversion`].
+    pub(super) conversion: f32,
+    /// See [`Country::null`].
+    pub(super) null: f32,
 }
 
 impl Country {
@@ -45,13 +57,29 @@ impl Country {
             control_at: now,
             // people who have verified before mostly do it again; weight of twenty sessions
             control_base: [15.0, 20.0],
-            season: (u64::MAX, 1.0),
+            hour: Hour { number: u64::MAX, season: 1.0, conversion: 0.0, null: 0.0 },
             sampled: [0; REMEMBERED],
         }
     }
 
+    /// The present hour's figures. Days are folded at the turn of an hour, so within one nothing of
+    /// it changes.
+    pub(super) fn hour(&mut self, now: u64, tuning: &Tuning) -> Hour {
+        let number = now / 3_600_000;
+        if self.hour.number != number {
+            self.turn_day(day_of(now));
+            self.hour = Hour {
+                number,
+                season: self.season(now),
+                conversion: self.conversion(tuning),
+                null: self.null(tuning),
+            };
+        }
+        self.hour
+    }
+
     /// Learnt conversion, shrunk towards the prior, lagged by a day.
-    pub(super) fn conversion(&self, tuning: &Tuning) -> f32 {
+    fn conversion(&self, tuning: &Tuning) -> f32 {
         let [_, _, [settled, verified]] = self.conversion;
         // a week's weight once a week is known; the mean per day times the days it stands for
         let days = f32::from(self.days.saturating_sub(1).min(7));
@@ -60,24 +88,14 @@ impl Country {
     }
 
     /// The null conversion p0.
-    pub(super) fn null(&self, tuning: &Tuning) -> f32 {
+    fn null(&self, tuning: &Tuning) -> f32 {
         let (low, high) = tuning.null_range;
         (tuning.null_share * self.conversion(tuning)).clamp(low, high)
     }
 
     /// How much busier than its mean this hour of the day may be: the largest of three
     /// neighbouring hours, 1.5 while unknown.
-    ///
-    /// Remembered for the hour: it is asked for several times a request.
-    pub(super) fn season(&mut self, now: u64) -> f32 {
-        let hour = now / 3_600_000;
-        if self.season.0 != hour {
-            self.season = (hour, self.compute_season(now));
-        }
-        self.season.1
-    }
-
-    fn compute_season(&self, now: u64) -> f32 {
+    fn season(&self, now: u64) -> f32 {
         let [_, weekly] = &self.hours;
         let total: f32 = weekly.iter().sum();
         if total < 48.0 {

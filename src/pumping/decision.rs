@@ -1,6 +1,6 @@
 //! One request's verdict. Reads the state that events left; creates no node.
 
-use super::detector::Detector;
+use super::detector::{Detector, Found};
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
 use super::path::level_at;
@@ -21,11 +21,14 @@ impl Detector {
         self.advance(now);
         let now = self.now;
         let known = self.is_known(subject, now);
+        let away = self.is_away(subject, now);
+        self.found = Some(Found { subject: *subject, at: now, known, away });
         let local = self.local(now, subject.region);
-        let path = self.find_path(subject, known);
-        let shift = if known { Level::KnownCountry.index() } else { 0 };
-        for (hint, slot) in self.hint.iter_mut().skip(shift).zip(path) {
-            *hint = slot;
+        let path = self.find_path(now, subject, known);
+        for (place, slot) in path.into_iter().enumerate().filter(|(_, slot)| *slot != NONE) {
+            if let Some(hint) = self.hint.get_mut(level_at(known, place).index()) {
+                *hint = slot;
+            }
         }
         let rates = self.release_ended(now, &path, known, &local);
         let mut reasons = Vec::new();
@@ -33,7 +36,7 @@ impl Detector {
         let mut ask: Option<Strength> = None;
         let (mut asking, mut refusing) = (0_u16, 0_u16);
 
-        if !known && let Some((node, until)) = self.operator_block(&Self::names(subject)) {
+        if !known && let Some((node, until)) = self.operator_block(now, subject) {
             refuse = Some(until);
             reasons.push(Reason {
                 node: Some(node),
@@ -60,7 +63,8 @@ impl Detector {
                 });
                 continue;
             }
-            let spared = trusted && node.share_until < now && (3..=8).contains(&place);
+            let is_wide = matches!(place, 3..=8 | 12);
+            let spared = trusted && node.share_until < now && is_wide;
             match node.state {
                 State::Refusing if !known && !spared => {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
@@ -179,8 +183,10 @@ impl Detector {
             }
         }
         let mut limit = None;
+        // strangers fail step-ups for a number; its owner comes from where his country's people do
         if failures >= self.tuning.number_failures
             && !known
+            && self.is_away(subject, now)
             && (covered || ask.is_some() || sends >= ask_at)
         {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));

@@ -7,10 +7,10 @@ use super::costs::Costs;
 use super::country::Country;
 use super::event::{Event, EventKind};
 use super::evidence::Bets;
-use super::known::KnownNumbers;
+use super::known::Seen;
 use super::level::{LEVELS, Level, NodeId, Subject};
 use super::reason::{Alert, AlertKind, Assessment, Verdict};
-use super::session::Sessions;
+use super::session::{PATH, Sessions};
 use super::table::{KeyMap, NONE, Table};
 use super::tuning::Tuning;
 use crate::base::time::{Timestamp, millis};
@@ -45,7 +45,9 @@ pub struct Detector {
     pub(super) bets: Bets,
     pub(super) table: Table,
     pub(super) sessions: Sessions,
-    pub(super) known: KnownNumbers,
+    pub(super) known: Seen,
+    /// Wide networks where people of a country have verified.
+    pub(super) places: Seen,
     pub(super) countries: Vec<Country>,
     pub(super) country_index: KeyMap<u16>,
     pub(super) surges: Vec<Surge>,
@@ -55,11 +57,22 @@ pub struct Detector {
     pub(super) journal: super::journal::Journal,
     /// Where the last assessed request's nodes were.
     pub(super) hint: [u32; LEVELS],
+    /// What was found of the last assessed request: its observation follows at once.
+    pub(super) found: Option<Found>,
     pub(super) now: u64,
     /// Verified sessions that came from a trusted client, and all; fading.
     pub(super) trust: [f32; 2],
     /// First time ever seen, for rates of a young installation.
     pub(super) born: u64,
+}
+
+/// What the memories of numbers and places said of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) subject: Subject,
+    pub(super) at: u64,
+    pub(super) known: bool,
+    pub(super) away: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +106,8 @@ impl Detector {
             bets: Bets::new(&tuning),
             table: Table::new(tuning.max_nodes, gate & 0x0fff_ffff),
             sessions: Sessions::new(tuning.max_sessions),
-            known: KnownNumbers::new(tuning.max_known),
+            known: Seen::new(tuning.max_known),
+            places: Seen::new(tuning.max_places),
             countries: Vec::new(),
             country_index: KeyMap::default(),
             surges: Vec::new(),
@@ -102,6 +116,7 @@ impl Detector {
             alerted: VecDeque::new(),
             journal: super::journal::Journal::new(gate),
             hint: [NONE; LEVELS],
+            found: None,
             now: 0,
             born: 0,
             trust: [0.0, 20.0],
@@ -149,6 +164,7 @@ impl Detector {
             .bytes()
             .saturating_add(self.sessions.bytes())
             .saturating_add(self.known.bytes())
+            .saturating_add(self.places.bytes())
             .saturating_add(self.countries.capacity().saturating_mul(size_of::<Country>()))
             .saturating_add(self.journal.bytes())
     }
@@ -179,13 +195,35 @@ impl Detector {
             .map_or(1.0, |s| s.factor)
     }
 
+    fn found(&self, subject: &Subject, now: u64) -> Option<Found> {
+        self.found.filter(|found| found.at == now && found.subject == *subject)
+    }
+
     pub(super) fn is_known(&self, subject: &Subject, now: u64) -> bool {
+        if let Some(found) = self.found(subject, now) {
+            return found.known;
+        }
         let (age, expiry) = self.tuning.known_age;
         subject.known
             || self
                 .known
                 .age(subject.digits, now, (expiry * 1_000.0) as u64)
                 .is_some_and(|since| since as f32 >= age * 1_000.0)
+    }
+
+    /// True when nobody of the number's country has verified from the client's wide network at least
+    /// a day ago. Proxies for hire are all over the world, a country's people in its own networks.
+    pub(super) fn is_away(&self, subject: &Subject, now: u64) -> bool {
+        if let Some(found) = self.found(subject, now) {
+            return found.away;
+        }
+        let (age, expiry) = self.tuning.place_age;
+        self.tuning.parts.away
+            && subject.client.place(subject.region).is_some_and(|place| {
+                self.places
+                    .age(place, now, (expiry * 1_000.0) as u64)
+                    .is_none_or(|since| (since as f32) < age * 1_000.0)
+            })
     }
 
     pub(super) fn alert(&mut self, kind: AlertKind, node: NodeId, evidence: f32) {
@@ -211,8 +249,9 @@ impl Detector {
             && matches!(self.rules.get(&node), Some(OperatorRule::Forbid { until }) if *until > self.now)
     }
 
-    /// The nodes of a request into number ranges, finest first, then pools, then the client's.
-    pub(super) fn names(subject: &Subject) -> [NodeId; 12] {
+    /// The nodes of a request to an unknown number: blocks, finest first, then pools, then the
+    /// client's, then the groups it may or may not belong to.
+    pub(super) fn names(subject: &Subject) -> [NodeId; PATH] {
         let d = subject.digits;
         let r = subject.region;
         [
@@ -228,6 +267,17 @@ impl Detector {
             NodeId::address(Level::Host, subject.client),
             NodeId::address(Level::Network, subject.client),
             NodeId::pool(Level::Everyone),
+            NodeId::region(Level::AwayCountry, r),
+            NodeId::pool(Level::Away),
+        ]
+    }
+
+    /// The nodes of a request to a known number.
+    pub(super) fn known_names(subject: &Subject) -> [NodeId; 3] {
+        [
+            NodeId::region(Level::KnownCountry, subject.region),
+            NodeId::pool(Level::Known),
+            NodeId::pool(Level::Away),
         ]
     }
 }

@@ -42,9 +42,18 @@ pub(super) struct Bet {
     pub(super) leak: f32,
 }
 
+/// What of one level's traffic needs no explanation: see [`Tuning`]'s tables of the same names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ordinary {
+    pub(super) floor: f32,
+    pub(super) tolerance: f32,
+    pub(super) inherit: f32,
+}
+
 /// All increments, tabulated once so that a request computes no logarithm.
 #[derive(Clone, Debug)]
 pub(super) struct Bets {
+    ordinary: [Ordinary; LEVELS],
     table: Vec<[[Bet; 2]; LEVELS]>,
     low: f32,
 }
@@ -63,7 +72,15 @@ impl Bets {
                 })
             })
             .collect();
-        Self { table, low }
+        let ordinary = std::array::from_fn(|level| {
+            let of = |table: &[f32; LEVELS]| table.get(level).copied().unwrap_or_default();
+            Ordinary {
+                floor: of(&tuning.floor),
+                tolerance: of(&tuning.tolerance),
+                inherit: of(&tuning.inherit),
+            }
+        });
+        Self { ordinary, table, low }
     }
 
     /// The nearest tabulated null at or below `p0`.
@@ -71,6 +88,12 @@ impl Bets {
     pub(super) fn quantise(&self, p0: f32) -> NullIndex {
         let steps = ((p0 - self.low) * 100.0 + 0.001).clamp(0.0, (QUANTA - 1) as f32);
         NullIndex(steps as u8)
+    }
+
+    /// The ordinary traffic of `level`.
+    #[must_use]
+    pub(super) fn ordinary(&self, level: Level) -> Ordinary {
+        self.ordinary.get(level.index()).copied().unwrap_or_default()
     }
 
     /// Both bets of `level`.

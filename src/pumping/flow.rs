@@ -4,10 +4,11 @@ use super::detector::Detector;
 use super::event::{Event, EventKind};
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
-use super::path::{Local, Shade, attempt, level_at, pick};
+use super::path::{Local, Shade, attempt, level_at, levels, pick};
 use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key};
 use super::table::{NONE, Slot};
+use super::tuning::Tuning;
 
 impl Detector {
     pub(super) fn apply(&mut self, event: &Event) {
@@ -39,7 +40,7 @@ impl Detector {
         const BURST: f32 = 2.5;
         let subject = &event.subject;
         let known = self.is_known(subject, now);
-        let path = self.find_path(subject, known);
+        let path = self.find_path(now, subject, known);
         let local = self.local(now, subject.region);
         for place in 0..PATH {
             let level = level_at(known, place);
@@ -57,7 +58,7 @@ impl Detector {
                 }
                 EventKind::Refused
                     if node.state != State::Refusing
-                        && level != Level::Everyone
+                        && !level.only_asks()
                         && node.attempts >= BURST
                         && node.until.saturating_add(JUST_RELEASED_MS) < now =>
                 {
@@ -119,10 +120,10 @@ impl Detector {
         {
             c.settled(at, false);
         }
-        if session.verified {
+        if session.verified || (stage < 3 && !self.is_crowded(&session.path, session.known)) {
             return;
         }
-        let local = self.local(at, subject.region);
+        let local = self.local_of(at, session.country, subject.region);
         let weight = self.weight(at, &session);
         self.refresh(at, &session.path, session.known, &local);
         self.accrue(&session, stage, weight);
@@ -145,6 +146,21 @@ impl Detector {
         }
     }
 
+    /// Whether more codes are out at one of the nodes than a quarter of what it may have out.
+    ///
+    /// Only then does it matter to count an open session before it settles: where few are out, few
+    /// more go out in the minute until then. Which of a session's projections are counted may depend
+    /// on anything that is known at that moment, so the bound holds; and an ordinary session is
+    /// looked at once instead of four times.
+    fn is_crowded(&self, path: &[Slot; PATH], known: bool) -> bool {
+        path.iter().zip(levels(known)).any(|(slot, level)| {
+            self.table.at(*slot).is_some_and(|node| {
+                let window = Tuning::of(&self.tuning.window, *level);
+                4.0 * f32::from(node.pending) > window + node.verified_quarter
+            })
+        })
+    }
+
     /// Weight of a session's evidence for most nodes, and for those that watch everyone.
     fn weight(&mut self, at: u64, session: &Session) -> (f32, f32) {
         let mut weight = (1.0, 1.0);
@@ -163,17 +179,19 @@ impl Detector {
         (weight.0 * both, weight.1 * both)
     }
 
-    /// Adds one stage of an open session's evidence to its path.
+    /// Adds an open session's evidence to its path: what has come since it was last counted.
     fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
         let bets = &self.bets;
         let pass_up = self.tuning.pass_up;
         let shade = Shade::of(&self.table, &session.path, session.known, pass_up);
-        for (place, slot) in session.path.iter().enumerate() {
+        let applied = usize::from(session.stage).checked_sub(1);
+        let places = session.path.iter().zip(levels(session.known)).enumerate();
+        for (place, (slot, level)) in places {
             let Some(node) = self.table.at_mut(*slot) else { continue };
-            let level = level_at(session.known, place);
+            let level = *level;
             let factor = pick(weight, level) * shade.at(place);
             for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
-                let before = stage.checked_sub(1).and_then(|i| bet.open.get(i)).copied();
+                let before = applied.and_then(|i| bet.open.get(i)).copied();
                 let after = bet.open.get(stage).copied().unwrap_or(0.0);
                 *s = (*s + (after - before.unwrap_or(0.0)) * factor).min(60.0);
             }
@@ -201,13 +219,15 @@ impl Detector {
         }
         self.release_if_ended(now, &path, known, &local);
         let share = self.tuning.parts.share;
+        let is_home = path.get(12) == Some(&NONE) && self.is_trusted_client(&path);
+        let step = if is_home { self.tuning.share_home } else { 1.0 };
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if !stepped_up {
                 attempt(node, now);
             }
             if share && level_at(known, place).is_block() {
-                node.share = (node.share + std::f32::consts::LN_2).min(60.0);
+                node.share = (node.share + std::f32::consts::LN_2 * step).min(60.0);
             }
         }
         let session = Session {
@@ -237,6 +257,7 @@ impl Detector {
 
     fn verified(&mut self, now: u64, subject: &Subject) {
         let (_, expiry) = self.tuning.known_age;
+        self.found = None;
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
         let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         let key = session_key(subject);
@@ -251,8 +272,13 @@ impl Detector {
         if let Some(s) = self.sessions.slab.get_mut(slot as usize) {
             s.verified = true;
         }
+        // the address of the one who asked for the code: who enters it need not say his
+        if let Some(place) = session.subject.client.place(session.subject.region) {
+            let (_, expiry) = self.tuning.place_age;
+            self.places.verified(place, now, (expiry * 1_000.0) as u64);
+        }
         self.sessions.numbers.remove(&subject.digits);
-        let local = self.local(now, subject.region);
+        let local = self.local_of(now, session.country, subject.region);
         if session.known {
             // a returning customer proves the range is inhabited
             for level in [Level::HundredThousand, Level::Million] {
@@ -277,19 +303,24 @@ impl Detector {
             *good = *good * 0.999 + f32::from(u8::from(trusted));
             *all = *all * 0.999 + 1.0;
         }
-        let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
+        // what was counted against an open session is given back
+        let applied = usize::from(session.stage).checked_sub(1);
+        let shade = applied
+            .map(|_| Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up));
         let credit = self.tuning.share_credit;
-        for (place, slot) in session.path.iter().enumerate() {
+        let places = session.path.iter().zip(levels(session.known)).enumerate();
+        for (place, (slot, level)) in places {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if session.stage < 4 {
                 node.pending = node.pending.saturating_sub(1);
             }
-            let level = level_at(session.known, place);
-            let applied = usize::from(session.stage).checked_sub(1);
-            for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
-                let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                let refund = before * pick(session.weight, level) * shade.at(place);
-                *s = (*s + bet.verified - refund).max(0.0);
+            if node.bets != [0.0; 2] {
+                let shade = shade.as_ref().map_or(1.0, |shade| shade.at(place));
+                for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, *level)) {
+                    let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
+                    let refund = before * pick(session.weight, *level) * shade;
+                    *s = (*s + bet.verified - refund).max(0.0);
+                }
             }
             node.verified_quarter += 1.0;
             node.verified_slow += 1.0;
@@ -335,7 +366,7 @@ impl Detector {
 
     pub(super) fn attempted(&mut self, now: u64, subject: &Subject) {
         let known = self.is_known(subject, now);
-        let path = self.find_path(subject, known);
+        let path = self.find_path(now, subject, known);
         let local = self.local(now, subject.region);
         self.release_if_ended(now, &path, known, &local);
         self.each(&path, |node| attempt(node, now));
@@ -351,8 +382,8 @@ impl Detector {
         local: &Local,
     ) -> [f32; PATH] {
         let rates = self.refresh(now, path, known, local);
-        for (place, rate) in rates.iter().enumerate() {
-            self.release(now, path, place, level_at(known, place), *rate, local);
+        for (place, (rate, level)) in rates.iter().zip(levels(known)).enumerate() {
+            self.release(now, path, place, *level, *rate, local);
         }
         rates
     }

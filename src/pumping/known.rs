@@ -1,4 +1,4 @@
-//! Numbers that have verified before, in eight bytes each.
+//! Numbers that have verified before, and networks they did it from, in eight bytes each.
 //!
 //! A known number is never refused by the tree: a returning customer inside an attacked block keeps
 //! working. The status ages in (an attacker's own verified numbers do not help him the same day) and
@@ -11,13 +11,13 @@ const WAYS: usize = 8;
 
 /// A set-associative table of (40-bit fingerprint, first seen, last seen).
 #[derive(Clone, Debug)]
-pub(super) struct KnownNumbers {
+pub(super) struct Seen {
     rows: Vec<u64>,
     cap: usize,
     used: usize,
 }
 
-impl KnownNumbers {
+impl Seen {
     pub(super) fn new(cap: usize) -> Self {
         Self { rows: vec![0; 4_096], cap: cap.next_power_of_two().max(4_096), used: 0 }
     }

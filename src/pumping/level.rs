@@ -1,9 +1,10 @@
 //! What a node stands for: the rungs of the number, the pools and the client's networks.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many kinds of node there are.
-pub const LEVELS: usize = 14;
+pub const LEVELS: usize = 16;
 
 /// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,11 @@ pub enum Level {
     KnownCountry = 12,
     /// All requests to known numbers.
     Known = 13,
+    /// All requests to numbers of one country that are not known, from networks where nobody of that
+    /// country has ever verified.
+    AwayCountry = 14,
+    /// The same over all countries, known numbers included.
+    Away = 15,
 }
 
 impl Level {
@@ -56,6 +62,8 @@ impl Level {
         Self::Everyone,
         Self::KnownCountry,
         Self::Known,
+        Self::AwayCountry,
+        Self::Away,
     ];
 
     /// Position in the tables of [`Tuning`](super::Tuning).
@@ -76,10 +84,21 @@ impl Level {
         (self as u8) <= 4
     }
 
+    /// True for nodes whose numbers all belong to one region.
+    #[must_use]
+    pub const fn is_regional(self) -> bool {
+        self.is_block() || matches!(self, Self::Country | Self::ColdCountry | Self::KnownCountry)
+    }
+
     /// True for the two groups of known numbers.
     #[must_use]
     pub const fn is_known(self) -> bool {
-        (self as u8) >= 12
+        matches!(self, Self::KnownCountry | Self::Known)
+    }
+
+    /// True for the nodes that ask and never refuse: too many people stand behind them.
+    pub(super) const fn only_asks(self) -> bool {
+        matches!(self, Self::Everyone | Self::Away) || self.is_known()
     }
 
     /// True for client addresses and networks.
@@ -113,14 +132,14 @@ impl NodeId {
         Self::pack(level, prefix)
     }
 
-    /// A node of a region: `Country`, `ColdCountry` or `KnownCountry`.
+    /// A node of a region: `Country`, `ColdCountry`, `KnownCountry` or `AwayCountry`.
     #[must_use]
     pub const fn region(level: Level, region: [u8; 2]) -> Self {
         let [a, b] = region;
         Self::pack(level, ((a as u64) << 8) | b as u64)
     }
 
-    /// One of the two global pools.
+    /// One of the global pools.
     #[must_use]
     pub const fn pool(level: Level) -> Self {
         Self::pack(level, 0)
@@ -136,6 +155,34 @@ impl NodeId {
             _ => net.0,
         };
         Self::pack(level, bits ^ (bits >> 60))
+    }
+
+    /// The network of a client node, first address and length, under a name that a reviewer can search
+    /// for: it is personal data. `None` for every other node. An IPv6 network is given as if it lay in
+    /// 2000::/4, where all that is allotted lies: the name has no room for the first four bits.
+    ///
+    /// ```
+    /// use otpgate::pumping::{ClientNet, Level, NodeId};
+    ///
+    /// let client = ClientNet::of("203.0.113.7".parse().unwrap());
+    /// let node = NodeId::address(Level::Host, client);
+    /// assert_eq!(node.expose_network(), Some(("203.0.113.7".parse().unwrap(), 32)));
+    /// assert_eq!(node.to_string(), "a client in 203.0.113.0/24");
+    /// ```
+    #[must_use]
+    pub fn expose_network(self) -> Option<(IpAddr, u8)> {
+        let level = self.level();
+        let (body, wide) = (self.0 & BODY, level == Level::Network);
+        if !level.is_address() || body == ClientNet::unknown().0 {
+            return None;
+        }
+        if ClientNet(body).is_v4() {
+            let address = IpAddr::V4(Ipv4Addr::from_bits(body as u32));
+            return Some((address, if wide { 24 } else { 32 }));
+        }
+        let bits = ((body ^ 2) | 2 << 60) as u128;
+        let address = IpAddr::V6(Ipv6Addr::from_bits(bits << 64));
+        Some((address, if wide { 48 } else { 64 }))
     }
 
     /// The level of the node.
@@ -158,7 +205,8 @@ impl NodeId {
 }
 
 impl fmt::Display for NodeId {
-    /// A block prints its leading digits and how many follow; never a whole number.
+    /// A block prints its leading digits and how many follow, never a whole number; a client its
+    /// wider network, never its address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = self.0 & BODY;
         let (a, b) = (char::from((body >> 8) as u8), char::from(body as u8));
@@ -172,11 +220,21 @@ impl fmt::Display for NodeId {
             Level::ColdCountry => write!(f, "unseen ranges of {a}{b}"),
             Level::Cold => write!(f, "unseen ranges"),
             Level::ColdMillion => write!(f, "unseen operators' ranges"),
-            Level::Host => write!(f, "client {body:x}"),
-            Level::Network => write!(f, "network {body:x}"),
+            Level::Host | Level::Network => match self.expose_network() {
+                Some((IpAddr::V4(v4), _)) => {
+                    write!(f, "a client in {}/24", Ipv4Addr::from_bits(v4.to_bits() & !0xff))
+                }
+                Some((IpAddr::V6(v6), _)) => {
+                    let site = Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80);
+                    write!(f, "a client in {site}/48")
+                }
+                None => f.write_str("clients without an address"),
+            },
             Level::Everyone => write!(f, "all unknown numbers"),
             Level::KnownCountry => write!(f, "known numbers of {a}{b}"),
             Level::Known => write!(f, "known numbers"),
+            Level::AwayCountry => write!(f, "numbers of {a}{b} from unseen networks"),
+            Level::Away => write!(f, "unseen networks"),
         }
     }
 }
@@ -224,6 +282,14 @@ impl ClientNet {
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
+    }
+
+    /// Names the wide network (IPv4 /16, IPv6 /32) together with a country, for the memory of where a
+    /// country's people verify from. `None` when nobody could tell the address.
+    pub(super) const fn place(self, region: [u8; 2]) -> Option<u64> {
+        let wide = if self.is_v4() { self.0 >> 16 } else { self.0 >> 32 };
+        let [a, b] = region;
+        if self.0 == 0 { None } else { Some((wide << 16) | ((a as u64) << 8) | b as u64) }
     }
 
     const fn is_v4(self) -> bool {

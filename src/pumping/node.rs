@@ -20,9 +20,12 @@ pub(super) enum State {
 }
 
 /// State of one node of any tree.
+///
+/// The fields of the first 64 bytes are all that a calm node needs: a session then costs one line of
+/// the processor's cache a node, which is most of what it costs at all.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 pub(super) struct Node {
-    pub(super) id: u64,
     /// Last touch, ms.
     pub(super) at: u64,
     /// Log e-value of the aggressive and of the moderate bet, reflected at zero.
@@ -41,29 +44,34 @@ pub(super) struct Node {
     /// Step-ups passed and not passed, decayed with 15 min.
     pub(super) passed: f32,
     pub(super) failed: f32,
+    /// Lagged baseline: the weekly mean of verified sessions per day, and those of yesterday.
+    pub(super) weekly: f32,
+    pub(super) yesterday: f32,
+    pub(super) day: u16,
+    /// Sessions out and unanswered.
+    pub(super) pending: u16,
+    pub(super) state: State,
+    /// The level's number; the name's highest bits, nearer.
+    pub(super) level: u8,
+    /// Step-ups out and unanswered.
+    pub(super) asking: u16,
+    pub(super) id: u64,
+    /// End of the share alarm, ms.
+    pub(super) share_until: u64,
+    /// Verified sessions of today.
+    pub(super) today: f32,
     /// Mean gap between requests, ms, smoothed.
     pub(super) gap: f32,
     /// Last request, ms.
     pub(super) last_attempt: u64,
-    /// Lagged baseline: verified sessions of today, of yesterday and the weekly mean per day.
-    pub(super) day: u16,
-    pub(super) today: f32,
-    pub(super) yesterday: f32,
-    pub(super) weekly: f32,
-    pub(super) days: u8,
-    /// Sessions out and unanswered.
-    pub(super) pending: u16,
-    /// Step-ups out and unanswered.
-    pub(super) asking: u16,
-    /// Index of the country in the country table.
-    pub(super) country: u16,
     /// Hour (since the epoch) of the last verified session; 0 when none ever.
     pub(super) warm: u32,
-    pub(super) state: State,
+    /// Index of the country in the country table.
+    pub(super) country: u16,
     /// Times this node was refused lately.
     pub(super) strikes: u8,
-    /// End of the share alarm, ms.
-    pub(super) share_until: u64,
+    /// Days folded into the baseline.
+    pub(super) days: u8,
     /// Start and end of the present block, ms.
     pub(super) since: u64,
     pub(super) until: u64,
@@ -73,6 +81,7 @@ impl Node {
     pub(super) fn new(id: NodeId, country: u16, share_seen: u32, now: u64) -> Self {
         Self {
             id: id.to_bits(),
+            level: id.level() as u8,
             at: now,
             country,
             share_seen,
@@ -100,15 +109,23 @@ impl Node {
     }
 
     /// Lets `dt` pass: counters fade, evidence leaks at the tolerated rate (sends an hour).
-    pub(super) fn fade(&mut self, now: u64, tolerated: f32, bets: [Bet; 2], asked_half_life: f32) {
+    ///
+    /// `bets` is only asked for when there is evidence to leak.
+    pub(super) fn fade(
+        &mut self,
+        now: u64,
+        tolerated: f32,
+        bets: impl FnOnce() -> [Bet; 2],
+        asked_half_life: f32,
+    ) {
         let dt = now.saturating_sub(self.at);
         if dt == 0 {
             return;
         }
         self.at = now;
         let seconds = dt as f32 / 1_000.0;
-        for (s, bet) in self.bets.iter_mut().zip(bets) {
-            if *s > 0.0 {
+        if self.bets != [0.0; 2] {
+            for (s, bet) in self.bets.iter_mut().zip(bets()) {
                 *s = (*s - bet.leak * tolerated * seconds / 3_600.0).max(0.0);
             }
         }
@@ -135,9 +152,13 @@ impl Node {
     /// license itself before the day after tomorrow.
     fn turn_day(&mut self, today: u16) {
         let passed = today.saturating_sub(self.day);
-        if passed == 0 {
-            return;
+        if passed > 0 {
+            self.turn_days(today, passed);
         }
+    }
+
+    #[cold]
+    fn turn_days(&mut self, today: u16, passed: u16) {
         for _ in 0..passed.min(8) {
             self.days = self.days.saturating_add(1);
             // the first fold of a young node happens with an empty yesterday
@@ -153,11 +174,26 @@ impl Node {
 
     /// Verified sessions a day of the lagged baseline.
     ///
-    /// The cold pools shrink as an installation matures, so for them yesterday caps the week:
-    /// otherwise everything that was unseen on the first day would license sprays for a week.
+    /// The pools of what is new shrink as an installation matures, so for them yesterday caps the
+    /// week: otherwise everything that was unseen on the first day would license sprays for a week.
     pub(super) fn daily(&self) -> f32 {
-        let is_cold = matches!(self.id >> 60, 6..=8);
-        if is_cold { self.weekly.min(self.yesterday) } else { self.weekly }
+        if self.is_pool_of_new() { self.weekly.min(self.yesterday) } else { self.weekly }
+    }
+
+    /// Verified sessions a day when the question is whom a refusal would hit. A baseline may rather be
+    /// too small, this may not: of a pool that shrinks it is yesterday's count and a standard error
+    /// more, which tells where that count is small.
+    pub(super) fn customers(&self) -> f32 {
+        let likely = self.yesterday + 1.0 + self.yesterday.sqrt();
+        if self.is_pool_of_new() {
+            likely.min(self.weekly.max(self.yesterday))
+        } else {
+            self.weekly
+        }
+    }
+
+    fn is_pool_of_new(&self) -> bool {
+        matches!(self.level, 6..=8 | 14 | 15)
     }
 
     /// Verified sessions of today and yesterday and the weekly mean: any sign of real people.
@@ -168,13 +204,12 @@ impl Node {
     /// True when forgetting the node loses nothing anybody would miss.
     pub(super) fn is_idle(&self, now: u64) -> bool {
         let quiet = now.saturating_sub(self.at);
-        let id_level = self.id >> 60;
-        let keep = match id_level {
+        let keep = match self.level {
             0 => 3_600_000,
             1 => 2 * 3_600_000,
             2 => 6 * 3_600_000,
             3 => 14 * DAY,
-            4..=8 | 11..=13 => u64::MAX,
+            4..=8 | 11..=15 => u64::MAX,
             // an address that many customers share is worth knowing when its country is attacked
             _ if self.verified_days() >= 2.0 => 2 * DAY,
             _ => 2 * 3_600_000,
@@ -206,16 +241,51 @@ pub(super) fn fade(value: &mut f32, seconds: f32, tau: f32) {
     }
 }
 
-/// `e^(-seconds / tau)`, by its rational approximation for small steps: a request then costs no
-/// `exp`.
+/// `e^(-seconds / tau)` to four digits, by plain arithmetic: a request costs no `exp`, and every
+/// platform's result is the same.
 fn fading(seconds: f32, tau: f32) -> f32 {
     let x = seconds / tau;
-    if x < 0.1 { (1.0 - 0.5 * x) / (1.0 + 0.5 * x) } else { (-x).exp() }
+    if x < 0.1 {
+        return (1.0 - 0.5 * x) / (1.0 + 0.5 * x);
+    }
+    // nothing that is counted survives this, and what is smaller still is slow to multiply with
+    if x > 24.0 {
+        return 0.0;
+    }
+    // 2^-y with y = whole + rest, the rest by its series around one half
+    let y = x * std::f32::consts::LOG2_E;
+    let whole = y as u32;
+    let g = (0.5 - (y - whole as f32)) * std::f32::consts::LN_2;
+    let series = 1.0 + g * (1.0 + g * (0.5 + g * (0.166_666_67 + g * 0.041_666_67)));
+    let power = f32::from_bits(127_u32.saturating_sub(whole) << 23);
+    power * std::f32::consts::FRAC_1_SQRT_2 * series
 }
 
 fn shrink(value: &mut f32, factor: f32) {
     *value *= factor;
     if value.abs() < 1e-4 {
         *value = 0.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fading_is_the_exponential() {
+        for k in 1..1_200 {
+            let x = k as f32 * 0.02;
+            let exact = (-f64::from(x)).exp();
+            let error = (f64::from(fading(x, 1.0)) - exact).abs();
+            assert!(error <= exact * 2e-4, "{x}: {error}");
+        }
+        assert_eq!(fading(1e9, 1.0), 0.0);
+    }
+
+    #[test]
+    fn what_a_calm_node_needs_is_in_one_cache_line() {
+        assert_eq!(size_of::<Node>(), 128);
+        assert!(std::mem::offset_of!(Node, asking) < 64);
     }
 }

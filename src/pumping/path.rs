@@ -2,12 +2,12 @@
 //! evidence each of them sees.
 
 use super::detector::Detector;
-use super::evidence::NullIndex;
+use super::evidence::{NullIndex, Ordinary};
 use super::level::{Level, NodeId, Subject};
 use super::node::{Node, State};
 use super::session::PATH;
+use super::share::largest_share;
 use super::table::{NONE, Slot, Table};
-use super::tuning::Tuning;
 
 /// What of a country every node on a path needs.
 #[derive(Clone, Copy, Debug)]
@@ -20,16 +20,57 @@ pub(super) struct Local {
     pub(super) surge: f32,
 }
 
+/// The level of each place of an unknown number's path.
+const UNKNOWN: [Level; PATH] = [
+    Level::Hundred,
+    Level::Thousand,
+    Level::TenThousand,
+    Level::HundredThousand,
+    Level::Million,
+    Level::Country,
+    Level::ColdCountry,
+    Level::Cold,
+    Level::ColdMillion,
+    Level::Host,
+    Level::Network,
+    Level::Everyone,
+    Level::AwayCountry,
+    Level::Away,
+];
+
+/// The same of a known number's, which has three.
+const KNOWN: [Level; PATH] = {
+    let mut levels = [Level::Known; PATH];
+    levels[0] = Level::KnownCountry;
+    levels[2] = Level::Away;
+    levels
+};
+
+/// The level of each place of a path.
+pub(super) fn levels(known: bool) -> &'static [Level; PATH] {
+    if known { &KNOWN } else { &UNKNOWN }
+}
+
+/// The level of a place of a path.
 pub(super) fn level_at(known: bool, place: usize) -> Level {
-    let index = if known { place.saturating_add(12) } else { place };
-    Level::from_index(index).unwrap_or(Level::Known)
+    levels(known).get(place).copied().unwrap_or(Level::Known)
+}
+
+/// The places of a path that are filled, one bit each.
+pub(super) fn places_of(path: &[Slot; PATH]) -> u16 {
+    let filled = path.iter().enumerate().filter(|(_, slot)| **slot != NONE);
+    filled.fold(0, |bits, (place, _)| bits | 1 << place)
 }
 
 impl Detector {
     pub(super) fn local(&mut self, now: u64, region: [u8; 2]) -> Local {
         let slot = self.country_slot(region, now);
+        self.local_of(now, slot, region)
+    }
+
+    /// As [`local`](Self::local), where the country's place is known already.
+    pub(super) fn local_of(&mut self, now: u64, slot: u16, region: [u8; 2]) -> Local {
         let surge = self.surge(region);
-        let today = super::node::day_of(now);
         let tuning = &self.tuning;
         let Some(country) = self.countries.get_mut(usize::from(slot)) else {
             return Local {
@@ -41,13 +82,13 @@ impl Detector {
                 surge,
             };
         };
-        country.turn_day(today);
+        let hour = country.hour(now, tuning);
         Local {
             country: slot,
             sessions: country.sessions,
-            conversion: country.conversion(tuning),
-            null: self.bets.quantise(country.null(tuning)),
-            season: country.season(now),
+            conversion: hour.conversion,
+            null: self.bets.quantise(hour.null),
+            season: hour.season,
             surge,
         }
     }
@@ -60,42 +101,38 @@ impl Detector {
         known: bool,
         local: &Local,
     ) -> [f32; PATH] {
-        const BLOCKS_FIRST_PARENT: [usize; PATH] = [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 10, 11];
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
-        let share = self.share_of(path);
-        for place in BLOCKS_FIRST_PARENT {
-            let level = level_at(known, place);
-            let tuning = &self.tuning;
-            let slot = path.get(place).copied().unwrap_or(NONE);
-            let inherited = Self::inherited(tuning, level, parent);
-            let mut own = Tuning::of(&tuning.floor, level);
-            let mut rate = own * local.surge + inherited;
-            if let Some(node) = self.table.at_mut(slot) {
-                let volume = node.daily() / 24.0 * local.season / local.conversion;
-                own += Tuning::of(&tuning.tolerance, level) * volume;
-                rate = own * local.surge + inherited;
-                let bets = self.bets.at(local.null, level);
+        let country = path.get(5).copied().unwrap_or(NONE);
+        let daily = self.table.at(country).map_or(0.0, Node::daily);
+        let hourly = local.season / (24.0 * local.conversion);
+        let tuning = &self.tuning;
+        // from the last place to the first: a country comes before its blocks, which inherit from it
+        let places = path.iter().zip(&mut rates).zip(levels(known)).enumerate().rev();
+        for (place, ((slot, out), level)) in places {
+            if *slot == NONE && !(1..=5).contains(&place) {
+                continue;
+            }
+            let Ordinary { floor, tolerance, inherit } = self.bets.ordinary(*level);
+            let inherited = inherit * parent;
+            let mut rate = floor * local.surge + inherited;
+            if let Some(node) = self.table.at_mut(*slot) {
+                rate = (floor + tolerance * node.daily() * hourly) * local.surge + inherited;
+                let bets = || self.bets.at(local.null, *level);
                 node.fade(now, rate, bets, tuning.asked_half_life);
-                if level.is_block() {
+                if place < 5 {
                     let elapsed = local.sessions.wrapping_sub(node.share_seen);
                     node.share_seen = local.sessions;
-                    if node.share > 0.0 && elapsed > 0 {
-                        let q = share.get(place).copied().unwrap_or(0.1);
+                    if node.share > 0.0 && elapsed > 0 && !known {
+                        let q = largest_share(tuning, place, node.daily(), daily);
                         node.share = (node.share - ln_1p(q) * elapsed as f32).max(0.0);
                     }
                 }
             }
-            if let Some(r) = rates.get_mut(place) {
-                *r = rate;
-            }
-            parent = if (1..=5).contains(&place) { rate } else { 0.0 };
+            *out = rate;
+            parent = if place <= 5 { rate } else { 0.0 };
         }
         rates
-    }
-
-    pub(super) fn inherited(tuning: &Tuning, level: Level, parent: f32) -> f32 {
-        Tuning::of(&tuning.inherit, level) * parent
     }
 
     /// True when nobody has ever verified from the number's block.
@@ -115,12 +152,13 @@ impl Detector {
         local: &Local,
     ) -> [Slot; PATH] {
         let mut path = [NONE; PATH];
+        let away = self.is_away(subject, now);
         if known {
-            let groups =
-                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
-            for (place, id) in path.iter_mut().zip(groups) {
-                *place = self.obtain(now, id, local);
-                self.pin(*place);
+            for (place, id) in path.iter_mut().zip(Self::known_names(subject)) {
+                if id.level() != Level::Away || away {
+                    *place = self.obtain(now, id, local);
+                    self.pin(*place);
+                }
             }
             return path;
         }
@@ -136,6 +174,7 @@ impl Detector {
                 Level::ColdCountry | Level::Cold => !cold,
                 Level::ColdMillion => !colder,
                 Level::Host | Level::Network => !parts.address,
+                Level::AwayCountry | Level::Away => !away,
                 _ => false,
             };
             let fine = matches!(
@@ -180,19 +219,12 @@ impl Detector {
     }
 
     /// The nodes of a request as they exist, creating none.
-    pub(super) fn find_path(&self, subject: &Subject, known: bool) -> [Slot; PATH] {
-        let mut path = [NONE; PATH];
+    pub(super) fn find_path(&self, now: u64, subject: &Subject, known: bool) -> [Slot; PATH] {
+        let away = self.is_away(subject, now);
         if known {
-            let groups =
-                [NodeId::region(Level::KnownCountry, subject.region), NodeId::pool(Level::Known)];
-            for (place, id) in path.iter_mut().zip(groups) {
-                *place = self.table.find(id).unwrap_or(NONE);
-            }
-            return path;
+            return self.path_of(subject, known, if away { 0b111 } else { 0b11 });
         }
-        for (place, id) in path.iter_mut().zip(Self::names(subject)) {
-            *place = self.table.find(id).unwrap_or(NONE);
-        }
+        let mut path = self.path_of(subject, known, if away { u16::MAX } else { (1 << 12) - 1 });
         let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
         let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
         let off = !self.tuning.parts.cold;
@@ -202,6 +234,22 @@ impl Detector {
         }
         if is_warm(*million) || is_warm(*block) || off {
             *colder = NONE;
+        }
+        path
+    }
+
+    /// The nodes of the given places, one bit each, as they exist.
+    pub(super) fn path_of(&self, subject: &Subject, known: bool, places: u16) -> [Slot; PATH] {
+        let mut path = [NONE; PATH];
+        let find = |(i, (place, id)): (usize, (&mut Slot, NodeId))| {
+            if places >> i & 1 == 1 {
+                *place = self.table.find(id).unwrap_or(NONE);
+            }
+        };
+        if known {
+            path.iter_mut().zip(Self::known_names(subject)).enumerate().for_each(find);
+        } else {
+            path.iter_mut().zip(Self::names(subject)).enumerate().for_each(find);
         }
         path
     }
@@ -234,10 +282,21 @@ impl Shade {
         let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
         let by_address = path.iter().take(11).skip(9).any(flagged);
         let mut up = if by_address { pass_up } else { 1.0 };
+        // a pool of unseen networks explains what everyone shows only where it is a small part of
+        // everyone, as it is not while an installation is young
+        let verified = |place: usize| {
+            path.get(place).and_then(|slot| table.at(*slot)).map_or(0.0, |node| node.verified_slow)
+        };
+        let is_part = 3.0 * verified(13) <= verified(11);
+        let by_away = path.iter().skip(12).any(flagged) && is_part;
         let mut by_number = false;
+        let mut by_blocks = up;
         for (place, slot) in path.iter().enumerate() {
-            if place == 9 || place == 11 {
-                up = if by_number { pass_up } else { 1.0 };
+            match place {
+                6 => by_blocks = up,
+                9 | 11 => up = if by_number || by_away { pass_up } else { 1.0 },
+                12 => up = by_blocks,
+                _ => {}
             }
             if let Some(o) = out.get_mut(place) {
                 *o = up;
@@ -257,7 +316,7 @@ impl Shade {
 
 /// Nodes that hold the control group itself are not excused by it.
 pub(super) fn pick(weight: (f32, f32), level: Level) -> f32 {
-    if level == Level::Everyone || level.is_known() { weight.1 } else { weight.0 }
+    if level.only_asks() { weight.1 } else { weight.0 }
 }
 
 /// Counts a request at a node.

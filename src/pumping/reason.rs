@@ -129,6 +129,13 @@ pub struct Alert {
     pub evidence: f32,
 }
 
+impl fmt::Display for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (node, nats) = (self.node, self.evidence);
+        write!(f, "{} {node} ({nats:.1} nats of evidence)", self.kind)
+    }
+}
+
 /// Kinds of alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -146,4 +153,17 @@ pub enum AlertKind {
     ScoutSeen,
     /// A block takes a share of its country that codes entered cannot excuse.
     ShareUnexplained,
+}
+
+impl fmt::Display for AlertKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asking => "step-ups asked from now on:",
+            Self::BlockBegun => "refused from now on:",
+            Self::BlockLifted => "no longer refused:",
+            Self::ConversionCollapsed => "codes are hardly entered any more:",
+            Self::ScoutSeen => "test messages to a range without customers:",
+            Self::ShareUnexplained => "an unexplained share of its country:",
+        })
+    }
 }

@@ -7,9 +7,9 @@ use super::level::Subject;
 use super::node::fade;
 use super::table::{KeyMap, NONE, Slot, mix};
 
-/// Slots of a path: five blocks, country, three cold pools, host, network, everyone. A known number's uses
-/// the first two for its groups.
-pub(super) const PATH: usize = 12;
+/// Slots of a path: five blocks, country, three cold pools, host, network, everyone, two pools of
+/// unseen networks. A known number's uses the first three for its groups.
+pub(super) const PATH: usize = 14;
 
 /// A session is over after half an hour.
 pub(super) const SESSION_MS: u64 = 30 * 60_000;
@@ -22,7 +22,7 @@ pub(super) struct Session {
     pub(super) path: [Slot; PATH],
     pub(super) null: NullIndex,
     pub(super) country: u16,
-    /// Stages of evidence already applied.
+    /// Stages of evidence already applied; some may have been passed over.
     pub(super) stage: u8,
     /// Weight with which they were applied.
     pub(super) weight: (f32, f32),
@@ -41,6 +41,11 @@ pub(super) struct Session {
 pub(super) struct OpenStepUp {
     pub(super) subject: Subject,
     pub(super) asked_at: u64,
+    /// The places of the path that counted it, one bit each: the path may be another by the time it
+    /// is answered.
+    pub(super) places: u16,
+    /// Whether the number counted as known then.
+    pub(super) known: bool,
     pub(super) stage: u8,
     pub(super) generation: u32,
 }
@@ -53,6 +58,14 @@ pub(super) struct NumberCount {
     /// Step-ups asked for this number and not passed.
     pub(super) failed: u8,
     pub(super) at: u64,
+}
+
+impl NumberCount {
+    fn sends_at(&self, now: u64) -> f32 {
+        let mut sends = self.sends;
+        fade(&mut sends, now.saturating_sub(self.at) as f32 / 1_000.0, NUMBER_TAU);
+        sends
+    }
 }
 
 /// When a session last passed a step-up, and was last verified without being known here.
@@ -122,14 +135,11 @@ impl Sessions {
         Some(slot)
     }
 
-    /// Restored sessions come in slab order; the queues need them in time order. Stages already
-    /// applied must not be applied again.
-    pub(super) fn sort_queues(&mut self) {
-        for (stage, queue) in self.queues.iter_mut().enumerate() {
-            let slab = &self.slab;
-            queue.retain(|due| {
-                slab.get(due.slot as usize).is_some_and(|s| usize::from(s.stage) <= stage)
-            });
+    /// Restored sessions come in slab order; the queues need them in time order. What fell due before
+    /// the snapshot must not fall due again.
+    pub(super) fn sort_queues(&mut self, now: u64) {
+        for queue in &mut self.queues {
+            queue.retain(|due| due.at > now);
             queue.make_contiguous().sort_by_key(|due| (due.at, due.slot));
         }
     }
@@ -174,23 +184,21 @@ impl Sessions {
 
     /// Unverified sends to a number, decayed, and how many sessions they made.
     pub(super) fn number(&self, digits: u64, now: u64) -> (f32, u16) {
-        self.numbers.get(&digits).map_or((0.0, 0), |count| {
-            let mut sends = count.sends;
-            fade(&mut sends, now.saturating_sub(count.at) as f32 / 1_000.0, NUMBER_TAU);
-            (sends, count.sessions)
-        })
+        self.numbers.get(&digits).map_or((0.0, 0), |count| (count.sends_at(now), count.sessions))
     }
 
     /// Counts a send to a number.
     pub(super) fn count_number(&mut self, digits: u64, now: u64, is_new_session: bool) {
-        let (sends, sessions) = self.number(digits, now);
-        if !self.numbers.contains_key(&digits) {
-            self.number_queue.push_back((now.saturating_add(NUMBER_KEEP_MS), digits));
-        }
-        let sessions = if sends < 0.3 { 0 } else { sessions };
-        let sessions = sessions.saturating_add(u16::from(is_new_session));
-        let failed = self.numbers.get(&digits).map_or(0, |count| count.failed);
-        self.numbers.insert(digits, NumberCount { sends: sends + 1.0, sessions, failed, at: now });
+        let queue = &mut self.number_queue;
+        let count = self.numbers.entry(digits).or_insert_with(|| {
+            queue.push_back((now.saturating_add(NUMBER_KEEP_MS), digits));
+            NumberCount { sends: 0.0, sessions: 0, failed: 0, at: now }
+        });
+        let sends = count.sends_at(now);
+        let sessions = if sends < 0.3 { 0 } else { count.sessions };
+        count.sends = sends + 1.0;
+        count.sessions = sessions.saturating_add(u16::from(is_new_session));
+        count.at = now;
         self.trim_numbers();
     }
 

@@ -7,8 +7,9 @@
 use super::detector::Detector;
 use super::level::Subject;
 use super::node::Node;
-use super::path::Shade;
-use super::session::{OpenStepUp, session_key};
+use super::path::{Shade, places_of};
+use super::session::{OpenStepUp, PATH, session_key};
+use super::table::Slot;
 
 /// Step-ups out at once that are remembered; beyond it, new ones are asked but not counted.
 const STEP_UPS: usize = 16_384;
@@ -25,26 +26,32 @@ impl Detector {
         }
         self.sessions.generation = self.sessions.generation.wrapping_add(1);
         let generation = self.sessions.generation;
-        self.sessions
-            .step_ups
-            .insert(key, OpenStepUp { subject: *subject, asked_at: now, stage: 0, generation });
+        let known = self.is_known(subject, now);
+        let path = self.find_path(now, subject, known);
+        let (subject, places) = (*subject, places_of(&path));
+        let open = OpenStepUp { subject, asked_at: now, places, known, stage: 0, generation };
+        self.sessions.step_ups.insert(key, open);
         for (queue, after) in self.sessions.step_up_queues.iter_mut().zip(self.tuning.asked_stages)
         {
             queue.push_back((now.saturating_add((after * 1_000.0) as u64), key, generation));
         }
-        let known = self.is_known(subject, now);
-        let path = self.find_path(subject, known);
         self.each(&path, |node| node.asking = node.asking.saturating_add(1));
     }
 
     pub(super) fn passed(&mut self, now: u64, subject: &Subject) {
         let key = session_key(subject);
-        let stage = self.sessions.step_ups.remove(&key).map(|open| open.stage);
-        let done = stage.unwrap_or(0);
+        let open = self.sessions.step_ups.remove(&key);
+        let done = open.map_or(0, |open| open.stage);
         self.sessions.remember(key, now, |answer| answer.passed = now);
         let step = self.tuning.pass_factor.ln() - self.asked_level(done);
-        self.asked_evidence(now, subject, step, |node| {
-            if stage.is_some() {
+        let (known, path) = if let Some(open) = &open {
+            self.asked_path(open)
+        } else {
+            let known = self.is_known(subject, now);
+            (known, self.find_path(now, subject, known))
+        };
+        self.asked_evidence(now, subject, (known, &path), step, |node| {
+            if open.is_some() {
                 node.asking = node.asking.saturating_sub(1);
             }
             node.passed += 1.0;
@@ -56,7 +63,8 @@ impl Detector {
         if let Some(open) = self.sessions.step_ups.remove(&key) {
             self.sessions.count_failure(subject.digits, now);
             let step = self.asked_level(3) - self.asked_level(open.stage);
-            self.asked_evidence(now, subject, step, |node| {
+            let (known, path) = self.asked_path(&open);
+            self.asked_evidence(now, subject, (known, &path), step, |node| {
                 node.asking = node.asking.saturating_sub(1);
                 node.failed += 1.0;
             });
@@ -73,7 +81,8 @@ impl Detector {
         } else if let Some(entry) = self.sessions.step_ups.get_mut(&key) {
             entry.stage = after;
         }
-        self.asked_evidence(at, &open.subject, step, |node| {
+        let (known, path) = self.asked_path(&open);
+        self.asked_evidence(at, &open.subject, (known, &path), step, |node| {
             if is_over {
                 node.asking = node.asking.saturating_sub(1);
                 node.failed += 1.0;
@@ -97,18 +106,23 @@ impl Detector {
         (good * still + bad * (1.0 - still)).ln()
     }
 
-    pub(super) fn asked_evidence(
+    /// The nodes that counted a step-up when it was asked: meanwhile a block may have become warm, a
+    /// network seen or a number known, and what was counted in must be counted out.
+    fn asked_path(&self, open: &OpenStepUp) -> (bool, [Slot; PATH]) {
+        (open.known, self.path_of(&open.subject, open.known, open.places))
+    }
+
+    fn asked_evidence(
         &mut self,
         now: u64,
         subject: &Subject,
+        (known, path): (bool, &[Slot; PATH]),
         step: f32,
         mut count: impl FnMut(&mut Node),
     ) {
-        let known = self.is_known(subject, now);
-        let path = self.find_path(subject, known);
         let local = self.local(now, subject.region);
-        self.refresh(now, &path, known, &local);
-        let shade = Shade::of(&self.table, &path, known, self.tuning.pass_up);
+        self.refresh(now, path, known, &local);
+        let shade = Shade::of(&self.table, path, known, self.tuning.pass_up);
         let (low, high) = self.tuning.asked_range;
         let active = self.tuning.parts.asked_evidence;
         for (place, slot) in path.iter().enumerate() {
@@ -119,6 +133,6 @@ impl Detector {
                 node.asked = (node.asked + step * share).clamp(low, high);
             }
         }
-        self.evaluate(now, &path, known, &local, subject.price_microusd);
+        self.evaluate(now, path, known, &local, subject.price_microusd);
     }
 }

@@ -130,8 +130,8 @@ impl Table {
             if node.at == 0 {
                 continue;
             }
-            let level = node.id >> 60;
-            let pool = matches!(level, 5..=8 | 11..=13);
+            let level = node.level;
+            let pool = matches!(level, 5..=8 | 11..=15);
             // under pressure the fine blocks and the clients go first: they are the many, and the
             // coarse ones hold the baselines
             let fine = !pool && !matches!(level, 3 | 4);

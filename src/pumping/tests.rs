@@ -73,7 +73,7 @@ fn run_length(h: f32, level: Level, tolerated: f32, gap_s: f64, conversion: f64)
             // exponential gaps: Poisson arrivals at exactly the tolerated rate or any other
             now += (-coins.unit().max(1e-12).ln() * gap_s * 1_000.0) as u64;
             let pair = bets.at(null, level);
-            node.fade(now, tolerated, pair, 7_200.0);
+            node.fade(now, tolerated, || pair, 7_200.0);
             let verified = coins.unit() < conversion;
             for (s, bet) in node.bets.iter_mut().zip(pair) {
                 *s = (*s + if verified { bet.verified } else { bet.open[3] }).max(0.0);
@@ -262,6 +262,114 @@ fn a_snapshot_continues_where_it_stopped() {
         let solves = coins.unit() < 0.5;
         assert_eq!(request(&mut a, t, &s, solves), request(&mut b, t, &s, solves), "{k}");
     }
+}
+
+#[test]
+fn a_snapshot_of_another_version_is_refused_by_name() {
+    let mut bytes = attacked().0.snapshot();
+    bytes[0] = 2;
+    let mut d = Detector::new(1);
+    assert_eq!(d.restore(&bytes), Err(CodecError::Version(2)));
+    assert_eq!(d.nodes(), 0);
+}
+
+/// Three days in which people of one country verify from one wide network.
+fn at_home() -> (Detector, u64) {
+    let mut d = Detector::new(1);
+    let day = 86_400_000;
+    for k in 0..600 {
+        let now = k * 3 * day / 600;
+        let s = subject(998_900_000_000 + k * 7_919, 0x0a00_0000 + k as u32);
+        assert!(request(&mut d, now, &s, true));
+        if k % 4 != 0 {
+            d.observe(Event::of(at(now + 20_000), EventKind::Verified, &s));
+        }
+    }
+    (d, 3 * day)
+}
+
+#[test]
+fn a_spray_from_networks_never_verified_from_is_seen_although_its_ranges_are_busy() {
+    let (mut with, now) = at_home();
+    let mut without = with.clone();
+    without.tuning.parts.away = false;
+    let (mut seen, mut unseen) = (0, 0);
+    for k in 0..400 {
+        // people's own numbers, as credential stuffing has them
+        let digits = 998_900_000_000 + k * 17 % 600 * 7_919;
+        let t = now + k * 60_000;
+        let s = subject(digits, (k as u32).wrapping_mul(0x0123_4567) | 0x4000_0000);
+        seen += u32::from(request(&mut with, t, &s, false));
+        unseen += u32::from(request(&mut without, t, &s, false));
+    }
+    assert!(seen <= 40 && unseen > seen, "{seen} {unseen}");
+    // whoever verifies from home is not even asked
+    let person = subject(998_900_000_000 + 7_919 * 1_000, 0x0a00_0001);
+    assert_eq!(with.assess(at(now + 400 * 60_000), &person, false).verdict, Verdict::Allow);
+    // and a person the host knows is at most asked, wherever he is
+    let mut friend = subject(998_900_000_000, 0x5000_0001);
+    friend.known = true;
+    let verdict = with.assess(at(now + 400 * 60_000), &friend, false).verdict;
+    assert!(!matches!(verdict, Verdict::Refuse { .. }), "{verdict:?}");
+}
+
+#[test]
+fn a_network_is_seen_a_day_after_a_code_asked_for_from_it_was_entered() {
+    let day = 86_400_000;
+    let (mut a, mut b) = (Detector::new(1), Detector::new(2));
+    a.share();
+    let s = subject(998_935_550_001, 0x0a01_0203);
+    a.observe(Event::of(at(0), EventKind::Sent, &s));
+    // verification says nothing of the client
+    let entered = Subject { client: ClientNet::unknown(), ..s };
+    a.observe(Event::of(at(9_000), EventKind::Verified, &entered));
+    b.absorb(at(9_000), &a.drain_outbox()).unwrap();
+    let mut c = Detector::new(3);
+    c.restore(&a.snapshot()).unwrap();
+    let mut e = Detector::new(4);
+    let shards: Vec<_> = (0..SHARDS).map(|shard| b.shard(shard)).collect();
+    e.restore_parts(&b.head(), shards.iter().map(Vec::as_slice), u64::MAX).unwrap();
+    let neighbour = subject(998_901_110_001, 0x0a01_0909);
+    let abroad = Subject { region: *b"KZ", ..neighbour };
+    for d in [&a, &b, &c, &e] {
+        assert!(d.is_away(&neighbour, T0 + day / 2));
+        assert!(!d.is_away(&neighbour, T0 + 2 * day));
+        assert!(d.is_away(&abroad, T0 + 2 * day));
+        assert!(d.is_away(&neighbour, T0 + 95 * day));
+        // nobody could tell the address: no suspicion from that
+        assert!(!d.is_away(&entered, T0));
+    }
+}
+
+#[test]
+fn a_company_that_signs_up_from_its_own_address_is_hardly_asked() {
+    let (mut d, start) = at_home();
+    let mut asked = 0;
+    for k in 0..40 {
+        let now = start + k * 30_000;
+        let s = subject(998_931_110_000 + k, 0x0a00_0007);
+        asked += u32::from(d.assess(at(now), &s, false).verdict != Verdict::Allow);
+        d.observe(Event::of(at(now), EventKind::Sent, &s));
+        if k % 5 != 0 {
+            d.observe(Event::of(at(now + 20_000), EventKind::Verified, &s));
+        }
+    }
+    assert!(asked <= 4, "{asked}");
+}
+
+#[test]
+fn step_ups_are_counted_out_where_they_were_counted_in() {
+    let (mut d, now) = attacked();
+    let s = subject(998_951_110_000, 77);
+    d.observe(Event::of(at(now), EventKind::Sent, &s));
+    let asking = |d: &Detector| d.table.iter().map(|(_, n)| u32::from(n.asking)).sum::<u32>();
+    let before = asking(&d);
+    d.observe(Event::of(at(now + 1_000), EventKind::Asked, &subject(998_951_110_001, 78)));
+    assert!(asking(&d) > before);
+    // the cold block becomes a warm one while the step-up is out
+    d.observe(Event::of(at(now + 2_000), EventKind::Verified, &s));
+    d.observe(Event::of(at(now + 100_000), EventKind::Sent, &subject(44_7400_123_456, 5)));
+    assert_eq!(asking(&d), 0);
 }
 
 #[test]

@@ -74,6 +74,11 @@ pub struct Tuning {
     pub share_prior: (f32, f32),
     /// Credit of a verified session in the share detector. Small: the attacker verifies.
     pub share_credit: f32,
+    /// What a session counts in the share detector when it comes from an address that several people
+    /// verified from, in a network of their country: a company that signs its staff up is one. A fake
+    /// converter's many proxies are not, and with one address in the country he gains some twenty
+    /// messages.
+    pub share_home: f32,
     /// Seconds a share alarm keeps asking.
     pub share_hold: f32,
     /// Outage control: no evidence grows when known people verify at less than this share of normal,
@@ -100,15 +105,20 @@ pub struct Tuning {
     pub number_limits: (f32, f32),
     /// The same limits where an alarm already covers the number.
     pub number_limits_in_context: (f32, f32),
-    /// Step-ups not passed for one number from which it is refused where an alarm covers it. Not
-    /// fewer: strangers fail them too, and the number's owner is then refused for an hour.
+    /// Step-ups not passed for one number from which it is refused where an alarm covers it and the
+    /// client is away. Not fewer: strangers fail them too, and its owner on a journey is then refused.
     pub number_failures: f32,
     /// Seconds after its first verification before a number counts as known, and until when.
     pub known_age: (f32, f32),
+    /// Seconds after its first verification before a wide network counts as seen for a country, and
+    /// until when. A day, as for every baseline: what an attacker verifies today opens nothing today.
+    pub place_age: (f32, f32),
     /// Hard cap on nodes.
     pub max_nodes: usize,
     /// Hard cap on remembered verified numbers (8 bytes each).
     pub max_known: usize,
+    /// Hard cap on remembered pairs of wide network and country (8 bytes each).
+    pub max_places: usize,
     /// Hard cap on open sessions, and on numbers with recent unverified sends.
     pub max_sessions: usize,
     /// Switches for ablation; all on in production.
@@ -126,6 +136,7 @@ pub struct Parts {
     pub outage: bool,
     pub address: bool,
     pub context: bool,
+    pub away: bool,
 }
 
 impl Default for Parts {
@@ -138,6 +149,7 @@ impl Default for Parts {
             outage: true,
             address: true,
             context: true,
+            away: true,
         }
     }
 }
@@ -145,7 +157,7 @@ impl Default for Parts {
 impl Default for Tuning {
     fn default() -> Self {
         // order: B2 B3 B4 B5 B6 country cold-country cold cold-million host net everyone
-        // known-country known
+        // known-country known away-country away
         Self {
             ask_at: 5.5,
             refuse_at: 12.0,
@@ -172,15 +184,25 @@ impl Default for Tuning {
                 (0.60, 0.80),
                 (0.60, 0.80),
                 (0.60, 0.80),
+                (0.40, 0.65),
+                (0.40, 0.65),
             ],
-            floor: [0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0],
-            tolerance: [2.0, 2.0, 2.0, 2.0, 2.0, 1.3, 1.2, 1.2, 1.2, 2.0, 2.0, 0.8, 1.3, 0.8],
-            inherit: [0.12, 0.12, 0.12, 0.12, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            floor: [
+                0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0, 1.0, 3.0,
+            ],
+            tolerance: [
+                2.0, 2.0, 2.0, 2.0, 2.0, 1.3, 1.2, 1.2, 1.2, 2.0, 2.0, 0.8, 1.3, 0.8, 1.2, 1.2,
+            ],
+            inherit: [
+                0.12, 0.12, 0.12, 0.12, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+            ],
             window: [
                 4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 20.0, 30.0, 20.0, 15.0, 25.0, 80.0, 40.0, 60.0,
+                40.0, 80.0,
             ],
             asked_window: [
-                8.0, 8.0, 8.0, 12.0, 16.0, 24.0, 16.0, 24.0, 16.0, 12.0, 16.0, 1e9, 1e9, 1e9,
+                8.0, 8.0, 8.0, 12.0, 16.0, 24.0, 16.0, 24.0, 16.0, 12.0, 16.0, 1e9, 1e9, 1e9, 24.0,
+                1e9,
             ],
             honest_failure: 0.15,
             pass_factor: 0.70,
@@ -192,6 +214,7 @@ impl Default for Tuning {
             share_tolerance: 3.0,
             share_prior: (0.10, 0.2),
             share_credit: 0.25,
+            share_home: 0.6,
             share_hold: 1_800.0,
             outage_none: 0.25,
             outage_full: 0.70,
@@ -206,8 +229,10 @@ impl Default for Tuning {
             number_limits_in_context: (0.9, 2.5),
             number_failures: 4.0,
             known_age: (72.0 * 3_600.0, 90.0 * 86_400.0),
+            place_age: (24.0 * 3_600.0, 90.0 * 86_400.0),
             max_nodes: 131_072,
             max_known: 1 << 21,
+            max_places: 1 << 17,
             max_sessions: 65_536,
             parts: Parts::default(),
         }

@@ -8,7 +8,8 @@ pub(super) const MIN_DIGITS: usize = 7;
 /// The longest number of ITU-T E.164.
 pub(super) const MAX_DIGITS: usize = 15;
 
-/// The most characters that a typed number may have (SECURITY-BAR 61).
+/// The most characters that a typed number may have (RUSTSEC-2023-0082 and
+/// RUSTSEC-2024-0369 are parsers that long input stopped).
 pub(super) const MAX_TYPED: usize = 32;
 
 /// The longest transform of the metadata adds four digits to what was typed.

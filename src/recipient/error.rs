@@ -1,6 +1,18 @@
 //! Why a text is not accepted as a recipient, a region or a prefix.
 
 /// Why a text was not accepted as a recipient. Holds no part of the text.
+///
+/// Its `Display` says what to ask the person for, and can be logged as it is:
+///
+/// ```
+/// use otpgate::{Recipient, RecipientError, Region};
+///
+/// let error = |text| Recipient::parse(text, Some(Region::DE)).unwrap_err();
+/// assert_eq!(error("0151 12345678 ext. 9"), RecipientError::Letter);
+/// assert_eq!(error("0151 12345678#9"), RecipientError::Extension);
+/// assert_eq!(error("+999 12345678"), RecipientError::UnknownCallingCode);
+/// assert_eq!(error("").to_string(), "the phone number is empty; ask for one");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientError {

@@ -15,6 +15,14 @@ use super::region::{CallingCode, Region};
 ///
 /// Blocks are counted from the end of the number, because that is how ranges are assigned and
 /// rented: a block of 10 000 consecutive numbers is the same danger in every country.
+///
+/// ```
+/// use otpgate::recipient::Level;
+///
+/// assert_eq!(Level::TenThousand.numbers(), Some(10_000));
+/// assert_eq!(Level::Country.numbers(), None);
+/// assert!(Level::Country < Level::Hundred, "the widest comes first");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Level {

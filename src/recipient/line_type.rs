@@ -1,5 +1,7 @@
 //! What kind of line a number belongs to.
 
+use std::fmt;
+
 /// The kind of line behind a number, in libphonenumber's sense.
 ///
 /// It says what the block was *assigned* for. It is no statement about the line today: a ported or
@@ -42,12 +44,39 @@ pub enum LineType {
     Voicemail,
 }
 
+impl fmt::Display for LineType {
+    /// In words: `fixed-line`, `premium-rate`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "unassigned",
+            Self::FixedLine => "fixed-line",
+            Self::Mobile => "mobile",
+            Self::FixedLineOrMobile => "fixed-line or mobile",
+            Self::TollFree => "toll-free",
+            Self::PremiumRate => "premium-rate",
+            Self::SharedCost => "shared-cost",
+            Self::Voip => "VoIP",
+            Self::PersonalNumber => "personal",
+            Self::Pager => "pager",
+            Self::Uan => "universal access",
+            Self::Voicemail => "voicemail",
+        })
+    }
+}
+
 impl LineType {
     /// Whether people read SMS on such lines: mobile, fixed-or-mobile and VoIP numbers.
     ///
     /// Personal numbers are left out on purpose: they forward at a price the caller does not see (the
     /// British 070 range is a classic of toll fraud). So are pagers, and all the rest is what a bot
     /// types to run up a bill. This is a fact to build a policy on, not the policy.
+    ///
+    /// ```
+    /// use otpgate::LineType;
+    ///
+    /// assert!(LineType::Voip.may_receive_sms(), "a fact; the destination policy leaves VoIP out");
+    /// assert!(!LineType::PersonalNumber.may_receive_sms());
+    /// ```
     #[must_use]
     pub const fn may_receive_sms(self) -> bool {
         matches!(self, Self::Mobile | Self::FixedLineOrMobile | Self::Voip)

@@ -57,6 +57,16 @@ impl Recipient {
     ///
     /// # Errors
     /// [`RecipientError`] says what to ask the person for.
+    ///
+    /// ```
+    /// use otpgate::{Recipient, RecipientError, Region};
+    ///
+    /// let number = |text, region| Recipient::parse(text, region).map(|number| number.expose_e164());
+    /// assert_eq!(number("(212) 555-0123", Some(Region::US)).unwrap().as_str(), "+12125550123");
+    /// assert_eq!(number("0049 151 12345678", Some(Region::DE)).unwrap().as_str(), "+4915112345678");
+    /// assert_eq!(number("0151 12345678", None).unwrap_err(), RecipientError::MissingCountry);
+    /// assert_eq!(number("+1 212 555", None).unwrap_err(), RecipientError::TooShort);
+    /// ```
     pub fn parse(text: &str, default_region: Option<Region>) -> Result<Self, RecipientError> {
         let typed = Typed::read(text)?;
         Ok(Self { number: parse::read(&typed, default_region)?, typed })
@@ -96,6 +106,14 @@ impl Recipient {
 
     /// The region of the number; `None` if several regions share its calling code and none of them
     /// has such a number.
+    ///
+    /// ```
+    /// use otpgate::{Recipient, Region};
+    ///
+    /// let of = |text: &str| Recipient::from_e164(text).unwrap().region();
+    /// assert_eq!(of("+18765550123"), Some(Region::JM), "+1 is not only the United States");
+    /// assert_eq!(of("+12001234567"), None, "no region of +1 has an area code 200");
+    /// ```
     #[must_use]
     pub const fn region(&self) -> Option<Region> {
         self.number.region
@@ -123,6 +141,15 @@ impl Recipient {
     }
 
     /// The number in E.164, for the transport that has to dial it.
+    ///
+    /// ```
+    /// use otpgate::Recipient;
+    ///
+    /// let recipient = Recipient::from_e164("+4915112345678").unwrap();
+    /// assert_eq!(recipient.expose_e164().as_str(), "+4915112345678");
+    /// assert_eq!(format!("{recipient:?}"), "Recipient(+49…78)");
+    /// assert_eq!(format!("{:?}", recipient.expose_e164()), "E164Text(+…)");
+    /// ```
     #[must_use]
     pub fn expose_e164(&self) -> E164Text {
         E164Text::new(&self.number)
@@ -147,6 +174,15 @@ impl Recipient {
 
     /// The prefixes that the line belongs to, from its country down to its block of a hundred.
     /// Follows [`line_key`](Self::line_key), so that one line climbs one ladder.
+    ///
+    /// ```
+    /// use otpgate::Recipient;
+    ///
+    /// let ladder = Recipient::from_e164("+4915112345678").unwrap().ladder();
+    /// let rungs: Vec<String> = ladder.map(|rung| rung.to_string()).collect();
+    /// assert_eq!(rungs[..3], ["DE", "+4915112xxxxxx", "+49151123xxxxx"]);
+    /// assert_eq!(rungs.last().unwrap(), "+49151123456xx");
+    /// ```
     #[must_use]
     pub fn ladder(&self) -> Ladder {
         Ladder::new(alias::line(&self.number))

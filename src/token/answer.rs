@@ -30,6 +30,20 @@ pub fn answer(ticket: &str, typed: &str) -> Result<String, AnswerError> {
 /// # Errors
 ///
 /// [`AnswerError::OutOfBudget`] if `most` digests did not hold the answer; otherwise as [`answer`].
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let shop::Shop { gate, client, .. } = shop;
+/// # let ticket = gate.preflight(&otpgate::Purpose::SIGN_UP, &client)?;
+/// use otpgate::token::{AnswerError, answer_within};
+///
+/// assert_eq!(answer_within(ticket.as_str(), "none", 100), Err(AnswerError::NoNumber));
+/// let budget = 4 * ticket.terms().work.expected_hashes();
+/// assert!(answer_within(ticket.as_str(), "+4915112345678", budget).is_ok());
+/// # Ok(())
+/// # });
+/// ```
 pub fn answer_within(ticket: &str, typed: &str, most: u64) -> Result<String, AnswerError> {
     let ticket = read(ticket)?;
     let asked = asked_work(&ticket).ok_or(AnswerError::Unsupported)?;

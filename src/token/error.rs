@@ -6,6 +6,24 @@ use std::time::Duration;
 ///
 /// The reason is for the host's log. A page needs only to know whether to wait, to fetch a new
 /// ticket, or to give up; see [`wait`](Self::wait) and [`fresh_ticket_helps`](Self::fresh_ticket_helps).
+///
+/// What a page of one's own does next:
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::token::TokenError;
+///
+/// fn next(error: TokenError) -> &'static str {
+///     match error.wait() {
+///         Some(_) => "wait, then post the same proof again",
+///         None if error.fresh_ticket_helps() => "fetch a ticket, answer it, post again",
+///         None => "stop: the page's script is wrong",
+///     }
+/// }
+/// assert!(next(TokenError::TooSoon { wait: Duration::from_millis(700) }).starts_with("wait"));
+/// assert!(next(TokenError::Expired).starts_with("fetch"));
+/// assert!(next(TokenError::NumberMismatch).starts_with("stop"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {

@@ -78,6 +78,15 @@ impl<H: HumanCheck + ?Sized> HumanCheck for Box<H> {
 }
 
 /// One question to a [`HumanCheck`].
+///
+/// ```
+/// use otpgate::token::{HumanRequest, HumanResponse};
+///
+/// let response = HumanResponse::parse("what-the-widget-gave")?;
+/// let request = HumanRequest::new(&response, "sign-up").from_client("192.0.2.7".parse().unwrap());
+/// assert_eq!((request.action, request.client.is_some()), ("sign-up", true));
+/// # Ok::<(), otpgate::token::HumanResponseError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct HumanRequest<'a> {
@@ -105,6 +114,16 @@ impl<'a> HumanRequest<'a> {
 }
 
 /// What a page got from the service: opaque, single use, masked in `Debug`.
+///
+/// ```
+/// use otpgate::token::{HumanResponse, HumanResponseError};
+///
+/// let response = HumanResponse::parse("what-the-widget-gave")?;
+/// assert_eq!(response.expose_response(), "what-the-widget-gave");
+/// assert_eq!(format!("{response:?}"), "HumanResponse([20 bytes])");
+/// assert_eq!(HumanResponse::parse("two\r\nlines"), Err(HumanResponseError));
+/// # Ok::<(), HumanResponseError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct HumanResponse(Box<str>);
 
@@ -149,6 +168,23 @@ impl fmt::Debug for HumanResponse {
 pub struct HumanResponseError;
 
 /// What the service said. Exhaustive on purpose: there is no third answer.
+///
+/// What an adapter makes of the usual answer of a service:
+///
+/// ```
+/// use otpgate::token::{HumanFailure, HumanVerdict};
+///
+/// fn verdict(success: bool, hostname: &str, codes: &[&str]) -> HumanVerdict {
+///     match (success, hostname) {
+///         (true, "shop.example") => HumanVerdict::Passed,
+///         (true, _) => HumanVerdict::Failed(HumanFailure::WrongSite),
+///         _ if codes.contains(&"timeout-or-duplicate") => HumanVerdict::Failed(HumanFailure::Spent),
+///         _ => HumanVerdict::Failed(HumanFailure::NotHuman),
+///     }
+/// }
+/// assert_eq!(verdict(true, "shop.example", &[]), HumanVerdict::Passed);
+/// assert_eq!(verdict(true, "evil.example", &[]), HumanVerdict::Failed(HumanFailure::WrongSite));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "a verdict that is not looked at lets scripts pass"]
 pub enum HumanVerdict {
@@ -171,6 +207,15 @@ pub enum HumanFailure {
 }
 
 /// The human check gave no clear answer. Nothing was sent.
+///
+/// ```
+/// use otpgate::token::{HumanCheckError, HumanCheckErrorKind};
+///
+/// let time_out = std::io::Error::from(std::io::ErrorKind::TimedOut);
+/// let error = HumanCheckError::new(HumanCheckErrorKind::Unavailable).caused_by(time_out);
+/// assert_eq!(error.kind(), HumanCheckErrorKind::Unavailable);
+/// assert!(std::error::Error::source(&error).is_some());
+/// ```
 #[derive(Debug)]
 pub struct HumanCheckError {
     kind: HumanCheckErrorKind,
@@ -239,6 +284,17 @@ pub enum HumanCheckErrorKind {
 
 /// The check of a host that has none: it answers every question with
 /// [`HumanCheckErrorKind::NotConfigured`], so that a step-up without a service fails closed.
+///
+/// ```
+/// # use otpgate::testing::block_on;
+/// # block_on(async {
+/// use otpgate::token::{HumanCheck, HumanCheckErrorKind, HumanRequest, HumanResponse, NoHumanCheck};
+///
+/// let response = HumanResponse::parse("anything").unwrap();
+/// let error = NoHumanCheck.check(HumanRequest::new(&response, "sign-up")).await.unwrap_err();
+/// assert_eq!(error.kind(), HumanCheckErrorKind::NotConfigured);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHumanCheck;
 

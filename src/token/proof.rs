@@ -23,6 +23,28 @@ pub(super) const PROOF_LENGTH: usize = TICKET_LENGTH + 4 + 32;
 
 /// A ticket with its answer, as the page sent it. Nothing about it is trusted before
 /// [`check`](Self::check).
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::token::{Scope, SendTicket, TicketTerms, TokenError, TokenProof, answer};
+/// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
+/// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+/// # let now = Timestamp::from_millis(1_800_000_000_000);
+///
+/// let here = Scope { realm: "shop", purpose: "sign-up", origin: "", session: "5f2b", client: b"" };
+/// let ticket = SendTicket::issue(&here, TicketTerms::default(), &keys, &SystemEntropy, now)?;
+/// let posted = answer(ticket.as_str(), "0151 / 12345678")?;
+///
+/// let proof = TokenProof::parse(&posted)?;
+/// let later = ticket.not_before();
+/// assert!(proof.check(&here, "015112345678", &keys, later).is_ok());
+/// let elsewhere = Scope { session: "another", ..here };
+/// let refused = proof.check(&elsewhere, "015112345678", &keys, later);
+/// assert_eq!(refused.unwrap_err(), TokenError::WrongBinding);
+/// assert!(matches!(proof.check(&here, "015112345678", &keys, now), Err(TokenError::TooSoon { .. })));
+/// # Ok(())
+/// # }
+/// ```
 pub struct TokenProof {
     pub(super) ticket: TicketBytes,
     pub(super) counter: u32,

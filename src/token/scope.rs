@@ -8,6 +8,7 @@ use crate::base::mac::MacKey;
 /// what it knows itself; nothing here is taken from the token.
 ///
 /// An empty field binds to "empty": a ticket issued without a session is refused in any session.
+/// [`TokenProof`](super::TokenProof) shows one at work; a host leaves it to the gate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scope<'a> {
     /// The tenant.

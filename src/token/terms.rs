@@ -195,8 +195,9 @@ impl Default for HumanTime {
 /// How much work a proof must hold: the number of leading zero bits of a SHA-256 digest, 0 to 24.
 ///
 /// Each bit doubles the work; the mean is 2^bits digests of one block. `docs/token-format.md` has the
-/// table of what that means on the machines it was measured on. The default is none: work is a
-/// step-up, and a person's battery pays for it too.
+/// table of what that means on the machines it was measured on. `WorkBits::default()` is none; how much
+/// a gate's tickets ask for is in [`TokenPolicy`](crate::policy::TokenPolicy), 12 bits unless changed,
+/// because a person's battery pays for it too.
 ///
 /// ```
 /// use otpgate::token::WorkBits;

@@ -16,6 +16,19 @@ use crate::base::time::Timestamp;
 ///
 /// The text is 132 characters of base64url, of fixed width inside, with a MAC over everything. Whoever
 /// holds it may answer it once, so `Debug` does not show it.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let shop::Shop { gate, client, .. } = shop;
+/// let ticket = gate.preflight(&otpgate::Purpose::SIGN_UP, &client)?;
+/// assert_eq!(ticket.as_str().len(), 132);
+/// let life = ticket.expires().since(ticket.not_before()); // here without a human time
+/// assert_eq!(life.as_secs(), 600);
+/// assert!(!format!("{ticket:?}").contains(ticket.as_str()));
+/// # Ok(())
+/// # });
+/// ```
 #[must_use = "a ticket that does not reach the page cannot be answered"]
 pub struct SendTicket {
     text: String,

@@ -34,6 +34,36 @@ pub use sms::{Handoff, IdempotencyKey, OutboundSms};
 ///   [`Deadline`] if its client has none.
 ///
 /// [`otpgate::testing::transport`](crate::testing) holds an implementer to this.
+///
+/// A whole implementation, but for the provider:
+///
+/// ```
+/// use async_trait::async_trait;
+/// use otpgate::SmsTransport;
+/// use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+///
+/// #[derive(Debug)]
+/// struct MyProvider;
+///
+/// #[async_trait]
+/// impl SmsTransport for MyProvider {
+///     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+///         match post(sms.expose_number(), sms.expose_text(), sms.idempotency_key().as_str()) {
+///             Ok((202, message_id)) => Ok(Handoff::accepted(message_id)),
+///             Ok((401 | 429, _)) => Err(HandoffError::not_sent("the provider did not take it")),
+///             Ok((404 | 410, _)) => Err(HandoffError::refused("no such subscriber")),
+///             Ok(_) => Err(HandoffError::indeterminate("an answer that we do not know")),
+///             Err(error) => Err(HandoffError::indeterminate(error)), // a time-out
+///         }
+///     }
+/// }
+/// # fn post(_: &str, _: &str, _: &str) -> Result<(u16, String), std::io::Error> {
+/// #     Ok((202, "message-1".to_owned()))
+/// # }
+/// # let sms = OutboundSms::for_test("+4915112345678", "041673 is your code.", [1; 16]);
+/// # let handoff = otpgate::testing::block_on(MyProvider.hand_off(&sms)).unwrap();
+/// # assert_eq!(handoff.message_id.as_deref(), Some("message-1"));
+/// ```
 #[async_trait]
 pub trait SmsTransport: fmt::Debug + Send + Sync + 'static {
     /// Hands `sms` to the provider. Returns when the provider has accepted it; that it was

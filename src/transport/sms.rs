@@ -7,6 +7,21 @@ use crate::base::id::{RequestId, to_text};
 /// One text to one number. Only the gate makes one, after the text was parsed back.
 ///
 /// `Debug` shows neither the number nor the text.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # shop.issued().await;
+/// # let sent = shop.outbox.sent();
+/// // What a transport got; `Debug` is safe to log.
+/// assert_eq!(sent[0].expose_number(), "+4915112345678");
+/// assert!(sent[0].expose_text().ends_with(&format!("\n@example.com #{}", shop.code())));
+/// assert_eq!((sent[0].segments(), sent[0].idempotency_key().len()), (1, 22));
+/// let sms = otpgate::transport::OutboundSms::for_test("+4915112345678", "the text", [1; 16]);
+/// assert!(!format!("{sms:?}").contains("15112345678"));
+/// # Ok(())
+/// # });
+/// ```
 pub struct OutboundSms {
     number: String,
     text: String,
@@ -80,12 +95,22 @@ impl IdempotencyKey {
 }
 
 /// What the provider said when it accepted a text.
+///
+/// ```
+/// use otpgate::transport::Handoff;
+///
+/// let handoff = Handoff::accepted("message-1").by("second-provider");
+/// assert_eq!(handoff.message_id.as_deref(), Some("message-1"));
+/// assert_eq!(handoff.provider, Some("second-provider"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Handoff {
-    /// The provider's identifier of the message, for delivery receipts.
+    /// The provider's identifier of the message. The gate neither keeps it nor hands it on: a
+    /// transport that wants delivery receipts notes it itself.
     pub message_id: Option<String>,
-    /// Which provider took it, where a transport chooses between several.
+    /// Which provider took it, where a transport chooses between several; for the transport's own
+    /// log, as above.
     pub provider: Option<&'static str>,
 }
 

@@ -1,10 +1,13 @@
 //! A7: what people and scripts type into a code field.
 
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
 use otpgate::otp::ResendCode;
 use otpgate::testing::Reply;
-use otpgate::{Entry, RejectionCause, Sent};
+use otpgate::{Entry, RefusalReason, RejectionCause, Sent};
 
-use crate::support::{ALICE, House, seconds, small};
+use crate::support::{ALICE, House, off_by, roaming, seconds, small};
 
 async fn left(house: &House, grant: &otpgate::EntryGrant) -> u32 {
     match house.gate.entry(grant, &house.client).await.unwrap() {
@@ -61,7 +64,6 @@ async fn each_is_rejected_and_charged_once() {
     }
 }
 
-/// Refused by its length: a hundred of them take no longer than a hundred codes, or this test would.
 #[tokio::test]
 async fn a_megabyte_is_one_wrong_code() {
     let house = House::lab(small());
@@ -72,6 +74,40 @@ async fn a_megabyte_is_one_wrong_code() {
     }
     assert_eq!(house.log.rejected(RejectionCause::Malformed), 5);
     assert!(!house.accepts(&grant, &house.last_code()).await, "locked by the five");
+}
+
+/// Refused by its length: it takes the time of a wrong code, measured as the thread's own.
+#[tokio::test]
+async fn a_megabyte_takes_no_longer_than_six_digits() {
+    let house = House::lab(small());
+    let grant = house.send(ALICE).await.into_grant();
+    let mut quickest = [Duration::MAX; 2];
+    for index in 0..30 {
+        let typed = ["1".repeat(1_000_000), off_by(&house.last_code(), index + 1)];
+        for (quickest, typed) in quickest.iter_mut().zip(&typed) {
+            let started = ThreadTime::now();
+            assert!(!house.accepts_from(&grant, typed, &roaming(index as u32)).await);
+            *quickest = (*quickest).min(started.elapsed());
+        }
+    }
+    let [megabyte, six] = quickest;
+    assert!(megabyte < six * 5, "{megabyte:?} for a megabyte, {six:?} for six digits");
+}
+
+/// What a form that is read by serde makes of a code that is no text: nothing that reaches the gate.
+#[test]
+fn a_code_that_is_no_text_is_no_form() {
+    #[derive(serde::Deserialize)]
+    struct Form {
+        code: String,
+    }
+    for json in ["null", "[]", "[1,2,3]", "[\"123456\"]", "123456", "1e5", "{}", "true"] {
+        let read = serde_json::from_str::<Form>(&format!("{{\"code\":{json}}}"));
+        assert!(read.is_err(), "{json}");
+    }
+    assert!(serde_json::from_str::<Form>("{}").is_err());
+    let form: Form = serde_json::from_str("{\"code\":\"123456\"}").unwrap();
+    assert_eq!(form.code, "123456");
 }
 
 /// One normalisation: white space at the ends. It is the same code, so it is used up with it.
@@ -132,18 +168,25 @@ async fn a_grant_can_be_anything_and_is_never_good() {
         changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
         weird.push(String::from_utf8(changed).unwrap());
     }
-    for grant in weird.into_iter().filter(|grant| *grant != text) {
+    // The interval is over: a resend is refused for the grant or not at all.
+    house.clock.advance(seconds(31));
+    for (index, grant) in (0..).zip(weird.into_iter().filter(|grant| *grant != text)) {
         let grant = otpgate::EntryGrant::from_client(grant);
-        // From a client each, so that no limit hides the answer.
-        assert!(!house.accepts(&grant, &code).await);
-        assert!(matches!(
-            house.gate.resend(&grant, &house.client).await.unwrap(),
-            Sent::Refused(_)
-        ));
-        assert!(matches!(house.gate.entry(&grant, &house.client).await.unwrap(), Entry::Closed(_)));
+        // From a network each and in the session of the grant, so that nothing hides the answer.
+        let who = roaming(index);
+        assert!(!house.accepts_from(&grant, &code, &who).await);
+        assert_eq!(house.log.last_cause(), Some(RejectionCause::BadGrant), "{index}");
+        let Sent::Refused(refusal) = house.gate.resend(&grant, &who).await.unwrap() else {
+            panic!("{index}: another text")
+        };
+        assert!(matches!(refusal.reason(), RefusalReason::VerificationOver), "{refusal:?}");
+        assert!(matches!(house.gate.entry(&grant, &who).await.unwrap(), Entry::Closed(_)));
     }
     assert_eq!(house.texts(), 1);
-    // None of it was charged to the innocent verification.
-    let view = house.gate.entry(issued.grant(), &house.client).await.unwrap();
+    // None of it was charged to the innocent verification, whose grant such a client may use.
+    let who = roaming(9_999);
+    let view = house.gate.entry(issued.grant(), &who).await.unwrap();
     assert!(matches!(view, Entry::Open(view) if view.attempts_left() == 5));
+    assert!(matches!(house.gate.resend(issued.grant(), &who).await.unwrap(), Sent::Sent(_)));
+    assert!(house.accepts_from(issued.grant(), &code, &who).await);
 }

@@ -1,6 +1,8 @@
 //! A9: sixteen spellings of one number.
 
-use otpgate::{Cleared, Purpose, Recipient, Region};
+use otpgate::access::DestinationPolicy;
+use otpgate::recipient::LineType;
+use otpgate::{Cleared, LimitName, Purpose, Recipient, RefusalReason, Region, Sent};
 
 use crate::support::{House, client, small};
 
@@ -47,10 +49,18 @@ async fn they_are_one_line_or_none() {
 /// Guesses count for the line, however it was spelled when the code was asked for.
 #[tokio::test]
 async fn dialling_variants_of_one_line_share_their_limits() {
-    for (one, other) in [("+5215512345678", "+525512345678"), ("+5491123456789", "+541123456789")] {
-        let house = House::lab(small());
-        let _ = house.try_send(one, &client(1)).await;
-        let _ = house.try_send(other, &client(2)).await;
-        assert!(house.texts() <= 1, "{one} and {other} are one line");
+    for (one, other) in [
+        ("+5215512345678", "+525512345678"),
+        ("+5491123456789", "+541123456789"),
+        ("+970599123456", "+972599123456"),
+    ] {
+        // In Argentina the other spelling has the form of a landline.
+        let everything = DestinationPolicy::only(Region::all()).also([LineType::FixedLine]);
+        let house = House::lab_with(|builder| builder.destinations(everything.unwrap()));
+        assert!(matches!(house.try_send(one, &client(1)).await, Sent::Sent(_)), "{one}");
+        let refusal = house.refused(other, &client(2)).await;
+        let RefusalReason::Limit(limit) = refusal.reason() else { panic!("{other}: {refusal:?}") };
+        assert_eq!(*limit, LimitName::NumberInterval, "{one} and {other} are one line");
+        assert_eq!(house.texts(), 1);
     }
 }

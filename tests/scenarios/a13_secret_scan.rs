@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::otp::{Amount, Binding, Payee};
@@ -185,8 +185,29 @@ fn keyed(needles: &mut Needles) {
     needles.key("the pepper", &pepper);
 }
 
+/// What the process wrote through `log`, at every level, whoever wrote it.
+#[derive(Debug, Default)]
+struct Trace(Mutex<String>);
+
+impl log::Log for Trace {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let mut text = self.0.lock().unwrap();
+        writeln!(text, "{} {} {}", record.level(), record.target(), record.args()).unwrap();
+    }
+
+    fn flush(&self) {}
+}
+
+static TRACE: Trace = Trace(Mutex::new(String::new()));
+
 #[tokio::test]
 async fn nothing_minted_in_a_long_session_is_written_down() {
+    log::set_logger(&TRACE).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
     let store = Arc::new(MemoryStore::builder().capacity(60_000).build());
     let house = House::lab_with(|builder| builder.store(Arc::clone(&store)).human_check(Turing));
     let (mut notes, mut needles) = (Notes::default(), Needles::new());
@@ -198,6 +219,10 @@ async fn nothing_minted_in_a_long_session_is_written_down() {
     notes.see(&keys());
     assert!(notes.0.len() > 30_000, "hardly anything was written: {}", notes.0.len());
     assert_eq!(needles.scan(&notes.0), [], "in what a host would log");
+    log::trace!("the capture works");
+    let traced = TRACE.0.lock().unwrap().clone();
+    assert!(traced.contains("the capture works"), "{traced}");
+    assert_eq!(needles.scan(&traced), [], "in what the library logs");
     let dump = store.dump();
     assert!(dump.len() > 5_000, "hardly anything was kept: {}", dump.len());
     assert_eq!(needles.scan(&dump), [], "in the store");

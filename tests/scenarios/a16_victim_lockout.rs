@@ -1,6 +1,10 @@
 //! A16: an attacker uses up everything of somebody else's number.
 
-use otpgate::{ClientContext, EntryGrant, Purpose, Sent};
+use std::time::Duration;
+
+use otpgate::{
+    ClientContext, Clock, EntryGrant, EventKind, Purpose, RejectionCause, Sent, Timestamp,
+};
 
 use crate::step_up::Turing;
 use crate::support::{ALICE, House, client, days, hours, minutes, off_by, seconds};
@@ -72,6 +76,26 @@ async fn the_owner_with_nothing_waits_no_longer_than_the_window() {
     }
     assert!(!logs_in(&house, &client(2)).await);
     house.clock.advance(days(1));
+    assert!(logs_in(&house, &client(2)).await);
+}
+
+/// The documented bound: 31 days from the last wrong code that was counted, although the attacker
+/// goes on asking in between: what is refused is not counted.
+#[tokio::test]
+async fn the_owner_with_nothing_waits_31_days_for_one_who_guessed() {
+    let (house, _) = lived_in().await;
+    assert_eq!(besiege(&house, 400).await, 20, "the open lane's twenty");
+    let last_guess = |house: &House| {
+        let wrong = EventKind::Rejected { cause: RejectionCause::Mismatch };
+        house.log.events().iter().rev().find(|event| event.kind == wrong).unwrap().at
+    };
+    let shut = last_guess(&house);
+    let wait_until = |at: Timestamp| house.clock.advance(at.since(house.clock.now()));
+    wait_until(shut + days(30));
+    assert_eq!(besiege(&house, 50).await, 20, "nor a month later");
+    wait_until((shut + days(31)).before(Duration::from_millis(1)));
+    assert!(!logs_in(&house, &client(2)).await);
+    house.clock.advance(Duration::from_millis(1));
     assert!(logs_in(&house, &client(2)).await);
 }
 

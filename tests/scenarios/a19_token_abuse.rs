@@ -4,7 +4,8 @@ use otpgate::token::{HumanTime, TokenError, WorkBits};
 use otpgate::{Cleared, ClientContext, ClientIp, KeyId, KeyRing, Purpose, RefusalReason, Sent};
 
 use crate::support::{
-    ALICE, BOB, House, client, hours, minutes, pepper, race, recipient, seconds, slow_stores, small,
+    ALICE, BOB, House, client, hours, in_session, minutes, pepper, race, recipient, seconds,
+    slow_stores, small,
 };
 
 async fn refusal(house: &House, proof: &str, who: &ClientContext) -> Option<String> {
@@ -100,6 +101,7 @@ async fn a_token_is_good_where_it_was_given_out() {
     for (what, who) in [
         ("another origin", client(1).origin("https://evil.example")),
         ("no origin", client(1)),
+        ("another session", in_session(1, "session-2").origin("https://example.com")),
         ("another session and network", client(2).origin("https://example.com")),
         (
             "another network",

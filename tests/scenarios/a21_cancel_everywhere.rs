@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use otpgate::testing::{Latency, Reply, ScriptedTransport, pauses};
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
-use otpgate::{Money, SmsTransport, Verified};
+use otpgate::{EntryGrant, Money, SmsTransport, Verified};
 
-use crate::support::{ALICE, House, client, hours, off_by, seconds, small};
+use crate::support::{ALICE, House, client, hours, memory, off_by, seconds};
 
 /// Polls `future` `times` times and drops it; its output if it was quicker.
-fn abandon<F: Future>(future: F, times: usize) -> Option<F::Output> {
+pub(crate) fn abandon<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..times {
@@ -37,10 +37,10 @@ impl SmsTransport for Slow {
     }
 }
 
-fn slow(seed: u64) -> House {
+pub(crate) fn slow(seed: u64) -> House {
     let (transport, outbox) = ScriptedTransport::new();
     let mut house = House::lab_with(|builder| {
-        builder.store(Latency::new(small(), 3, seed)).transport(Slow(transport.clone()))
+        builder.store(Latency::new(memory(), 3, seed)).transport(Slow(transport.clone()))
     });
     house.outbox = outbox;
     house.carrier = transport;
@@ -48,7 +48,21 @@ fn slow(seed: u64) -> House {
 }
 
 /// More polls than any future here takes.
-const MOST: usize = 80;
+pub(crate) const MOST: usize = 80;
+
+/// Whatever races in this suite races because of this.
+#[tokio::test]
+async fn the_stores_of_this_suite_take_their_time() {
+    let house = House::lab_with(|builder| builder);
+    let mut at_once = 0;
+    for index in 0..20 {
+        let grant = EntryGrant::from_client("none");
+        let judged = abandon(house.gate.verify(&grant, "123456", &client(index)), 1);
+        at_once += u32::from(judged.is_some());
+    }
+    // Each call draws twice from none to three pauses.
+    assert!(at_once < 10, "{at_once} of 20 did not give way");
+}
 
 #[tokio::test]
 async fn issue_sends_at_most_once_and_never_more_than_it_charged() {
@@ -83,13 +97,14 @@ async fn issue_sends_at_most_once_and_never_more_than_it_charged() {
 
 #[tokio::test]
 async fn resend_keeps_the_first_code_and_the_attempts() {
+    let mut finished = false;
     for times in 0..MOST {
         let house = slow(times as u64);
         let grant = house.send(ALICE).await.into_grant();
         let first = house.last_code();
         assert!(!house.accepts(&grant, &off_by(&first, 1)).await);
         house.clock.advance(seconds(30));
-        let _ = abandon(house.gate.resend(&grant, &house.client), times);
+        finished |= abandon(house.gate.resend(&grant, &house.client), times).is_some();
         assert!(house.texts() <= 2);
         assert!(house.gate.snapshot().await.unwrap().spent >= house.cost());
         let entry = house.gate.entry(&grant, &house.client).await.unwrap();
@@ -97,15 +112,18 @@ async fn resend_keeps_the_first_code_and_the_attempts() {
         assert_eq!(view.attempts_left(), 4);
         assert!(house.accepts(&grant, &first).await, "dropped after {times} polls");
     }
+    assert!(finished, "no run came to its end");
 }
 
 #[tokio::test]
 async fn verify_accepts_at_most_once_and_forgets_no_attempt() {
+    let mut finished = [false; 2];
     for times in 0..MOST {
         let house = slow(times as u64);
         let grant = house.send(ALICE).await.into_grant();
         let code = house.last_code();
         let first = abandon(house.gate.verify(&grant, &code, &house.client), times);
+        finished[0] |= first.is_some();
         let mut accepted = usize::from(matches!(first, Some(Ok(Verified::Accepted(_)))));
         for _ in 0..2 {
             accepted += usize::from(house.accepts(&grant, &code).await);
@@ -117,7 +135,8 @@ async fn verify_accepts_at_most_once_and_forgets_no_attempt() {
         let code = house.last_code();
         for guess in 0..4 {
             let wrong = off_by(&code, guess + 1);
-            let _ = abandon(house.gate.verify(&grant, &wrong, &house.client), times);
+            let judged = abandon(house.gate.verify(&grant, &wrong, &house.client), times);
+            finished[1] |= judged.is_some();
         }
         // At most four attempts are gone, whenever the four were dropped, so the code is good; and
         // whoever saw an answer paid for it.
@@ -127,20 +146,24 @@ async fn verify_accepts_at_most_once_and_forgets_no_attempt() {
         assert!(view.attempts_left() <= 5 - seen);
         assert!(house.accepts(&grant, &code).await);
     }
+    assert_eq!(finished, [true; 2], "no run came to its end");
 }
 
 #[tokio::test]
 async fn clear_and_entry_change_nothing_at_all() {
     let house = slow(1);
     let grant = house.send(ALICE).await.into_grant();
+    let mut finished = [false; 2];
     for times in 0..20 {
-        let _ = abandon(house.gate.entry(&grant, &house.client), times);
+        finished[0] |= abandon(house.gate.entry(&grant, &house.client), times).is_some();
         let ticket = house.gate.preflight(&otpgate::Purpose::LOG_IN, &house.client).unwrap();
         let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
         let number = crate::support::recipient(ALICE);
         let purpose = otpgate::Purpose::LOG_IN;
-        let _ = abandon(house.gate.clear(&proof, &number, &purpose, &house.client), times);
+        let cleared = abandon(house.gate.clear(&proof, &number, &purpose, &house.client), times);
+        finished[1] |= cleared.is_some();
     }
+    assert_eq!(finished, [true; 2], "no run came to its end");
     assert_eq!(house.texts(), 1);
     assert_eq!(house.gate.snapshot().await.unwrap().spent, house.cost());
     assert!(house.accepts(&grant, &house.last_code()).await);
@@ -149,14 +172,17 @@ async fn clear_and_entry_change_nothing_at_all() {
 #[tokio::test]
 async fn controls_are_changed_whole_or_not_at_all() {
     use otpgate::access::{Actor, Effect, Reason, Target};
+    let mut finished = false;
     for times in 0..MOST {
         let house = slow(times as u64);
         let (reason, actor) = (Reason::new("incident").unwrap(), Actor::new("ada").unwrap());
         let controls = house.gate.controls();
-        let _ =
+        let entered =
             abandon(controls.enter(Target::Everything, Effect::SmsOff, reason, actor, None), times);
+        finished |= entered.is_some();
         let entries = controls.list().await.unwrap().len();
         let sent = house.try_send(ALICE, &house.client).await;
         assert_eq!(matches!(sent, otpgate::Sent::Refused(_)), entries == 1, "{times} polls");
     }
+    assert!(finished, "no run came to its end");
 }

@@ -14,7 +14,7 @@ use crate::support::{House, client, days, hours, seconds, slow_stores};
 const SECRET: &[u8; 20] = b"12345678901234567890";
 
 /// RFC 6238 as an app computes it.
-fn app_code(house: &House) -> String {
+pub(crate) fn app_code(house: &House) -> String {
     let step = house.clock.now().as_millis() / 30_000;
     let mut mac = <Hmac<sha1::Sha1> as KeyInit>::new_from_slice(SECRET).unwrap();
     mac.update(&step.to_be_bytes());
@@ -25,7 +25,7 @@ fn app_code(house: &House) -> String {
 }
 
 /// Six digits that are not the code of now, nor of a step beside it.
-fn wrong_code(house: &House, n: u32) -> String {
+pub(crate) fn wrong_code(house: &House, n: u32) -> String {
     let secret = AuthenticatorSecret::from_bytes(SECRET).unwrap();
     let now = house.clock.now();
     (n..)
@@ -38,7 +38,7 @@ fn wrong_code(house: &House, n: u32) -> String {
         .unwrap()
 }
 
-async fn enters(house: &House, user: &str, code: &str, who: &ClientContext) -> bool {
+pub(crate) async fn enters(house: &House, user: &str, code: &str, who: &ClientContext) -> bool {
     let secret = AuthenticatorSecret::from_bytes(SECRET).unwrap();
     let authenticator = Authenticator::default();
     let verdict = house.gate.verify_authenticator(user, &secret, code, &authenticator, who).await;

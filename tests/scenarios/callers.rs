@@ -1,6 +1,9 @@
 //! Callers without a page: another service of the host, with a signed request from a listed network.
 
-use otpgate::access::{CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Network};
+use otpgate::access::{
+    Actor, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Effect, Network, Reason,
+    Target,
+};
 use otpgate::policy::Quota;
 use otpgate::{Cleared, Clock, EntryGrant, Purpose, Sent, SystemEntropy};
 
@@ -116,6 +119,26 @@ async fn a_caller_has_a_quota_and_the_number_its_interval() {
         let _ = office.ask(&signed, &number, &Purpose::PAYMENT, HOME).await;
     }
     assert_eq!(office.house.texts(), 5);
+}
+
+/// An operator who shuts a network shuts it for services too.
+#[tokio::test]
+async fn an_entry_for_its_network_reaches_a_caller() {
+    let office = office();
+    let (reason, actor) = (Reason::new("a stolen key").unwrap(), Actor::new("ada").unwrap());
+    let target = Target::Network("10.1.2.0/24".parse().unwrap());
+    let controls = office.house.gate.controls();
+    let id = controls.enter(target, Effect::Block, reason, actor, None).await.unwrap();
+    let ask = |peer| {
+        let signed = office.sign(ALICE, "payment");
+        let office = &office;
+        async move { office.ask(&signed, ALICE, &Purpose::PAYMENT, peer).await }
+    };
+    assert!(ask(HOME).await.is_none());
+    assert!(ask("10.1.3.3").await.is_some(), "another network");
+    office.house.clock.advance(seconds(30));
+    controls.lift(id, &Actor::new("ada").unwrap()).await.unwrap();
+    assert!(ask(HOME).await.is_some());
 }
 
 /// The host asks for another text on behalf of its user: same caller, no page.

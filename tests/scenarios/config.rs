@@ -58,6 +58,7 @@ const BROKEN: &[(&str, Change)] = &[
     ("attempts.checked", |p| p.attempts.checked.max = 0),
     ("attempts.proven", |p| p.attempts.proven.longest = seconds(1)),
     ("attempts.proven", |p| p.attempts.proven.forget = seconds(1)),
+    ("attempts.spray_alarm", |p| p.attempts.spray_alarm = 0),
     ("attempts.client", |p| p.attempts.client.hard = 0),
     ("attempts.client", |p| p.attempts.client.drain = Duration::ZERO),
     ("budget.soft_percent", |p| p.budget.soft_percent = 0),
@@ -165,6 +166,52 @@ fn parts_that_contradict_each_other_are_refused_by_name() {
 
     let dry = named(parts().entropy(FailingEntropy::new()));
     assert!(!dry.is_empty());
+}
+
+/// Failures of a number, a session's texts and the like are counted over all purposes.
+#[test]
+fn purposes_that_share_a_meter_must_read_it_alike() {
+    let other = |change: Change| {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        parts().purpose(Purpose::PAYMENT, policy)
+    };
+    // Each of the two policies is right by itself; together they allow 98 + 40 + 40 failures.
+    let split = |p: &mut Policy| {
+        (p.attempts.open.max, p.attempts.checked.max, p.attempts.proven.max) = (98, 1, 1);
+        (p.attempts.checked.pause_after, p.attempts.proven.pause_after) = (1, 1);
+    };
+    assert!(named(other(split)).contains("`attempts` is 178"), "{}", named(other(split)));
+    let broken: &[(&str, Change)] = &[
+        ("attempts.open", |p| p.attempts.open.forget = minutes(60)),
+        ("attempts.client", |p| p.attempts.client.drain = seconds(1)),
+        ("quotas.session", |p| p.quotas.session = vec![Quota::daily(30)]),
+        ("quotas.user", |p| p.quotas.user.reverse()),
+        ("quotas.client_unverified", |p| {
+            p.quotas.client_unverified = Some(Evidence { soft: 1, hard: 2, drain: seconds(1) });
+        }),
+    ];
+    for (field, change) in broken {
+        assert!(named(other(*change)).contains(&format!("`{field}` is")), "{field}");
+    }
+    // Another maximum, a quota less, one that only this purpose has: each is its own affair.
+    let fine: &[Change] = &[
+        |p| p.quotas.session = vec![Quota::hourly(3)],
+        |p| p.quotas.user = vec![Quota::hourly(2)],
+        |p| p.quotas.number = vec![Quota::daily(3)],
+        |p| p.quotas.country = vec![Quota::daily(300)],
+        |p| p.quotas.client_unverified = None,
+        |p| p.attempts.open.max = 10,
+    ];
+    for change in fine {
+        assert!(other(*change).build().is_ok());
+    }
+}
+
+#[test]
+fn destinations_without_a_country_are_refused() {
+    let nowhere = parts().destinations(DestinationPolicy::only([]));
+    assert!(named(nowhere).contains("`destinations` is no country"));
 }
 
 /// An entropy source that fails later is an outage, never a default code.

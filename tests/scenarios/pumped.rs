@@ -1,6 +1,6 @@
 //! A gate with its detector awake and no other limit in the way, and what drives it.
 
-use otpgate::pumping::Tuning;
+use otpgate::pumping::{Alert, Tuning};
 use otpgate::{EventKind, Gate, GateBuilder, Policy, Purpose, RefusalReason, Sent, Store};
 
 use crate::step_up::Turing;
@@ -64,7 +64,8 @@ pub(crate) async fn sign_up(house: &House, index: u64) {
     assert!(house.accepts_from(issued.grant(), &house.last_code(), &who).await);
 }
 
-pub(crate) fn alerts(house: &House) -> Vec<String> {
+/// What the detector has told so far.
+pub(crate) fn alerts(house: &House) -> Vec<Alert> {
     let events = house.log.events();
     events
         .into_iter()

@@ -260,15 +260,20 @@ pub fn trusting() -> Tuning {
 }
 
 /// A memory store of a size that is made at once.
-pub fn small() -> MemoryStore {
+pub fn memory() -> MemoryStore {
     MemoryStore::builder().capacity(60_000).build()
+}
+
+/// The same behind seeded latency: whatever else is ready runs before and after each of its calls.
+pub fn small() -> Latency<MemoryStore> {
+    Latency::new(memory(), 3, 0x51ed)
 }
 
 /// The model and the memory store, each behind seeded latency.
 pub fn slow_stores(seed: u64) -> [(&'static str, Box<dyn Store>); 2] {
     [
         ("model", Box::new(Latency::new(ModelStore::new(), 3, seed))),
-        ("memory", Box::new(Latency::new(small(), 3, seed))),
+        ("memory", Box::new(Latency::new(memory(), 3, seed))),
     ]
 }
 
@@ -330,9 +335,19 @@ pub fn message() -> MessageFormat {
 
 /// A client of its own network and session.
 pub fn client(number: u32) -> ClientContext {
+    in_session(number, &format!("session-{number}"))
+}
+
+/// A session at the address of client `number`.
+pub fn in_session(number: u32, session: &str) -> ClientContext {
     // A /24 of its own: two of them share neither address nor neighbourhood.
     let ip = IpAddr::from((0x0B00_0001_u32 + number.wrapping_mul(0x0001_0100)).to_be_bytes());
-    ClientContext::new(ClientIp::from_peer(ip), format!("session-{number}"))
+    ClientContext::new(ClientIp::from_peer(ip), session)
+}
+
+/// The session of client 1, from the `index`th of other networks.
+pub fn roaming(index: u32) -> ClientContext {
+    in_session(index + 2, "session-1")
 }
 
 /// A small generator for positions and choices in tests.

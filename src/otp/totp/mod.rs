@@ -43,6 +43,27 @@ const DIGITS: usize = 6;
 /// SHA-1 because several widely used apps silently ignore any other algorithm of the URI and would
 /// then never match. Its collisions do not matter here: HMAC does not rest on collision resistance
 /// (RFC 4226 appendix B.2). Count attempts as for any other code; six digits are guessable.
+///
+/// The first row of RFC 6238 appendix B, as an app shows it:
+///
+/// ```
+/// use otpgate::Timestamp;
+/// use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
+/// use otpgate::otp::{CodeFormat, SubmittedCode};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
+/// let typed = SubmittedCode::parse("287082", &CodeFormat::default())?;
+/// let step_at = |seconds: u64| {
+///     let now = Timestamp::from_millis(seconds * 1_000);
+///     Authenticator::default().matching_step(&secret, &typed, now).map(|step| step.number())
+/// };
+/// assert_eq!(step_at(59), Some(1));
+/// assert_eq!(step_at(89), Some(1), "the step before is good for 30 seconds more");
+/// assert_eq!(step_at(90), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Authenticator {
     window: u8,
@@ -57,6 +78,14 @@ impl Authenticator {
     /// # Errors
     ///
     /// [`WindowError`] above 2: a clock that is further off has to be set.
+    ///
+    /// ```
+    /// use otpgate::otp::totp::Authenticator;
+    ///
+    /// assert_eq!(Authenticator::with_window(1)?, Authenticator::default());
+    /// assert!(Authenticator::with_window(3).is_err());
+    /// # Ok::<(), otpgate::otp::totp::WindowError>(())
+    /// ```
     pub const fn with_window(steps: u8) -> Result<Self, WindowError> {
         if steps > 2 {
             return Err(WindowError { steps });
@@ -68,8 +97,8 @@ impl Authenticator {
     /// newest, should two match.
     ///
     /// A match is **not yet an acceptance**: RFC 6238 §5.2 lets a code be used once, so the step must
-    /// be burned in the store, and a step at or before the last one used is refused. All steps are
-    /// computed and compared in constant time, so the time taken does not tell which one was near.
+    /// be burned in the store. An earlier step of the window that was not used stays good until it
+    /// leaves the window. All steps are computed and compared in constant time, so the time taken does not tell which one was near.
     #[must_use]
     pub fn matching_step(
         &self,
@@ -112,6 +141,14 @@ impl Default for Authenticator {
 }
 
 /// A time step: the number of whole 30-second intervals since the Unix epoch.
+///
+/// ```
+/// use otpgate::Timestamp;
+/// use otpgate::otp::totp::Step;
+///
+/// let step = Step::at(Timestamp::from_millis(59_999));
+/// assert_eq!(step, Step::from_number(1)); // seconds 30 to 59
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Step(u64);
 

@@ -12,6 +12,17 @@ use crate::base::entropy::{Entropy, EntropyError, random};
 /// Unlike a digest it must be kept in a form that can be read back, so **encrypt it at rest** under a
 /// key that is not in the same database (RFC 6238 §5.1, ASVS 13.3.1): whoever reads it can compute
 /// every future code. Masked in `Debug`, no `Display`, no `Clone`, wiped on drop.
+///
+/// ```
+/// use otpgate::otp::totp::{AuthenticatorSecret, AuthenticatorSecretError};
+///
+/// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
+/// assert_eq!(secret.expose_secret(), b"12345678901234567890"); // encrypt, then store
+/// assert_eq!(secret.to_base32().expose_secret(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+/// assert_eq!(format!("{secret:?}"), "AuthenticatorSecret([redacted])");
+/// assert!(AuthenticatorSecret::from_bytes(b"too short").is_err());
+/// # Ok::<(), AuthenticatorSecretError>(())
+/// ```
 pub struct AuthenticatorSecret(Zeroizing<Vec<u8>>);
 
 impl AuthenticatorSecret {
@@ -72,6 +83,22 @@ impl AuthenticatorSecret {
     ///
     /// [`EnrolmentError`] if a name is empty, longer than 100 bytes, or has a colon (which separates
     /// the two in the label) or a control character.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use otpgate::otp::totp::{AuthenticatorSecret, EnrolmentError};
+    ///
+    /// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
+    /// let uri = secret.otpauth_uri("Example", "ana@example.com")?;
+    /// assert_eq!(
+    ///     uri.expose_secret(),
+    ///     "otpauth://totp/Example:ana%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
+    ///      &issuer=Example&algorithm=SHA1&digits=6&period=30",
+    /// );
+    /// assert_eq!(secret.otpauth_uri("A:B", "ana").unwrap_err(), EnrolmentError::Issuer);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn otpauth_uri(&self, issuer: &str, account: &str) -> Result<SecretText, EnrolmentError> {
         if !is_label(issuer) {
             return Err(EnrolmentError::Issuer);

@@ -16,16 +16,17 @@ mod rows;
 use super::country::Country;
 use super::detector::{Detector, OperatorRule, Surge};
 use super::journal::CodecError;
-use super::level::{Level, NodeId};
+use super::level::NodeId;
 use super::node::Node;
-use super::session::{OpenStepUp, PATH, Session};
-use super::table::{NONE, Slot, mix};
+use super::path::places_of;
+use super::session::{OpenStepUp, Session};
+use super::table::{Slot, mix};
 use codec::{Reader, Writer, checksum};
 use rows::{
     NODE, SESSION, read_country, read_node, read_session, write_country, write_node, write_session,
 };
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// No honest snapshot is larger; a claim beyond it is refused before anything is allocated.
 const LARGEST: usize = 256 << 20;
 /// Into how many shards the lasting memory is cut.
@@ -34,7 +35,8 @@ pub(crate) const SHARDS: usize = 64;
 const HEAD: usize = 4_096;
 /// How recent a number's count must be to travel in the head.
 const RECENT_MS: u64 = 900_000;
-const SUBJECT: usize = 24;
+/// An open step-up: its subject, and eleven bytes more.
+const STEP_UP: usize = 36;
 
 /// What a run of bytes holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -149,6 +151,13 @@ impl Detector {
         };
         w.count(known.len());
         known.into_iter().for_each(|row| w.u64(row));
+        let places: Vec<u64> = match part {
+            Part::Whole => self.places.rows().collect(),
+            Part::Head => Vec::new(),
+            Part::Shard(shard) => self.places.rows_of(shard, SHARDS).collect(),
+        };
+        w.count(places.len());
+        places.into_iter().for_each(|row| w.u64(row));
         self.write_orders(&mut w, part);
         let check = checksum(&w.0);
         w.u64(check);
@@ -196,6 +205,8 @@ impl Detector {
         for open in asked.into_iter().rev() {
             w.subject(&open.subject);
             w.u64(open.asked_at);
+            w.u16(open.places);
+            w.u8(u8::from(open.known));
             w.u8(open.stage);
         }
     }
@@ -291,6 +302,10 @@ impl Detector {
             let row = r.u64()?;
             self.known.restore_row(row);
         }
+        for _ in 0..r.count(8)? {
+            let row = r.u64()?;
+            self.places.restore_row(row);
+        }
         self.read_orders(r)?;
         if r.0.is_empty() { Ok(()) } else { Err(CodecError::Length) }
     }
@@ -338,15 +353,13 @@ impl Detector {
                 self.each(&path, |node| node.pending = node.pending.saturating_add(1));
             }
         }
-        self.sessions.sort_queues();
-        for _ in 0..r.count(SUBJECT)? {
-            let (subject, asked_at, stage) = (r.subject()?, r.u64()?, r.u8()?);
-            self.sessions.reopen(
-                OpenStepUp { subject, asked_at, stage, generation: 0 },
-                self.tuning.asked_stages,
-            );
-            let known = self.is_known(&subject, asked_at);
-            let path = self.find_path(&subject, known);
+        self.sessions.sort_queues(self.now);
+        for _ in 0..r.count(STEP_UP)? {
+            let (subject, asked_at) = (r.subject()?, r.u64()?);
+            let (places, known, stage) = (r.u16()?, r.flag()?, r.u8()?);
+            let open = OpenStepUp { subject, asked_at, places, known, stage, generation: 0 };
+            self.sessions.reopen(open, self.tuning.asked_stages);
+            let path = self.path_of(&subject, known, places);
             self.each(&path, |node| node.asking = node.asking.saturating_add(1));
         }
         Ok(())
@@ -372,24 +385,8 @@ impl Detector {
 
     /// Finds the session's nodes in this table again.
     fn resolve(&self, session: &mut Session) {
-        let mut path = [NONE; PATH];
-        if session.known {
-            let groups = [
-                NodeId::region(Level::KnownCountry, session.subject.region),
-                NodeId::pool(Level::Known),
-            ];
-            for (place, id) in path.iter_mut().zip(groups) {
-                *place = self.table.find(id).unwrap_or(NONE);
-            }
-        } else {
-            for (i, (place, id)) in path.iter_mut().zip(Self::names(&session.subject)).enumerate() {
-                // a slot that was empty when the session began stays empty
-                if session.path.get(i).is_some_and(|slot| *slot != NONE) {
-                    *place = self.table.find(id).unwrap_or(NONE);
-                }
-            }
-        }
-        session.path = path;
+        // a slot that was empty when the session began stays empty
+        session.path = self.path_of(&session.subject, session.known, places_of(&session.path));
         let [a, b] = session.subject.region;
         let name = (u64::from(a) << 8) | u64::from(b);
         session.country = self.country_index.get(&name).copied().unwrap_or(u16::MAX);
@@ -398,13 +395,13 @@ impl Detector {
 
 /// Whether a node belongs in the head: it acts, is under suspicion or was lately, or is coarse.
 fn is_urgent(node: &Node) -> bool {
-    let is_coarse = matches!(node.id >> 60, 5..=8 | 11..=13);
+    let is_coarse = matches!(node.id >> 60, 5..=8 | 11..=15);
     is_coarse || !node.is_harmless() || node.strikes > 0 || node.failed > 0.0
 }
 
 /// Which of too many go into the head first.
 fn urgency(node: &Node) -> (u8, u32) {
-    let is_coarse = matches!(node.id >> 60, 5..=8 | 11..=13);
+    let is_coarse = matches!(node.id >> 60, 5..=8 | 11..=15);
     let state = if is_coarse { 3 } else { node.state as u8 };
     // order of floats that are not negative is the order of their bits
     (state, (node.evidence() + node.share.max(0.0)).max(0.0).to_bits())

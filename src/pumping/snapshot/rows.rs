@@ -3,7 +3,9 @@
 use super::super::country::Country;
 use super::super::evidence::NullIndex;
 use super::super::journal::CodecError;
+use super::super::level::NodeId;
 use super::super::node::{Node, State};
+use super::super::path::places_of;
 use super::super::session::{PATH, Session, session_key};
 use super::super::table::NONE;
 use super::codec::{Reader, Writer};
@@ -110,6 +112,7 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
 /// A node, its country's letters, and how far behind its country's count it was.
 pub(super) fn read_node(r: &mut Reader<'_>) -> Result<(Node, [u8; 2], u32), CodecError> {
     let mut n = Node { id: r.u64()?, at: r.u64()?.max(1), gap: NO_GAP, ..Node::default() };
+    n.level = NodeId::from_bits(n.id).ok_or(CodecError::Damaged)?.level() as u8;
     let region = r.region()?;
     n.day = r.u16()?;
     n.days = r.u8()?;
@@ -145,8 +148,7 @@ pub(super) const SESSION: usize = 45;
 
 pub(super) fn write_session(w: &mut Writer, s: &Session) {
     w.subject(&s.subject);
-    let places = s.path.iter().enumerate().filter(|(_, slot)| **slot != NONE);
-    w.u16(places.fold(0, |bits, (place, _)| bits | 1 << place));
+    w.u16(places_of(&s.path));
     w.u8(s.null.0);
     w.u8(s.stage);
     w.floats(&[s.weight.0, s.weight.1]);

@@ -189,25 +189,25 @@ impl Books {
 
 /// An exchange as the functions take it.
 #[derive(Debug)]
-pub(super) struct Letters<'a> {
+pub(super) struct Letters {
     pub(super) journal: Option<Key>,
-    pub(super) append: Option<&'a [u8]>,
+    pub(super) append: Option<Vec<u8>>,
     pub(super) after: i64,
 }
 
-impl<'a> Letters<'a> {
-    pub(super) fn new(realm: Pseudonym, exchange: Option<&'a Exchange>) -> Self {
+impl Letters {
+    pub(super) fn new(realm: Pseudonym, exchange: Option<&Exchange>) -> Self {
         let name = |it: &Exchange| Key::new(Kind::Journal, realm, it.journal.as_bytes());
         Self {
             journal: exchange.map(name),
-            append: exchange.map(|it| it.append.as_slice()).filter(|append| !append.is_empty()),
+            append: exchange.map(|it| it.append.clone()).filter(|append| !append.is_empty()),
             after: exchange.map_or(0, |it| long(it.after)),
         }
     }
 
     /// The journal, if something is appended to it.
     pub(super) fn lock(&self) -> Option<(Key, bool)> {
-        self.append.and(self.journal).map(|journal| (journal, true))
+        self.append.as_ref().and(self.journal).map(|journal| (journal, true))
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`PostgresSetupError`], and which kind of [`StoreError`] a failure at run time is.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::PoolError;
@@ -66,7 +67,16 @@ pub(super) enum Late {
     Pool(Duration),
     #[error("no answer within {0:?}; the connection was given up")]
     Answer(Duration),
+    #[error("calls of this process on the same rows took longer than {0:?}; look at the server")]
+    Lease(Duration),
+    #[error("the runtime stopped before the call was answered")]
+    Stopped,
 }
+
+/// What became of a call that shared a transaction with others.
+#[derive(Debug, Error)]
+#[error("the transaction that this call shared with others failed; the cause: {0}")]
+pub(super) struct Together(#[source] pub(super) Arc<StoreError>);
 
 /// The database answered something that is no answer.
 #[derive(Debug, Error)]

@@ -24,7 +24,8 @@
 //!
 //! # What holds
 //!
-//! - Each verb is one statement, one function call, one transaction and one round trip.
+//! - Each verb is one statement, one function call and one round trip. A call that nothing of its
+//!   process is in the way of is a transaction of its own; calls on one row share one, see below.
 //! - A call first locks the names of all it may touch, in one order that is the same for all calls
 //!   (transaction-level advisory locks), then reads, then checks everything, then writes. No two
 //!   calls can deadlock, and a call that was refused writes nothing but its observations.
@@ -48,27 +49,40 @@
 //! its token; a row of a subject is 40 bytes for each of its meters and about 70 on top.
 //! `examples/postgres_load.rs` measures bytes and calls a second beside `pgbench`.
 //!
-//! Calls that share a subject take turns: from the moment they have its lock until their commit is
-//! on disk. A realm's budget or a country's quota is such a subject for every send, so **sends of a
-//! realm commit one after the other**, and their number a second is the reciprocal of one
-//! statement and one flush. A call without the shared subject does not wait for them. The journal of
-//! a realm with several gates is shared in the same way.
+//! # The leased row
+//!
+//! A realm's budget is a row that every send of the realm changes, and a row that was changed stays
+//! locked until the commit is on disk. One transaction a send would make a realm's sends a second the
+//! reciprocal of one statement and one flush. So a process takes such rows on lease: the call that
+//! finds its rows free goes at once; calls of the same process that need one of them meanwhile wait
+//! in the process; when the lease ends, the next one takes up to 32 of them in one transaction: one
+//! set of locks in key order, the calls in their order, one commit, one round trip.
+//!
+//! - Nothing is promised ahead of the commit. Limits and counts are exact over all processes, a
+//!   limit is never exceeded, and no send is refused because another process holds a share of it.
+//! - A process that dies holds nothing back: its lease ends with its connection.
+//! - No call waits for a timer. Calls that share nothing run beside each other on their connections.
+//! - A call that the database refuses fails alone: the others are run again without it.
+//! - Several processes take turns, a lease each. A row then admits what one server process computes,
+//!   with one flush for up to 32 calls; `docs/performance.md` has the figures.
 
 mod answer;
 mod call;
 mod error;
 mod key;
+mod lease;
 mod migration;
 mod setup;
+mod statement;
 mod verbs;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::{Object, Pool};
-use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 use crate::base::time::Timestamp;
 use crate::store::{
@@ -80,8 +94,11 @@ pub use error::PostgresSetupError;
 pub use migration::Migration;
 
 use error::Late;
+use lease::Leases;
+use statement::{Statement, parameter};
 
-/// How long a call may take, waiting for a connection included, unless the host says otherwise.
+/// How long a call may wait for calls on the same rows, for a connection, and for its answer, each,
+/// unless the host says otherwise.
 ///
 /// A statement takes well under a millisecond on a healthy server; what takes 5 s is an outage, and
 /// a person in front of a form should hear so.
@@ -113,6 +130,7 @@ pub struct PostgresStore {
     pool: Pool,
     deadline: Duration,
     statements: Statements,
+    leases: Arc<Leases>,
 }
 
 /// How statements reach the server.
@@ -135,10 +153,15 @@ impl PostgresStore {
     /// Nothing is checked yet; see [`ready`](PostgresStore::ready).
     #[must_use]
     pub fn from_pool(pool: Pool) -> Self {
-        Self { pool, deadline: DEFAULT_DEADLINE, statements: Statements::default() }
+        Self {
+            pool,
+            deadline: DEFAULT_DEADLINE,
+            statements: Statements::default(),
+            leases: Arc::default(),
+        }
     }
 
-    /// Gives up a call after `deadline`; [`DEFAULT_DEADLINE`] otherwise.
+    /// Gives up a wait after `deadline`; [`DEFAULT_DEADLINE`] otherwise.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -160,38 +183,6 @@ impl PostgresStore {
         }
     }
 
-    /// Runs one statement that answers one row.
-    async fn row(
-        &self,
-        sql: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Row, StoreError> {
-        let connection = self.connection().await?;
-        let call = async {
-            match self.statements {
-                Statements::Unnamed => connection.query_typed(sql, parameters).await,
-                Statements::Named => {
-                    let types: Vec<Type> = parameters.iter().map(|(_, ty)| ty.clone()).collect();
-                    let statement = connection.prepare_typed_cached(sql, &types).await?;
-                    let values: Vec<_> = parameters.iter().map(|(value, _)| *value).collect();
-                    connection.query(&statement, &values).await
-                }
-            }
-        };
-        match tokio::time::timeout(self.deadline, call).await {
-            Ok(Ok(rows)) => rows
-                .into_iter()
-                .next()
-                .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, error::Unreadable)),
-            Ok(Err(error)) => Err(error::statement(error)),
-            Err(_) => {
-                // Whatever still comes on this connection answers nobody's question.
-                drop(Object::take(connection));
-                Err(StoreError::new(StoreErrorKind::Indeterminate, Late::Answer(self.deadline)))
-            }
-        }
-    }
-
     /// Removes at most `batch` rows of each kind that have expired at `now`, and says how many.
     ///
     /// Call it every minute or so from one place, again while it answers `batch` or more: nothing
@@ -204,9 +195,9 @@ impl PostgresStore {
     /// [`StoreError`]; whatever was removed before stays removed.
     pub async fn remove_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let batch = i32::try_from(batch).unwrap_or(i32::MAX);
-        let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&call::time(now), Type::INT8), (&batch, Type::INT4)];
-        let row = self.row("select otpgate.remove_expired_v1($1, $2)", &parameters).await?;
+        let parameters = vec![parameter(call::time(now), Type::INT8), parameter(batch, Type::INT4)];
+        let sql = "select otpgate.remove_expired_v1($1, $2)";
+        let row = self.alone(&Statement { sql, parameters, locks: Vec::new() }).await?;
         let removed = row
             .try_get(0)
             .map_err(|_| StoreError::new(StoreErrorKind::Corrupt, error::Unreadable))?;

@@ -1,6 +1,6 @@
 //! The four verbs: what each function in the database is given.
 
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 use crate::store::{
     Admission, Admitted, ChallengeWrite, DocumentWrite, Redeemed, Redemption, Settlement,
@@ -11,6 +11,7 @@ use super::PostgresStore;
 use super::answer;
 use super::call::{Letters, Wanted, long, time};
 use super::key::{Key, Kind};
+use super::statement::{Statement, parameter};
 
 const ADMIT: &str = "select * from otpgate.admit_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
                      $12, $13, $14, $15, $16, $17, $18, $19, $20)";
@@ -19,15 +20,12 @@ const REDEEM: &str = "select * from otpgate.redeem_v1($1, $2, $3, $4, $5, $6, $7
                       $11, $12, $13, $14, $15, $16, $17)";
 const TALLY: &str = "select * from otpgate.tally_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-/// A parameter and its type.
-type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
 /// A challenge to write, taken apart.
 #[derive(Default)]
-struct Writing<'a> {
+struct Writing {
     key: Option<Key>,
     renew: bool,
-    digest: Option<&'a [u8]>,
+    digest: Option<Vec<u8>>,
     expires: i64,
     closes: i64,
     attempts: i32,
@@ -53,7 +51,7 @@ impl PostgresStore {
         let (documents, versions): (Vec<Key>, Vec<i64>) = expected
             .map(|(name, version)| (books.name(Kind::Document, name.as_bytes()), long(version)))
             .unzip();
-        let contents: Vec<&[u8]> = writes.iter().map(|write| write.content.as_slice()).collect();
+        let contents: Vec<Vec<u8>> = writes.iter().map(|write| write.content.clone()).collect();
         let writing = Writing::new(admission.challenge.as_ref(), |name| {
             books.name(Kind::Challenge, name.as_bytes())
         });
@@ -67,29 +65,32 @@ impl PostgresStore {
                 .chain(writing.key.map(|key| (key, true)))
                 .chain(letters.lock()),
         );
-        let parameters: [Parameter<'_>; 20] = [
-            (&time(admission.now), Type::INT8),
-            (&locks, Type::INT8_ARRAY),
-            (&once, Type::UUID_ARRAY),
-            (&untils, Type::INT8_ARRAY),
-            (&documents, Type::UUID_ARRAY),
-            (&versions, Type::INT8_ARRAY),
-            (&contents, Type::BYTEA_ARRAY),
-            (&books.subjects, Type::UUID_ARRAY),
-            (&books.meters, Type::INT8_ARRAY),
-            (&books.charges(&admission.charges), Type::INT8_ARRAY),
-            (&books.observations(&admission.observe), Type::INT8_ARRAY),
-            (&writing.key, Type::UUID),
-            (&writing.renew, Type::BOOL),
-            (&writing.digest, Type::BYTEA),
-            (&writing.expires, Type::INT8),
-            (&writing.closes, Type::INT8),
-            (&writing.attempts, Type::INT4),
-            (&letters.journal, Type::UUID),
-            (&letters.append, Type::BYTEA),
-            (&letters.after, Type::INT8),
+        let parameters = vec![
+            parameter(time(admission.now), Type::INT8),
+            parameter(locks.clone(), Type::INT8_ARRAY),
+            parameter(once, Type::UUID_ARRAY),
+            parameter(untils, Type::INT8_ARRAY),
+            parameter(documents, Type::UUID_ARRAY),
+            parameter(versions, Type::INT8_ARRAY),
+            parameter(contents, Type::BYTEA_ARRAY),
+            parameter(books.subjects.clone(), Type::UUID_ARRAY),
+            parameter(books.meters.clone(), Type::INT8_ARRAY),
+            parameter(books.charges(&admission.charges), Type::INT8_ARRAY),
+            parameter(books.observations(&admission.observe), Type::INT8_ARRAY),
+            parameter(writing.key, Type::UUID),
+            parameter(writing.renew, Type::BOOL),
+            parameter(writing.digest, Type::BYTEA),
+            parameter(writing.expires, Type::INT8),
+            parameter(writing.closes, Type::INT8),
+            parameter(writing.attempts, Type::INT4),
+            parameter(letters.journal, Type::UUID),
+            parameter(letters.append, Type::BYTEA),
+            parameter(letters.after, Type::INT8),
         ];
-        answer::admitted(&self.row(ADMIT, &parameters).await?, admission)
+        answer::admitted(
+            &self.leased(Statement { sql: ADMIT, parameters, locks }).await?,
+            admission,
+        )
     }
 
     pub(super) async fn try_settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
@@ -101,23 +102,23 @@ impl PostgresStore {
         let admission = books.name(Kind::Call, settlement.admission.as_bytes());
         let code = settlement.void.as_ref();
         let void = code.map(|code| books.name(Kind::Challenge, code.challenge.as_bytes()));
-        let void_digest = code.map(|code| code.digest.as_slice());
+        let void_digest = code.map(|code| code.digest.to_vec());
         let alone = [Some(admission), void].into_iter().flatten().map(|key| (key, true));
         let locks = books.locks(alone.chain(letters.lock()));
-        let parameters: [Parameter<'_>; 11] = [
-            (&time(settlement.now), Type::INT8),
-            (&locks, Type::INT8_ARRAY),
-            (&admission, Type::UUID),
-            (&books.subjects, Type::UUID_ARRAY),
-            (&books.meters, Type::INT8_ARRAY),
-            (&books.refunds(&settlement.refunds), Type::INT8_ARRAY),
-            (&books.observations(&settlement.observe), Type::INT8_ARRAY),
-            (&void, Type::UUID),
-            (&void_digest, Type::BYTEA),
-            (&letters.journal, Type::UUID),
-            (&letters.append, Type::BYTEA),
+        let parameters = vec![
+            parameter(time(settlement.now), Type::INT8),
+            parameter(locks.clone(), Type::INT8_ARRAY),
+            parameter(admission, Type::UUID),
+            parameter(books.subjects.clone(), Type::UUID_ARRAY),
+            parameter(books.meters.clone(), Type::INT8_ARRAY),
+            parameter(books.refunds(&settlement.refunds), Type::INT8_ARRAY),
+            parameter(books.observations(&settlement.observe), Type::INT8_ARRAY),
+            parameter(void, Type::UUID),
+            parameter(void_digest, Type::BYTEA),
+            parameter(letters.journal, Type::UUID),
+            parameter(letters.append, Type::BYTEA),
         ];
-        self.row(SETTLE, &parameters).await.map(drop)
+        self.leased(Statement { sql: SETTLE, parameters, locks }).await.map(drop)
     }
 
     pub(super) async fn try_redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
@@ -138,27 +139,31 @@ impl PostgresStore {
         let letters = Letters::new(realm, redemption.exchange.as_ref());
         let challenge = books.name(Kind::Challenge, redemption.challenge.as_bytes());
         let locks = books.locks([(challenge, true)].into_iter().chain(letters.lock()));
-        let digests: Vec<&[u8]> = redemption.digests.iter().map(|digest| &digest[..]).collect();
-        let parameters: [Parameter<'_>; 17] = [
-            (&time(redemption.now), Type::INT8),
-            (&locks, Type::INT8_ARRAY),
-            (&Key::plain(*redemption.id.as_bytes()), Type::UUID),
-            (&challenge, Type::UUID),
-            (&digests, Type::BYTEA_ARRAY),
-            (&books.subjects, Type::UUID_ARRAY),
-            (&books.meters, Type::INT8_ARRAY),
-            (&books.charges(&redemption.charges), Type::INT8_ARRAY),
-            (&books.charges(&redemption.subject_charges), Type::INT8_ARRAY),
-            (&books.resets(&redemption.reset), Type::INT8_ARRAY),
-            (&books.credits(&redemption.credits), Type::INT8_ARRAY),
-            (&books.marks(&redemption.marks), Type::INT8_ARRAY),
-            (&books.observations(&redemption.observe), Type::INT8_ARRAY),
-            (&books.observations(&redemption.observe_failure), Type::INT8_ARRAY),
-            (&letters.journal, Type::UUID),
-            (&letters.append, Type::BYTEA),
-            (&letters.after, Type::INT8),
+        let digests: Vec<Vec<u8>> =
+            redemption.digests.iter().map(|digest| digest.to_vec()).collect();
+        let parameters = vec![
+            parameter(time(redemption.now), Type::INT8),
+            parameter(locks.clone(), Type::INT8_ARRAY),
+            parameter(Key::plain(*redemption.id.as_bytes()), Type::UUID),
+            parameter(challenge, Type::UUID),
+            parameter(digests, Type::BYTEA_ARRAY),
+            parameter(books.subjects.clone(), Type::UUID_ARRAY),
+            parameter(books.meters.clone(), Type::INT8_ARRAY),
+            parameter(books.charges(&redemption.charges), Type::INT8_ARRAY),
+            parameter(books.charges(&redemption.subject_charges), Type::INT8_ARRAY),
+            parameter(books.resets(&redemption.reset), Type::INT8_ARRAY),
+            parameter(books.credits(&redemption.credits), Type::INT8_ARRAY),
+            parameter(books.marks(&redemption.marks), Type::INT8_ARRAY),
+            parameter(books.observations(&redemption.observe), Type::INT8_ARRAY),
+            parameter(books.observations(&redemption.observe_failure), Type::INT8_ARRAY),
+            parameter(letters.journal, Type::UUID),
+            parameter(letters.append, Type::BYTEA),
+            parameter(letters.after, Type::INT8),
         ];
-        answer::redeemed(&self.row(REDEEM, &parameters).await?, redemption)
+        answer::redeemed(
+            &self.leased(Statement { sql: REDEEM, parameters, locks }).await?,
+            redemption,
+        )
     }
 
     pub(super) async fn try_tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
@@ -175,29 +180,32 @@ impl PostgresStore {
         };
         let journal = query.journal.map(|(name, _)| books.name(Kind::Journal, name.as_bytes()));
         let after = query.journal.map_or(0, |(_, after)| long(after));
-        let parameters: [Parameter<'_>; 9] = [
-            (&time(query.now), Type::INT8),
-            (&books.subjects, Type::UUID_ARRAY),
-            (&books.meters, Type::INT8_ARRAY),
-            (&books.queries(&query.meters), Type::INT8_ARRAY),
-            (&books.mark_queries(&query.marks), Type::INT8_ARRAY),
-            (&named(Kind::Challenge, &query.challenges), Type::UUID_ARRAY),
-            (&named(Kind::Document, &query.documents), Type::UUID_ARRAY),
-            (&journal, Type::UUID),
-            (&after, Type::INT8),
+        let parameters = vec![
+            parameter(time(query.now), Type::INT8),
+            parameter(books.subjects.clone(), Type::UUID_ARRAY),
+            parameter(books.meters.clone(), Type::INT8_ARRAY),
+            parameter(books.queries(&query.meters), Type::INT8_ARRAY),
+            parameter(books.mark_queries(&query.marks), Type::INT8_ARRAY),
+            parameter(named(Kind::Challenge, &query.challenges), Type::UUID_ARRAY),
+            parameter(named(Kind::Document, &query.documents), Type::UUID_ARRAY),
+            parameter(journal, Type::UUID),
+            parameter(after, Type::INT8),
         ];
-        answer::tallies(&self.row(TALLY, &parameters).await?, query)
+        answer::tallies(
+            &self.alone(&Statement { sql: TALLY, parameters, locks: Vec::new() }).await?,
+            query,
+        )
     }
 }
 
-impl<'a> Writing<'a> {
-    fn new(write: Option<&'a ChallengeWrite>, name: impl Fn(&crate::Pseudonym) -> Key) -> Self {
+impl Writing {
+    fn new(write: Option<&ChallengeWrite>, name: impl Fn(&crate::Pseudonym) -> Key) -> Self {
         match write {
             None => Self::default(),
             Some(ChallengeWrite::Open { key, digest, expires, closes, attempts }) => Self {
                 key: Some(name(key)),
                 renew: false,
-                digest: Some(digest),
+                digest: Some(digest.to_vec()),
                 expires: time(*expires),
                 closes: time(*closes),
                 attempts: i32::try_from(*attempts).unwrap_or(i32::MAX),
@@ -205,7 +213,7 @@ impl<'a> Writing<'a> {
             Some(ChallengeWrite::Renew { key, digest, expires, keep_previous }) => Self {
                 key: Some(name(key)),
                 renew: true,
-                digest: Some(digest),
+                digest: Some(digest.to_vec()),
                 expires: time(*expires),
                 closes: 0,
                 attempts: i32::from(*keep_previous),

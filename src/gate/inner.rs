@@ -1,0 +1,89 @@
+//! What a gate is made of, and what every step of it asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::access::{CallerRules, DestinationPolicy};
+use crate::base::entropy::Entropy;
+use crate::base::id::Pseudonym;
+use crate::base::keyring::KeyRing;
+use crate::base::money::Money;
+use crate::base::time::{Clock, Forward, Timestamp};
+use crate::context::{Purpose, Realm};
+use crate::event::{Event, EventKind, Observer, tell};
+use crate::message::MessageFormat;
+use crate::policy::Policy;
+use crate::pumping::{Costs, PriceTable, Tuning};
+use crate::store::Store;
+use crate::token::HumanCheck;
+use crate::transport::SmsTransport;
+
+use super::Gate;
+use super::names::Names;
+use super::realm::Realms;
+
+pub(crate) struct Inner {
+    pub(crate) clock: Forward<Box<dyn Clock>>,
+    pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) keys: KeyRing,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) transport: Box<dyn SmsTransport>,
+    pub(crate) observer: Box<dyn Observer>,
+    pub(crate) human: Option<Box<dyn HumanCheck>>,
+    pub(crate) policy: Policy,
+    pub(crate) purposes: BTreeMap<Purpose, Policy>,
+    pub(crate) destinations: DestinationPolicy,
+    pub(crate) callers: Option<CallerRules>,
+    pub(crate) message: MessageFormat,
+    pub(crate) prices: PriceTable,
+    pub(crate) daily_budget: Money,
+    pub(crate) partition: Pseudonym,
+    pub(crate) global: Pseudonym,
+    pub(crate) tuning: Tuning,
+    pub(crate) costs: Costs,
+    /// Whether other gates work on the same store.
+    pub(crate) shared: bool,
+    /// Names this gate among them.
+    pub(crate) instance: u64,
+    pub(crate) realms: Realms,
+}
+
+impl Gate {
+    pub(crate) fn new(inner: Inner, realm: &Realm) -> Self {
+        let inner = Arc::new(inner);
+        let realm = inner.realms.of(realm, &inner);
+        Self { inner, realm }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub(super) fn names(&self) -> Names<'_> {
+        let (key, realm) = (self.inner.keys.pseudonyms(), self.realm.name());
+        Names { key, realm, fixed: self.realm.names() }
+    }
+
+    pub(super) fn policy(&self, purpose: &Purpose) -> &Policy {
+        self.inner.purposes.get(purpose).unwrap_or(&self.inner.policy)
+    }
+
+    pub(super) fn event(&self, at: Timestamp, kind: EventKind) -> Event {
+        Event {
+            at,
+            realm: self.realm.shared_name(),
+            purpose: None,
+            region: None,
+            number: None,
+            kind,
+        }
+    }
+
+    pub(super) fn tell_outage(&self, what: String) {
+        self.tell(&self.event(self.now(), EventKind::Outage { what }));
+    }
+
+    pub(super) fn tell(&self, event: &Event) {
+        tell(&*self.inner.observer, event);
+    }
+}

@@ -1,0 +1,148 @@
+//! What the host is told of a send: the grant, a step-up or a refusal, and the events of the log.
+
+use std::time::Duration;
+
+use crate::base::id::RequestId;
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::error::{GateError, GateErrorKind};
+use crate::event::{Event, EventKind};
+use crate::outcome::{Issued, RefusalReason, Sent};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
+
+use super::{Paid, Refused, Send};
+use crate::gate::grant::{EntryGrant, Grant};
+use crate::gate::plan::{Plan, Remedy};
+use crate::gate::record::Note;
+use crate::gate::subjects::Proved;
+use crate::gate::{Gate, SendRecord};
+
+impl Gate {
+    pub(super) fn issued(
+        &self,
+        send: &Send<'_>,
+        paid: &Paid,
+        grant: Option<&EntryGrant>,
+        expires: Timestamp,
+        confirmed: bool,
+    ) -> Result<Sent, GateError> {
+        let grant = match grant {
+            Some(grant) => grant.clone(),
+            None => self.grant(send)?,
+        };
+        let record = self.record(send, paid.id, send.price);
+        let resend_after = self.resend_after(send, &paid.plan, &paid.counts);
+        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
+    }
+
+    pub(super) fn step_up(
+        &self,
+        send: &Send<'_>,
+        reason: RefusalReason,
+        remedy: Remedy,
+    ) -> Result<Sent, GateError> {
+        if matches!(reason, RefusalReason::Pumping(_)) {
+            self.watch(send, SightingKind::Asked);
+        }
+        self.note(send, EventKind::StepUpAsked { reason: reason.to_string() });
+        let means = self.means(send.policy, remedy);
+        Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
+    }
+
+    pub(super) fn refused(
+        &self,
+        now: Timestamp,
+        send: Option<&Send<'_>>,
+        refused: Refused,
+    ) -> Result<Sent, GateError> {
+        let Refused { reason, retry_after, pumping } = refused;
+        let kind = EventKind::Refused { reason: reason.to_string() };
+        match send {
+            Some(send) => {
+                if pumping {
+                    self.watch(send, SightingKind::Refused);
+                }
+                self.note(send, kind);
+            }
+            None => self.tell(&self.event(now, kind)),
+        }
+        Ok(Sent::Refused(self.refusal(reason, retry_after)?))
+    }
+
+    pub(super) fn note(&self, send: &Send<'_>, kind: EventKind) {
+        self.tell(&Event {
+            purpose: Some(send.purpose.clone()),
+            region: send.recipient.region(),
+            number: Some(send.subjects.number),
+            ..self.event(send.now, kind)
+        });
+    }
+
+    /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
+    pub(super) fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
+        for (scope, index) in plan.budgets() {
+            let Some((used, max)) = counts.get(index).copied().zip(plan.whole_budget(index)) else {
+                continue;
+            };
+            let price = send.price.as_microdollars();
+            let before = used.saturating_sub(price);
+            let share = |micro: u64| {
+                u128::from(micro).saturating_mul(100).checked_div(max.into()).unwrap_or(0)
+            };
+            for percent in [50, send.policy.budget.soft_percent] {
+                if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
+                    self.note(send, EventKind::BudgetTier { scope, percent });
+                }
+            }
+            // Used up is a budget that no further text fits; prices seldom divide it evenly.
+            if used.saturating_add(price) > max {
+                self.note(send, EventKind::BudgetTier { scope, percent: 100 });
+            }
+        }
+    }
+
+    pub(super) fn watch(&self, send: &Send<'_>, kind: SightingKind) {
+        let subject = self.sighted(send.recipient, send.purpose, send.price, send.seen_from());
+        let mut sighting = Sighting::of(send.now, kind, &subject);
+        if send.proved > Proved::Ordinary {
+            sighting = sighting.passed();
+        }
+        self.realm.saw(self, sighting);
+    }
+
+    fn grant(&self, send: &Send<'_>) -> Result<EntryGrant, GateError> {
+        let grant = Grant {
+            key: send.challenge.key,
+            challenge: send.challenge.id,
+            purpose: send.purpose.clone(),
+            lane: send.lane,
+            recipient: send.recipient.clone(),
+            session: send.subjects.session.unwrap_or_default(),
+            client: send.subjects.client.networks(),
+            price: send.price,
+            opened: send.challenge.opened,
+            closes: send.challenge.closes,
+            binding: self.binding_tag(send.binding),
+            decoy: send.decoy,
+            language: send.language.map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
+        };
+        grant
+            .seal(&self.inner.keys, self.realm.name(), send.now)
+            .ok_or_else(|| GateError::new(GateErrorKind::Store, "the current key is gone"))
+    }
+
+    fn record(&self, send: &Send<'_>, id: RequestId, price: Money) -> SendRecord {
+        Note { id: *id.as_bytes(), at: send.now, price, recipient: send.recipient.clone() }
+            .seal(self.inner.keys.pseudonyms(), self.realm.name())
+    }
+
+    fn resend_after(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) -> Duration {
+        let ladder = send.policy.interval.ladder;
+        let rung = plan.ladder().and_then(|index| counts.get(index)).copied().unwrap_or(1);
+        let doublings = u32::try_from(rung.saturating_sub(1)).unwrap_or(u32::MAX).min(32);
+        ladder
+            .first
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(ladder.longest)
+    }
+}

@@ -1,0 +1,273 @@
+//! The one atomic admission: plan, ask the store, and ask again if the controls changed meanwhile.
+
+use crate::access::Query;
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::time::Timestamp;
+use crate::error::{GateError, GateErrorKind};
+use crate::event::EventKind;
+use crate::limit::MeterKey;
+use crate::otp::digest::{CodeContext, digest};
+use crate::otp::{Passcode, ResendCode};
+use crate::outcome::RefusalReason;
+use crate::policy::Mode;
+use crate::pumping::EventKind as SightingKind;
+use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Observation, VoidCode};
+
+use super::{Paid, Refused, Send};
+use crate::gate::names::slot;
+use crate::gate::plan::{COUNT_SPAN_MS, Cause, Plan, Remedy, Terms};
+use crate::gate::standing::{Concern, Standing};
+use crate::gate::subjects::Proved;
+use crate::gate::{Gate, REMEMBER, guarded, recall};
+
+/// How often a decision is made afresh because the controls changed under it.
+const STALE_TRIES: usize = 3;
+
+/// What the store said of a send, once it has said something final.
+pub(super) enum Decision {
+    Granted(Paid),
+    /// Refused, and answered as if it were not.
+    Quiet(Paid),
+    Refused(Refused),
+    StepUp(RefusalReason, Remedy),
+}
+
+impl Gate {
+    /// Asks the store until the answer rests on the current controls.
+    pub(super) async fn decide(
+        &self,
+        send: &Send<'_>,
+        code: &Passcode,
+        expires: Timestamp,
+    ) -> Result<Decision, GateError> {
+        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
+        let challenge = self.names().challenge(&send.challenge.id);
+        let code = VoidCode { challenge, digest: self.digest(send, code)? };
+        self.realm.remember(self, send.now).await?;
+        for again in 0..STALE_TRIES {
+            let mut standing = self.realm.standing(&self.concern(send));
+            if standing.refuses() {
+                // No admission would tell that another gate has lifted the entry since.
+                drop(self.realm.reload_controls(self, send.now).await?);
+                standing = self.realm.standing(&self.concern(send));
+            }
+            if let Some(reason) = standing.take_refusal() {
+                return Ok(Decision::Refused(reason.into()));
+            }
+            let mut plan = self.plan(send, &standing);
+            let mut admission = self.admission(send, id, &standing);
+            let mut saved = None;
+            if again > 0 {
+                // A stale answer has counted the request.
+                admission.observe.clear();
+            }
+            if standing.passes(send.proved)
+                && let Some((documents, save)) = recall::writes(self, send.now)
+            {
+                (admission.documents, saved) = (documents, Some(save));
+            }
+            admission.charges = std::mem::take(&mut plan.charges);
+            admission.challenge = Some(write(send, code.challenge, code.digest, expires));
+            let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
+            plan.charges = std::mem::take(&mut admission.charges);
+            if let Admitted::Exhausted { index, .. } = &answer
+                && send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe
+                && plan.may_be_waved(*index)
+            {
+                let (cause, _) = plan.cause(*index);
+                let reason = cause.reason(standing.pumping_words()).to_string();
+                self.note(send, EventKind::WouldRefuse { reason });
+                plan = plan.in_shadow();
+                admission.charges.clone_from(&plan.charges);
+                // Counted and told already.
+                admission.observe.clear();
+                admission.exchange = None;
+                answer = guarded::admit(&*self.inner.store, &admission).await?;
+            }
+            match answer {
+                Admitted::Granted { counts, news, .. } => {
+                    self.realm.take_in(self, &news);
+                    if let Some(saved) = saved {
+                        self.realm.saved(saved);
+                    }
+                    return Ok(Decision::Granted(Paid { plan, counts, id, code }));
+                }
+                Admitted::Exhausted { index, retry_after, news, .. } => {
+                    self.realm.take_in(self, &news);
+                    let (cause, remedy) = plan.cause(index);
+                    if cause == Cause::Pumping {
+                        self.realm.save_overdue(self, send.now).await;
+                    }
+                    let reason = cause.reason(standing.pumping_words());
+                    let retry_after = match cause {
+                        Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
+                        _ => retry_after,
+                    };
+                    if cause == Cause::Pumping
+                        && send.policy.mode.quiet
+                        && !self.offers(send, remedy)
+                    {
+                        return self.quietly(send, plan, admission, reason).await;
+                    }
+                    return Ok(if self.offers(send, remedy) {
+                        Decision::StepUp(reason, remedy)
+                    } else {
+                        Decision::Refused(Refused {
+                            reason,
+                            retry_after: Some(retry_after),
+                            pumping: standing.pumping(send.proved) == Some(Remedy::Wait),
+                        })
+                    });
+                }
+                Admitted::NonceSpent { .. } => {
+                    return Ok(Decision::Refused(RefusalReason::TokenSpent.into()));
+                }
+                Admitted::ChallengeGone => {
+                    return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
+                }
+                Admitted::Stale { document, version } => {
+                    // another gate saved what its detector knows at the same moment, or an operator
+                    // changed the controls
+                    if !self.realm.outdated(self, document, version, send.now) {
+                        drop(self.realm.reload_controls(self, send.now).await?);
+                    }
+                }
+            }
+        }
+        Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    /// Answers the detector's refusal as if a text had gone out: the limits of client and number
+    /// are charged, and a code is kept that nobody will ever be told.
+    async fn quietly(
+        &self,
+        send: &Send<'_>,
+        plan: Plan,
+        mut admission: Admission,
+        reason: RefusalReason,
+    ) -> Result<Decision, GateError> {
+        let plan = plan.own();
+        admission.charges.clone_from(&plan.charges);
+        let unknown = random(&*self.inner.entropy)?;
+        if let Some(ChallengeWrite::Open { digest, .. } | ChallengeWrite::Renew { digest, .. }) =
+            &mut admission.challenge
+        {
+            *digest = unknown;
+        }
+        // Counted and told by the first admission.
+        admission.observe.clear();
+        admission.documents.clear();
+        admission.exchange = None;
+        let code = VoidCode { challenge: Pseudonym::default(), digest: unknown };
+        let refused =
+            |reason, retry_after| Decision::Refused(Refused { reason, retry_after, pumping: true });
+        Ok(match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { counts, .. } => {
+                self.watch(send, SightingKind::Refused);
+                self.note(send, EventKind::QuietlyRefused { reason: reason.to_string() });
+                Decision::Quiet(Paid { plan, counts, id: admission.id, code })
+            }
+            Admitted::Exhausted { index, retry_after, .. } => {
+                refused(plan.cause(index).0.reason(None), Some(retry_after))
+            }
+            Admitted::NonceSpent { .. } => refused(RefusalReason::TokenSpent, None),
+            Admitted::ChallengeGone => refused(RefusalReason::VerificationOver, None),
+            Admitted::Stale { .. } => refused(reason, None),
+        })
+    }
+
+    fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
+        Concern {
+            query: Query {
+                recipient: send.recipient,
+                number: send.subjects.number,
+                client: send.from,
+                user: send.user,
+                purpose: send.purpose.as_str(),
+                now: send.now,
+            },
+            subject: self.sighted(send.recipient, send.purpose, send.price, send.seen_from()),
+            proved: send.proved,
+        }
+    }
+
+    fn plan(&self, send: &Send<'_>, standing: &Standing) -> Plan {
+        let terms = Terms {
+            policy: send.policy,
+            purpose: send.purpose,
+            lane: send.lane,
+            proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
+            price: send.price,
+            daily_budget: self.inner.daily_budget,
+            resend: send.challenge.renew,
+        };
+        let mut plan = Plan::of_send(&terms, &send.subjects);
+        let known = MeterKey::new(send.subjects.number, slot::KNOWN);
+        if let Some(id) = standing.known_only() {
+            plan.verdict(Cause::KnownOnly(id), Remedy::Wait, known);
+        }
+        if let Some(remedy) = standing.pumping(send.proved) {
+            plan.verdict(Cause::Pumping, remedy, known);
+        }
+        if send.decoy { plan.unpaid() } else { plan }
+    }
+
+    fn admission(&self, send: &Send<'_>, id: RequestId, standing: &Standing) -> Admission {
+        let names = self.names();
+        let requests = |subject: Pseudonym| Observation {
+            key: MeterKey::new(subject, slot::REQUESTS),
+            span_ms: COUNT_SPAN_MS,
+            units: 1,
+        };
+        let mut admission = Admission::new(id, send.now, self.inner.partition, send.now + REMEMBER);
+        admission.guards = vec![Guard { document: names.controls(), version: standing.version() }];
+        admission.nonces = send.nonce.into_iter().collect();
+        admission.observe = vec![requests(send.subjects.country), requests(send.subjects.realm)];
+        admission.exchange = self.realm.exchange(self, id);
+        admission
+    }
+
+    /// Whether the client can do something about it that it has not done yet.
+    fn offers(&self, send: &Send<'_>, remedy: Remedy) -> bool {
+        if send.subjects.caller.is_some() {
+            return false;
+        }
+        match remedy {
+            Remedy::Wait => false,
+            Remedy::Work => send.proved < Proved::Work && !send.challenge.renew,
+            Remedy::Human => {
+                send.proved < Proved::Human && !send.challenge.renew && self.inner.human.is_some()
+            }
+        }
+    }
+
+    fn digest(&self, send: &Send<'_>, code: &Passcode) -> Result<[u8; 32], GateError> {
+        if send.decoy {
+            return Ok(random(&*self.inner.entropy)?);
+        }
+        let context = CodeContext {
+            realm: self.realm.name().as_bytes(),
+            purpose: send.purpose.as_str(),
+            challenge: &send.challenge.id,
+            subject: send.subjects.number.as_bytes(),
+            binding: &send.binding.bytes(),
+        };
+        let keys = self
+            .inner
+            .keys
+            .verifying(send.challenge.key, send.now)
+            .unwrap_or_else(|| self.inner.keys.signing());
+        Ok(digest(&keys.code, &context, code.expose_secret()))
+    }
+}
+
+fn write(send: &Send<'_>, key: Pseudonym, digest: [u8; 32], expires: Timestamp) -> ChallengeWrite {
+    if send.challenge.renew {
+        let keep_previous = send.policy.code.resend == ResendCode::KeepPrevious;
+        ChallengeWrite::Renew { key, digest, expires, keep_previous }
+    } else {
+        let (closes, attempts) = (send.challenge.closes, send.policy.code.attempts);
+        ChallengeWrite::Open { key, digest, expires, closes, attempts }
+    }
+}

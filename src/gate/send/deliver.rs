@@ -1,0 +1,108 @@
+//! The text on its way: rendered and read back, handed off, and settled if it did not go out.
+
+use crate::base::time::{Timestamp, millis};
+use crate::error::GateError;
+use crate::event::EventKind;
+use crate::message::{OutboundText, RenderFields};
+use crate::otp::Passcode;
+use crate::pumping::EventKind as SightingKind;
+use crate::store::Settlement;
+use crate::transport::{HandoffErrorKind, OutboundSms};
+
+use super::{Paid, Send};
+use crate::gate::{Gate, guarded};
+
+/// What became of a text.
+pub(super) enum Handed {
+    Over { confirmed: bool },
+    Refused,
+}
+
+impl Gate {
+    /// The text, parsed back. Before anything is charged, so that a text that cannot be made costs
+    /// nobody anything.
+    pub(super) fn render(
+        &self,
+        send: &Send<'_>,
+        code: &Passcode,
+        expires: Timestamp,
+    ) -> Result<OutboundText, GateError> {
+        let minutes = millis(expires.since(send.now)).div_ceil(60_000);
+        let fields = RenderFields {
+            language: send.language.unwrap_or(self.inner.message.default_language()),
+            code,
+            binding: send.binding,
+            minutes: u8::try_from(minutes).unwrap_or(u8::MAX),
+        };
+        Ok(self.inner.message.render(&fields)?)
+    }
+
+    /// Hands the text off, and settles it if it did not go out.
+    pub(super) async fn deliver(
+        &self,
+        send: &Send<'_>,
+        text: OutboundText,
+        paid: &Paid,
+    ) -> Result<Handed, GateError> {
+        let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
+        if send.decoy {
+            self.note(send, EventKind::DecoyAnswered);
+            return Ok(Handed::Over { confirmed: true });
+        }
+        let number = send.recipient.expose_e164().as_str().to_owned();
+        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id);
+        drop(text);
+        let resend = send.challenge.renew;
+        let price = send.price;
+        let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed };
+        let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
+        match handed {
+            Ok(Ok(_)) => {
+                self.watch(send, SightingKind::Sent);
+                self.note(send, sent(true));
+                Ok(Handed::Over { confirmed: true })
+            }
+            Err(_) => {
+                self.watch(send, SightingKind::Sent);
+                self.note(send, EventKind::Outage { what: "the transport panicked".into() });
+                self.note(send, sent(false));
+                Ok(Handed::Over { confirmed: false })
+            }
+            Ok(Err(error)) => match error.kind() {
+                HandoffErrorKind::NotSent => {
+                    self.give_back(send, paid, false).await;
+                    self.note(send, EventKind::NotSent { refused: false });
+                    Err(error.into())
+                }
+                HandoffErrorKind::Refused => {
+                    self.give_back(send, paid, true).await;
+                    self.note(send, EventKind::NotSent { refused: true });
+                    Ok(Handed::Refused)
+                }
+                HandoffErrorKind::Indeterminate => {
+                    self.watch(send, SightingKind::Sent);
+                    self.note(send, sent(false));
+                    Ok(Handed::Over { confirmed: false })
+                }
+            },
+        }
+    }
+
+    /// Gives back what a text that did not go out has cost. If the store does not answer, the
+    /// admission stays spent: the safe side.
+    async fn give_back(&self, send: &Send<'_>, paid: &Paid, refused: bool) {
+        let settlement = Settlement {
+            admission: paid.id,
+            now: self.now(),
+            realm: self.inner.partition,
+            refunds: paid.plan.refunds(refused, send.now),
+            void: Some(paid.code),
+            observe: Vec::new(),
+            exchange: None,
+        };
+        if let Err(error) = guarded::settle(&*self.inner.store, &settlement).await {
+            let what = format!("a refund was not recorded and stays spent: {error}");
+            self.note(send, EventKind::Outage { what });
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! From a clearance to a text: render and parse back, plan, one atomic admission, hand off, settle.
+
+mod answer;
+mod decide;
+mod deliver;
+
+use std::time::Duration;
+
+use crate::access::ClientIp;
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::keyring::KeyId;
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::context::{ClientContext, Purpose};
+use crate::error::GateError;
+use crate::message::Language;
+use crate::otp::{Binding, Passcode};
+use crate::outcome::{LimitName, RefusalReason, Sent};
+use crate::policy::Policy;
+use crate::recipient::Recipient;
+use crate::store::{Nonce, VoidCode};
+use crate::token::TokenError;
+
+use super::Gate;
+use super::clearance::{Clearance, OwnScope};
+use super::grant::EntryGrant;
+use super::plan::Plan;
+use super::subjects::{Client, Lane, Proved, Subjects};
+
+use decide::Decision;
+use deliver::Handed;
+
+/// One send on its way: of a clearance, or of a grant that asks for another code.
+struct Send<'a> {
+    recipient: &'a Recipient,
+    purpose: &'a Purpose,
+    policy: &'a Policy,
+    subjects: Subjects,
+    scope: &'a OwnScope,
+    lane: Lane,
+    proved: Proved,
+    /// Where the request comes from, as operators list it: a page's client, or a caller's peer.
+    from: ClientIp,
+    user: Option<Pseudonym>,
+    nonce: Option<Nonce>,
+    binding: &'a Binding,
+    language: Option<&'a Language>,
+    price: Money,
+    challenge: Challenge,
+    now: Timestamp,
+    decoy: bool,
+}
+
+/// The verification that the code is for.
+struct Challenge {
+    id: [u8; 16],
+    key: KeyId,
+    opened: Timestamp,
+    closes: Timestamp,
+    renew: bool,
+}
+
+/// What the store admitted.
+struct Paid {
+    plan: Plan,
+    counts: Vec<u64>,
+    id: RequestId,
+    code: VoidCode,
+}
+
+/// A refusal in the making.
+struct Refused {
+    reason: RefusalReason,
+    retry_after: Option<Duration>,
+    /// Whether the detector would have refused too: it counts those that still come.
+    pumping: bool,
+}
+
+impl Send<'_> {
+    /// Where the request comes from, as the detector counts it: a caller's peer is the host itself.
+    fn seen_from(&self) -> ClientIp {
+        if self.subjects.client == Client::Caller { ClientIp::unknown() } else { self.from }
+    }
+}
+
+impl From<RefusalReason> for Refused {
+    fn from(reason: RefusalReason) -> Self {
+        Self { reason, retry_after: None, pumping: false }
+    }
+}
+
+impl Gate {
+    pub(super) async fn first_send(
+        &self,
+        clearance: Clearance,
+        decoy: bool,
+    ) -> Result<Sent, GateError> {
+        let now = self.now();
+        if *clearance.realm != *self.realm.name() {
+            // A clearance of another tenant: its token was never this realm's.
+            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose).into());
+        }
+        if now >= clearance.expires {
+            return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
+        }
+        let policy = self.policy(&clearance.purpose);
+        let send = Send {
+            recipient: &clearance.recipient,
+            purpose: &clearance.purpose,
+            policy,
+            subjects: clearance.subjects,
+            scope: &clearance.scope,
+            lane: clearance.lane,
+            proved: clearance.proved,
+            from: clearance.scope.ip,
+            user: clearance.subjects.user,
+            nonce: Some(clearance.nonce),
+            binding: &clearance.binding,
+            language: clearance.language.as_ref(),
+            price: self.price(&clearance.recipient),
+            challenge: Challenge {
+                id: random(&*self.inner.entropy)?,
+                key: self.inner.keys.current(),
+                opened: now,
+                closes: now + policy.code.open,
+                renew: false,
+            },
+            now,
+            decoy,
+        };
+        self.send(send, None).await
+    }
+
+    pub(super) async fn renewed_send(
+        &self,
+        text: &EntryGrant,
+        binding: &Binding,
+        client: &ClientContext,
+    ) -> Result<Sent, GateError> {
+        let now = self.now();
+        let grant = match self.open_grant(text, binding, client, now) {
+            Some(grant) => grant,
+            None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
+        };
+        let scope = self.own_scope(client);
+        let language = Language::new(&grant.language).ok();
+        let number = self.names().number(&grant.recipient);
+        let mut subjects = self.subjects(&grant.recipient, number, &grant.purpose, client);
+        subjects.device = self.known_device(client, &number, now);
+        if grant.session == Pseudonym::default() {
+            // A caller's verification: the host asks, not a page.
+            (subjects.client, subjects.session) = (Client::Caller, None);
+        }
+        let send = Send {
+            recipient: &grant.recipient,
+            purpose: &grant.purpose,
+            policy: self.policy(&grant.purpose),
+            subjects,
+            scope: &scope,
+            lane: grant.lane,
+            proved: if grant.lane == Lane::Open { Proved::Work } else { Proved::Human },
+            from: *client.ip(),
+            user: subjects.user,
+            nonce: None,
+            binding,
+            language: language.as_ref(),
+            price: self.price(&grant.recipient),
+            challenge: Challenge {
+                id: grant.challenge,
+                key: grant.key,
+                opened: grant.opened,
+                closes: grant.closes,
+                renew: true,
+            },
+            now,
+            decoy: grant.decoy,
+        };
+        self.send(send, Some(text)).await
+    }
+
+    async fn send(
+        &self,
+        mut send: Send<'_>,
+        grant: Option<&EntryGrant>,
+    ) -> Result<Sent, GateError> {
+        let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
+        let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
+        let text = self.render(&send, &code, expires)?;
+        // Providers bill by the segment.
+        send.price = send.price.times(text.segments().count as u64);
+        if send.price > send.policy.budget.message {
+            let reason = RefusalReason::Budget(LimitName::Message);
+            return self.refused(send.now, Some(&send), reason.into());
+        }
+        match self.decide(&send, &code, expires).await? {
+            Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
+            Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
+            Decision::Granted(paid) => {
+                self.note_budgets(&send, &paid.plan, &paid.counts);
+                match self.deliver(&send, text, &paid).await? {
+                    Handed::Refused => {
+                        self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
+                    }
+                    Handed::Over { confirmed } => {
+                        self.issued(&send, &paid, grant, expires, confirmed)
+                    }
+                }
+            }
+            Decision::Quiet(paid) => {
+                send.decoy = true;
+                self.issued(&send, &paid, grant, expires, true)
+            }
+        }
+    }
+}

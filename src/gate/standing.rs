@@ -1,0 +1,230 @@
+//! What operators and the detector say about one request, and where an operator's word about the
+//! detector's own blocks reaches.
+
+use std::time::Duration;
+
+use crate::access::{Brake, ControlBook, Network, Query, Ruling, Target, Verdict as ListVerdict};
+use crate::base::time::Timestamp;
+use crate::outcome::RefusalReason;
+use crate::pumping::{Assessment, NodeView, Strength, Subject, Verdict};
+
+use super::plan::Remedy;
+use super::realm::Book;
+use super::subjects::Proved;
+
+/// Whom a request concerns, for controls and detector.
+pub(super) struct Concern<'a> {
+    pub(super) query: Query<'a>,
+    pub(super) subject: Subject,
+    pub(super) proved: Proved,
+}
+
+/// What controls and detector say about one request.
+pub(super) struct Standing {
+    version: u64,
+    blocked: Option<RefusalReason>,
+    known_only: Option<u64>,
+    exempt: bool,
+    assessment: Assessment,
+}
+
+impl Standing {
+    pub(super) fn new(
+        seen: &Book,
+        ruling: &Ruling<'_>,
+        mut assessment: Assessment,
+        query: &Query<'_>,
+    ) -> Self {
+        let (mut blocked, exempt) = match ruling.verdict {
+            ListVerdict::Blocked(by) => {
+                let why = by.reason().to_owned();
+                (Some(RefusalReason::Control { id: by.id().0, why }), false)
+            }
+            ListVerdict::Allowed(_) => (None, true),
+            ListVerdict::Silent => (None, false),
+        };
+        if ruling.sms_off.is_some() {
+            blocked = Some(RefusalReason::SmsOff);
+        }
+        if seen.book.entries().len() > 0 {
+            brake(&mut assessment, &seen.book, query);
+        }
+        Self {
+            version: seen.version,
+            blocked,
+            known_only: ruling.known_numbers_only.map(|by| by.id().0),
+            exempt,
+            assessment,
+        }
+    }
+
+    /// The version of the controls that this rests on.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether no text may go out at all.
+    pub(super) fn refuses(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    /// Why no text may go out at all.
+    pub(super) fn take_refusal(&mut self) -> Option<RefusalReason> {
+        self.blocked.take()
+    }
+
+    /// The switch that serves known numbers only, if it is on.
+    pub(super) fn known_only(&self) -> Option<u64> {
+        self.known_only
+    }
+
+    /// Whether neither operator nor detector has anything against a client that proved so much.
+    pub(super) fn passes(&self, proved: Proved) -> bool {
+        self.known_only.is_none() && self.pumping(proved).is_none()
+    }
+
+    /// What the detector demands of a client that proved so much; `None` if nothing more.
+    pub(super) fn pumping(&self, proved: Proved) -> Option<Remedy> {
+        if self.exempt {
+            return None;
+        }
+        match self.assessment.verdict {
+            Verdict::StepUp(Strength::Work) if proved < Proved::Work => Some(Remedy::Work),
+            Verdict::StepUp(Strength::Human) if proved < Proved::Human => Some(Remedy::Human),
+            Verdict::Refuse { .. } => Some(Remedy::Wait),
+            _ => None,
+        }
+    }
+
+    /// Whether an operator lets this request past the detector and step-ups.
+    pub(super) fn exempt(&self) -> bool {
+        self.exempt
+    }
+
+    /// How long the detector will go on refusing.
+    pub(super) fn pumping_wait(&self, now: Timestamp) -> Option<Duration> {
+        match self.assessment.verdict {
+            Verdict::Refuse { until_ms } => Some(Timestamp::from_millis(until_ms).since(now)),
+            _ => None,
+        }
+    }
+
+    /// The detector's reasons in words.
+    pub(super) fn pumping_words(&self) -> Option<String> {
+        let words: Vec<String> = self.assessment.reasons.iter().map(ToString::to_string).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
+/// Whether `target` covers the block, country or network that the detector acts on.
+pub(super) fn covers(target: &Target, acting: &NodeView) -> bool {
+    match target {
+        Target::Everything => true,
+        Target::Country(region) => {
+            acting.region.is_some_and(|own| own == super::letters(Some(*region)))
+        }
+        // A block is written with its leading digits first.
+        Target::Prefix(prefix) => acting.node.to_string().starts_with(&prefix.to_string()),
+        Target::Network(network) => acting
+            .node
+            .expose_network()
+            .and_then(|(address, length)| Network::new(address, length).ok())
+            .is_some_and(|own| network.covers(&own)),
+        _ => false,
+    }
+}
+
+/// Applies what operators said about automatic blocks: the narrowest entry on the number's ladder
+/// counts, then the client's network.
+fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
+    let region = query.recipient.region();
+    let on_range = query
+        .recipient
+        .ladder()
+        .map(|rung| book.brake_on_range(&rung, region, query.purpose, query.now))
+        .filter(|brake| *brake != Brake::AsDetected)
+        .last();
+    let brake = on_range
+        .unwrap_or_else(|| book.brake_on_network(&query.client.prefix(), query.purpose, query.now));
+    match brake {
+        Brake::Forbidden(_) => assessment.verdict = Verdict::Allow,
+        Brake::Extended(by) => {
+            let until_ms = by.until().unwrap_or(Timestamp::MAX).as_millis();
+            assessment.verdict = Verdict::Refuse { until_ms };
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pumping::{Action, ClientNet, Level, NodeId};
+    use crate::recipient::Region;
+
+    /// A node as the detector shows it.
+    fn view(level: Level, region: Region, digits: u64, client: &str) -> NodeView {
+        let letters = crate::gate::letters(Some(region));
+        let node = match level {
+            Level::Country => NodeId::region(level, letters),
+            Level::Host | Level::Network => {
+                NodeId::address(level, ClientNet::of(client.parse().unwrap()))
+            }
+            Level::Everyone => NodeId::pool(level),
+            _ => NodeId::block(level, digits),
+        };
+        NodeView {
+            node,
+            region: level.is_regional().then_some(letters),
+            action: Action::Ask,
+            evidence: 6.0,
+            step_up_evidence: 0.0,
+            share_evidence: 0.0,
+            unanswered: 9,
+            verified_daily: 0.0,
+            verified_lately: 0.0,
+            since_ms: 0,
+            until_ms: 0,
+            strikes: 0,
+        }
+    }
+
+    #[test]
+    fn a_country_covers_its_own_blocks_and_not_its_neighbour_s_of_the_same_calling_code() {
+        let russia = view(Level::Million, Region::RU, 79_123_456_789, "192.0.2.7");
+        let kazakhstan = view(Level::Million, Region::KZ, 77_012_345_678, "192.0.2.7");
+        assert!(covers(&Target::Country(Region::RU), &russia));
+        assert!(!covers(&Target::Country(Region::RU), &kazakhstan));
+        let whole = view(Level::Country, Region::KZ, 77_012_345_678, "192.0.2.7");
+        assert!(covers(&Target::Country(Region::KZ), &whole));
+        assert!(!covers(
+            &Target::Country(Region::KZ),
+            &view(Level::Everyone, Region::KZ, 77_012_345_678, "192.0.2.7")
+        ));
+        assert!(covers(&Target::Everything, &whole));
+    }
+
+    #[test]
+    fn a_prefix_covers_finer_blocks_only() {
+        let block = view(Level::TenThousand, Region::DE, 4_915_112_345_678, "192.0.2.7");
+        let target = |digits: &str| Target::Prefix(digits.parse().unwrap());
+        assert!(covers(&target("+49151"), &block));
+        assert!(!covers(&target("+49152"), &block));
+        assert!(!covers(&target("+49151123456"), &block), "the block is wider than that");
+    }
+
+    #[test]
+    fn a_network_covers_the_clients_in_it() {
+        for (client, inside, outside) in [
+            ("203.0.113.7", "203.0.113.0/24", "203.0.112.0/24"),
+            ("2001:db8:1:2::5", "2001:db8:1::/48", "2001:db8:2::/48"),
+            ("2a00:db8:1:2::5", "2a00:db8::/32", "2a00:db9::/32"),
+        ] {
+            for level in [Level::Host, Level::Network] {
+                let node = view(level, Region::DE, 4_915_112_345_678, client);
+                assert!(covers(&Target::Network(inside.parse().unwrap()), &node), "{client}");
+                assert!(!covers(&Target::Network(outside.parse().unwrap()), &node), "{client}");
+            }
+        }
+    }
+}

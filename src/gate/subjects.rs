@@ -1,0 +1,110 @@
+//! Who asks for a text: whose meters a request runs on, in which lane, and what it has proved.
+
+use crate::base::id::Pseudonym;
+use crate::limit::Slot;
+use crate::policy::{AttemptPolicy, FailurePolicy};
+use crate::recipient::Region;
+
+use super::names::slot;
+
+/// Whose meters a send runs on: pseudonyms, computed once a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subjects {
+    pub(crate) number: Pseudonym,
+    pub(crate) block: Option<Pseudonym>,
+    pub(crate) country: Pseudonym,
+    pub(crate) region: Option<Region>,
+    pub(crate) client: Client,
+    pub(crate) session: Option<Pseudonym>,
+    pub(crate) user: Option<Pseudonym>,
+    pub(crate) device: Option<Pseudonym>,
+    pub(crate) caller: Option<Pseudonym>,
+    pub(crate) purpose: Pseudonym,
+    pub(crate) realm: Pseudonym,
+    pub(crate) global: Pseudonym,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Client {
+    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /56).
+    Network { own: Pseudonym, wider: Pseudonym },
+    /// No address is known; all such clients share one subject.
+    Unknown(Pseudonym),
+    /// A caller without a page: the host itself.
+    Caller,
+}
+
+/// Which of a number's budgets a client uses. A stranger cannot use up another lane than his own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Lane {
+    /// Anyone.
+    Open,
+    /// The client passed a human check.
+    Checked,
+    /// The client proved a device on which the number was verified before.
+    Proven,
+    /// The host itself asks, with a caller's key: intervals and quotas of its own, failures those
+    /// of `Checked`.
+    Caller,
+}
+
+impl Client {
+    pub(crate) fn networks(self) -> Option<(Pseudonym, Pseudonym)> {
+        match self {
+            Self::Network { own, wider } => Some((own, wider)),
+            Self::Unknown(_) | Self::Caller => None,
+        }
+    }
+}
+
+impl Lane {
+    /// Those that count failures of their own; their bounds add up to NIST's 100.
+    pub(crate) const FAILING: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
+
+    pub(crate) fn failures(self, policy: &AttemptPolicy) -> &FailurePolicy {
+        match self {
+            Self::Open => &policy.open,
+            Self::Checked | Self::Caller => &policy.checked,
+            Self::Proven => &policy.proven,
+        }
+    }
+
+    /// Where its failures are counted.
+    pub(crate) const fn counted(self) -> Slot {
+        match self {
+            Self::Caller => slot::failures(Self::Checked.index()),
+            lane => slot::failures(lane.index()),
+        }
+    }
+
+    pub(crate) const fn index(self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::Checked => 1,
+            Self::Proven => 2,
+            Self::Caller => 3,
+        }
+    }
+
+    pub(crate) const fn from_index(index: u8) -> Option<Self> {
+        match index {
+            0 => Some(Self::Open),
+            1 => Some(Self::Checked),
+            2 => Some(Self::Proven),
+            3 => Some(Self::Caller),
+            _ => None,
+        }
+    }
+}
+
+/// How much the client has proved so far.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Proved {
+    /// The ordinary token.
+    Ordinary,
+    /// Harder work.
+    Work,
+    /// A human check, a known device, or a caller's key.
+    Human,
+}

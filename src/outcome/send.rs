@@ -1,0 +1,151 @@
+//! The answers on the way to a text: [`Cleared`], [`Sent`], [`Issued`].
+
+use std::time::Duration;
+
+use crate::base::time::Timestamp;
+use crate::gate::{Clearance, EntryGrant, SendRecord};
+
+use super::{Refusal, StepUp};
+
+/// The answer of [`Gate::clear`](crate::Gate::clear) and [`Gate::authorise`](crate::Gate::authorise).
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let proof = shop.proof();
+/// # let shop::Shop { gate, client, recipient, .. } = shop;
+/// use otpgate::{Cleared, Purpose};
+///
+/// let status = match gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await? {
+///     Cleared::Cleared(clearance) => gate.issue(clearance).await.map(|_sent| 303)?,
+///     Cleared::StepUp(_) => 428, // with the new ticket in the body
+///     Cleared::Refused(refusal) => refusal.public().status(),
+/// };
+/// assert_eq!(status, 303);
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Debug)]
+#[must_use = "a clearance sends nothing until it is handed to `Gate::issue`"]
+#[allow(clippy::large_enum_variant)] // moved once, from one call to the next; a box costs more
+pub enum Cleared {
+    /// The request may go on to [`Gate::issue`](crate::Gate::issue).
+    Cleared(Clearance),
+    /// The client must prove more first.
+    StepUp(StepUp),
+    /// The request is refused; nothing was charged.
+    Refused(Refusal),
+}
+
+/// The answer of [`Gate::issue`](crate::Gate::issue) and [`Gate::resend`](crate::Gate::resend).
+///
+/// Asking again before the interval is over (by default 30 seconds) is refused:
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use std::time::Duration;
+/// use otpgate::{LimitName, RefusalReason, Sent};
+///
+/// let Sent::Refused(refusal) = gate.resend(&grant, &client).await? else { panic!("too soon") };
+/// assert!(matches!(refusal.reason(), RefusalReason::Limit(LimitName::NumberInterval)));
+/// assert_eq!(refusal.retry_after(), Some(Duration::from_secs(30)));
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Debug)]
+#[must_use = "the grant in it opens the code-entry screen"]
+pub enum Sent {
+    /// The text was handed off, or may have been.
+    Sent(Issued),
+    /// The client must prove more first; nothing was charged.
+    StepUp(StepUp),
+    /// The send is refused; nothing was charged, except that a number which the provider refused
+    /// for good leaves the client's limits charged.
+    Refused(Refusal),
+}
+
+/// A text was handed off.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let issued = shop.issued().await;
+/// # let now = otpgate::Clock::now(&shop.clock);
+/// use std::time::Duration;
+///
+/// assert!(issued.confirmed());
+/// assert_eq!(issued.expires().since(now), Duration::from_secs(300)); // `code.life`
+/// assert_eq!(issued.resend_after(), Duration::from_secs(30)); // `interval.ladder.first`
+/// let (note, grant) = (issued.record().clone(), issued.into_grant());
+/// # assert!(shop.gate.receipt(&note, otpgate::DeliveryStatus::Delivered).is_ok());
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Issued {
+    pub(crate) grant: EntryGrant,
+    pub(crate) expires: Timestamp,
+    pub(crate) resend_after: Duration,
+    pub(crate) confirmed: bool,
+    pub(crate) record: SendRecord,
+}
+
+impl Issued {
+    /// What opens the code-entry screen: keep it in the user's session or a hidden field.
+    #[must_use]
+    pub fn grant(&self) -> &EntryGrant {
+        &self.grant
+    }
+
+    /// The grant, by value.
+    #[must_use]
+    pub fn into_grant(self) -> EntryGrant {
+        self.grant
+    }
+
+    /// When the code expires.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// How long until the user may ask for the text again.
+    #[must_use]
+    pub fn resend_after(&self) -> Duration {
+        self.resend_after
+    }
+
+    /// Whether the provider confirmed that it accepted the text. If not, it may arrive all the
+    /// same: show the code-entry screen.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # shop.outbox.reply(otpgate::testing::Reply::LostAnswer);
+    /// # let shop::Shop { gate, client, outbox, .. } = shop;
+    /// use otpgate::{Sent, Verified};
+    ///
+    /// let Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("the provider timed out") };
+    /// assert!(!issued.confirmed());
+    /// # let code = outbox.last_code_to("+4915112345678").unwrap();
+    /// let answer = gate.verify(issued.grant(), &code, &client).await?; // it arrived
+    /// assert!(matches!(answer, Verified::Accepted(_)));
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// What the host keeps beside the provider's message identifier, to report the delivery
+    /// receipt with [`Gate::receipt`](crate::Gate::receipt).
+    #[must_use]
+    pub fn record(&self) -> &SendRecord {
+        &self.record
+    }
+}

@@ -1,0 +1,151 @@
+//! [`Verified`]: whether a code was accepted, and the proof that it was.
+
+use std::fmt;
+
+use crate::access::DeviceProof;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::gate::SendRecord;
+use crate::otp::Binding;
+use crate::recipient::Recipient;
+
+/// The answer of [`Gate::verify`](crate::Gate::verify).
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let typed = shop.code();
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::Verified;
+///
+/// let status = match gate.verify(&grant, &typed, &client).await? {
+///     Verified::Accepted(_verification) => 303,
+///     Verified::Rejected(_) => 422, // the same page again, with the same grant
+/// };
+/// assert_eq!(status, 303);
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Debug)]
+#[must_use = "only `Accepted` proves anything"]
+pub enum Verified {
+    /// The code was right.
+    Accepted(Verification),
+    /// The code was not accepted.
+    Rejected(Rejection),
+}
+
+/// The proof that a code was accepted: the only one there is. Cannot be made, copied or forged by
+/// the host, so a screen skipped is a compile error.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let typed = shop.code();
+/// # let shop::Shop { gate, client, .. } = shop;
+/// # use otpgate::{Purpose, Verified};
+/// # let verified = gate.verify(&grant, &typed, &client).await?;
+/// # let Verified::Accepted(verification) = verified else { panic!() };
+/// // The number to keep is this one, whatever the form says by now.
+/// assert_eq!(verification.recipient().expose_e164().as_str(), "+4915112345678");
+/// assert_eq!(verification.purpose(), &Purpose::SIGN_UP);
+/// assert_eq!((verification.amr(), verification.restricted()), ("sms", true));
+///
+/// // The cookie of this browser, with `Max-Age` from the proof's own end: 90 days.
+/// let life = verification.device_proof().expires().since(verification.at());
+/// assert_eq!(life.as_secs(), 90 * 86_400);
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Verification {
+    pub(crate) recipient: Recipient,
+    pub(crate) purpose: Purpose,
+    pub(crate) binding: Binding,
+    pub(crate) at: Timestamp,
+    pub(crate) device_proof: DeviceProof,
+    pub(crate) record: SendRecord,
+}
+
+impl Verification {
+    /// The number that was proven: take it from here, never from the request.
+    #[must_use]
+    pub fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+
+    /// What the code was for.
+    #[must_use]
+    pub fn purpose(&self) -> &Purpose {
+        &self.purpose
+    }
+
+    /// The transaction the code was bound to.
+    #[must_use]
+    pub fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// When.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The authentication method reference (RFC 8176).
+    #[must_use]
+    pub fn amr(&self) -> &'static str {
+        "sms"
+    }
+
+    /// Always true: SMS is a restricted authenticator (NIST SP 800-63B-4 §3.2.9), not
+    /// phishing-resistant; offer an alternative.
+    #[must_use]
+    pub fn restricted(&self) -> bool {
+        true
+    }
+
+    /// A proof that this device verified this number, for a cookie of 90 days (`HttpOnly`,
+    /// `Secure`, `SameSite=Lax`). Hand it back with
+    /// [`ClientContext::device_proof`](crate::ClientContext::device_proof).
+    #[must_use]
+    pub fn device_proof(&self) -> &DeviceProof {
+        &self.device_proof
+    }
+
+    /// What the host keeps to tell the gate later, with [`Gate::report`](crate::Gate::report), that
+    /// the verified number turned out worthless.
+    #[must_use]
+    pub fn record(&self) -> &SendRecord {
+        &self.record
+    }
+}
+
+/// The code was not accepted: wrong, expired, used, locked or unknown. One answer for all of them;
+/// the [`Observer`](crate::Observer) gets the reason.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let grant = shop.grant().await;
+/// # let shop::Shop { gate, client, .. } = shop;
+/// use otpgate::{EntryGrant, Verified};
+///
+/// let Verified::Rejected(wrong) = gate.verify(&grant, "wrong", &client).await? else { panic!() };
+/// let made_up = EntryGrant::from_client("no grant at all");
+/// let Verified::Rejected(unknown) = gate.verify(&made_up, "123456", &client).await? else { panic!() };
+/// assert_eq!(wrong, unknown, "nothing tells the two apart");
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rejection(pub(crate) ());
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("The code was not accepted. Check it, or ask for a new one.")
+    }
+}

@@ -1,0 +1,42 @@
+//! Whole gates on PostgreSQL: two processes are one, and a server that goes away is an outage that
+//! ends.
+
+#![cfg(all(feature = "postgres", feature = "testing", feature = "totp"))]
+
+#[path = "support/gates.rs"]
+mod gates;
+#[path = "support/postgres_server.rs"]
+mod postgres_server;
+mod support;
+
+use otpgate::store::PostgresStore;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gates_on_one_database_are_one() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let stores = async || {
+        let connect = async || PostgresStore::connect(&server.url()).await.unwrap();
+        let (one, two) = (connect().await, connect().await);
+        one.migrate().await.unwrap();
+        let tables = "truncate otpgate.subject, otpgate.once, otpgate.challenge, \
+                      otpgate.document, otpgate.journal, otpgate.entry";
+        let mut psql = server.client("psql");
+        let emptied = psql.args(["-q", "-c", tables, "postgres"]).status().unwrap();
+        assert!(emptied.success());
+        (one, two)
+    };
+    gates::two_gates_are_one(stores).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_fails_closed_and_ends_by_itself() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let store = PostgresStore::connect(&server.url()).await.unwrap();
+    store.migrate().await.unwrap();
+    gates::an_outage_fails_closed_and_ends_by_itself(
+        store,
+        async || server.kill(),
+        async || server.restart(),
+    )
+    .await;
+}

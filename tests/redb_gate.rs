@@ -1,0 +1,29 @@
+//! Whole gates on one file: two gates of a process are one, and a gate that starts again knows all
+//! that the one before knew.
+
+#![cfg(all(feature = "redb", feature = "testing", feature = "totp"))]
+
+#[path = "support/gates.rs"]
+mod gates;
+mod support;
+
+use std::cell::Cell;
+use std::fs;
+use std::sync::Arc;
+
+use otpgate::store::RedbStore;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gates_on_one_file_are_one() {
+    let folder = std::env::temp_dir().join(format!("otpgate-redb-gate-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let next = Cell::new(0);
+    let stores = async || {
+        next.set(next.get() + 1);
+        let store = RedbStore::open(folder.join(format!("{}.redb", next.get()))).unwrap();
+        let store = Arc::new(store);
+        (Arc::clone(&store), store)
+    };
+    gates::two_gates_are_one(stores).await;
+    fs::remove_dir_all(&folder).unwrap();
+}

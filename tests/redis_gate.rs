@@ -1,0 +1,65 @@
+//! Whole gates on Redis: two processes are one, and a server that goes away is an outage that ends.
+
+#![cfg(all(feature = "redis", feature = "testing", feature = "totp"))]
+
+#[path = "support/gates.rs"]
+mod gates;
+#[path = "support/redis_proxy.rs"]
+mod redis_proxy;
+#[path = "support/redis_server.rs"]
+mod redis_server;
+mod support;
+
+use std::sync::Mutex;
+
+use otpgate::store::RedisStore;
+
+use redis_proxy::Proxy;
+use redis_server::{RedisServer, needs_redis};
+use support::{ALICE, BOB, House, client};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gates_on_one_server_are_one() {
+    needs_redis!();
+    let server = RedisServer::start(&[]);
+    let stores = async || {
+        server.say(&["FLUSHALL"]);
+        let connect = async || RedisStore::connect(&server.url()).await.unwrap();
+        (connect().await, connect().await)
+    };
+    gates::two_gates_are_one(stores).await;
+}
+
+/// On the wire: one command for a request, one for a verification, whatever the policy charges.
+#[tokio::test]
+async fn a_request_and_a_verification_are_one_command_each() {
+    needs_redis!();
+    let server = RedisServer::start(&[]);
+    let proxy = Proxy::before(server.port()).await;
+    let house = House::lab(RedisStore::connect(&proxy.url()).await.unwrap());
+    let _ = house.send(BOB).await;
+    let names = || proxy.commands().into_iter().map(|words| words[0].clone()).collect::<Vec<_>>();
+    // What came before: the questions at the start, and each script's first call.
+    let before = names();
+    assert!(before.len() > 1, "{before:?}");
+    let grant = house.send_to(ALICE, &client(2)).await.into_grant();
+    assert_eq!(names(), [b"EVALSHA".to_vec()]);
+    assert!(!house.accepts_from(&grant, &house.wrong_code(), &client(2)).await);
+    proxy.commands();
+    assert!(house.accepts_from(&grant, &house.last_code(), &client(2)).await);
+    assert_eq!(names(), [b"EVALSHA".to_vec()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_fails_closed_and_ends_by_itself() {
+    needs_redis!();
+    let server = Mutex::new(RedisServer::start(&["--appendonly", "yes"]));
+    let url = server.lock().unwrap().url();
+    let store = RedisStore::connect(&url).await.unwrap();
+    gates::an_outage_fails_closed_and_ends_by_itself(
+        store,
+        async || server.lock().unwrap().kill(),
+        async || server.lock().unwrap().start_again(),
+    )
+    .await;
+}

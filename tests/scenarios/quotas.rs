@@ -1,0 +1,162 @@
+//! Every quota of the policy, one at a time: what shares its subject shares five an hour, whatever
+//! else differs, and the next subject has five of its own.
+
+use std::time::Duration;
+
+use otpgate::policy::{Evidence, Quota, QuotaPolicy};
+use otpgate::{LimitName, RefusalReason, Sent, StepUpMeans};
+
+use crate::street::*;
+use crate::support::{hours, seconds};
+
+const MAX: u32 = 5;
+
+/// A quota: how to set it, and the `n`th request of its subject 0 or 1; everything that is not the
+/// subject differs from request to request.
+struct Row {
+    name: LimitName,
+    set: fn(&mut QuotaPolicy),
+    ask: fn(&Street, u32, u32) -> Ask,
+}
+
+fn five() -> Vec<Quota> {
+    vec![Quota::hourly(MAX.into())]
+}
+
+const ROWS: [Row; 13] = [
+    Row { name: LimitName::Number, set: |q| q.number = five(), ask: per_number },
+    Row {
+        name: LimitName::Number,
+        set: |q| q.number_total = five(),
+        ask: per_number_of_any_purpose,
+    },
+    Row { name: LimitName::Client, set: |q| q.client = five(), ask: per_client },
+    Row { name: LimitName::Client, set: |q| q.client_unknown = five(), ask: per_unknown_client },
+    Row { name: LimitName::Session, set: |q| q.session = five(), ask: per_session },
+    Row { name: LimitName::User, set: |q| q.user = five(), ask: per_user },
+    Row { name: LimitName::Device, set: |q| q.device = five(), ask: per_device },
+    Row { name: LimitName::Block, set: |q| q.block = five(), ask: per_block },
+    Row { name: LimitName::Country, set: |q| q.country = five(), ask: per_country },
+    Row { name: LimitName::Purpose, set: |q| q.purpose = five(), ask: per_purpose },
+    Row { name: LimitName::Caller, set: |q| q.caller = five(), ask: per_caller },
+    Row { name: LimitName::Realm, set: |q| q.realm = five(), ask: per_realm },
+    Row { name: LimitName::Global, set: |q| q.global = five(), ask: of_anyone },
+];
+
+#[tokio::test]
+async fn each_quota_counts_its_own_subject_and_nothing_else() {
+    for (index, row) in ROWS.iter().enumerate() {
+        let what = format!("{} (row {index})", row.name);
+        let street = Street::new(row.set).await;
+        for n in 0..MAX {
+            let sent = street.send((row.ask)(&street, 0, n)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{what}, {n}: {sent:?}");
+        }
+        for n in MAX..MAX + 3 {
+            let sent = street.send((row.ask)(&street, 0, n)).await;
+            assert_eq!(refused_by(&sent), Some(row.name), "{what}, {n}: {sent:?}");
+        }
+        let other = street.send((row.ask)(&street, 1, 99)).await;
+        let shared_by_all = row.name == LimitName::Global || index == 3;
+        assert_eq!(matches!(other, Sent::Sent(_)), !shared_by_all, "{what}, another: {other:?}");
+        // A window counts up to a sixtieth too long.
+        street.house.clock.advance(hours(1) + seconds(61));
+        let later = street.send((row.ask)(&street, 0, 100)).await;
+        assert!(matches!(later, Sent::Sent(_)), "{what}, an hour later: {later:?}");
+    }
+}
+
+/// Nothing else was in the way: without any quota all of it is sent.
+#[tokio::test]
+async fn without_a_quota_none_of_them_is_refused() {
+    for row in &ROWS {
+        let street = Street::new(|_| {}).await;
+        for n in 0..3 * MAX {
+            let sent = street.send((row.ask)(&street, 0, n)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{}, {n}: {sent:?}", row.name);
+        }
+    }
+}
+
+/// Unverified messages: a step-up from `soft` on, a refusal from `hard` on.
+struct Bucket {
+    name: LimitName,
+    set: fn(&mut QuotaPolicy),
+    ask: fn(&Street, u32, u32) -> Ask,
+}
+
+const BUCKETS: [Bucket; 3] = [
+    Bucket {
+        name: LimitName::ClientUnverified,
+        set: |q| q.client_unverified = Some(EVIDENCE),
+        ask: per_client,
+    },
+    Bucket {
+        name: LimitName::NetworkUnverified,
+        set: |q| q.network_unverified = Some(EVIDENCE),
+        ask: per_network,
+    },
+    Bucket {
+        name: LimitName::BlockUnverified,
+        set: |q| q.block_unverified = Some(EVIDENCE),
+        ask: per_block,
+    },
+];
+
+const EVIDENCE: Evidence = Evidence { soft: 3, hard: 6, drain: Duration::from_secs(3_600) };
+
+#[tokio::test]
+async fn unverified_messages_ask_for_more_and_then_refuse() {
+    for Bucket { name, set, ask } in &BUCKETS {
+        let street = Street::new(*set).await;
+        for n in 0..3 {
+            let sent = street.send(ask(&street, 0, n)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{name}, {n}: {sent:?}");
+        }
+        let soft = street.send(ask(&street, 0, 3)).await;
+        let Sent::StepUp(step_up) = soft else { panic!("{name}: {soft:?}") };
+        assert_eq!(step_up.means(), StepUpMeans::Work { bits: 4 }, "{name}");
+        assert!(matches!(step_up.reason(), RefusalReason::Limit(it) if it == name), "{name}");
+        for n in 3..6 {
+            let sent = street.insist(ask(&street, 0, n)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{name}, {n}: {sent:?}");
+        }
+        let hard = street.insist(ask(&street, 0, 6)).await;
+        assert_eq!(refused_by(&hard), Some(*name), "{hard:?}");
+        let other = street.send(ask(&street, 1, 7)).await;
+        assert!(matches!(other, Sent::Sent(_)), "{name}, another: {other:?}");
+        // One is forgotten in each `drain`; the ordinary token is good again below `soft`.
+        street.house.clock.advance(hours(1));
+        assert!(matches!(street.insist(ask(&street, 0, 8)).await, Sent::Sent(_)), "{name}");
+        assert_eq!(refused_by(&street.insist(ask(&street, 0, 9)).await), Some(*name));
+        street.house.clock.advance(hours(4));
+        assert!(matches!(street.send(ask(&street, 0, 10)).await, Sent::Sent(_)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_code_takes_its_message_back_out() {
+    for Bucket { name, set, ask } in &BUCKETS {
+        let street = Street::new(*set).await;
+        for n in 0..20 {
+            let ask = ask(&street, 0, n);
+            let Who::Page(who) = &ask.who else { panic!("a page") };
+            let who = who.clone();
+            let Sent::Sent(issued) = street.send(ask).await else {
+                panic!("{name}: {n} verified messages weigh nothing")
+            };
+            let code = street.house.last_code();
+            assert!(street.house.accepts_from(issued.grant(), &code, &who).await);
+        }
+    }
+}
+
+fn refused_by(sent: &Sent) -> Option<LimitName> {
+    match sent {
+        Sent::Refused(refusal) => match refusal.reason() {
+            RefusalReason::Limit(name) => Some(*name),
+            _ => None,
+        },
+        _ => None,
+    }
+}

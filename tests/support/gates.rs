@@ -1,0 +1,213 @@
+//! Two gates on one store, each with a handle of its own, as two processes have them: everything a
+//! gate keeps goes through the store, so what one did the other knows.
+
+#![allow(dead_code, unreachable_pub)] // each test binary uses its part
+#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
+
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use otpgate::access::{Actor, Effect, Reason, Target};
+use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
+use otpgate::pumping::{PriceTable, Tuning};
+use otpgate::testing::{Counting, Verb};
+use otpgate::{
+    AuthenticatorVerdict, Clock, EventKind, GateErrorKind, LimitName, Money, Policy, Purpose,
+    RefusalReason, RejectionCause, Sent, Store,
+};
+
+use crate::support::{ALICE, BOB, House, client, days, german, hours, off_by, quick, seconds};
+
+/// Runs all of it; `stores` makes two handles on one store that nobody has used before.
+pub async fn two_gates_are_one<S: Store>(stores: impl AsyncFn() -> (S, S)) {
+    codes_attempts_and_intervals(stores().await).await;
+    a_budget(stores().await).await;
+    controls(stores().await).await;
+    device_proofs(stores().await).await;
+    authenticator_steps(stores().await).await;
+    detector(stores().await).await;
+    round_trips(stores().await.0).await;
+}
+
+fn pair<S: Store>((one, two): (S, S)) -> (House, House) {
+    let here = House::lab(one);
+    let there = here.beside(|builder| builder.store(two));
+    (here, there)
+}
+
+async fn codes_attempts_and_intervals<S: Store>(stores: (S, S)) {
+    let (here, there) = pair(stores);
+    let grant = here.send(ALICE).await.into_grant();
+    let code = here.last_code();
+    let Sent::Refused(refusal) = there.try_send(ALICE, &client(2)).await else {
+        panic!("the interval holds for the other gate too")
+    };
+    assert!(matches!(refusal.reason(), RefusalReason::Limit(_)), "{refusal:?}");
+    assert!(there.accepts(&grant, &code).await, "sent here, typed there");
+    assert!(!here.accepts(&grant, &code).await, "used there, gone here");
+    assert_eq!(here.log.last_cause(), Some(RejectionCause::Replay));
+
+    let grant = here.send_to(BOB, &client(3)).await.into_grant();
+    let right = here.last_code();
+    for guess in 1..=8 {
+        let gate = if guess % 2 == 0 { &here } else { &there };
+        let _ = gate.accepts_from(&grant, &off_by(&right, guess), &client(3)).await;
+    }
+    assert_eq!(here.log.rejected(RejectionCause::Mismatch), 5, "five, not five each");
+    assert!(!here.accepts_from(&grant, &right, &client(3)).await, "and then it is locked");
+}
+
+/// Sends of both until the realm's budget is used up: no cent more, and each tier reported once.
+async fn a_budget<S: Store>((one, two): (S, S)) {
+    let mut policy = quick(Policy::default());
+    policy.budget.message = Money::cents(10);
+    let rules = |builder: otpgate::GateBuilder| {
+        let prices = PriceTable::builtin().with(*b"DE", 100_000);
+        builder.policy(policy.clone()).prices(prices).daily_budget(Money::cents(200))
+    };
+    let here = Arc::new(House::lab_with(|builder| rules(builder.store(one))));
+    let there = Arc::new(here.beside(|builder| rules(builder.store(two))));
+    let sends = (0..60_u64).map(|flow| {
+        let house = Arc::clone(if flow % 2 == 0 { &here } else { &there });
+        async move { house.insist(&german(flow), &Purpose::SIGN_UP, &client(flow as u32)).await }
+    });
+    let sent = crate::support::race(sends.collect()).await;
+    let sent = sent.iter().filter(|sent| matches!(sent, Sent::Sent(_))).count();
+    assert_eq!((sent, here.texts()), (20, 20), "of sixty at once");
+    for percent in [50, 80, 100] {
+        let tier = |kind: &EventKind| {
+            matches!(kind, EventKind::BudgetTier { scope: LimitName::Realm, percent: at }
+                if *at == percent)
+        };
+        assert_eq!(here.log.count(tier), 1, "{percent} % over both gates");
+    }
+}
+
+async fn controls<S: Store>(stores: (S, S)) {
+    let (here, there) = pair(stores);
+    let (reason, actor) = (Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap());
+    let germany = Target::Country("DE".parse().unwrap());
+    let entered = here.gate.controls().enter(germany, Effect::Block, reason, actor, None).await;
+    assert!(matches!(there.try_send(ALICE, &client(1)).await, Sent::Refused(_)));
+    assert_eq!(there.gate.controls().list().await.unwrap().len(), 1);
+    there.gate.controls().lift(entered.unwrap(), &Actor::new("bob").unwrap()).await.unwrap();
+    assert!(matches!(here.try_send(ALICE, &client(2)).await, Sent::Sent(_)));
+}
+
+/// A stranger uses up the number's open lane on one gate; the owner's device is known on the other.
+async fn device_proofs<S: Store>(stores: (S, S)) {
+    let (here, there) = pair(stores);
+    let proof = here.prove(ALICE, &client(1)).await.device_proof().as_str().to_owned();
+    here.clock.advance(days(2));
+    let mut refused = false;
+    for stranger in 100..130 {
+        refused |= matches!(here.try_send(ALICE, &client(stranger)).await, Sent::Refused(_));
+        here.clock.advance(seconds(61));
+    }
+    assert!(refused && matches!(there.try_send(ALICE, &client(140)).await, Sent::Refused(_)));
+    let owner = client(1).device_proof(proof);
+    let grant = there.send_to(ALICE, &owner).await.into_grant();
+    assert!(here.accepts_from(&grant, &there.last_code(), &owner).await);
+}
+
+async fn authenticator_steps<S: Store>(stores: (S, S)) {
+    const SECRET: &[u8; 20] = b"12345678901234567890";
+    let (here, there) = pair(stores);
+    // RFC 6238 as an app computes it.
+    let step = here.clock.now().as_millis() / 30_000;
+    let mut mac = <Hmac<sha1::Sha1> as KeyInit>::new_from_slice(SECRET).unwrap();
+    mac.update(&step.to_be_bytes());
+    let tag = mac.finalize().into_bytes();
+    let at = usize::from(tag[19] & 0x0f);
+    let number = u32::from_be_bytes([tag[at], tag[at + 1], tag[at + 2], tag[at + 3]]);
+    let code = format!("{:06}", (number & 0x7fff_ffff) % 1_000_000);
+    let mut accepted = 0;
+    for gate in [&there, &here, &there] {
+        let secret = AuthenticatorSecret::from_bytes(SECRET).unwrap();
+        let (app, who) = (Authenticator::default(), client(1));
+        let verdict = gate.gate.verify_authenticator("ada", &secret, &code, &app, &who).await;
+        accepted += u32::from(verdict.unwrap() == AuthenticatorVerdict::Accepted);
+    }
+    assert_eq!(accepted, 1);
+}
+
+/// One gate sees an attack on a block of numbers; the other, and one that starts later from what
+/// was saved, hold it up as well.
+async fn detector<S: Store>((one, two): (S, S)) {
+    let awake = |builder: otpgate::GateBuilder| {
+        let mut policy = quick(Policy::default());
+        policy.quotas.client_unverified = None;
+        policy.quotas.network_unverified = None;
+        policy.quotas.block_unverified = None;
+        policy.quotas.number.clear();
+        builder.policy(policy).tuning(Tuning::default())
+    };
+    let here = House::with(|builder| awake(builder.store(one)));
+    let pumped = |index: u64| format!("+998941{:06}", 230_000 + index % 10_000);
+    let mut held_up = 0;
+    for index in 0..120_u64 {
+        let who = client(1_000 + index as u32 * 3);
+        held_up += u32::from(!matches!(here.try_send(&pumped(index), &who).await, Sent::Sent(_)));
+        here.clock.advance(seconds(5));
+        if index % 4 == 0 {
+            let (number, who) = (german(index * 7_919), client(500_000 + index as u32));
+            let Sent::Sent(issued) = here.try_send(&number, &who).await else {
+                panic!("a customer is held up")
+            };
+            assert!(here.accepts_from(issued.grant(), &here.last_code(), &who).await);
+        }
+    }
+    assert!(held_up >= 20, "{held_up} of 120");
+    here.gate.save_detector().await.unwrap();
+    let there = here.beside(|builder| awake(builder.store(two)));
+    there.gate.warm_up().await.unwrap();
+    let sent = there.try_send(&pumped(700), &client(9_000)).await;
+    assert!(!matches!(sent, Sent::Sent(_)), "the other gate knows: {sent:?}");
+    let stranger = here.beside(|builder| awake(builder.store(crate::support::small())));
+    let sent = stranger.try_send(&pumped(701), &client(9_001)).await;
+    assert!(matches!(sent, Sent::Sent(_)), "by the store and nothing else: {sent:?}");
+}
+
+/// One call of the store for a request, one for a verification.
+async fn round_trips<S: Store>(store: S) {
+    let (store, calls) = Counting::new(store);
+    let house = House::lab(store);
+    // The first send of a process may have to fetch the operator's controls.
+    let _ = house.send(BOB).await;
+    calls.reset();
+    let grant = house.send_to(ALICE, &client(2)).await.into_grant();
+    let all = |calls: &otpgate::testing::Calls| {
+        [Verb::Admit, Verb::Settle, Verb::Redeem, Verb::Tally].map(|verb| calls.of(verb))
+    };
+    assert_eq!(all(&calls), [1, 0, 0, 0], "a request");
+    calls.reset();
+    assert!(house.accepts_from(&grant, &house.last_code(), &client(2)).await);
+    assert_eq!(all(&calls), [0, 0, 1, 0], "a verification");
+}
+
+/// The server goes away and comes back: nothing is sent or accepted meanwhile, the error says that
+/// it was the store, and the same gate goes on by itself.
+pub async fn an_outage_fails_closed_and_ends_by_itself(
+    store: impl Store,
+    down: impl AsyncFnOnce(),
+    up: impl AsyncFnOnce(),
+) {
+    let house = House::lab(store);
+    let grant = house.send(ALICE).await.into_grant();
+    let code = house.last_code();
+    let clearances = [house.clearance(BOB).await, house.clearance(&german(1)).await];
+    down().await;
+    for clearance in clearances {
+        let error = house.gate.issue(clearance).await.unwrap_err();
+        assert_eq!(error.kind(), GateErrorKind::Store, "{error:?}");
+    }
+    for _ in 0..3 {
+        let error = house.gate.verify(&grant, &code, &house.client).await.unwrap_err();
+        assert_eq!(error.kind(), GateErrorKind::Store, "{error:?}");
+    }
+    assert_eq!((house.texts(), house.log.accepted()), (1, 0));
+    up().await;
+    house.clock.advance(hours(1));
+    let grant = house.send_to(BOB, &client(5)).await.into_grant();
+    assert!(house.accepts_from(&grant, &house.last_code(), &client(5)).await);
+}
