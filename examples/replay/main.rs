@@ -26,10 +26,10 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use support::compare::compare;
 use support::drive::{self, Run};
 use support::host::{Choices, Host, prices};
 use support::score::Scores;
-use support::table::dollars;
 use support::trace::Trace;
 use support::{page, policy};
 
@@ -107,38 +107,6 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
         print!("{}", compare(&trace, &first, &second));
     }
     Ok(())
-}
-
-/// What a second policy would have decided differently.
-fn compare(trace: &Trace, first: &Run, second: &Run) -> String {
-    let mut text = String::from("\nThe second policy, against the first:\n");
-    let mut differences = 0_u64;
-    let mut by_kind = std::collections::BTreeMap::new();
-    for (index, (one, two)) in first.fates.iter().zip(&second.fates).enumerate() {
-        let words = [one, two].map(|fate| match (&fate.refused, fate.sent, fate.stepped_up) {
-            (_, true, false) => "sent",
-            (_, true, true) => "sent after a step-up",
-            (Some(_), ..) => "refused",
-            _ => "left at a step-up",
-        });
-        if words[0] == words[1] {
-            continue;
-        }
-        differences += 1;
-        let row = &trace.rows[index];
-        let entry = by_kind.entry((trace.label(row).to_owned(), words)).or_insert((0_u64, 0_u64));
-        entry.0 += 1;
-        entry.1 += u64::from(row.price_microusd);
-    }
-    for ((label, [one, two]), (count, micro)) in by_kind {
-        text.push_str(&format!(
-            "  {label}: {count} ({} $) were {one}, would be {two}\n",
-            dollars(micro)
-        ));
-    }
-    text.push_str(&format!("  {differences} of {} rows decided differently\n", trace.rows.len()));
-    text.push_str(&Scores::of(trace, second).table());
-    text
 }
 
 /// A number that converts gets texts. If too many of them are what the numbering table would refuse,

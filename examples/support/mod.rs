@@ -1,6 +1,7 @@
 //! What the replay and the attack lab share: traces, judges that decide about them, the driver,
 //! scores, pages.
 
+pub mod compare;
 pub mod drive;
 pub mod host;
 pub mod judge;
