@@ -1,7 +1,7 @@
 //! What one code costs: asking for it, being refused, checking it; beside the bare floor of each.
 //!
 //! `cargo bench --features testing --bench gate`. `docs/performance.md` says what the floors hold
-//! and prints the table this makes.
+//! and prints the table this makes. The run fails if one of its bounds is broken.
 
 #![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, clippy::unwrap_used)]
 #![allow(clippy::panic)]
@@ -13,7 +13,7 @@ mod floor;
 mod world;
 
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -57,9 +57,10 @@ enum Row {
     Wrong,
     Resend,
     Entry,
+    Save,
 }
 
-const ROWS: [(Row, &str); 12] = [
+const ROWS: [(Row, &str); 13] = [
     (Row::FloorIssue, "floor of clear + issue"),
     (Row::Clear, "clear"),
     (Row::Issue, "clear + issue, the only gate"),
@@ -72,7 +73,37 @@ const ROWS: [(Row, &str); 12] = [
     (Row::FloorVerify, "floor of verify"),
     (Row::Verify, "verify, right"),
     (Row::Wrong, "verify, wrong"),
+    (Row::Save, "the detector's memory, which one send a minute carries as well"),
 ];
+
+/// What the medians must not exceed.
+enum Bound {
+    /// So many times the floor.
+    Floor(f64),
+    /// The call that is granted.
+    Granted(Row),
+}
+
+const BOUNDS: [(Row, Bound); 8] = [
+    (Row::Issue, Bound::Floor(4.0)),
+    (Row::Shared, Bound::Floor(4.0)),
+    (Row::Verify, Bound::Floor(2.5)),
+    (Row::Wrong, Bound::Floor(2.5)),
+    (Row::Refused, Bound::Granted(Row::Issue)),
+    (Row::RefusedClient, Bound::Granted(Row::Issue)),
+    (Row::Resend, Bound::Granted(Row::Issue)),
+    (Row::Forged, Bound::Granted(Row::Clear)),
+];
+
+/// Whole verifications by two threads, times those by one.
+const TWO_THREADS: f64 = 1.6;
+
+/// Two threads that share nothing do at least so many times the work of one, or the machine is too
+/// busy for the bound to mean anything.
+const MACHINE: f64 = 1.9;
+
+/// The bounds that were found broken.
+static BROKEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 impl Laps {
     /// The time that [`BATCH`] calls of `row` take.
@@ -90,6 +121,7 @@ impl Laps {
             Row::Wrong => self.world.verify_batch(Answer::Wrong),
             Row::Resend => self.world.resend_batch(),
             Row::Entry => self.world.entry_batch(),
+            Row::Save => self.world.save_batch(),
         }
     }
 }
@@ -139,6 +171,16 @@ fn table(laps: &mut Laps) {
             _ => issue,
         };
         println!("| {name} | {median:.0} | {low:.0} | {:.2} |", median / floor);
+        for bound in BOUNDS.iter().filter(|(bound, _)| bound == row).map(|(_, bound)| bound) {
+            let most = match bound {
+                Bound::Floor(times) => times * floor,
+                Bound::Granted(granted) => of(*granted).0,
+            };
+            if *median > most {
+                let broken = format!("{name}: {median:.0} ns, at most {most:.0}");
+                BROKEN.lock().unwrap().push(broken);
+            }
+        }
     }
 }
 
@@ -169,6 +211,17 @@ fn two_threads(_: &mut Criterion) {
         floors[TURNS / 2],
         floors[TURNS - 1],
     );
+    if floors[TURNS / 2] < MACHINE {
+        println!("not judged: the machine is busy with other things");
+    } else if ratios[TURNS / 2] < TWO_THREADS {
+        let broken = format!("two threads: {:.2}, at least {TWO_THREADS}", ratios[TURNS / 2]);
+        BROKEN.lock().unwrap().push(broken);
+    }
+}
+
+fn bounds(_: &mut Criterion) {
+    let broken = BROKEN.lock().unwrap();
+    assert!(broken.is_empty(), "bounds of docs/performance.md are broken: {broken:#?}");
 }
 
 fn rate(world: &mut World, threads: usize, each: u64) -> f64 {
@@ -217,5 +270,5 @@ fn spin(threads: usize) -> f64 {
     })
 }
 
-criterion_group!(benches, calls, two_threads);
+criterion_group!(benches, calls, two_threads, bounds);
 criterion_main!(benches);

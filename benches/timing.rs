@@ -2,11 +2,18 @@
 //!
 //! `cargo bench --features testing --bench timing -- [samples]`. Inputs of two classes come in an
 //! order drawn at random; |t| above 4.5 would mean that their times differ. Samples slower than a
-//! class-independent quantile are left out, since they measure the machine. The last row is a
-//! comparison that does leak, so that a method that could see nothing would show.
+//! class-independent quantile are left out, since they measure the machine. The last row of the first
+//! table is a comparison that does leak, so that a method that could see nothing would show.
+//!
+//! The second table is of whole calls of `Gate::verify`: a wrong code against each other rejection.
+//! Those answers are the same and so are their round trips; what else their times tell is printed,
+//! not asserted.
 
 #![allow(missing_docs, clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)]
 #![allow(clippy::arithmetic_side_effects, clippy::print_stdout, clippy::indexing_slicing)]
+
+#[path = "timing/verify.rs"]
+mod verify;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -23,8 +30,7 @@ const THRESHOLD: f64 = 4.5;
 
 fn main() {
     let samples = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(SAMPLES);
-    println!("| two classes of input | samples | ns | ns | \\|t\\| |");
-    println!("|---|---|---|---|---|");
+    head("two classes of input");
     let right = [0x5a; 32];
     let differs_at = |place: usize| {
         let mut digest = right;
@@ -58,6 +64,16 @@ fn main() {
     });
     assert!(seen, "a leak that is there was not seen: the other rows say nothing");
     println!("\n{}", if ok { "nothing was seen" } else { "SEEN: look at the row above 4.5" });
+    println!();
+    head("`Gate::verify`, rejected");
+    for (name, times) in verify::rows(samples / 20) {
+        let _ = judge(name, times);
+    }
+}
+
+fn head(what: &str) {
+    println!("| {what} | samples | ns | ns | \\|t\\| |");
+    println!("|---|---|---|---|---|");
 }
 
 fn differing(place: usize) -> [u8; 4_096] {
@@ -117,6 +133,12 @@ fn row<T>(name: &str, samples: usize, inputs: &[T; 2], mut call: impl FnMut(&T, 
         call(input, n + 1);
         times.push((class, started.elapsed().as_nanos() as f64));
     }
+    judge(name, times)
+}
+
+/// Prints the row of what was measured of the second class, `true`, and of the first.
+fn judge(name: &str, times: Vec<(bool, f64)>) -> bool {
+    let samples = times.len();
     let mut all: Vec<f64> = times.iter().map(|(_, ns)| *ns).collect();
     all.sort_unstable_by(f64::total_cmp);
     let slow = all[samples * 9 / 10];

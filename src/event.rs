@@ -11,7 +11,7 @@ use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
-use crate::outcome::LimitName;
+use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
 
@@ -95,24 +95,24 @@ pub enum EventKind {
     DecoyAnswered,
     /// A send was refused.
     Refused {
-        /// The reason in words.
-        reason: String,
+        /// Why. `Display` says it in words.
+        reason: RefusalReason,
     },
     /// A send was refused by the pumping detector, and answered as if it were not
     /// ([`ModePolicy::quiet`](crate::policy::ModePolicy::quiet)).
     QuietlyRefused {
-        /// The reason in words.
-        reason: String,
+        /// Why. `Display` says it in words.
+        reason: RefusalReason,
     },
     /// In shadow mode: a send would have been refused.
     WouldRefuse {
-        /// The reason in words.
-        reason: String,
+        /// Why. `Display` says it in words.
+        reason: RefusalReason,
     },
     /// A client was asked to prove more.
     StepUpAsked {
-        /// The reason in words.
-        reason: String,
+        /// Why. `Display` says it in words.
+        reason: RefusalReason,
     },
     /// A code was accepted.
     Accepted {

@@ -177,6 +177,14 @@ fn values() -> BTreeMap<&'static str, String> {
         ("Costs::challenge_cost", format!("{} dollars", Costs::default().challenge_cost)),
         ("Tuning::ask_at", format!("{} nats", tuning.ask_at)),
         ("Tuning::refuse_at", format!("{} nats", tuning.refuse_at)),
+        (
+            "Tuning::place_age",
+            format!(
+                "{}, {}",
+                span(Duration::from_secs_f32(tuning.place_age.0)),
+                span(Duration::from_secs_f32(tuning.place_age.1))
+            ),
+        ),
     ]
     .into()
 }

@@ -76,5 +76,5 @@ async fn a_form_posted_by_a_script_is_refused() {
     let cleared =
         house.gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &house.client).await.unwrap();
     let Cleared::Refused(refusal) = cleared else { panic!("nobody types that fast") };
-    assert_eq!(refusal.public().status(), 400);
+    assert_eq!(refusal.public().status(), 429);
 }

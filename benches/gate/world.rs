@@ -28,6 +28,13 @@ pub const BATCH: u64 = 32;
 /// Between two batches; 100 000 numbers then ask once in 26 hours.
 const PACE: Duration = Duration::from_secs(30);
 
+/// Between two batches that are measured: one in sixty then carries the detector's memory, which is
+/// saved once a minute and has a row of its own.
+const MEASURED: Duration = Duration::from_secs(1);
+
+/// Parts that `Gate::save_detector` saves one after the other, as sends do one a minute.
+const SAVES: u32 = 64;
+
 pub struct World {
     gate: Gate,
     store: Option<Arc<MemoryStore>>,
@@ -134,6 +141,7 @@ impl World {
             let forms = self.prepare(together.min(residents - self.next));
             whole(&self.gate, forms);
         }
+        self.pace = MEASURED;
     }
 
     /// How many entries the store holds.
@@ -173,6 +181,13 @@ impl World {
         took
     }
 
+    /// One save of the detector's memory, [`BATCH`] times over.
+    pub fn save_batch(&mut self) -> Duration {
+        let started = ThreadTime::now();
+        block_on(self.gate.save_detector()).unwrap();
+        started.elapsed() * BATCH as u32 / SAVES
+    }
+
     /// Clears; the clearances are then used, so that nothing is left over.
     pub fn clear_batch(&mut self) -> Duration {
         let forms = self.prepare(BATCH);
@@ -205,7 +220,7 @@ impl World {
                 form(&self.gate, number(n), client.clone())
             })
             .collect();
-        self.clock.advance(PACE);
+        self.clock.advance(self.pace);
         let (sent, refused) = all.split_at(10);
         let out: Vec<_> = sent.iter().map(|form| self.send(form)).collect();
         self.next += 10;

@@ -5,13 +5,16 @@ use crate::rivals::Rival;
 use crate::support::lab::scenario::{Kind, Scenario};
 use crate::support::plot::{ASKED, HONEST, Line, Plot, SENT, STOPPED, bars};
 
+/// The scenarios of which docs/pumping.md shows the course.
+const SHOWN: [&str; 4] = ["A1", "A3", "N4", "N6"];
+
 /// Every picture that docs/pumping.md shows, by file name.
 pub fn all(results: &Results) -> Vec<(String, String)> {
     let mut files = Vec::new();
     if results.of_kind(Kind::Attack).next().is_some() {
         files.push(("leak-by-rule.svg".to_owned(), leak_by_rule(results)));
     }
-    for scenario in &results.scenarios {
+    for scenario in results.scenarios.iter().filter(|one| SHOWN.contains(&one.name)) {
         if let Some(svg) = course(results, scenario) {
             files.push((format!("course-{}.svg", scenario.name.to_lowercase()), svg));
         }

@@ -202,7 +202,7 @@ impl DestinationPolicy {
 /// let country = DestinationRefusal::Country { region: Region::GB };
 /// assert!(country.to_string().starts_with("GB is not among the policy's countries"));
 /// let line = DestinationRefusal::Line { line: LineType::FixedLine };
-/// assert_eq!(line.to_string(), "FixedLine lines get no messages; ask for a mobile number");
+/// assert_eq!(line.to_string(), "fixed-line numbers get no messages; ask for a mobile number");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -66,6 +66,22 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
+impl From<SystemTime> for Timestamp {
+    /// The instant in whole milliseconds, for times that other libraries give; not before the Unix
+    /// epoch.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use otpgate::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from(UNIX_EPOCH + Duration::from_secs(1)).as_millis(), 1_000);
+    /// assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)).as_millis(), 0);
+    /// ```
+    fn from(time: SystemTime) -> Self {
+        Self(millis(time.duration_since(UNIX_EPOCH).unwrap_or_default()))
+    }
+}
+
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}ms", self.0)

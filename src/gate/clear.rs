@@ -347,7 +347,7 @@ impl Gate {
         }
         match ruling.verdict {
             ListVerdict::Blocked(by) => {
-                Some(RefusalReason::Control { id: by.id().0, why: by.reason().to_owned() })
+                Some(RefusalReason::Control { id: by.id(), why: by.reason().to_owned() })
             }
             _ => None,
         }
@@ -401,7 +401,7 @@ impl Gate {
         self.tell(&Event {
             purpose: Some(purpose.clone()),
             region: recipient.region(),
-            ..self.event(now, EventKind::Refused { reason: reason.to_string() })
+            ..self.event(now, EventKind::Refused { reason: reason.clone() })
         });
         let wait = match &reason {
             RefusalReason::Token(TokenError::TooSoon { wait }) => Some(*wait),

@@ -402,7 +402,7 @@ impl Gate {
     /// let why = Reason::new("asked us to stop, ticket 4711")?;
     /// let id = controls.enter(controls.number(&recipient), Effect::Block, why, actor, None).await?;
     /// let Sent::Refused(refusal) = gate.issue(clearance).await? else { panic!("blocked") };
-    /// assert!(matches!(refusal.reason(), RefusalReason::Control { id: by, .. } if *by == id.0));
+    /// assert!(matches!(refusal.reason(), RefusalReason::Control { id: by, .. } if *by == id));
     /// # Ok(())
     /// # });
     /// ```

@@ -1,5 +1,6 @@
 //! What a send must pay: the policy's rules turned into one list of charges.
 
+use crate::access::ControlId;
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
@@ -36,7 +37,7 @@ pub(crate) enum Cause {
     Budget(LimitName),
     Failures,
     Pumping,
-    KnownOnly(u64),
+    KnownOnly(ControlId),
 }
 
 impl Cause {

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::access::{Brake, ControlBook, Network, Query, Ruling, Target, Verdict as ListVerdict};
+use crate::access::{
+    Brake, ControlBook, ControlId, Network, Query, Ruling, Target, Verdict as ListVerdict,
+};
 use crate::base::time::Timestamp;
 use crate::outcome::RefusalReason;
 use crate::pumping::{Assessment, NodeView, Strength, Subject, Verdict};
@@ -23,7 +25,7 @@ pub(super) struct Concern<'a> {
 pub(super) struct Standing {
     version: u64,
     blocked: Option<RefusalReason>,
-    known_only: Option<u64>,
+    known_only: Option<ControlId>,
     exempt: bool,
     assessment: Assessment,
 }
@@ -38,7 +40,7 @@ impl Standing {
         let (mut blocked, exempt) = match ruling.verdict {
             ListVerdict::Blocked(by) => {
                 let why = by.reason().to_owned();
-                (Some(RefusalReason::Control { id: by.id().0, why }), false)
+                (Some(RefusalReason::Control { id: by.id(), why }), false)
             }
             ListVerdict::Allowed(_) => (None, true),
             ListVerdict::Silent => (None, false),
@@ -52,7 +54,7 @@ impl Standing {
         Self {
             version: seen.version,
             blocked,
-            known_only: ruling.known_numbers_only.map(|by| by.id().0),
+            known_only: ruling.known_numbers_only.map(|by| by.id()),
             exempt,
             assessment,
         }
@@ -74,7 +76,7 @@ impl Standing {
     }
 
     /// The switch that serves known numbers only, if it is on.
-    pub(super) fn known_only(&self) -> Option<u64> {
+    pub(super) fn known_only(&self) -> Option<ControlId> {
         self.known_only
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::access::{CallerError, DestinationRefusal};
+use crate::access::{CallerError, ControlId, DestinationRefusal};
 use crate::token::TokenError;
 
 use super::LimitName;
@@ -105,7 +105,7 @@ impl PublicRefusal {
     /// The HTTP status that fits: 429 to ask again later, 400 to begin again from a new page, 403 for
     /// another number or another method.
     ///
-    /// A form that came sooner than a person types is a 400 with a wait: the same proof is good then.
+    /// A form that came sooner than a person types is a 429 with a wait: the same proof is good then.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -119,7 +119,7 @@ impl PublicRefusal {
     /// let Cleared::Refused(refusal) = answer else { panic!("too soon") };
     /// assert_eq!(refusal.retry_after(), Some(Duration::from_millis(1_500)));
     /// let public = refusal.public();
-    /// assert_eq!((public.status(), public.retry_after()), (400, Some(Duration::from_secs(5))));
+    /// assert_eq!((public.status(), public.retry_after()), (429, Some(Duration::from_secs(5))));
     /// # Ok(())
     /// # });
     /// ```
@@ -169,8 +169,7 @@ impl fmt::Display for PublicRefusal {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum PublicRefusalKind {
-    /// Load the page again: the form is too old, too new, altered or used, or its human check was
-    /// not passed.
+    /// Load the page again: the form is too old, altered or used, or its human check was not passed.
     ReloadPage,
     /// Give another number.
     OtherNumber,
@@ -203,7 +202,7 @@ pub enum PublicRefusalKind {
 /// # Ok(())
 /// # });
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
     /// The front-end token does not hold.
@@ -222,7 +221,7 @@ pub enum RefusalReason {
     #[error("control {id}: {why}; lift it through `Gate::controls`")]
     Control {
         /// The entry.
-        id: u64,
+        id: ControlId,
         /// Its reason.
         why: String,
     },
@@ -230,7 +229,7 @@ pub enum RefusalReason {
     #[error("only known numbers are served at the moment (control {id})")]
     KnownNumbersOnly {
         /// The entry.
-        id: u64,
+        id: ControlId,
     },
     /// An operator switched SMS off.
     #[error("SMS is switched off; offer the authenticator app")]
@@ -261,6 +260,8 @@ pub enum RefusalReason {
 impl RefusalReason {
     pub(crate) fn public_kind(&self) -> PublicRefusalKind {
         match self {
+            // The same proof is good once a person would have typed the number.
+            Self::Token(TokenError::TooSoon { .. }) => PublicRefusalKind::TryLater,
             Self::Token(_) | Self::TokenSpent | Self::HumanCheckFailed => {
                 PublicRefusalKind::ReloadPage
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::time::Timestamp;
 use crate::gate::{Clearance, EntryGrant, SendRecord};
+use crate::transport::{Handoff, IdempotencyKey};
 
 use super::{Refusal, StepUp};
 
@@ -90,6 +91,8 @@ pub struct Issued {
     pub(crate) expires: Timestamp,
     pub(crate) resend_after: Duration,
     pub(crate) confirmed: bool,
+    pub(crate) handoff: Option<Handoff>,
+    pub(crate) key: IdempotencyKey,
     pub(crate) record: SendRecord,
 }
 
@@ -142,8 +145,41 @@ impl Issued {
         self.confirmed
     }
 
-    /// What the host keeps beside the provider's message identifier, to report the delivery
-    /// receipt with [`Gate::receipt`](crate::Gate::receipt).
+    /// What the provider said when it took the text. `None` if it did not confirm, and for a
+    /// [decoy](crate::Gate::decoy): never show a client whether it is there.
+    #[must_use]
+    pub fn handoff(&self) -> Option<&Handoff> {
+        self.handoff.as_ref()
+    }
+
+    /// The key that the text was handed off under. A provider that lets the sender choose a reference
+    /// names it in its receipts, for texts it did not confirm as well.
+    #[must_use]
+    pub fn idempotency_key(&self) -> &IdempotencyKey {
+        &self.key
+    }
+
+    /// What the host keeps under the provider's message identifier, to report the delivery receipt
+    /// with [`Gate::receipt`](crate::Gate::receipt).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let issued = shop.issued().await;
+    /// # let gate = &shop.gate;
+    /// use std::collections::HashMap;
+    /// use otpgate::DeliveryStatus;
+    ///
+    /// let mut sent = HashMap::new(); // a table of the host's, for a day or so
+    /// if let Some(id) = issued.handoff().and_then(|handoff| handoff.message_id.clone()) {
+    ///     sent.insert(id, issued.record().clone());
+    /// }
+    /// // The provider's webhook names the message.
+    /// let id = sent.keys().next().cloned().expect("confirmed");
+    /// assert!(gate.receipt(&sent[&id], DeliveryStatus::Delivered).is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn record(&self) -> &SendRecord {
         &self.record

@@ -87,7 +87,11 @@ impl Level {
     /// True for nodes whose numbers all belong to one region.
     #[must_use]
     pub const fn is_regional(self) -> bool {
-        self.is_block() || matches!(self, Self::Country | Self::ColdCountry | Self::KnownCountry)
+        self.is_block()
+            || matches!(
+                self,
+                Self::Country | Self::ColdCountry | Self::KnownCountry | Self::AwayCountry
+            )
     }
 
     /// True for the two groups of known numbers.

@@ -110,6 +110,51 @@ fn false_alarms_are_at_least_as_far_apart_as_promised_when_nobody_converts_but_v
     }
 }
 
+/// Sends until any node asks, with codes entered as late as people do and at the null's share: mean
+/// over many runs, through the detector as it is.
+fn whole_run_length(gap_ms: u64, hosts: u64) -> f64 {
+    let mut tuning = Tuning::default();
+    // another null: here one block is all of its country
+    tuning.parts.share = false;
+    let null = tuning.null_share * tuning.prior_conversion;
+    let mut coins = Coins(17);
+    let (mut sends, mut alarms) = (0_u32, 0_u32);
+    for _ in 0..12 {
+        let mut d = Detector::with(1, tuning.clone(), Costs::default());
+        let mut answers = std::collections::BTreeSet::new();
+        for k in 0..500_u64 {
+            let now = k * gap_ms;
+            while let Some((due, digits)) = answers.first().copied()
+                && due <= now
+            {
+                answers.pop_first();
+                d.observe(Event::of(at(due), EventKind::Verified, &subject(digits, 0)));
+            }
+            let host = 0x0a00_0000 + (coins.next() % hosts) as u32 % 4_000 * 65_537;
+            let s = subject(998_941_200_000 + coins.next() % 100_000, host);
+            d.observe(Event::of(at(now), EventKind::Sent, &s));
+            sends += 1;
+            if coins.unit() < f64::from(null) {
+                answers.insert((now + 4_000 + coins.next() % 36_000, s.digits));
+            }
+            if d.take_alerts().iter().any(|alert| alert.kind == AlertKind::Asking) {
+                alarms += 1;
+                break;
+            }
+        }
+    }
+    f64::from(sends) / f64::from(alarms.max(1))
+}
+
+#[test]
+fn the_whole_detector_keeps_the_distance_with_late_answers_and_many_nodes() {
+    let promised = f64::from(Tuning::default().ask_at).exp();
+    for (gap_ms, hosts) in [(200, 1_000_000), (3_000, 1_000_000), (3_000, 3), (30_000, 40)] {
+        let mean = whole_run_length(gap_ms, hosts);
+        assert!(mean >= promised, "{gap_ms} ms, {hosts} addresses: {mean} < {promised}");
+    }
+}
+
 #[test]
 fn honest_step_ups_are_no_evidence_at_the_null() {
     let t = Tuning::default();

@@ -38,7 +38,7 @@ impl OutboundSms {
     }
 
     pub(crate) fn new(number: String, text: String, segments: u32, id: RequestId) -> Self {
-        Self { number, text, segments, key: IdempotencyKey(to_text(id.as_bytes())) }
+        Self { number, text, segments, key: IdempotencyKey::of(id) }
     }
 
     /// The number in E.164 form: `+` and digits.
@@ -87,6 +87,10 @@ impl fmt::Debug for OutboundSms {
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    pub(crate) fn of(id: RequestId) -> Self {
+        Self(to_text(id.as_bytes()))
+    }
+
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -106,11 +110,10 @@ impl IdempotencyKey {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Handoff {
-    /// The provider's identifier of the message. The gate neither keeps it nor hands it on: a
-    /// transport that wants delivery receipts notes it itself.
+    /// The provider's identifier of the message: what its delivery receipts will name. The gate hands
+    /// it on in [`Issued::handoff`](crate::Issued::handoff) and keeps nothing.
     pub message_id: Option<String>,
-    /// Which provider took it, where a transport chooses between several; for the transport's own
-    /// log, as above.
+    /// Which provider took it, where a transport chooses between several.
     pub provider: Option<&'static str>,
 }
 

@@ -9,7 +9,9 @@ use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
 use crate::outcome::{Issued, RefusalReason, Sent};
 use crate::pumping::{Event as Sighting, EventKind as SightingKind};
+use crate::transport::IdempotencyKey;
 
+use super::deliver::Over;
 use super::{Paid, Refused, Send};
 use crate::gate::grant::{EntryGrant, Grant};
 use crate::gate::plan::{Plan, Remedy};
@@ -24,7 +26,7 @@ impl Gate {
         paid: &Paid,
         grant: Option<&EntryGrant>,
         expires: Timestamp,
-        confirmed: bool,
+        over: Over,
     ) -> Result<Sent, GateError> {
         let grant = match grant {
             Some(grant) => grant.clone(),
@@ -32,7 +34,9 @@ impl Gate {
         };
         let record = self.record(send, paid.id, send.price);
         let resend_after = self.resend_after(send, &paid.plan, &paid.counts);
-        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, record }))
+        let Over { handoff, confirmed } = over;
+        let key = IdempotencyKey::of(paid.id);
+        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, handoff, key, record }))
     }
 
     pub(super) fn step_up(
@@ -44,7 +48,7 @@ impl Gate {
         if matches!(reason, RefusalReason::Pumping(_)) {
             self.watch(send, SightingKind::Asked);
         }
-        self.note(send, EventKind::StepUpAsked { reason: reason.to_string() });
+        self.note(send, EventKind::StepUpAsked { reason: reason.clone() });
         let means = self.means(send.policy, remedy);
         Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
     }
@@ -56,7 +60,7 @@ impl Gate {
         refused: Refused,
     ) -> Result<Sent, GateError> {
         let Refused { reason, retry_after, pumping } = refused;
-        let kind = EventKind::Refused { reason: reason.to_string() };
+        let kind = EventKind::Refused { reason: reason.clone() };
         match send {
             Some(send) => {
                 if pumping {

@@ -76,7 +76,7 @@ impl Gate {
                 && plan.may_be_waved(*index)
             {
                 let (cause, _) = plan.cause(*index);
-                let reason = cause.reason(standing.pumping_words()).to_string();
+                let reason = cause.reason(standing.pumping_words());
                 self.note(send, EventKind::WouldRefuse { reason });
                 plan = plan.in_shadow();
                 admission.charges.clone_from(&plan.charges);
@@ -165,7 +165,7 @@ impl Gate {
         Ok(match guarded::admit(&*self.inner.store, &admission).await? {
             Admitted::Granted { counts, .. } => {
                 self.watch(send, SightingKind::Refused);
-                self.note(send, EventKind::QuietlyRefused { reason: reason.to_string() });
+                self.note(send, EventKind::QuietlyRefused { reason: reason.clone() });
                 Decision::Quiet(Paid { plan, counts, id: admission.id, code })
             }
             Admitted::Exhausted { index, retry_after, .. } => {

@@ -7,15 +7,30 @@ use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::EventKind as SightingKind;
 use crate::store::Settlement;
-use crate::transport::{HandoffErrorKind, OutboundSms};
+use crate::transport::{Handoff, HandoffErrorKind, OutboundSms};
 
 use super::{Paid, Send};
 use crate::gate::{Gate, guarded};
 
 /// What became of a text.
 pub(super) enum Handed {
-    Over { confirmed: bool },
+    Over(Over),
     Refused,
+}
+
+/// A text that went out, or may have.
+#[derive(Default)]
+pub(super) struct Over {
+    /// What the provider said.
+    pub(super) handoff: Option<Handoff>,
+    pub(super) confirmed: bool,
+}
+
+impl Over {
+    /// No text went out, and the client must not tell.
+    pub(super) fn withheld() -> Self {
+        Self { handoff: None, confirmed: true }
+    }
 }
 
 impl Gate {
@@ -47,7 +62,7 @@ impl Gate {
         let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
         if send.decoy {
             self.note(send, EventKind::DecoyAnswered);
-            return Ok(Handed::Over { confirmed: true });
+            return Ok(Handed::Over(Over::withheld()));
         }
         let number = send.recipient.expose_e164().as_str().to_owned();
         let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id);
@@ -57,16 +72,16 @@ impl Gate {
         let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed };
         let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
         match handed {
-            Ok(Ok(_)) => {
+            Ok(Ok(handoff)) => {
                 self.watch(send, SightingKind::Sent);
                 self.note(send, sent(true));
-                Ok(Handed::Over { confirmed: true })
+                Ok(Handed::Over(Over { handoff: Some(handoff), confirmed: true }))
             }
             Err(_) => {
                 self.watch(send, SightingKind::Sent);
                 self.note(send, EventKind::Outage { what: "the transport panicked".into() });
                 self.note(send, sent(false));
-                Ok(Handed::Over { confirmed: false })
+                Ok(Handed::Over(Over::default()))
             }
             Ok(Err(error)) => match error.kind() {
                 HandoffErrorKind::NotSent => {
@@ -82,7 +97,7 @@ impl Gate {
                 HandoffErrorKind::Indeterminate => {
                     self.watch(send, SightingKind::Sent);
                     self.note(send, sent(false));
-                    Ok(Handed::Over { confirmed: false })
+                    Ok(Handed::Over(Over::default()))
                 }
             },
         }

@@ -29,7 +29,7 @@ use super::plan::Plan;
 use super::subjects::{Client, Lane, Proved, Subjects};
 
 use decide::Decision;
-use deliver::Handed;
+use deliver::{Handed, Over};
 
 /// One send on its way: of a clearance, or of a grant that asks for another code.
 struct Send<'a> {
@@ -202,14 +202,12 @@ impl Gate {
                     Handed::Refused => {
                         self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
                     }
-                    Handed::Over { confirmed } => {
-                        self.issued(&send, &paid, grant, expires, confirmed)
-                    }
+                    Handed::Over(over) => self.issued(&send, &paid, grant, expires, over),
                 }
             }
             Decision::Quiet(paid) => {
                 send.decoy = true;
-                self.issued(&send, &paid, grant, expires, true)
+                self.issued(&send, &paid, grant, expires, Over::withheld())
             }
         }
     }

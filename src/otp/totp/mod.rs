@@ -26,7 +26,7 @@ mod secret;
 use std::fmt;
 
 use constant_time_eq::constant_time_eq;
-use totp_rs::{Algorithm, Builder, Token};
+use totp_rs::{Algorithm, Builder, Token, Totp};
 use zeroize::Zeroize;
 
 pub use self::secret::{AuthenticatorSecret, AuthenticatorSecretError, EnrolmentError, SecretText};
@@ -98,7 +98,8 @@ impl Authenticator {
     ///
     /// A match is **not yet an acceptance**: RFC 6238 §5.2 lets a code be used once, so the step must
     /// be burned in the store. An earlier step of the window that was not used stays good until it
-    /// leaves the window. All steps are computed and compared in constant time, so the time taken does not tell which one was near.
+    /// leaves the window. All steps are computed and compared in constant time, so the time taken does
+    /// not tell which one was near.
     #[must_use]
     pub fn matching_step(
         &self,
@@ -106,13 +107,7 @@ impl Authenticator {
         code: &SubmittedCode,
         now: Timestamp,
     ) -> Option<Step> {
-        let totp = Builder::new()
-            .with_algorithm(Algorithm::SHA1)
-            .with_digits(6)
-            .with_step_duration(STEP_SECONDS)
-            .with_secret(secret.secret())
-            .build()
-            .ok()?;
+        let totp = totp(secret)?;
         let current = Step::at(now).0;
         let window = u64::from(self.window);
         let steps = current.saturating_sub(window)..=current.saturating_add(window);
@@ -131,6 +126,26 @@ impl Authenticator {
     pub fn remember_until(&self, step: Step) -> Timestamp {
         let steps = step.0.saturating_add(u64::from(self.window)).saturating_add(1);
         Timestamp::from_millis(steps.saturating_mul(STEP_SECONDS).saturating_mul(1_000))
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Authenticator {
+    /// The code that the app shows at `now`, for a host's own tests.
+    ///
+    /// ```
+    /// use otpgate::Timestamp;
+    /// use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
+    ///
+    /// // RFC 6238, appendix B, in six digits.
+    /// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
+    /// assert_eq!(Authenticator::code_for_test(&secret, Timestamp::from_millis(59_000)), "287082");
+    /// # Ok::<(), otpgate::otp::totp::AuthenticatorSecretError>(())
+    /// ```
+    #[must_use]
+    pub fn code_for_test(secret: &AuthenticatorSecret, now: Timestamp) -> String {
+        let seconds = Step::at(now).0.saturating_mul(STEP_SECONDS);
+        totp(secret).map(|totp| totp.generate(seconds).to_string()).unwrap_or_default()
     }
 }
 
@@ -179,6 +194,17 @@ impl Step {
 )]
 pub struct WindowError {
     steps: u8,
+}
+
+/// Codes as every authenticator app makes them; `None` for a secret that is too short for one.
+fn totp(secret: &AuthenticatorSecret) -> Option<Totp> {
+    Builder::new()
+        .with_algorithm(Algorithm::SHA1)
+        .with_digits(6)
+        .with_step_duration(STEP_SECONDS)
+        .with_secret(secret.secret())
+        .build()
+        .ok()
 }
 
 /// A computed code as text in a buffer of fixed size, so that it is never on the heap.
