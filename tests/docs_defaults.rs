@@ -155,6 +155,7 @@ fn values() -> BTreeMap<&'static str, String> {
             if policy.mode.countries.is_empty() { "none".into() } else { "some".into() },
         ),
         ("DeviceLife", span(DeviceLife::default().as_duration())),
+        ("Evidence::CREDIT", format!("{} messages", Evidence::CREDIT)),
         ("CallerKey::MAX_LIFE", span(CallerKey::MAX_LIFE)),
         ("RETIRED_KEY_LIFE", span(RETIRED_KEY_LIFE)),
         ("ControlBook::MAX_ENTRIES", grouped(ControlBook::MAX_ENTRIES as u64)),

@@ -1,557 +1,178 @@
-//! Measures the detector: leak per attack family, collateral per innocent anomaly.
+//! The attack laboratory: honest traffic, innocent anomalies and attacks, against real gates and
+//! against the rules in common use. A host's penetration test, with its own policy file.
 //!
-//! `cargo run --release --example attack_lab -- [daily] [seeds] [filter]`
+//! ```text
+//! cargo run --release --example attack_lab -- [--daily 20000] [--seeds 5] [--scenarios A1,N*]
+//!         [--policy FILE] [--gates N] [--solves 0.2] [--against all] [--out FOLDER]
+//! ```
+//!
+//! Every scenario is a whole trace, ordinary days included, and goes through the same driver as the
+//! replay: `replay` on a written trace gives the same figures. Results repeat to the byte.
 #![allow(
-    clippy::print_stdout,
-    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
     missing_docs,
-    unreachable_pub,
-    dead_code
-)]
+    unreachable_pub
+)] // a program for a terminal, not a library
 
-#[path = "../support/lab/mod.rs"]
-mod lab;
+mod bare;
+mod options;
+mod outcome;
+mod pictures;
+mod report;
+mod rivals;
+#[path = "../support/mod.rs"]
+#[allow(dead_code)] // shared with the replay, which needs the rest
+mod support;
+mod targets;
 
-use lab::attacks::{FAMILIES, attack};
-use lab::baselines::{Authgear, Naive, Prefix};
-use lab::honest::{Anomaly, Honest};
-use lab::rng::Rng;
-use lab::runner::{Decision, Judge, Report, run};
-use lab::trace::Row;
-use lab::world::country;
-use otpgate::Timestamp;
-use otpgate::pumping::{
-    ClientNet, Costs, Detector, Event, EventKind, Level, NodeId, Subject, Tuning, Verdict,
-};
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-const DAY: u64 = 86_400_000;
-const HOUR: u64 = 3_600_000;
-/// A Thursday, midnight UTC.
-const START: u64 = 1_700_006_400_000 / DAY * DAY;
-const WARM_DAYS: u64 = 4;
+use options::Options;
+use outcome::Outcome;
+use report::{Cell, Results};
+use support::drive::{self, Adaptive, Run};
+use support::lab::adaptive::{Hopper, Searcher};
+use support::lab::row::to_csv;
+use support::lab::scenario::Scenario;
+use support::page::when;
+use support::score::Scores;
+use support::trace::Trace;
 
-/// One detector, or several that share a journal, requests dealt in turn.
-#[derive(Clone)]
-struct Ours {
-    gates: Vec<Detector>,
-    log: Vec<(usize, Vec<u8>)>,
-    read: Vec<usize>,
-    turn: usize,
-    requests: u64,
-    inside: std::time::Duration,
-}
-
-impl Ours {
-    fn new(gates: usize) -> Self {
-        let mut all: Vec<_> =
-            (0..gates).map(|g| Detector::with(g as u64 + 1, tuning(), costs())).collect();
-        if gates > 1 {
-            for g in &mut all {
-                g.share();
-            }
+fn main() -> ExitCode {
+    match Options::read(std::env::args().skip(1)).and_then(|options| laboratory(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("attack_lab: {error}");
+            ExitCode::FAILURE
         }
-        Self {
-            read: vec![0; gates],
-            gates: all,
-            log: Vec::new(),
-            turn: 0,
-            requests: 0,
-            inside: std::time::Duration::ZERO,
-        }
-    }
-
-    /// What an admission's round trip carries: own events out, the others' in.
-    fn exchange(&mut self, g: usize, at: u64) {
-        if self.gates.len() < 2 {
-            return;
-        }
-        let out = self.gates[g].drain_outbox();
-        if !out.is_empty() {
-            self.log.push((g, out));
-        }
-        for i in self.read[g]..self.log.len() {
-            if self.log[i].0 != g {
-                let now = Timestamp::from_millis(at);
-                self.gates[g].absorb(now, &self.log[i].1).expect("own bytes");
-            }
-        }
-        self.read[g] = self.log.len();
-    }
-
-    fn next(&mut self) -> usize {
-        self.turn = (self.turn + 1) % self.gates.len();
-        self.turn
     }
 }
 
-fn tuning() -> Tuning {
-    let mut t = Tuning::default();
-    if let Ok(list) = std::env::var("LAB_SET") {
-        for pair in list.split(',') {
-            let (key, value) = pair.split_once('=').expect("key=value");
-            let v: f32 = value.parse().expect("number");
-            match key {
-                "ask" => t.ask_at = v,
-                "refuse" => t.refuse_at = v,
-                "context" => t.refuse_in_context = v,
-                "up" => t.pass_up = v,
-                "harm" => t.block_harm = v,
-                "passf" => t.pass_factor = v,
-                "gap" => t.half_open_gap = v,
-                "nocold" => t.parts.cold = false,
-                "noshare" => t.parts.share = false,
-                "noflight" => t.parts.in_flight = false,
-                "noasked" => t.parts.asked_evidence = false,
-                "nooutage" => t.parts.outage = false,
-                "noaddress" => t.parts.address = false,
-                "nocontext" => t.parts.context = false,
-                "value" | "ref" => {}
-                "shareat" => t.share_at = v,
-                "nf" => t.number_failures = v,
-                other => panic!("unknown key {other}"),
-            }
-        }
-    }
-    t
-}
-
-fn costs() -> Costs {
-    let mut c = Costs::default();
-    if let Ok(list) = std::env::var("LAB_SET") {
-        for pair in list.split(',') {
-            if let Some(v) = pair.strip_prefix("ref=") {
-                c.reference_daily = v.parse().expect("number");
-            }
-            if let Some(v) = pair.strip_prefix("value=") {
-                c.user_value = v.parse().expect("number");
-            }
-        }
-    }
-    c
-}
-
-fn subject(row: &Row) -> Subject {
-    Subject {
-        region: row.region,
-        digits: row.phone,
-        known: false,
-        purpose: 1,
-        price_microusd: row.price_microusd,
-        client: ClientNet::of(row.ip),
-    }
-}
-
-impl Judge for Ours {
-    fn request(&mut self, row: &Row, at: u64, passed: bool) -> Decision {
-        self.requests += 1;
-        let g = self.next();
-        let s = subject(row);
-        let now = Timestamp::from_millis(at);
-        let begin = std::time::Instant::now();
-        let assessment = self.gates[g].assess(now, &s, passed);
-        self.inside += begin.elapsed();
-        let decision = match assessment.verdict {
-            Verdict::Allow => Decision::Send,
-            Verdict::StepUp(_) => Decision::StepUp,
-            _ => Decision::Refuse,
-        };
-        if std::env::var_os("LAB_TRACE").is_some() && !row.is_attack() && decision != Decision::Send
-        {
-            println!(
-                "    {at} {decision:?} {} {:?} {}",
-                row.label,
-                row.region.map(char::from),
-                assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            );
-        }
-        if let Ok(list) = std::env::var("LAB_WATCH")
-            && self.requests.is_multiple_of(200)
-            && at > START + WARM_DAYS * DAY
-        {
-            for id in [
-                NodeId::pool(Level::Everyone),
-                NodeId::pool(Level::Cold),
-                NodeId::region(Level::Country, [list.as_bytes()[0], list.as_bytes()[1]]),
-                NodeId::region(Level::ColdCountry, [list.as_bytes()[0], list.as_bytes()[1]]),
-            ] {
-                if let Some(v) = self.gates[g].inspect(id) {
-                    println!(
-                        "    {:6.2} h {id} {:?} e {:.1} c {:.1} pending {} daily {:.0} lately {:.1}",
-                        (at - START) as f64 / HOUR as f64 - 96.0,
-                        v.action,
-                        v.evidence,
-                        v.step_up_evidence,
-                        v.unanswered,
-                        v.verified_daily,
-                        v.verified_lately
-                    );
-                }
-            }
-        }
-        if std::env::var_os("LAB_ATTACK").is_some() && row.is_attack() {
-            println!(
-                "    {} {decision:?} +{} {}",
-                at - START,
-                row.phone,
-                assessment.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            );
-        }
-        let mut event = Event::after(now, &s, &assessment);
-        event.passed = passed;
-        let begin = std::time::Instant::now();
-        self.gates[g].observe(event);
-        self.inside += begin.elapsed();
-        if decision == Decision::Send {
-            self.exchange(g, at);
-        }
-        decision
-    }
-    fn verified(&mut self, row: &Row, at: u64) {
-        let g = self.next();
-        let event = Event::of(Timestamp::from_millis(at), EventKind::Verified, &subject(row));
-        let begin = std::time::Instant::now();
-        self.gates[g].observe(event);
-        self.inside += begin.elapsed();
-        self.exchange(g, at);
-    }
-    fn receipt(&mut self, row: &Row, at: u64) {
-        let g = self.next();
-        let kind = if row.delivered { EventKind::Delivered } else { EventKind::Undelivered };
-        let event = Event::of(Timestamp::from_millis(at), kind, &subject(row));
-        let begin = std::time::Instant::now();
-        self.gates[g].observe(event);
-        self.inside += begin.elapsed();
-    }
-}
-
-/// The scenarios: name, whether it starts cold, rows.
-fn scenario(name: &str, seed: u64, daily: f64, warm: u64, solves: f64) -> Vec<Row> {
-    let honest = Honest::new(daily);
-    let mut rng = Rng::new(seed ^ 0xfeed);
-    let t0 = START + warm * DAY;
-    let at = t0 + 9 * HOUR;
-    let us = country(b"US");
-    let vn = country(b"VN");
-    let ph = country(b"PH");
-    let mut span = 24 * HOUR;
-    let (rows, end) = match name {
-        _ if name.starts_with('A') => attack(name, seed, at, daily, solves),
-        "N5" => (honest.company(&mut rng, at), 0),
-        "N6" => (honest.new_country(&mut rng, at, 240, 30.0), 0),
-        "N9" => (honest.campus(&mut rng, at, 3), 0),
-        _ => (Vec::new(), 0),
-    };
-    let anomalies: Vec<Anomaly> = match name {
-        "A18" | "N2" => {
-            vec![Anomaly::Launch { country: vn, factor: 10.0, from: at, to: at + 4 * HOUR }]
-        }
-        "N3" => vec![Anomaly::OperatorDown {
-            country: us,
-            from: at + 8 * HOUR,
-            to: at + 11 * HOUR,
-            silent: false,
-            sends: 0,
-        }],
-        "N3s" => vec![Anomaly::OperatorDown {
-            country: us,
-            from: at + 8 * HOUR,
-            to: at + 11 * HOUR,
-            silent: true,
-            sends: 0,
-        }],
-        "N4" => vec![Anomaly::Outage {
-            country: None,
-            from: at,
-            to: at + HOUR,
-            silent: false,
-            sends: 0,
-        }],
-        "N4s" => {
-            vec![Anomaly::Outage { country: None, from: at, to: at + HOUR, silent: true, sends: 0 }]
-        }
-        "N7" => vec![Anomaly::Outage {
-            country: Some(ph),
-            from: at,
-            to: at + 6 * HOUR,
-            silent: false,
-            sends: 2,
-        }],
-        "N7s" => vec![Anomaly::Outage {
-            country: Some(ph),
-            from: at,
-            to: at + 6 * HOUR,
-            silent: true,
-            sends: 2,
-        }],
-        "N8" => vec![
-            Anomaly::Launch { country: ph, factor: 6.0, from: at, to: at + 4 * HOUR },
-            Anomaly::OperatorDown {
-                country: ph,
-                from: at,
-                to: at + 4 * HOUR,
-                silent: false,
-                sends: 0,
-            },
-        ],
-        "N8s" => vec![
-            Anomaly::Launch { country: ph, factor: 6.0, from: at, to: at + 4 * HOUR },
-            Anomaly::OperatorDown {
-                country: ph,
-                from: at,
-                to: at + 4 * HOUR,
-                silent: true,
-                sends: 0,
-            },
-        ],
-        "X1" => {
-            span = 2 * DAY;
-            vec![Anomaly::PoorMarket { country: country(b"BR"), conversion: 0.4, factor: 2.0 }]
-        }
-        "X2" => vec![Anomaly::Outage {
-            country: Some(country(b"IN")),
-            from: at,
-            to: at + 3 * HOUR,
-            silent: false,
-            sends: 4,
-        }],
-        "X2s" => vec![Anomaly::Outage {
-            country: Some(country(b"IN")),
-            from: at,
-            to: at + 3 * HOUR,
-            silent: true,
-            sends: 4,
-        }],
-        "X3" => vec![Anomaly::Peak { factor: 5.0, from: at, to: at + HOUR }],
-        "X4" => vec![Anomaly::Relogin { factor: 8.0, from: at, to: at + HOUR }],
-        _ => Vec::new(),
-    };
-    if end > 0 {
-        span = span.max(end + 3 * HOUR - t0);
-    }
-    let mut all = honest.rows(&mut rng, t0, t0 + span, &anomalies);
-    all.extend(rows);
-    all.sort_by_key(|r| r.at_ms);
-    all
-}
-
-fn warm(judge: &mut dyn Judge, seed: u64, daily: f64, days: u64) -> Report {
-    let mut rng = Rng::new(seed ^ 0xbeef);
-    let mut rows = Honest::new(daily).rows(&mut rng, START, START + days * DAY, &[]);
-    rows.sort_by_key(|r| r.at_ms);
-    run(judge, &mut rows, false)
-}
-
-/// A judge that watches but decides nothing: rules with a history learn it in record-only mode.
-struct Observe<'a>(&'a mut dyn Judge);
-
-impl Judge for Observe<'_> {
-    fn request(&mut self, row: &Row, at: u64, passed: bool) -> Decision {
-        self.0.request(row, at, passed);
-        Decision::Send
-    }
-    fn verified(&mut self, row: &Row, at: u64) {
-        self.0.verified(row, at);
-    }
-}
-
-/// Always sends: what the runner itself costs.
-struct Nobody(u64);
-
-impl Judge for Nobody {
-    fn request(&mut self, _: &Row, _: u64, _: bool) -> Decision {
-        self.0 += 1;
-        Decision::Send
-    }
-    fn verified(&mut self, _: &Row, _: u64) {}
-}
-
-/// Processor time of this process so far, nanoseconds (Linux).
-fn cpu() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0)
-}
-
-/// Processor time of the detector a request: everything it does from assessment to settlement,
-/// as the difference between a run with it and one without.
-fn bench(seed: u64, daily: f64, days: u64) {
-    let mut rng = Rng::new(seed ^ 0xbeef);
-    let mut rows = Honest::new(daily).rows(&mut rng, START, START + days * DAY, &[]);
-    rows.sort_by_key(|r| r.at_ms);
-    let mut nobody = Nobody(0);
-    let begin = cpu();
-    run(&mut nobody, &mut rows, false);
-    let middle = cpu();
-    let mut plain = Plain(Detector::new(1));
-    run(&mut plain, &mut rows, false);
-    let end = cpu();
-    println!(
-        "bench: {} requests, {:.0} ns each (assess, send, receipt, verify, settle); {} nodes, {:.1} MB",
-        nobody.0,
-        (end - middle - (middle - begin)) / nobody.0 as f64,
-        plain.0.nodes(),
-        plain.0.bytes() as f64 / 1e6,
-    );
-}
-
-/// The detector without the laboratory's switches.
-struct Plain(Detector);
-
-impl Judge for Plain {
-    fn request(&mut self, row: &Row, at: u64, passed: bool) -> Decision {
-        let s = subject(row);
-        let now = Timestamp::from_millis(at);
-        let assessment = self.0.assess(now, &s, passed);
-        let mut event = Event::after(now, &s, &assessment);
-        event.passed = passed;
-        self.0.observe(event);
-        match assessment.verdict {
-            Verdict::Allow => Decision::Send,
-            Verdict::StepUp(_) => Decision::StepUp,
-            _ => Decision::Refuse,
-        }
-    }
-    fn verified(&mut self, row: &Row, at: u64) {
-        self.0.observe(Event::of(Timestamp::from_millis(at), EventKind::Verified, &subject(row)));
-    }
-    fn receipt(&mut self, row: &Row, at: u64) {
-        let kind = if row.delivered { EventKind::Delivered } else { EventKind::Undelivered };
-        self.0.observe(Event::of(Timestamp::from_millis(at), kind, &subject(row)));
-    }
-}
-
-const ANOMALIES: [&str; 17] = [
-    "N1", "N2", "N3", "N3s", "N4", "N4s", "N5", "N6", "N7", "N7s", "N8", "N8s", "N9", "X1", "X2",
-    "X3", "X4",
-];
-
-fn main() {
-    let mut args = std::env::args().skip(1);
-    let daily: f64 = args.next().map_or(20_000.0, |a| a.parse().expect("daily volume"));
-    let seeds: u64 = args.next().map_or(1, |a| a.parse().expect("seeds"));
-    let filter = args.next().unwrap_or_default();
-    let days: u64 = std::env::var("LAB_WARM").map_or(WARM_DAYS, |v| v.parse().expect("days"));
-    let gates: usize = std::env::var("LAB_GATES").map_or(1, |v| v.parse().expect("gates"));
-    let solves: f64 = std::env::var("LAB_SOLVES").map_or(0.2, |v| v.parse().expect("share"));
-    let who = std::env::var("LAB_WHO").unwrap_or_default();
-    let names: Vec<&str> = FAMILIES
-        .into_iter()
-        .chain(ANOMALIES)
-        .filter(|n| {
-            filter.is_empty()
-                || filter.split(',').any(|f| {
-                    f == *n || (f == "A" && n.starts_with('A')) || (f == "N" && !n.starts_with('A'))
-                })
-        })
+fn laboratory(options: &Options) -> Result<(), String> {
+    let began = Instant::now();
+    let traces = options.out.join("traces");
+    make_folder(if options.traces { &traces } else { &options.out })?;
+    let tasks: Vec<(usize, u64)> = options
+        .seeds
+        .iter()
+        .flat_map(|seed| (0..options.scenarios.len()).map(|index| (index, *seed)))
         .collect();
-    let (mut spent, mut asked) = (0.0, 0.0);
-    let mut sums: Vec<Vec<Report>> = vec![Vec::new(); names.len()];
-    let first: u64 = std::env::var("LAB_FIRST").map_or(1, |v| v.parse().unwrap());
-    for seed in first..first + seeds {
-        let base = Ours::new(gates);
-        if std::env::var_os("LAB_BENCH").is_some() {
-            bench(seed, daily, days);
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(vec![None; tasks.len()]));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(tasks.len());
+    let work = || -> Result<(), String> {
+        while let Some((scenario, seed)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)).copied()
+        {
+            let cells = measure(options, &options.scenarios[scenario], seed, &traces)?;
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            let index = tasks.iter().position(|task| *task == (scenario, seed)).unwrap_or_default();
+            done[index] = Some(cells);
         }
-        let mut warmed = base.clone();
-        let report = warm(&mut warmed, seed, daily, days);
-        let (sessions, stepped, refused) = report.honest();
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(_) => Err("a measurement panicked".to_owned()),
+        })
+    })?;
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let results = Results::of(options, done.into_iter().flatten().flatten().collect());
+    print!("{}", results.table());
+    write(&options.out.join("report.json"), &results.json()?)?;
+    write(&options.out.join("report.html"), &report::page(&results))?;
+    if let Some(folder) = &options.images {
+        make_folder(folder)?;
+        for (name, svg) in pictures::all(&results) {
+            write(&folder.join(name), &svg)?;
+        }
+    }
+    println!("{} s; {}", began.elapsed().as_secs(), options.out.join("report.html").display());
+    Ok(())
+}
+
+/// One scenario with one seed, by everyone who is measured.
+fn measure(
+    options: &Options,
+    scenario: &Scenario,
+    seed: u64,
+    traces: &Path,
+) -> Result<Vec<Cell>, String> {
+    let mut made = scenario.make(seed, options.daily, options.solves);
+    let rows = std::mem::take(&mut made.rows);
+    let trace = Trace::read(to_csv(&rows).as_bytes())?;
+    if let Some((line, reason)) = trace.malformed.first() {
+        return Err(format!("{} made a malformed row, line {line}: {reason}", scenario.name));
+    }
+    let mut cells = Vec::new();
+    for rival in &options.against {
+        let mut trace = trace.clone();
+        let mut judge = rival.judge(options, &trace, made.begins_ms)?;
+        let mut attacker: Option<Box<dyn Adaptive>> = match scenario.name {
+            "A20" => Some(Box::new(Hopper::new(seed))),
+            "A21" => Some(Box::new(Searcher::new(seed))),
+            _ => None,
+        };
+        let attacker = attacker.as_mut().map(|attacker| &mut **attacker as &mut dyn Adaptive);
+        let run = drive::run(&mut trace, judge.as_mut(), attacker, |_| {});
+        let scores = Scores::of(&trace, &run);
+        let first = cells.is_empty();
+        if first && options.explain {
+            explain(scenario, seed, &trace, &run);
+        }
+        if first && options.traces {
+            let file = traces.join(format!("{}-{seed}.csv", scenario.name));
+            write(&file, &as_it_was(rows.clone(), &trace))?;
+        }
+        let attack = scores.totals.get("attack").cloned().unwrap_or_default();
+        let outcome = Outcome::of(&trace, &run, &made, attack);
+        cells.push(Cell { scenario: *scenario, seed, rival: *rival, outcome, scores });
+    }
+    Ok(cells)
+}
+
+/// The trace in its own format, with the numbers that an adaptive attacker chose.
+fn as_it_was(mut rows: Vec<support::lab::row::Row>, trace: &Trace) -> String {
+    for (row, asked) in rows.iter_mut().zip(&trace.rows) {
+        row.phone = asked.phone;
+    }
+    to_csv(&rows)
+}
+
+fn explain(scenario: &Scenario, seed: u64, trace: &Trace, run: &Run) {
+    for (row, fate) in trace.rows.iter().zip(&run.fates) {
+        if trace.is_attack(row) || (fate.refused.is_none() && !fate.stepped_up) {
+            continue;
+        }
+        let reason = match fate.refused {
+            Some(reason) => format!("refused, {}", run.reasons[usize::from(reason)]),
+            None if fate.sent => "asked to prove more, passed".to_owned(),
+            None => "asked to prove more, left".to_owned(),
+        };
         println!(
-            "seed {seed}: warm-up {sessions} sessions, stepped {stepped} ({:.4} %), refused {refused}; {} nodes, {:.1} MB, {:.2} us/request",
-            stepped as f64 * 100.0 / (sessions.max(1)) as f64,
-            warmed.gates[0].nodes(),
-            warmed.gates[0].bytes() as f64 / 1e6,
-            warmed.inside.as_secs_f64() * 1e6 / warmed.requests.max(1) as f64,
+            "{} seed {seed} {} {} {} {}: {reason}",
+            scenario.name,
+            when(row.at_ms),
+            trace.label(row),
+            String::from_utf8_lossy(&row.region),
+            row.ip,
         );
-        for (i, name) in names.iter().enumerate() {
-            let cold = matches!(*name, "A19" | "X1");
-            let mut rows = scenario(name, seed, daily, if cold { 0 } else { days }, solves);
-            if let Ok(folder) = std::env::var("LAB_CSV") {
-                let path = format!("{folder}/{name}-{seed}.csv");
-                std::fs::write(path, lab::trace::to_csv(&rows)).expect("writable folder");
-            }
-            let mut judge: Box<dyn Judge> = match who.as_str() {
-                "" => Box::new(if cold { base.clone() } else { warmed.clone() }),
-                "naive" => Box::new(Naive::default()),
-                "twilio" => Box::new(Prefix::twilio_like()),
-                "35" => Box::new(Prefix::conversion_35()),
-                "authgear" => Box::new(Authgear::published()),
-                "authgear-tuned" => Box::new(Authgear::tuned()),
-                other => panic!("no such judge: {other}"),
-            };
-            if !who.is_empty() && !cold {
-                warm(&mut Observe(judge.as_mut()), seed, daily, days);
-            }
-            let r = run(judge.as_mut(), &mut rows, *name == "A20");
-            let a = r.attack();
-            if FAMILIES[..14].contains(name) {
-                spent += a.sent_usd;
-                asked += a.asked_usd;
-            }
-            sums[i].push(r);
-        }
     }
-    for (name, reports) in names.iter().zip(&sums) {
-        let n = reports.len() as f64;
-        let mut a = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        let mut h = (0, 0, 0);
-        let mut att = (0, 0);
-        let mut worst = 0;
-        let mut recovery = 0;
-        for r in reports {
-            let s = r.attack();
-            a = (
-                a.0 + s.asked as f64 / n,
-                a.1 + s.sent as f64 / n,
-                a.2 + s.asked_usd / n,
-                a.3 + s.sent_usd / n,
-                a.4 + s.first_reaction.unwrap_or(s.sent) as f64 / n,
-                a.5 + s.sent_before_first_stop as f64 / n,
-            );
-            worst = worst.max(s.sent);
-            let x = r.honest();
-            h = (h.0 + x.0, h.1 + x.1, h.2 + x.2);
-            att = (att.0 + r.attacked.0, att.1 + r.attacked.1);
-            recovery = recovery.max(r.last_refusal.saturating_sub(r.last_attack) / 1_000);
-        }
-        if name.starts_with('A') {
-            println!(
-                "{name:>4}: sent {:7.1}/{:8.0} (worst {worst}) ${:8.2}/{:8.2} {:6.2} %  first {:5.1} stop {:5.1} | honest {} stepped {:.3} % refused {}; attacked countries {}/{} = {:.2} %; recovery {recovery} s",
-                a.1,
-                a.0,
-                a.3,
-                a.2,
-                a.3 * 100.0 / a.2.max(1e-9),
-                a.4,
-                a.5,
-                h.0,
-                h.1 as f64 * 100.0 / h.0.max(1) as f64,
-                h.2,
-                att.1,
-                att.0,
-                att.1 as f64 * 100.0 / att.0.max(1) as f64,
-            );
-        } else {
-            let special = reports.iter().flat_map(|r| &r.labels).filter(|(l, _)| {
-                matches!(l.as_str(), "legit:company" | "legit:launch" | "legit:campus")
-            });
-            let (mut all, mut st) = (0, 0);
-            for (_, s) in special {
-                all += s.sessions;
-                st += s.stepped;
-            }
-            println!(
-                "{name:>4}: sessions {} stepped {} ({:.4} %) refused {}; special {st}/{all} = {:.2} %",
-                h.0,
-                h.1,
-                h.1 as f64 * 100.0 / h.0.max(1) as f64,
-                h.2,
-                st as f64 * 100.0 / all.max(1) as f64
-            );
-        }
-    }
-    println!("A1-A14: ${spent:.2} of ${asked:.2} = {:.3} %", spent * 100.0 / asked.max(1e-9));
+}
+
+fn make_folder(folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+fn write(file: &Path, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
 }

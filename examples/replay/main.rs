@@ -17,29 +17,27 @@
     unreachable_pub
 )] // a program for a terminal, not a library
 
-#[path = "../support/host.rs"]
-mod host;
-mod page;
-mod policy;
-mod run;
-mod score;
-mod trace;
+#[path = "../support/mod.rs"]
+#[allow(dead_code)] // shared with the attack lab, which needs the rest
+mod support;
 
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use host::Choices;
-use run::Run;
-use score::Scores;
-use trace::Trace;
+use support::compare::compare;
+use support::drive::{self, Run};
+use support::host::{Choices, Host, prices};
+use support::score::Scores;
+use support::trace::Trace;
+use support::{page, policy};
 
 const USAGE: &str = "usage: replay TRACE.csv [--json OUT] [--html OUT] [--policy FILE] [--compare FILE] [--gates N]";
 
-/// More than this share of converting rows outside the numbering table: the trace is synthetic, or
-/// newer than the table.
-const UNASSIGNED_PER_MILLE: usize = 5;
+/// At least this share of the numbers that converted are what the numbering table would refuse: the
+/// trace is made up, or newer than the table.
+const OUTSIDE_PER_MILLE: usize = 1;
 
 fn main() -> ExitCode {
     match Arguments::read(std::env::args().skip(1)).and_then(|arguments| replay(&arguments)) {
@@ -52,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn replay(arguments: &Arguments) -> Result<(), String> {
-    let trace = Trace::read(&arguments.trace)?;
+    let mut trace = Trace::open(&arguments.trace)?;
     for (line, reason) in trace.malformed.iter().take(20) {
         eprintln!("line {line}: {reason}; skipped");
     }
@@ -62,20 +60,30 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
     if !trace.malformed.is_empty() {
         eprintln!("{} malformed rows skipped, {} left", trace.malformed.len(), trace.rows.len());
     }
-    let unassigned = numbers_outside_the_table(&trace);
+    for (rows, what) in [(trace.without_address, "ip"), (trace.without_session, "session")] {
+        if rows > 0 {
+            eprintln!("note: {rows} rows have no {what}; each of them gets one of its own");
+        }
+    }
+    let any_number = numbers_outside_the_table(&trace);
     let choose = |file: &Option<PathBuf>| -> Result<Choices, String> {
         let mut choices = match file {
             Some(file) => policy::read(file)?,
             None => Choices::default(),
         };
         choices.gates = arguments.gates;
-        choices.unassigned |= unassigned;
+        choices.any_number |= any_number;
         Ok(choices)
     };
-    let prices = run::prices(&trace);
-    let first = with_progress("replay", &trace, |tick| {
-        run::run(&trace, &choose(&arguments.policy)?, &prices, tick)
-    })?;
+    let prices = prices(&trace);
+    let start = trace.rows.first().map_or(0, |row| row.at_ms);
+    let run = |what: &str, file: &Option<PathBuf>, trace: &mut Trace| {
+        let mut host = Host::new(&choose(file)?, &prices, start)?;
+        Ok::<Run, String>(with_progress(what, trace, |trace, tick| {
+            drive::run(trace, &mut host, None, tick)
+        }))
+    };
+    let first = run("replay", &arguments.policy, &mut trace)?;
     let scores = Scores::of(&trace, &first);
     print!("{}", scores.table());
     for (reason, count) in &scores.refusals {
@@ -95,59 +103,21 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
         write(file, &page::render(&arguments.trace, &trace, &first, &scores))?;
     }
     if arguments.compare.is_some() {
-        let second = with_progress("compare", &trace, |tick| {
-            run::run(&trace, &choose(&arguments.compare)?, &prices, tick)
-        })?;
+        let second = run("compare", &arguments.compare, &mut trace)?;
         print!("{}", compare(&trace, &first, &second));
     }
     Ok(())
 }
 
-/// What a second policy would have decided differently.
-fn compare(trace: &Trace, first: &Run, second: &Run) -> String {
-    let mut text = String::from("\nThe second policy, against the first:\n");
-    let mut differences = 0_u64;
-    let mut by_kind = std::collections::BTreeMap::new();
-    for (index, (one, two)) in first.fates.iter().zip(&second.fates).enumerate() {
-        let words = [one, two].map(|fate| match (&fate.refused, fate.sent, fate.stepped_up) {
-            (_, true, false) => "sent",
-            (_, true, true) => "sent after a step-up",
-            (Some(_), ..) => "refused",
-            _ => "left at a step-up",
-        });
-        if words[0] == words[1] {
-            continue;
-        }
-        differences += 1;
-        let row = &trace.rows[index];
-        let entry =
-            by_kind.entry((trace.labels[row.label].clone(), words)).or_insert((0_u64, 0_u64));
-        entry.0 += 1;
-        entry.1 += row.price_microusd;
-    }
-    for ((label, [one, two]), (count, micro)) in by_kind {
-        text.push_str(&format!(
-            "  {label}: {count} ({} $) were {one}, would be {two}\n",
-            score::dollars(micro)
-        ));
-    }
-    text.push_str(&format!("  {differences} of {} rows decided differently\n", trace.rows.len()));
-    text.push_str(&Scores::of(trace, second).table());
-    text
-}
-
-/// A number that converts exists. If too many of them are unknown to the numbering table, the table
-/// and the trace do not fit, and refusing by the table would say nothing about the policy.
+/// A number that converts gets texts. If too many of them are what the numbering table would refuse,
+/// the table and the trace do not fit, and refusing by the table would say nothing about the policy.
 fn numbers_outside_the_table(trace: &Trace) -> bool {
-    let converting = trace.rows.iter().filter(|row| row.converts_after_ms.is_some());
-    let (all, outside) = converting.fold((0_usize, 0_usize), |(all, outside), row| {
-        (all + 1, outside + usize::from(!row.phone.is_valid()))
-    });
-    let unfit = outside * 1_000 > all * UNASSIGNED_PER_MILLE;
+    let (all, outside) = (trace.converting, trace.converting_outside);
+    let unfit = outside > 0 && outside * 1_000 >= all * OUTSIDE_PER_MILLE;
     if unfit {
         eprintln!(
-            "note: {outside} of {all} converting numbers are in no assigned block of the numbering \
-             table ({}); numbers outside it are let through",
+            "note: {outside} of {all} numbers whose code was entered are unassigned or no mobile in \
+             the numbering table ({}); it does not fit this trace, and no number is refused by it",
             otpgate::recipient::METADATA_VERSION
         );
     }
@@ -157,9 +127,9 @@ fn numbers_outside_the_table(trace: &Trace) -> bool {
 /// A bar on a terminal, silence elsewhere.
 fn with_progress<T>(
     what: &str,
-    trace: &Trace,
-    work: impl FnOnce(&mut dyn FnMut(usize)) -> Result<T, String>,
-) -> Result<T, String> {
+    trace: &mut Trace,
+    work: impl FnOnce(&mut Trace, &mut dyn FnMut(usize)) -> T,
+) -> T {
     let mut terminal = std::io::stderr();
     let shown = terminal.is_terminal();
     let all = trace.rows.len().max(1);
@@ -173,7 +143,7 @@ fn with_progress<T>(
             let _ignored = terminal.flush();
         }
     };
-    let result = work(&mut tick);
+    let result = work(trace, &mut tick);
     if shown {
         eprintln!();
     }

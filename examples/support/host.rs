@@ -1,8 +1,7 @@
 //! A host in miniature: real gates on one store, driven through the public API under a clock that
 //! is set by hand.
 
-use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use async_trait::async_trait;
 use otpgate::access::DestinationPolicy;
 use otpgate::message::{Brand, MessageFormat, OriginHost, parse_origin_bound};
 use otpgate::pumping::{Costs, PriceTable};
+use otpgate::recipient::LineType;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, SeededEntropy, block_on};
 use otpgate::token::{
@@ -18,10 +18,16 @@ use otpgate::token::{
 };
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, DeliveryStatus, EntryGrant, Gate, KeyId, KeyRing, Money,
-    Pepper, Policy, Purpose, Recipient, RefusalReason, SendRecord, Sent, SmsTransport, StepUpMeans,
-    Timestamp, Verified,
+    Cleared, ClientContext, ClientIp, DeliveryStatus, EntryGrant, Gate, Issued, KeyId, KeyRing,
+    LimitName, Money, Pepper, Policy, Purpose, Recipient, RefusalReason, SendRecord, Sent,
+    SmsTransport, StepUpMeans, Timestamp, Verified,
 };
+
+use super::judge::{Decision, Judge};
+use super::trace::{Row, Trace};
+
+/// How long a client waits for a form that counts down.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a host chooses.
 #[derive(Clone, Debug)]
@@ -31,8 +37,8 @@ pub struct Choices {
     pub costs: Costs,
     /// Whether the host has a CAPTCHA to ask for.
     pub human_check: bool,
-    /// Whether numbers that the numbering table does not know get texts.
-    pub unassigned: bool,
+    /// Whether numbers get texts that the numbering table calls unassigned, or no mobile.
+    pub any_number: bool,
     pub gates: usize,
     pub seed: u64,
 }
@@ -45,30 +51,33 @@ impl Default for Choices {
             daily_budget: Money::dollars(1_000_000_000),
             costs: Costs::default(),
             human_check: true,
-            unassigned: false,
+            any_number: false,
             gates: 1,
             seed: 1,
         }
     }
 }
 
-/// What became of one request.
-#[derive(Debug)]
-pub enum Answer {
-    Sent(Box<Text>),
-    StepUp(StepUpMeans, SendTicket),
-    Refused(String),
+/// A text that went out.
+struct Text {
+    gate: usize,
+    client: ClientContext,
+    grant: EntryGrant,
+    record: SendRecord,
+    code: String,
 }
 
-/// A text that went out.
-#[derive(Debug)]
-pub struct Text {
-    pub gate: usize,
-    pub client: ClientContext,
-    pub grant: EntryGrant,
-    pub record: SendRecord,
-    pub code: String,
+/// A code page that somebody has open.
+struct Page {
+    grant: EntryGrant,
+    gate: usize,
+    /// When its "send again" becomes live: what the gate said with the text before.
+    live_ms: u64,
+    closes_ms: u64,
 }
+
+/// Who has a code page open: a session and a number.
+type Visit = (Box<str>, u64);
 
 /// Gates that share a store, requests dealt in turn.
 pub struct Host {
@@ -77,9 +86,13 @@ pub struct Host {
     outbox: Outbox,
     turn: usize,
     now: Timestamp,
+    open_ms: u64,
+    texts: HashMap<usize, Text>,
+    tickets: HashMap<usize, (StepUpMeans, SendTicket)>,
+    pages: HashMap<Visit, Page>,
     /// Time spent inside the gates, and requests asked of them.
-    pub inside: Duration,
-    pub requests: u64,
+    inside: Duration,
+    requests: u64,
 }
 
 impl Host {
@@ -92,7 +105,7 @@ impl Host {
         policy.token.work = WorkBits::NONE;
         policy.token.step_up_work = WorkBits::new(1).map_err(text)?;
         policy.token.human_time = HumanTime::ZERO;
-        let everywhere = DestinationPolicy::everywhere_danger(policy.budget.message);
+        let destinations = destinations(choices, policy.budget.message)?;
         let gates = (0..choices.gates.max(1))
             .map(|index| {
                 let mut builder = Gate::builder()
@@ -100,11 +113,7 @@ impl Host {
                     .store(Arc::clone(&store))
                     .transport(outbox.clone())
                     .message(message(&policy)?)
-                    .destinations(if choices.unassigned {
-                        everywhere.clone().also_unassigned_danger()
-                    } else {
-                        everywhere.clone()
-                    })
+                    .destinations(destinations.clone())
                     .daily_budget(choices.daily_budget)
                     .policy(policy.clone())
                     .prices(prices.clone())
@@ -120,49 +129,49 @@ impl Host {
                 builder.build().map_err(text)
             })
             .collect::<Result<_, String>>()?;
-        Ok(Self { gates, clock, outbox, turn: 0, now, inside: Duration::ZERO, requests: 0 })
+        Ok(Self {
+            gates,
+            clock,
+            outbox,
+            turn: 0,
+            now,
+            open_ms: u64::try_from(policy.code.open.as_millis()).unwrap_or(u64::MAX),
+            texts: HashMap::new(),
+            tickets: HashMap::new(),
+            pages: HashMap::new(),
+            inside: Duration::ZERO,
+            requests: 0,
+        })
     }
 
-    /// Lets time pass until `at_ms`.
-    pub fn advance(&mut self, at_ms: u64) {
-        let at = Timestamp::from_millis(at_ms);
-        self.clock.advance(at.since(self.now));
-        self.now = self.now.max(at);
-    }
-
-    /// The page, the form and the text for one client. `ticket` is the one of a step-up that the
-    /// client has just passed.
-    pub fn request(
-        &mut self,
-        phone: &Recipient,
-        ip: IpAddr,
-        session: &str,
-        step_up: Option<(StepUpMeans, SendTicket)>,
-    ) -> Answer {
+    /// The page, the form and the text for one client, or the code page's "send again".
+    fn ask(&mut self, index: usize, row: &Row, passed: bool) -> Result<(Sent, Client), String> {
+        let phone = row.recipient()?;
+        let client = ClientContext::new(ClientIp::from_peer(row.ip), &*row.session);
+        let stepped = self.tickets.remove(&index).filter(|_| passed);
+        if stepped.is_none()
+            && let Some(page) = self.page(row)
+        {
+            let (gate_index, grant) = (page.gate, page.grant.clone());
+            let gate = self.gates[gate_index].clone();
+            let sent = self.timed(|| block_on(gate.resend(&grant, &client))).map_err(text)?;
+            return Ok((sent, (gate_index, client)));
+        }
         let gate_index = self.turn;
         self.turn = (self.turn + 1) % self.gates.len();
         let gate = self.gates[gate_index].clone();
-        let mut client = ClientContext::new(ClientIp::from_peer(ip), session);
-        let ticket = match step_up {
-            Some((means, ticket)) => {
-                if means == StepUpMeans::Human {
-                    client = client.human_response("solved");
-                }
-                ticket
+        let (ticket, client) = match stepped {
+            Some((StepUpMeans::Human, ticket)) => (ticket, client.human_response("solved")),
+            Some((_, ticket)) => (ticket, client),
+            None => {
+                let ticket = self.timed(|| gate.preflight(&Purpose::SIGN_UP, &client));
+                (ticket.map_err(text)?, client)
             }
-            None => match self.timed(|| gate.preflight(&Purpose::SIGN_UP, &client)) {
-                Ok(ticket) => ticket,
-                Err(error) => return Answer::Refused(error.to_string()),
-            },
         };
-        let proof = match otpgate::token::answer(ticket.as_str(), phone.typed()) {
-            Ok(proof) => proof,
-            Err(error) => return Answer::Refused(error.to_string()),
-        };
-        self.requests += 1;
+        let proof = otpgate::token::answer(ticket.as_str(), phone.typed()).map_err(text)?;
         let answer = self.timed(|| {
             block_on(async {
-                match gate.clear(&proof, phone, &Purpose::SIGN_UP, &client).await {
+                match gate.clear(&proof, &phone, &Purpose::SIGN_UP, &client).await {
                     Ok(Cleared::Cleared(clearance)) => gate.issue(clearance).await,
                     Ok(Cleared::StepUp(step_up)) => Ok(Sent::StepUp(step_up)),
                     Ok(Cleared::Refused(refusal)) => Ok(Sent::Refused(refusal)),
@@ -170,38 +179,13 @@ impl Host {
                 }
             })
         });
-        match answer {
-            Ok(Sent::Sent(issued)) => {
-                let record = issued.record().clone();
-                let code = self.outbox.take().unwrap_or_default();
-                let grant = issued.into_grant();
-                Answer::Sent(Box::new(Text { gate: gate_index, client, grant, record, code }))
-            }
-            Ok(Sent::StepUp(step_up)) => Answer::StepUp(step_up.means(), step_up.into_ticket()),
-            Ok(Sent::Refused(refusal)) => Answer::Refused(name(refusal.reason())),
-            Err(error) => Answer::Refused(format!("error: {error}")),
-        }
+        Ok((answer.map_err(text)?, (gate_index, client)))
     }
 
-    /// The client types the code it got.
-    pub fn verify(&mut self, sent: &Text) -> bool {
-        let gate = self.gates[(sent.gate + 1) % self.gates.len()].clone();
-        let answer = self.timed(|| block_on(gate.verify(&sent.grant, &sent.code, &sent.client)));
-        matches!(answer, Ok(Verified::Accepted(_)))
-    }
-
-    /// The carrier reports on the text.
-    pub fn receipt(&mut self, sent: &Text, delivered: bool) {
-        let status =
-            if delivered { DeliveryStatus::Delivered } else { DeliveryStatus::Undelivered };
-        let gate = self.gates[sent.gate].clone();
-        let _ours = self.timed(|| gate.receipt(&sent.record, status));
-    }
-
-    /// Nodes and bytes of the largest detector among the gates.
-    pub fn footprint(&self) -> (usize, usize) {
-        let sizes = self.gates.iter().map(Gate::detector_footprint);
-        sizes.fold((0, 0), |(nodes, bytes), size| (nodes.max(size.nodes), bytes.max(size.bytes)))
+    /// The code page that the row's client has open.
+    fn page(&self, row: &Row) -> Option<&Page> {
+        let page = self.pages.get(&(row.session.clone(), row.phone))?;
+        (self.now.as_millis() < page.closes_ms).then_some(page)
     }
 
     fn timed<T>(&mut self, work: impl FnOnce() -> T) -> T {
@@ -210,6 +194,143 @@ impl Host {
         self.inside += began.elapsed();
         done
     }
+
+    fn note(&mut self, index: usize, row: &Row, issued: Issued, (gate, client): Client) {
+        let now = self.now.as_millis();
+        let wait = u64::try_from(issued.resend_after().as_millis()).unwrap_or(u64::MAX);
+        let visit = (row.session.clone(), row.phone);
+        let closes_ms =
+            self.pages.get(&visit).map_or(now + self.open_ms, |page| page.closes_ms.max(now));
+        let (grant, live_ms) = (issued.grant().clone(), now.saturating_add(wait));
+        if self.pages.len() >= 100_000 {
+            self.pages.retain(|_, page| page.closes_ms > now);
+        }
+        self.pages.insert(visit, Page { grant: grant.clone(), gate, live_ms, closes_ms });
+        let code = self.outbox.take().unwrap_or_default();
+        let record = issued.record().clone();
+        self.texts.insert(index, Text { gate, client, grant, record, code });
+    }
+}
+
+type Client = (usize, ClientContext);
+
+impl Judge for Host {
+    fn advance(&mut self, at_ms: u64) {
+        let at = Timestamp::from_millis(at_ms);
+        self.clock.advance(at.since(self.now));
+        self.now = self.now.max(at);
+    }
+
+    fn button(&mut self, row: &Row, _at_ms: u64) -> Option<u64> {
+        let page = self.page(row)?;
+        (page.live_ms < page.closes_ms).then_some(page.live_ms)
+    }
+
+    fn request(&mut self, index: usize, row: &Row, _at_ms: u64, passed: bool) -> Decision {
+        self.requests += 1;
+        match self.ask(index, row, passed) {
+            Ok((Sent::Sent(issued), client)) => {
+                self.note(index, row, issued, client);
+                Decision::Send
+            }
+            Ok((Sent::StepUp(step_up), _)) => {
+                if row.solves {
+                    self.tickets.insert(index, (step_up.means(), step_up.into_ticket()));
+                }
+                Decision::StepUp
+            }
+            Ok((Sent::Refused(refusal), _)) => match (refusal.reason(), refusal.retry_after()) {
+                (RefusalReason::Limit(LimitName::NumberInterval), Some(wait))
+                    if wait <= PATIENCE =>
+                {
+                    let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    Decision::CountDown(self.now.as_millis().saturating_add(wait))
+                }
+                (reason, _) => Decision::Refuse(name(reason)),
+            },
+            Err(error) => Decision::Refuse(format!("error: {error}")),
+        }
+    }
+
+    fn verify(&mut self, index: usize, row: &Row, _at_ms: u64) -> bool {
+        let Some(sent) = self.texts.remove(&index) else { return false };
+        let gate = self.gates[(sent.gate + 1) % self.gates.len()].clone();
+        let answer = self.timed(|| block_on(gate.verify(&sent.grant, &sent.code, &sent.client)));
+        self.texts.insert(index, sent);
+        let accepted = matches!(answer, Ok(Verified::Accepted(_)));
+        if accepted {
+            self.pages.remove(&(row.session.clone(), row.phone));
+        }
+        accepted
+    }
+
+    fn receipt(&mut self, index: usize, row: &Row, _at_ms: u64) {
+        let status =
+            if row.delivered { DeliveryStatus::Delivered } else { DeliveryStatus::Undelivered };
+        let Some(sent) = self.texts.remove(&index) else { return };
+        let gate = self.gates[sent.gate].clone();
+        let _ours = self.timed(|| gate.receipt(&sent.record, status));
+        self.texts.insert(index, sent);
+    }
+
+    fn close(&mut self, index: usize, _row: &Row) {
+        self.texts.remove(&index);
+    }
+
+    fn footprint(&self) -> (usize, usize) {
+        let sizes = self.gates.iter().map(Gate::detector_footprint);
+        sizes.fold((0, 0), |(nodes, bytes), size| (nodes.max(size.nodes), bytes.max(size.bytes)))
+    }
+
+    fn nanoseconds_per_request(&self) -> u64 {
+        let inside = u64::try_from(self.inside.as_nanos()).unwrap_or(u64::MAX);
+        inside.checked_div(self.requests).unwrap_or(0)
+    }
+}
+
+/// What a message costs in each country: the dearest that the trace says, so that no budget is
+/// judged too kindly.
+pub fn prices(trace: &Trace) -> PriceTable {
+    let mut dearest: BTreeMap<[u8; 2], u32> = BTreeMap::new();
+    for row in &trace.rows {
+        let entry = dearest.entry(row.region).or_default();
+        *entry = row.price_microusd.max(*entry);
+    }
+    dearest
+        .into_iter()
+        .fold(PriceTable::builtin(), |table, (region, price)| table.with(region, price))
+}
+
+/// The region of a number; for one in no assigned block the region its calling code stands for.
+pub fn home(phone: &Recipient) -> [u8; 2] {
+    let region = phone.region().or_else(|| phone.calling_code().main_region());
+    match region.as_ref().map(|region| region.as_str().as_bytes()) {
+        Some([a, b]) => [*a, *b],
+        _ => *b"00",
+    }
+}
+
+/// Whether a gate without special permission would text this number.
+pub fn is_ordinary(phone: &Recipient) -> bool {
+    DestinationPolicy::everywhere_danger(Money::ZERO).decide(phone, Some(Money::ZERO)).is_ok()
+}
+
+fn destinations(choices: &Choices, ceiling: Money) -> Result<DestinationPolicy, String> {
+    let everywhere = DestinationPolicy::everywhere_danger(ceiling);
+    if !choices.any_number {
+        return Ok(everywhere);
+    }
+    let others = [
+        LineType::FixedLine,
+        LineType::TollFree,
+        LineType::Voip,
+        LineType::PersonalNumber,
+        LineType::Pager,
+        LineType::Uan,
+        LineType::Voicemail,
+    ];
+    let everything = everywhere.also(others).map_err(text)?;
+    Ok(everything.also_premium_danger().also_satellite_danger().also_unassigned_danger())
 }
 
 /// A short name for a reason, the same for all requests it stops.

@@ -236,7 +236,7 @@ impl Gate {
     }
 
     pub(super) fn price(&self, recipient: &Recipient) -> Money {
-        Money::microdollars(self.inner.prices.of(super::letters(recipient.region())).into())
+        Money::microdollars(self.inner.prices.of(super::home(recipient)).into())
     }
 
     /// What to ask for, given what would help.
@@ -363,7 +363,7 @@ impl Gate {
     ) -> Subject {
         let number = recipient.expose_e164();
         Subject {
-            region: super::letters(recipient.region()),
+            region: super::home(recipient),
             digits: number.as_str().trim_start_matches('+').parse().unwrap_or(0),
             known: false,
             purpose: super::realm::purpose_byte(purpose),

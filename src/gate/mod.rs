@@ -450,6 +450,13 @@ impl Gate {
 const REMEMBER: Duration = Duration::from_secs(600);
 
 /// A region as two letters; `00` for numbers of no country.
+/// Where a number is, for its price and for the detector. One in no assigned block is counted with
+/// the main country of its calling code: all such numbers of the world in one place would be
+/// nobody's neighbours.
+fn home(recipient: &Recipient) -> [u8; 2] {
+    letters(recipient.region().or_else(|| recipient.calling_code().main_region()))
+}
+
 fn letters(region: Option<Region>) -> [u8; 2] {
     match region.as_ref().map(|region| region.as_str().as_bytes()) {
         Some([a, b]) => [*a, *b],

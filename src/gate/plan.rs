@@ -468,7 +468,7 @@ pub(crate) fn credits(
         .filter_map(|(subject, evidence)| {
             let (subject, evidence) = subject.zip(evidence)?;
             let key = MeterKey::new(subject, slot::UNVERIFIED);
-            Some(Credit { key, limit: evidence.limit(evidence.hard), amount: 1 })
+            Some(Credit { key, limit: evidence.limit(evidence.hard), amount: Evidence::CREDIT })
         })
         .collect();
     if let Some(amount) = policy.budget.unverified {

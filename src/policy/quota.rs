@@ -128,20 +128,20 @@ impl IntervalPolicy {
 }
 
 /// Messages that nobody has verified yet, as a leaky bucket: each send adds one, an accepted code
-/// takes it back, and one drains away in each `drain`.
+/// takes [`Evidence::CREDIT`] back, and one drains away in each `drain`.
 ///
-/// A shared address with honest users stays low however many they are; a bot that verifies nothing
-/// fills it. Above `soft` the client must step up, above `hard` it is refused.
+/// A shared address with honest users stays low however many they are, because more than half of
+/// them enter their code; a bot that verifies nothing fills it. Above `soft` the client must step
+/// up, above `hard` it is refused.
 ///
 /// ```
-/// use std::time::Duration;
 /// use otpgate::Policy;
+/// use otpgate::policy::Evidence;
 ///
-/// // A campus behind one address: 200 sign-ups an hour, of which a fifth is never verified.
+/// // A launch behind one address: 1 000 sign-ups an hour, of which 600 are verified.
 /// let evidence = Policy::default().quotas.client_unverified.unwrap();
-/// let drained_an_hour = Duration::from_secs(3_600).as_secs() / evidence.drain.as_secs();
-/// assert_eq!((evidence.soft, evidence.hard, drained_an_hour), (60, 300, 60));
-/// assert!(200 / 5 < drained_an_hour, "the level stays near zero");
+/// assert_eq!((evidence.soft, evidence.hard), (60, 300));
+/// assert!(600 * Evidence::CREDIT > 1_000, "the level stays near zero");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -157,6 +157,15 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// How many messages an accepted code takes back: its own and one that did not convert.
+    ///
+    /// With one alone, the fifth to the half of honest messages whose code is never entered add up
+    /// without end, and a busy shared address is refused sooner or later: a launch behind one
+    /// carrier-grade NAT at thirty sign-ups a minute after an hour. Half is below what any honest
+    /// market converts by itself and above what an attacker without the phones can show; one that
+    /// has them is the detector's to find.
+    pub const CREDIT: u64 = 2;
+
     pub(crate) fn limit(self, max: u64) -> Limit {
         Limit::Unverified { max, drain_ms: millis(self.drain) }
     }
@@ -205,7 +214,8 @@ pub struct QuotaPolicy {
     /// All clients whose address is not known share this. Default: 30 an hour.
     pub client_unknown: Vec<Quota>,
     /// Unverified messages per client network. Default: step-up from 60, refusal from 300, one
-    /// forgotten a minute: a campus that signs up 200 an hour leaves about 40 unverified.
+    /// forgotten a minute. A campus or a carrier's shared address whose users enter half of their
+    /// codes never fills it.
     pub client_unverified: Option<Evidence>,
     /// Unverified messages per wider network (IPv4 /24, IPv6 /56), against rotation inside an
     /// allocation. Default: step-up from 300, refusal from 3 000, five forgotten a minute.

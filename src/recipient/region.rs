@@ -135,6 +135,23 @@ impl CallingCode {
         self.0
     }
 
+    /// The region that the code stands for where several share it: the United States for `+1`.
+    /// `None` for codes of no country, such as satellite networks.
+    ///
+    /// A number in no assigned block has no region; this is where it would most likely be.
+    ///
+    /// ```
+    /// use otpgate::recipient::{CallingCode, Region};
+    ///
+    /// assert_eq!(CallingCode::new(44).and_then(CallingCode::main_region), Some(Region::GB));
+    /// assert_eq!(CallingCode::new(881).and_then(CallingCode::main_region), None);
+    /// ```
+    #[must_use]
+    pub fn main_region(self) -> Option<Region> {
+        let main = Plan::of_code(self.0)?.main()?;
+        (main.region != Region::WORLD).then_some(main.region)
+    }
+
     pub(super) const fn of(plan: &Plan) -> Self {
         Self(plan.code)
     }

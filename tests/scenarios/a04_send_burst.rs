@@ -82,3 +82,35 @@ async fn parallel_resends_of_one_grant_send_one_text() {
         assert_eq!(house.texts(), 2, "{name}");
     }
 }
+
+/// What a busy shared address asks for, in letters: sent or asked for more. One user in
+/// `one_in` enters the code.
+async fn shared_address(one_in: u64) -> String {
+    let house = House::lab_with(|builder| builder);
+    let mut fates = String::new();
+    for index in 0..400 {
+        let ip = ClientIp::from_peer("192.0.2.1".parse().unwrap());
+        let who = ClientContext::new(ip, format!("session-{index}"));
+        match house.try_send(&german(index), &who).await {
+            Sent::Sent(issued) => {
+                if index % one_in == 0 {
+                    assert!(
+                        house.accepts_from(issued.grant(), &house.last_code(), &who).await,
+                        "{index}"
+                    );
+                }
+                fates.push('s');
+            }
+            _ => fates.push('a'),
+        }
+        house.clock.advance(crate::support::seconds(2));
+    }
+    fates
+}
+
+#[tokio::test]
+async fn an_address_whose_users_enter_half_of_their_codes_is_never_held_up() {
+    assert_eq!(shared_address(2).await, "s".repeat(400));
+    let third = shared_address(3).await;
+    assert!(third.contains('a'), "{third}");
+}

@@ -1,28 +1,22 @@
 //! The attack families.
 
 use super::rng::{Rng, hash};
-use super::trace::Row;
+use super::row::Row;
 use super::world::{COUNTRIES, Country, country, human_delay, proxy_ip};
 
 const MIN: u64 = 60_000;
 const HOUR: u64 = 3_600_000;
 
-/// Every family, in the order of the report. From A15 on they were held out while tuning.
-pub const FAMILIES: [&str; 20] = [
-    "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "A10", "A11", "A12", "A13", "A14", "A15",
-    "A16", "A17", "A18", "A19", "A20",
-];
-
 /// An attack in the making.
-struct Maker<'a> {
-    rng: &'a mut Rng,
-    solves: f64,
-    label: String,
-    out: Vec<Row>,
+pub struct Maker<'a> {
+    pub rng: &'a mut Rng,
+    pub solves: f64,
+    pub label: String,
+    pub out: Vec<Row>,
 }
 
 impl Maker<'_> {
-    fn push(&mut self, at: u64, c: &Country, phone: u64, ip: std::net::IpAddr, converts: f64) {
+    pub fn push(&mut self, at: u64, c: &Country, phone: u64, ip: std::net::IpAddr, converts: f64) {
         let converts_after_ms = self.rng.chance(converts).then(|| human_delay(self.rng));
         let row = Row {
             at_ms: at,
@@ -40,7 +34,7 @@ impl Maker<'_> {
     }
 
     /// Poisson arrivals of `rate` a minute over a span.
-    fn times(&mut self, from: u64, span: u64, rate: f64) -> Vec<u64> {
+    pub fn times(&mut self, from: u64, span: u64, rate: f64) -> Vec<u64> {
         let mut out = Vec::new();
         for m in 0..span / MIN {
             for _ in 0..self.rng.poisson(rate) {
@@ -52,7 +46,7 @@ impl Maker<'_> {
     }
 }
 
-fn at(region: &[u8; 2]) -> &'static Country {
+pub fn at(region: &[u8; 2]) -> &'static Country {
     &COUNTRIES[country(region)]
 }
 
@@ -282,7 +276,7 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
             }
             start + 6 * HOUR
         }
-        // hidden in a launch of the same country (the runner adds the launch)
+        // hidden in a launch of the same country (the scenario adds the launch)
         "A18" => {
             let c = at(b"VN");
             let base = c.number(range(m.rng, c), 200_000);
@@ -293,7 +287,7 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
             }
             start + 3 * HOUR
         }
-        // first hour of a new installation (the runner starts cold)
+        // first hour of a new installation (the scenario has no days before it)
         "A19" => {
             let c = at(b"PH");
             for t in m.times(start + 20 * MIN, 2 * HOUR, 30.0) {
@@ -304,8 +298,8 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
             }
             start + 20 * MIN + 2 * HOUR
         }
-        // adaptive: leaves a block at the first refusal or step-up (the runner rewrites numbers)
-        "A20" => {
+        // adaptive: the numbers are chosen as the answers come in, see `adaptive`
+        "A20" | "A21" => {
             let c = at(b"BD");
             for t in m.times(start, 3 * HOUR, 60.0) {
                 let ip = proxy_ip(m.rng.next());
@@ -313,7 +307,7 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
             }
             start + 3 * HOUR
         }
-        other => panic!("no such family: {other}"),
+        _ => super::held_out::attack(family, &mut m, start, daily),
     };
     (m.out, end)
 }

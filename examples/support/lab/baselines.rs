@@ -3,12 +3,16 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
-use super::runner::{Decision, Judge};
-use super::trace::Row;
+use super::super::judge::{Decision, Judge};
+use super::super::trace::Row;
 
 const MIN: u64 = 60_000;
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 86_400_000;
+
+fn refused() -> Decision {
+    Decision::Refuse("rule".to_owned())
+}
 
 /// Times within a window.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +38,7 @@ pub struct Naive {
 }
 
 impl Judge for Naive {
-    fn request(&mut self, row: &Row, at: u64, _: bool) -> Decision {
+    fn request(&mut self, _: usize, row: &Row, at: u64, _: bool) -> Decision {
         let p = self.phones.entry(row.phone).or_default();
         let i = self.ips.entry(row.ip).or_default();
         if p.count(at, 10 * MIN) >= 5
@@ -42,13 +46,15 @@ impl Judge for Naive {
             || i.count(at, HOUR) >= 10
             || i.count(at, DAY) >= 50
         {
-            return Decision::Refuse;
+            return refused();
         }
         p.add(at);
         i.add(at);
         Decision::Send
     }
-    fn verified(&mut self, _: &Row, _: u64) {}
+    fn verify(&mut self, _: usize, _: &Row, _: u64) -> bool {
+        true
+    }
 }
 
 /// Conversion and volume of a prefix; a block when both look bad.
@@ -95,7 +101,7 @@ impl Prefix {
 }
 
 impl Judge for Prefix {
-    fn request(&mut self, row: &Row, at: u64, _: bool) -> Decision {
+    fn request(&mut self, _: usize, row: &Row, at: u64, _: bool) -> Decision {
         let cell = self.cells.entry(row.phone / self.size).or_default();
         if cell.day != at / DAY {
             cell.day = at / DAY;
@@ -103,7 +109,7 @@ impl Judge for Prefix {
             cell.daily += (day - cell.daily) / 7.0;
         }
         if at < cell.until {
-            return Decision::Refuse;
+            return refused();
         }
         // codes younger than a minute have had no chance yet
         let sent = cell.sent.count(at.saturating_sub(MIN), HOUR).max(1);
@@ -115,13 +121,14 @@ impl Judge for Prefix {
         {
             cell.until = at + ((5 * MIN) << cell.strikes.min(7)).min(12 * HOUR);
             cell.strikes += 1;
-            return Decision::Refuse;
+            return refused();
         }
         cell.sent.add(at);
         Decision::Send
     }
-    fn verified(&mut self, row: &Row, at: u64) {
+    fn verify(&mut self, _: usize, row: &Row, at: u64) -> bool {
         self.cells.entry(row.phone / self.size).or_default().verified.add(at);
+        true
     }
 }
 
@@ -179,7 +186,7 @@ impl Authgear {
 }
 
 impl Judge for Authgear {
-    fn request(&mut self, row: &Row, at: u64, _: bool) -> Decision {
+    fn request(&mut self, _: usize, row: &Row, at: u64, _: bool) -> Decision {
         if self.verified.contains(&row.phone) {
             return Decision::Send;
         }
@@ -201,9 +208,9 @@ impl Judge for Authgear {
             seen.push((row.region, at));
         }
         deny |= seen.len() > 3;
-        if deny { Decision::Refuse } else { Decision::Send }
+        if deny { refused() } else { Decision::Send }
     }
-    fn verified(&mut self, row: &Row, at: u64) {
+    fn verify(&mut self, _: usize, row: &Row, at: u64) -> bool {
         self.verified.insert(row.phone);
         if let Some(c) = self.countries.get_mut(&row.region) {
             c.verified.add(at);
@@ -215,5 +222,6 @@ impl Judge for Authgear {
             i.day.level = (i.day.level - 1.0).max(0.0);
             i.hour.level = (i.hour.level - 1.0).max(0.0);
         }
+        true
     }
 }

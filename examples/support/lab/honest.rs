@@ -1,54 +1,26 @@
 //! Honest traffic, and the innocent anomalies N1–N9 (and more) laid over it.
 
 use super::rng::Rng;
-use super::trace::Row;
+use super::row::Row;
 use super::world::{COUNTRIES, Country, country, human_delay, season};
 
 /// What disturbs honest traffic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Anomaly {
-    None,
     /// Volume × factor in one country, 90 % new.
-    Launch {
-        country: usize,
-        factor: f64,
-        from: u64,
-        to: u64,
-    },
+    Launch { country: usize, factor: f64, from: u64, to: u64 },
     /// No codes arrive in a third of one country's ranges.
-    OperatorDown {
-        country: usize,
-        from: u64,
-        to: u64,
-        silent: bool,
-        sends: u32,
-    },
+    OperatorDown { country: usize, from: u64, to: u64, silent: bool, sends: u32 },
     /// No codes arrive: everywhere, or in one country; people press "send again" so many times.
-    Outage {
-        country: Option<usize>,
-        from: u64,
-        to: u64,
-        silent: bool,
-        sends: u32,
-    },
+    Outage { country: Option<usize>, from: u64, to: u64, silent: bool, sends: u32 },
     /// Everything × factor.
-    Peak {
-        factor: f64,
-        from: u64,
-        to: u64,
-    },
+    Peak { factor: f64, from: u64, to: u64 },
     /// Returning people × factor.
-    Relogin {
-        factor: f64,
-        from: u64,
-        to: u64,
-    },
+    Relogin { factor: f64, from: u64, to: u64 },
+    /// Texts arrive so many times later than usual in one country.
+    Slow { country: usize, factor: u64, from: u64, to: u64 },
     /// One country always converts this badly.
-    PoorMarket {
-        country: usize,
-        conversion: f64,
-        factor: f64,
-    },
+    PoorMarket { country: usize, conversion: f64, factor: f64 },
 }
 
 /// Parameters of honest traffic.
@@ -135,7 +107,7 @@ impl Honest {
         let mut conversion = c.conversion;
         let mut down = false;
         let mut silent = false;
-        let mut storm = 0;
+        let (mut storm, mut slow) = (0, 1);
         for a in anomalies {
             match *a {
                 Anomaly::OperatorDown { country, from, to, silent: s, sends }
@@ -149,6 +121,11 @@ impl Honest {
                     if country.is_none_or(|x| x == index) && (from..to).contains(&at) =>
                 {
                     (down, silent, storm) = (true, s, sends);
+                }
+                Anomaly::Slow { country, factor, from, to }
+                    if country == index && (from..to).contains(&at) =>
+                {
+                    slow = factor;
                 }
                 Anomaly::PoorMarket { country, conversion: q, .. } if country == index => {
                     conversion = q;
@@ -175,7 +152,7 @@ impl Honest {
         loop {
             let lost = down || rng.chance(0.035);
             row.delivered = !lost || (down && silent);
-            row.converts_after_ms = (wants && !lost).then(|| human_delay(rng));
+            row.converts_after_ms = (wants && !lost).then(|| human_delay(rng) * slow);
             out.push(row.clone());
             sends += 1;
             let retry = if down && storm > 0 { sends < storm } else { lost && rng.chance(again) };

@@ -1,12 +1,13 @@
-//! The laboratory: seeded honest traffic, innocent anomalies, attacks, baselines and a runner.
+//! The laboratory: seeded honest traffic, innocent anomalies, attacks, and rules in common use.
 //!
-//! Every number it prints repeats to the byte for the same seed. The runner drives anything that
-//! implements [`runner::Judge`].
+//! Everything repeats to the byte for the same seed.
 
+pub mod adaptive;
 pub mod attacks;
 pub mod baselines;
+pub mod held_out;
 pub mod honest;
 pub mod rng;
-pub mod runner;
-pub mod trace;
+pub mod row;
+pub mod scenario;
 pub mod world;

@@ -1,7 +1,9 @@
 //! Countries, their numbers and their people.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::OnceLock;
 
+use super::super::host;
 use super::rng::{Rng, hash, unit_of};
 
 /// One country. Shares, zones and conversions follow the published figures where there are any.
@@ -79,8 +81,8 @@ pub const COUNTRIES: [Country; 36] = [
     c(b"MD", 373, 11, 95_400, 70, 0, 5, 2),
     c(b"NP", 977, 13, 102_900, 62, 0, 25, 5),
     c(b"KH", 855, 11, 80_000, 62, 0, 15, 7),
-    c(b"LA", 856, 12, 70_000, 60, 0, 10, 7),
-    c(b"BJ", 229, 11, 90_000, 58, 0, 10, 1),
+    c(b"LA", 856, 13, 70_000, 60, 0, 10, 7),
+    c(b"BJ", 229, 13, 90_000, 58, 0, 10, 1),
 ];
 
 pub fn country(region: &[u8; 2]) -> usize {
@@ -102,14 +104,42 @@ pub fn season(at_ms: u64, zone: i64) -> f64 {
 }
 
 impl Country {
-    /// A number of this country in a range of a million, with a given tail.
+    /// A number of this country in a range of a million, with a given tail. Ranges are those that
+    /// the numbering table knows as mobile, so that no gate needs a special permission for them.
     pub fn number(&self, range: u64, tail: u64) -> u64 {
+        static RANGES: [OnceLock<Vec<u64>>; COUNTRIES.len()] =
+            [const { OnceLock::new() }; COUNTRIES.len()];
+        let known = RANGES[country(&self.region)].get_or_init(|| self.mobile_ranges());
+        known[range as usize % known.len()] * 1_000_000 + tail % 1_000_000
+    }
+
+    /// Three times as many mobile ranges as there are customers in, if there are so many, in an order
+    /// that does not put the customers side by side.
+    fn mobile_ranges(&self) -> Vec<u64> {
         let body = self.digits - digits_of(self.code);
-        let high = 10u64.pow(body - 6);
-        // spread the ranges over the mobile part of the plan
-        let start = high / 10 * 7;
-        let range = (start + range * 3 % (high - start)) % high;
-        self.code * 10u64.pow(body) + range * 1_000_000 + tail % 1_000_000
+        let all = 10u64.pow(body - 6);
+        let wanted = (self.ranges * 3) as usize;
+        let step = if all > 10_000 { 13 } else { 1 };
+        let mut found: Vec<u64> = (0..all)
+            .step_by(step)
+            .map(|k| self.code * all + (k + all / 10 * 7) % all)
+            .filter(|range| self.is_mobile(*range))
+            .collect();
+        assert!(!found.is_empty(), "no mobile range in {:?}", self.region.map(char::from));
+        found.truncate(wanted.max(2));
+        found.sort_by_key(|range| hash(*range));
+        found
+    }
+
+    fn is_mobile(&self, range: u64) -> bool {
+        (0..100).all(|part| {
+            let digits = range * 1_000_000 + part * 10_000 + hash(part) % 10_000;
+            otpgate::Recipient::from_e164(&format!("+{digits}")).is_ok_and(|phone| {
+                host::is_ordinary(&phone)
+                    && host::home(&phone) == self.region
+                    && phone.expose_e164().as_str() == format!("+{digits}")
+            })
+        })
     }
 
     /// Honest range by Zipf(0.7) from a uniform variable.
@@ -154,4 +184,18 @@ pub fn proxy_ip(k: u64) -> IpAddr {
 pub fn human_delay(rng: &mut Rng) -> u64 {
     let seconds = rng.log_normal(3.0, 0.5) + rng.log_normal(13.5, 0.75);
     (seconds * 1_000.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_country_has_mobile_ranges_of_its_own() {
+        for c in &COUNTRIES {
+            let (one, other) = (c.number(0, 1), c.number(c.ranges.min(3), 1));
+            assert_ne!(one / 1_000_000, other / 1_000_000, "{:?}", c.region.map(char::from));
+            assert_eq!(one.ilog10() + 1, c.digits, "{:?}", c.region.map(char::from));
+        }
+    }
 }

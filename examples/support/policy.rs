@@ -6,7 +6,7 @@ use std::path::Path;
 use otpgate::{Money, Policy};
 use serde::Deserialize;
 
-use crate::host::Choices;
+use super::host::Choices;
 
 /// A policy file: what a host would hand to the gate's builder. Everything may be left out.
 #[derive(Deserialize)]
@@ -16,8 +16,8 @@ struct File {
     daily_budget: Money,
     /// Whether there is a CAPTCHA to ask for. Default: yes.
     human_check: bool,
-    /// Whether numbers outside the numbering table get texts. Default: no.
-    unassigned: bool,
+    /// Whether numbers get texts that the numbering table calls unassigned or no mobile. Default: no.
+    any_number: bool,
     costs: Costs,
     policy: Policy,
 }
@@ -27,6 +27,7 @@ struct File {
 #[serde(default, deny_unknown_fields)]
 struct Costs {
     user_value: f32,
+    reference_daily: f32,
     challenge_cost: f32,
 }
 
@@ -36,7 +37,7 @@ impl Default for File {
         Self {
             daily_budget: choices.daily_budget,
             human_check: choices.human_check,
-            unassigned: choices.unassigned,
+            any_number: choices.any_number,
             costs: Costs::default(),
             policy: choices.policy,
         }
@@ -46,7 +47,11 @@ impl Default for File {
 impl Default for Costs {
     fn default() -> Self {
         let costs = otpgate::pumping::Costs::default();
-        Self { user_value: costs.user_value, challenge_cost: costs.challenge_cost }
+        Self {
+            user_value: costs.user_value,
+            reference_daily: costs.reference_daily,
+            challenge_cost: costs.challenge_cost,
+        }
     }
 }
 
@@ -57,13 +62,14 @@ pub fn read(path: &Path) -> Result<Choices, String> {
     file.policy.check().map_err(|error| named(&error))?;
     let mut costs = otpgate::pumping::Costs::default();
     costs.user_value = file.costs.user_value;
+    costs.reference_daily = file.costs.reference_daily;
     costs.challenge_cost = file.costs.challenge_cost;
     Ok(Choices {
         policy: file.policy,
         daily_budget: file.daily_budget,
         costs,
         human_check: file.human_check,
-        unassigned: file.unassigned,
+        any_number: file.any_number,
         ..Choices::default()
     })
 }

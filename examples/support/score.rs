@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::run::Run;
-use crate::trace::Trace;
+use super::drive::Run;
+use super::table::{aligned, dollars};
+use super::trace::Trace;
 
 /// After so many stops in a row an attack counts as stopped.
 const STOPPED: u64 = 20;
 
 /// The numbers of one label.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Score {
     pub requests: u64,
     pub sent: u64,
@@ -27,7 +28,7 @@ pub struct Score {
 }
 
 /// The result of a run, as it goes into the JSON file.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Scores {
     pub labels: BTreeMap<String, Score>,
     pub totals: BTreeMap<&'static str, Score>,
@@ -45,21 +46,21 @@ impl Scores {
         let mut totals: BTreeMap<&'static str, Score> =
             [("attack", Score::default()), ("legit", Score::default())].into();
         for (row, fate) in trace.rows.iter().zip(&run.fates) {
-            let label = &trace.labels[row.label];
-            let side = if label.starts_with("attack") { "attack" } else { "legit" };
-            for score in [Some(labels.entry(label.clone()).or_default()), totals.get_mut(side)]
-                .into_iter()
-                .flatten()
-            {
+            let label = trace.label(row);
+            let side = if trace.is_attack(row) { "attack" } else { "legit" };
+            if !labels.contains_key(label) {
+                labels.insert(label.to_owned(), Score::default());
+            }
+            for score in [labels.get_mut(label), totals.get_mut(side)].into_iter().flatten() {
                 score.requests += 1;
                 score.sent += u64::from(fate.sent);
                 score.stepped_up += u64::from(fate.stepped_up);
                 score.step_up_passed += u64::from(fate.passed);
                 score.refused += u64::from(fate.refused.is_some());
-                score.asked_microusd += row.price_microusd;
+                score.asked_microusd += u64::from(row.price_microusd);
                 score.in_a_row = if fate.sent { 0 } else { score.in_a_row + 1 };
                 if fate.sent {
-                    score.spent_microusd += row.price_microusd;
+                    score.spent_microusd += u64::from(row.price_microusd);
                 }
                 if score.in_a_row >= STOPPED && score.sent_before_first_stop.is_none() {
                     score.sent_before_first_stop = Some(score.sent);
@@ -69,7 +70,7 @@ impl Scores {
         Self {
             labels,
             totals,
-            refusals: run.refusals.clone(),
+            refusals: run.refusals(),
             nodes_peak: run.nodes_peak,
             bytes_peak: run.bytes_peak,
             nanoseconds_per_request: run.nanoseconds_per_request,
@@ -108,25 +109,6 @@ impl Scores {
                 format!("{share:.2}"),
             ]);
         }
-        let widths: Vec<usize> = (0..head.len())
-            .map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0))
-            .collect();
-        let mut table = String::new();
-        for line in lines {
-            for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-                let cell = if column == 0 {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("  {cell:>width$}")
-                };
-                table.push_str(&cell);
-            }
-            table.push('\n');
-        }
-        table
+        aligned(&lines)
     }
-}
-
-pub fn dollars(micro: u64) -> String {
-    format!("{:.2}", micro as f64 / 1e6)
 }

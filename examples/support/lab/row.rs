@@ -1,4 +1,4 @@
-//! The replay format: one row per request.
+//! What the generators make: one row per request, and how it is written down.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;

@@ -1,0 +1,155 @@
+//! The detector alone, for whoever works on it: no gate, no store, no limits. Several detectors
+//! exchange a journal as gates do.
+
+use std::time::{Duration, Instant};
+
+use otpgate::Timestamp;
+use otpgate::pumping::{ClientNet, Costs, Detector, Event, EventKind, Subject, Tuning, Verdict};
+
+use crate::options::Options;
+use crate::support::judge::{Decision, Judge};
+use crate::support::trace::Row;
+
+pub struct Bare {
+    gates: Vec<Detector>,
+    log: Vec<(usize, Vec<u8>)>,
+    read: Vec<usize>,
+    turn: usize,
+    requests: u64,
+    inside: Duration,
+}
+
+impl Bare {
+    pub fn new(options: &Options) -> Result<Self, String> {
+        let (tuning, costs) = constants(&options.set)?;
+        let mut gates: Vec<_> = (1..=options.gates as u64)
+            .map(|gate| Detector::with(gate, tuning.clone(), costs))
+            .collect();
+        if options.gates > 1 {
+            gates.iter_mut().for_each(Detector::share);
+        }
+        Ok(Self {
+            read: vec![0; options.gates],
+            gates,
+            log: Vec::new(),
+            turn: 0,
+            requests: 0,
+            inside: Duration::ZERO,
+        })
+    }
+
+    fn next(&mut self) -> usize {
+        self.turn = (self.turn + 1) % self.gates.len();
+        self.turn
+    }
+
+    /// What an admission's round trip carries: own events out, the others' in.
+    fn exchange(&mut self, gate: usize, at_ms: u64) {
+        if self.gates.len() < 2 {
+            return;
+        }
+        let out = self.gates[gate].drain_outbox();
+        if !out.is_empty() {
+            self.log.push((gate, out));
+        }
+        for (from, bytes) in &self.log[self.read[gate]..] {
+            if *from != gate {
+                let absorbed = self.gates[gate].absorb(Timestamp::from_millis(at_ms), bytes);
+                debug_assert!(absorbed.is_ok(), "own bytes");
+            }
+        }
+        self.read[gate] = self.log.len();
+    }
+
+    fn tell(&mut self, kind: EventKind, row: &Row, at_ms: u64) -> usize {
+        let gate = self.next();
+        let event = Event::of(Timestamp::from_millis(at_ms), kind, &subject(row));
+        let began = Instant::now();
+        self.gates[gate].observe(event);
+        self.inside += began.elapsed();
+        gate
+    }
+}
+
+impl Judge for Bare {
+    fn request(&mut self, _: usize, row: &Row, at_ms: u64, passed: bool) -> Decision {
+        self.requests += 1;
+        let gate = self.next();
+        let (subject, now) = (subject(row), Timestamp::from_millis(at_ms));
+        let began = Instant::now();
+        let assessment = self.gates[gate].assess(now, &subject, passed);
+        let mut event = Event::after(now, &subject, &assessment);
+        event.passed = passed;
+        self.gates[gate].observe(event);
+        self.inside += began.elapsed();
+        match assessment.verdict {
+            Verdict::Allow => {
+                self.exchange(gate, at_ms);
+                Decision::Send
+            }
+            Verdict::StepUp(_) => Decision::StepUp,
+            _ => Decision::Refuse("pumping".to_owned()),
+        }
+    }
+
+    fn verify(&mut self, _: usize, row: &Row, at_ms: u64) -> bool {
+        let gate = self.tell(EventKind::Verified, row, at_ms);
+        self.exchange(gate, at_ms);
+        true
+    }
+
+    fn receipt(&mut self, _: usize, row: &Row, at_ms: u64) {
+        let kind = if row.delivered { EventKind::Delivered } else { EventKind::Undelivered };
+        self.tell(kind, row, at_ms);
+    }
+
+    fn footprint(&self) -> (usize, usize) {
+        let sizes = self.gates.iter().map(|gate| (gate.nodes(), gate.bytes()));
+        sizes.fold((0, 0), |most, size| (most.0.max(size.0), most.1.max(size.1)))
+    }
+
+    fn nanoseconds_per_request(&self) -> u64 {
+        let inside = u64::try_from(self.inside.as_nanos()).unwrap_or(u64::MAX);
+        inside.checked_div(self.requests).unwrap_or(0)
+    }
+}
+
+fn subject(row: &Row) -> Subject {
+    Subject {
+        region: row.region,
+        digits: row.phone,
+        known: false,
+        purpose: 1,
+        price_microusd: row.price_microusd,
+        client: ClientNet::of(row.ip),
+    }
+}
+
+fn constants(changes: &[(String, f32)]) -> Result<(Tuning, Costs), String> {
+    let (mut tuning, mut costs) = (Tuning::default(), Costs::default());
+    for (key, value) in changes {
+        let value = *value;
+        match key.as_str() {
+            "ask" => tuning.ask_at = value,
+            "refuse" => tuning.refuse_at = value,
+            "context" => tuning.refuse_in_context = value,
+            "up" => tuning.pass_up = value,
+            "harm" => tuning.block_harm = value,
+            "passf" => tuning.pass_factor = value,
+            "gap" => tuning.half_open_gap = value,
+            "shareat" => tuning.share_at = value,
+            "nf" => tuning.number_failures = value,
+            "value" => costs.user_value = value,
+            "ref" => costs.reference_daily = value,
+            "nocold" => tuning.parts.cold = false,
+            "noshare" => tuning.parts.share = false,
+            "noflight" => tuning.parts.in_flight = false,
+            "noasked" => tuning.parts.asked_evidence = false,
+            "nooutage" => tuning.parts.outage = false,
+            "noaddress" => tuning.parts.address = false,
+            "nocontext" => tuning.parts.context = false,
+            other => return Err(format!("--set knows no `{other}`")),
+        }
+    }
+    Ok((tuning, costs))
+}

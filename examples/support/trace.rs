@@ -1,0 +1,248 @@
+//! Reading a trace: what is wrong with a row is said with its line, and the row is left out.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
+
+use otpgate::Recipient;
+
+/// The header a trace must have.
+pub const HEADER: &str =
+    "at_ms,phone,ip,session,solves,converts_after_ms,delivered,price_microusd,label";
+
+/// The year 9999: what is later is a slip of the pen.
+const LATEST_MS: u64 = 253_402_300_799_999;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub at_ms: u64,
+    /// The E.164 number without its plus.
+    pub phone: u64,
+    /// Where the number is; `00` if nobody knows.
+    pub region: [u8; 2],
+    pub ip: IpAddr,
+    pub session: Box<str>,
+    pub solves: bool,
+    pub converts_after_ms: Option<u64>,
+    pub delivered: bool,
+    pub price_microusd: u32,
+    /// Index into [`Trace::labels`].
+    pub label: u16,
+}
+
+/// A whole trace.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    pub rows: Vec<Row>,
+    pub labels: Vec<String>,
+    /// Line number and reason of each row that was left out.
+    pub malformed: Vec<(u64, String)>,
+    /// Rows whose log kept no address or no session.
+    pub without_address: usize,
+    pub without_session: usize,
+    /// Rows whose code was entered, and how many of them the numbering table would refuse.
+    pub converting: usize,
+    pub converting_outside: usize,
+    index: HashMap<String, u16>,
+}
+
+impl Row {
+    /// The number as the gate is given it.
+    pub fn recipient(&self) -> Result<Recipient, String> {
+        Recipient::from_e164(&format!("+{}", self.phone)).map_err(|error| error.to_string())
+    }
+}
+
+impl Trace {
+    /// Reads the file at `path`.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let named = |error: String| format!("{}: {error}", path.display());
+        let file = std::fs::File::open(path).map_err(|error| named(error.to_string()))?;
+        Self::read(std::io::BufReader::new(file)).map_err(named)
+    }
+
+    /// Reads a trace.
+    pub fn read(text: impl Read) -> Result<Self, String> {
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(true)
+            .trim(csv::Trim::All)
+            .from_reader(text);
+        let header = reader.headers().map_err(|error| error.to_string())?;
+        let found = header.iter().collect::<Vec<_>>().join(",");
+        if found.trim_start_matches('\u{feff}') != HEADER {
+            return Err(format!(
+                "this is no trace.\n  expected the header: {HEADER}\n  found:               {found}"
+            ));
+        }
+        let mut trace = Self::default();
+        let mut earliest = 0;
+        let mut record = csv::StringRecord::new();
+        loop {
+            let line = reader.position().line();
+            match reader.read_record(&mut record) {
+                Ok(false) => break,
+                Ok(true) => {
+                    let line = record.position().map_or(line, csv::Position::line);
+                    match trace.row(&record, earliest) {
+                        Ok(row) => {
+                            earliest = row.at_ms;
+                            trace.rows.push(row);
+                        }
+                        Err(reason) => trace.malformed.push((line, reason)),
+                    }
+                }
+                Err(error) => trace.malformed.push((line, error.to_string())),
+            }
+        }
+        Ok(trace)
+    }
+
+    /// The label of a row.
+    pub fn label(&self, row: &Row) -> &str {
+        self.labels.get(usize::from(row.label)).map_or("", String::as_str)
+    }
+
+    /// Whether the row's label says attack.
+    pub fn is_attack(&self, row: &Row) -> bool {
+        self.label(row).starts_with("attack")
+    }
+
+    fn row(&mut self, record: &csv::StringRecord, earliest: u64) -> Result<Row, String> {
+        if record.len() != 9 {
+            return Err(format!("{} fields instead of 9", record.len()));
+        }
+        let field = |index: usize| record.get(index).unwrap_or_default();
+        let number = |index: usize, name: &str| {
+            field(index)
+                .parse::<u64>()
+                .map_err(|_| format!("{name} `{}` is not a whole number", field(index)))
+        };
+        let flag = |index: usize, name: &str| match field(index) {
+            "1" => Ok(true),
+            "0" => Ok(false),
+            other => Err(format!("{name} `{other}` is neither 0 nor 1")),
+        };
+        let at_ms = number(0, "at_ms")?;
+        if at_ms < earliest {
+            return Err(format!("at_ms {at_ms} is before the row above ({earliest})"));
+        }
+        if at_ms > LATEST_MS {
+            return Err(format!("at_ms {at_ms} is after the year 9999"));
+        }
+        let phone = Recipient::parse(field(1), None).map_err(|error| format!("phone: {error}"))?;
+        let ip = match field(2) {
+            "" => None,
+            text => {
+                Some(text.parse::<IpAddr>().map_err(|_| format!("ip `{text}` is not an address"))?)
+            }
+        };
+        let converts_after_ms = match field(5) {
+            "" => None,
+            _ => Some(number(5, "converts_after_ms")?),
+        };
+        let price_microusd = number(7, "price_microusd")?;
+        if price_microusd > 1_000_000_000 {
+            return Err(format!("price_microusd {price_microusd} is more than 1 000 dollars"));
+        }
+        let (solves, delivered) = (flag(4, "solves")?, flag(6, "delivered")?);
+        let label = self.label_index(field(8))?;
+        // From here on nothing is wrong with the row.
+        let place = self.rows.len();
+        self.without_address += usize::from(ip.is_none());
+        self.without_session += usize::from(field(3).is_empty());
+        let session = match field(3) {
+            "" => format!("row {place}").into(),
+            session => session.into(),
+        };
+        if converts_after_ms.is_some() {
+            self.converting += 1;
+            self.converting_outside += usize::from(!super::host::is_ordinary(&phone));
+        }
+        let digits = phone.expose_e164();
+        Ok(Row {
+            at_ms,
+            phone: digits.as_str().trim_start_matches('+').parse().map_err(|_| "phone")?,
+            region: super::host::home(&phone),
+            ip: ip.unwrap_or_else(|| nowhere(place)),
+            session,
+            solves,
+            converts_after_ms,
+            delivered,
+            price_microusd: u32::try_from(price_microusd).unwrap_or(u32::MAX),
+            label,
+        })
+    }
+
+    fn label_index(&mut self, name: &str) -> Result<u16, String> {
+        let name = if name.is_empty() { "unlabelled" } else { name };
+        if let Some(index) = self.index.get(name) {
+            return Ok(*index);
+        }
+        let index = u16::try_from(self.labels.len())
+            .map_err(|_| "more than 65 535 different labels".to_owned())?;
+        self.labels.push(name.to_owned());
+        self.index.insert(name.to_owned(), index);
+        Ok(index)
+    }
+}
+
+/// An address that no other row has: the log did not keep the client's, which is not the same as a
+/// client without one. In the discard-only block of RFC 6666, each in a /48 of its own.
+fn nowhere(place: usize) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(
+        (0x0100_u128 << 112) | ((place as u128 & 0xffff_ffff) << 80) | 1,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(rows: &str) -> Trace {
+        Trace::read(format!("{HEADER}\n{rows}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn another_header_is_refused_with_the_one_expected() {
+        for wrong in ["at_ms,phone", "phone,at_ms,ip,session,solves", ""] {
+            let error = Trace::read(wrong.as_bytes()).unwrap_err();
+            assert!(error.contains(HEADER), "{error}");
+        }
+        let marked = format!("\u{feff}{HEADER}\r\n");
+        assert!(Trace::read(marked.as_bytes()).unwrap().rows.is_empty());
+    }
+
+    #[test]
+    fn malformed_rows_are_named_by_line_and_left_out() {
+        let trace = read(
+            "1000,+447400123456,192.0.2.1,s1,1,9000,1,46400,legit:new\n\
+             x,+447400123456,192.0.2.1,s1,1,9000,1,46400,legit:new\n\
+             900,+447400123456,192.0.2.1,s1,1,9000,1,46400,legit:new\n\
+             1000,+44,192.0.2.1,s1,1,9000,1,46400,legit:new\n\
+             1000,+447400123456,192.0.2.999,s1,1,9000,1,46400,legit:new\n\
+             1000,+447400123456,192.0.2.1,s1,yes,9000,1,46400,legit:new\n\
+             1000,+447400123456,192.0.2.1,s1,1,-5,1,46400,legit:new\n\
+             1000,+447400123456,192.0.2.1,s1,1,,1,dear,legit:new\n\
+             1000,+447400123456,192.0.2.1,s1,1\n\
+             1000,+447400123456,2001:db8::1,s1,1,,1,46400,\n",
+        );
+        let lines: Vec<u64> = trace.malformed.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9, 10]);
+        assert!(trace.malformed[1].1.contains("before the row above"));
+        assert_eq!(trace.rows.len(), 2);
+        assert_eq!(trace.label(&trace.rows[1]), "unlabelled");
+        assert_eq!(trace.rows[0].region, *b"GB");
+    }
+
+    #[test]
+    fn a_log_without_addresses_or_sessions_gives_each_row_its_own() {
+        let row = "1000,+447400123456,,,1,,1,46400,\n";
+        let trace = read(&row.repeat(3));
+        assert_eq!((trace.without_address, trace.without_session), (3, 3));
+        assert_ne!(trace.rows[0].ip, trace.rows[1].ip);
+        assert_ne!(trace.rows[0].session, trace.rows[2].session);
+    }
+}

@@ -1,0 +1,243 @@
+//! What docs/replay.md says of the replay, held against its own modules.
+
+#![cfg(all(feature = "testing", feature = "memory"))]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[path = "../examples/support/mod.rs"]
+#[allow(dead_code)]
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use otpgate::policy::{Evidence, Quota};
+use support::compare::compare;
+use support::drive::{self, Run};
+use support::host::{Choices, Host, prices};
+use support::lab::row::to_csv;
+use support::lab::scenario::ALL;
+use support::score::Scores;
+use support::trace::{HEADER, Trace};
+
+const START: u64 = 1_700_000_000_000;
+
+/// Reads rows of `after_ms,phone,ip,session,solves,converts_after_ms`.
+fn trace(rows: &[String]) -> Trace {
+    let mut text = format!("{HEADER}\n");
+    for row in rows {
+        let (after, rest) = row.split_once(',').unwrap();
+        let at = START + after.parse::<u64>().unwrap();
+        text.push_str(&format!("{at},{rest},1,100000,legit:new\n"));
+    }
+    let trace = Trace::read(text.as_bytes()).unwrap();
+    assert!(trace.malformed.is_empty(), "{:?}", trace.malformed);
+    trace
+}
+
+fn run(trace: &mut Trace, choices: &Choices) -> Run {
+    let mut host = Host::new(choices, &prices(trace), trace.rows[0].at_ms).unwrap();
+    drive::run(trace, &mut host, None, |_| {})
+}
+
+/// One address that enters no code: asked from the third message on, refused from the sixth on.
+fn strict() -> Choices {
+    let mut choices = Choices::default();
+    let drain = Duration::from_secs(86_400);
+    choices.policy.quotas.client_unverified = Some(Evidence { soft: 2, hard: 5, drain });
+    choices
+}
+
+fn one_address(solves: impl Fn(u64) -> bool, rows: u64) -> Trace {
+    let row = |index: u64| {
+        let phone = 4_915_110_000_000 + index * 1_010_007;
+        format!("{},+{phone},192.0.2.1,s{index},{},", index * 60_000, u8::from(solves(index)))
+    };
+    trace(&(0..rows).map(row).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_step_up_is_passed_only_where_the_trace_says_so() {
+    let mut trace = one_address(|index| index % 2 == 0, 10);
+    let run = run(&mut trace, &strict());
+    let fates: Vec<_> = run
+        .fates
+        .iter()
+        .map(|fate| match (fate.sent, fate.stepped_up, fate.passed, fate.refused) {
+            (true, false, false, None) => "sent",
+            (true, true, true, None) => "passed",
+            (false, true, false, None) => "left",
+            (false, _, _, Some(_)) => "refused",
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let expected =
+        ["sent", "sent", "passed", "left", "passed", "left", "passed", "left", "refused", "left"];
+    assert_eq!(fates, expected);
+    let scores = Scores::of(&trace, &run);
+    let legit = &scores.totals["legit"];
+    assert_eq!((legit.requests, legit.sent, legit.stepped_up), (10, 5, 8));
+    assert_eq!((legit.step_up_passed, legit.refused), (3, 1));
+    assert_eq!((legit.asked_microusd, legit.spent_microusd), (1_000_000, 500_000));
+    assert_eq!(scores.refusals.values().sum::<u64>(), 1);
+}
+
+#[test]
+fn twenty_in_a_row_without_a_text_are_the_first_stop() {
+    for (rows, stop) in [(21, None), (22, Some(2)), (40, Some(2))] {
+        let mut trace = one_address(|_| false, rows);
+        let run = run(&mut trace, &strict());
+        let scores = Scores::of(&trace, &run);
+        assert_eq!(scores.totals["legit"].sent_before_first_stop, stop, "{rows}");
+    }
+}
+
+#[test]
+fn the_json_file_has_the_fields_that_the_page_names() {
+    let mut trace = one_address(|_| true, 3);
+    let run = run(&mut trace, &Choices::default());
+    let json = serde_json::to_value(Scores::of(&trace, &run)).unwrap();
+    let names = |value: &serde_json::Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    let set = |names: &[&str]| -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    assert_eq!(
+        names(&json),
+        set(&[
+            "labels",
+            "totals",
+            "refusals",
+            "nodes_peak",
+            "bytes_peak",
+            "nanoseconds_per_request",
+            "rows",
+            "malformed_rows"
+        ])
+    );
+    let fields = set(&[
+        "requests",
+        "sent",
+        "stepped_up",
+        "step_up_passed",
+        "refused",
+        "asked_microusd",
+        "spent_microusd",
+        "sent_before_first_stop",
+    ]);
+    assert_eq!(names(&json["totals"]), set(&["attack", "legit"]));
+    assert_eq!(names(&json["totals"]["attack"]), fields);
+    assert_eq!(names(&json["labels"]["legit:new"]), fields);
+    assert!(json["totals"]["attack"]["sent_before_first_stop"].is_null());
+}
+
+/// Rows of one session and number are the code page's "send again": they wait for its button and
+/// are no new evidence against the address.
+#[test]
+fn a_row_of_an_open_code_page_is_its_send_again() {
+    let row = |after: u64| format!("{after},+4915112345678,192.0.2.1,s1,0,");
+    let mut again = trace(&[row(0), row(5_000), row(95_000)]);
+    let mut choices = strict();
+    choices.policy.quotas.client_unverified =
+        Some(Evidence { soft: 1, hard: 1, drain: Duration::from_secs(86_400) });
+    let run = run(&mut again, &choices);
+    assert!(run.fates.iter().all(|fate| fate.sent && !fate.stepped_up), "{:?}", run.fates);
+}
+
+#[test]
+fn an_interval_is_a_countdown_and_a_long_one_a_refusal() {
+    let row = |after: u64, session: &str| format!("{after},+4915112345678,192.0.2.1,{session},0,");
+    // 30 s after the first, 60 s after the second, 120 s after the third
+    let mut sessions = trace(&[row(0, "a"), row(10_000, "b"), row(40_000, "c"), row(91_000, "d")]);
+    let run = run(&mut sessions, &Choices::default());
+    let sent: Vec<bool> = run.fates.iter().map(|fate| fate.sent).collect();
+    assert_eq!(sent, [true, true, true, false], "{:?}", run.reasons);
+    assert_eq!(run.refusals().len(), 1);
+}
+
+#[test]
+fn the_gate_never_sees_the_label() {
+    let honest = one_address(|index| index % 3 == 0, 30);
+    let mut attack = honest.clone();
+    attack.labels = vec!["attack:A1".to_owned()];
+    let one = run(&mut honest.clone(), &strict());
+    let other = run(&mut attack, &strict());
+    assert_eq!(one.fates, other.fates);
+    assert_eq!(Scores::of(&attack, &other).totals["attack"].requests, 30);
+}
+
+#[test]
+fn a_second_policy_is_compared_row_by_row() {
+    let mut rows = one_address(|_| false, 6);
+    let first = run(&mut rows, &Choices::default());
+    let mut second = Choices::default();
+    second.policy.quotas.client = vec![Quota::hourly(4)];
+    let second = run(&mut rows, &second);
+    let text = compare(&rows, &first, &second);
+    assert!(text.contains("legit:new: 2 ($0.20) were sent, would be refused"), "{text}");
+    assert!(text.contains("2 of 6 rows decided differently"), "{text}");
+}
+
+#[test]
+fn a_policy_file_names_what_it_does_not_know() {
+    let folder = std::env::temp_dir().join(format!("otpgate-replay-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let read = |text: &str| {
+        let file = folder.join("policy.toml");
+        std::fs::write(&file, text).unwrap();
+        support::policy::read(&file)
+    };
+    let choices = read("daily_budget = 12\nhuman_check = false\n[policy.code]\nattempts = 3\n");
+    let choices = choices.unwrap();
+    assert_eq!(choices.policy.code.attempts, 3);
+    assert!(!choices.human_check);
+    for (text, part) in [
+        ("[policy.code]\natempts = 3\n", "atempts"),
+        ("[policy.code]\nattempts = 0\n", "code.attempts"),
+        ("daily_budget = \"much\"\n", "daily_budget"),
+        ("not toml", "policy.toml"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A trace starts wherever it likes: the first millisecond of 1970, or late in 9999.
+#[test]
+fn a_trace_may_begin_at_any_time() {
+    for at in [0, 1, 253_402_300_000_000_u64] {
+        let text = format!("{HEADER}\n{at},+4915112345678,2001:db8::7,s,1,9000,1,100000,\n");
+        let mut trace = Trace::read(text.as_bytes()).unwrap();
+        let run = run(&mut trace, &Choices::default());
+        assert!(run.fates[0].sent && run.fates[0].verified, "{at}: {:?}", run.reasons);
+    }
+}
+
+#[test]
+fn a_laboratory_run_repeats_to_the_byte_on_any_number_of_gates() {
+    let scenario = ALL.iter().find(|scenario| scenario.name == "A2").unwrap();
+    let made = scenario.make(7, 50.0, 0.2);
+    let text = to_csv(&made.rows);
+    assert_eq!(text, to_csv(&scenario.make(7, 50.0, 0.2).rows));
+    assert_ne!(text, to_csv(&scenario.make(8, 50.0, 0.2).rows));
+    let head: String = text.lines().take(3_000).map(|line| format!("{line}\n")).collect();
+    for gates in [1, 3] {
+        let choices = Choices { gates, ..Choices::default() };
+        let once = || {
+            let mut trace = Trace::read(head.as_bytes()).unwrap();
+            let run = run(&mut trace, &choices);
+            (run.fates.clone(), run.refusals(), run.nodes_peak)
+        };
+        assert_eq!(once(), once());
+    }
+}
