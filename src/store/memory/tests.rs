@@ -2,6 +2,9 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test")]
 
+mod cap;
+mod race;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Barrier};
@@ -136,25 +139,6 @@ impl MemoryStore {
 
 fn granted(answer: &Admitted) -> bool {
     matches!(answer, Admitted::Granted { .. })
-}
-
-/// What each of `threads` threads gets, all starting at once.
-fn race<T: Send + 'static>(
-    store: &Arc<MemoryStore>,
-    threads: u64,
-    call: impl Fn(&MemoryStore, u64) -> T + Send + Sync + 'static,
-) -> Vec<T> {
-    let (barrier, call) = (Arc::new(Barrier::new(threads as usize)), Arc::new(call));
-    let racers: Vec<_> = (0..threads)
-        .map(|n| {
-            let (store, barrier, call) = (store.clone(), barrier.clone(), call.clone());
-            thread::spawn(move || {
-                barrier.wait();
-                call(&store, n)
-            })
-        })
-        .collect();
-    racers.into_iter().map(|racer| racer.join().unwrap()).collect()
 }
 
 #[test]
@@ -435,160 +419,4 @@ fn a_journal_is_read_across_callers_in_order_and_ages() {
     assert_eq!(store.tallies(&query).news, News { entries: Vec::new(), latest: 5 });
     let appended = 2;
     assert_eq!(store.held() + appended, store.entries(), "pruned entries gave their room back");
-}
-
-#[test]
-fn of_many_identical_nonces_one_wins() {
-    let store = Arc::new(MemoryStore::new());
-    for round in 0..20 {
-        let answers = race(&store, 16, move |store, n| {
-            let mut call = admission(1_000 * round + n, vec![in_window(meter(n, 1), 9)]);
-            call.nonces = vec![Nonce { key: name(round), expires: NOW + Duration::from_secs(9) }];
-            store.admits(&call)
-        });
-        assert_eq!(answers.iter().filter(|answer| granted(answer)).count(), 1);
-    }
-    let charged: u64 = (0..16).map(|n| store.count(&in_window(meter(n, 1), 9))).sum();
-    assert_eq!(charged, 20);
-}
-
-#[test]
-fn two_hundred_at_once_on_five_places_charge_five_everywhere() {
-    let store = Arc::new(MemoryStore::new());
-    let shared = in_window(meter(500, 1), 5);
-    let answers = race(&store, 200, move |store, n| {
-        // Also in the other order: no two calls wait for each other.
-        let mut charges = vec![in_window(meter(n, 1), 9), shared, in_window(meter(501, 1), 999)];
-        if n % 2 == 0 {
-            charges.reverse();
-        }
-        granted(&store.admits(&admission(n, charges)))
-    });
-    assert_eq!(answers.iter().filter(|granted| **granted).count(), 5);
-    assert_eq!(store.count(&shared), 5);
-    assert_eq!(store.count(&in_window(meter(501, 1), 999)), 5);
-    let own: u64 = (0..200).map(|n| store.count(&in_window(meter(n, 1), 9))).sum();
-    assert_eq!(own, 5);
-    assert_eq!(store.held(), store.entries());
-}
-
-#[test]
-fn of_many_right_codes_one_is_accepted_and_of_many_wrong_ones_all_attempts_are_compared() {
-    let store = Arc::new(MemoryStore::new());
-    for round in 0..20 {
-        assert!(granted(&store.admits(&opened(round, [1; 32], 50))));
-        let verdicts = race(&store, 32, move |store, n| {
-            store.redeems(&redemption(1_000 * round + n, round, vec![[1; 32]]))
-        });
-        let accepted = |verdict: &&Verdict| matches!(verdict, Verdict::Accepted { .. });
-        assert_eq!(verdicts.iter().filter(accepted).count(), 1);
-    }
-    assert!(granted(&store.admits(&opened(999, [1; 32], 5))));
-    let verdicts = race(&store, 200, |store, n| store.redeems(&redemption(n, 999, vec![[2; 32]])));
-    let compared = |verdict: &&Verdict| matches!(verdict, Verdict::Mismatch { .. });
-    assert_eq!(verdicts.iter().filter(compared).count(), 5);
-    assert_eq!(store.redeems(&redemption(999, 999, vec![[1; 32]])), Verdict::Locked);
-}
-
-#[test]
-fn documents_and_repeated_calls_under_race() {
-    let store = Arc::new(MemoryStore::new());
-    let answers = race(&store, 16, |store, n| {
-        let document = DocumentWrite { document: name(1), expect: 0, content: vec![n as u8] };
-        let call = Admission { documents: vec![document], ..admission(n, Vec::new()) };
-        granted(&store.admits(&call))
-    });
-    assert_eq!(answers.iter().filter(|granted| **granted).count(), 1);
-    let charge = in_window(meter(1, 1), 9);
-    let answers =
-        race(&store, 16, move |store, _| granted(&store.admits(&admission(77, vec![charge]))));
-    assert!(answers.iter().all(|granted| *granted));
-    assert_eq!(store.count(&charge), 1);
-    race(&store, 16, move |store, _| store.settles(&settlement(77, vec![refund(&charge)])));
-    assert_eq!(store.count(&charge), 0);
-}
-
-#[test]
-fn a_flood_stays_under_the_cap_hurts_no_live_entry_and_ends_with_its_expiry() {
-    const CAPACITY: usize = 5_000;
-    let store = MemoryStore::builder().capacity(CAPACITY).build();
-    let victim = in_window(meter(1 << 40, 1), 3);
-    let mut call = opened(1 << 40, [1; 32], 5);
-    call.charges = vec![victim];
-    assert!(granted(&store.admits(&call)));
-    let mut full = 0;
-    for n in 0..20_000 {
-        let mut flood = admission(n, vec![in_window(meter(n, 1), 3)]);
-        flood.nonces = vec![Nonce { key: name(n), expires: NOW + Duration::from_secs(60) }];
-        match at_once(store.admit(&flood)) {
-            Ok(answer) => assert!(granted(&answer)),
-            Err(error) => {
-                assert_eq!(error.kind(), StoreErrorKind::Full);
-                full += 1;
-            }
-        }
-        assert!(store.entries() <= CAPACITY);
-    }
-    assert!(full > 18_000);
-    assert_eq!(store.held(), store.entries());
-    // The victim's limit stands, and calls that need no new entry go on.
-    assert_eq!(store.count(&victim), 1);
-    let refused = admission(2 << 40, vec![Charge { cost: 3, ..victim }]);
-    assert!(matches!(store.admits(&refused), Admitted::Exhausted { .. }));
-    let right = redemption(9, 1 << 40, vec![[1; 32]]);
-    assert!(matches!(store.redeems(&right), Verdict::Accepted { .. }));
-
-    // Once the flood has expired there is room, and the victim's hour has not passed.
-    let later = NOW + Duration::from_secs(3_600);
-    let mut call = admission(3 << 40, vec![in_window(meter(5, 1), 9_999)]);
-    (call.now, call.remember) = (later, later + Duration::from_secs(60));
-    assert!(granted(&store.admits(&call)));
-    let much_later = NOW + Duration::from_secs(7_200);
-    (call.now, call.id) = (much_later, id(4 << 40));
-    for n in 0..1_000 {
-        call.id = id((5 << 40) + n);
-        assert!(granted(&store.admits(&call)));
-    }
-    assert!(store.entries() < CAPACITY / 2, "{}", store.entries());
-    assert_eq!(store.held(), store.entries());
-}
-
-#[test]
-fn a_call_that_found_no_room_changed_nothing() {
-    let store = MemoryStore::builder().capacity(4).build();
-    let charge = in_window(meter(1, 1), 9);
-    assert!(granted(&store.admits(&admission(1, vec![charge]))));
-    let mut call = admission(2, vec![charge, in_window(meter(2, 1), 9)]);
-    call.observe = vec![seen(meter(1, 2))];
-    call.nonces = vec![Nonce { key: name(3), expires: NOW + Duration::from_secs(9) }];
-    assert_eq!(at_once(store.admit(&call)).unwrap_err().kind(), StoreErrorKind::Full);
-    assert_eq!((store.count(&charge), store.entries()), (1, 2));
-    call.nonces.clear();
-    assert!(granted(&store.admits(&call)));
-    assert_eq!((store.entries(), store.held()), (4, 4));
-    assert_eq!(store.count(&in_window(meter(1, 2), 9)), 1);
-}
-
-#[test]
-fn debug_counts_and_tells_nothing_else() {
-    let store = MemoryStore::builder().capacity(10).build();
-    assert!(granted(&store.admits(&opened(1, [1; 32], 5))));
-    assert_eq!(format!("{store:?}"), "MemoryStore { entries: 2, capacity: 10, .. }");
-    assert!(store.dump().windows(32).any(|window| window == [1; 32]));
-}
-
-#[test]
-fn a_busy_subject_and_a_quiet_one_count_alike() {
-    let store = MemoryStore::new();
-    let limit = Limit::Window { max: 10_000, span_ms: HOUR };
-    let (one, mut now) = (Charge { limit, ..in_window(meter(1, 1), 0) }, NOW);
-    let mut plain = crate::limit::Meter::fresh(&limit);
-    for n in 0..300 {
-        let mut call = admission(n, vec![one]);
-        // An hour of every minute, then hours of silence.
-        now = now + Duration::from_secs(if n % 70 == 69 { 6_000 } else { 61 });
-        (call.now, call.remember) = (now, now);
-        let Admitted::Granted { counts, .. } = store.admits(&call) else { panic!() };
-        assert_eq!(counts, [plain.charge(&limit, now, 1).unwrap()]);
-    }
 }
