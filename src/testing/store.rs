@@ -55,6 +55,7 @@ mod redemption;
 mod repeat;
 mod scale;
 mod settlement;
+mod step;
 mod time;
 
 use std::fmt;
@@ -70,7 +71,8 @@ use super::schedule::{BoxFuture, Caught};
 use bench::{Bench, Racers};
 
 pub use capacity::capacity;
-pub use equivalence::{Script, Step, equivalence};
+pub use equivalence::{Script, equivalence};
+pub use step::Step;
 
 /// Runs every case on stores made by `make`, races within the caller's task.
 ///

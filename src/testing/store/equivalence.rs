@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bench::{Bench, Checked, Racers, T0, at, charge, credit, refund, same};
+use super::step::{Call, Step};
 use super::{Finding, Line, Outcome, Report};
 use crate::Store;
 use crate::base::id::Pseudonym;
@@ -53,45 +54,6 @@ where
     };
     let clause = "equivalence to the reference model";
     Report { seed, lines: vec![Line { case: "equivalent_to_the_model", clause, outcome }] }
-}
-
-/// One call of a history, small enough to be drawn from a number and shrunk by leaving it out.
-#[derive(Clone)]
-pub struct Step(Call);
-
-#[derive(Clone, Debug)]
-enum Call {
-    Wait(u64),
-    StepBack(u64),
-    Admit(u64),
-    RepeatAdmission,
-    Settle(u64),
-    Redeem(u64),
-    RepeatRedemption,
-}
-
-impl Step {
-    /// The step that `seed` stands for. Every number stands for one.
-    #[must_use]
-    pub fn from_seed(seed: u64) -> Self {
-        let mut prng = Prng::new(seed);
-        Self(match prng.below(20) {
-            0..=2 => Call::Wait(prng.below(20_000)),
-            3 => Call::Wait(prng.below(7_200_000)),
-            4 => Call::StepBack(prng.below(5_000)),
-            5..=11 => Call::Admit(prng.word()),
-            12 => Call::RepeatAdmission,
-            13..=14 => Call::Settle(prng.word()),
-            15..=18 => Call::Redeem(prng.word()),
-            _ => Call::RepeatRedemption,
-        })
-    }
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
 }
 
 /// A history being played: a store, the model beside it, and what was called so far.
