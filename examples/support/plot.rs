@@ -177,7 +177,7 @@ fn draw(svg: &mut String, line: &Line, x: impl Fn(usize) -> f64, y: impl Fn(f64)
 
 /// Horizontal bars, one below the other: name, value, what is written behind it, colour.
 pub fn bars(width: f64, rows: &[(String, f64, String, &str)]) -> String {
-    let (line, label, behind) = (24.0, 290.0, 260.0);
+    let (line, label, behind) = (24.0, 290.0, 300.0);
     let height = line * rows.len() as f64 + 6.0;
     let top = rows.iter().map(|row| row.1).fold(1e-9, f64::max);
     let mut svg = format!(
