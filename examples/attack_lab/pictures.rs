@@ -32,7 +32,7 @@ pub fn leak_by_rule(results: &Results) -> String {
             let people = results.total(*rival, Kind::Anomaly).people;
             let mut text = format!("{leak:.2} %");
             if people.sessions > 0 {
-                text += &format!("; refuses {:.2} %", people.refused_percent());
+                text += &format!("; refuses {:.2} % of honest people", people.refused_percent());
             }
             let colour = if *rival == Rival::Otpgate { SENT } else { ASKED };
             (rival.title().to_owned(), leak, text, colour)

@@ -8,6 +8,9 @@ pub const ASKED: &str = "#8b95a1";
 pub const STEP_UP: &str = "#c98a1b";
 pub const HONEST: &str = "#2b6cb0";
 
+/// Files of plots are also shown on dark pages.
+const PAPER: &str = "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>";
+
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 10.0;
@@ -54,7 +57,7 @@ impl Plot<'_> {
         let (width, height) = (self.width, self.height + 22.0);
         let mut svg = format!(
             "<svg class=\"plot\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             role=\"img\" font-family=\"system-ui,sans-serif\" font-size=\"11\" fill=\"#4a535e\">"
+             role=\"img\" font-family=\"system-ui,sans-serif\" font-size=\"11\" fill=\"#4a535e\">{PAPER}"
         );
         self.legend(&mut svg);
         let y = |value: f64| {
@@ -174,12 +177,12 @@ fn draw(svg: &mut String, line: &Line, x: impl Fn(usize) -> f64, y: impl Fn(f64)
 
 /// Horizontal bars, one below the other: name, value, what is written behind it, colour.
 pub fn bars(width: f64, rows: &[(String, f64, String, &str)]) -> String {
-    let (line, label, behind) = (24.0, 250.0, 120.0);
+    let (line, label, behind) = (24.0, 290.0, 300.0);
     let height = line * rows.len() as f64 + 6.0;
     let top = rows.iter().map(|row| row.1).fold(1e-9, f64::max);
     let mut svg = format!(
         "<svg class=\"plot\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-         role=\"img\" font-family=\"system-ui,sans-serif\" font-size=\"13\" fill=\"#1d2430\">"
+         role=\"img\" font-family=\"system-ui,sans-serif\" font-size=\"13\" fill=\"#1d2430\">{PAPER}"
     );
     for (index, (name, value, text, colour)) in rows.iter().enumerate() {
         let y = line * index as f64 + 4.0;
