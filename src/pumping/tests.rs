@@ -316,7 +316,7 @@ fn step_ups_are_counted_out_where_they_were_counted_in() {
     assert!(asking(&d) > before);
     // the cold block becomes a warm one while the step-up is out
     d.observe(Event::of(at(now + 2_000), EventKind::Verified, &s));
-    d.observe(Event::of(at(now + 100_000), EventKind::Sent, &subject(44_7400_123_456, 5)));
+    d.observe(Event::of(at(now + 100_000), EventKind::Sent, &subject(447_400_123_456, 5)));
     assert_eq!(asking(&d), 0);
 }
 
