@@ -81,7 +81,9 @@ class Traffic:
         self.draw = random.Random(seed)
         self.daily, self.scattered = daily, scattered
         self.rows, self.sessions = [], 0
-        self.customers = {country: [] for country in COUNTRIES}
+        # as many as five days bring: fewer, and the same person would come back every hour
+        people = {country: 5 * daily * row[4] // 1_000 for country, row in COUNTRIES.items()}
+        self.customers = {c: [self.number(c) for _ in range(count)] for c, count in people.items()}
 
     def row(self, at, phone, ip, who, code_after, delivered, price, label, session):
         solves = int(self.draw.random() < SOLVES[who])
@@ -91,6 +93,11 @@ class Traffic:
     def session(self):
         self.sessions += 1
         return f"s{self.sessions}"
+
+    def number(self, country):
+        ranges = COUNTRIES[country][5]
+        index = min(ranges - 1, int(ranges * self.draw.random() ** 1.8))
+        return f"{block(country, index)}{self.draw.randrange(10**6):06d}"
 
     def address(self, country, who):
         draw = random.Random(f"{country} {who}")
@@ -106,13 +113,12 @@ class Traffic:
 
     def person(self, at, country, new, label, converts=1.0, lost=0.0, resends=0, phone=None, ip=None):
         """Asks, waits, types, and perhaps asks again."""
-        _, _, price, conversion, _, ranges, _ = COUNTRIES[country]
+        _, _, price, conversion, *_ = COUNTRIES[country]
         draw = self.draw
         if phone is None and not new and self.customers[country]:
             phone, label = draw.choice(self.customers[country]), "legit:returning"
         if phone is None:
-            index = min(ranges - 1, int(ranges * draw.random() ** 1.8))
-            phone = f"{block(country, index)}{draw.randrange(10**6):06d}"
+            phone = self.number(country)
             self.customers[country].append(phone)
         shared = draw.random() < BEHIND_NAT
         ip = ip or (self.shared_address(country) if shared else self.address(country, phone))
