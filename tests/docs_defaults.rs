@@ -142,6 +142,7 @@ fn values() -> BTreeMap<&'static str, String> {
             if budget.countries.is_empty() { "none".into() } else { "some".into() },
         ),
         ("budget.block", money(budget.block)),
+        ("budget.global", money(budget.global)),
         ("budget.unverified", money(budget.unverified)),
         ("budget.message", budget.message.to_string()),
         ("mode.quiet", if policy.mode.quiet { "on".into() } else { "off".into() }),

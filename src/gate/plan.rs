@@ -45,6 +45,11 @@ impl Cause {
         matches!(self, Self::Pumping | Self::KnownOnly(_))
     }
 
+    /// The money that the host has said may be spent in all, as opposed to how it is to be spread.
+    fn is_purse(self) -> bool {
+        matches!(self, Self::Budget(LimitName::Realm | LimitName::Global))
+    }
+
     pub(crate) fn reason(self, pumping: Option<String>) -> RefusalReason {
         match self {
             Self::Limit(name) => RefusalReason::Limit(name),
@@ -156,10 +161,10 @@ impl Plan {
         self.items.get(index)?.whole.map(Money::as_microdollars)
     }
 
-    /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The realm's
-    /// money is real even in shadow mode; its step-up tier is not.
+    /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The purse of the
+    /// realm and of all realms is real even in shadow mode; its step-up tier is not.
     pub(crate) fn may_be_waved(&self, index: usize) -> bool {
-        self.cause(index).0 != Cause::Budget(LimitName::Realm) || self.is_soft(index)
+        !self.cause(index).0.is_purse() || self.is_soft(index)
     }
 
     fn is_soft(&self, index: usize) -> bool {
@@ -168,16 +173,14 @@ impl Plan {
         })
     }
 
-    /// The same charges, of which none but the realm's money refuses: shadow mode keeps counting.
+    /// The same charges, of which none but the purses refuses: shadow mode keeps counting.
     pub(crate) fn in_shadow(mut self) -> Self {
         self.items.iter_mut().for_each(|item| item.remedy = Remedy::Wait);
         let mut index = 0;
         self.charges.retain_mut(|charge| {
             let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
             match self.items.get(index) {
-                Some(Item {
-                    cause: Cause::Budget(LimitName::Realm), whole: Some(whole), ..
-                }) => {
+                Some(Item { cause, whole: Some(whole), .. }) if cause.is_purse() => {
                     charge.limit = BudgetPolicy::limit(*whole);
                 }
                 Some(_) => charge.limit = unlimited(charge.limit),
@@ -333,6 +336,7 @@ impl Plan {
             block.map(|(subject, amount)| (subject, amount, LimitName::Block)),
             country.map(|amount| (who.country, amount, LimitName::Country)),
             budget.purpose.map(|amount| (who.purpose, amount, LimitName::Purpose)),
+            budget.global.map(|amount| (who.global, amount, LimitName::Global)),
             Some((who.realm, terms.daily_budget, LimitName::Realm)),
         ]
         .into_iter()

@@ -42,6 +42,9 @@ pub struct BudgetPolicy {
     pub countries: BTreeMap<Region, Money>,
     /// Per block of 10 000 numbers. Default: none.
     pub block: Option<Money>,
+    /// Over all realms of the gate, for a host whose tenants spend one purse. Default: none; each realm
+    /// has its own.
+    pub global: Option<Money>,
     /// Spend that no accepted code has paid back yet, over the realm: bots spend it, users return
     /// it. Default: none, because what is right depends on the host's volume.
     pub unverified: Option<Money>,
@@ -57,6 +60,7 @@ impl Default for BudgetPolicy {
             country: None,
             countries: BTreeMap::new(),
             block: None,
+            global: None,
             unverified: None,
             message: Money::cents(50),
         }
@@ -93,8 +97,8 @@ impl BudgetPolicy {
             return Err(ConfigError::rule("budget.message", self.message, "more than nothing"));
         }
         let listed = self.countries.values().copied();
-        let budgets = listed
-            .chain([self.purpose, self.country, self.block, self.unverified].into_iter().flatten());
+        let single = [self.purpose, self.country, self.block, self.global, self.unverified];
+        let budgets = listed.chain(single.into_iter().flatten());
         for budget in budgets {
             if budget < self.message {
                 return Err(ConfigError::rule(

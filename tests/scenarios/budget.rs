@@ -98,6 +98,7 @@ async fn budgets_of_a_country_a_purpose_a_block_and_of_what_was_not_paid_back() 
             budget.countries.insert("DE".parse().unwrap(), Money::cents(50));
         }),
         (LimitName::Purpose, |budget| budget.purpose = Some(Money::cents(50))),
+        (LimitName::Global, |budget| budget.global = Some(Money::cents(50))),
         (LimitName::RealmUnverified, |budget| budget.unverified = Some(Money::cents(50))),
     ] {
         let house = limited(change);
@@ -118,6 +119,34 @@ async fn budgets_of_a_country_a_purpose_a_block_and_of_what_was_not_paid_back() 
         let _ = house.insist(&number, &Purpose::SIGN_UP, &client(flow)).await;
     }
     assert_eq!(house.texts(), 3);
+}
+
+/// Tenants that share a purse: what one spends is not there for the other, not even in shadow mode.
+#[tokio::test]
+async fn a_budget_over_all_realms_is_one_for_all() {
+    let house = House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = Money::cents(10);
+        policy.budget.global = Some(Money::cents(50));
+        policy.mode.general = otpgate::policy::Mode::Observe;
+        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+    });
+    let mut other = house.beside(|builder| builder.store(crate::support::small()));
+    other.gate = house.gate.in_realm(&otpgate::Realm::new("other").unwrap());
+    for flow in 0..3 {
+        assert!(matches!(house.try_send(&german(flow), &client(flow as u32)).await, Sent::Sent(_)));
+    }
+    let mut sent = 0;
+    for flow in 3..8 {
+        match other.try_send(&german(flow), &client(flow as u32)).await {
+            Sent::Sent(_) => sent += 1,
+            Sent::Refused(refusal) => {
+                assert!(matches!(refusal.reason(), RefusalReason::Budget(LimitName::Global)));
+            }
+            Sent::StepUp(step_up) => panic!("in shadow mode: {step_up:?}"),
+        }
+    }
+    assert_eq!(sent, 2);
 }
 
 /// Users return what bots spend: an accepted code pays the unverified budget back.

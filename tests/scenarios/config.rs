@@ -67,6 +67,7 @@ const BROKEN: &[(&str, Change)] = &[
     ("budget", |p| p.budget.purpose = Some(Money::cents(49))),
     ("budget", |p| p.budget.country = Some(Money::cents(49))),
     ("budget", |p| p.budget.block = Some(Money::cents(49))),
+    ("budget", |p| p.budget.global = Some(Money::cents(49))),
     ("budget", |p| p.budget.unverified = Some(Money::cents(49))),
     ("budget", |p| {
         p.budget.countries.insert("DE".parse().unwrap(), Money::ZERO);
