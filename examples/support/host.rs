@@ -155,7 +155,18 @@ impl Host {
             let (gate_index, grant) = (page.gate, page.grant.clone());
             let gate = self.gates[gate_index].clone();
             let sent = self.timed(|| block_on(gate.resend(&grant, &client))).map_err(text)?;
-            return Ok((sent, (gate_index, client)));
+            // A resend offers no step-up. Where one would help, the client goes back to the form.
+            let back = matches!(&sent, Sent::Refused(refusal) if matches!(
+                refusal.reason(),
+                RefusalReason::Pumping(_) | RefusalReason::Limit(
+                    LimitName::ClientUnverified
+                        | LimitName::NetworkUnverified
+                        | LimitName::BlockUnverified
+                ) | RefusalReason::Budget(_)
+            ));
+            if !back {
+                return Ok((sent, (gate_index, client)));
+            }
         }
         let gate_index = self.turn;
         self.turn = (self.turn + 1) % self.gates.len();
