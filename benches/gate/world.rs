@@ -28,9 +28,9 @@ pub const BATCH: u64 = 32;
 /// Between two batches; 100 000 numbers then ask once in 26 hours.
 const PACE: Duration = Duration::from_secs(30);
 
-/// Between two batches that are measured: one in sixty then carries the detector's memory, which is
-/// saved once a minute and has a row of its own.
-const MEASURED: Duration = Duration::from_secs(1);
+/// Between two batches that are measured: as long as a form must be open, and so short that one batch in
+/// thirty carries the detector's memory, which is saved once a minute and has a row of its own.
+const MEASURED: Duration = Duration::from_secs(2);
 
 /// Parts that `Gate::save_detector` saves one after the other, as sends do one a minute.
 const SAVES: u32 = 64;
