@@ -234,6 +234,10 @@ struct Broom {
 const SWEPT_BY_A_CALL: i64 = 8;
 const SWEPT_BY_A_CALL_WHEN_HALF_FULL: i64 = 32;
 
+/// How often a call looks whether its turn has come before it goes to sleep for it: about 20 µs. A turn
+/// is a few microseconds of arithmetic, and waking a thread takes longer than that.
+const LOOKS: usize = 64;
+
 /// How many entries a call looks at when there is no room.
 const SWEPT_FOR_ROOM: usize = 8_192;
 
@@ -265,8 +269,17 @@ impl MemoryStore {
     /// anything of the realm's, whatever maps it is spread over.
     fn turn(&self, mask: &Mask) -> Option<MutexGuard<'_, ()>> {
         let index = usize::try_from(mask.spread() & 63).unwrap_or(0);
-        // A thread that panicked in its turn left nothing half done that is worse than refusing.
-        self.turns.get(index).map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner))
+        let turn = self.turns.get(index)?;
+        for _ in 0..LOOKS {
+            match turn.try_lock() {
+                Ok(turn) => return Some(turn),
+                // A thread that panicked in its turn left nothing half done that is worse than
+                // refusing.
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => (0..16).for_each(|_| std::hint::spin_loop()),
+            }
+        }
+        Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads what `charges` are about into the processor's cache, so that the turn that follows is
