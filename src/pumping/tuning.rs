@@ -119,7 +119,8 @@ pub struct Tuning {
     pub max_known: usize,
     /// Hard cap on remembered pairs of wide network and country (8 bytes each).
     pub max_places: usize,
-    /// Hard cap on open sessions, and on numbers with recent unverified sends.
+    /// Hard cap on open sessions, and on numbers with recent unverified sends. Seven eighths of a power
+    /// of two, as many as a hash map holds before it doubles.
     pub max_sessions: usize,
     /// Switches for ablation; all on in production.
     pub parts: Parts,
@@ -233,7 +234,7 @@ impl Default for Tuning {
             max_nodes: 131_072,
             max_known: 1 << 21,
             max_places: 1 << 17,
-            max_sessions: 65_536,
+            max_sessions: 57_344,
             parts: Parts::default(),
         }
     }
