@@ -197,7 +197,7 @@ pub enum EventKind {
 pub enum RejectionCause {
     /// Wrong.
     Mismatch,
-    /// Not a code at all; charged like a wrong one.
+    /// No code, or two different ones; charged like a wrong one.
     Malformed,
     /// Past its expiry.
     Expired,

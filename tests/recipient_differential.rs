@@ -156,7 +156,7 @@ fn verdict(input: &Input) -> Result<&'static str, String> {
         E::TooShort | E::TooLong => "strict: outside 7 to 15 digits",
         E::Oversized => "strict: more than 32 characters",
         E::MisplacedPlus => "strict: second +",
-        _ => "strict: letters, extensions, invisible characters",
+        _ => "strict: letters, extensions, line breaks",
     })
 }
 
@@ -195,12 +195,13 @@ fn plus_is_late(input: &Input) -> bool {
     plus.is_some_and(|at| input.text[..at].chars().any(|c| c.is_numeric()))
 }
 
+/// What no number holds here; spellings are compared in `recipient_spelling`.
 fn is_refused(character: char) -> bool {
-    let folded = ['\u{660}', '\u{6f0}', '\u{ff10}'].map(u32::from);
-    let digit = folded.iter().any(|zero| (*zero..zero + 10).contains(&u32::from(character)));
-    let separator = " -.()/\u{a0}\u{3000}\u{2212}".contains(character)
+    let read = !otpgate::token::reduce(&character.to_string()).is_empty();
+    let separator = " -.()/~\u{a0}\u{ad}\u{200b}\u{200e}\u{2060}\u{3000}\u{2212}"
+        .contains(character)
         || ('\u{2010}'..='\u{2015}').contains(&character);
-    !(digit || separator || character.is_ascii_digit() || "+\u{ff0b}".contains(character))
+    !(read || separator)
 }
 
 fn e164(number: &PhoneNumber) -> String {

@@ -25,7 +25,7 @@ const ALIASES: [(&str, Result<(), E>); 16] = [
     ("+8613800138000#", Err(E::Extension)),
     ("+86013800138000", Ok(())),
     ("+8613800138000 ", Ok(())),
-    ("\u{200e}+8613800138000", Err(E::UnexpectedCharacter)),
+    ("\u{200e}+8613800138000", Ok(())),
     ("+08613800138000", Err(E::UnknownCallingCode)),
     ("tel+8613800138000", Err(E::Letter)),
     ("+861380013800O", Err(E::Letter)),
@@ -160,13 +160,18 @@ fn every_refusal_has_its_reason() {
     let cases = [
         ("", None, E::Empty),
         (" + ( ) ", None, E::Empty),
-        ("+1 201 555 0123                  ", None, E::Oversized),
+        ("+1 201 555 012                   3", None, E::Oversized),
         ("+1-800-FLOWERS", None, E::Letter),
         ("+1 201 555 0123 x5", None, E::Letter),
         ("+1 201 555 0123,,5", None, E::Extension),
         ("*100#", Some(Region::DE), E::Extension),
-        ("+1201555\u{200b}0123", None, E::UnexpectedCharacter),
-        ("+12015550123\n", None, E::UnexpectedCharacter),
+        ("+1201555\u{202e}0123", None, E::UnexpectedCharacter),
+        ("+1201555\x000123", None, E::UnexpectedCharacter),
+        ("+1201555\n0123", None, E::UnexpectedCharacter),
+        ("+1201555\t0123", None, E::UnexpectedCharacter),
+        ("+12015550123\n+12015550124", None, E::UnexpectedCharacter),
+        ("+1201555'0123", None, E::UnexpectedCharacter),
+        ("+1 201 555 0123, 0124", None, E::Extension),
         ("12015550123+", Some(Region::US), E::MisplacedPlus),
         ("2015550123", None, E::MissingCountry),
         ("2015550123", Some(Region::WORLD), E::MissingCountry),
@@ -186,10 +191,50 @@ fn every_refusal_has_its_reason() {
 fn thirty_two_characters_are_the_limit_whatever_their_bytes() {
     let full_width: String = "１".repeat(33);
     assert_eq!(Recipient::parse(&full_width, None).unwrap_err(), E::Oversized);
-    let exactly = format!("{:<32}", "+12015550123");
-    assert!(Recipient::parse(&exactly, None).is_ok());
+    let spread = |spaces: usize| format!("+1201555012{}3", " ".repeat(spaces));
+    assert!(Recipient::parse(&spread(20), None).is_ok());
+    assert_eq!(Recipient::parse(&spread(21), None).unwrap_err(), E::Oversized);
+    // What stands around the number, and what shows nothing, does not count.
+    let around = format!("{:<100}\n", format!("\t\u{2068}{}\u{2069}", spread(20)));
+    assert!(Recipient::parse(&around, None).is_ok());
+    let wide = format!("{}+12015550123", " ".repeat(245));
+    assert_eq!(Recipient::parse(&wide, None).unwrap_err(), E::Oversized);
     let hostile = "9".repeat(10_000_000);
     assert_eq!(Recipient::parse(&hostile, Some(Region::DE)).unwrap_err(), E::Oversized);
+}
+
+/// Keyboards, scripts and clipboards, in the forms in which support desks see them.
+#[test]
+fn a_number_is_read_as_people_have_it() {
+    let japan = "+819012345678";
+    let cases = [
+        ("０９０－１２３４－５６７８", Region::JP, japan),
+        ("０９０ー１２３４ー５６７８", Region::JP, japan),
+        ("090ｰ1234ｰ5678", Region::JP, japan),
+        ("090（1234）5678", Region::JP, japan),
+        ("[090] 1234-5678", Region::JP, japan),
+        ("［０９０］１２３４．５６７８", Region::JP, japan),
+        ("090~1234~5678", Region::JP, japan),
+        ("090～1234〜5678", Region::JP, japan),
+        ("090・1234･5678", Region::JP, japan),
+        ("০১৭১২৩৪৫৬৭৮", Region::BD, "+8801712345678"),
+        ("९८७६५४३२१०", Region::IN, "+919876543210"),
+        ("๐๘๑๒๓๔๕๖๗๘", Region::TH, "+66812345678"),
+        ("\t0151 12345678\n", Region::DE, "+4915112345678"),
+        ("\u{202a}+49\u{2009}151\u{202f}12345678\u{202c}", Region::DE, "+4915112345678"),
+        ("\u{202d}+49 151 12345678\u{202c}", Region::DE, "+4915112345678"),
+        ("\u{2066}+49 151 12345678\u{2069}", Region::DE, "+4915112345678"),
+        ("\u{feff}0151\u{200b}1234\u{ad}5678\u{2060}", Region::DE, "+4915112345678"),
+        ("0\u{fe0f}\u{20e3}151 12345678", Region::DE, "+4915112345678"),
+        ("“0151 12345678”", Region::DE, "+4915112345678"),
+        ("<+49 151 12345678>,", Region::DE, "+4915112345678"),
+        ("'+49 151 12345678", Region::DE, "+4915112345678"),
+        ("0151 12345678.", Region::DE, "+4915112345678"),
+    ];
+    for (text, home, e164) in cases {
+        let read = Recipient::parse(text, Some(home)).map(|number| number.expose_e164());
+        assert_eq!(read.as_ref().map(|text| text.as_str()), Ok(e164), "{text:?}");
+    }
 }
 
 #[test]
@@ -199,6 +244,7 @@ fn typed_is_what_a_page_can_compute() {
         ("+49 (0)151 12345678", "+49015112345678"),
         ("＋４９ １５１ １２３４５６７８", "+4915112345678"),
         ("٠١٥١١٢٣٤٥٦٧٨", "015112345678"),
+        ("०१५१ १२३४५६७८\n", "015112345678"),
     ];
     for (text, typed) in cases {
         assert_eq!(Recipient::parse(text, Some(Region::DE)).unwrap().typed(), typed);

@@ -11,7 +11,11 @@ fuzz_target!(|input: (u8, &str)| {
     let (home, typed) = input;
     let home = HOMES[usize::from(home) % HOMES.len()];
     if let Ok(number) = Recipient::parse(typed, home) {
-        assert!(typed.len() <= 64, "{typed:?}");
+        assert!(typed.len() <= 256, "{typed:?}");
+        // The page binds what it reduced; the digits that were typed are all there, in their order.
+        assert_eq!(otpgate::token::reduce(typed), number.typed(), "{typed:?}");
+        let bare = Recipient::parse(number.typed(), home).unwrap();
+        assert_eq!(bare.line_key(), number.line_key(), "{typed:?}");
         let e164 = number.expose_e164();
         assert!(e164.as_str().starts_with('+') && e164.as_str().len() <= 16, "{e164:?}");
         let again = Recipient::parse(e164.as_str(), None).unwrap();

@@ -9,3 +9,4 @@ pub(crate) mod money;
 pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod time;
+pub(crate) mod typed;

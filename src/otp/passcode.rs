@@ -97,19 +97,11 @@ pub(super) struct CodeText {
 }
 
 impl CodeText {
-    /// Takes the characters that `read` finds in `text`, one for each position, or `None`.
-    pub(super) fn read(
-        text: &str,
-        format: &CodeFormat,
-        read: impl Fn(u8) -> Option<u8>,
-    ) -> Option<Self> {
-        if text.len() != format.len() {
-            return None;
-        }
+    /// The code of exactly these symbols, which are of the alphabet of `format`.
+    pub(super) fn of(symbols: &[u8], format: &CodeFormat) -> Option<Self> {
         let mut code = Self { format: *format, bytes: [0; LONGEST] };
-        for (slot, byte) in code.bytes.iter_mut().zip(text.bytes()) {
-            *slot = read(byte)?;
-        }
+        code.bytes.get_mut(..format.len()).filter(|room| room.len() == symbols.len())?;
+        code.bytes.iter_mut().zip(symbols).for_each(|(slot, byte)| *slot = *byte);
         Some(code)
     }
 

@@ -1,6 +1,7 @@
 //! Digit values on the stack, and the reduction of typed text to them.
 
 use super::error::RecipientError;
+use crate::base::typed::{self, Character};
 
 /// Fewer digits than this, with the calling code, are in use nowhere for mobiles: the shortest are
 /// those of Niue and Tokelau (+683 and +690, four digits).
@@ -8,9 +9,13 @@ pub(super) const MIN_DIGITS: usize = 7;
 /// The longest number of ITU-T E.164.
 pub(super) const MAX_DIGITS: usize = 15;
 
-/// The most characters that a typed number may have (RUSTSEC-2023-0082 and
-/// RUSTSEC-2024-0369 are parsers that long input stopped).
+/// The most characters that a typed number may have from its first digit to its last, without the
+/// invisible ones (RUSTSEC-2023-0082 and RUSTSEC-2024-0369 are parsers that long input stopped).
 pub(super) const MAX_TYPED: usize = 32;
+
+/// A longer text is refused unread. The longest digits have four bytes, and what is pasted brings
+/// its surroundings.
+const LONGEST_TEXT: usize = 256;
 
 /// The longest transform of the metadata adds four digits to what was typed.
 const CAPACITY: usize = MAX_TYPED + 8;
@@ -71,31 +76,41 @@ pub(super) struct Typed {
 }
 
 impl Typed {
-    /// Reduces `text`, refusing everything that is neither a digit nor an ordinary separator.
+    /// Reduces `text`, refusing everything that is neither a digit nor what people write among and
+    /// around digits. Only what stands between the first and the last digit counts for its length.
     pub(super) fn read(text: &str) -> Result<Self, RecipientError> {
-        // Four bytes is the longest UTF-8 character: this bounds the work before any of it.
-        if text.len() > 4 * MAX_TYPED {
+        if text.len() > LONGEST_TEXT {
             return Err(RecipientError::Oversized);
         }
-        let mut reduced = [0; MAX_TYPED];
-        let mut length = 0_usize;
-        for (index, character) in text.chars().enumerate() {
-            if index >= MAX_TYPED {
-                return Err(RecipientError::Oversized);
-            }
-            let byte = match kind(character) {
-                Kind::Digit(byte) => byte,
-                Kind::Separator => continue,
-                Kind::Plus if length == 0 => b'+',
-                Kind::Plus => return Err(RecipientError::MisplacedPlus),
-                Kind::Refused(why) => return Err(why),
+        let mut typed = Self { text: [0; MAX_TYPED], length: 0 };
+        // Characters since the first that counts, and what only the end may follow.
+        let mut spanned = 0_usize;
+        let mut closed = None;
+        for character in text.chars() {
+            let (byte, refused) = match typed::read(character) {
+                Character::Invisible => continue,
+                Character::Digit(byte) => (byte, None),
+                Character::Plus if typed.length == 0 => (b'+', None),
+                Character::Plus => (0, Some(RecipientError::MisplacedPlus)),
+                Character::Other => (0, Some(refusal(character))),
+                Character::Space | Character::Dash | Character::Mark => {
+                    spanned = spanned.saturating_add(usize::from(typed.length > 0));
+                    continue;
+                }
+                Character::Break | Character::Edge => {
+                    spanned = spanned.saturating_add(usize::from(typed.length > 0));
+                    closed = closed.or((typed.length > 0).then(|| refusal(character)));
+                    continue;
+                }
             };
-            if let Some(slot) = reduced.get_mut(length) {
-                *slot = byte;
+            if let Some(error) = closed.or(refused) {
+                return Err(error);
             }
-            length = length.saturating_add(1);
+            spanned = spanned.saturating_add(1);
+            let slot = typed.text.get_mut(usize::from(typed.length));
+            *slot.filter(|_| spanned <= MAX_TYPED).ok_or(RecipientError::Oversized)? = byte;
+            typed.length = typed.length.saturating_add(1);
         }
-        let typed = Self { text: reduced, length: u8::try_from(length).unwrap_or(u8::MAX) };
         match typed.bytes() {
             [] | [b'+'] => Err(RecipientError::Empty),
             _ => Ok(typed),
@@ -141,32 +156,11 @@ impl Typed {
     }
 }
 
-enum Kind {
-    /// The ASCII digit of the same value.
-    Digit(u8),
-    Plus,
-    Separator,
-    Refused(RecipientError),
-}
-
-fn kind(character: char) -> Kind {
+/// Why a character that is no part of a number ends it.
+fn refusal(character: char) -> RecipientError {
     match character {
-        '0'..='9' => digit(character, '0'),
-        ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}' => Kind::Separator,
-        '+' | '\u{ff0b}' => Kind::Plus,
-        // What an Arabic, Persian or Japanese keyboard produces for the same ten digits.
-        '\u{660}'..='\u{669}' => digit(character, '\u{660}'),
-        '\u{6f0}'..='\u{6f9}' => digit(character, '\u{6f0}'),
-        '\u{ff10}'..='\u{ff19}' => digit(character, '\u{ff10}'),
-        // Hyphens and dashes of pasted text, and the full-width space.
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{3000}' => Kind::Separator,
-        '#' | '*' | ',' | ';' | '=' => Kind::Refused(RecipientError::Extension),
-        _ if character.is_alphabetic() => Kind::Refused(RecipientError::Letter),
-        _ => Kind::Refused(RecipientError::UnexpectedCharacter),
+        '#' | '*' | ',' | ';' | '=' => RecipientError::Extension,
+        _ if character.is_alphabetic() => RecipientError::Letter,
+        _ => RecipientError::UnexpectedCharacter,
     }
-}
-
-fn digit(character: char, zero: char) -> Kind {
-    let value = u32::from(character).saturating_sub(u32::from(zero)) & 0xf;
-    Kind::Digit(b'0' | value as u8)
 }

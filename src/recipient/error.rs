@@ -19,7 +19,8 @@ pub enum RecipientError {
     /// There is no digit in it.
     #[error("the phone number is empty; ask for one")]
     Empty,
-    /// More than 32 characters. Refused before parsing, so that parsing stays cheap.
+    /// More than 32 characters from the first digit to the last, or more than 256 bytes. Refused
+    /// before parsing, so that parsing stays cheap.
     #[error("the phone number has more than 32 characters; ask for the number alone")]
     Oversized,
     /// A letter: a vanity number, `tel:`, `ext`, or an O for a zero.
@@ -28,8 +29,8 @@ pub enum RecipientError {
     /// `;`, `,`, `#`, `*` or `=`: an extension or a service code. An SMS can not reach either.
     #[error("the phone number has an extension or a service code; ask for the number without it")]
     Extension,
-    /// Anything else that is neither a digit nor a separator: invisible, directional or control
-    /// characters among them.
+    /// Anything else that is neither a digit nor a separator: a symbol, a control character, U+202E
+    /// (which shows digits in reverse), or a line break, tab or quotation mark between two digits.
     #[error("the phone number has a character that is no digit or separator; ask to retype it")]
     UnexpectedCharacter,
     /// A `+` that is not at the beginning.

@@ -45,12 +45,14 @@ impl Recipient {
     /// Reads a number as people type it, in international or national form.
     ///
     /// A national form (`0151 …`, `(212) …`) and an international prefix (`00`, `011`) are read as
-    /// dialled in `default_region`; without one, the text must begin with `+`. Spaces, no-break
-    /// spaces, hyphens, dashes, dots, slashes and parentheses are ignored. Full-width,
-    /// Arabic-Indic and Persian digits count as digits.
+    /// dialled in `default_region`; without one, the text must begin with `+`. Decimal digits of
+    /// every script count. Spaces of every width, hyphens and dashes, dots, slashes, tildes,
+    /// parentheses and square brackets are ignored, in their full-width and half-width forms too,
+    /// and so are invisible characters: joiners, direction marks, variation selectors. Line breaks,
+    /// tabs, quotation marks and the end of a sentence may stand around the number, not in it.
     ///
-    /// The rules are libphonenumber's, with four exceptions, each on the strict side: letters,
-    /// extensions and invisible characters are refused; more than 32 characters are refused unread;
+    /// The rules are libphonenumber's, with four exceptions, each on the strict side: letters and
+    /// extensions are refused; so are more than 32 characters from the first digit to the last;
     /// numbers outside the 7 to 15 digits of real E.164 numbers or without their area code are
     /// refused; and so is a number whose own E.164 form libphonenumber would read as another
     /// number. Mexico's retired `+52 1` is read as `+52`.
@@ -64,6 +66,8 @@ impl Recipient {
     /// let number = |text, region| Recipient::parse(text, region).map(|number| number.expose_e164());
     /// assert_eq!(number("(212) 555-0123", Some(Region::US)).unwrap().as_str(), "+12125550123");
     /// assert_eq!(number("0049 151 12345678", Some(Region::DE)).unwrap().as_str(), "+4915112345678");
+    /// assert_eq!(number("０９０ー１２３４ー５６７８", Some(Region::JP)).unwrap().as_str(), "+819012345678");
+    /// assert_eq!(number("০১৭১২ ৩৪৫৬৭৮\n", Some(Region::BD)).unwrap().as_str(), "+8801712345678");
     /// assert_eq!(number("0151 12345678", None).unwrap_err(), RecipientError::MissingCountry);
     /// assert_eq!(number("+1 212 555", None).unwrap_err(), RecipientError::TooShort);
     /// ```
@@ -190,8 +194,8 @@ impl Recipient {
 
     /// The text as typed, reduced to ASCII digits and a leading `+`: at most 32 bytes. The
     /// front-end token is bound to this form, because a page can compute it without knowing any
-    /// numbering plan: keep a leading `+` or `＋` as `+`, keep ASCII, full-width, Arabic-Indic and
-    /// Persian digits as ASCII digits, drop everything else.
+    /// numbering plan: keep a leading `+` or `＋` as `+`, keep decimal digits of every script as ASCII
+    /// digits, drop everything else.
     ///
     /// ```
     /// use otpgate::recipient::{Recipient, Region};

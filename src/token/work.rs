@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::terms::WorkBits;
 use super::ticket::TicketBytes;
+use crate::base::typed::{self, Character};
 
 /// The most characters that a reduced number may have.
 pub(super) const MAX_TYPED: usize = 32;
@@ -12,8 +13,8 @@ const LABEL: &[u8] = b"otpgate/proof/v1";
 
 /// A typed number reduced to ASCII digits and `+`, as both sides of a proof do before hashing.
 ///
-/// Arabic, Persian and full-width digits, and the full-width plus, become their ASCII equals;
-/// everything else is dropped. The function is total: what is no number reduces to something that
+/// Decimal digits of every script, and the full-width plus, become their ASCII equals; everything else
+/// is dropped. The function is total: what is no number reduces to something that
 /// no recipient will match.
 ///
 /// ```
@@ -21,6 +22,7 @@ const LABEL: &[u8] = b"otpgate/proof/v1";
 ///
 /// assert_eq!(reduce(" +49 (151) 123-456 78 "), "+4915112345678");
 /// assert_eq!(reduce("٠١٥١ ۱۲۳ ４５"), "015112345");
+/// assert_eq!(reduce("০১৭১ ๒ ३"), "017123");
 /// ```
 #[must_use]
 pub fn reduce(typed: &str) -> String {
@@ -64,15 +66,11 @@ pub(super) fn holds(work: WorkBits, digest: &[u8; 32]) -> bool {
 }
 
 fn reduce_char(character: char) -> Option<char> {
-    let zero = match character {
-        '0'..='9' | '+' => return Some(character),
-        '\u{ff0b}' => return Some('+'),
-        '\u{660}'..='\u{669}' => 0x660,
-        '\u{6f0}'..='\u{6f9}' => 0x6f0,
-        '\u{ff10}'..='\u{ff19}' => 0xff10,
-        _ => return None,
-    };
-    char::from_digit(u32::from(character).saturating_sub(zero), 10)
+    match typed::read(character) {
+        Character::Digit(digit) => Some(char::from(digit)),
+        Character::Plus => Some('+'),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -24,16 +24,18 @@ async fn each_is_rejected_and_charged_once() {
         " ",
         "\0",
         "\0\0\0\0\0\0",
-        "٣٤٥٦٧٨",
-        "１２３４５６",
+        "+123456",
         "+12345",
         "-12345",
         "1e5",
         "12345",
         "1234567",
         "12 345",
-        "123-456",
-        "123\u{a0}456",
+        "123.456",
+        "123\n456",
+        "123\u{202e}456",
+        "123456 or 654321",
+        "+49 151 234",
         "0x1234",
         "null",
         "[]",
@@ -41,15 +43,13 @@ async fn each_is_rejected_and_charged_once() {
         "true",
         "NaN",
         "'' OR ''",
-        "123456\u{200e}",
-        "\u{200e}123456",
-        "12345\u{0661}",
+        "123456²",
+        "123456_",
         "%31%32%33",
         &long,
         "12345\n6",
         "O12345",
         "l23456",
-        "𝟏𝟐𝟑𝟒𝟓𝟔",
     ];
     for batch in weird.chunks(8) {
         let house = House::ruled(|policy| policy.code.attempts = 10);
@@ -110,15 +110,77 @@ fn a_code_that_is_no_text_is_no_form() {
     assert_eq!(form.code, "123456");
 }
 
-/// One normalisation: white space at the ends. It is the same code, so it is used up with it.
+/// Every way in which the right code reaches the field of a form.
+fn spellings(code: &str) -> Vec<String> {
+    let (head, tail) = code.split_at(3);
+    let in_script = |zero: u32| -> String {
+        code.bytes().map(|b| char::from_u32(zero + u32::from(b - b'0')).unwrap()).collect()
+    };
+    vec![
+        format!(" {code}\r\n"),
+        format!("{head} {tail}"),
+        format!("{head}-{tail}"),
+        format!("{head}\u{a0}{tail}"),
+        format!("\u{200e}{code}\u{200e}"),
+        format!("Your code is {head} {tail}."),
+        format!("“{code}”"),
+        format!("G-{code}"),
+        format!("{code} is your Example code.\n\n@example.com #{code}"),
+        in_script(0x660),
+        in_script(0x966),
+        in_script(0xff10),
+        in_script(0x1d7ce),
+    ]
+}
+
+/// What is pasted around the right code is dropped: accepted, and nothing is left of the charge.
 #[tokio::test]
-async fn white_space_around_a_used_code_does_not_revive_it() {
+async fn what_is_pasted_around_a_right_code_is_never_a_failure() {
+    for index in 0..spellings("000000").len() {
+        let house = House::lab(small());
+        let grant = house.send(ALICE).await.into_grant();
+        let typed = &spellings(&house.last_code())[index];
+        assert!(house.accepts(&grant, typed).await, "{typed:?}");
+        assert_eq!(house.log.rejected(RejectionCause::Malformed), 0, "{typed:?}");
+    }
+}
+
+/// A wrong code in its surroundings is one wrong code: the limit counts what was read.
+#[tokio::test]
+async fn a_wrong_code_is_charged_once_in_every_spelling() {
+    let house = House::ruled(|policy| policy.code.attempts = 10);
+    let grant = house.send(ALICE).await.into_grant();
+    let wrong = off_by(&house.last_code(), 1);
+    for (index, typed) in spellings(&wrong).iter().take(9).enumerate() {
+        assert!(!house.accepts(&grant, typed).await, "{typed:?}");
+        assert_eq!(left(&house, &grant).await, 9 - index as u32, "{typed:?}");
+        assert_eq!(house.log.last_cause(), Some(RejectionCause::Mismatch), "{typed:?}");
+    }
+    assert!(house.accepts(&grant, &house.last_code()).await);
+}
+
+/// Two codes in one entry would be two guesses for one charge: neither is tried.
+#[tokio::test]
+async fn a_right_code_beside_another_is_not_picked_out() {
+    let house = House::lab(small());
+    let grant = house.send(ALICE).await.into_grant();
+    let (right, wrong) = (house.last_code(), off_by(&house.last_code(), 1));
+    for typed in [format!("{right} or {wrong}"), format!("{wrong}\n{right}")] {
+        assert!(!house.accepts(&grant, &typed).await, "{typed:?}");
+        assert_eq!(house.log.last_cause(), Some(RejectionCause::Malformed), "{typed:?}");
+    }
+    assert!(house.accepts(&grant, &format!("{right} {right}x {right}.").replace(' ', "\n")).await);
+}
+
+/// One normalisation, and every limit counts its result: a used code is used in every spelling.
+#[tokio::test]
+async fn no_spelling_revives_a_used_code() {
     let house = House::lab(small());
     let grant = house.send(ALICE).await.into_grant();
     let code = house.last_code();
     assert!(house.accepts(&grant, &format!(" {code}\r\n")).await);
-    for variant in [code.clone(), format!("{code} "), format!("\t{code}"), format!("{code}\0")] {
-        assert!(!house.accepts(&grant, &variant).await);
+    for variant in spellings(&code).into_iter().chain([code.clone(), format!("{code}\0")]) {
+        assert!(!house.accepts(&grant, &variant).await, "{variant:?}");
     }
     assert_eq!(house.log.accepted(), 1);
 }

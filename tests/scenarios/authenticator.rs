@@ -108,3 +108,25 @@ async fn a_network_past_its_limit_gets_no_right_code_accepted() {
     house.clock.advance(days(1));
     assert!(enters(&house, "ada", &app_code(&house), &client(7)).await);
 }
+
+/// An app shows `123 456`, and a telephone types digits of its own script: the same reader as for a
+/// code from a text, and the same step is used up in every spelling.
+#[tokio::test]
+async fn an_app_code_is_read_like_a_code_from_a_text() {
+    let house = House::lab_with(|builder| builder);
+    let spell = |code: &str| {
+        let (head, tail) = code.split_at(3);
+        let thai = code.bytes().map(|b| char::from_u32(0xe50 + u32::from(b - b'0')).unwrap());
+        [format!("{head} {tail}"), format!("“{code}”.\n"), thai.collect::<String>()]
+    };
+    for index in 0..spell("000000").len() {
+        let code = app_code(&house);
+        assert!(enters(&house, "ada", &spell(&code)[index], &client(1)).await, "{index}");
+        for again in spell(&code) {
+            assert!(!enters(&house, "ada", &again, &client(1)).await, "{again:?}");
+        }
+        house.clock.advance(hours(2));
+    }
+    let two = format!("{} or {}", app_code(&house), wrong_code(&house, 1));
+    assert!(!enters(&house, "ada", &two, &client(1)).await, "two guesses for one charge");
+}
