@@ -121,6 +121,10 @@
 //!   used: they bring the redis crate and tokio.
 //! - `postgres`: [`store::PostgresStore`], shared by many gates, nothing acknowledged is lost. Leave it
 //!   off when another store is used: it brings tokio-postgres and tokio.
+//! - `twilio`: `transport::twilio`, with the client of `reqwest`. One feature for each provider; leave
+//!   those off that you have no account with.
+//! - `reqwest`: `http::ReqwestClient`, on rustls and ring; the providers bring it. `http` alone is the port
+//!   for a client of the host's own.
 //! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
 //! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
 //!   code, a key or a number has a text form. Leave it off if policies are made in code.
@@ -138,6 +142,8 @@ pub mod guide;
 struct Readme;
 
 pub mod access;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod limit;
 pub mod message;
 pub mod otp;
@@ -170,8 +176,8 @@ pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, Rejectio
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
-    Clearance, Controls, ControlsError, CountrySnapshot, DeliveryStatus, DetectorFootprint,
-    EntryGrant, Gate, RecordError, ReportedOutcome, SendRecord, Snapshot,
+    Clearance, Controls, ControlsError, CountrySnapshot, DetectorFootprint, EntryGrant, Gate,
+    RecordError, SendRecord, Snapshot,
 };
 pub use outcome::{
     Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal, PublicRefusalKind,
@@ -180,4 +186,4 @@ pub use outcome::{
 pub use policy::Policy;
 pub use recipient::{LineType, Recipient, RecipientError, Region};
 pub use store::Store;
-pub use transport::SmsTransport;
+pub use transport::{DeliveryStatus, ReportedOutcome, SmsTransport};

@@ -36,9 +36,7 @@ use crate::token::SendTicket;
 pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
-pub use operate::{
-    CountrySnapshot, DeliveryStatus, DetectorFootprint, RecordError, ReportedOutcome, Snapshot,
-};
+pub use operate::{CountrySnapshot, DetectorFootprint, RecordError, Snapshot};
 pub use record::SendRecord;
 #[cfg(feature = "totp")]
 pub use second_factor::AuthenticatorVerdict;

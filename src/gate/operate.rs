@@ -12,46 +12,13 @@ use crate::policy::BudgetPolicy;
 use crate::pumping::{Event as Sighting, EventKind as SightingKind, NodeView};
 use crate::recipient::Region;
 use crate::store::{MeterQuery, Refund, Settlement, TallyQuery};
+use crate::transport::{DeliveryStatus, ReportedOutcome};
 
 use super::Gate;
 use super::guarded;
 use super::names::slot;
 use super::plan::UNLIMITED;
 use super::record::{Note, SendRecord};
-
-/// A provider's delivery receipt, reduced to what matters here.
-///
-/// A provider's words are many, and most say nothing final; report only those that do:
-///
-/// ```
-/// use otpgate::DeliveryStatus;
-///
-/// fn final_status(word: &str) -> Option<DeliveryStatus> {
-///     match word {
-///         "delivered" => Some(DeliveryStatus::Delivered),
-///         "undelivered" | "expired" | "rejected" => Some(DeliveryStatus::Undelivered),
-///         _ => None, // queued, accepted, sent: nothing is known yet
-///     }
-/// }
-/// assert_eq!(final_status("sent"), None);
-/// assert_eq!(final_status("expired"), Some(DeliveryStatus::Undelivered));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum DeliveryStatus {
-    /// The handset has the text.
-    Delivered,
-    /// The text was not and will not be delivered.
-    Undelivered,
-}
-
-/// What a verification turned out to be worth to the host: for [`Gate::report`](crate::Gate::report).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ReportedOutcome {
-    /// The account behind it is a real user's.
-    Genuine,
-    /// The code was entered, but nothing of worth followed: somebody converts on purpose.
-    Worthless,
-}
 
 /// A [`SendRecord`] that this gate did not make.
 ///

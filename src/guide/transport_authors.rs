@@ -112,7 +112,7 @@
 //!
 //! # Delivery receipts
 //!
-//! They come to the host's own endpoint. Check the provider's signature there, find the
-//! [`SendRecord`](crate::SendRecord) that was kept beside the message's identifier, and hand it to
-//! [`Gate::receipt`](crate::Gate::receipt). The gate does not hand the identifier on: the transport
-//! passes it to whoever called [`Gate::issue`](crate::Gate::issue), for example in a task-local.
+//! They come to the host's own endpoint. Check the provider's signature there: an adapter's
+//! [`ReceiptVerifier`](crate::transport::ReceiptVerifier) does. Find the [`SendRecord`](crate::SendRecord)
+//! that was kept beside the message's identifier, and hand it to [`Gate::receipt`](crate::Gate::receipt).
+//! The identifier is in [`Issued::handoff`](crate::Issued::handoff).

@@ -1,7 +1,11 @@
 //! [`HandoffError`]: why a text was not, or perhaps not, handed off.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
+
+use super::ErrorRow;
 
 /// What is known about a text whose hand-off failed, and so what the gate does next.
 ///
@@ -30,7 +34,24 @@ pub enum HandoffErrorKind {
     Indeterminate,
 }
 
-/// A failed hand-off. Holds neither the number nor the text.
+/// What a provider reported about a number, and so about every later text to it. Worth remembering:
+/// the next text to the number would be paid for, or refused, in the same way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum NumberFault {
+    /// It is no number of a subscriber.
+    Invalid,
+    /// It takes no texts: a landline, a machine, a short code.
+    NotMobile,
+    /// It is not in service any more.
+    Disconnected,
+    /// Its owner asked for no more texts from this sender (`STOP`).
+    OptedOut,
+    /// Provider or network block it.
+    Barred,
+}
+
+/// A failed hand-off. Holds neither the number nor the text nor a credential.
 ///
 /// ```
 /// use std::error::Error;
@@ -41,25 +62,117 @@ pub enum HandoffErrorKind {
 /// assert_eq!(error.kind(), HandoffErrorKind::Indeterminate);
 /// assert!(error.source().unwrap().is::<std::io::Error>());
 /// ```
+///
+/// An adapter says who failed, why, and what to do about it:
+///
+/// ```
+/// use std::time::Duration;
+/// use otpgate::transport::{HandoffError, HandoffErrorKind};
+///
+/// let error = HandoffError::not_sent("error 20003, the credentials are not accepted")
+///     .by("twilio")
+///     .remedy("check the account SID and its token")
+///     .alert();
+/// assert_eq!(error.kind(), HandoffErrorKind::NotSent);
+/// assert_eq!(
+///     error.to_string(),
+///     "twilio: error 20003, the credentials are not accepted; the text was not sent; \
+///      check the account SID and its token"
+/// );
+/// assert!(error.needs_operator());
+///
+/// let busy = HandoffError::not_sent("too many requests").retry_after(Duration::from_secs(2));
+/// assert_eq!(busy.pause(), Some(Duration::from_secs(2)));
+/// ```
 pub struct HandoffError {
     kind: HandoffErrorKind,
     source: Box<dyn StdError + Send + Sync>,
+    details: Option<Box<Details>>,
+}
+
+#[derive(Clone, Default)]
+struct Details {
+    provider: Option<&'static str>,
+    code: Option<Cow<'static, str>>,
+    remedy: Option<Cow<'static, str>>,
+    pause: Option<Duration>,
+    number_fault: Option<NumberFault>,
+    alert: bool,
 }
 
 impl HandoffError {
     /// The text was provably not accepted.
     pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind: HandoffErrorKind::NotSent, source: source.into() }
+        Self::new(HandoffErrorKind::NotSent, source)
     }
 
     /// The provider refused the text for good.
     pub fn refused(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind: HandoffErrorKind::Refused, source: source.into() }
+        Self::new(HandoffErrorKind::Refused, source)
     }
 
     /// The text may have gone out: the kind for everything unknown.
     pub fn indeterminate(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind: HandoffErrorKind::Indeterminate, source: source.into() }
+        Self::new(HandoffErrorKind::Indeterminate, source)
+    }
+
+    /// An error of this kind.
+    pub fn new(kind: HandoffErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, source: source.into(), details: None }
+    }
+
+    /// The error that a row of `provider`'s table describes.
+    #[must_use]
+    pub fn of_row(provider: &'static str, row: &ErrorRow) -> Self {
+        let mut error = Self::new(row.kind, format!("error {}, {}", row.code, row.meaning))
+            .by(provider)
+            .code(row.code)
+            .remedy(row.remedy);
+        let details = error.details();
+        (details.alert, details.number_fault) = (row.alert, row.number_fault);
+        error
+    }
+
+    /// Names the provider.
+    #[must_use]
+    pub fn by(mut self, provider: &'static str) -> Self {
+        self.details().provider = Some(provider);
+        self
+    }
+
+    /// Adds the provider's own code.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.details().code = Some(code.into());
+        self
+    }
+
+    /// Says what to do about it. Neither a number nor a secret belongs in it.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
+        self.details().remedy = Some(remedy.into());
+        self
+    }
+
+    /// Adds how long the provider asks to wait.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Duration) -> Self {
+        self.details().pause = Some(pause);
+        self
+    }
+
+    /// Says that it stays so until an operator acts: wrong credentials, no credit.
+    #[must_use]
+    pub fn alert(mut self) -> Self {
+        self.details().alert = true;
+        self
+    }
+
+    /// Adds what it tells about the number.
+    #[must_use]
+    pub fn about_number(mut self, fault: NumberFault) -> Self {
+        self.details().number_fault = Some(fault);
+        self
     }
 
     /// What is known about the text.
@@ -67,30 +180,81 @@ impl HandoffError {
     pub fn kind(&self) -> HandoffErrorKind {
         self.kind
     }
+
+    /// Which provider failed, if the transport says so.
+    #[must_use]
+    pub fn provider(&self) -> Option<&'static str> {
+        self.details.as_ref()?.provider
+    }
+
+    /// The provider's own code: a row of its table in `docs/providers.md`, as a rule.
+    #[must_use]
+    pub fn provider_code(&self) -> Option<&str> {
+        self.details.as_ref()?.code.as_deref()
+    }
+
+    /// How long the provider asks to wait before the next text (`Retry-After`). No adapter waits by
+    /// itself: a wrapper that backs off does.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        self.details.as_ref()?.pause
+    }
+
+    /// What it tells about the number, and so about later texts to it.
+    #[must_use]
+    pub fn number_fault(&self) -> Option<NumberFault> {
+        self.details.as_ref()?.number_fault
+    }
+
+    /// Whether every text will fail so until an operator acts.
+    #[must_use]
+    pub fn needs_operator(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.alert)
+    }
+
+    fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
 }
 
 impl fmt::Debug for HandoffError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandoffError")
-            .field("kind", &self.kind)
-            .field("source", &self.source)
-            .finish()
+        let mut shown = f.debug_struct("HandoffError");
+        shown.field("kind", &self.kind).field("source", &self.source);
+        if let Some(details) = &self.details {
+            shown
+                .field("provider", &details.provider)
+                .field("code", &details.code)
+                .field("pause", &details.pause)
+                .field("number_fault", &details.number_fault)
+                .field("alert", &details.alert);
+        }
+        shown.finish()
     }
 }
 
 impl fmt::Display for HandoffError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            HandoffErrorKind::NotSent => {
-                "the provider did not accept the text; nothing was spent; see the cause and retry"
-            }
-            HandoffErrorKind::Refused => {
-                "the provider refused the text for good; nothing was spent; ask for another number"
-            }
-            HandoffErrorKind::Indeterminate => {
-                "the text may have gone out; wait for it, and resend only when the interval is over"
-            }
-        })
+        let Some(details) = &self.details else {
+            return f.write_str(match self.kind {
+                HandoffErrorKind::NotSent => {
+                    "the provider did not accept the text; nothing was spent; see the cause and retry"
+                }
+                HandoffErrorKind::Refused => {
+                    "the provider refused the text for good; nothing was spent; ask for another number"
+                }
+                HandoffErrorKind::Indeterminate => {
+                    "the text may have gone out; wait for it, and resend only when the interval is over"
+                }
+            });
+        };
+        let result = match self.kind {
+            HandoffErrorKind::NotSent => "the text was not sent",
+            HandoffErrorKind::Refused => "the text was refused for good",
+            HandoffErrorKind::Indeterminate => "the text may have gone out",
+        };
+        write!(f, "{}: {}; {result}", details.provider.unwrap_or("provider"), self.source)?;
+        details.remedy.as_ref().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
     }
 }
 

@@ -1,18 +1,68 @@
-//! The [`SmsTransport`] port: handing one rendered text to a provider.
+//! The [`SmsTransport`] port: handing one rendered text to a provider, and the adapters of providers.
+//!
+//! | transport | feature |
+//! |---|---|
+//! | `twilio::Twilio` | `twilio` |
+//! | [`ConsoleTransport`], for a first run | – |
+//! | [`Deadline`], around another transport | – |
+//!
+//! `docs/providers.md` says what each code of each provider means, how its receipts are checked, and
+//! what a repeat would do.
+//!
+//! # How to add an adapter to the crate
+//!
+//! One folder, `transport/<provider>/`, behind a feature of that name, which imports nothing above
+//! this port:
+//!
+//! - `mod.rs`: the transport, its builder and `NAME`. Its `hand_off` is three lines: take the
+//!   credentials of now, send one request, read the answer. `ProviderApi` does what is alike for all: it
+//!   turns a failed request, a redirect, a code and a missing identifier into the right
+//!   [`HandoffError`].
+//! - `error.rs`: `ERRORS`, one [`ErrorRow`] for every code that the provider documents and for the
+//!   statuses that speak without one; `FAULTS`, one [`FaultRow`] for each code in its receipts.
+//! - `receipt.rs`: a [`ReceiptVerifier`]. The way of signing is configured, never taken from the request.
+//! - `tests/providers/<provider>.rs`: the provider's documented answers as an `Adapter`. One macro then
+//!   runs the conformance suite over plain HTTP and TLS, every fault, every row of the table and
+//!   the secret scan; `wire.rs` compares the request with the SDK's recorded one.
+//! - `docs/providers.md`: a row, a section, and the two tables, which the test writes.
 
+mod adapter_error;
+#[cfg(feature = "http")]
+mod api;
+#[cfg(feature = "http")]
+mod callback;
 mod console;
 mod deadline;
 mod error;
+mod error_row;
+mod price;
+mod receipt;
+mod sender;
 mod sms;
+#[cfg(feature = "twilio")]
+pub mod twilio;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use crate::base::secret::SecretText;
+pub use adapter_error::AdapterError;
+#[cfg(feature = "http")]
+pub use api::ProviderApi;
+#[cfg(feature = "http")]
+pub use callback::CallbackUrl;
 pub use console::ConsoleTransport;
 pub use deadline::Deadline;
-pub use error::{HandoffError, HandoffErrorKind};
+pub use error::{HandoffError, HandoffErrorKind, NumberFault};
+pub use error_row::ErrorRow;
+pub use price::Price;
+pub use receipt::{
+    DeliveryFault, DeliveryStatus, FaultRow, PathToken, Receipt, ReceiptError, ReceiptErrorKind,
+    ReceiptRequest, ReceiptState, ReceiptVerifier, ReportedOutcome,
+};
+pub use sender::Senders;
 pub use sms::{Handoff, IdempotencyKey, OutboundSms};
 
 /// Hands texts to an SMS provider.

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use crate::base::id::{RequestId, to_text};
+use crate::recipient::Region;
+
+use super::Price;
 
 /// One text to one number. Only the gate makes one, after the text was parsed back.
 ///
@@ -27,6 +30,8 @@ pub struct OutboundSms {
     text: String,
     segments: u32,
     key: IdempotencyKey,
+    region: Option<Region>,
+    purpose: String,
 }
 
 impl OutboundSms {
@@ -34,11 +39,28 @@ impl OutboundSms {
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn for_test(number: &str, text: &str, key: [u8; 16]) -> Self {
-        Self::new(number.into(), text.into(), 1, RequestId::from_bytes(key))
+        let sms = Self::new(number.into(), text.into(), 1, RequestId::from_bytes(key));
+        let region = crate::Recipient::parse(number, None).ok().and_then(|known| known.region());
+        region.into_iter().fold(sms, Self::with_region)
     }
 
     pub(crate) fn new(number: String, text: String, segments: u32, id: RequestId) -> Self {
-        Self { number, text, segments, key: IdempotencyKey::of(id) }
+        let (region, purpose) = (None, String::new());
+        Self { number, text, segments, key: IdempotencyKey::of(id), region, purpose }
+    }
+
+    /// Says which country the number is in.
+    #[must_use]
+    pub fn with_region(mut self, region: Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+
+    /// Says what the code is for: the name of a [`Purpose`](crate::Purpose).
+    #[must_use]
+    pub fn with_purpose(mut self, purpose: impl Into<String>) -> Self {
+        self.purpose = purpose.into();
+        self
     }
 
     /// The number in E.164 form: `+` and digits.
@@ -51,6 +73,18 @@ impl OutboundSms {
     #[must_use]
     pub fn expose_text(&self) -> &str {
         &self.text
+    }
+
+    /// The country of the number, where numbering tells it: what sender rules and routes go by.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.region
+    }
+
+    /// What the code is for, `sign-up` for example: the name of its [`Purpose`](crate::Purpose).
+    #[must_use]
+    pub fn purpose(&self) -> &str {
+        &self.purpose
     }
 
     /// How many segments the provider will bill.
@@ -115,19 +149,37 @@ pub struct Handoff {
     pub message_id: Option<String>,
     /// Which provider took it, where a transport chooses between several.
     pub provider: Option<&'static str>,
+    /// What the provider charges, where its answer says so.
+    pub price: Option<Price>,
+    /// How many segments the provider counted, where its answer says so.
+    pub segments: Option<u32>,
 }
 
 impl Handoff {
     /// Accepted, under the provider's identifier.
     #[must_use]
     pub fn accepted(message_id: impl Into<String>) -> Self {
-        Self { message_id: Some(message_id.into()), provider: None }
+        Self { message_id: Some(message_id.into()), ..Self::default() }
     }
 
     /// Names the provider that took it.
     #[must_use]
     pub fn by(mut self, provider: &'static str) -> Self {
         self.provider = Some(provider);
+        self
+    }
+
+    /// Adds what the provider charges.
+    #[must_use]
+    pub fn priced(mut self, price: Option<Price>) -> Self {
+        self.price = price;
+        self
+    }
+
+    /// Adds how many segments the provider counted.
+    #[must_use]
+    pub fn in_segments(mut self, segments: Option<u32>) -> Self {
+        self.segments = segments;
         self
     }
 }

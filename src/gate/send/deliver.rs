@@ -65,7 +65,9 @@ impl Gate {
             return Ok(Handed::Over(Over::withheld()));
         }
         let number = send.recipient.expose_e164().as_str().to_owned();
-        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id);
+        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id)
+            .with_purpose(send.purpose.as_str());
+        let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
         drop(text);
         let resend = send.challenge.renew;
         let price = send.price;

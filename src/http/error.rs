@@ -1,0 +1,115 @@
+//! [`HttpError`]: why there is no answer, and whether the request can have been read.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What is known about a request that got no complete answer.
+///
+/// ```
+/// use otpgate::http::HttpErrorKind;
+///
+/// assert!(HttpErrorKind::Unreachable.is_unsent());
+/// assert!(!HttpErrorKind::TimedOut.is_unsent(), "it may have been read");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum HttpErrorKind {
+    /// The request was provably not written in full: the name did not resolve, the connection was
+    /// refused or timed out, TLS failed.
+    Unreachable,
+    /// The request could not be made: a header with a control byte, a URL that is none.
+    Invalid,
+    /// The connection ended before the answer did. The request may have been read.
+    Interrupted,
+    /// The deadline passed before the answer was complete. The request may have been read.
+    TimedOut,
+    /// The answer is larger than the client accepts. The request was read.
+    TooLarge,
+}
+
+impl HttpErrorKind {
+    /// Whether the other side provably did not get the request.
+    #[must_use]
+    pub const fn is_unsent(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Invalid)
+    }
+}
+
+/// No complete answer. Holds nothing of the request but its host.
+///
+/// ```
+/// use std::error::Error;
+/// use otpgate::http::{HttpError, HttpErrorKind};
+///
+/// let error = HttpError::unreachable(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+/// assert_eq!(error.kind(), HttpErrorKind::Unreachable);
+/// assert_eq!(error.to_string(), "the server cannot be reached: connection refused");
+/// assert!(error.source().unwrap().is::<std::io::Error>());
+/// ```
+pub struct HttpError {
+    kind: HttpErrorKind,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl HttpError {
+    /// The request was provably not written in full.
+    pub fn unreachable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind: HttpErrorKind::Unreachable, source: source.into() }
+    }
+
+    /// The request could not be made.
+    pub fn invalid(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind: HttpErrorKind::Invalid, source: source.into() }
+    }
+
+    /// The connection ended before the answer did.
+    pub fn interrupted(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind: HttpErrorKind::Interrupted, source: source.into() }
+    }
+
+    /// The deadline passed before the answer was complete.
+    pub fn timed_out(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind: HttpErrorKind::TimedOut, source: source.into() }
+    }
+
+    /// The answer is larger than the client accepts.
+    pub fn too_large(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind: HttpErrorKind::TooLarge, source: source.into() }
+    }
+
+    /// What is known about the request.
+    #[must_use]
+    pub fn kind(&self) -> HttpErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Debug for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpError").field("kind", &self.kind).field("source", &self.source).finish()
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            HttpErrorKind::Unreachable => "the server cannot be reached: ",
+            HttpErrorKind::Invalid => "the request could not be made: ",
+            HttpErrorKind::Interrupted => "the connection ended before the answer: ",
+            HttpErrorKind::TimedOut => "no complete answer before the deadline: ",
+            HttpErrorKind::TooLarge => "the answer is too large: ",
+        })?;
+        // The innermost cause says what happened; those around it say "error sending request".
+        let mut cause: &(dyn StdError + 'static) = &*self.source;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        write!(f, "{cause}")
+    }
+}
+
+impl StdError for HttpError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,146 @@
+//! [`HttpRequest`]: what is sent, wiped when dropped.
+
+use std::fmt;
+
+use base64ct::{Base64, Encoding};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::base::secret::SecretText;
+
+/// The method of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `POST`
+    Post,
+}
+
+impl Method {
+    /// As it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// One request. Headers and body are wiped when it is dropped; `Debug` shows neither, nor the query.
+///
+/// ```
+/// use otpgate::http::{HttpRequest, SecretText};
+///
+/// let request = HttpRequest::post("https://api.example.com/sms?key=k")
+///     .with_basic_auth("account", &SecretText::new("hush"))
+///     .with_body("application/json", r#"{"to":"+15550100"}"#);
+/// assert_eq!(request.header("authorization"), Some("Basic YWNjb3VudDpodXNo"));
+/// let shown = format!("{request:?}");
+/// assert!(shown.contains("api.example.com/sms") && !shown.contains("key=k"));
+/// assert!(!shown.contains("YWNj") && !shown.contains("15550100"));
+/// ```
+pub struct HttpRequest {
+    method: Method,
+    url: String,
+    headers: Vec<(&'static str, Zeroizing<String>)>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl HttpRequest {
+    /// A `GET` of `url`.
+    #[must_use]
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new(Method::Get, url.into())
+    }
+
+    /// A `POST` to `url`.
+    #[must_use]
+    pub fn post(url: impl Into<String>) -> Self {
+        Self::new(Method::Post, url.into())
+    }
+
+    fn new(method: Method, url: String) -> Self {
+        Self { method, url, headers: Vec::new(), body: Zeroizing::default() }
+    }
+
+    /// Adds a header. Names are in lower case.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, Zeroizing::new(value.into())));
+        self
+    }
+
+    /// Adds `Authorization: Basic` (RFC 7617).
+    #[must_use]
+    pub fn with_basic_auth(self, user: &str, password: &SecretText) -> Self {
+        let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
+        let mut value = String::from("Basic ");
+        let mut encoded = Base64::encode_string(pair.as_bytes());
+        value.push_str(&encoded);
+        encoded.zeroize();
+        self.with_header("authorization", value)
+    }
+
+    /// Adds `Authorization: Bearer` (RFC 6750).
+    #[must_use]
+    pub fn with_bearer_auth(self, token: &SecretText) -> Self {
+        self.with_header("authorization", format!("Bearer {}", token.expose_secret()))
+    }
+
+    /// Sets the body and its type.
+    #[must_use]
+    pub fn with_body(mut self, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Zeroizing::new(body.into());
+        self.with_header("content-type", content_type)
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The headers in the order in which they were added. Values are secret.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The first header of this name, in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// The body. It holds a number and a code.
+    #[must_use]
+    pub fn expose_body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body, to hand on without a copy that nobody wipes.
+    #[must_use]
+    pub fn into_body(self) -> Zeroizing<Vec<u8>> {
+        self.body
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split('?').next().unwrap_or_default();
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("url", &url)
+            .field("headers", &names)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
+}

@@ -1,0 +1,69 @@
+//! [`CallbackUrl`]: where a provider sends its receipts, with the text's own key in it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::http::{BaseUrl, BaseUrlError};
+
+use super::IdempotencyKey;
+
+/// The parameter that carries the key.
+const PARAMETER: &str = "otpgate";
+
+/// The host's endpoint for delivery receipts. Each text gets a URL of its own, with its idempotency
+/// key as a parameter: a receipt can come before the provider's answer, when nobody knows the
+/// message identifier yet.
+///
+/// The key is no secret and proves nothing; the provider's signature covers the URL.
+///
+/// ```
+/// use otpgate::transport::{CallbackUrl, OutboundSms};
+///
+/// let callback: CallbackUrl = "https://hooks.example.com/sms?tenant=7".parse()?;
+/// let sms = OutboundSms::for_test("+15550100", "text", [1; 16]);
+/// let url = callback.of(sms.idempotency_key());
+/// assert_eq!(url, "https://hooks.example.com/sms?tenant=7&otpgate=AQEBAQEBAQEBAQEBAQEBAQ");
+/// assert_eq!(CallbackUrl::key_in(&url), Some("AQEBAQEBAQEBAQEBAQEBAQ"));
+/// # Ok::<(), otpgate::http::BaseUrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackUrl(String);
+
+impl CallbackUrl {
+    /// The URL of one text.
+    #[must_use]
+    pub fn of(&self, key: &IdempotencyKey) -> String {
+        let joint = if self.0.contains('?') { '&' } else { '?' };
+        format!("{}{joint}{PARAMETER}={}", self.0, key.as_str())
+    }
+
+    /// The key in the URL of a receipt, as the provider called it.
+    #[must_use]
+    pub fn key_in(url: &str) -> Option<&str> {
+        let (_, query) = url.split_once('?')?;
+        let mut values = query.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, key) = values.find(|(name, _)| *name == PARAMETER)?;
+        let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (key.len() == 22 && key.bytes().all(right)).then_some(key)
+    }
+}
+
+impl FromStr for CallbackUrl {
+    type Err = BaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, BaseUrlError> {
+        let (address, query) = text.split_once('?').unwrap_or((text, ""));
+        let _checked: BaseUrl = address.parse()?;
+        let plain = query.bytes().all(|byte| byte.is_ascii_graphic()) && !query.contains('#');
+        // The slash at the end counts in a signature: the text is kept as it is.
+        if plain { Ok(Self(text.to_owned())) } else { Err(BaseUrlError) }
+    }
+}
+
+impl fmt::Debug for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Path and query may hold a token.
+        let base = self.0.split('/').nth(2).unwrap_or_default();
+        f.debug_tuple("CallbackUrl").field(&base).finish()
+    }
+}

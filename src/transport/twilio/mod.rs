@@ -1,0 +1,276 @@
+//! [`Twilio`]: texts through Twilio's Messages resource, and its delivery receipts.
+//!
+//! ```no_run
+//! use otpgate::transport::twilio::{Account, Receipts, Sender, Twilio};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let token = std::env::var("TWILIO_AUTH_TOKEN")?;
+//! let account = Account::with_token(std::env::var("TWILIO_ACCOUNT_SID")?, token.as_str())?;
+//! let transport = Twilio::builder(account, Sender::from_number("+15550100"))
+//!     .status_callback("https://hooks.example.com/sms".parse()?)
+//!     .build()?;
+//! let receipts = Receipts::with_auth_token(otpgate::transport::SecretText::new(token));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A repeat
+//!
+//! Twilio takes no idempotency key: a repeated request is a second text and a second charge. The
+//! adapter makes one request for each text.
+//!
+//! # The text unchanged
+//!
+//! Switch *Smart Encoding* off in a messaging service: it replaces characters, and a phone may then
+//! not find the code. Twilio's own code products (Verify) keep the code to themselves; they are no
+//! transport for this crate.
+
+mod account;
+mod error;
+mod receipt;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use form_urlencoded::Serializer;
+use serde_json::Value;
+
+use super::{
+    AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
+    SmsTransport,
+};
+use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+
+pub use account::{Account, Sender};
+pub use error::{ERRORS, FAULTS};
+pub use receipt::Receipts;
+
+/// The provider's name in outcomes, events and errors.
+pub const NAME: &str = "twilio";
+
+/// An [`SmsTransport`] through Twilio. See the [module](self).
+#[derive(Debug)]
+pub struct Twilio {
+    api: ProviderApi,
+    base: BaseUrl,
+    account: Credentials<Account>,
+    senders: Senders<Sender>,
+    callback: Option<CallbackUrl>,
+    validity: Option<Duration>,
+}
+
+impl Twilio {
+    /// A transport for `account` that sends as `senders`: one sender for all countries, or
+    /// [`Senders`] with some of their own.
+    #[must_use]
+    pub fn builder(
+        account: impl Into<Credentials<Account>>,
+        senders: impl Into<Senders<Sender>>,
+    ) -> TwilioBuilder {
+        TwilioBuilder {
+            account: account.into(),
+            senders: senders.into(),
+            client: None,
+            base: None,
+            edge: None,
+            region: None,
+            callback: None,
+            validity: None,
+        }
+    }
+
+    fn request(&self, account: &Account, sms: &OutboundSms) -> HttpRequest {
+        let path = format!("/2010-04-01/Accounts/{}/Messages.json", account.sid());
+        let mut form = Serializer::new(String::new());
+        form.append_pair("To", sms.expose_number());
+        let (name, sender) = self.senders.of(sms.region()).field();
+        form.append_pair(name, sender);
+        form.append_pair("Body", sms.expose_text());
+        if let Some(callback) = &self.callback {
+            form.append_pair("StatusCallback", &callback.of(sms.idempotency_key()));
+        }
+        if let Some(validity) = self.validity {
+            form.append_pair("ValidityPeriod", &validity.as_secs().to_string());
+        }
+        HttpRequest::post(self.base.join(&path))
+            .with_basic_auth(account.user(), account.secret())
+            .with_header("accept", "application/json")
+            .with_body("application/x-www-form-urlencoded", form.finish())
+    }
+
+    fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        if response.status() != 201 {
+            return Err(self.api.rejected(response, code(&body).as_deref()));
+        }
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let price = text("price").zip(text("price_unit"));
+        // 0 until a messaging service has chosen its sender.
+        let segments = text("num_segments").and_then(|count| count.parse().ok());
+        Ok(self
+            .api
+            .accepted(text("sid"))?
+            .priced(price.and_then(|(amount, unit)| Price::parse(amount, unit)))
+            .in_segments(segments.filter(|count| *count > 0)))
+    }
+}
+
+/// A number in errors of the API; absent if a proxy in between answers with HTML.
+fn code(body: &Value) -> Option<String> {
+    body.get("code").and_then(Value::as_u64).map(|code| code.to_string())
+}
+
+#[async_trait]
+impl SmsTransport for Twilio {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let account = self.api.credentials(&self.account)?;
+        let response = self.api.send(self.request(&account, sms)).await?;
+        self.read(&response)
+    }
+}
+
+/// Settings of a [`Twilio`] transport.
+pub struct TwilioBuilder {
+    account: Credentials<Account>,
+    senders: Senders<Sender>,
+    client: Option<Arc<dyn HttpClient>>,
+    base: Option<BaseUrl>,
+    edge: Option<String>,
+    region: Option<String>,
+    callback: Option<CallbackUrl>,
+    validity: Option<Duration>,
+}
+
+impl TwilioBuilder {
+    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
+    /// of its own.
+    #[must_use]
+    pub fn client(mut self, client: impl HttpClient) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
+    /// Enters Twilio's network here: `dublin`, for example.
+    #[must_use]
+    pub fn edge(mut self, edge: impl Into<String>) -> Self {
+        self.edge = Some(edge.into());
+        self
+    }
+
+    /// Has the text processed and stored in this region: `ie1`, for example. Each region has
+    /// credentials of its own; those of another are answered with error 20003.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Another address of the whole interface, in place of edge and region: a proxy of the
+    /// company's own, or a test server on this machine.
+    #[must_use]
+    pub fn base_url(mut self, base: BaseUrl) -> Self {
+        self.base = Some(base);
+        self
+    }
+
+    /// Asks for delivery receipts to this address; check them with [`Receipts`].
+    #[must_use]
+    pub fn status_callback(mut self, callback: CallbackUrl) -> Self {
+        self.callback = Some(callback);
+        self
+    }
+
+    /// How long Twilio may hold the text back before it fails it: between one second and ten hours,
+    /// which is Twilio's default. A code that has expired is not worth its price.
+    #[must_use]
+    pub fn validity(mut self, validity: Duration) -> Self {
+        self.validity = Some(validity);
+        self
+    }
+
+    /// The transport.
+    ///
+    /// # Errors
+    ///
+    /// [`AdapterError`] if a sender, edge, region or validity is not of the form that Twilio
+    /// documents, or the HTTP client could not be made.
+    pub fn build(self) -> Result<Twilio, AdapterError> {
+        for sender in self.senders.iter() {
+            sender.check()?;
+        }
+        if self.validity.is_some_and(|span| !(1..=36_000).contains(&span.as_secs())) {
+            return Err(AdapterError::new(NAME, "the validity is between 1 and 36000 seconds"));
+        }
+        let base = match self.base {
+            Some(base) => base,
+            None => address(self.edge.as_deref(), self.region.as_deref())?,
+        };
+        Ok(Twilio {
+            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
+            base,
+            account: self.account,
+            senders: self.senders,
+            callback: self.callback,
+            validity: self.validity,
+        })
+    }
+}
+
+impl fmt::Debug for TwilioBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TwilioBuilder")
+            .field("senders", &self.senders)
+            .field("edge", &self.edge)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `api[.edge][.region].twilio.com`; an edge alone is one of region `us1`.
+fn address(edge: Option<&str>, region: Option<&str>) -> Result<BaseUrl, AdapterError> {
+    let label = |text: &&str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if ![edge, region].into_iter().flatten().all(|text| label(&text)) {
+        let problem = "edge and region are names such as `dublin` and `ie1`";
+        return Err(AdapterError::new(NAME, problem));
+    }
+    let host = match (edge, region) {
+        (None, None) => "api.twilio.com".to_owned(),
+        (None, Some(region)) => format!("api.{region}.twilio.com"),
+        (Some(edge), region) => format!("api.{edge}.{}.twilio.com", region.unwrap_or("us1")),
+    };
+    format!("https://{host}")
+        .parse()
+        .map_err(|_| AdapterError::new(NAME, "edge and region make no host name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edge_and_region_make_the_host() {
+        let host = |edge, region| address(edge, region).map(|base| base.host().to_owned());
+        assert_eq!(host(None, None).unwrap(), "api.twilio.com");
+        assert_eq!(host(None, Some("ie1")).unwrap(), "api.ie1.twilio.com");
+        assert_eq!(host(Some("dublin"), None).unwrap(), "api.dublin.us1.twilio.com");
+        assert_eq!(host(Some("dublin"), Some("ie1")).unwrap(), "api.dublin.ie1.twilio.com");
+        for bad in ["", "a.b", "evil.example/", "a b"] {
+            assert!(host(Some(bad), None).is_err(), "{bad}");
+            assert!(host(None, Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settings_are_checked_when_built() {
+        let account = Account::with_token(format!("AC{:032}", 0), "token").unwrap();
+        let build = |sender| Twilio::builder(account.clone(), sender).build().map(drop);
+        assert!(build(Sender::from_number("155501001234")).is_err());
+        assert!(build(Sender::from_name("Example")).is_ok());
+        let odd = Twilio::builder(account.clone(), Sender::from_name("Example"));
+        assert!(odd.validity(Duration::ZERO).build().is_err());
+    }
+}

@@ -1,0 +1,263 @@
+//! [`Receipts`]: delivery receipts whose signature is Twilio's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64ct::{Base64, Encoding};
+use form_urlencoded::parse;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::{FAULTS, NAME};
+use crate::base::time::Timestamp;
+use crate::http::Credentials;
+use crate::transport::{
+    CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
+    ReceiptState, ReceiptVerifier, SecretText,
+};
+
+const SIGNATURE: &str = "x-twilio-signature";
+const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
+
+/// Checks and reads Twilio's receipts.
+///
+/// Twilio signs in one of two ways, and the configuration says which: with HMAC-SHA-1 and the auth
+/// token, or with HMAC-SHA-256 and a shared key. A request that is signed the other way is refused,
+/// whatever its headers ask for.
+///
+/// The signature covers the public URL as Twilio called it, and the form. It has no time: the gate
+/// remembers receipts by [`Receipt::replay_key`].
+///
+/// ```
+/// use otpgate::transport::twilio::Receipts;
+/// use otpgate::transport::{ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText};
+/// use otpgate::Timestamp;
+///
+/// let receipts = Receipts::with_auth_token(SecretText::new("12345invented"));
+/// let headers = [("X-Twilio-Signature", "iAkv64dH6szOAaN22TE6fvH+xjs=")];
+/// let request = ReceiptRequest {
+///     method: "POST",
+///     url: "https://hooks.example.com/sms",
+///     headers: &headers,
+///     body: b"MessageSid=SM1&MessageStatus=delivered&To=%2B15550100&ErrorCode=",
+/// };
+/// let verified = receipts.verify(&request, Timestamp::from_millis(0))?;
+/// assert_eq!(verified[0].message_id, "SM1");
+/// assert_eq!(verified[0].state, ReceiptState::Delivered);
+/// # Ok::<(), otpgate::transport::ReceiptError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Receipts {
+    mode: Mode,
+    secrets: Vec<Credentials<SecretText>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    /// HMAC-SHA-1 with the auth token.
+    AuthToken,
+    /// HMAC-SHA-256 with a shared key.
+    SharedKey,
+}
+
+impl Receipts {
+    /// Receipts signed with the account's auth token. An API key's secret signs nothing.
+    #[must_use]
+    pub fn with_auth_token(token: impl Into<Credentials<SecretText>>) -> Self {
+        Self { mode: Mode::AuthToken, secrets: vec![token.into()] }
+    }
+
+    /// Receipts signed with a shared key, which is to be preferred: SHA-256, and a secret that can do
+    /// nothing else.
+    #[must_use]
+    pub fn with_shared_key(key: impl Into<Credentials<SecretText>>) -> Self {
+        Self { mode: Mode::SharedKey, secrets: vec![key.into()] }
+    }
+
+    /// Accepts another secret of the same kind too, while one is being exchanged.
+    #[must_use]
+    pub fn or(mut self, secret: impl Into<Credentials<SecretText>>) -> Self {
+        self.secrets.push(secret.into());
+        self
+    }
+
+    /// Whether the request is Twilio's.
+    fn check(&self, request: &ReceiptRequest<'_>) -> Result<(), ReceiptError> {
+        let signature = request.header(SIGNATURE).ok_or(unsigned())?;
+        if asked(request) != Some(self.mode) {
+            return Err(forged());
+        }
+        let signature = Base64::decode_vec(signature).map_err(|_| forged())?;
+        let fields = match hash_in(request.query()) {
+            Some(hash) if hash == hex(&Sha256::digest(request.body)) => String::new(),
+            Some(_) => return Err(forged()),
+            None => form_text(request.body),
+        };
+        let mut right = false;
+        for secret in &self.secrets {
+            let secret = secret.current().map_err(|_| no_secret())?;
+            // An empty secret, from a variable that is not set, would let everybody sign.
+            for url in candidates(request.url).filter(|_| !secret.is_empty()) {
+                right |= self.mode.verify(&secret, &[&url, &fields], &signature);
+            }
+        }
+        if right { Ok(()) } else { Err(forged()) }
+    }
+}
+
+impl Mode {
+    fn verify(self, secret: &SecretText, parts: &[&str], signature: &[u8]) -> bool {
+        let key = secret.expose_secret().as_bytes();
+        match self {
+            Self::AuthToken => verify::<Hmac<Sha1>>(key, parts, signature),
+            Self::SharedKey => verify::<Hmac<Sha256>>(key, parts, signature),
+        }
+    }
+}
+
+fn verify<M: Mac + KeyInit>(key: &[u8], parts: &[&str], signature: &[u8]) -> bool {
+    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return false };
+    parts.iter().for_each(|part| mac.update(part.as_bytes()));
+    mac.verify_slice(signature).is_ok()
+}
+
+impl ReceiptVerifier for Receipts {
+    fn verify(
+        &self,
+        request: &ReceiptRequest<'_>,
+        _now: Timestamp,
+    ) -> Result<Vec<Receipt>, ReceiptError> {
+        self.check(request)?;
+        let field = if hash_in(request.query()).is_some() {
+            let json: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
+            FieldsOf::Json(json)
+        } else {
+            FieldsOf::Form(request.body)
+        };
+        let read = |name| field.one(name);
+        let id = read("MessageSid").filter(|id| is_plain(id)).ok_or(malformed())?;
+        let word = read("MessageStatus").filter(|word| is_plain(word)).ok_or(malformed())?;
+        let state = match word.as_str() {
+            "delivered" | "read" => ReceiptState::Delivered,
+            "undelivered" | "failed" | "canceled" => ReceiptState::Undelivered,
+            _ => ReceiptState::Pending,
+        };
+        let mut receipt =
+            Receipt::verified(NAME, id, state, word).with_key(CallbackUrl::key_in(request.url));
+        if let Some(code) = read("ErrorCode").filter(|code| is_plain(code)) {
+            let row = FAULTS.iter().find(|row| row.code == code);
+            receipt = receipt.failed(code, row.map_or(DeliveryFault::Unknown, |row| row.fault));
+        }
+        Ok(vec![receipt])
+    }
+}
+
+/// Where the fields of a receipt stand.
+enum FieldsOf<'a> {
+    Form(&'a [u8]),
+    Json(Value),
+}
+
+impl FieldsOf<'_> {
+    /// The field's value, if it is there once.
+    fn one(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Form(body) => {
+                let mut values = parse(body).filter(|(known, _)| known == name);
+                match (values.next(), values.next()) {
+                    (Some((_, value)), None) => Some(value.into_owned()),
+                    _ => None,
+                }
+            }
+            Self::Json(json) => match json.get(name)? {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Letters and digits: what identifiers, statuses and codes of Twilio are made of.
+fn is_plain(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The way of signing that the request claims. `None` if it claims one that does not exist.
+fn asked(request: &ReceiptRequest<'_>) -> Option<Mode> {
+    if !request.has_header(SETTINGS) {
+        return Some(Mode::AuthToken);
+    }
+    let settings = request.header(SETTINGS)?;
+    let named = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("algorithm").then(|| value.trim().to_owned())
+    };
+    match settings.split(',').find_map(named) {
+        None => Some(Mode::AuthToken),
+        Some(algorithm) if algorithm.eq_ignore_ascii_case("HMAC_SHA256") => Some(Mode::SharedKey),
+        Some(algorithm) if algorithm.eq_ignore_ascii_case("HMAC_SHA1") => Some(Mode::AuthToken),
+        Some(_) => None,
+    }
+}
+
+/// Twilio signs a body that is no form by its hash, in the URL.
+fn hash_in(query: &str) -> Option<String> {
+    let mut pairs = parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "bodySHA256").map(|(_, hash)| hash.into_owned())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The URL as it may have been signed: without a port, and with one. Nothing else in it changes.
+fn candidates(url: &str) -> impl Iterator<Item = String> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let usual = if scheme.eq_ignore_ascii_case("http") { "80" } else { "443" };
+    let port = port.unwrap_or(usual);
+    [format!("{scheme}://{host}{tail}"), format!("{scheme}://{host}:{port}{tail}")].into_iter()
+}
+
+/// Every field and its value, sorted, each value of a name once. The order is that of JavaScript's
+/// strings, UTF-16: Twilio signs so, and Python's SDK disagrees outside of the basic plane.
+fn form_text(body: &[u8]) -> String {
+    type Utf16 = Vec<u16>;
+    let mut fields: BTreeMap<(Utf16, String), BTreeSet<(Utf16, String)>> = BTreeMap::new();
+    let ordered = |text: &str| (text.encode_utf16().collect(), text.to_owned());
+    for (name, value) in parse(body) {
+        fields.entry(ordered(&name)).or_default().insert(ordered(&value));
+    }
+    let each = |((_, name), values): ((Utf16, String), BTreeSet<(Utf16, String)>)| {
+        values.into_iter().map(move |(_, value)| format!("{name}{value}")).collect::<String>()
+    };
+    fields.into_iter().map(each).collect()
+}
+
+const fn unsigned() -> ReceiptError {
+    let remedy =
+        "send receipts to the status callback only, and keep proxies from dropping headers";
+    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
+}
+
+const fn forged() -> ReceiptError {
+    let remedy = "if it was genuine, check the secret, the way of signing and the public URL";
+    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
+}
+
+const fn malformed() -> ReceiptError {
+    let remedy = "check that the status callback gets nothing but status callbacks";
+    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
+}
+
+const fn no_secret() -> ReceiptError {
+    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
+}

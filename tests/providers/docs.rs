@@ -1,0 +1,54 @@
+//! `docs/providers.md` shows the tables of the code. `OTPGATE_BLESS=1` writes them into the page.
+
+use std::collections::BTreeMap;
+
+use otpgate::transport::{ErrorRow, FaultRow};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/providers.md");
+
+/// Every table of the page, by its marker.
+fn tables() -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        #[cfg(feature = "twilio")]
+        ("errors: twilio", errors(otpgate::transport::twilio::ERRORS)),
+        #[cfg(feature = "twilio")]
+        ("faults: twilio", faults(otpgate::transport::twilio::FAULTS)),
+    ])
+}
+
+fn errors(rows: &[ErrorRow]) -> String {
+    let line = |row: &ErrorRow| {
+        let alert = if row.alert { " ⚠" } else { "" };
+        let number = row.number_fault.map_or(String::new(), |fault| format!(" ({fault:?})"));
+        let (code, kind) = (row.code, row.kind);
+        format!("| {code} | {kind:?}{alert} | {}{number} | {} |\n", row.meaning, row.remedy)
+    };
+    let head = "| code | the text | meaning | remedy |\n|---|---|---|---|\n";
+    head.to_owned() + &rows.iter().map(line).collect::<String>()
+}
+
+fn faults(rows: &[FaultRow]) -> String {
+    let line = |row: &FaultRow| format!("| {} | {:?} | {} |\n", row.code, row.fault, row.meaning);
+    let head = "| code | about | meaning |\n|---|---|---|\n";
+    head.to_owned() + &rows.iter().map(line).collect::<String>()
+}
+
+#[test]
+fn the_page_shows_the_tables_of_the_code() {
+    let mut page = std::fs::read_to_string(PAGE).unwrap();
+    let mut wrong = Vec::new();
+    for (name, table) in tables() {
+        let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- {} end -->", &name[..6]));
+        let from = page.find(&start).unwrap_or_else(|| panic!("no {start}")) + start.len();
+        let to = from + page[from..].find(&end).unwrap_or_else(|| panic!("no {end}"));
+        if page[from..to] != table {
+            page.replace_range(from..to, &table);
+            wrong.push(name);
+        }
+    }
+    if std::env::var_os("OTPGATE_BLESS").is_some() {
+        std::fs::write(PAGE, page).unwrap();
+    } else {
+        assert!(wrong.is_empty(), "stale: {wrong:?}; set OTPGATE_BLESS=1 to write them");
+    }
+}

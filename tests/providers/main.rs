@@ -1,0 +1,20 @@
+//! Every provider's adapter against a real HTTP server: the published conformance suite, every way in
+//! which an answer can go wrong, every documented error code, the SDKs' recorded requests and the
+//! SDKs' signature vectors.
+
+#![cfg(all(feature = "testing", feature = "reqwest"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unreachable_pub, reason = "modules of one test")]
+#![allow(clippy::arithmetic_side_effects, clippy::print_stdout, clippy::disallowed_methods)]
+
+#[macro_use]
+mod adapter;
+mod docs;
+mod http_client;
+#[path = "../support/http_server/mod.rs"]
+mod http_server;
+mod vectors;
+mod wire;
+
+#[cfg(feature = "twilio")]
+mod twilio;

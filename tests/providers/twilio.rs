@@ -1,0 +1,258 @@
+//! Twilio.
+
+use otpgate::http::{BaseUrl, ReqwestClient};
+use otpgate::testing::transport::Received;
+use otpgate::transport::twilio::{Account, ERRORS, NAME, Receipts, Sender, Twilio};
+use otpgate::transport::{
+    CallbackUrl, DeliveryFault, ErrorRow, HandoffErrorKind, NumberFault, Price, ReceiptErrorKind,
+    ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText, Senders,
+};
+use otpgate::{Region, SmsTransport, Timestamp};
+
+use crate::adapter::{Adapter, client, sms};
+use crate::http_server::{Answer, LocalServer, Play, Seen};
+use crate::vectors::vectors;
+use crate::wire::recorded;
+
+const SID: &str = "AC00000000000000000000000000000000";
+/// Not that of `wire.json`, which is a part of other words.
+const TOKEN: &str = "invented-auth-token";
+const PATH: &str = "/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json";
+
+const ADAPTER: Adapter = Adapter {
+    name: NAME,
+    make: |base, client| Box::new(twilio(base, client, TOKEN)),
+    read: |seen| Received::new(seen.form("To").unwrap(), seen.form("Body").unwrap(), key(seen)),
+    accepted: || Answer::json(201, ACCEPTED),
+    refused_number: || error(400, "21211"),
+    refused_account: || error(401, "20003"),
+    throttled: || error(429, "20429"),
+    errors: ERRORS,
+    error: |row: &ErrorRow| match row.code.strip_prefix("HTTP ") {
+        Some(status) => Answer::html(status.parse().unwrap()),
+        None if row.kind == HandoffErrorKind::Indeterminate => error(500, row.code),
+        None => error(400, row.code),
+    },
+    secrets: &[TOKEN, "QUMwMDAw"],
+};
+
+/// As documented for the Messages resource.
+const ACCEPTED: &str = r#"{
+  "account_sid": "AC00000000000000000000000000000000", "api_version": "2010-04-01",
+  "body": "…", "date_created": "Thu, 24 Aug 2023 05:01:45 +0000", "date_sent": null,
+  "direction": "outbound-api", "error_code": null, "error_message": null, "from": "+15550101",
+  "num_media": "0", "num_segments": "2", "price": null, "price_unit": "USD",
+  "messaging_service_sid": null, "sid": "SM00000000000000000000000000000001", "status": "queued",
+  "to": "+15550100", "uri": "/2010-04-01/Accounts/AC/Messages/SM.json"
+}"#;
+
+adapter_tests!(ADAPTER);
+
+fn twilio(base: BaseUrl, client: ReqwestClient, token: &str) -> Twilio {
+    Twilio::builder(Account::with_token(SID, token).unwrap(), Sender::from_number("+15550101"))
+        .client(client)
+        .base_url(base)
+        .status_callback("https://hook.example.com/s?a=1&b=2".parse().unwrap())
+        .build()
+        .unwrap()
+}
+
+fn key(seen: &Seen) -> Option<String> {
+    CallbackUrl::key_in(&seen.form("StatusCallback")?).map(Into::into)
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    let body = format!(
+        r#"{{"code":{code},"message":"The 'To' number +15550100 is wrong","status":{status},
+            "more_info":"https://www.twilio.com/docs/errors/{code}"}}"#
+    );
+    Answer::json(status, body)
+}
+
+#[tokio::test]
+async fn the_request_is_the_sdks() {
+    let server = LocalServer::plain();
+    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+    twilio(server.base_url(), client(), "tok").hand_off(&sms()).await.unwrap();
+    let seen = server.seen();
+    // Ours carries the text's key behind the callback that was configured.
+    recorded("twilio@6.3.1 npm", PATH).assert_same(&seen[0], &["StatusCallback"]);
+    let callback = seen[0].form("StatusCallback").unwrap();
+    assert_eq!(callback, "https://hook.example.com/s?a=1&b=2&otpgate=AQEBAQEBAQEBAQEBAQEBAQ");
+
+    let bare =
+        Twilio::builder(Account::with_token(SID, "tok").unwrap(), Sender::from_number("+15550101"));
+    let bare = bare.client(client()).base_url(server.base_url()).build().unwrap();
+    bare.hand_off(&sms()).await.unwrap();
+    recorded("twilio 9.13.0 PyPI", PATH).assert_same(&server.seen()[1], &[]);
+}
+
+#[tokio::test]
+async fn api_key_messaging_service_and_senders_by_country() {
+    let server = LocalServer::plain();
+    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+    let key = format!("SK{:032}", 1);
+    let service = format!("MG{:032}", 1);
+    let senders = Senders::new(Sender::from_messaging_service(&service))
+        .in_region(Region::DE, Sender::from_name("Example"));
+    let twilio = Twilio::builder(Account::with_api_key(SID, &key, "hush").unwrap(), senders)
+        .client(client())
+        .base_url(server.base_url())
+        .validity(std::time::Duration::from_secs(300))
+        .build()
+        .unwrap();
+    twilio.hand_off(&sms()).await.unwrap();
+    let german = otpgate::transport::OutboundSms::for_test("+4915123456789", "text", [2; 16]);
+    twilio.hand_off(&german).await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].form("MessagingServiceSid"), Some(service));
+    assert_eq!((seen[0].form("From"), seen[1].form("From")), (None, Some("Example".into())));
+    assert_eq!(seen[0].form("ValidityPeriod").as_deref(), Some("300"));
+    let basic = seen[0].header("authorization").unwrap();
+    let expected = otpgate::http::HttpRequest::get("https://a.example")
+        .with_basic_auth(&key, &SecretText::new("hush"));
+    assert_eq!(Some(basic), expected.header("authorization"));
+}
+
+#[tokio::test]
+async fn the_answer_tells_identifier_segments_and_price() {
+    let server = LocalServer::plain();
+    server.next(Play::Answer(Answer::json(201, ACCEPTED)));
+    let priced = ACCEPTED.replace("\"price\": null", "\"price\": \"-0.01580\"");
+    server.next(Play::Answer(Answer::json(201, priced)));
+    let twilio = twilio(server.base_url(), client(), "tok");
+    let handoff = twilio.hand_off(&sms()).await.unwrap();
+    assert_eq!(handoff.message_id.as_deref(), Some("SM00000000000000000000000000000001"));
+    assert_eq!((handoff.provider, handoff.segments, handoff.price), (Some(NAME), Some(2), None));
+    let handoff = twilio.hand_off(&sms()).await.unwrap();
+    assert_eq!(handoff.price, Price::from_micros(15_800, "USD"));
+}
+
+#[tokio::test]
+async fn credentials_rotate_between_two_texts() {
+    use std::sync::{Arc, Mutex};
+    let server = LocalServer::plain();
+    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+    let current = Arc::new(Mutex::new("first"));
+    let source = current.clone();
+    let account = otpgate::http::Credentials::from_fn(move || {
+        Account::with_token(SID, *source.lock().unwrap())
+            .map_err(otpgate::http::CredentialError::new)
+    });
+    let twilio = Twilio::builder(account, Sender::from_number("+15550101"))
+        .client(client())
+        .base_url(server.base_url())
+        .build()
+        .unwrap();
+    twilio.hand_off(&sms()).await.unwrap();
+    *current.lock().unwrap() = "second";
+    twilio.hand_off(&sms()).await.unwrap();
+    *current.lock().unwrap() = "";
+    let error = twilio.hand_off(&sms()).await.unwrap_err();
+    assert_eq!(error.kind(), HandoffErrorKind::NotSent);
+    assert!(error.needs_operator(), "{error}");
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    assert_ne!(seen[0].header("authorization"), seen[1].header("authorization"));
+}
+
+#[test]
+fn every_vector_is_decided_as_the_sdks_decide_it() {
+    let vectors = vectors("twilio");
+    assert_eq!(vectors.len(), 34);
+    for vector in vectors {
+        let secret = SecretText::new(&*vector.secret);
+        // The configuration, not the request, says how a receipt is signed; the vectors' notes say
+        // which secret they were made with.
+        let shared = vector.headers.get("X-Twilio-Webhooks-Signature-Settings");
+        let receipts = match shared.is_some_and(|text| text.contains("algorithm")) {
+            true => Receipts::with_shared_key(secret),
+            false => Receipts::with_auth_token(secret),
+        };
+        vector.assert_decided_by(&receipts);
+    }
+}
+
+#[test]
+fn a_sender_cannot_choose_how_it_is_checked() {
+    // The same secret on both sides, so that only the pinned mode can refuse.
+    for vector in vectors("twilio").into_iter().filter(|vector| vector.accept) {
+        let secret = SecretText::new(&*vector.secret);
+        let shared = vector.headers.get("X-Twilio-Webhooks-Signature-Settings");
+        let other = match shared.is_some_and(|text| text.contains("algorithm")) {
+            true => Receipts::with_auth_token(secret),
+            false => Receipts::with_shared_key(secret),
+        };
+        let refused = crate::vectors::Vector { accept: false, ..vector };
+        refused.assert_decided_by(&other);
+    }
+}
+
+fn receipt(
+    body: &str,
+    signature: &str,
+) -> Result<Vec<otpgate::transport::Receipt>, ReceiptErrorKind> {
+    let url = "https://hooks.example.com/sms?otpgate=AQEBAQEBAQEBAQEBAQEBAQ";
+    let headers = [("x-twilio-signature", signature)];
+    let request = ReceiptRequest { method: "POST", url, headers: &headers, body: body.as_bytes() };
+    let receipts = Receipts::with_auth_token(SecretText::new("12345invented"));
+    receipts.verify(&request, Timestamp::from_millis(0)).map_err(|error| error.kind())
+}
+
+fn sign(body: &str) -> String {
+    use base64ct::{Base64, Encoding};
+    use hmac::{Hmac, KeyInit, Mac};
+    let url = "https://hooks.example.com/sms?otpgate=AQEBAQEBAQEBAQEBAQEBAQ";
+    let mut pairs: Vec<_> = form_urlencoded::parse(body.as_bytes()).collect();
+    pairs.sort();
+    let mut mac = <Hmac<sha1::Sha1> as KeyInit>::new_from_slice(b"12345invented").unwrap();
+    mac.update(url.as_bytes());
+    pairs.iter().for_each(|(name, value)| mac.update(format!("{name}{value}").as_bytes()));
+    Base64::encode_string(&mac.finalize().into_bytes())
+}
+
+#[test]
+fn a_genuine_receipt_says_what_became_of_the_text() {
+    let body = "MessageSid=SM1&MessageStatus=undelivered&ErrorCode=30005&To=%2B15550100";
+    let receipts = receipt(body, &sign(body)).unwrap();
+    assert_eq!(receipts[0].state, ReceiptState::Undelivered);
+    assert_eq!(receipts[0].fault, Some(DeliveryFault::Number(NumberFault::Disconnected)));
+    assert_eq!(receipts[0].key.as_deref(), Some("AQEBAQEBAQEBAQEBAQEBAQ"));
+    assert_eq!(receipts[0].replay_key(), "twilio/SM1/undelivered");
+    assert!(!format!("{receipts:?}").contains("15550100"));
+    for (word, state) in [
+        ("accepted", ReceiptState::Pending),
+        ("scheduled", ReceiptState::Pending),
+        ("queued", ReceiptState::Pending),
+        ("sending", ReceiptState::Pending),
+        ("sent", ReceiptState::Pending),
+        ("a_new_word", ReceiptState::Pending),
+        ("delivered", ReceiptState::Delivered),
+        ("read", ReceiptState::Delivered),
+        ("failed", ReceiptState::Undelivered),
+        ("canceled", ReceiptState::Undelivered),
+    ] {
+        let body = format!("MessageSid=SM1&MessageStatus={word}");
+        assert_eq!(receipt(&body, &sign(&body)).unwrap()[0].state, state, "{word}");
+    }
+}
+
+#[test]
+fn what_is_no_receipt_is_refused() {
+    use ReceiptErrorKind::{Forged, Malformed};
+    for body in ["", "MessageSid=SM1", "MessageStatus=sent", "MessageSid=&MessageStatus=sent"] {
+        assert_eq!(receipt(body, &sign(body)), Err(Malformed), "{body}");
+    }
+    let twice = "MessageSid=SM1&MessageSid=SM2&MessageStatus=delivered";
+    assert_eq!(receipt(twice, &sign(twice)), Err(Malformed), "which one was meant?");
+    let body = "MessageSid=SM1&MessageStatus=delivered";
+    for signature in ["", "AAAA", "not base64!", &sign(body)[1..]] {
+        assert_eq!(receipt(body, signature), Err(Forged), "{signature}");
+    }
+    let headers = [("x-twilio-signature", "a"), ("X-Twilio-Signature", "b")];
+    let request =
+        ReceiptRequest { method: "POST", url: "https://a.example", headers: &headers, body: b"" };
+    let receipts = Receipts::with_auth_token(SecretText::new("12345invented"));
+    let error = receipts.verify(&request, Timestamp::from_millis(0)).unwrap_err();
+    assert_eq!(error.kind(), ReceiptErrorKind::Unsigned, "two signatures are none");
+}
