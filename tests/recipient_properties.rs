@@ -55,7 +55,7 @@ fn a9_sixteen_spellings_are_one_line_or_refused() {
 
 #[test]
 fn one_line_has_one_key_across_dialling_variants() {
-    let lines: [(Region, &str, &[&str]); 13] = [
+    let lines: [(Region, &str, &[&str]); 22] = [
         (
             Region::CN,
             "+8613800138000",
@@ -93,6 +93,23 @@ fn one_line_has_one_key_across_dialling_variants() {
             &["01 95 12 34 56", "+229 95 12 34 56", "00229 95 12 34 56"],
         ),
         (Region::BB, "+12462501234", &["250-1234", "1 246 250 1234"]),
+        (
+            Region::GA,
+            "+24166111111",
+            &["066 11 11 11", "06 11 11 11", "+241 06111111", "+241 6111111"],
+        ),
+        (
+            Region::GA,
+            "+24177280150",
+            &["077 28 01 50", "07 28 01 50", "+241 07280150", "+241 7280150"],
+        ),
+        (Region::GA, "+24165123456", &["05 12 34 56", "+241 5123456"]),
+        (Region::GA, "+24174123456", &["04 12 34 56", "+241 4123456"]),
+        (Region::GM, "+220877012345", &["701 2345", "+220 7012345"]),
+        (Region::GM, "+220833142175", &["314 2175", "+220 314 2175"]),
+        (Region::GM, "+220866612345", &["661 2345", "+220 6612345"]),
+        (Region::LR, "+231555123456", &["05 123456", "0555 123456", "+231 5123456"]),
+        (Region::SO, "+252634046848", &["063 4046848", "+252 2 4046848"]),
     ];
     for (home, canonical, spellings) in lines {
         let line = key(canonical, None);
@@ -114,6 +131,13 @@ fn neighbours_of_merged_lines_stay_apart() {
         ("+972501234567", "+970501234567"),
         // Benin special numbers from 8.
         ("+22981123456", "+2290181123456"),
+        // Gambian landlines, and a mobile that begins like another operator's new prefix.
+        ("+2204223456", "+220874223456"),
+        ("+2208612345", "+220868612345"),
+        // An operator that Gabon has no more, and a Somali one that was not renumbered with Telesom.
+        ("+24103123456", "+24163123456"),
+        ("+25228123456", "+252638123456"),
+        ("+2316123456", "+231556123456"),
         // Italian landlines keep their zero.
         ("+390612345678", "+39612345678"),
     ];
@@ -298,7 +322,15 @@ fn prefixes_are_read_and_refused() {
     for text in ["DE", "+1", "+882", "+4915112xxxxxx", "+4915112345xxx", "+6907xxx"] {
         assert_eq!(text.parse::<Prefix>().unwrap().to_string(), text);
     }
-    for (text, canonical) in [("de", "DE"), ("+49", "DE"), ("+541123xxxxxx", "+5491123xxxxxx")] {
+    for (text, canonical) in [
+        ("de", "DE"),
+        ("+49", "DE"),
+        ("+541123xxxxxx", "+5491123xxxxxx"),
+        ("+2203xxxxxx", "+220833xxxxxx"),
+        ("+22041xxxxx", "+2208741xxxxx"),
+        ("+22042xxxxx", "+22042xxxxx"),
+        ("+24106xxxxxx", "+24166xxxxxx"),
+    ] {
         assert_eq!(text.parse::<Prefix>().unwrap().to_string(), canonical);
     }
     let refused = [
@@ -318,6 +350,9 @@ fn prefixes_are_read_and_refused() {
         "+49xxxxxx",
         "+491511234567890xx",
         "+49 151xx",
+        // Both landlines and renumbered mobiles.
+        "+2204xxxxxx",
+        "+2205xxxxxx",
         "+4915112XXXX",
         "+é9xx",
     ];

@@ -73,7 +73,7 @@ pub struct RegionError;
 /// The text is no prefix of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a number block; use a region (DE), a calling code (+882), or + digits and 2 to 6 x (+4915112xxxxxx)"
+    "not a number block; use a region (DE), a calling code (+882), or + digits and 2 to 6 x (+4915112xxxxxx); split a block that holds renumbered lines and others"
 )]
 #[non_exhaustive]
 pub struct PrefixError;

@@ -171,7 +171,8 @@ impl FromStr for Prefix {
     /// Reads what [`Display`](fmt::Display) writes.
     ///
     /// A block that is written in another spelling of its lines (`+541123xxxxxx` for Argentina
-    /// without the 9) becomes the block that those lines are counted in.
+    /// without the 9) becomes the block that those lines are counted in. A block whose lines are
+    /// counted in several (`+2204xxxxxx`: Gambian landlines and mobiles) is refused; name its parts.
     ///
     /// # Errors
     /// [`PrefixError`] for any other text.
@@ -190,11 +191,10 @@ impl FromStr for Prefix {
             .into_iter()
             .find(|level| usize::from(level.open_digits()) == open)
             .ok_or(PrefixError)?;
-        // Any line of the block will do to find out how its lines are counted.
-        let values: [u8; MAX_DIGITS] = std::array::from_fn(|index| {
+        let mut values: [u8; MAX_DIGITS] = std::array::from_fn(|index| {
             digits.as_bytes().get(index).map_or(0, |byte| byte.saturating_sub(b'0'))
         });
-        let values = values.get(..number.len()).ok_or(PrefixError)?;
+        let values = values.get_mut(..number.len()).ok_or(PrefixError)?;
         let (plan, code_length) = Plan::leading(values).ok_or(PrefixError)?;
         if level == Level::Country {
             let exact = digits.len() == code_length;
@@ -204,12 +204,20 @@ impl FromStr for Prefix {
                 Err(PrefixError)
             };
         }
-        let national = values.get(code_length..).ok_or(PrefixError)?;
-        let line = alias::line(&super::parse::number(plan, national));
-        if digits.len() <= code_length {
-            return Err(PrefixError);
+        let national = values.get_mut(code_length..).ok_or(PrefixError)?;
+        let first_open = digits.len().checked_sub(code_length).filter(|at| *at > 0);
+        let first_open = first_open.ok_or(PrefixError)?;
+        // How the lines of the block are counted: no rule looks further than its first open digit.
+        let mut counted = None;
+        for digit in 0..10 {
+            *national.get_mut(first_open).ok_or(PrefixError)? = digit;
+            let line = alias::line(&super::parse::number(plan, national));
+            let block = Self::block(level, &line).ok_or(PrefixError)?;
+            if *counted.get_or_insert(block) != block {
+                return Err(PrefixError);
+            }
         }
-        Self::block(level, &line).ok_or(PrefixError)
+        counted.ok_or(PrefixError)
     }
 }
 
