@@ -1,7 +1,7 @@
 //! A transport of one's own: what to report when a provider says no, says nothing, or is not there.
 //!
 //! ```text
-//! cargo run --example custom_transport
+//! cargo run --features testing --example custom_transport
 //! ```
 #![allow(clippy::print_stdout)] // a program
 

@@ -1,7 +1,7 @@
 //! Codes, attempts and limits outlive the process, even one that is killed in the middle of its work.
 //!
 //! ```text
-//! cargo run --features redb --example durable
+//! cargo run --features redb,testing --example durable
 //! ```
 //!
 //! Four processes work on one file, one after the other; the first three are killed with SIGKILL.

@@ -1,8 +1,8 @@
 //! Two gates share a PostgreSQL database, as two processes of a host do.
 //!
 //! ```text
-//! cargo run --features postgres --example postgres -- postgres://me@127.0.0.1/codes
-//! cargo run --features postgres --example postgres -- --sql
+//! cargo run --features postgres,testing --example postgres -- postgres://me@127.0.0.1/codes
+//! cargo run --features postgres,testing --example postgres -- --sql
 //! ```
 //!
 //! `--sql` prints the migrations, for a host that applies them with its own tool. Without an

@@ -1,7 +1,7 @@
 //! Two gates share a Redis server, as two processes of a host do.
 //!
 //! ```text
-//! cargo run --features redis --example redis -- redis://127.0.0.1:6379/0
+//! cargo run --features redis,testing --example redis -- redis://127.0.0.1:6379/0
 //! ```
 //!
 //! Without an address it starts a `redis-server` of its own, and also shows an outage. Exits 0 only

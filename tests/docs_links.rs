@@ -105,7 +105,7 @@ fn anchors(page: &Path) -> BTreeSet<String> {
 /// Every function of the tests and every case of the conformance suite.
 fn tests() -> BTreeSet<String> {
     let mut files = Vec::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "examples/lab/tests"] {
         collect(&root().join(folder), &mut files);
     }
     let mut names = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! One whole flow through the public API, and each way it can end.
 
+#![cfg(feature = "testing")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -2,7 +2,7 @@
 //! conformance suite, the reference model, and a code flow.
 //!
 //! ```text
-//! cargo run --example custom_store
+//! cargo run --features testing --example custom_store
 //! ```
 //!
 //! `sheet.rs` is the part worth copying: a call reads and changes through an overlay, and the

@@ -208,46 +208,6 @@ impl<'de> Deserialize<'de> for WorkBits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Policy;
-
-    #[test]
-    fn the_default_policy_survives_its_text_form() {
-        let text = serde_json::to_string(&Policy::default()).unwrap();
-        assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), Policy::default());
-    }
-
-    #[test]
-    fn a_file_names_only_what_it_changes() {
-        let policy: Policy = toml::from_str(
-            "[code]\nlife = \"2m\"\nattempts = 3\nformat = \"8 digits\"\n[budget]\nmessage = 0.25\n\
-             [budget.countries]\nDE = 100\n[[quotas.country]]\nmax = 500\nper = \"1h\"\n\
-             [mode.purposes]\nlog-in = \"observe\"\n",
-        )
-        .unwrap();
-        assert_eq!(policy.code.life, Duration::from_secs(120));
-        assert_eq!(policy.budget.message, Money::cents(25));
-        assert_eq!(policy.budget.countries.get(&Region::DE), Some(&Money::dollars(100)));
-        assert_eq!(policy.quotas.country.len(), 1);
-        assert_eq!(policy.interval, Policy::default().interval);
-        assert!(policy.check().is_ok());
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        for (text, named) in [
-            ("[code]\nlive = \"2m\"", "unknown field `live`"),
-            ("[code]\nlife = \"2 weeks\"", "a duration"),
-            ("[code]\nlife = -1", "a duration"),
-            ("[code]\nformat = \"4 digits\"", "4"),
-            ("[budget]\nmessage = \"lots\"", "US dollars"),
-            ("[budget.countries]\nUK = 1", "UK"),
-            ("[token]\nwork = 40", "40"),
-            ("[token]\nlife = \"1h\"", "10 minutes"),
-        ] {
-            let error = toml::from_str::<Policy>(text).unwrap_err().to_string();
-            assert!(error.contains(named), "{text}: {error}");
-        }
-    }
 
     #[test]
     fn spans_and_dollars_are_exact() {

@@ -43,3 +43,13 @@ pub use model::{ModelStore, Snapshot};
 pub use report::{Finding, Line, Outcome, Report};
 pub use schedule::{BoxFuture, Pause, block_on, pause, pauses};
 pub use scripted::{Reply, ScriptedTransport, Sent, TransportHandle};
+
+#[cfg(test)]
+mod tests {
+    /// The library's own tests come first, so that a plain `cargo test` ends here, before it leaves
+    /// out most tests and fails at the examples in the documentation.
+    #[test]
+    fn the_tests_run_with_the_feature() {
+        assert!(cfg!(feature = "testing"), "run `cargo test --features testing`");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use otpgate::transport::{ErrorRow, FaultRow};
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/providers.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.md");
 
 /// Every table of the page, by its marker.
 fn tables() -> BTreeMap<&'static str, String> {

@@ -94,22 +94,6 @@ async fn a_megabyte_takes_no_longer_than_six_digits() {
     assert!(megabyte < six * 5, "{megabyte:?} for a megabyte, {six:?} for six digits");
 }
 
-/// What a form that is read by serde makes of a code that is no text: nothing that reaches the gate.
-#[test]
-fn a_code_that_is_no_text_is_no_form() {
-    #[derive(serde::Deserialize)]
-    struct Form {
-        code: String,
-    }
-    for json in ["null", "[]", "[1,2,3]", "[\"123456\"]", "123456", "1e5", "{}", "true"] {
-        let read = serde_json::from_str::<Form>(&format!("{{\"code\":{json}}}"));
-        assert!(read.is_err(), "{json}");
-    }
-    assert!(serde_json::from_str::<Form>("{}").is_err());
-    let form: Form = serde_json::from_str("{\"code\":\"123456\"}").unwrap();
-    assert_eq!(form.code, "123456");
-}
-
 /// Every way in which the right code reaches the field of a form.
 fn spellings(code: &str) -> Vec<String> {
     let (head, tail) = code.split_at(3);

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-const PAGE: &str = include_str!("../docs/token-format.md");
+const PAGE: &str = include_str!("../../../docs/token-format.md");
 
 #[test]
 fn the_script_of_the_page_gives_the_vectors_of_the_page() {

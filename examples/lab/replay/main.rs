@@ -1,7 +1,7 @@
 //! What would a policy have done to real traffic? Drives real gates over a trace of requests.
 //!
 //! ```text
-//! cargo run --release --example replay -- TRACE.csv [--json OUT] [--html OUT] [--policy FILE]
+//! cargo run --release --features testing --example replay -- TRACE.csv [--json OUT] [--html OUT] [--policy FILE]
 //!                                         [--compare FILE] [--gates N]
 //! ```
 //!

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 #![allow(clippy::arithmetic_side_effects)]
 
+#[path = "../../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;

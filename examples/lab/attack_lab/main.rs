@@ -2,7 +2,7 @@
 //! against the rules in common use. A host's penetration test, with its own policy file.
 //!
 //! ```text
-//! cargo run --release --example attack_lab -- [--daily 20000] [--seeds 5] [--scenarios A1,N*]
+//! cargo run --release --features testing --example attack_lab -- [--daily 20000] [--seeds 5] [--scenarios A1,N*]
 //!         [--policy FILE] [--gates N] [--solves 0.2] [--against all] [--out FOLDER]
 //! ```
 //!

@@ -1,6 +1,7 @@
 //! What a capability value or a secret must not be able to do: the traits it must not have, and
 //! calls that must not compile.
 
+#![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Display;

@@ -1,6 +1,6 @@
 //! What docs/replay.md says of the replay, held against its own modules.
 
-#![cfg(all(feature = "testing", feature = "memory"))]
+#![cfg(feature = "testing")]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
@@ -12,7 +12,7 @@
     unreachable_pub
 )]
 
-#[path = "../examples/support/mod.rs"]
+#[path = "../support/mod.rs"]
 #[allow(dead_code)]
 mod support;
 

@@ -67,7 +67,6 @@ prop_state_machine! {
     fn the_model_agrees_with_itself(sequential 1..100 => On<ModelStore>);
 }
 
-#[cfg(feature = "memory")]
 mod memory {
     use otpgate::store::MemoryStore;
 
