@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `twilio::Twilio` | `twilio` |
 //! | [`ConsoleTransport`], for a first run | – |
-//! | [`Deadline`], around another transport | – |
+//! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
 //! `docs/providers.md` says what each code of each provider means, how its receipts are checked, and
 //! what a repeat would do.
@@ -41,6 +41,7 @@ mod sender;
 mod sms;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+mod wrappers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +65,9 @@ pub use receipt::{
 };
 pub use sender::Senders;
 pub use sms::{Handoff, IdempotencyKey, OutboundSms};
+pub use wrappers::{
+    CircuitBreaker, Conversions, FailOver, InFlightLimit, Route, RouteRule, SpendLimit, Weighted,
+};
 
 /// Hands texts to an SMS provider.
 ///

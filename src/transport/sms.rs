@@ -125,6 +125,11 @@ impl IdempotencyKey {
         Self(to_text(id.as_bytes()))
     }
 
+    /// The key whose text this is, if it is one.
+    pub(crate) fn named(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

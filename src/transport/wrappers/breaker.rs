@@ -1,0 +1,324 @@
+//! [`CircuitBreaker`]: leaves a provider alone that fails or asked for a pause.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::base::time::Clock;
+use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms, SmsTransport};
+
+/// Failures in a row that open it.
+const FAILURES: u32 = 5;
+/// How long it stays open at first. Each failed probe doubles it.
+const FIRST: Duration = Duration::from_secs(10);
+/// How long it stays open at most, and the longest pause that a provider is granted.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Stops handing texts to a provider that fails, and tries it again with one text at a time.
+///
+/// Five failures in a row open the breaker, or one that only an operator can mend (wrong
+/// credentials). While it is open every text is [`NotSent`](HandoffErrorKind::NotSent) at once, so a
+/// [`FailOver`](super::FailOver) loses no time on a dead provider. After 10 seconds one text is let
+/// through as a probe: if the provider takes it, the breaker closes, otherwise the time doubles, up
+/// to five minutes. A provider's `Retry-After` opens it for that long, up to the same five minutes.
+///
+/// A text that the provider refuses speaks about the number: the provider works, so it counts as a
+/// success. A hand-off that the caller dropped counts as a failure, as a host gives up on what hangs.
+///
+/// Each process counts for itself.
+///
+/// ```
+/// # use otpgate::testing::{ManualClock, Reply, ScriptedTransport, block_on};
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use otpgate::transport::{CircuitBreaker, HandoffErrorKind, OutboundSms, SmsTransport};
+///
+/// # let (clock, (provider, handle)) = (ManualClock::default(), ScriptedTransport::new());
+/// let transport = CircuitBreaker::new(provider, Arc::new(clock.clone()));
+/// let sms = OutboundSms::for_test("+4915112345678", "041673 is your code.", [1; 16]);
+/// handle.always(Reply::NotSent);
+/// for _ in 0..5 {
+///     assert!(block_on(transport.hand_off(&sms)).is_err());
+/// }
+/// handle.always(Reply::Accept);
+/// let error = block_on(transport.hand_off(&sms)).unwrap_err(); // open: the provider is not asked
+/// assert_eq!(error.kind(), HandoffErrorKind::NotSent);
+/// assert_eq!(error.pause(), Some(Duration::from_secs(10)));
+/// clock.advance(Duration::from_secs(10));
+/// assert!(block_on(transport.hand_off(&sms)).is_ok()); // the probe
+/// ```
+#[derive(Debug)]
+pub struct CircuitBreaker<T> {
+    inner: T,
+    clock: Arc<dyn Clock>,
+    failures: u32,
+    first: Duration,
+    longest: Duration,
+    state: Mutex<State>,
+}
+
+/// Times are the clock's monotonic reading.
+#[derive(Debug, Default)]
+struct State {
+    /// In a row.
+    failures: u32,
+    /// How often in a row it opened.
+    opened: u32,
+    /// Closed until then.
+    until: Duration,
+    /// The last failure asks for a probe before all others go on.
+    open: bool,
+    probing: bool,
+    provider: Option<&'static str>,
+}
+
+impl<T: SmsTransport> CircuitBreaker<T> {
+    /// Around `inner`, with the defaults above. `clock` is the gate's clock.
+    pub fn new(inner: T, clock: Arc<dyn Clock>) -> Self {
+        let state = Mutex::default();
+        Self { inner, clock, failures: FAILURES, first: FIRST, longest: LONGEST, state }
+    }
+
+    /// Opens after so many failures in a row; 0 counts as 1.
+    #[must_use]
+    pub fn after(mut self, failures: u32) -> Self {
+        self.failures = failures.max(1);
+        self
+    }
+
+    /// Stays open for `first`, and for at most `longest` however often a probe fails.
+    #[must_use]
+    pub fn open_for(mut self, first: Duration, longest: Duration) -> Self {
+        (self.first, self.longest) = (first, longest.max(first));
+        self
+    }
+
+    /// Whether a text would be refused now.
+    pub fn is_open(&self) -> bool {
+        let now = self.clock.elapsed();
+        let state = self.lock();
+        now < state.until || (state.open && state.probing)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a text through, or says how long not.
+    fn enter(&self) -> Result<Attempt<'_, T>, HandoffError> {
+        let now = self.clock.elapsed();
+        let mut state = self.lock();
+        let wait = match state.until.checked_sub(now).filter(|wait| !wait.is_zero()) {
+            Some(wait) => wait,
+            None if state.open && state.probing => Duration::from_secs(1),
+            None => {
+                state.probing = state.open;
+                return Ok(Attempt { breaker: self, concluded: false });
+            }
+        };
+        let error = HandoffError::not_sent("the provider failed or asked for a pause a moment ago");
+        Err(error
+            .by(state.provider.unwrap_or("circuit breaker"))
+            .remedy("wait for the pause; a fail-over uses the next provider meanwhile")
+            .retry_after(wait))
+    }
+
+    fn conclude(&self, outcome: Result<(), Option<&HandoffError>>) {
+        let now = self.clock.elapsed();
+        let mut state = self.lock();
+        let Err(error) = outcome else {
+            *state = State::default();
+            return;
+        };
+        state.failures = state.failures.saturating_add(1);
+        state.provider = error.and_then(HandoffError::provider).or(state.provider);
+        let hopeless = error.is_some_and(HandoffError::needs_operator);
+        if state.probing || hopeless || state.failures >= self.failures {
+            let factor = 1_u32.checked_shl(state.opened).unwrap_or(u32::MAX);
+            let span = self.first.saturating_mul(factor).min(self.longest);
+            (state.open, state.probing) = (true, false);
+            state.opened = state.opened.saturating_add(1);
+            state.until = state.until.max(now.saturating_add(span));
+        }
+        if let Some(pause) = error.and_then(HandoffError::pause) {
+            state.until = state.until.max(now.saturating_add(pause.min(self.longest)));
+        }
+    }
+}
+
+/// One hand-off. Dropped without a result, it counts as a failure.
+struct Attempt<'a, T: SmsTransport> {
+    breaker: &'a CircuitBreaker<T>,
+    concluded: bool,
+}
+
+impl<T: SmsTransport> Attempt<'_, T> {
+    fn conclude(mut self, answer: &Result<Handoff, HandoffError>) {
+        self.concluded = true;
+        self.breaker.conclude(match answer {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == HandoffErrorKind::Refused => Ok(()),
+            Err(error) => Err(Some(error)),
+        });
+    }
+}
+
+impl<T: SmsTransport> Drop for Attempt<'_, T> {
+    fn drop(&mut self) {
+        if !self.concluded {
+            self.breaker.conclude(Err(None));
+        }
+    }
+}
+
+#[async_trait]
+impl<T: SmsTransport> SmsTransport for CircuitBreaker<T> {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let attempt = self.enter()?;
+        let answer = self.inner.hand_off(sms).await;
+        attempt.conclude(&answer);
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::transport::{ScriptedProvider, conformance};
+    use crate::testing::{ManualClock, Reply, ScriptedTransport, TransportHandle, block_on};
+
+    struct Bench {
+        clock: ManualClock,
+        handle: TransportHandle,
+        breaker: CircuitBreaker<ScriptedTransport>,
+    }
+
+    fn bench() -> Bench {
+        let (clock, (inner, handle)) = (ManualClock::default(), ScriptedTransport::new());
+        let breaker = CircuitBreaker::new(inner, Arc::new(clock.clone()));
+        Bench { clock, handle, breaker }
+    }
+
+    impl Bench {
+        fn send(&self, reply: Reply) -> Result<Handoff, HandoffError> {
+            self.handle.always(reply);
+            let sms = OutboundSms::for_test("+4915112345678", "text", [1; 16]);
+            block_on(self.breaker.hand_off(&sms))
+        }
+
+        fn wait(&self, seconds: u64) {
+            self.clock.advance(Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn it_opens_after_five_failures_in_a_row_and_a_success_between_starts_over() {
+        let bench = bench();
+        for _ in 0..3 {
+            for reply in [Reply::NotSent, Reply::LostAnswer, Reply::LostText, Reply::NotSent] {
+                assert!(bench.send(reply).is_err());
+            }
+            assert!(bench.send(Reply::Accept).is_ok());
+        }
+        assert!(!bench.breaker.is_open());
+        for _ in 0..5 {
+            assert!(bench.send(Reply::NotSent).is_err());
+        }
+        let asked = bench.handle.handed_off();
+        assert!(bench.send(Reply::Accept).is_err() && bench.breaker.is_open());
+        assert_eq!(bench.handle.handed_off(), asked, "an open breaker asks nobody");
+    }
+
+    #[test]
+    fn each_failed_probe_doubles_the_time_up_to_the_longest() {
+        let bench = bench();
+        for _ in 0..5 {
+            assert!(bench.send(Reply::NotSent).is_err());
+        }
+        for seconds in [10, 20, 40, 80, 160, 300, 300] {
+            bench.wait(seconds - 1);
+            assert!(bench.breaker.is_open(), "{seconds}");
+            bench.wait(1);
+            let asked = bench.handle.handed_off();
+            assert!(bench.send(Reply::NotSent).is_err());
+            assert_eq!(bench.handle.handed_off(), asked + 1, "one probe");
+        }
+        bench.wait(300);
+        assert!(bench.send(Reply::Accept).is_ok());
+        assert!(bench.send(Reply::Accept).is_ok(), "and all others after it");
+    }
+
+    #[test]
+    fn a_refused_number_is_no_failure_of_the_provider() {
+        let bench = bench();
+        for _ in 0..20 {
+            assert!(bench.send(Reply::Refused).is_err());
+        }
+        assert!(!bench.breaker.is_open());
+    }
+
+    #[tokio::test]
+    async fn one_probe_at_a_time_and_a_dropped_one_counts_as_failed() {
+        let bench = bench();
+        for _ in 0..5 {
+            assert!(bench.send(Reply::NotSent).is_err());
+        }
+        bench.wait(10);
+        bench.handle.always(Reply::Hang);
+        let sms = OutboundSms::for_test("+4915112345678", "text", [1; 16]);
+        let mut probe = bench.breaker.hand_off(&sms);
+        let pending = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(probe.as_mut().poll(context).is_pending())
+        });
+        assert!(pending.await);
+        let beside = bench.breaker.hand_off(&sms).await.unwrap_err();
+        assert_eq!(beside.kind(), HandoffErrorKind::NotSent);
+        drop(probe);
+        bench.wait(19);
+        assert!(bench.breaker.is_open(), "the second time is 20 seconds");
+        bench.wait(1);
+        assert!(bench.send(Reply::Accept).is_ok());
+    }
+
+    /// Fails with a pause, or with wrong credentials.
+    #[derive(Debug)]
+    struct Told(fn() -> HandoffError);
+
+    #[async_trait]
+    impl SmsTransport for Told {
+        async fn hand_off(&self, _: &OutboundSms) -> Result<Handoff, HandoffError> {
+            Err((self.0)())
+        }
+    }
+
+    #[test]
+    fn a_pause_is_honoured_and_wrong_credentials_open_it_at_once() {
+        let sms = OutboundSms::for_test("+4915112345678", "text", [1; 16]);
+        for (error, wait) in [
+            (
+                (|| HandoffError::not_sent("busy").retry_after(Duration::from_secs(7)))
+                    as fn() -> _,
+                7,
+            ),
+            (|| HandoffError::not_sent("busy").retry_after(Duration::from_secs(86_400)), 300),
+            (|| HandoffError::not_sent("wrong key").by("twilio").alert(), 10),
+        ] {
+            let breaker = CircuitBreaker::new(Told(error), Arc::new(ManualClock::default()));
+            assert!(block_on(breaker.hand_off(&sms)).is_err());
+            let shut = block_on(breaker.hand_off(&sms)).unwrap_err();
+            assert_eq!(shut.pause(), Some(Duration::from_secs(wait)), "{shut}");
+        }
+    }
+
+    #[test]
+    fn closed_it_is_a_transport_like_any_other() {
+        let wrapped = || async {
+            ScriptedProvider::wrapped(|inner| {
+                let clock = Arc::new(ManualClock::default());
+                Box::new(CircuitBreaker::new(inner, clock).after(1_000))
+            })
+        };
+        block_on(conformance(wrapped)).assert();
+    }
+}
