@@ -109,7 +109,7 @@ async fn consecutive_failures_of_a_number_stay_within_100() {
     policy.attempts.checked.pause_after = 1;
     policy.attempts.proven = policy.attempts.checked;
     policy.code.attempts = 10;
-    policy.quotas.number.clear();
+    policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
     policy.quotas.number_total.clear();
     let house = house(policy);
     for flow in 0..30_u32 {

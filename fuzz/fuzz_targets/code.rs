@@ -5,7 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use otpgate::otp::{CodeFormat, SubmittedCode};
 
 fuzz_target!(|typed: &str| {
-    if typed.len() < 2_000 && let Ok(code) = SubmittedCode::parse(typed, &six_digits()) {
+    if typed.len() < 2_000
+        && let Ok(code) = SubmittedCode::parse(typed, &six_digits())
+    {
         let text = code.expose_secret();
         assert!(text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()), "{typed:?}");
         let digits = otpgate::token::reduce(typed).replace('+', " ");

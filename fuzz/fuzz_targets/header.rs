@@ -12,10 +12,18 @@ fuzz_target!(|input: (&str, &str, bool)| {
     let client = Some([203, 0, 113, 7].into());
     let joined = format!("{forged}, 203.0.113.7");
     let lines = if own_line { vec![forged, "203.0.113.7"] } else { vec![joined.as_str()] };
-    assert_eq!(ClientIp::from_forwarded_for(peer, lines, &proxies).expose_ip(), client, "{forged:?}");
+    assert_eq!(
+        ClientIp::from_forwarded_for(peer, lines, &proxies).expose_ip(),
+        client,
+        "{forged:?}"
+    );
     let joined = format!("{forged}, for=203.0.113.7");
     let lines = if own_line { vec![forged, "for=203.0.113.7"] } else { vec![joined.as_str()] };
     assert_eq!(ClientIp::from_forwarded(peer, lines, &proxies).expose_ip(), client, "{forged:?}");
+    // A proxy that hides the port names the address all the same.
+    let hidden =
+        format!(r#"{forged}, for="203.0.113.7:_{}""#, if own_line { "p1" } else { "a-b.c_" });
+    assert_eq!(ClientIp::from_forwarded(peer, [hidden.as_str()], &proxies).expose_ip(), client);
     // A peer that is no proxy is the client.
     let stranger = [192, 0, 2, 9].into();
     let seen = ClientIp::from_forwarded_for(stranger, [forged], &proxies).expose_ip();
@@ -23,6 +31,9 @@ fuzz_target!(|input: (&str, &str, bool)| {
     let _ = TrustedProxies::parse([list]);
     if let Ok(network) = list.parse::<Network>() {
         assert!(network.contains(network.address()));
+        if let Some(v4) = network.embedded_ipv4(network.address()) {
+            assert!([32, 40, 48, 56, 64, 96].contains(&network.length()), "{network} {v4}");
+        }
         assert_eq!(network.to_string().parse::<Network>().unwrap(), network);
     }
 });

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::network::{Network, NetworkError};
+use super::translated;
 
 /// The proxies whose word about their peer is taken: the host's own load balancers and its CDN.
 ///
@@ -135,7 +136,7 @@ where
         }
         let address = read(element).ok_or(ForwardedError::NotAnAddress { from_right })?;
         if !proxies.contains(address) {
-            return Ok(address.to_canonical());
+            return Ok(translated::client(address));
         }
         last = ForwardedError::OnlyProxies;
     }
@@ -166,7 +167,24 @@ pub(super) fn forwarded(element: &str) -> Option<IpAddr> {
     }
     let node = node.trim_matches([' ', '\t']);
     let unquoted = node.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    forwarded_for(unquoted.unwrap_or(node))
+    let node = unquoted.unwrap_or(node);
+    // A proxy may hide the port and still name the address (§6.3).
+    match node.rsplit_once(':') {
+        Some((name, port))
+            if is_obfuscated(port) && (name.starts_with('[') || !name.contains(':')) =>
+        {
+            forwarded_for(name)
+        }
+        _ => forwarded_for(node),
+    }
+}
+
+/// Whether `port` is an obfuscated one: an underscore and letters, digits, `.`, `_` or `-`.
+fn is_obfuscated(port: &str) -> bool {
+    port.strip_prefix('_').is_some_and(|rest| {
+        !rest.is_empty()
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    })
 }
 
 /// No chain of one operator's proxies is longer; a longer one is not followed.
@@ -255,6 +273,22 @@ mod tests {
             fwd("by=203.0.113.43; FOR = 192.0.2.1 , for=10.0.0.1").as_deref(),
             Some("192.0.2.1")
         );
+        // The port may be obfuscated (RFC 7239 §6.3), the address not.
+        assert_eq!(fwd(r#"for="203.0.113.7:_abc""#).as_deref(), Some("203.0.113.7"));
+        assert_eq!(fwd(r#"for="[2001:db8::17]:_Port-1.x""#).as_deref(), Some("2001:db8::17"));
+        for broken in [
+            r#"for="203.0.113.7:_""#,
+            r#"for="203.0.113.7:abc""#,
+            r#"for="203.0.113.7:_a b""#,
+            r#"for="203.0.113.7:80:_abc""#,
+            r#"for="2001:db8::17:_abc""#,
+            r#"for="_hidden:_abc""#,
+            r#"for="unknown:_abc""#,
+            r#"for=":_abc""#,
+        ] {
+            assert_eq!(fwd(broken), None, "{broken}");
+        }
+        assert_eq!(xff(&["203.0.113.7:_abc"]), None, "another header, another grammar");
         assert_eq!(fwd("for=unknown"), None);
         assert_eq!(fwd(r#"for="_gazonk""#), None);
         assert_eq!(fwd("for=192.0.2.43;for=198.51.100.17"), None);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::forwarded::{self, ForwardedError, TrustedProxies};
 use super::network::Network;
+use super::translated;
 
 /// The client's address, from a source that the client does not control.
 ///
@@ -36,9 +37,14 @@ pub struct ClientIp(Option<IpAddr>);
 
 impl ClientIp {
     /// The peer of the connection: for a host that faces the network itself.
+    ///
+    /// An IPv4 client whose address reached the host in IPv6 is its IPv4 self: mapped
+    /// (`::ffff:203.0.113.7`), or behind a translator with the well-known prefix of RFC 6052
+    /// (`64:ff9b::203.0.113.7`). For a translator with another prefix see
+    /// [`Network::embedded_ipv4`].
     #[must_use]
     pub fn from_peer(peer: IpAddr) -> Self {
-        Self(Some(peer.to_canonical()))
+        Self(Some(translated::client(peer)))
     }
 
     /// The right-most address of `X-Forwarded-For` that is not a trusted proxy, if the peer is one.
@@ -190,7 +196,13 @@ impl ClientIp {
 
     fn cut(&self, v4: u8, v6: u8) -> ClientPrefix {
         ClientPrefix(self.0.and_then(|address| {
-            Network::new(address, if address.is_ipv4() { v4 } else { v6 }).ok()
+            let length = match address {
+                IpAddr::V4(_) => v4,
+                // The network of one IPv4 address, its /24 or its /16, in 6to4's spelling.
+                IpAddr::V6(_) if translated::is_6to4(address) => v4.saturating_add(16),
+                IpAddr::V6(_) => v6,
+            };
+            Network::new(address, length).ok()
         }))
     }
 }
@@ -275,6 +287,32 @@ mod tests {
     fn mapped_addresses_are_their_ipv4_selves() {
         assert_eq!(peer("::ffff:203.0.113.7"), peer("203.0.113.7"));
         assert_eq!(peer("::ffff:203.0.113.7").prefix().to_string(), "203.0.113.7/32");
+    }
+
+    /// All of IPv4 shared one /64 there, and one bucket.
+    #[test]
+    fn clients_behind_a_translator_are_told_apart() {
+        assert_eq!(peer("64:ff9b::203.0.113.7"), peer("203.0.113.7"));
+        assert_ne!(peer("64:ff9b::203.0.113.7").prefix(), peer("64:ff9b::203.0.113.8").prefix());
+        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
+        let proxy = "10.0.0.2".parse().unwrap();
+        let lines = ["64:ff9b::203.0.113.7"];
+        assert_eq!(ClientIp::from_forwarded_for(proxy, lines, &proxies), peer("203.0.113.7"));
+        // What a stranger can have translated is no proxy of ours, and no internal caller.
+        let inside = "64:ff9b::10.0.0.2".parse().unwrap();
+        assert!(!proxies.contains(inside));
+        assert!(ClientIp::from_peer(inside).expose_ip().is_some_and(|ip| ip.is_ipv6()));
+    }
+
+    /// An IPv4 address has 65 536 /64s in 6to4: they are one.
+    #[test]
+    fn a_6to4_site_counts_like_its_ipv4_address() {
+        let [one, other] = [peer("2002:cb00:7107:1::1"), peer("2002:cb00:7107:ffff::1")];
+        assert_eq!(one.prefix(), other.prefix());
+        assert_eq!(one.prefix().to_string(), "2002:cb00:7107::/48");
+        assert_eq!(one.site().to_string(), "2002:cb00:7100::/40");
+        assert_eq!(one.organisation().to_string(), "2002:cb00::/32");
+        assert_ne!(one.prefix(), peer("203.0.113.7").prefix(), "no list takes it for IPv4");
     }
 
     #[test]

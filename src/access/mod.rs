@@ -20,6 +20,7 @@ mod ip;
 mod network;
 mod ruling;
 mod target;
+mod translated;
 
 pub use book::{BookError, ControlBook};
 pub use caller::{Caller, CallerError, CallerRule, CallerRules};

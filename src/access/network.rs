@@ -1,7 +1,7 @@
 //! Networks in CIDR notation.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -44,6 +44,52 @@ impl Network {
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
+    }
+
+    /// The IPv4 address in an address of this network, if the network is the prefix of a
+    /// translator: /32, /40, /48, /56, /64 or /96, laid out by RFC 6052 §2.2.
+    ///
+    /// Only the operator of a translator knows its prefix, and where the IPv4 address stands depends
+    /// on the prefix's length. A host behind one says so before the peer becomes a client. `None`
+    /// for an address of another network, and for bits where the layout has none.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    ///
+    /// use otpgate::ClientIp;
+    /// use otpgate::access::Network;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let translator: Network = "64:ff9b:1:fffe::/64".parse()?;
+    /// let peer: IpAddr = "64:ff9b:1:fffe:cb:71:700::".parse()?;
+    /// let peer = translator.embedded_ipv4(peer).map_or(peer, IpAddr::V4);
+    /// assert_eq!(ClientIp::from_peer(peer).expose_ip(), Some("203.0.113.7".parse()?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn embedded_ipv4(&self, address: IpAddr) -> Option<Ipv4Addr> {
+        let IpAddr::V6(v6) = address else { return None };
+        if self.is_v4() || !self.contains(address) {
+            return None;
+        }
+        let octets = v6.octets();
+        // Octet 8 is the `u` octet, 0 and left out.
+        let places: [usize; 4] = match self.length() {
+            32 => [4, 5, 6, 7],
+            40 => [5, 6, 7, 9],
+            48 => [6, 7, 9, 10],
+            56 => [7, 9, 10, 11],
+            64 => [9, 10, 11, 12],
+            96 => [12, 13, 14, 15],
+            _ => return None,
+        };
+        let suffix = octets.get(places[3].saturating_add(1)..)?;
+        if octets.get(8) != Some(&0) || suffix.iter().any(|octet| *octet != 0) {
+            return None;
+        }
+        let [a, b, c, d] = places.map(|place| octets.get(place).copied().unwrap_or_default());
+        Some(Ipv4Addr::new(a, b, c, d))
     }
 
     /// The first address.
@@ -118,6 +164,35 @@ mod tests {
         assert_eq!("::ffff:10.0.0.0/104".parse::<Network>(), "10.0.0.0/8".parse());
         assert_eq!("::ffff:10.0.0.1".parse::<Network>(), "10.0.0.1/32".parse());
         assert_eq!("::ffff:10.0.0.0/8".parse::<Network>(), Err(NetworkError));
+    }
+
+    /// The table of RFC 6052 §2.4.
+    #[test]
+    fn translated_addresses_are_read_by_the_length_of_the_prefix() {
+        for (prefix, address) in [
+            ("2001:db8::/32", "2001:db8:c000:221::"),
+            ("2001:db8:100::/40", "2001:db8:1c0:2:21::"),
+            ("2001:db8:122::/48", "2001:db8:122:c000:2:2100::"),
+            ("2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::"),
+            ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::"),
+            ("2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33"),
+            ("64:ff9b::/96", "64:ff9b::192.0.2.33"),
+        ] {
+            let network: Network = prefix.parse().unwrap();
+            let embedded = network.embedded_ipv4(address.parse().unwrap());
+            assert_eq!(embedded, Some(Ipv4Addr::new(192, 0, 2, 33)), "{address}");
+            assert_eq!(network.embedded_ipv4("2001:db9::192.0.2.33".parse().unwrap()), None);
+            assert_eq!(network.embedded_ipv4("192.0.2.33".parse().unwrap()), None);
+        }
+        for (prefix, address) in [
+            ("2001:db8:122:344::/80", "2001:db8:122:344::192.0.2.33"),
+            ("2001:db8:122:344::/64", "2001:db8:122:344:1c0:2:2100::"),
+            ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100:1"),
+            ("192.0.2.0/24", "192.0.2.33"),
+        ] {
+            let network: Network = prefix.parse().unwrap();
+            assert_eq!(network.embedded_ipv4(address.parse().unwrap()), None, "{address}");
+        }
     }
 
     #[test]

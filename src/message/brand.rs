@@ -10,6 +10,11 @@ const LONGEST: usize = 30;
 /// beginning or ending with a space, without four digits in a row and without six capitals of the
 /// code alphabet: neither may be taken for the code. A name that is a domain (`Example.com`) is fine.
 ///
+/// `!`, `*` and the typographic apostrophe `’` are for names such as `Yahoo!`, `E*TRADE` and `Macy’s`.
+/// They may not stand in a name that a telephone makes a link of, because a link goes on with them.
+/// GSM-7 has `!`, `*` and `'` but not `’`: with `’` a text needs UCS-2, 70 characters to the segment
+/// instead of 160, and a format that insists on GSM-7 refuses it. `Macy's` costs nothing.
+///
 /// ```
 /// use otpgate::message::Brand;
 ///
@@ -44,8 +49,12 @@ impl Brand {
         if text.starts_with(' ') || text.ends_with(' ') {
             return Err(BrandError::Space);
         }
-        if let Some(character) = text.chars().find(|c| !shown::is_name(*c)) {
+        let in_class = |c: &char| shown::is_name(*c) || shown::is_brand_mark(*c);
+        if let Some(character) = text.chars().find(|c| !in_class(c)) {
             return Err(BrandError::Character { character });
+        }
+        if text.chars().any(shown::is_brand_mark) && shown::has_link(text) {
+            return Err(BrandError::Link);
         }
         if shown::longest_number(text) > 3 || shown::has_code_word(text) {
             return Err(BrandError::LikeCode);
@@ -66,12 +75,15 @@ pub enum BrandError {
     Space,
     /// A character outside the class of names.
     #[error(
-        "the brand has the character {character:?}; use letters, digits, spaces and . , - ' & ( ) / +"
+        "the brand has the character {character:?}; use letters, digits, spaces and . , - ' & ( ) / + ! * ’"
     )]
     Character {
         /// The first such character.
         character: char,
     },
+    /// `!`, `*` or `’` in a name that a telephone makes a link of.
+    #[error("the brand is a link with !, * or ’ in it; use the domain alone or the name alone")]
+    Link,
     /// Four or more digits, or six or more capitals of the code alphabet, in a row.
     #[error(
         "the brand has a part that could be taken for a code; spell out numbers of four digits and put a space into runs of six capitals"
@@ -87,9 +99,21 @@ mod tests {
 
     #[test]
     fn brands_are_names() {
-        for good in
-            ["Example", "7-Eleven", "Booking.com", "AT&T", "Żabka", "株式会社", &"x".repeat(30)]
-        {
+        for good in [
+            "Example",
+            "7-Eleven",
+            "Booking.com",
+            "AT&T",
+            "Żabka",
+            "株式会社",
+            &"x".repeat(30),
+            "Yahoo!",
+            "E*TRADE",
+            "Macy's",
+            "Macy’s",
+            "Oh! Inc.",
+            "P!nk*",
+        ] {
             assert!(Brand::new(good).is_ok(), "{good}");
         }
         for (bad, rule) in [
@@ -98,6 +122,12 @@ mod tests {
             (&"x".repeat(1_000_000), BrandError::Length),
             (" x", BrandError::Space),
             ("x ", BrandError::Space),
+            ("evil.com/!pay", BrandError::Link),
+            ("evil.com*", BrandError::Link),
+            ("www.evil!", BrandError::Link),
+            ("x.рф’s", BrandError::Link),
+            ("x‘s", BrandError::Character { character: '‘' }),
+            ("x´s", BrandError::Character { character: '´' }),
             ("@x", BrandError::Character { character: '@' }),
             ("x\n#1", BrandError::Character { character: '\n' }),
             ("x\u{202e}", BrandError::Character { character: '\u{202e}' }),
@@ -109,7 +139,27 @@ mod tests {
         }
     }
 
+    /// What the marks cost: nothing in GSM-7 but for `’`, which GSM-7 does not have.
+    #[test]
+    fn a_typographic_apostrophe_is_the_one_mark_outside_gsm_7() {
+        use crate::message::gsm;
+
+        assert_eq!(gsm::strangers("Yahoo! E*TRADE Macy's"), "");
+        assert!(gsm::strangers("Macy’s").contains("U+2019"));
+    }
+
     proptest! {
+        /// The recogniser is as strict as for a name without marks, and no mark makes a link of none.
+        #[test]
+        fn a_brand_with_a_mark_is_no_link(text in "[a-zA-Z!*’. /']{1,16}") {
+            if let Ok(brand) = Brand::new(&text) {
+                let marked = brand.as_str().contains(['!', '*', '\u{2019}']);
+                prop_assert!(!marked || !shown::has_link(brand.as_str()));
+                let bare = brand.as_str().replace(['!', '*', '\u{2019}'], " ");
+                prop_assert!(!marked || !shown::has_link(&bare), "{bare:?}");
+            }
+        }
+
         #[test]
         fn no_brand_breaks_a_line_or_starts_a_sigil(text in "\\PC{0,40}|[@#%a-z0-9\n\r ]{0,12}") {
             if let Ok(brand) = Brand::new(&text) {

@@ -19,6 +19,14 @@ pub(crate) fn is_name(c: char) -> bool {
     }
 }
 
+/// Whether `c` may occur in a name that its company writes with a mark: `Yahoo!`, `E*TRADE`, `Macy’s`.
+///
+/// For the host's own brand alone, and only where the brand is no link (see
+/// [`has_link`]): `!` and `*` are among the characters with which a link goes on.
+pub(crate) fn is_brand_mark(c: char) -> bool {
+    matches!(c, '!' | '*' | '\u{2019}')
+}
+
 /// Whether `c` shows nothing or changes how its neighbours are shown: control characters, format
 /// characters (zero-width, joiners, direction, tags), separators other than the space, private use.
 pub(crate) fn is_hidden(c: char) -> bool {

@@ -183,7 +183,9 @@ impl Evidence {
 }
 
 /// Messages per number, client, session and so on. An empty list means no such quota; at most four
-/// quotas each.
+/// quotas each. Only `number` must hold one: without it a single phone can be sent a text at every
+/// interval, and `number = []` in a file is a slip more often than a decision. Whoever wants no
+/// quota there writes one that is out of reach.
 ///
 /// ```
 /// use otpgate::Policy;
@@ -290,6 +292,13 @@ impl QuotaPolicy {
             ("quotas.global", &self.global),
         ] {
             check_list(field, quotas)?;
+        }
+        if self.number.is_empty() {
+            return Err(ConfigError::rule(
+                "quotas.number",
+                "an empty list, no quota at all",
+                "one quota or more; to have none in effect write one that is out of reach",
+            ));
         }
         for (field, evidence) in [
             ("quotas.client_unverified", self.client_unverified),

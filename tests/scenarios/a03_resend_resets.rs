@@ -147,7 +147,7 @@ async fn texts_to_one_number_are_bounded_in_every_window() {
 async fn a_right_code_forgives_what_went_before() {
     let house = House::lab_with(|builder| {
         let mut policy = quick(Policy::default());
-        policy.quotas.number.clear();
+        policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
         policy.quotas.session.clear();
         builder.policy(policy)
     });

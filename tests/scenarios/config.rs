@@ -103,7 +103,7 @@ fn the_values_at_the_edges_are_allowed() {
         |p: &mut Policy| p.budget.soft_percent = 100,
         |p: &mut Policy| p.budget.purpose = Some(Money::cents(50)),
         |p: &mut Policy| p.quotas.number = vec![Quota::hourly(1); 4],
-        |p: &mut Policy| p.quotas.number = Vec::new(),
+        |p: &mut Policy| p.quotas.session = Vec::new(),
         |p: &mut Policy| p.attempts.open.pause_after = 20,
     ] as [Change; 11]
     {

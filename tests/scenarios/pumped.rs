@@ -12,7 +12,7 @@ pub(crate) fn open() -> Policy {
     policy.quotas.client_unverified = None;
     policy.quotas.network_unverified = None;
     policy.quotas.block_unverified = None;
-    policy.quotas.number.clear();
+    policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
     policy.attempts.spray_alarm = u64::MAX;
     policy
 }

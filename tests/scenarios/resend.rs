@@ -90,7 +90,7 @@ async fn a_verification_closes() {
 #[tokio::test]
 async fn the_wait_that_is_shown_is_the_wait_that_holds() {
     let house = House::ruled(|policy| {
-        policy.quotas.number.clear();
+        policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
         policy.code.open = minutes(30);
     });
     let grant = house.send(ALICE).await.into_grant();

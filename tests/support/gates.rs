@@ -139,7 +139,7 @@ async fn detector<S: Store>((one, two): (S, S)) {
         policy.quotas.client_unverified = None;
         policy.quotas.network_unverified = None;
         policy.quotas.block_unverified = None;
-        policy.quotas.number.clear();
+        policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
         builder.policy(policy).tuning(Tuning::default())
     };
     let here = House::with(|builder| awake(builder.store(one)));

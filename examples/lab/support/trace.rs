@@ -80,12 +80,16 @@ impl Trace {
         let mut trace = Self::default();
         let mut earliest = 0;
         let mut record = csv::StringRecord::new();
+        let mut first = true;
         loop {
             let line = reader.position().line();
             match reader.read_record(&mut record) {
                 Ok(false) => break,
                 Ok(true) => {
                     let line = record.position().map_or(line, csv::Position::line);
+                    if std::mem::take(&mut first) {
+                        check_unit(record.get(0).unwrap_or_default())?;
+                    }
                     match trace.row(&record, earliest) {
                         Ok(row) => {
                             earliest = row.at_ms;
@@ -189,6 +193,26 @@ impl Trace {
     }
 }
 
+/// Refuses a trace whose first time is a time of this century in another unit: read as milliseconds,
+/// its days would be minutes, and every answer wrong without a word. A trace that counts from 0 is
+/// read as it is.
+fn check_unit(first: &str) -> Result<(), String> {
+    const CENTURY: std::ops::RangeInclusive<f64> = 946_684_800.0..=4_102_444_800.0;
+    let Ok(time) = first.parse::<f64>() else { return Ok(()) };
+    for (unit, in_a_second, cure) in [
+        ("seconds", 1.0, "multiply it by 1 000"),
+        ("microseconds", 1e6, "divide it by 1 000"),
+        ("nanoseconds", 1e9, "divide it by 1 000 000"),
+    ] {
+        if CENTURY.contains(&(time / in_a_second)) {
+            return Err(format!(
+                "at_ms `{first}` looks like {unit} since 1970; the column is in milliseconds: {cure}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// An address that no other row has: the log did not keep the client's, which is not the same as a
 /// client without one. In the discard-only block of RFC 6666, each in a /48 of its own.
 fn nowhere(place: usize) -> IpAddr {
@@ -235,6 +259,29 @@ mod tests {
         assert_eq!(trace.rows.len(), 2);
         assert_eq!(trace.label(&trace.rows[1]), "unlabelled");
         assert_eq!(trace.rows[0].region, *b"GB");
+    }
+
+    #[test]
+    fn times_in_another_unit_are_refused_with_the_cure() {
+        let row = |at: &str| {
+            let rest = "+447400123456,192.0.2.1,s1,1,9000,1,46400,legit:new";
+            Trace::read(format!("{HEADER}\n{at},{rest}\n").as_bytes())
+        };
+        for (at, unit, cure) in [
+            ("1700000000", "seconds", "multiply it by 1 000"),
+            ("1700000000.25", "seconds", "multiply it by 1 000"),
+            ("946684800", "seconds", "multiply it by 1 000"),
+            ("1700000000000000", "microseconds", "divide it by 1 000"),
+            ("1700000000000000000", "nanoseconds", "divide it by 1 000 000"),
+        ] {
+            let error = row(at).unwrap_err();
+            assert!(error.contains(unit) && error.ends_with(cure), "{error}");
+        }
+        // Milliseconds of this century, and a trace that begins at nothing.
+        for at in ["1700000000000", "0", "1000", "86400000", "946684800000"] {
+            assert_eq!(row(at).unwrap().rows.len(), 1, "{at}");
+        }
+        assert!(row("x").unwrap().rows.is_empty());
     }
 
     #[test]

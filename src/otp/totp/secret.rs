@@ -37,31 +37,68 @@ impl AuthenticatorSecret {
     }
 
     /// A secret from its stored bytes: 16 to 64 of them. Fewer than the 20 of a fresh secret are
-    /// taken so that existing enrolments can be carried over; RFC 4226 §4 (R6) demands 16.
+    /// taken so that existing enrolments can be carried over; RFC 4226 §4 (R6) demands 16. For
+    /// shorter ones see [`from_short_bytes_danger`](Self::from_short_bytes_danger).
     ///
     /// # Errors
     ///
     /// [`AuthenticatorSecretError::Length`] for any other number of bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, AuthenticatorSecretError> {
-        if !(16..=64).contains(&bytes.len()) {
+        if !(SHORTEST..=LONGEST).contains(&bytes.len()) {
             return Err(AuthenticatorSecretError::Length { bytes: bytes.len() });
         }
         Ok(Self(Zeroizing::new(bytes.to_vec())))
     }
 
-    /// A secret from its text in base32 (RFC 4648 §6, capitals, no padding).
+    /// A secret from its text in base32 (RFC 4648 §6), as other systems write it: in capitals or
+    /// small letters, in groups with spaces or hyphens, with or without `=` at the end.
     ///
     /// # Errors
     ///
     /// [`AuthenticatorSecretError::NotBase32`], or `Length` as [`from_bytes`](Self::from_bytes).
+    ///
+    /// ```
+    /// use otpgate::otp::totp::{AuthenticatorSecret, AuthenticatorSecretError};
+    ///
+    /// let secret = AuthenticatorSecret::from_base32("gezd gnbv gy3t qojq gezd gnbv gy3t qojq")?;
+    /// assert_eq!(secret.expose_secret(), b"12345678901234567890");
+    /// # Ok::<(), AuthenticatorSecretError>(())
+    /// ```
     pub fn from_base32(text: &str) -> Result<Self, AuthenticatorSecretError> {
-        // 64 bytes are 103 characters; the check keeps the work bounded.
-        if text.len() > 103 {
-            return Err(AuthenticatorSecretError::NotBase32);
+        Self::from_bytes(base32(text)?.as_bytes())
+    }
+
+    /// A secret of 80 to 127 bits, for enrolments made by a system that drew too few: many handed out
+    /// 16 characters of base32. RFC 4226 §4 (R6) demands 128 bits. Whoever has a code of the app and
+    /// the time can try the keys offline: 80 bits hold off one attacker of today and not a state.
+    /// Let such users enrol again; a longer secret is taken as well.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthenticatorSecretError::Length`] below 10 bytes or above 64.
+    pub fn from_short_bytes_danger(bytes: &[u8]) -> Result<Self, AuthenticatorSecretError> {
+        if !(SHORTEST_OF_ALL..=LONGEST).contains(&bytes.len()) {
+            return Err(AuthenticatorSecretError::Length { bytes: bytes.len() });
         }
-        let secret =
-            Secret::try_from_base32(text).map_err(|_| AuthenticatorSecretError::NotBase32)?;
-        Self::from_bytes(secret.as_bytes())
+        Ok(Self(Zeroizing::new(bytes.to_vec())))
+    }
+
+    /// As [`from_short_bytes_danger`](Self::from_short_bytes_danger), from the text that
+    /// [`from_base32`](Self::from_base32) reads.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthenticatorSecretError::NotBase32`] or `Length`.
+    ///
+    /// ```
+    /// use otpgate::otp::totp::{AuthenticatorSecret, AuthenticatorSecretError};
+    ///
+    /// let sixteen = "JBSW Y3DP EHPK 3PXP"; // 80 bits
+    /// assert!(AuthenticatorSecret::from_base32(sixteen).is_err());
+    /// assert!(AuthenticatorSecret::from_short_base32_danger(sixteen).is_ok());
+    /// ```
+    pub fn from_short_base32_danger(text: &str) -> Result<Self, AuthenticatorSecretError> {
+        Self::from_short_bytes_danger(base32(text)?.as_bytes())
     }
 
     /// The bytes, under a name that a reviewer can search for; to be encrypted and stored.
@@ -122,6 +159,13 @@ impl AuthenticatorSecret {
         Ok(SecretText(uri))
     }
 
+    /// Whether it has the 128 bits that RFC 4226 §4 (R6) demands; without them the user should enrol
+    /// again.
+    #[must_use]
+    pub fn is_compliant(&self) -> bool {
+        self.0.len() >= SHORTEST
+    }
+
     pub(super) fn secret(&self) -> Secret {
         Secret::new(self.0.to_vec().into_boxed_slice())
     }
@@ -150,13 +194,40 @@ impl fmt::Debug for SecretText {
     }
 }
 
+/// RFC 4226 §4 (R6), in bytes.
+const SHORTEST: usize = 16;
+
+/// 16 characters of base32, which several systems handed out.
+const SHORTEST_OF_ALL: usize = 10;
+
+/// The block of SHA-1: HMAC would hash a longer key to a shorter one.
+const LONGEST: usize = 64;
+
+/// The bytes of base32 as people and systems write it; the work is bounded by the first check.
+fn base32(text: &str) -> Result<Secret, AuthenticatorSecretError> {
+    // 64 bytes are 103 characters; with a separator behind each fourth, and padding, 136.
+    if text.len() > 160 {
+        return Err(AuthenticatorSecretError::NotBase32);
+    }
+    // Reserved whole: growing would leave copies of the secret behind.
+    let mut bare = Zeroizing::new(String::with_capacity(text.len()));
+    for c in text.trim_end_matches(|c: char| c == '=' || c.is_ascii_whitespace()).chars() {
+        match c {
+            ' ' | '-' | '\t' | '\r' | '\n' | '\u{a0}' => {}
+            'A'..='Z' | 'a'..='z' | '2'..='7' => bare.push(c.to_ascii_uppercase()),
+            _ => return Err(AuthenticatorSecretError::NotBase32),
+        }
+    }
+    Secret::try_from_base32(bare.as_str()).map_err(|_| AuthenticatorSecretError::NotBase32)
+}
+
 /// The bytes are not a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthenticatorSecretError {
     /// Not 16 to 64 bytes.
     #[error(
-        "the authenticator secret has {bytes} bytes instead of 16 to 64 (RFC 4226 §4 R6 demands 128 bits); enrol the user again"
+        "the authenticator secret has {bytes} bytes instead of 16 to 64 (RFC 4226 §4 R6 demands 128 bits); enrol the user again, or take 10 to 15 bytes by from_short_bytes_danger"
     )]
     Length {
         /// How many there were.
@@ -164,7 +235,7 @@ pub enum AuthenticatorSecretError {
     },
     /// Not base32.
     #[error(
-        "the authenticator secret is not base32 in capitals without padding; check that it was stored and decrypted whole"
+        "the authenticator secret is not base32 (A to Z, 2 to 7); check that it was stored and decrypted whole"
     )]
     NotBase32,
 }
@@ -243,6 +314,55 @@ mod tests {
             ["", "1", "GEZDGNBVGY3TQOJQ", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ!", &"A".repeat(1000)]
         {
             assert!(AuthenticatorSecret::from_base32(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn base32_is_read_as_other_systems_write_it() {
+        let plain = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+        let read = |text: &str| AuthenticatorSecret::from_base32(text).map(|s| s.0.to_vec());
+        let expected = Ok(b"12345678901234567890".to_vec());
+        for text in [
+            plain.to_ascii_lowercase(),
+            "gezd gnbv gy3t qojq gezd gnbv gy3t qojq".to_owned(),
+            "GEZD-GNBV-GY3T-QOJQ-GEZD-GNBV-GY3T-QOJQ".to_owned(),
+            format!(" {plain}\r\n"),
+            format!("{plain}===="),
+            format!("{plain} ==\n"),
+        ] {
+            assert_eq!(read(&text), expected, "{text:?}");
+        }
+        // 26 characters and six of padding are 16 bytes.
+        assert_eq!(read("GEZDGNBVGY3TQOJQGEZDGNBVGY======"), Ok(b"1234567890123456".to_vec()));
+        for bad in ["=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "GEZDGNBVGY3TQOJQ=GEZDGNBVGY3TQOJQ"] {
+            assert_eq!(read(bad), Err(AuthenticatorSecretError::NotBase32), "{bad}");
+        }
+        for wrong in ["0", "1", "8", "9", "é", "\0", "_", "Ａ"] {
+            assert!(read(&format!("{plain}{wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    /// Known answers for the key of 80 bits that many manuals print, from an implementation of
+    /// RFC 6238 in Python.
+    #[test]
+    fn a_short_secret_needs_the_constructor_that_says_so() {
+        use crate::base::time::Timestamp;
+        use crate::otp::totp::Authenticator;
+
+        let text = "jbsw y3dp ehpk 3pxp";
+        let short = AuthenticatorSecretError::Length { bytes: 10 };
+        assert_eq!(AuthenticatorSecret::from_base32(text).err(), Some(short));
+        let secret = AuthenticatorSecret::from_short_base32_danger(text).unwrap();
+        assert!(!secret.is_compliant() && rfc_secret().is_compliant());
+        for (seconds, code) in
+            [(59, "996554"), (1_111_111_109, "071271"), (2_000_000_000, "890699")]
+        {
+            let now = Timestamp::from_millis(seconds * 1_000);
+            assert_eq!(Authenticator::code_for_test(&secret, now), code);
+        }
+        for length in 0..80 {
+            let made = AuthenticatorSecret::from_short_bytes_danger(&vec![7; length]);
+            assert_eq!(made.is_ok(), (10..=64).contains(&length));
         }
     }
 

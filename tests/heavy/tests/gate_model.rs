@@ -320,7 +320,7 @@ impl StateMachineTest for Real {
         policy.attempts.open.max = FAILURES.into();
         policy.attempts.open.pause_after = PAUSE_AFTER.into();
         // What the model does not know of.
-        policy.quotas.number.clear();
+        policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
         policy.quotas.number_total.clear();
         policy.quotas.session.clear();
         policy.quotas.client_unverified = None;

@@ -62,3 +62,13 @@ fn a_code_that_is_no_text_is_no_form() {
     let form: Form = serde_json::from_str("{\"code\":\"123456\"}").unwrap();
     assert_eq!(form.code, "123456");
 }
+
+#[test]
+fn a_number_without_a_quota_is_said_at_the_check() {
+    let check = |text| toml::from_str::<Policy>(text).unwrap().check();
+    let error = check("[quotas]\nnumber = []").unwrap_err().to_string();
+    assert!(error.contains("`quotas.number` is an empty list"), "{error}");
+    assert!(error.contains("out of reach"), "{error}");
+    assert!(check("[quotas]\nsession = []").is_ok());
+    assert!(check("[[quotas.number]]\nmax = 1000000\nper = \"1d\"").is_ok());
+}

@@ -1,0 +1,84 @@
+//! IPv4 clients that arrive in IPv6, behind a translator.
+//!
+//! A server that has IPv6 alone sees the IPv4 half of the world through a translator, all of it in one
+//! /96 and so in one /64. Counted by that, every IPv4 client would share one bucket.
+//!
+//! | form | counts as | why |
+//! |---|---|---|
+//! | `::ffff:0:0/96`, mapped (RFC 4291) | its IPv4 address | the same socket's other spelling |
+//! | `64:ff9b::/96`, well-known prefix (RFC 6052) | its IPv4 address | written by a translator of the server's own network; not routed between networks |
+//! | `::ffff:0:0:0/96`, translated (RFC 2765) | its IPv4 address | likewise |
+//! | `64:ff9b:1::/48`, local use (RFC 8215), and a prefix of one's own | its /64, unless the host says more | where the address stands depends on a length that the address does not show: see [`Network::embedded_ipv4`](super::Network::embedded_ipv4) |
+//! | `2002::/16`, 6to4 (RFC 3056) | its /48, /40 and /32, which are one IPv4 address, its /24 and its /16 | anybody may announce the route, so a list of networks must not take it for the IPv4 address |
+//! | `2001::/32`, Teredo (RFC 4380) | its /64 | likewise; the service has ended |
+//!
+//! An address that is not public (private, loopback, shared, link-local) stays IPv6: RFC 6052 §3.1 forbids
+//! to translate it with the well-known prefix, and a rule for an internal network must not match it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The address that a client is known by.
+pub(super) fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => well_known(v6).map_or(IpAddr::V6(v6), IpAddr::V4),
+        v4 => v4,
+    }
+}
+
+/// Whether `address` belongs to an IPv4 address by 6to4: then bits 16 to 47 are that address.
+pub(super) fn is_6to4(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.segments().first() == Some(&0x2002))
+}
+
+fn well_known(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let (v4, inside) = match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => ([high, low], true),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => ([high, low], true),
+        _ => ([0, 0], false),
+    };
+    let [high, low] = v4.map(u16::to_be_bytes);
+    let v4 = Ipv4Addr::new(high[0], high[1], low[0], low[1]);
+    (inside && is_public(v4)).then_some(v4)
+}
+
+fn is_public(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    let shared = first == 100 && (64..128).contains(&second);
+    !(first == 0
+        || first >= 240
+        || shared
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_translated_client_is_its_ipv4_self() {
+        let as_client = |text: &str| client(text.parse().unwrap()).to_string();
+        for form in ["64:ff9b::203.0.113.7", "::ffff:0:203.0.113.7", "::ffff:203.0.113.7"] {
+            assert_eq!(as_client(form), "203.0.113.7", "{form}");
+        }
+        for stays in [
+            "64:ff9b::10.1.2.3",
+            "64:ff9b::127.0.0.1",
+            "64:ff9b::169.254.1.1",
+            "64:ff9b::100.64.0.1",
+            "64:ff9b::192.168.0.1",
+            "64:ff9b::0.0.0.0",
+            "64:ff9b::255.255.255.255",
+            "64:ff9b::1:203.0.113.7",
+            "64:ff9b:1::203.0.113.7",
+            "2002:cb00:7107::1",
+            "2001::203.0.113.7",
+            "2001:db8::203.0.113.7",
+            "::203.0.113.7",
+        ] {
+            assert_eq!(as_client(stays), stays.parse::<Ipv6Addr>().unwrap().to_string());
+        }
+    }
+}
