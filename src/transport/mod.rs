@@ -3,6 +3,7 @@
 //! | transport | feature |
 //! |---|---|
 //! | `twilio::Twilio` | `twilio` |
+//! | `esendex::Esendex` | `esendex` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
@@ -35,6 +36,8 @@ mod console;
 mod deadline;
 mod error;
 mod error_row;
+#[cfg(feature = "esendex")]
+pub mod esendex;
 mod price;
 mod receipt;
 mod sender;
@@ -42,6 +45,8 @@ mod sms;
 #[cfg(feature = "twilio")]
 pub mod twilio;
 mod wrappers;
+#[cfg(feature = "esendex")]
+mod xml;
 
 use std::fmt;
 use std::sync::Arc;

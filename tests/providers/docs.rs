@@ -9,6 +9,8 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.md
 /// Every table of the page, by its marker.
 fn tables() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
+        #[cfg(feature = "esendex")]
+        ("errors: esendex", errors(otpgate::transport::esendex::ERRORS)),
         #[cfg(feature = "twilio")]
         ("errors: twilio", errors(otpgate::transport::twilio::ERRORS)),
         #[cfg(feature = "twilio")]

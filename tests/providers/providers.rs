@@ -16,5 +16,7 @@ mod http_server;
 mod vectors;
 mod wire;
 
+#[cfg(feature = "esendex")]
+mod esendex;
 #[cfg(feature = "twilio")]
 mod twilio;
