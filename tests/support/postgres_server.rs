@@ -44,6 +44,19 @@ pub fn start(settings: &[&str]) -> Option<PostgresServer> {
         eprintln!("\n*** SKIPPED: PostgreSQL is not installed (apt-get install postgresql) ***\n");
         return None;
     }
+    let directory = directory();
+    let data = directory.join("data");
+    run(as_account("initdb")
+        .args(["--auth=trust", "--username=otpgate", "--no-sync", "--encoding=UTF8"])
+        .arg("--locale=C")
+        .arg("-D")
+        .arg(&data));
+    let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    Some(PostgresServer::over(directory, settings))
+}
+
+/// A directory that the server's account may write to.
+fn directory() -> PathBuf {
     let number = STARTED.fetch_add(1, Ordering::Relaxed);
     let name = format!("otpgate-postgres-{}-{number}", std::process::id());
     let directory = std::env::temp_dir().join(name);
@@ -51,21 +64,7 @@ pub fn start(settings: &[&str]) -> Option<PostgresServer> {
     if is_root() {
         run(Command::new("chown").arg(ACCOUNT).arg(&directory));
     }
-    let data = directory.join("data");
-    run(as_account("initdb")
-        .args(["--auth=trust", "--username=otpgate", "--no-sync", "--encoding=UTF8"])
-        .arg("--locale=C")
-        .arg("-D")
-        .arg(&data));
-    let server = PostgresServer {
-        directory,
-        port: free_port(),
-        settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-        child: Mutex::new(None),
-        bouncer: Mutex::new(None),
-    };
-    server.restart();
-    Some(server)
+    directory
 }
 
 /// A server that the tests of one file share; the last one to finish stops it.
@@ -80,8 +79,36 @@ pub fn shared() -> Option<Arc<PostgresServer>> {
 }
 
 impl PostgresServer {
+    fn over(directory: PathBuf, settings: Vec<String>) -> Self {
+        let (child, bouncer) = (Mutex::new(None), Mutex::new(None));
+        let server = Self { directory, port: free_port(), settings, child, bouncer };
+        server.restart();
+        server
+    }
+
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A hot standby of this server, which it follows.
+    pub fn standby(&self) -> Self {
+        let directory = directory();
+        let mut copy = as_account("pg_basebackup");
+        copy.args(["-h", "127.0.0.1", "-U", "otpgate", "-c", "fast", "-X", "stream", "--no-sync"]);
+        copy.arg("-p").arg(self.port.to_string());
+        // With standby.signal, and where the primary is.
+        run(copy.arg("-R").arg("-D").arg(directory.join("data")));
+        Self::over(directory, Vec::new())
+    }
+
+    /// Makes a standby the primary; returns when it takes writes.
+    pub fn promote(&self) {
+        run(as_account("pg_ctl").args(["promote", "-w", "-D"]).arg(self.directory.join("data")));
+    }
+
+    /// Runs SQL that answers nothing.
+    pub fn execute(&self, sql: &str) {
+        run(self.client("psql").args(["-q", "-v", "ON_ERROR_STOP=1", "-c", sql, "postgres"]));
     }
 
     pub fn url(&self) -> String {
@@ -154,18 +181,12 @@ impl PostgresServer {
             return None;
         };
         let port = free_port();
-        let file = self.directory.join("pgbouncer.ini");
-        let settings = format!(
-            "[databases]\npostgres = host=127.0.0.1 port={} dbname=postgres\n[pgbouncer]\n\
-             listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
-             pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200\n\
-             ignore_startup_parameters = extra_float_digits\n",
-            self.port
-        );
-        let settings = settings.replace("dbname=postgres", "dbname=postgres user=otpgate");
-        fs::write(&file, settings).expect("the settings of PgBouncer");
+        self.configure_bouncer(port, self.port);
         let mut command = as_account("pgbouncer");
-        command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg(self.directory.join("pgbouncer.ini"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let child = command.spawn().expect("PgBouncer starts");
         *self.bouncer.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         for _ in 0..500 {
@@ -175,6 +196,25 @@ impl PostgresServer {
             thread::sleep(Duration::from_millis(20));
         }
         panic!("PgBouncer did not start");
+    }
+
+    /// Points the PgBouncer at `url` to another server, without a restart.
+    pub fn repoint_bouncer(&self, url: &str, to: &Self) {
+        let port = url.rsplit([':', '/']).nth(1).and_then(|port| port.parse().ok());
+        self.configure_bouncer(port.expect("a port"), to.port);
+        let bouncer = self.bouncer.lock().unwrap_or_else(PoisonError::into_inner);
+        signal("HUP", bouncer.as_ref().expect("a running PgBouncer").id());
+    }
+
+    fn configure_bouncer(&self, port: u16, to: u16) {
+        let settings = format!(
+            "[databases]\npostgres = host=127.0.0.1 port={to} dbname=postgres user=otpgate\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+             auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n\
+             max_client_conn = 200\nignore_startup_parameters = extra_float_digits\n"
+        );
+        let file = self.directory.join("pgbouncer.ini");
+        fs::write(file, settings).expect("the settings of PgBouncer");
     }
 
     /// A program of the server's set, with the arguments that lead to this server.
@@ -227,8 +267,15 @@ fn children_of(id: u32) -> Vec<u32> {
     text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
-/// Debian keeps the server's programs apart; elsewhere they are in the path.
+/// The programs of one version are where `OTPGATE_POSTGRES_BIN` says. Without it: Debian keeps the
+/// server's programs apart; elsewhere they are in the path.
 fn program(name: &str) -> Option<PathBuf> {
+    if let Some(directory) = std::env::var_os("OTPGATE_POSTGRES_BIN") {
+        let path = PathBuf::from(directory).join(name);
+        if path.is_file() {
+            return Some(path);
+        }
+    }
     let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

@@ -38,6 +38,9 @@
 //! - While the server is away every call fails, as [`Unavailable`](StoreErrorKind::Unavailable) if
 //!   nothing was sent and [`Indeterminate`](StoreErrorKind::Indeterminate) if something was. The
 //!   first call after it is back connects again.
+//! - A connection ends with the first error that is not the call's own, and all idle ones with one
+//!   that belongs to the server: after a fail-over the next call finds the new primary. An answer
+//!   that a standby gave is not taken.
 //! - Times come from the calls. The server's clock is never asked.
 //! - The database sees pseudonyms and digests. Digests are HMACs under a key that it does not have,
 //!   and are compared as hashes mixed with the call's random identifier, so that the time of a
@@ -68,12 +71,14 @@
 
 mod answer;
 mod call;
+mod check;
 mod error;
 mod key;
 mod lease;
 mod migration;
 mod setup;
 mod statement;
+mod url;
 mod verbs;
 
 use std::fmt;
@@ -196,7 +201,7 @@ impl PostgresStore {
     pub async fn remove_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let batch = i32::try_from(batch).unwrap_or(i32::MAX);
         let parameters = vec![parameter(call::time(now), Type::INT8), parameter(batch, Type::INT4)];
-        let sql = "select otpgate.remove_expired_v1($1, $2)";
+        let sql = "select otpgate.remove_expired_v1($1, $2), pg_is_in_recovery() as standby";
         let row = self.alone(&Statement { sql, parameters, locks: Vec::new() }).await?;
         let removed = row
             .try_get(0)

@@ -1,16 +1,16 @@
-//! Connecting, migrating, and whether the database is fit to keep what the gate keeps.
+//! Connecting, migrating, and the look before the first call.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod};
-use tokio_postgres::config::Host;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Config, GenericClient, NoTls, Socket};
+use tokio_postgres::{Config, NoTls, Socket};
 
-use super::error::PostgresSetupError;
-use super::migration::{MIGRATIONS, Migration, NEEDED};
-use super::{DEFAULT_CONNECTIONS, PostgresStore};
+use super::error::{PostgresSetupError, said};
+use super::migration::{MIGRATIONS, Migration};
+use super::{DEFAULT_CONNECTIONS, PostgresStore, check, url};
 
 /// Held while migrating, so that processes that start together migrate one after the other.
 const MIGRATING: i64 = 0x6f74_7067_6174_6501;
@@ -25,14 +25,15 @@ impl PostgresStore {
     ///
     /// [`PostgresSetupError`], with the address and the cause.
     pub async fn connect(url: &str) -> Result<Self, PostgresSetupError> {
-        let config: Config = url.parse().map_err(PostgresSetupError::Url)?;
-        Self::connect_with(config, NoTls, DEFAULT_CONNECTIONS).await
+        Self::connect_with(url::parsed(url)?, NoTls, DEFAULT_CONNECTIONS).await
     }
 
     /// Connects with the host's own TLS and at most `connections`.
     ///
     /// A connection that is not made within the configuration's `connect_timeout`, or 5 s if it
-    /// says nothing, counts as refused.
+    /// says nothing, counts as refused. Of several hosts the first that takes writes is used, at
+    /// this start and for each connection that is made later: `target_session_attrs=read-write` is
+    /// set whatever the configuration says, as nothing else would do.
     ///
     /// # Errors
     ///
@@ -51,6 +52,8 @@ impl PostgresStore {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
+        // Each new connection asks, and goes on to the next host if this one only reads.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         let address = address(&config);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, tls, recycling);
@@ -60,8 +63,11 @@ impl PostgresStore {
             .map_err(|error| PostgresSetupError::Refused(error.into()))?;
         match pool.get().await {
             Ok(_) => Ok(Self::from_pool(pool)),
+            Err(PoolError::Backend(error)) if only_reads(&error) => {
+                Err(PostgresSetupError::OnlyReads { address })
+            }
             Err(PoolError::Backend(error)) => {
-                Err(PostgresSetupError::Unreachable { address, source: cause(error) })
+                Err(PostgresSetupError::Unreachable { address, source: said(error) })
             }
             Err(error) => Err(PostgresSetupError::Unreachable { address, source: error.into() }),
         }
@@ -86,94 +92,73 @@ impl PostgresStore {
     /// [`ready`](PostgresStore::ready).
     ///
     /// Any number of processes may call it at the same time, and as often as they like. The role
-    /// needs to be allowed to create the schema `otpgate`, or own it.
+    /// needs to be allowed to create the schema `otpgate`, or own it; where nothing is missing, it
+    /// needs no more than the gate does.
     ///
     /// # Errors
     ///
     /// [`PostgresSetupError`]; a migration that failed left nothing behind.
     pub async fn migrate(&self) -> Result<(), PostgresSetupError> {
-        let mut connection = self.pool.get().await.map_err(refused)?;
+        let mut connection = self.checked().await?;
         for migration in MIGRATIONS {
-            let transaction = connection.transaction().await.map_err(refused)?;
+            let transaction = connection.transaction().await?;
             let lock = format!("select pg_advisory_xact_lock({MIGRATING})");
-            transaction.batch_execute(&lock).await.map_err(refused)?;
-            let found = version(&*transaction).await?;
+            transaction.batch_execute(&lock).await?;
+            let found = check::version(&*transaction).await?;
             if found < migration.version {
-                transaction.batch_execute(migration.sql).await.map_err(refused)?;
+                let applied = transaction.batch_execute(migration.sql).await;
+                applied.map_err(|error| PostgresSetupError::migrating(error, found))?;
             }
-            transaction.commit().await.map_err(refused)?;
+            transaction.commit().await?;
         }
         drop(connection);
         self.ready().await
     }
 
-    /// Whether the database is reachable, migrated, and set up so that it loses nothing that it
-    /// acknowledged. Call it at start, after the migrations.
+    /// Looks at everything that the store will need, once. Call it at start, after the migrations.
+    ///
+    /// It refuses a standby, a server, database or role that only reads, a server before version 14,
+    /// settings that lose what was acknowledged, a schema that is missing or older than this
+    /// release, and a role that lacks a right on one of its tables or functions. At last it writes a
+    /// row and takes it back. It changes nothing.
     ///
     /// # Errors
     ///
     /// [`PostgresSetupError`], which says what to do.
     pub async fn ready(&self) -> Result<(), PostgresSetupError> {
-        let connection = self.pool.get().await.map_err(refused)?;
-        for (setting, bad, wanted) in [
-            ("fsync", "off", "on"),
-            ("synchronous_commit", "off", "on"),
-            ("full_page_writes", "off", "on"),
-            ("default_transaction_isolation", "", "read committed"),
-        ] {
-            let show = format!("show {setting}");
-            let messages = connection.simple_query(&show).await.map_err(refused)?;
-            let value = messages.iter().find_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
-                _ => None,
-            });
-            let value = value.unwrap_or_default();
-            if value == bad || bad.is_empty() && value != wanted {
-                let value = value.to_owned();
-                return Err(PostgresSetupError::LosesState { setting, value, wanted });
+        let connection = self.checked().await?;
+        // Rights first: without them the version cannot be read.
+        check::rights(&**connection).await?;
+        check::migrated(&**connection).await?;
+        let trial = check::trial(&**connection).await;
+        if trial.is_err() {
+            // It ended within a transaction.
+            drop(Object::take(connection));
+        }
+        trial
+    }
+
+    /// A connection to a server that will do.
+    async fn checked(&self) -> Result<Object, PostgresSetupError> {
+        let connection = self.pool.get().await?;
+        match check::server(&**connection).await {
+            Ok(()) => Ok(connection),
+            Err(error) => {
+                // The next look goes to what the address leads to by then.
+                drop(Object::take(connection));
+                drop(self.pool.retain(|_, _| false));
+                Err(error)
             }
         }
-        match version(&**connection).await? {
-            found if found < NEEDED => {
-                Err(PostgresSetupError::NotMigrated { found, needed: NEEDED })
-            }
-            _ => Ok(()),
-        }
     }
 }
 
-/// The newest migration that was applied; 0 if none was.
-async fn version(client: &impl GenericClient) -> Result<i32, PostgresSetupError> {
-    let known = "select to_regclass('otpgate.migration') is not null";
-    let newest = "select coalesce(max(version), 0)::text from otpgate.migration";
-    if read(client, known).await?.as_deref() != Some("t") {
-        return Ok(0);
-    }
-    let found = read(client, newest).await?;
-    Ok(found.and_then(|found| found.parse().ok()).unwrap_or(0))
-}
-
-async fn read(
-    client: &impl GenericClient,
-    sql: &str,
-) -> Result<Option<String>, PostgresSetupError> {
-    let messages = client.simple_query(sql).await.map_err(refused)?;
-    Ok(messages.iter().find_map(|message| match message {
-        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    }))
-}
-
-fn refused(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PostgresSetupError {
-    PostgresSetupError::Refused(error.into())
-}
-
-/// The innermost cause, as the outer ones say no more than that there is one.
-fn cause(error: tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    match error.as_db_error() {
-        Some(said) => said.clone().into(),
-        None => error.into_source().unwrap_or_else(|| "the connection was closed".into()),
-    }
+/// Whether every host that answered takes no writes. tokio-postgres says it in this way alone.
+fn only_reads(error: &tokio_postgres::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.and_then(|source| source.downcast_ref::<std::io::Error>()).is_some_and(|error| {
+        error.kind() == std::io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+    })
 }
 
 /// Hosts and ports; nothing else of a configuration is fit to print.

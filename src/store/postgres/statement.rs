@@ -10,9 +10,12 @@ use tokio_postgres::{Error, Row};
 
 use crate::store::{StoreError, StoreErrorKind};
 
-use super::error::{self, Late};
+use super::error::{self, Blame, Late};
 use super::key::in_order;
 use super::{PostgresStore, Statements};
+
+/// The column of every statement that says whether a standby answered.
+const STANDBY: &str = "standby";
 
 const LOCK: &str = "select otpgate.lock_v1($1)";
 
@@ -47,8 +50,13 @@ impl PostgresStore {
         let connection = self.connection().await?;
         let call = statement.send(&connection, self.statements);
         match tokio::time::timeout(self.deadline, call).await {
-            Ok(Ok(rows)) => first(rows),
-            Ok(Err(error)) => Err(error::statement(error)),
+            Ok(Ok(rows)) => first(rows).and_then(current).inspect_err(|_| {
+                self.let_go(connection, Blame::Server);
+            }),
+            Ok(Err(error)) => {
+                self.let_go(connection, error::blame(&error));
+                Err(error::statement(error))
+            }
             Err(_) => Err(self.given_up(connection)),
         }
     }
@@ -81,21 +89,47 @@ impl PostgresStore {
         match tokio::time::timeout(self.deadline, transaction).await {
             Ok(Ok(answers)) => {
                 let rows = answers.into_iter().skip(2).take(calls.len());
-                rows.map(first).collect::<Result<_, _>>().map_err(Undone::Failed)
+                let rows = rows.map(|rows| current(first(rows)?)).collect::<Result<_, _>>();
+                rows.map_err(|error| {
+                    self.let_go(connection, Blame::Server);
+                    Undone::Failed(error)
+                })
             }
-            Ok(Err(error)) => match error::statement(error) {
-                error if error.kind() == StoreErrorKind::Indeterminate => {
-                    Err(Undone::Failed(error))
+            Ok(Err(error)) => {
+                let blame = error::blame(&error);
+                self.let_go(connection, blame);
+                match error::statement(error) {
+                    // Where the server is the wrong one, none of them would fare better alone.
+                    error
+                        if error.kind() == StoreErrorKind::Indeterminate
+                            || blame == Blame::Server =>
+                    {
+                        Err(Undone::Failed(error))
+                    }
+                    _ => Err(Undone::RolledBack),
                 }
-                _ => Err(Undone::RolledBack),
-            },
+            }
             Err(_) => Err(Undone::Failed(self.given_up(connection))),
         }
     }
 
-    fn given_up(&self, connection: Object) -> StoreError {
-        // Whatever still comes on this connection answers nobody's question.
+    /// Ends the connections that are of no more use, so that the next call makes one anew and finds
+    /// what its address leads to by then.
+    fn let_go(&self, connection: Object, blame: Blame) {
+        if blame == Blame::Call {
+            return;
+        }
         drop(Object::take(connection));
+        if blame == Blame::Server {
+            // Those in use end by themselves, with the errors of their own calls.
+            drop(self.pool.retain(|_, _| false));
+        }
+    }
+
+    fn given_up(&self, connection: Object) -> StoreError {
+        // Whatever still comes on this connection answers nobody's question, and a server that says
+        // nothing, or a wire that leads nowhere any more, would cost each other call its deadline.
+        self.let_go(connection, Blame::Server);
         StoreError::new(StoreErrorKind::Indeterminate, Late::Answer(self.deadline))
     }
 }
@@ -149,4 +183,14 @@ async fn pipelined(mut sent: Vec<Answer<'_>>) -> Vec<Result<Vec<Row>, Error>> {
 fn first(rows: Vec<Row>) -> Result<Row, StoreError> {
     let row = rows.into_iter().next();
     row.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, error::Unreadable))
+}
+
+/// `row`, unless a standby answered. A call that happens to write nothing is served there, by what
+/// was true some time ago: the repeat of an admission, a code that is not known yet, any read.
+fn current(row: Row) -> Result<Row, StoreError> {
+    match row.try_get::<_, bool>(STANDBY) {
+        Ok(true) => Err(StoreError::new(StoreErrorKind::Unavailable, error::Standby)),
+        Ok(false) => Ok(row),
+        Err(_) => Err(StoreError::new(StoreErrorKind::Corrupt, error::Unreadable)),
+    }
 }

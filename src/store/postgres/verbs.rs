@@ -13,12 +13,16 @@ use super::call::{Letters, Wanted, long, time};
 use super::key::{Key, Kind};
 use super::statement::{Statement, parameter};
 
-const ADMIT: &str = "select * from otpgate.admit_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-                     $12, $13, $14, $15, $16, $17, $18, $19, $20)";
-const SETTLE: &str = "select otpgate.settle_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-const REDEEM: &str = "select * from otpgate.redeem_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
-                      $11, $12, $13, $14, $15, $16, $17)";
-const TALLY: &str = "select * from otpgate.tally_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const ADMIT: &str = "select *, pg_is_in_recovery() as standby \
+                     from otpgate.admit_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
+                     $14, $15, $16, $17, $18, $19, $20)";
+const SETTLE: &str = "select otpgate.settle_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11), \
+                      pg_is_in_recovery() as standby";
+const REDEEM: &str = "select *, pg_is_in_recovery() as standby \
+                      from otpgate.redeem_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+                      $12, $13, $14, $15, $16, $17)";
+const TALLY: &str = "select *, pg_is_in_recovery() as standby \
+                     from otpgate.tally_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// A challenge to write, taken apart.
 #[derive(Default)]
