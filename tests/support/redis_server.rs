@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,10 +10,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+/// The server under test: `OTPGATE_REDIS_SERVER`, or the `redis-server` in the path.
+fn program() -> OsString {
+    std::env::var_os("OTPGATE_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
 /// Whether `redis-server` is installed. Without it the tests say so and count as passed, except
 /// under CI, where they fail.
 pub(crate) fn available() -> bool {
-    let found = Command::new("redis-server")
+    let found = Command::new(program())
         .arg("--version")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -65,6 +71,33 @@ impl RedisServer {
             }
         }
         panic!("redis-server does not start; see {}", server.dir.display());
+    }
+
+    /// A Sentinel that alone decides over the primary on `port`, which it calls `gate`.
+    pub(crate) fn sentinel(port: u16) -> Self {
+        let mut sentinel = Self::start(&[]);
+        sentinel.kill();
+        let file = sentinel.dir.join("sentinel.conf");
+        let settings = format!(
+            "sentinel monitor gate 127.0.0.1 {port} 1\n\
+             sentinel down-after-milliseconds gate 500\nsentinel failover-timeout gate 5000\n"
+        );
+        fs::write(&file, settings).unwrap();
+        let log = fs::File::create(sentinel.dir.join("log")).unwrap();
+        let child = Command::new(program())
+            .arg(&file)
+            .args(["--sentinel", "--port", &sentinel.port.to_string(), "--bind", "127.0.0.1"])
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        sentinel.child = Some(child);
+        assert!(sentinel.await_ready(), "see {}", sentinel.dir.display());
+        until("the sentinel knows the replica", || {
+            sentinel.say(&["SENTINEL", "REPLICAS", "gate"]).contains("127.0.0.1")
+        });
+        sentinel
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -132,7 +165,7 @@ impl RedisServer {
 
     fn spawn(&mut self) -> bool {
         let log = fs::File::create(self.dir.join("log")).unwrap();
-        let child = Command::new("redis-server")
+        let child = Command::new(program())
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--dir", &self.dir.display().to_string(), "--save", "", "--loglevel", "notice"])
             .args(&self.options)

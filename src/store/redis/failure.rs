@@ -39,22 +39,37 @@ impl Remedy {
             "NOSCRIPT" => Self::Load,
             "MOVED" => Self::Elsewhere,
             "OOM" => Self::Report(Full),
-            "LOADING" | "BUSY" | "MISCONF" | "NOREPLICAS" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" => {
-                Self::Report(Unavailable)
-            }
-            // Demoted, or asked for a password it did not want before: ask again who it is.
-            "READONLY" | "MASTERDOWN" | "NOAUTH" | "NOPERM" => Self::Hangup(Unavailable),
+            // Another connection would find the same.
+            "BUSY" | "ASK" | "TRYAGAIN" => Self::Report(Unavailable),
+            // The server is, or has become, one that does not serve this store: a replica, cut off
+            // from its primary or replicas, loading, without a disk, out of the cluster, asking for
+            // a password that it did not want before. The address may lead elsewhere by now.
+            "READONLY" | "MASTERDOWN" | "LOADING" | "NOREPLICAS" | "MISCONF" | "CLUSTERDOWN"
+            | "NOAUTH" | "WRONGPASS" | "NOPERM" | "UNBLOCKED" => Self::Hangup(Unavailable),
             // Before 7.0 the reason stands within the text of a failed script.
-            _ => match error.detail() {
-                Some(detail) if detail.contains("-OOM ") => Self::Report(Full),
-                Some(detail) if detail.contains("-READONLY ") => Self::Hangup(Unavailable),
-                Some(detail)
-                    if detail.contains("-MISCONF ") || detail.contains("Script killed") =>
-                {
+            _ => {
+                let within = |words: &[&str]| {
+                    error.detail().is_some_and(|it| words.iter().any(|word| it.contains(word)))
+                };
+                if within(&["-OOM "]) {
+                    Self::Report(Full)
+                } else if within(&["Script killed"]) {
                     Self::Report(Unavailable)
+                } else if within(&[
+                    "-READONLY ",
+                    "-MASTERDOWN ",
+                    "-LOADING ",
+                    "-NOREPLICAS ",
+                    "-MISCONF ",
+                    "-CLUSTERDOWN ",
+                    "-NOPERM ",
+                ]) {
+                    Self::Hangup(Unavailable)
+                } else {
+                    // Perhaps a proxy's word on a server that it lost.
+                    Self::Hangup(Corrupt)
                 }
-                _ => Self::Report(Corrupt),
-            },
+            }
         }
     }
 }
@@ -80,10 +95,24 @@ mod tests {
                  allowed\r\n",
                 Remedy::Report(Full),
             ),
-            ("-LOADING Redis is loading the dataset in memory\r\n", Remedy::Report(Unavailable)),
+            ("-LOADING Redis is loading the dataset in memory\r\n", Remedy::Hangup(Unavailable)),
+            ("-MASTERDOWN Link with MASTER is down\r\n", Remedy::Hangup(Unavailable)),
+            ("-CLUSTERDOWN The cluster is down\r\n", Remedy::Hangup(Unavailable)),
+            ("-MISCONF Redis is configured to save RDB\r\n", Remedy::Hangup(Unavailable)),
+            ("-NOAUTH Authentication required.\r\n", Remedy::Hangup(Unavailable)),
+            ("-WRONGPASS invalid username-password pair\r\n", Remedy::Hangup(Unavailable)),
+            ("-NOPERM this user has no permissions\r\n", Remedy::Hangup(Unavailable)),
+            ("-UNBLOCKED force unblock, instance state changed\r\n", Remedy::Hangup(Unavailable)),
+            ("-BUSY Redis is busy running a script.\r\n", Remedy::Report(Unavailable)),
+            ("-TRYAGAIN Multiple keys request during rehashing\r\n", Remedy::Report(Unavailable)),
+            (
+                "-ERR Error running script (call to f_1): @user_script:1: -NOREPLICAS Not enough \
+                 good replicas to write.\r\n",
+                Remedy::Hangup(Unavailable),
+            ),
             ("-READONLY You can't write against a replica.\r\n", Remedy::Hangup(Unavailable)),
-            ("-NOREPLICAS Not enough good replicas\r\n", Remedy::Report(Unavailable)),
-            ("-ERR user_script:12: attempt to index a nil value\r\n", Remedy::Report(Corrupt)),
+            ("-NOREPLICAS Not enough good replicas\r\n", Remedy::Hangup(Unavailable)),
+            ("-ERR user_script:12: attempt to index a nil value\r\n", Remedy::Hangup(Corrupt)),
         ];
         for (line, expected) in cases {
             assert_eq!(answered(line), expected, "{line}");

@@ -65,8 +65,9 @@
 //! - `appendonly yes` with `appendfsync always` loses nothing that was acknowledged;
 //!   `everysec` (Redis' default when on) about a second.
 //! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `MGET`, `SET`, `RPUSH`,
-//!   `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `CLUSTER SLOTS` in a cluster. Keys
-//!   match `{*`.
+//!   `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `SELECT` if the URL names a database other than
+//!   0; `CLUSTER SLOTS` in a cluster. Keys match `{*`. Each connection asks whether the user may run
+//!   them; `docs/operations.md` has the ACL.
 //! - In a cluster, the realms of a slot that is being moved are
 //!   [`Unavailable`](super::StoreErrorKind::Unavailable) until it has arrived, and then, as after a
 //!   fail-over, in a new epoch: no node runs a script of which some keys are elsewhere.
@@ -82,6 +83,7 @@ mod failure;
 mod keys;
 mod node;
 mod pack;
+mod permission;
 mod setup;
 
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, InfoDict, Value};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, InfoDict, RedisError, Value};
 use tokio::sync::Mutex;
 
 use crate::store::{StoreError, StoreErrorKind};
@@ -19,6 +19,7 @@ use crate::store::{StoreError, StoreErrorKind};
 use super::answer::Seen;
 use super::call::{Call, Verb};
 use super::failure::{Malformed, Remedy};
+use super::permission;
 use super::setup::{Mode, RedisOptions, RedisSetupError, accepted, address};
 
 /// One server.
@@ -48,7 +49,7 @@ pub(super) enum Failure {
     /// No connection: the call was not sent.
     Unreachable(Arc<RedisSetupError>),
     /// The slot is elsewhere; the call did not run.
-    Elsewhere(redis::RedisError),
+    Elsewhere(RedisError),
     /// The call was sent.
     Store(StoreError),
 }
@@ -60,7 +61,9 @@ impl Node {
         options: RedisOptions,
     ) -> Result<Self, RedisSetupError> {
         let address = address(info.addr());
-        let client = Client::open(info).map_err(|source| RedisSetupError::Address { source })?;
+        let client = Client::open(info).map_err(|_| RedisSetupError::Address {
+            reason: "no client can be made of it; check host, port and TLS",
+        })?;
         Ok(Self {
             client,
             address,
@@ -98,7 +101,13 @@ impl Node {
             Err(error) => error,
         };
         Err(match Remedy::of(&error) {
-            Remedy::Elsewhere => Failure::Elsewhere(error),
+            Remedy::Elsewhere => {
+                if self.mode == Mode::Single {
+                    // It has joined a cluster: a new connection finds out, and says what to use.
+                    self.hang_up(&link);
+                }
+                Failure::Elsewhere(error)
+            }
             Remedy::Report(kind) => Failure::Store(StoreError::new(kind, error)),
             Remedy::Hangup(kind) => {
                 self.hang_up(&link);
@@ -150,8 +159,10 @@ impl Node {
     }
 
     async fn connect(&self) -> Result<Link, RedisSetupError> {
-        let unreachable =
-            |source| RedisSetupError::Unreachable { address: self.address.clone(), source };
+        let unreachable = |source| RedisSetupError::Unreachable {
+            address: self.address.clone(),
+            source: self.without_credentials(source),
+        };
         // The first questions may take as long as the connection itself: a server that has just
         // started is slow for a moment.
         let config = AsyncConnectionConfig::new()
@@ -167,11 +178,33 @@ impl Node {
         for verb in Verb::ALL {
             questions.cmd("SCRIPT").arg("LOAD").arg(verb.script());
         }
+        permission::ask(&mut questions);
+        let sent = connection.send_packed_commands(&questions, 0, questions.len()).await;
+        let answers = sent.map_err(unreachable)?;
+        let denied = permission::denied(&answers);
+        if !denied.is_empty() {
+            return Err(RedisSetupError::Forbidden { address: self.address.clone(), denied });
+        }
+        let learnt = answers.get(..=Verb::ALL.len()).unwrap_or_default().to_vec();
+        let learnt = Value::Array(learnt).extract_error().map_err(unreachable)?;
         let (info, admit, settle, redeem, tally): (InfoDict, String, String, String, String) =
-            questions.query_async(&mut connection).await.map_err(unreachable)?;
+            redis::from_redis_value(learnt).map_err(|error| unreachable(error.into()))?;
         let run = accepted(&info, self.mode, &self.address)?;
         connection.set_response_timeout(self.options.response_timeout);
         Ok(Link { connection, run, scripts: [admit, settle, redeem, tally] })
+    }
+
+    /// `error`, unless it repeats a credential: a server that does not know `AUTH`, or a proxy, says
+    /// which words it did not understand.
+    fn without_credentials(&self, error: RedisError) -> RedisError {
+        let settings = self.client.get_connection_info().redis_settings();
+        let said = format!("{error} {error:?}");
+        let mut credentials = settings.password().into_iter().chain(settings.username());
+        if credentials.any(|word| !word.is_empty() && said.contains(word)) {
+            let hidden = "the server's answer repeats a credential and is left out";
+            return RedisError::from((error.kind(), hidden));
+        }
+        error
     }
 
     fn current(&self) -> Option<Arc<Link>> {
@@ -229,9 +262,9 @@ impl From<Failure> for StoreError {
             Failure::Elsewhere(error) => Self::new(StoreErrorKind::Unavailable, error),
             Failure::Unreachable(error) => {
                 let kind = match &*error {
-                    RedisSetupError::Evicts { .. } | RedisSetupError::Silent { .. } => {
-                        StoreErrorKind::Corrupt
-                    }
+                    RedisSetupError::Evicts { .. }
+                    | RedisSetupError::Silent { .. }
+                    | RedisSetupError::Forbidden { .. } => StoreErrorKind::Corrupt,
                     _ => StoreErrorKind::Unavailable,
                 };
                 Self::new(kind, error)

@@ -10,11 +10,15 @@ use redis::{ConnectionAddr, ConnectionInfo, InfoDict, IntoConnectionInfo, RedisE
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisSetupError {
-    /// The address is not a Redis URL.
-    #[error("this is not a Redis URL; write redis://host:port/db or rediss://host:port/db for TLS")]
+    /// The address is not a Redis URL. Nothing of it is repeated, as any part of it may be a piece
+    /// of a password.
+    #[error(
+        "this is not a Redis URL: {reason}; write redis://user:password@host:port/db, or \
+         rediss://user:password@host:port/db for TLS"
+    )]
     Address {
-        /// What the parser says.
-        source: RedisError,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// No address was given.
     #[error("a cluster needs the URL of at least one of its nodes")]
@@ -39,6 +43,17 @@ pub enum RedisSetupError {
         address: String,
         /// The policy that the server reports.
         policy: String,
+    },
+    /// The user may not run what the store runs.
+    #[error(
+        "the Redis user at {address} may not use {denied}; grant it the commands and the keys \
+         {{* that docs/operations.md lists, with ACL SETUSER"
+    )]
+    Forbidden {
+        /// Host and port.
+        address: String,
+        /// The commands, and keys if it may not use those.
+        denied: String,
     },
     /// The server is a replica, which cannot be written to.
     #[error("the Redis server at {address} is a replica; connect to its primary")]
@@ -90,7 +105,23 @@ impl Default for RedisOptions {
 
 /// The connection that a URL describes, without Nagle's delay: every call waits for its answer.
 pub(super) fn parsed(url: &str) -> Result<ConnectionInfo, RedisSetupError> {
-    let info = url.into_connection_info().map_err(|source| RedisSetupError::Address { source })?;
+    // An `@` after the host can only be the end of credentials that the parser has cut short: what
+    // it takes for the host is then a piece of the password, and every error would name it.
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let socket = url.contains("unix:");
+    if !socket && rest.find(['/', '?', '#']).and_then(|end| rest.get(end..)).is_some_and(holds_at) {
+        return Err(RedisSetupError::Address {
+            reason: "the password or user has a character that ends it; write @ / ? # : % of it as \
+                     %40 %2F %3F %23 %3A %25",
+        });
+    }
+    let info = url.into_connection_info().map_err(|_| RedisSetupError::Address {
+        reason: "the scheme, host, port or database cannot be read, or the password has a character \
+                 that must be escaped (@ / ? # : % are %40 %2F %3F %23 %3A %25)",
+    })?;
+    // It announces name and version of a library, which the listed commands do not include.
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
+    let info = info.set_redis_settings(settings);
     #[cfg(feature = "redis-tls")]
     if matches!(info.addr(), ConnectionAddr::TcpTls { .. })
         && rustls::crypto::CryptoProvider::get_default().is_none()
@@ -100,6 +131,10 @@ pub(super) fn parsed(url: &str) -> Result<ConnectionInfo, RedisSetupError> {
     }
     let tcp = info.tcp_settings().clone().set_nodelay(true);
     Ok(info.set_tcp_settings(tcp))
+}
+
+fn holds_at(text: &str) -> bool {
+    text.contains('@')
 }
 
 /// Host and port, as an operator would look for it.
