@@ -211,7 +211,7 @@ pub enum RejectionCause {
     BadGrant,
     /// The number's lane is shut or pausing.
     NumberLimit,
-    /// The client's attempts are used up.
+    /// The session's attempts are used up; or those of its network, if it holds no genuine grant.
     ClientLimit,
 }
 

@@ -129,6 +129,8 @@ fn values() -> BTreeMap<&'static str, String> {
         ("attempts.open", failures(&attempts.open)),
         ("attempts.checked", failures(&attempts.checked)),
         ("attempts.proven", failures(&attempts.proven)),
+        ("attempts.caller", failures(&attempts.caller)),
+        ("attempts.authenticator", failures(&attempts.authenticator)),
         (
             "attempts.client",
             format!("{}, drains 1 / {}", attempts.client.hard, span(attempts.client.drain)),

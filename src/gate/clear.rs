@@ -221,11 +221,6 @@ impl Gate {
         }
     }
 
-    /// Whose attempts a code of this client counts against.
-    pub(super) fn client_subject(&self, client: &ClientContext) -> Pseudonym {
-        self.names().client(&client.ip().prefix().to_bytes())
-    }
-
     pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {
         OwnScope {
             origin: client.page_origin().to_owned(),

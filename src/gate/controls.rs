@@ -198,7 +198,7 @@ impl<'a> Controls<'a> {
         let attempts = &self.gate.inner.policy.attempts;
         let lane =
             |lane: &Lane| (MeterKey::new(number, lane.counted()), lane.failures(attempts).limit());
-        self.give_back_failures(Lane::FAILING.iter().map(lane)).await?;
+        self.give_back_failures(Lane::ALL.iter().map(lane)).await?;
         self.announce(actor.as_str(), format!("failures of {recipient:?} forgiven"));
         Ok(())
     }
@@ -216,7 +216,7 @@ impl<'a> Controls<'a> {
         actor: &Actor,
     ) -> Result<(), ControlsError> {
         let account = MeterKey::new(self.gate.names().user(user), slot::AUTHENTICATOR);
-        let meter = (account, super::second_factor::FAILURES);
+        let meter = (account, self.gate.inner.policy.attempts.authenticator.limit());
         self.give_back_failures(std::iter::once(meter)).await?;
         self.announce(actor.as_str(), "failures of an account's authenticator forgiven".to_owned());
         Ok(())

@@ -79,6 +79,13 @@ impl Names<'_> {
         self.name("net", network)
     }
 
+    /// One session's share of a client network.
+    pub(crate) fn session_at(&self, network: &[u8], session: &str) -> Pseudonym {
+        // The length in front keeps the two parts apart.
+        let length = (network.len() as u64).to_be_bytes();
+        self.name("share", &[&length[..], network, session.as_bytes()].concat())
+    }
+
     pub(crate) fn session(&self, session: &str) -> Pseudonym {
         self.name("sess", session.as_bytes())
     }
@@ -153,8 +160,10 @@ pub(crate) mod slot {
     pub(crate) const MONEY: Slot = Slot(0x0300_0000);
     /// Money that no accepted code paid back.
     pub(crate) const MONEY_UNVERIFIED: Slot = Slot(0x0400_0000);
-    /// Wrong codes of a client.
-    pub(crate) const CLIENT_FAILURES: Slot = Slot(0x0500_0000);
+    /// Codes without a genuine grant, of a client network. It refuses only more of the same.
+    pub(crate) const GARBAGE: Slot = Slot(0x0500_0000);
+    /// Attempts of one session at one client network.
+    pub(crate) const SHARE: Slot = Slot(0x0D00_0000);
     /// Wrong codes in a realm.
     pub(crate) const SPRAY: Slot = Slot(0x0600_0000);
     /// Codes entered.
@@ -254,14 +263,14 @@ mod tests {
         let mut slots: Vec<Slot> = purposes
             .iter()
             .flat_map(|purpose| {
-                (0..3).flat_map(move |lane| {
+                (0..4).flat_map(move |lane| {
                     (0..4)
                         .map(move |rank| slot::number_quota(purpose, lane, rank))
                         .chain([slot::ladder(purpose, lane)])
                 })
             })
             .chain((0..4).flat_map(|rank| [slot::quota(rank), slot::total(rank)]))
-            .chain((0..3).map(slot::failures))
+            .chain((0..4).map(slot::failures))
             .chain([slot::KNOWN, slot::UNVERIFIED, slot::MONEY, slot::SPRAY, slot::SENT])
             .collect();
         let all = slots.len();

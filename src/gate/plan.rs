@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
-use crate::policy::{BudgetPolicy, Evidence, Policy, Quota};
+use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
 use crate::store::{Charge, Credit, Refund};
 
 use super::names::slot;
@@ -18,6 +18,10 @@ pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
 
 /// A window that refuses nothing.
 pub(crate) const UNLIMITED: Limit = Limit::Window { max: u64::MAX >> 11, span_ms: COUNT_SPAN_MS };
+
+/// Each lane of the clients without an address counts its quotas apart from this rank on: a list has
+/// fewer entries.
+const UNKNOWN_RANKS: u8 = 16;
 
 /// What may follow when a charge does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -234,15 +238,11 @@ impl Plan {
         let (policy, lane) = (terms.policy, terms.lane.index());
         let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
         let failures = terms.lane.failures(&policy.attempts);
-        // Cost 0: a lane that is shut gets no new codes either, but a send is not a failure.
+        // Cost 0: a send is not a failure. A lane that is shut or pauses gets no new code: nobody
+        // could enter it, its text would be wasted, and its owner told to type what is not read.
         let counted = terms.lane.counted();
-        let shut = Limit::Failures {
-            max: failures.max.saturating_sub(1),
-            pause_after: u64::MAX >> 11,
-            pause_ms: 0,
-            longest_ms: 0,
-            forget_ms: crate::base::time::millis(failures.forget),
-        };
+        let max = failures.max.saturating_sub(1);
+        let shut = FailurePolicy { max, ..*failures }.limit();
         self.charge(who.number, counted, shut, 0, Cause::Failures, human);
         self.charge(
             who.number,
@@ -263,8 +263,10 @@ impl Plan {
             );
         }
         for (rank, quota) in (0..).zip(&policy.quotas.number_total) {
+            // One count for everybody, of which those who have proved less may fill less.
+            let quota = Quota { max: terms.lane.of_total(quota.max), ..*quota };
             let cause = Cause::Limit(LimitName::Number);
-            self.charge(who.number, slot::total(rank), quota.limit(), 1, cause, Remedy::Wait);
+            self.charge(who.number, slot::total(rank), quota.limit(), 1, cause, human);
         }
     }
 
@@ -278,7 +280,8 @@ impl Plan {
                 self.evidence(terms, wider, quotas.network_unverified, name);
             }
             Client::Unknown(shared) => {
-                self.quotas(shared, &quotas.client_unknown, LimitName::Client);
+                let first = terms.lane.index().saturating_mul(UNKNOWN_RANKS);
+                self.ranked(shared, first, &quotas.client_unknown, LimitName::Client);
             }
             Client::Caller => {}
         }
@@ -369,7 +372,11 @@ impl Plan {
     }
 
     fn quotas(&mut self, subject: Pseudonym, quotas: &[Quota], name: LimitName) {
-        for (rank, quota) in (0..).zip(quotas) {
+        self.ranked(subject, 0, quotas, name);
+    }
+
+    fn ranked(&mut self, subject: Pseudonym, first: u8, quotas: &[Quota], name: LimitName) {
+        for (rank, quota) in (first..).zip(quotas) {
             let cause = Cause::Limit(name);
             self.charge(subject, slot::quota(rank), quota.limit(), 1, cause, Remedy::Wait);
         }

@@ -5,7 +5,7 @@ use crate::base::id::RequestId;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::EventKind;
-use crate::limit::{Limit, MeterKey};
+use crate::limit::MeterKey;
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
 use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
@@ -13,16 +13,7 @@ use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
 use super::Gate;
 use super::guarded;
 use super::names::slot;
-
-/// Consecutive failures of one account: at most 100 (NIST SP 800-63B-4 §3.2.2), with a growing pause
-/// from the fifth on, so that guessing the three codes that are good at any time takes years.
-pub(super) const FAILURES: Limit = Limit::Failures {
-    max: 100,
-    pause_after: 5,
-    pause_ms: 30_000,
-    longest_ms: 3_600_000,
-    forget_ms: 90 * 86_400_000,
-};
+use super::plan::UNLIMITED;
 
 /// The answer about an authenticator code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +34,14 @@ impl Gate {
     /// used before is refused without a charge: it is a double click, not a guess. `user` is the account's
     /// identifier at the host; `authenticator` says how far clocks may differ.
     ///
-    /// Ask for the first factor before: 100 wrong codes in a row shut the account's authenticator
-    /// for 90 days, or until `Controls::forgive_authenticator`.
+    /// Ask for the first factor before. Wrong codes are counted on the account and on the client's
+    /// session, so that nobody stops another account at the same address. From the sixth on each
+    /// doubles the account's wait, up to 68 hours, and 20 in a row
+    /// ([`AttemptPolicy::authenticator`]), which take five days and a half, shut
+    /// the account's authenticator for 90 days, or until `Controls::forgive_authenticator`. Wrong
+    /// codes for many accounts raise [`EventKind::GuessSpraying`], as those from texts do.
+    ///
+    /// [`AttemptPolicy::authenticator`]: crate::policy::AttemptPolicy::authenticator
     ///
     /// # Errors
     ///
@@ -94,13 +91,18 @@ impl Gate {
             .and_then(|code| authenticator.matching_step(secret, &code, now));
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let account = MeterKey::new(names.user(user), slot::AUTHENTICATOR);
-        let here = MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES);
-        let policy = &self.inner.policy.attempts.client;
+        let spray = MeterKey::new(names.whole(), slot::SPRAY);
+        let attempts = &self.inner.policy.attempts;
+        let failures = attempts.authenticator.limit();
+        let (share, shares) = self.session_share(client, attempts);
         let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
         admission.charges = vec![
             // Right and wrong codes cost the same: a guess that is not charged is a guess for free.
-            Charge { key: account, limit: FAILURES, cost: 1, waiver: None },
-            Charge { key: here, limit: policy.limit(policy.hard), cost: 1, waiver: None },
+            Charge { key: account, limit: failures, cost: 1, waiver: None },
+            Charge { key: share, limit: shares, cost: 1, waiver: None },
+            // Counts and refuses nothing: whoever could fill a bound of the address or the realm
+            // would shut out everybody in it.
+            Charge { key: spray, limit: UNLIMITED, cost: 1, waiver: None },
         ];
         admission.nonces = step
             .map(|step| Nonce {
@@ -109,17 +111,23 @@ impl Gate {
             })
             .into_iter()
             .collect();
-        let granted = matches!(
-            guarded::admit(&*self.inner.store, &admission).await?,
-            Admitted::Granted { .. }
-        );
-        let accepted = granted && step.is_some();
+        let sprayed = match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { counts, .. } => Some(counts.get(2).copied().unwrap_or_default()),
+            _ => None,
+        };
+        let accepted = sprayed.is_some() && step.is_some();
         if accepted {
             let back = |key, limit, cost| Refund { key, limit, cost, charged: now, waiver: None };
             // Success ends the run of failures (NIST SP 800-63B-4 §3.2.2).
-            let refunds =
-                vec![back(account, FAILURES, 100), back(here, policy.limit(policy.hard), 1)];
+            let whole_run = attempts.authenticator.max;
+            let refunds = vec![
+                back(account, failures, whole_run),
+                back(share, shares, 1),
+                back(spray, UNLIMITED, 1),
+            ];
             self.give_all_back(id, refunds).await?;
+        } else if let Some(sprayed) = sprayed {
+            self.note_spraying(sprayed, attempts.spray_alarm, now);
         }
         self.tell(&self.event(now, EventKind::Authenticator { accepted }));
         Ok(if accepted { AuthenticatorVerdict::Accepted } else { AuthenticatorVerdict::Rejected })

@@ -44,8 +44,7 @@ pub(crate) enum Lane {
     Checked,
     /// The client proved a device on which the number was verified before.
     Proven,
-    /// The host itself asks, with a caller's key: intervals and quotas of its own, failures those
-    /// of `Checked`.
+    /// The host itself asks, with a caller's key.
     Caller,
 }
 
@@ -59,23 +58,33 @@ impl Client {
 }
 
 impl Lane {
-    /// Those that count failures of their own; their bounds add up to NIST's 100.
-    pub(crate) const FAILING: [Self; 3] = [Self::Open, Self::Checked, Self::Proven];
+    /// All of them: each counts failures of its own, and with the authenticator's their bounds add
+    /// up to NIST's 100.
+    pub(crate) const ALL: [Self; 4] = [Self::Open, Self::Checked, Self::Proven, Self::Caller];
 
     pub(crate) fn failures(self, policy: &AttemptPolicy) -> &FailurePolicy {
         match self {
             Self::Open => &policy.open,
-            Self::Checked | Self::Caller => &policy.checked,
+            Self::Checked => &policy.checked,
             Self::Proven => &policy.proven,
+            Self::Caller => &policy.caller,
         }
     }
 
     /// Where its failures are counted.
     pub(crate) const fn counted(self) -> Slot {
-        match self {
-            Self::Caller => slot::failures(Self::Checked.index()),
-            lane => slot::failures(lane.index()),
-        }
+        slot::failures(self.index())
+    }
+
+    /// How much of a number's quota over all lanes this one may fill: a third of it is out of reach
+    /// of strangers, and a sixth of clients that passed a human check.
+    pub(crate) const fn of_total(self, max: u64) -> u64 {
+        let kept = match self {
+            Self::Open => max / 3,
+            Self::Checked => max / 6,
+            Self::Proven | Self::Caller => 0,
+        };
+        max.saturating_sub(kept)
     }
 
     pub(crate) const fn index(self) -> u8 {

@@ -9,11 +9,11 @@ use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::{Event, EventKind, RejectionCause};
-use crate::limit::MeterKey;
+use crate::limit::{Limit, MeterKey};
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{Entry, EntryClosed, EntryView, Rejection, Verification, Verified};
-use crate::policy::Policy;
+use crate::policy::{AttemptPolicy, Policy};
 use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::store::{
     ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
@@ -93,7 +93,9 @@ impl Gate {
                     attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
                 return self.accept(grant, number, binding.clone(), attempts, opened, now);
             }
-            (Verdict::Exhausted { index: 0, .. }, _) => RejectionCause::ClientLimit,
+            (Verdict::Exhausted { index, .. }, _) if index < attempt.redemption.charges.len() => {
+                RejectionCause::ClientLimit
+            }
             (_, None) => RejectionCause::BadGrant,
             (Verdict::Mismatch { .. }, _) if attempt.malformed => RejectionCause::Malformed,
             (Verdict::Mismatch { .. }, _) => RejectionCause::Mismatch,
@@ -141,7 +143,8 @@ impl Gate {
     }
 
     /// The redemption to make. Without a usable grant it is made all the same, of a challenge that
-    /// does not exist: the same digest, the same round trip, charged to the client alone.
+    /// does not exist: the same digest, the same round trip, charged to a meter that only more of
+    /// the same is refused by.
     fn attempt(
         &self,
         grant: Option<&Grant>,
@@ -171,8 +174,7 @@ impl Gate {
         };
         let digests =
             code.iter().map(|code| digest(&keys.code, &context, code.expose_secret())).collect();
-        let client_meter = MeterKey::new(self.client_subject(client), slot::CLIENT_FAILURES);
-        let client_limit = policy.attempts.client.limit(policy.attempts.client.hard);
+        let paid = self.client_charge(grant, client, policy);
         let realm = names.whole();
         let count = |subject, slot| Observation {
             key: MeterKey::new(subject, slot),
@@ -186,7 +188,7 @@ impl Gate {
             realm: self.inner.partition,
             challenge: names.challenge(&challenge),
             digests,
-            charges: vec![Charge { key: client_meter, limit: client_limit, cost: 1, waiver: None }],
+            charges: paid.into_iter().collect(),
             subject_charges: Vec::new(),
             reset: Vec::new(),
             credits: Vec::with_capacity(5),
@@ -195,7 +197,9 @@ impl Gate {
             observe_failure: Vec::with_capacity(2),
             exchange: self.realm.exchange(self, id),
         };
-        redemption.credits.push(Credit { key: client_meter, limit: client_limit, amount: 1 });
+        if let Some(Charge { key, limit, .. }) = paid {
+            redemption.credits.push(Credit { key, limit, amount: 1 });
+        }
         for (subject, failed) in
             [Some((realm, slot::SPRAY)), country.map(|c| (c, slot::FAILED))].into_iter().flatten()
         {
@@ -215,6 +219,42 @@ impl Gate {
         })
     }
 
+    /// What an attempt costs the client, whatever the challenge.
+    ///
+    /// Anybody can make up grants, from any address that others use too. So they fill a meter of
+    /// their own, and no genuine grant is judged by it: a genuine one is charged to its session's
+    /// share of the address, which nobody else can fill. A device proof is of this number and a
+    /// caller's signature is the host's, so their lanes pass the address altogether. A human check
+    /// does not: it says nothing of the number, and solvers sell it.
+    fn client_charge(
+        &self,
+        grant: Option<&Grant>,
+        client: &ClientContext,
+        policy: &Policy,
+    ) -> Option<Charge> {
+        let (share, limit) = self.session_share(client, &policy.attempts);
+        let key = match grant.map(|grant| grant.lane) {
+            None => {
+                let network = client.ip().prefix().to_bytes();
+                MeterKey::new(self.names().client(&network), slot::GARBAGE)
+            }
+            Some(Lane::Open | Lane::Checked) => share,
+            Some(Lane::Proven | Lane::Caller) => return None,
+        };
+        Some(Charge { key, limit, cost: 1, waiver: None })
+    }
+
+    /// The attempts of one session at one client network.
+    pub(super) fn session_share(
+        &self,
+        client: &ClientContext,
+        attempts: &AttemptPolicy,
+    ) -> (MeterKey, Limit) {
+        let network = client.ip().prefix().to_bytes();
+        let share = self.names().session_at(&network, client.session());
+        (MeterKey::new(share, slot::SHARE), attempts.client.limit(attempts.client.hard))
+    }
+
     fn charge_subject(
         &self,
         redemption: &mut Redemption,
@@ -229,7 +269,7 @@ impl Gate {
         redemption.subject_charges = vec![Charge { key: lane, limit, cost: 1, waiver: None }];
         // A success by any lane proves the owner: strangers' failures are forgiven with it.
         redemption.reset =
-            Lane::FAILING.iter().map(|lane| MeterKey::new(number, lane.counted())).collect();
+            Lane::ALL.iter().map(|lane| MeterKey::new(number, lane.counted())).collect();
         redemption.credits.extend(credits(
             policy,
             grant.client,
@@ -295,8 +335,11 @@ impl Gate {
             ..self.event(now, EventKind::Rejected { cause })
         });
         let failures = observed.get(attempt.redemption.observe.len()).copied().unwrap_or(0);
-        // Once when the alarm is reached, then at each doubling.
-        let alarm = attempt.spray_alarm;
+        self.note_spraying(failures, attempt.spray_alarm, now);
+    }
+
+    /// Tells of wrong codes in the realm: once when the alarm is reached, then at each doubling.
+    pub(super) fn note_spraying(&self, failures: u64, alarm: u64, now: Timestamp) {
         if failures >= alarm
             && failures.is_multiple_of(alarm)
             && failures.checked_div(alarm).is_some_and(u64::is_power_of_two)

@@ -35,7 +35,7 @@
 //! assert!(policy.check().is_err(), "the hour's quota could never be used up");
 //!
 //! let mut policy = Policy::default();
-//! policy.attempts.open.max = 60; // 60 + 40 + 40 consecutive failures
+//! policy.attempts.open.max = 60; // 60 + 4 × 20 consecutive failures
 //! assert!(policy.check().unwrap_err().to_string().contains("100"));
 //! ```
 //!
@@ -56,7 +56,7 @@
 //! # What cannot be set
 //!
 //! - A code of fewer than six characters, or good for more than ten minutes.
-//! - More than ten attempts at one verification, or more than 100 consecutive failures of one number.
+//! - More than ten attempts at one verification, or more than 100 consecutive failures of one account.
 //! - That a resend gives new attempts, that a store's outage lets a text out, that a text carries anything
 //!   but the template's fields.
 //! - A source of randomness that is not the operating system's.

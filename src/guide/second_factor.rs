@@ -47,8 +47,8 @@
 //! ```
 //!
 //! Finish the enrolment only after one code was accepted, or a user whose scan failed is locked out.
-//! Failures are counted per account, at most 100 in a row with a growing pause from the fifth on, and
-//! per client network. Give recovery codes of your own: the crate has none.
+//! Failures are counted per account, at most 20 in a row with pauses that double from the sixth on, and
+//! per session. Give recovery codes of your own: the crate has none.
 //!
 //! # Which factor after which
 //!

@@ -8,9 +8,11 @@ use crate::limit::Limit;
 
 use super::quota::Evidence;
 
-/// Consecutive failures of one number in one lane, over all codes, purposes and channels.
+/// Consecutive failures of one number in one lane, over all codes, purposes and channels; or of one
+/// account's authenticator.
 ///
-/// The pauses of the lane that anyone can use:
+/// Each failure doubles the wait before the next attempt, so that the share lasts a siege of days
+/// and an owner waits days, not weeks. The pauses of the lane that anyone can use:
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,7 +20,7 @@ use super::quota::Evidence;
 /// use otpgate::{Policy, Timestamp};
 ///
 /// let lane = Policy::default().attempts.open;
-/// assert_eq!((lane.pause_after, lane.max), (10, 20));
+/// assert_eq!((lane.pause_after, lane.max), (6, 20));
 /// # let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap();
 /// # let (pause_ms, longest_ms, forget_ms) = (ms(lane.pause), ms(lane.longest), ms(lane.forget));
 /// # let (max, pause_after) = (lane.max, lane.pause_after);
@@ -31,8 +33,10 @@ use super::quota::Evidence;
 ///     now = now + wait;
 ///     meter.charge(&limit, now, 1).unwrap();
 /// }
-/// assert_eq!(waits[..10], [0; 10]);
-/// assert_eq!(waits[10..], [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600]);
+/// assert_eq!(waits[..6], [0; 6]);
+/// assert_eq!(waits[6..13], [30, 60, 120, 240, 480, 960, 1_920]);
+/// assert_eq!(waits[13..], [3_840, 7_680, 15_360, 30_720, 61_440, 122_880, 245_760]); // to 68 h
+/// assert_eq!(waits.iter().sum::<u64>() / 3_600, 136); // five days and a half until it is shut
 /// assert_eq!(meter.wait(&limit, now, 1), Some(lane.forget)); // or until a success
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,33 +44,37 @@ use super::quota::Evidence;
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct FailurePolicy {
-    /// Failures until the lane is shut: until a success, or for `forget`. Default: 20 or 40, see
+    /// Failures until the lane is shut: until a success, or for `forget`. Default: 20, see
     /// [`AttemptPolicy`].
     pub max: u64,
-    /// From how many failures on each attempt must wait. Default: half of `max`.
+    /// From how many failures on each attempt must wait. Default: 6, one more than a verification
+    /// has.
     pub pause_after: u64,
     /// The first pause; it doubles with each further failure. Default: 30 seconds (NIST §3.2.2).
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub pause: Duration,
-    /// The longest pause. Default: 1 hour (NIST §3.2.2).
+    /// The longest pause. Default: 3 days, so that with 20 failures the last pause is 68 hours and
+    /// a siege must last five days and a half to shut the lane. Because pauses double, an owner waits
+    /// no longer than the siege has lasted. NIST §3.2.2 names 30 seconds to an hour as an example,
+    /// and no upper bound.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub longest: Duration,
-    /// Without any attempt for this long the count starts afresh. Default: 31 days. A success by any
-    /// lane, or an operator's [`forgive`](crate::Controls::forgive), does it at once.
+    /// Without any counted attempt for this long the count starts afresh. Default: 31 days; 90 days
+    /// for the authenticator. A success by any lane, or an operator's
+    /// [`forgive`](crate::Controls::forgive), does it at once.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub forget: Duration,
 }
 
 impl FailurePolicy {
-    const fn lane(max: u64) -> Self {
-        Self {
-            max,
-            pause_after: max / 2,
-            pause: Duration::from_secs(30),
-            longest: Duration::from_secs(3_600),
-            forget: Duration::from_secs(31 * 86_400),
-        }
-    }
+    /// A fifth of NIST's hundred.
+    const SHARE: Self = Self {
+        max: 20,
+        pause_after: 6,
+        pause: Duration::from_secs(30),
+        longest: Duration::from_secs(3 * 86_400),
+        forget: Duration::from_secs(31 * 86_400),
+    };
 
     pub(crate) fn limit(&self) -> Limit {
         Limit::Failures {
@@ -81,18 +89,20 @@ impl FailurePolicy {
 
 /// Rules against guessing.
 ///
-/// A new code must not give new guesses (NIST SP 800-63B-4 §3.1.3.2), and a subscriber may have at
-/// most 100 consecutive failures (§3.2.2). Since anyone can fail on anyone's number, the 100 are
-/// split into three lanes: strangers use up only their own.
+/// A new code must not give new guesses (NIST SP 800-63B-4 §3.1.3.2), and one subscriber account may
+/// have at most 100 consecutive failures over all its authenticators (§3.2.2). Since anyone can fail
+/// on anyone's number, the 100 are split by what a client has proved: nobody uses up a share that
+/// takes more proof than he has.
 ///
 /// ```
 /// use otpgate::Policy;
 ///
 /// let mut policy = Policy::default();
-/// let lanes = policy.attempts.open.max + policy.attempts.checked.max + policy.attempts.proven.max;
-/// assert_eq!(lanes, 100);
+/// let rules = &policy.attempts;
+/// let shares = [rules.open, rules.checked, rules.proven, rules.caller, rules.authenticator];
+/// assert_eq!(shares.iter().map(|share| share.max).sum::<u64>(), 100);
 ///
-/// policy.attempts.proven.max = 41;
+/// policy.attempts.proven.max = 21;
 /// assert!(policy.check().unwrap_err().to_string().contains("NIST SP 800-63B-4 §3.2.2"));
 /// ```
 #[derive(Clone, PartialEq, Debug)]
@@ -100,14 +110,24 @@ impl FailurePolicy {
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct AttemptPolicy {
-    /// Anyone. Default: 20, pausing 30 seconds to 1 hour from 10 on (NIST §3.2.2).
+    /// Anyone. Default: 20.
     pub open: FailurePolicy,
-    /// Clients that passed a human check. Default: 40.
+    /// Clients that passed a human check. Default: 20.
     pub checked: FailurePolicy,
-    /// Clients that prove a device on which the number was verified before. Default: 40.
+    /// Clients that prove a device on which the number was verified before. Default: 20.
     pub proven: FailurePolicy,
-    /// Failures per client network, as a leaky bucket that an accepted code empties by one.
-    /// Default: 60, one forgotten a minute. `soft` is not used here.
+    /// Verifications that the host itself asked for, with a caller's key. Default: 20.
+    pub caller: FailurePolicy,
+    /// The account's authenticator app (feature `totp`), which [`GateBuilder::policy`] alone decides.
+    /// It has its share of the hundred whether or not the host uses it. Default: 20, forgotten
+    /// after 90 days.
+    ///
+    /// [`GateBuilder::policy`]: crate::GateBuilder::policy
+    pub authenticator: FailurePolicy,
+    /// Attempts of one session at one network, as a leaky bucket that an accepted code empties by
+    /// one. Default: 60, one forgotten a minute; an hour of a session's texts has room for 50 wrong
+    /// codes. Codes without a genuine grant fill a bucket of the same size for their network, which
+    /// refuses nothing else. `soft` is not used here.
     pub client: Evidence,
     /// Failures per hour in the realm that raise the alarm of guess spraying; `u64::MAX` for no alarm.
     /// Default: 1 000.
@@ -117,9 +137,14 @@ pub struct AttemptPolicy {
 impl Default for AttemptPolicy {
     fn default() -> Self {
         Self {
-            open: FailurePolicy::lane(20),
-            checked: FailurePolicy::lane(40),
-            proven: FailurePolicy::lane(40),
+            open: FailurePolicy::SHARE,
+            checked: FailurePolicy::SHARE,
+            proven: FailurePolicy::SHARE,
+            caller: FailurePolicy::SHARE,
+            authenticator: FailurePolicy {
+                forget: Duration::from_secs(90 * 86_400),
+                ..FailurePolicy::SHARE
+            },
             client: Evidence { soft: 60, hard: 60, drain: Duration::from_secs(60) },
             spray_alarm: 1_000,
         }
@@ -127,20 +152,31 @@ impl Default for AttemptPolicy {
 }
 
 impl AttemptPolicy {
+    /// Consecutive failures of one account, over everything that can authenticate it (NIST
+    /// SP 800-63B-4 §3.2.2).
+    pub(super) const MOST: u64 = 100;
+
+    /// What the hundred are split into.
+    pub(super) const SHARES: [(&'static str, fn(&Self) -> &FailurePolicy); 5] = [
+        ("attempts.open", |attempts| &attempts.open),
+        ("attempts.checked", |attempts| &attempts.checked),
+        ("attempts.proven", |attempts| &attempts.proven),
+        ("attempts.caller", |attempts| &attempts.caller),
+        ("attempts.authenticator", |attempts| &attempts.authenticator),
+    ];
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let total = self.open.max.saturating_add(self.checked.max).saturating_add(self.proven.max);
-        if total > 100 {
+        let shares = Self::SHARES.map(|(field, share)| (field, share(self)));
+        let total = shares.iter().fold(0_u64, |sum, (_, share)| sum.saturating_add(share.max));
+        if total > Self::MOST {
             return Err(ConfigError::rule(
                 "attempts",
                 total,
-                "open + checked + proven at most 100 consecutive failures (NIST SP 800-63B-4 §3.2.2)",
+                "open + checked + proven + caller + authenticator at most 100 consecutive failures \
+                 (NIST SP 800-63B-4 §3.2.2)",
             ));
         }
-        for (field, lane) in [
-            ("attempts.open", &self.open),
-            ("attempts.checked", &self.checked),
-            ("attempts.proven", &self.proven),
-        ] {
+        for (field, lane) in shares {
             if lane.max == 0 || lane.pause_after == 0 || lane.pause_after > lane.max {
                 return Err(ConfigError::rule(
                     field,

@@ -208,12 +208,14 @@ pub struct QuotaPolicy {
     /// consensus: 3–5 in 10–15 minutes, at most 10 a day).
     pub number: Vec<Quota>,
     /// Per number over all purposes and lanes. Default: 30 a day, so that a handful of purposes
-    /// cannot be added up to harass one person.
+    /// cannot be added up to harass one person. A third of it is kept for those who passed a human
+    /// check or proved a device and for callers, and half of that third for the last two.
     pub number_total: Vec<Quota>,
     /// Per client network (IPv4 address, IPv6 /64). Default: none; `client_unverified` holds bots
     /// without holding a campus behind one address.
     pub client: Vec<Quota>,
-    /// All clients whose address is not known share this. Default: 30 an hour.
+    /// All clients whose address is not known share this, those of each lane apart: a stranger
+    /// stops nobody who passed a human check or proved a device. Default: 30 an hour.
     pub client_unknown: Vec<Quota>,
     /// Unverified messages per client network. Default: step-up from 60, refusal from 300, one
     /// forgotten a minute. A campus or a carrier's shared address whose users enter half of their

@@ -9,17 +9,10 @@ use std::time::Duration;
 use crate::error::ConfigError;
 
 use super::quota::{Evidence, Quota};
-use super::{FailurePolicy, Policy};
+use super::{AttemptPolicy, Policy};
 
-type Lane = fn(&Policy) -> &FailurePolicy;
 type Quotas = fn(&Policy) -> &[Quota];
 type Unverified = fn(&Policy) -> Option<Evidence>;
-
-const LANES: [(&str, Lane); 3] = [
-    ("attempts.open", |policy| &policy.attempts.open),
-    ("attempts.checked", |policy| &policy.attempts.checked),
-    ("attempts.proven", |policy| &policy.attempts.proven),
-];
 
 /// All quotas but `number` and `purpose`, which count each purpose apart.
 const QUOTAS: [(&str, Quotas); 11] = [
@@ -47,19 +40,22 @@ const UNVERIFIED: [(&str, Unverified); 4] = [
 pub(crate) fn agree<'a>(
     policies: impl Iterator<Item = &'a Policy> + Clone,
 ) -> Result<(), ConfigError> {
-    let most =
-        LANES.map(|(_, lane)| policies.clone().map(|policy| lane(policy).max).max().unwrap_or(0));
+    let shares = AttemptPolicy::SHARES;
+    let most = shares.map(|(_, share)| {
+        policies.clone().map(|policy| share(&policy.attempts).max).max().unwrap_or(0)
+    });
     let total = most.into_iter().fold(0, u64::saturating_add);
-    if total > 100 {
+    if total > AttemptPolicy::MOST {
         return Err(ConfigError::rule(
             "attempts",
             total,
-            "at most 100 over the largest open, checked and proven of all purposes: a number's \
-             failures are counted over all of them (NIST SP 800-63B-4 §3.2.2)",
+            "at most 100 over the largest open, checked, proven, caller and authenticator of all \
+             purposes: an account's failures are counted over all of them (NIST SP 800-63B-4 \
+             §3.2.2)",
         ));
     }
-    for (field, lane) in LANES {
-        same(field, policies.clone().map(|policy| Some(lane(policy).forget)))?;
+    for (field, share) in shares {
+        same(field, policies.clone().map(|policy| Some(share(&policy.attempts).forget)))?;
     }
     for (field, quotas) in QUOTAS {
         for rank in 0..super::quota::MOST {
@@ -86,5 +82,62 @@ fn same(
             "of the same span for every purpose, in the same order: they share the meter, only the \
              maximum may differ",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The presets, and the default with its hundred split in every way in steps of 19.
+    fn policies() -> Vec<Policy> {
+        let mut policies = vec![Policy::nist_63b4(), Policy::asvs_l2(), Policy::psd2()];
+        let sizes = [1, 20, 39, 58, 77, 96];
+        for split in 0..6_usize.pow(5) {
+            let mut policy = Policy::default();
+            let attempts = &mut policy.attempts;
+            let mut rest = split;
+            for share in [
+                &mut attempts.open,
+                &mut attempts.checked,
+                &mut attempts.proven,
+                &mut attempts.caller,
+                &mut attempts.authenticator,
+            ] {
+                (share.max, share.pause_after) = (sizes[rest % 6], 1);
+                rest /= 6;
+            }
+            let all = AttemptPolicy::SHARES.map(|(_, share)| share(&policy.attempts).max);
+            assert_eq!(policy.check().is_ok(), all.iter().sum::<u64>() <= 100, "{all:?}");
+            if policy.check().is_ok() {
+                policies.push(policy);
+            }
+        }
+        policies
+    }
+
+    /// Whatever passes, alone or for several purposes at once, lets nobody fail on one account more
+    /// than a hundred times in a row: a share's meter is judged by the largest of its purposes.
+    #[test]
+    fn no_mix_of_purposes_exceeds_the_hundred() {
+        let policies = policies();
+        assert!(policies.len() > 100, "{}", policies.len());
+        let (mut agreed, mut refused) = (0, 0);
+        for (index, one) in policies.iter().enumerate() {
+            for other in &policies[index..] {
+                for third in [one, other, &policies[(index * 7 + 3) % policies.len()]] {
+                    let mix = [one, other, third];
+                    let most: u64 = AttemptPolicy::SHARES
+                        .map(|(_, share)| mix.map(|it| share(&it.attempts).max))
+                        .into_iter()
+                        .filter_map(|all| all.into_iter().max())
+                        .sum();
+                    let answer = agree(mix.into_iter());
+                    assert_eq!(answer.is_ok(), most <= 100, "{most}");
+                    if most <= 100 { agreed += 1 } else { refused += 1 }
+                }
+            }
+        }
+        assert!(agreed > 100 && refused > 100, "{agreed} and {refused}");
     }
 }

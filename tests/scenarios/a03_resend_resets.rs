@@ -70,8 +70,9 @@ impl Siege {
 async fn a_day_of_resends_is_20_guesses_and_10_texts() {
     let mut siege = Siege::new(House::lab(small()));
     siege.run(days(1), minutes(5)).await;
-    // The last ones wait for an hour each.
-    assert!((15..=20).contains(&siege.house.log.compared()));
+    // The last ones wait for hours and days.
+    let guesses = siege.house.log.compared();
+    assert!((12..=20).contains(&guesses), "{guesses}");
     assert!(siege.most_texts_within(days(1)) <= 10);
     assert!(siege.most_texts_within(hours(1)) <= 5);
 }
@@ -105,18 +106,19 @@ async fn nor_do_new_sessions_networks_or_purposes_help() {
         Purpose::new("other").unwrap(),
     ];
     siege.run(days(2), minutes(7)).await;
-    assert!((15..=20).contains(&siege.house.log.compared()));
+    let guesses = siege.house.log.compared();
+    assert!((12..=20).contains(&guesses), "{guesses}");
     assert!(siege.most_texts_within(days(1)) <= 30);
 }
 
 #[tokio::test]
-async fn with_every_human_check_passed_it_is_60_in_all() {
+async fn with_every_human_check_passed_it_is_40_in_all() {
     let mut siege = Siege::new(House::lab_with(|builder| builder.human_check(Turing)));
     (siege.rotates, siege.human) = (true, true);
     siege.run(days(10), hours(2)).await;
     siege.human = false;
     siege.run(days(10), hours(2)).await;
-    assert_eq!(siege.house.log.compared(), 60);
+    assert_eq!(siege.house.log.compared(), 40);
     assert!(siege.most_texts_within(days(1)) <= 30);
 }
 
@@ -140,7 +142,8 @@ async fn texts_to_one_number_are_bounded_in_every_window() {
         };
         sent.values().map(within).max().unwrap()
     };
-    assert_eq!(most(days(1)), 30);
+    // Of the 30 over all lanes a third is kept for those who proved more.
+    assert_eq!(most(days(1)), 20);
 }
 
 #[tokio::test]
@@ -163,26 +166,24 @@ async fn a_right_code_forgives_what_went_before() {
     assert_eq!(house.log.compared(), 30);
 }
 
-/// NIST SP 800-63B-4 §3.2.2: from half the cap on each further guess waits, longer each time.
+/// NIST SP 800-63B-4 §3.2.2: from the sixth failure on each further guess waits, longer each time.
 #[tokio::test]
 async fn near_the_cap_guesses_must_wait() {
     let house = House::lab(small());
-    for round in 0..2 {
-        let grant = house.send_to(ALICE, &client(round)).await.into_grant();
-        for guess in 1..6 {
-            assert!(
-                !house.accepts_from(&grant, &house.wrong_code(), &client(round)).await,
-                "{guess}"
-            );
+    for (round, guesses) in [5, 1].into_iter().enumerate() {
+        let who = client(u32::try_from(round).unwrap());
+        let grant = house.send_to(ALICE, &who).await.into_grant();
+        for guess in 0..guesses {
+            assert!(!house.accepts_from(&grant, &house.wrong_code(), &who).await, "{guess}");
         }
-        house.clock.advance(minutes(2));
+        house.clock.advance(seconds(30));
     }
-    assert_eq!(house.log.compared(), 10);
+    assert_eq!(house.log.compared(), 6);
     let mut waits = Vec::new();
-    let mut compared = 10;
+    let mut compared = 6;
     let (mut grant, mut flow) = (None, 10);
     let mut waited = Duration::ZERO;
-    while compared < 14 {
+    while compared < 10 {
         flow += 1;
         if grant.is_none() {
             match house.try_send(ALICE, &client(flow)).await {

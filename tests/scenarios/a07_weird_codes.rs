@@ -16,6 +16,13 @@ async fn left(house: &House, grant: &otpgate::EntryGrant) -> u32 {
     }
 }
 
+/// Ten attempts at a verification, without a pause between them.
+fn patient() -> House {
+    House::ruled(|policy| {
+        (policy.code.attempts, policy.attempts.open.pause_after) = (10, 20);
+    })
+}
+
 #[tokio::test]
 async fn each_is_rejected_and_charged_once() {
     let long = "1".repeat(1_000_000);
@@ -52,7 +59,7 @@ async fn each_is_rejected_and_charged_once() {
         "l23456",
     ];
     for batch in weird.chunks(8) {
-        let house = House::ruled(|policy| policy.code.attempts = 10);
+        let house = patient();
         let grant = house.send(ALICE).await.into_grant();
         for (index, typed) in batch.iter().enumerate() {
             let shown: String = typed.chars().take(20).collect();
@@ -132,7 +139,7 @@ async fn what_is_pasted_around_a_right_code_is_never_a_failure() {
 /// A wrong code in its surroundings is one wrong code: the limit counts what was read.
 #[tokio::test]
 async fn a_wrong_code_is_charged_once_in_every_spelling() {
-    let house = House::ruled(|policy| policy.code.attempts = 10);
+    let house = patient();
     let grant = house.send(ALICE).await.into_grant();
     let wrong = off_by(&house.last_code(), 1);
     for (index, typed) in spellings(&wrong).iter().take(9).enumerate() {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use otpgate::access::Actor;
 use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
-use otpgate::{AuthenticatorVerdict, ClientContext, Clock};
+use otpgate::{AuthenticatorVerdict, ClientContext, Clock, EventKind};
 
-use crate::support::{House, client, days, hours, seconds, slow_stores};
+use crate::support::{House, client, days, hours, in_session, seconds, slow_stores};
 
 const SECRET: &[u8; 20] = b"12345678901234567890";
 
@@ -71,12 +71,12 @@ async fn race(house: &Arc<House>, store: &str) {
     assert!(enters(house, "ada", &app_code(house), &client(1)).await);
 }
 
-/// Guesses from everywhere, for days: only what was counted could have been right, and NIST's
-/// hundred are counted. A right code is then as wrong as any other.
+/// Guesses from everywhere, for a week: only what was counted could have been right, and the
+/// account's share of NIST's hundred is counted. A right code is then as wrong as any other.
 #[tokio::test]
 async fn guesses_past_a_limit_are_not_for_free() {
     let house = House::lab_with(|builder| builder);
-    for n in 0..6_000 {
+    for n in 0..9_500 {
         let guess = wrong_code(&house, n * 7);
         assert!(!enters(&house, "ada", &guess, &client(1_000 + n % 500)).await);
         house.clock.advance(seconds(67));
@@ -93,20 +93,36 @@ async fn guesses_past_a_limit_are_not_for_free() {
     assert!(enters(&house, "ada", &app_code(&house), &client(1)).await);
 }
 
-/// The bound of the client's network holds for right codes too: one that knows it is past its limit
-/// could otherwise guess on and see which guess is taken.
+/// The bound of a session holds for right codes too: one that knows it is past its limit could
+/// otherwise guess on and see which guess is taken. Other sessions at its address are not concerned.
 #[tokio::test]
-async fn a_network_past_its_limit_gets_no_right_code_accepted() {
+async fn a_session_past_its_limit_gets_no_right_code_accepted() {
     let house = House::lab_with(|builder| builder);
     for n in 0..200 {
         let guess = wrong_code(&house, n);
         assert!(!enters(&house, &format!("user {n}"), &guess, &client(7)).await);
     }
     assert!(!enters(&house, "ada", &app_code(&house), &client(7)).await);
-    assert!(enters(&house, "ada", &app_code(&house), &client(8)).await);
-    // The owner's mistakes are forgotten with a right code, and the network's bucket drains.
+    assert!(enters(&house, "ada", &app_code(&house), &in_session(7, "another")).await);
+    // The owner's mistakes are forgotten with a right code, and the session's bucket drains.
     house.clock.advance(days(1));
     assert!(enters(&house, "ada", &app_code(&house), &client(7)).await);
+}
+
+/// One guess each at many accounts, from sessions and addresses of their own.
+#[tokio::test]
+async fn wrong_codes_for_many_accounts_raise_the_alarm() {
+    let house = House::ruled(|policy| policy.attempts.spray_alarm = 25);
+    for n in 0..60 {
+        let code = app_code(&house);
+        assert!(enters(&house, &format!("honest {n}"), &code, &client(n)).await);
+    }
+    assert_eq!(house.log.count(|kind| matches!(kind, EventKind::GuessSpraying { .. })), 0);
+    for n in 0..60 {
+        let guess = wrong_code(&house, n);
+        assert!(!enters(&house, &format!("user {n}"), &guess, &client(n)).await);
+    }
+    assert_eq!(house.log.count(|kind| matches!(kind, EventKind::GuessSpraying { .. })), 2);
 }
 
 /// An app shows `123 456`, and a telephone types digits of its own script: the same reader as for a

@@ -5,8 +5,10 @@ use otpgate::access::{
     Target,
 };
 use otpgate::policy::Quota;
-use otpgate::{Cleared, Clock, EntryGrant, Purpose, Sent, SystemEntropy};
+use otpgate::{Cleared, Clock, EntryGrant, Purpose, RefusalReason, Sent, SystemEntropy};
 
+use crate::a16_victim_lockout::besiege_as_human;
+use crate::step_up::Turing;
 use crate::support::{ALICE, BOB, House, client, days, keys, quick, recipient, seconds};
 
 const AUDIENCE: &str = "otp.example.com";
@@ -23,7 +25,7 @@ fn office() -> Office {
     let house = House::lab_with(|builder| {
         let mut policy = quick(otpgate::Policy::default());
         policy.quotas.caller = vec![Quota::hourly(5)];
-        builder.policy(policy).callers(CallerRules::new(AUDIENCE).allow(rule))
+        builder.policy(policy).human_check(Turing).callers(CallerRules::new(AUDIENCE).allow(rule))
     });
     let now = house.clock.now();
     let key = CallerKey::mint(&id, AUDIENCE, now + days(30), &keys(), now).unwrap();
@@ -171,5 +173,20 @@ async fn strangers_do_not_use_up_what_a_caller_may_send() {
     assert!(
         office.ask(&office.sign(ALICE, "payment"), ALICE, &Purpose::PAYMENT, HOME).await.is_none()
     );
+    assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(7)).await);
+}
+
+/// Somebody who passes human checks shuts what such clients share, and not the host's own service.
+#[tokio::test]
+async fn wrong_codes_after_human_checks_shut_out_no_caller() {
+    let office = office();
+    besiege_as_human(&office.house, 9 * 24 * 60 / 11).await;
+    let checked = client(3).human_response("yes");
+    let sent = office.house.try_send_for(ALICE, &Purpose::LOG_IN, &checked).await;
+    let Sent::Refused(refusal) = sent else { panic!("no siege: {sent:?}") };
+    assert!(matches!(refusal.reason(), RefusalReason::TooManyFailures));
+    let signed = office.sign(ALICE, "payment");
+    let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
+    assert!(!office.house.accepts_from(&grant, &office.house.wrong_code(), &client(7)).await);
     assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(7)).await);
 }

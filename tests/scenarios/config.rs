@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otpgate::access::DestinationPolicy;
-use otpgate::policy::{Evidence, Quota};
+use otpgate::policy::{Evidence, FailurePolicy, Quota};
 use otpgate::testing::{FailingEntropy, ModelStore, ScriptedTransport};
 use otpgate::{ConfigError, Gate, GateBuilder, KeyId, KeyRing, Money, Policy, Purpose, Region};
 
@@ -58,6 +58,10 @@ const BROKEN: &[(&str, Change)] = &[
     ("attempts.checked", |p| p.attempts.checked.max = 0),
     ("attempts.proven", |p| p.attempts.proven.longest = seconds(1)),
     ("attempts.proven", |p| p.attempts.proven.forget = seconds(1)),
+    ("attempts.caller", |p| p.attempts.caller.max = 0),
+    ("attempts.authenticator", |p| p.attempts.authenticator.pause_after = 0),
+    ("attempts", |p| p.attempts.caller.max = 21),
+    ("attempts", |p| p.attempts.authenticator.max = 21),
     ("attempts.spray_alarm", |p| p.attempts.spray_alarm = 0),
     ("attempts.client", |p| p.attempts.client.hard = 0),
     ("attempts.client", |p| p.attempts.client.drain = Duration::ZERO),
@@ -177,12 +181,16 @@ fn purposes_that_share_a_meter_must_read_it_alike() {
         change(&mut policy);
         parts().purpose(Purpose::PAYMENT, policy)
     };
-    // Each of the two policies is right by itself; together they allow 98 + 40 + 40 failures.
+    // Each of the two policies is right by itself; together they allow 96 + 4 × 20 failures.
     let split = |p: &mut Policy| {
-        (p.attempts.open.max, p.attempts.checked.max, p.attempts.proven.max) = (98, 1, 1);
-        (p.attempts.checked.pause_after, p.attempts.proven.pause_after) = (1, 1);
+        p.attempts.open.max = 96;
+        let one = |share: &mut FailurePolicy| (share.max, share.pause_after) = (1, 1);
+        one(&mut p.attempts.checked);
+        one(&mut p.attempts.proven);
+        one(&mut p.attempts.caller);
+        one(&mut p.attempts.authenticator);
     };
-    assert!(named(other(split)).contains("`attempts` is 178"), "{}", named(other(split)));
+    assert!(named(other(split)).contains("`attempts` is 176"), "{}", named(other(split)));
     let broken: &[(&str, Change)] = &[
         ("attempts.open", |p| p.attempts.open.forget = minutes(60)),
         ("attempts.client", |p| p.attempts.client.drain = seconds(1)),

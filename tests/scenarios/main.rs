@@ -32,6 +32,7 @@ mod a20_transport_chaos;
 mod a21_cancel_everywhere;
 mod a21_cancel_the_rest;
 mod a22_store_lies;
+mod a23_garbage_flood;
 
 mod alerts;
 mod authenticator;

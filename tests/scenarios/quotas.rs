@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use otpgate::policy::{Evidence, Quota, QuotaPolicy};
-use otpgate::{LimitName, RefusalReason, Sent, StepUpMeans};
+use otpgate::{ClientContext, ClientIp, LimitName, Policy, RefusalReason, Sent, StepUpMeans};
 
+use crate::step_up::Turing;
 use crate::street::*;
-use crate::support::{hours, seconds};
+use crate::support::{House, german, hours, quick, seconds};
 
 const MAX: u32 = 5;
 
@@ -27,7 +28,8 @@ const ROWS: [Row; 13] = [
     Row { name: LimitName::Number, set: |q| q.number = five(), ask: per_number },
     Row {
         name: LimitName::Number,
-        set: |q| q.number_total = five(),
+        // Two of seven are kept for those who proved more than a stranger.
+        set: |q| q.number_total = vec![Quota::hourly(7)],
         ask: per_number_of_any_purpose,
     },
     Row { name: LimitName::Client, set: |q| q.client = five(), ask: per_client },
@@ -63,6 +65,26 @@ async fn each_quota_counts_its_own_subject_and_nothing_else() {
         street.house.clock.advance(hours(1) + seconds(61));
         let later = street.send((row.ask)(&street, 0, 100)).await;
         assert!(matches!(later, Sent::Sent(_)), "{what}, an hour later: {later:?}");
+    }
+}
+
+/// Clients without an address share a quota with those who proved as much, and with nobody else.
+#[tokio::test]
+async fn strangers_without_an_address_stop_nobody_who_passes_a_human_check() {
+    let house = House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.quotas.client_unknown = five();
+        builder.policy(policy).human_check(Turing)
+    });
+    let unknown = |n: u32| ClientContext::new(ClientIp::unknown(), format!("session-{n}"));
+    for n in 0..2 * MAX {
+        let sent = house.try_send(&german(n.into()), &unknown(n)).await;
+        assert_eq!(matches!(sent, Sent::Sent(_)), n < MAX, "{n}: {sent:?}");
+    }
+    for n in 20..20 + 2 * MAX {
+        let who = unknown(n).human_response("yes");
+        let sent = house.try_send(&german(n.into()), &who).await;
+        assert_eq!(matches!(sent, Sent::Sent(_)), n < 20 + MAX, "{n}: {sent:?}");
     }
 }
 

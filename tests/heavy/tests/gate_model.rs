@@ -121,7 +121,8 @@ impl Line {
     }
 
     fn take(&mut self, now: u64) -> bool {
-        if self.failures >= FAILURES || self.wait(now) > 0 {
+        // A code that could not be entered is not sent.
+        if !self.may_try(now) || self.wait(now) > 0 {
             return false;
         }
         (self.rung, self.sent) = (self.rung(now) + 1, now);
@@ -130,7 +131,7 @@ impl Line {
 
     fn may_try(&self, now: u64) -> bool {
         let pause = match self.failures.checked_sub(PAUSE_AFTER) {
-            Some(over) => (30_000_u64 << over.min(20)).min(3_600_000),
+            Some(over) => (30_000_u64 << over.min(20)).min(3 * 86_400_000),
             None => 0,
         };
         self.failures < FAILURES && now - self.failed >= pause
