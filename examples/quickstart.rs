@@ -71,11 +71,7 @@ async fn ask_for_code(
 
     // POST /sign-up
     let recipient = Recipient::parse(typed, None)?;
-    match gate.clear(&proof, &recipient, &Purpose::SIGN_UP, client).await? {
-        Cleared::Cleared(clearance) => Ok(gate.issue(clearance).await?),
-        Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
-        Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
-    }
+    Ok(gate.request(&proof, &recipient, &Purpose::SIGN_UP, client).await?)
 }
 
 async fn converse() -> Outcome<()> {

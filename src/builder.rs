@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::access::{CallerRules, DestinationPolicy};
 use crate::base::entropy::{Entropy, SystemEntropy, random};
@@ -17,7 +18,10 @@ use crate::policy::{Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::Store;
 use crate::token::HumanCheck;
-use crate::transport::SmsTransport;
+use crate::transport::{Deadline, SmsTransport};
+
+/// See [`GateBuilder::hand_off_deadline`].
+const HAND_OFF_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Collects the parts of a [`Gate`]. [`build`](Self::build) checks them together.
 ///
@@ -49,6 +53,7 @@ pub struct GateBuilder {
     keys: Option<KeyRing>,
     store: Option<Box<dyn Store>>,
     transport: Option<Box<dyn SmsTransport>>,
+    hand_off_deadline: Option<Duration>,
     message: Option<MessageFormat>,
     destinations: Option<DestinationPolicy>,
     daily_budget: Option<Money>,
@@ -90,6 +95,39 @@ impl GateBuilder {
     /// Who sends the texts.
     pub fn transport(mut self, transport: impl SmsTransport) -> Self {
         self.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// How long a hand-off may take. Default: 30 seconds, three times what providers take at their
+    /// slowest and short of the minute after which proxies give up on the page.
+    ///
+    /// A hand-off that is not over by then counts as one that *may have gone out*: the code stays good,
+    /// the charges stay, and the user sees the code page. Without this bound a provider that hangs
+    /// would hold the host's request for ever. The time is real time, whatever [`clock`](Self::clock) says,
+    /// and needs no runtime.
+    ///
+    /// ```
+    /// # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+    /// # #[derive(Debug)] struct Hangs;
+    /// # #[async_trait::async_trait]
+    /// # impl otpgate::SmsTransport for Hangs {
+    /// #     async fn hand_off(&self, _: &OutboundSms) -> Result<Handoff, HandoffError> {
+    /// #         std::future::pending().await
+    /// #     }
+    /// # }
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # let deadline = std::time::Duration::from_millis(1);
+    /// # let hangs = |parts: otpgate::GateBuilder| parts.transport(Hangs).hand_off_deadline(deadline);
+    /// # shop::open_with(hangs, async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, .. } = shop;
+    /// let otpgate::Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
+    /// assert!(!issued.confirmed(), "the provider hangs: perhaps it went out");
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn hand_off_deadline(mut self, span: Duration) -> Self {
+        self.hand_off_deadline = Some(span);
         self
     }
 
@@ -301,6 +339,15 @@ impl GateBuilder {
                 "at least one country, or nothing is ever sent; to stop all texts use `Effect::SmsOff`",
             ));
         }
+        let hand_off_deadline = self.hand_off_deadline.unwrap_or(HAND_OFF_DEADLINE);
+        if hand_off_deadline.is_zero() {
+            return Err(ConfigError::rule(
+                "hand_off_deadline",
+                "0",
+                "more, or every text counts as one that may have gone out; 30 seconds is the default",
+            ));
+        }
+        only_where_developed(message.development_host(), cfg!(debug_assertions))?;
         let policies = || self.purposes.values().chain([&self.policy]);
         for policy in policies() {
             policy.check()?;
@@ -344,7 +391,7 @@ impl GateBuilder {
             prices: self.prices.unwrap_or_default(),
             keys,
             store,
-            transport,
+            transport: Deadline::after(transport, hand_off_deadline),
             message,
             destinations,
             daily_budget,
@@ -373,6 +420,20 @@ impl GateBuilder {
     }
 }
 
+/// Keeps a text that names a developer's machine out of production: such a program is compiled
+/// without debug assertions.
+fn only_where_developed(host: Option<&str>, developing: bool) -> Result<(), ConfigError> {
+    match host {
+        Some(host) if !developing => Err(ConfigError::rule(
+            "message.origin",
+            host,
+            "the host of your site: this program was compiled without debug assertions, and \
+             `OriginHost::development_danger` is for a developer's machine",
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl fmt::Debug for GateBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GateBuilder")
@@ -380,5 +441,20 @@ impl fmt::Debug for GateBuilder {
             .field("transport", &self.transport)
             .field("daily_budget", &self.daily_budget)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_development_host_is_refused_in_a_release() {
+        assert!(only_where_developed(Some("localhost"), true).is_ok());
+        assert!(only_where_developed(None, false).is_ok());
+        let refused = only_where_developed(Some("localhost"), false).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("`message.origin` is localhost, but must be the host of your site")
+        );
     }
 }

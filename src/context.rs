@@ -103,7 +103,7 @@ impl Default for Realm {
 }
 
 /// A name that is not 1 to 32 of `a`–`z`, `0`–`9` and `-`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a purpose or realm is named with 1 to 32 of a-z, 0-9 and '-'; choose such a name")]
 pub struct NameError;
 
@@ -222,6 +222,8 @@ impl fmt::Debug for ClientContext {
             .finish_non_exhaustive()
     }
 }
+
+crate::base::sentence::debug_as_sentence!(NameError);
 
 #[cfg(test)]
 mod tests {

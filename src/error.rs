@@ -97,12 +97,6 @@ impl GateError {
     }
 }
 
-impl fmt::Debug for GateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GateError").field("kind", &self.kind).field("source", &self.source).finish()
-    }
-}
-
 impl fmt::Display for GateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
@@ -187,7 +181,7 @@ impl From<HandoffError> for GateError {
 ///     "`code.attempts` is 0, but must be 1 to 10 (ASVS 6.6.3)",
 /// );
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Parts without a sensible default were not given: the methods of
@@ -214,3 +208,5 @@ impl ConfigError {
         Self::Rule { field, value: value.to_string(), rule }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(ConfigError, GateError);

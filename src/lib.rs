@@ -8,8 +8,9 @@
 //! | when | call | answer |
 //! |---|---|---|
 //! | the page is shown | [`Gate::preflight`] | a ticket, which goes into the form |
-//! | the form is posted | [`Gate::clear`] | a [`Clearance`], a step-up or a refusal; no store is asked |
-//! | | [`Gate::issue`] | the text is handed off; an [`EntryGrant`] for the session |
+//! | the form is posted | [`Gate::request`] | the text is handed off: an [`EntryGrant`] for the session; or a step-up, or a refusal |
+//! | the same in two steps | [`Gate::clear`] | a [`Clearance`], a step-up or a refusal; no store is asked |
+//! | | [`Gate::issue`] | what `request` answers |
 //! | the code page is asked for | [`Gate::entry`] | whether it may be shown |
 //! | "send it again" | [`Gate::resend`] | as `issue`; attempts are carried over |
 //! | the code is typed | [`Gate::verify`] | a [`Verification`], or a rejection without a reason |
@@ -19,7 +20,7 @@
 //! use otpgate::message::{Brand, MessageFormat, OriginHost};
 //! use otpgate::store::MemoryStore;
 //! use otpgate::{
-//!     Cleared, ClientContext, ClientIp, Gate, KeyId, KeyRing, Money, Pepper, Purpose, Recipient,
+//!     ClientContext, ClientIp, Gate, KeyId, KeyRing, Money, Pepper, Purpose, Recipient,
 //!     Region, Sent, SystemEntropy, Verified,
 //! };
 //! # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
@@ -64,10 +65,11 @@
 //!
 //! // POST: the number is read, the proof is checked, the text goes out.
 //! let recipient = Recipient::parse("0151 12345678", Some(Region::DE))?;
-//! let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
-//! let Cleared::Cleared(clearance) = cleared else { panic!("refused: {cleared:?}") };
-//! let Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
-//! let grant = issued.into_grant();
+//! let grant = match gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await? {
+//!     Sent::Sent(issued) => issued.into_grant(),
+//!     Sent::StepUp(more) => panic!("the page answers {:?} and posts again", more.ticket()),
+//!     Sent::Refused(why) => panic!("the page shows {:?}", why.public()),
+//! };
 //!
 //! // The code page.
 //! let code = outbox.code();
@@ -78,9 +80,8 @@
 //!
 //! // The same code again is rejected, and so is the same proof.
 //! assert!(matches!(gate.verify(&grant, &code, &client).await?, Verified::Rejected(_)));
-//! let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
-//! let Cleared::Cleared(clearance) = cleared else { panic!("a clearance costs nothing yet") };
-//! assert!(matches!(gate.issue(clearance).await?, Sent::Refused(_)));
+//! let again = gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+//! assert!(matches!(again, Sent::Refused(_)));
 //! # Ok(())
 //! # }
 //! ```

@@ -276,7 +276,7 @@ impl fmt::Debug for ControlBook {
 /// assert_eq!(error, BookError::NoSuchEntry { id: ControlId(7) });
 /// assert_eq!(ControlBook::decode(b"something else"), Err(BookError::Unreadable));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BookError {
     /// The book is full.
@@ -359,3 +359,5 @@ const fn code_length(calling_code: u16) -> u8 {
         _ => 3,
     }
 }
+
+crate::base::sentence::debug_as_sentence!(BookError);

@@ -188,7 +188,7 @@ impl fmt::Debug for Caller {
 ///     "the request was signed more than 60 seconds ago; sign each request when it is sent",
 /// );
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallerError {
     /// The text is no signed request.
@@ -269,3 +269,5 @@ const SKEW: Duration = Duration::from_secs(30);
 
 /// Fixed fields, a name of 32 bytes with its length, and the MAC.
 const LONGEST: usize = 1 + 4 + 8 + 8 + 16 + 4 + 32 + 32;
+
+crate::base::sentence::debug_as_sentence!(CallerError);

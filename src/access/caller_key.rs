@@ -289,7 +289,7 @@ impl fmt::Debug for CallerKey {
 }
 
 /// A key that cannot be made, read or used.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CallerKeyError {
     /// The name is unusable.
@@ -319,3 +319,5 @@ const PREFIX: &str = "otpgate_ck1_";
 fn is_audience(text: &str) -> bool {
     (1..=128).contains(&text.len())
 }
+
+crate::base::sentence::debug_as_sentence!(CallerKeyError);

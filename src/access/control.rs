@@ -382,7 +382,7 @@ impl Control {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
     /// The effect makes no sense for the target.
@@ -421,6 +421,8 @@ fn bounded(text: &str, longest: usize) -> Option<Box<str>> {
     let fits = !text.is_empty() && text.chars().count() <= longest;
     (fits && !text.chars().any(char::is_control)).then(|| text.into())
 }
+
+crate::base::sentence::debug_as_sentence!(ControlError);
 
 #[cfg(test)]
 mod tests {

@@ -204,7 +204,7 @@ impl DestinationPolicy {
 /// let line = DestinationRefusal::Line { line: LineType::FixedLine };
 /// assert_eq!(line.to_string(), "fixed-line numbers get no messages; ask for a mobile number");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DestinationRefusal {
     /// The country is not in the policy.
@@ -245,13 +245,15 @@ pub enum DestinationRefusal {
 }
 
 /// A kind of line that the policy does not take so lightly.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{line} numbers are not added like others; premium and shared-cost ones need `also_premium_danger`, unknown ones are never sent to"
 )]
 pub struct DestinationPolicyError {
     line: LineType,
 }
+
+crate::base::sentence::debug_as_sentence!(DestinationRefusal, DestinationPolicyError);
 
 #[cfg(test)]
 mod tests {

@@ -223,7 +223,7 @@ impl Default for DeviceLife {
 }
 
 /// Why a device is not known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// The text is no device proof.
@@ -255,3 +255,5 @@ const SKEW: Duration = Duration::from_secs(30);
 fn mac_input(keys: &Keys, signed: &[u8], subject: &Pseudonym) -> Tagging {
     keys.device.tagging("otpgate/v1/device").field(signed).field(subject.as_bytes())
 }
+
+crate::base::sentence::debug_as_sentence!(DeviceError);

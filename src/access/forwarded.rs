@@ -44,7 +44,7 @@ impl TrustedProxies {
 }
 
 /// A list of proxies that cannot be trusted.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustedProxiesError {
     /// An entry is not a network.
@@ -86,7 +86,7 @@ pub(super) type Read = fn(&str) -> Option<IpAddr>;
 ///     Err(ForwardedError::NotAnAddress { from_right: 2 }),
 /// );
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardedError {
     /// There is no header, or nothing in it.
@@ -204,6 +204,8 @@ fn trusted(entry: &str) -> Result<Network, TrustedProxiesError> {
     }
     Ok(network)
 }
+
+crate::base::sentence::debug_as_sentence!(TrustedProxiesError, ForwardedError);
 
 #[cfg(test)]
 mod tests {

@@ -151,9 +151,11 @@ impl fmt::Debug for Network {
 }
 
 /// The text is not a network.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a network; write an address, or an address and a length such as 203.0.113.0/24")]
 pub struct NetworkError;
+
+crate::base::sentence::debug_as_sentence!(NetworkError);
 
 #[cfg(test)]
 mod tests {

@@ -125,7 +125,7 @@ impl fmt::Debug for DialPrefix {
 }
 
 /// The text is not a prefix of numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a prefix; write + and 1 to 12 digits, such as +49151; block a single line as a number"
 )]
@@ -169,6 +169,8 @@ pub(super) fn spellings(recipient: &Recipient) -> [Leading; 2] {
     let counted = recipient.ladder().last().map_or(dialled, |rung| Leading::of_rung(&rung));
     [dialled, counted]
 }
+
+crate::base::sentence::debug_as_sentence!(DialPrefixError);
 
 #[cfg(test)]
 mod tests {

@@ -33,7 +33,7 @@ pub trait Entropy: sealed::Sealed + fmt::Debug + Send + Sync + 'static {
 }
 
 /// The source of randomness failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(
     "the operating system gave no random bytes; nothing was sent or accepted; check the host's entropy source and retry"
 )]
@@ -81,3 +81,5 @@ pub(crate) mod sealed {
     impl<E: super::Entropy + ?Sized> Sealed for std::sync::Arc<E> {}
     impl<E: super::Entropy + ?Sized> Sealed for Box<E> {}
 }
+
+crate::base::sentence::debug_as_sentence!(EntropyError);

@@ -90,7 +90,7 @@ impl fmt::Debug for Pepper {
 }
 
 /// A master key that cannot be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PepperError {
     /// The text is not 32 bytes of base64url.
@@ -237,6 +237,8 @@ impl Keys {
         }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(PepperError);
 
 #[cfg(test)]
 mod tests {

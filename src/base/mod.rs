@@ -8,5 +8,7 @@ pub(crate) mod mac;
 pub(crate) mod money;
 pub(crate) mod seal;
 pub(crate) mod secret;
+pub(crate) mod sentence;
 pub(crate) mod time;
+pub(crate) mod timer;
 pub(crate) mod typed;

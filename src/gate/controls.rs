@@ -306,7 +306,7 @@ impl<'a> Controls<'a> {
 /// # Ok(())
 /// # });
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlsError {
     /// The entry, its reason, actor or end makes no sense.
@@ -324,3 +324,5 @@ pub enum ControlsError {
     )]
     Contended,
 }
+
+crate::base::sentence::debug_as_sentence!(ControlsError);

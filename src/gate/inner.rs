@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::Store;
 use crate::token::HumanCheck;
-use crate::transport::SmsTransport;
+use crate::transport::{Deadline, SmsTransport};
 
 use super::Gate;
 use super::names::Names;
@@ -29,7 +29,7 @@ pub(crate) struct Inner {
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) keys: KeyRing,
     pub(crate) store: Box<dyn Store>,
-    pub(crate) transport: Box<dyn SmsTransport>,
+    pub(crate) transport: Deadline<Box<dyn SmsTransport>>,
     pub(crate) observer: Box<dyn Observer>,
     pub(crate) human: Option<Box<dyn HumanCheck>>,
     pub(crate) policy: Policy,

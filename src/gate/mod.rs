@@ -13,6 +13,7 @@ mod plan;
 mod realm;
 mod recall;
 mod record;
+mod request;
 #[cfg(feature = "totp")]
 mod second_factor;
 mod send;
@@ -132,12 +133,11 @@ impl Gate {
     /// number, then the destination, the lists and, where asked for, the human check.
     ///
     /// Charges nothing, and touches no store unless an operator's entry refuses the request: then
-    /// it reads whether the entry still holds. Otherwise asynchronous only for the human check.
+    /// it reads whether the entry still holds. It is async because the human check may be.
     ///
     /// # Errors
     ///
-    /// [`GateError`] if the human check or that reading could not be made, or no random byte was to be
-    /// had for a refusal.
+    /// [`GateError`] if the human check, the store read or the random generator failed.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -210,9 +210,13 @@ impl Gate {
     ///
     /// Dropping the future sends at most one text; what was charged by then stays charged.
     ///
+    /// The provider may call back before `issue` returns. A delivery receipt that names a message
+    /// nobody knows yet is early, not forged: keep it, or find the send by the
+    /// [idempotency key](crate::Issued::idempotency_key) that the transport passed on.
+    ///
     /// # Errors
     ///
-    /// [`GateError`] if the gate could not decide; then nothing was sent, or it says otherwise.
+    /// [`GateError`] if the gate could not decide. Nothing was sent unless the error says so.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -273,6 +277,11 @@ impl Gate {
     }
 
     /// Sends another code for a running verification. Attempts are carried over, never refilled.
+    ///
+    /// A page has no form and so no ticket for this call. If the answer is [`Sent::StepUp`], the client
+    /// answers its ticket on the *first* form: show that form again with the number filled in and the
+    /// new ticket in it, and post it to [`request`](Self::request). What it sends is a new verification
+    /// with a grant of its own; the interval, the quotas and the failures of the number still count.
     ///
     /// # Errors
     ///

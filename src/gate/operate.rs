@@ -33,7 +33,7 @@ use super::record::{Note, SendRecord};
 /// # Ok(())
 /// # });
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this is not a record of this realm, or it was altered; hand back what `Issued::record` or `Verification::record` gave"
 )]
@@ -286,3 +286,5 @@ impl Gate {
         Ok(())
     }
 }
+
+crate::base::sentence::debug_as_sentence!(RecordError);

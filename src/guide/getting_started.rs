@@ -28,12 +28,34 @@
 //! # The handlers
 //!
 //! ```
+//! use std::error::Error;
 //! use std::time::Duration;
 //!
+//! use otpgate::access::DestinationPolicy;
+//! use otpgate::message::{Brand, MessageFormat, OriginHost};
+//! use otpgate::store::MemoryStore;
 //! use otpgate::{
-//!     Cleared, ClientContext, Entry, EntryGrant, Gate, GateError, Purpose, Recipient, Region, Sent,
-//!     Verified,
+//!     ClientContext, Entry, EntryGrant, Gate, GateError, KeyId, KeyRing, Money, Pepper, Purpose, Recipient,
+//!     Region, Sent, SmsTransport, Verified,
 //! };
+//!
+//! /// Once, at start. The pepper comes from the secret manager : 32 random bytes as base64url.
+//! fn build_gate(pepper: &str, provider: impl SmsTransport) -> Result<Gate, Box<dyn Error>> {
+//!     let message = MessageFormat::builder(Brand::new("Example")?)
+//!         .origin(OriginHost::new("example.com")?) // browsers offer the code on this host only
+//!         .build()?;
+//! #   let mut policy = otpgate::Policy::default();
+//! #   policy.token.human_time = otpgate::token::HumanTime::ZERO; // nobody types in this example
+//!     Ok(Gate::builder()
+//!         .keys(KeyRing::new(KeyId(1), Pepper::from_text(pepper)?))
+//!         .store(MemoryStore::default()) // for a first day; `RedbStore`, `RedisStore`, `PostgresStore`
+//!         .transport(provider)
+//!         .message(message)
+//!         .destinations(DestinationPolicy::only([Region::DE, Region::AT])) // where customers are
+//!         .daily_budget(Money::dollars(50)) // a few times an ordinary day
+//! #       .policy(policy)
+//!         .build()?)
+//! }
 //!
 //! /// What the host keeps for a browser, on its own side.
 //! #[derive(Default)]
@@ -75,12 +97,7 @@
 //!     let Ok(recipient) = Recipient::parse(typed, Some(Region::DE)) else {
 //!         return Ok(Answer::page(400, "This is not a phone number."));
 //!     };
-//!     let sent = match gate.clear(proof, &recipient, &Purpose::SIGN_UP, client).await? {
-//!         Cleared::Cleared(clearance) => gate.issue(clearance).await?,
-//!         Cleared::StepUp(step_up) => Sent::StepUp(step_up),
-//!         Cleared::Refused(refusal) => Sent::Refused(refusal),
-//!     };
-//!     Ok(match sent {
+//!     Ok(match gate.request(proof, &recipient, &Purpose::SIGN_UP, client).await? {
 //!         Sent::Sent(issued) => {
 //!             session.grant = Some(issued.into_grant());
 //!             Answer::page(303, "/sign-up/code")
@@ -143,23 +160,9 @@
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! #     use otpgate::{ClientIp, KeyId, KeyRing, Money, Pepper, SystemEntropy};
+//! #     use otpgate::ClientIp;
 //! #     let outbox = Outbox::default();
-//! #     let mut policy = otpgate::Policy::default();
-//! #     policy.token.human_time = otpgate::token::HumanTime::ZERO;
-//! #     let gate = Gate::builder()
-//! #         .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
-//! #         .store(otpgate::store::MemoryStore::default())
-//! #         .transport(outbox.clone())
-//! #         .message(
-//! #             otpgate::message::MessageFormat::builder(otpgate::message::Brand::new("Example")?)
-//! #                 .origin(otpgate::message::OriginHost::new("example.com")?)
-//! #                 .build()?,
-//! #         )
-//! #         .destinations(otpgate::access::DestinationPolicy::only([Region::DE]))
-//! #         .daily_budget(Money::dollars(50))
-//! #         .policy(policy)
-//! #         .build()?;
+//! #     let gate = build_gate("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA", outbox.clone())?;
 //! #     let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
 //! #     let mut session = Session::default();
 //! #     let page = form_page(&gate, &client)?;

@@ -102,7 +102,9 @@
 //!
 //! - One call, at most one text. No retry of your own, unless the provider honours the
 //!   [idempotency key](crate::transport::OutboundSms::idempotency_key).
-//! - A deadline. A provider that hangs holds a request of the host.
+//! - A deadline of your own, shorter than that of the gate. The gate gives up on a hand-off after
+//!   [30 seconds](crate::GateBuilder::hand_off_deadline) and counts it as *may have gone out*; a transport that
+//!   knows whether it had connected can say more.
 //! - The text goes out unchanged: it was parsed back, and its last line is read by software.
 //! - Neither number nor text in an error or a log. `Debug` of the text is masked; keep it so.
 //! - A panic is caught by the gate and counts as *may have gone out*.
@@ -115,4 +117,9 @@
 //! They come to the host's own endpoint. Check the provider's signature there: an adapter's
 //! [`ReceiptVerifier`](crate::transport::ReceiptVerifier) does. Find the [`SendRecord`](crate::SendRecord)
 //! that was kept beside the message's identifier, and hand it to [`Gate::receipt`](crate::Gate::receipt).
-//! The identifier is in [`Issued::handoff`](crate::Issued::handoff).
+//! [`Issued::handoff`](crate::Issued::handoff) has the identifier; `None` when the provider did not answer.
+//!
+//! A receipt can arrive before [`Gate::issue`](crate::Gate::issue) has returned, and so before the host knows the
+//! identifier. Answer such a receipt with an error that makes the provider repeat it, or pass the
+//! [idempotency key](crate::transport::OutboundSms::idempotency_key) on as the provider's client reference:
+//! [`Issued::idempotency_key`](crate::Issued::idempotency_key) is the same one.

@@ -98,12 +98,14 @@ impl fmt::Debug for BaseUrl {
 }
 
 /// Text that is no [`BaseUrl`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a base URL; write https://host, or http:// for a server on this machine, without user, \
      query and fragment"
 )]
 pub struct BaseUrlError;
+
+crate::base::sentence::debug_as_sentence!(BaseUrlError);
 
 #[cfg(test)]
 mod tests {

@@ -66,7 +66,7 @@ impl<C> fmt::Debug for Credentials<C> {
 }
 
 /// A source had no credentials. The cause MUST NOT hold a secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("the credentials could not be read: {0}")]
 pub struct CredentialError(Box<dyn StdError + Send + Sync>);
 
@@ -76,3 +76,5 @@ impl CredentialError {
         Self(cause.into())
     }
 }
+
+crate::base::sentence::debug_as_sentence!(CredentialError);

@@ -84,12 +84,6 @@ impl HttpError {
     }
 }
 
-impl fmt::Debug for HttpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpError").field("kind", &self.kind).field("source", &self.source).finish()
-    }
-}
-
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
@@ -113,3 +107,5 @@ impl StdError for HttpError {
         Some(&*self.source)
     }
 }
+
+crate::base::sentence::debug_as_sentence!(HttpError);

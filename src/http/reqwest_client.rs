@@ -257,9 +257,11 @@ fn tls(roots: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, Reqw
 }
 
 /// A [`ReqwestClient`] could not be made.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the HTTP client could not be made: {0}; install the system's CA certificates (the package \
      `ca-certificates`) and check the settings"
 )]
 pub struct ReqwestError(String);
+
+crate::base::sentence::debug_as_sentence!(ReqwestError);

@@ -41,11 +41,13 @@ impl AppHash {
 }
 
 /// The text is not an app hash.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the app hash is not 11 characters of base64; compute it from the signing certificate as the SMS Retriever documentation says"
 )]
 pub struct AppHashError;
+
+crate::base::sentence::debug_as_sentence!(AppHashError);
 
 #[cfg(test)]
 mod tests {

@@ -64,7 +64,7 @@ impl Brand {
 }
 
 /// The text may not stand in a message as a brand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrandError {
     /// Empty, or longer than 30 UTF-16 code units.
@@ -90,6 +90,8 @@ pub enum BrandError {
     )]
     LikeCode,
 }
+
+crate::base::sentence::debug_as_sentence!(BrandError);
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use super::language::Language;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageFormatError {
     /// Both the origin-bound line and the app hash must be the last line.
@@ -96,7 +96,7 @@ pub enum MessageFormatError {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
     /// The code is of another format than the one that was measured at start.
@@ -141,7 +141,7 @@ pub enum RenderError {
 }
 
 /// What the second parser found wrong with a finished text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misread {
     /// Not exactly one code, or not this one.
@@ -160,3 +160,5 @@ pub enum Misread {
     #[error("it does not end with the app hash within 140 bytes")]
     AppHash,
 }
+
+crate::base::sentence::debug_as_sentence!(MessageFormatError, RenderError, Misread);

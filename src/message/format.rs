@@ -84,6 +84,13 @@ pub struct MessageFormat {
 }
 
 impl MessageFormat {
+    /// The host that only a developer can open, if a text names one.
+    pub(crate) fn development_host(&self) -> Option<&str> {
+        let LastLine::Origin { host, embedded } = &self.last else { return None };
+        let mut hosts = [Some(host), embedded.as_ref()].into_iter().flatten();
+        hosts.find(|host| host.is_development()).map(OriginHost::as_str)
+    }
+
     /// Starts a format for `brand`: the built-in messages, codes of six digits, no last line for
     /// software, one segment, GSM-7 only, no payments.
     pub fn builder(brand: Brand) -> MessageFormatBuilder {

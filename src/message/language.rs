@@ -75,9 +75,11 @@ impl fmt::Debug for Language {
 }
 
 /// The text is not a language tag.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the language is not a tag of BCP 47 of at most 35 characters; write `en` or `pt-BR`")]
 pub struct LanguageError;
+
+crate::base::sentence::debug_as_sentence!(LanguageError);
 
 #[cfg(test)]
 mod tests {

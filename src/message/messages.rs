@@ -143,7 +143,7 @@ impl Default for Messages {
 }
 
 /// A template in the wrong place.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessagesError {
     /// A plain template with a field that only payments fill.
@@ -167,6 +167,8 @@ pub enum MessagesError {
         field: Field,
     },
 }
+
+crate::base::sentence::debug_as_sentence!(MessagesError);
 
 #[cfg(test)]
 mod tests {

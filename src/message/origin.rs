@@ -16,7 +16,10 @@ use std::fmt;
 /// # Ok::<(), otpgate::message::OriginHostError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct OriginHost(String);
+pub struct OriginHost {
+    name: String,
+    development: bool,
+}
 
 impl OriginHost {
     /// Checks `host`: a DNS name of at least two labels (RFC 1123 §2.1), at most 253 characters, each
@@ -27,33 +30,73 @@ impl OriginHost {
     ///
     /// [`OriginHostError`] for anything else: a scheme, a port, a path, a trailing dot, an address.
     pub fn new(host: &str) -> Result<Self, OriginHostError> {
-        let label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        if host.len() > 253 || !host.split('.').all(label) {
+        if !is_name(host) {
             return Err(OriginHostError);
         }
         let top = host.rsplit_once('.').map(|(_, top)| top).ok_or(OriginHostError)?;
         if !top.bytes().any(|byte| byte.is_ascii_alphabetic()) {
             return Err(OriginHostError);
         }
-        Ok(Self(host.to_ascii_lowercase()))
+        Ok(Self { name: host.to_ascii_lowercase(), development: false })
+    }
+
+    /// **Danger:** a page that only a developer opens: `localhost` or a name of one label, perhaps with
+    /// a port, such as `localhost:8080`. The last line of a text has no place for a port (browsers compare
+    /// hosts alone), so it is dropped: `@localhost #123456`.
+    ///
+    /// A text with such a line helps no user, so [`GateBuilder::build`](crate::GateBuilder::build)
+    /// refuses it in a program that was compiled without debug assertions, as `--release` does.
+    ///
+    /// # Errors
+    ///
+    /// [`OriginHostError`] for a name that [`new`](Self::new) takes, which needs no danger, and for a
+    /// scheme, a path, an address or a port that is none.
+    ///
+    /// ```
+    /// use otpgate::message::OriginHost;
+    ///
+    /// let here = OriginHost::development_danger("localhost:8080")?;
+    /// assert_eq!(here.as_str(), "localhost");
+    /// assert!(OriginHost::development_danger("example.com").is_err());
+    /// # Ok::<(), otpgate::message::OriginHostError>(())
+    /// ```
+    pub fn development_danger(host: &str) -> Result<Self, OriginHostError> {
+        let (name, port) = host.split_once(':').unwrap_or((host, "80"));
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port != 0);
+        let is_local = !name.contains('.') && name.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if !is_name(name) || !is_port || !is_local {
+            return Err(OriginHostError);
+        }
+        Ok(Self { name: name.to_ascii_lowercase(), development: true })
     }
 
     /// The host in small letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    pub(super) const fn is_development(&self) -> bool {
+        self.development
     }
 }
 
+/// Labels of letters, digits and inner hyphens, with dots between them.
+fn is_name(host: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    host.len() <= 253 && host.split('.').all(label)
+}
+
 /// The text is not a host.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the origin is not a DNS name such as `example.com`; give the bare host without scheme, port, path or trailing dot, and an international name as `xn--…`"
+    "the origin is not a DNS name such as `example.com`; give the bare host without scheme, port, path or trailing dot, and an international name as `xn--…`; for `localhost` there is `OriginHost::development_danger`"
 )]
 pub struct OriginHostError;
 
@@ -105,6 +148,8 @@ fn marked(text: &str, marker: char) -> Option<(&str, &str)> {
     let (token, rest) = text.split_at_checked(end)?;
     (!token.is_empty()).then_some((token, rest))
 }
+
+crate::base::sentence::debug_as_sentence!(OriginHostError);
 
 #[cfg(test)]
 mod tests {
@@ -195,6 +240,36 @@ mod tests {
         ] {
             assert_eq!(OriginHost::new(bad), Err(OriginHostError), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_development_host_is_local_and_loses_its_port() {
+        for good in ["localhost", "localhost:8080", "LOCALHOST:1", "dev-box:65535"] {
+            let host = OriginHost::development_danger(good).unwrap();
+            assert_eq!(host.as_str(), good.split(':').next().unwrap().to_lowercase());
+            assert!(host.is_development());
+        }
+        for bad in [
+            "",
+            ":8080",
+            "localhost:",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:+1",
+            "localhost:8080/x",
+            "http://localhost",
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "127",
+            "[::1]:80",
+            "example.com",
+            "example.com:443",
+            "a b",
+            "localhost\n",
+        ] {
+            assert_eq!(OriginHost::development_danger(bad), Err(OriginHostError), "{bad:?}");
+        }
+        assert!(!OriginHost::new("example.com").unwrap().is_development());
     }
 
     #[test]

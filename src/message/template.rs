@@ -162,7 +162,7 @@ impl fmt::Display for Field {
 }
 
 /// A template that cannot be used.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError {
     /// No text.
@@ -276,6 +276,8 @@ fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
     }
     Ok(parts)
 }
+
+crate::base::sentence::debug_as_sentence!(TemplateError);
 
 #[cfg(test)]
 mod tests {

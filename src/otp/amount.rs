@@ -149,7 +149,7 @@ impl fmt::Display for Amount {
 }
 
 /// The text is not an amount.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AmountError {
     /// Not a plain decimal number within the bounds.
@@ -269,3 +269,5 @@ mod tests {
         }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(AmountError);

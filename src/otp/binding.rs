@@ -121,7 +121,7 @@ enum Bound {
 }
 
 /// The binding is out of bounds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindingError {
     /// Not a label.
@@ -134,6 +134,8 @@ pub enum BindingError {
         length: usize,
     },
 }
+
+crate::base::sentence::debug_as_sentence!(BindingError);
 
 #[cfg(test)]
 mod tests {

@@ -104,7 +104,7 @@ impl Default for CodeFormat {
 }
 
 /// A length outside the bounds of its alphabet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodeFormatError {
     /// Not 6 to 10 digits.
@@ -128,6 +128,8 @@ enum Alphabet {
     Digits,
     Unambiguous,
 }
+
+crate::base::sentence::debug_as_sentence!(CodeFormatError);
 
 #[cfg(test)]
 mod tests {

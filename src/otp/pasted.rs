@@ -39,7 +39,7 @@ pub(super) fn code_in(text: &str, format: &CodeFormat) -> Result<CodeText, Malfo
 }
 
 /// The input holds no code of the expected format, or more than one. It never quotes the input.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedCode {
     /// More than 2 048 bytes; nothing was looked at.
@@ -190,3 +190,5 @@ fn ends_unspaced(c: char) -> bool {
         '\u{3001}'..='\u{303f}' | '\u{ff01}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0c}'
         | '\u{ff1a}' | '\u{ff1b}' | '\u{ff1f}' | '\u{ff61}'..='\u{ff64}')
 }
+
+crate::base::sentence::debug_as_sentence!(MalformedCode);

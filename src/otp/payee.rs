@@ -73,7 +73,7 @@ impl fmt::Debug for Payee {
 }
 
 /// The text may not stand in a message as a payee. It never quotes the text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayeeError {
     /// Empty, or longer than 35 UTF-16 code units.
@@ -96,6 +96,8 @@ pub enum PayeeError {
     #[error("the payee has a part that becomes a link; write `Example com` for `example.com`")]
     Link,
 }
+
+crate::base::sentence::debug_as_sentence!(PayeeError);
 
 #[cfg(test)]
 mod tests {

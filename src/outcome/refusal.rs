@@ -202,7 +202,7 @@ pub enum PublicRefusalKind {
 /// # Ok(())
 /// # });
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
     /// The front-end token does not hold.
@@ -272,3 +272,5 @@ impl RefusalReason {
         }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(RefusalReason);

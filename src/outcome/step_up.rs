@@ -87,7 +87,7 @@ impl StepUp {
 /// use otpgate::{Sent, StepUpMeans};
 ///
 /// let Sent::StepUp(step_up) = gate.issue(clearance).await? else { panic!("one is unverified") };
-/// assert_eq!(step_up.means(), StepUpMeans::Work { bits: 18 }); // `token.step_up_work`
+/// assert_eq!(step_up.means(), StepUpMeans::Work { bits: 17 }); // `token.step_up_work`
 /// # Ok(())
 /// # });
 /// ```

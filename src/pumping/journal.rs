@@ -17,7 +17,7 @@ const HEADER: usize = 21;
 const VERSION: u8 = 1;
 
 /// Why a journal entry or snapshot was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
     /// Shorter than it says, or longer.
@@ -164,3 +164,5 @@ impl Detector {
         Ok(taken)
     }
 }
+
+crate::base::sentence::debug_as_sentence!(CodecError);

@@ -13,7 +13,7 @@
 /// assert_eq!(error("+999 12345678"), RecipientError::UnknownCallingCode);
 /// assert_eq!(error("").to_string(), "the phone number is empty; ask for one");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientError {
     /// There is no digit in it.
@@ -65,15 +65,17 @@ pub enum RecipientError {
 }
 
 /// The text names no region of the numbering table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a region with a numbering plan; use an ISO 3166-1 alpha-2 code such as DE, or 001")]
 #[non_exhaustive]
 pub struct RegionError;
 
 /// The text is no prefix of the ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a number block; use a region (DE), a calling code (+882), or + digits and 2 to 6 x (+4915112xxxxxx); split a block that holds renumbered lines and others"
 )]
 #[non_exhaustive]
 pub struct PrefixError;
+
+crate::base::sentence::debug_as_sentence!(RecipientError, RegionError, PrefixError);

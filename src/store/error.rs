@@ -40,15 +40,6 @@ impl StoreError {
     }
 }
 
-impl fmt::Debug for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreError")
-            .field("kind", &self.kind)
-            .field("source", &self.source)
-            .finish()
-    }
-}
-
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
@@ -73,3 +64,5 @@ impl StdError for StoreError {
         Some(&*self.source)
     }
 }
+
+crate::base::sentence::debug_as_sentence!(StoreError);

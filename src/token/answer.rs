@@ -63,7 +63,7 @@ pub fn answer_within(ticket: &str, typed: &str, most: u64) -> Result<String, Ans
 }
 
 /// Why a ticket could not be answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
     /// The text is not a ticket.
@@ -99,6 +99,8 @@ fn read(text: &str) -> Result<TicketBytes, AnswerError> {
     let ticket: [u8; TICKET_LENGTH] = bytes.try_into().map_err(|_| AnswerError::Malformed)?;
     Ok(ticket)
 }
+
+crate::base::sentence::debug_as_sentence!(AnswerError);
 
 #[cfg(test)]
 mod tests {

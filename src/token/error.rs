@@ -24,7 +24,7 @@ use std::time::Duration;
 /// assert!(next(TokenError::Expired).starts_with("fetch"));
 /// assert!(next(TokenError::NumberMismatch).starts_with("stop"));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The text is not a proof of this version.
@@ -115,3 +115,5 @@ impl TokenError {
         }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(TokenError);

@@ -161,7 +161,7 @@ impl fmt::Debug for HumanResponse {
 }
 
 /// The text cannot be a response of a human check.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a human-check response is 1 to 8192 visible ASCII characters; send the field that the service's widget filled in"
 )]
@@ -216,7 +216,6 @@ pub enum HumanFailure {
 /// assert_eq!(error.kind(), HumanCheckErrorKind::Unavailable);
 /// assert!(std::error::Error::source(&error).is_some());
 /// ```
-#[derive(Debug)]
 pub struct HumanCheckError {
     kind: HumanCheckErrorKind,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -304,6 +303,8 @@ impl HumanCheck for NoHumanCheck {
         Err(HumanCheckError::new(HumanCheckErrorKind::NotConfigured))
     }
 }
+
+crate::base::sentence::debug_as_sentence!(HumanResponseError, HumanCheckError);
 
 #[cfg(test)]
 mod tests {

@@ -241,7 +241,7 @@ impl WorkBits {
 }
 
 /// A demand that no ticket may make.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TermsError {
     /// The life is outside 30 seconds to 10 minutes.
@@ -265,6 +265,8 @@ pub enum TermsError {
         given: u8,
     },
 }
+
+crate::base::sentence::debug_as_sentence!(TermsError);
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use std::fmt;
 /// let error = AdapterError::new("twilio", "the account SID is AC and 32 hexadecimal digits");
 /// assert_eq!(error.to_string(), "twilio: the account SID is AC and 32 hexadecimal digits");
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AdapterError {
     provider: &'static str,
     problem: Cow<'static, str>,
@@ -38,3 +38,5 @@ impl fmt::Display for AdapterError {
 }
 
 impl std::error::Error for AdapterError {}
+
+crate::base::sentence::debug_as_sentence!(AdapterError);

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::base::timer::wait;
+
 use super::{Handoff, HandoffError, OutboundSms, SmsTransport};
 
 type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -15,17 +17,23 @@ type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A transport that gives up after a time. The text may have gone out by then, so the failure is
 /// [`Indeterminate`](super::HandoffErrorKind::Indeterminate).
 ///
-/// The crate has no runtime of its own; the host says how to wait.
+/// A gate puts one around its transport by itself ([`GateBuilder::hand_off_deadline`]). One more is for
+/// a transport inside another, such as the first of two providers. It needs no runtime: a thread of
+/// its own keeps the time, unless the host says how to wait.
 ///
 /// ```
 /// use std::time::Duration;
 /// use otpgate::transport::{ConsoleTransport, Deadline};
 ///
-/// let transport = Deadline::new(ConsoleTransport::stdout(), Duration::from_secs(10), |span| {
+/// let transport = Deadline::after(ConsoleTransport::stdout(), Duration::from_secs(10));
+/// assert_eq!(format!("{transport:?}"), "Deadline { inner: ConsoleTransport, span: 10s }");
+/// let by_tokio = Deadline::new(ConsoleTransport::stdout(), Duration::from_secs(10), |span| {
 ///     Box::pin(tokio::time::sleep(span))
 /// });
-/// assert_eq!(format!("{transport:?}"), "Deadline { inner: ConsoleTransport, span: 10s }");
+/// # drop(by_tokio);
 /// ```
+///
+/// [`GateBuilder::hand_off_deadline`]: crate::GateBuilder::hand_off_deadline
 pub struct Deadline<T> {
     inner: T,
     span: Duration,
@@ -33,6 +41,11 @@ pub struct Deadline<T> {
 }
 
 impl<T: SmsTransport> Deadline<T> {
+    /// Gives `inner` at most `span` for each text, by the system's monotonic clock.
+    pub fn after(inner: T, span: Duration) -> Self {
+        Self::new(inner, span, |span| Box::pin(wait(span)))
+    }
+
     /// Gives `inner` at most `span` for each text; `sleep` waits.
     pub fn new(
         inner: T,
@@ -54,11 +67,13 @@ impl<T: fmt::Debug> fmt::Debug for Deadline<T> {
 impl<T: SmsTransport> SmsTransport for Deadline<T> {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         let mut work = pin!(self.inner.hand_off(sms));
-        let mut end = (self.sleep)(self.span);
+        // Most providers that answer at once need no timer.
+        let mut end = None;
         poll_fn(move |context| {
             if let Poll::Ready(answer) = work.as_mut().poll(context) {
                 return Poll::Ready(answer);
             }
+            let end: &mut Sleep = end.get_or_insert_with(|| (self.sleep)(self.span));
             end.as_mut().poll(context).map(|()| {
                 Err(HandoffError::indeterminate("the provider did not answer before the deadline"))
             })
@@ -83,6 +98,16 @@ mod tests {
         handle.reply(Reply::Hang);
         let at_once = Deadline::new(transport, Duration::ZERO, |_| Box::pin(async {}));
         let error = at_once.hand_off(&sms()).await.unwrap_err();
+        assert_eq!(error.kind(), HandoffErrorKind::Indeterminate);
+    }
+
+    /// Under an executor without a timer.
+    #[test]
+    fn the_system_clock_ends_it_without_a_runtime() {
+        let (transport, handle) = ScriptedTransport::new();
+        handle.reply(Reply::Hang);
+        let quick = Deadline::after(transport, Duration::from_millis(1));
+        let error = crate::testing::block_on(quick.hand_off(&sms())).unwrap_err();
         assert_eq!(error.kind(), HandoffErrorKind::Indeterminate);
     }
 

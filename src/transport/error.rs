@@ -217,22 +217,6 @@ impl HandoffError {
     }
 }
 
-impl fmt::Debug for HandoffError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("HandoffError");
-        shown.field("kind", &self.kind).field("source", &self.source);
-        if let Some(details) = &self.details {
-            shown
-                .field("provider", &details.provider)
-                .field("code", &details.code)
-                .field("pause", &details.pause)
-                .field("number_fault", &details.number_fault)
-                .field("alert", &details.alert);
-        }
-        shown.finish()
-    }
-}
-
 impl fmt::Display for HandoffError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(details) = &self.details else {
@@ -263,3 +247,5 @@ impl StdError for HandoffError {
         Some(&*self.source)
     }
 }
+
+crate::base::sentence::debug_as_sentence!(HandoffError);

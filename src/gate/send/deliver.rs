@@ -7,7 +7,7 @@ use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::EventKind as SightingKind;
 use crate::store::Settlement;
-use crate::transport::{Handoff, HandoffErrorKind, OutboundSms};
+use crate::transport::{Handoff, HandoffErrorKind, OutboundSms, SmsTransport};
 
 use super::{Paid, Send};
 use crate::gate::{Gate, guarded};

@@ -188,7 +188,7 @@ impl Step {
 }
 
 /// A window that is too wide.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a window of {steps} steps on either side is refused; use 0, 1 (RFC 6238 §5.2) or 2: each step adds to what a guess may hit"
 )]
@@ -367,3 +367,5 @@ mod tests {
         }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(WindowError);

@@ -222,7 +222,7 @@ fn base32(text: &str) -> Result<Secret, AuthenticatorSecretError> {
 }
 
 /// The bytes are not a secret.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthenticatorSecretError {
     /// Not 16 to 64 bytes.
@@ -241,7 +241,7 @@ pub enum AuthenticatorSecretError {
 }
 
 /// A name that cannot stand in an enrolment URI.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnrolmentError {
     /// The issuer.
@@ -274,6 +274,8 @@ fn percent_encode(uri: &mut String, text: &str) {
         }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(AuthenticatorSecretError, EnrolmentError);
 
 #[cfg(test)]
 mod tests {

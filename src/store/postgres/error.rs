@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Why a [`PostgresStore`](super::PostgresStore) cannot be set up. Holds no password.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum PostgresSetupError {
     /// The connection string cannot be read. Nothing of it is repeated, as any part of it may be a
@@ -153,7 +153,7 @@ pub(super) fn said(error: tokio_postgres::Error) -> Box<dyn StdError + Send + Sy
 }
 
 /// The answer did not come in time.
-#[derive(Debug, Error)]
+#[derive(Error)]
 pub(super) enum Late {
     #[error("no connection became free within {0:?}; raise the pool's size or look at the server")]
     Pool(Duration),
@@ -166,12 +166,12 @@ pub(super) enum Late {
 }
 
 /// What became of a call that shared a transaction with others.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error("the transaction that this call shared with others failed; the cause: {0}")]
 pub(super) struct Together(#[source] pub(super) Arc<StoreError>);
 
 /// A standby answered a read: what it says may be old.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error(
     "the connection leads to a standby, which may be behind; let the address lead to the primary, \
      or give both hosts in the URL"
@@ -179,7 +179,7 @@ pub(super) struct Together(#[source] pub(super) Arc<StoreError>);
 pub(super) struct Standby;
 
 /// The database answered something that is no answer.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error(
     "the database's answer cannot be read; look whether the schema `otpgate` was changed by hand, \
      and call PostgresStore::migrate"
@@ -187,7 +187,7 @@ pub(super) struct Standby;
 pub(super) struct Unreadable;
 
 /// Advice that goes with an error of the database's set-up.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error(
     "the schema `otpgate` is missing, older than this release, or not open to this role; \
          call PostgresStore::migrate as its owner and grant this role its use"
@@ -289,6 +289,15 @@ fn kind(state: &SqlState) -> StoreErrorKind {
 fn is_setup(state: &SqlState) -> bool {
     matches!(state.code(), "3F000" | "42P01" | "42703" | "42704" | "42883" | "42501")
 }
+
+crate::base::sentence::debug_as_sentence!(
+    PostgresSetupError,
+    Late,
+    Together,
+    Unreadable,
+    Schema,
+    Standby
+);
 
 #[cfg(test)]
 mod tests {

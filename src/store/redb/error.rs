@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Why [`RedbStore::open`](super::RedbStore::open) did not open the file. Nothing in it was changed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RedbSetupError {
     /// Somebody has the file open; two writers would each grant every limit.
@@ -71,7 +71,7 @@ pub enum RedbSetupError {
 }
 
 /// Why a call did nothing, or may have done nothing.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 pub(super) enum Trouble {
     #[error("every entry of the capacity is live")]
     Full,
@@ -142,3 +142,5 @@ pub(super) fn is_damage(error: &redb::Error) -> bool {
             | redb::Error::TableDoesNotExist(_)
     )
 }
+
+crate::base::sentence::debug_as_sentence!(RedbSetupError, Trouble);

@@ -181,7 +181,7 @@ impl fmt::Debug for Cluster {
 }
 
 /// No node has the slot.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("no node of the cluster serves slot {slot}; check that the cluster is complete")]
 struct Unserved {
     slot: u16,
@@ -237,6 +237,8 @@ fn slot(tag: &[u8]) -> u16 {
     });
     crc & 0x3fff
 }
+
+crate::base::sentence::debug_as_sentence!(Unserved);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use redis::RedisError;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// An answer that no script of ours gives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server's answer is not one of this store's; check that no proxy rewrites scripts")]
 pub(super) struct Malformed;
 
@@ -73,6 +73,8 @@ impl Remedy {
         }
     }
 }
+
+crate::base::sentence::debug_as_sentence!(Malformed);
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use redis::{ConnectionAddr, ConnectionInfo, InfoDict, IntoConnectionInfo, RedisE
 /// Why a [`RedisStore`](super::RedisStore) could not be set up.
 ///
 /// Names the server by host and port; never holds a password.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisSetupError {
     /// The address is not a Redis URL. Nothing of it is repeated, as any part of it may be a piece
@@ -189,3 +189,5 @@ pub(super) fn accepted(
     let start = run.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
     start.map(u64::to_be_bytes).ok_or_else(|| silent("run_id"))
 }
+
+crate::base::sentence::debug_as_sentence!(RedisSetupError);

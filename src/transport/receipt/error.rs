@@ -40,7 +40,7 @@ impl ReceiptErrorKind {
 /// assert_eq!(error.kind().status(), 403);
 /// assert_eq!(error.to_string(), "twilio: the receipt's signature is wrong; check the auth token");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ReceiptError {
     provider: &'static str,
     kind: ReceiptErrorKind,
@@ -81,3 +81,5 @@ impl fmt::Display for ReceiptError {
 }
 
 impl std::error::Error for ReceiptError {}
+
+crate::base::sentence::debug_as_sentence!(ReceiptError);

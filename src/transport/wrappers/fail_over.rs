@@ -77,7 +77,6 @@ fn nobody_took_it(failures: Vec<HandoffError>) -> HandoffError {
     pause.into_iter().fold(error, HandoffError::retry_after)
 }
 
-#[derive(Debug)]
 struct NobodyTookIt(Vec<HandoffError>);
 
 impl fmt::Display for NobodyTookIt {
@@ -86,6 +85,8 @@ impl fmt::Display for NobodyTookIt {
         self.0.iter().try_for_each(|failure| write!(f, " [{failure}]"))
     }
 }
+
+crate::base::sentence::debug_as_sentence!(NobodyTookIt);
 
 impl std::error::Error for NobodyTookIt {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -39,7 +39,7 @@ fn the_script_of_the_page_reduces_as_the_crate_does() {
         return;
     }
     let (_, script) = PAGE.split_once("```js\n").unwrap();
-    let (reduction, _) = script.split_once("export async function").unwrap();
+    let (reduction, _) = script.split_once("export function answer").unwrap();
     let every = "
         const kept = [];
         for (let point = 0; point < 0x110000; point++) {
