@@ -151,13 +151,15 @@ impl Default for AttemptPolicy {
     }
 }
 
+type Share = fn(&AttemptPolicy) -> &FailurePolicy;
+
 impl AttemptPolicy {
     /// Consecutive failures of one account, over everything that can authenticate it (NIST
     /// SP 800-63B-4 §3.2.2).
     pub(super) const MOST: u64 = 100;
 
     /// What the hundred are split into.
-    pub(super) const SHARES: [(&'static str, fn(&Self) -> &FailurePolicy); 5] = [
+    pub(super) const SHARES: [(&'static str, Share); 5] = [
         ("attempts.open", |attempts| &attempts.open),
         ("attempts.checked", |attempts| &attempts.checked),
         ("attempts.proven", |attempts| &attempts.proven),
