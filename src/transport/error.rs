@@ -124,7 +124,9 @@ impl HandoffError {
     /// The error that a row of `provider`'s table describes.
     #[must_use]
     pub fn of_row(provider: &'static str, row: &ErrorRow) -> Self {
-        let mut error = Self::new(row.kind, format!("error {}, {}", row.code, row.meaning))
+        // `HTTP 401` says itself what it is.
+        let word = if row.code.starts_with("HTTP") { "" } else { "error " };
+        let mut error = Self::new(row.kind, format!("{word}{}, {}", row.code, row.meaning))
             .by(provider)
             .code(row.code)
             .remedy(row.remedy);

@@ -223,6 +223,11 @@ pub async fn knows_every_error(adapter: Adapter) {
         assert!(shown.starts_with(adapter.name), "{shown}");
         assert!(shown.contains(row.meaning) && shown.contains(row.remedy), "{shown}");
         assert_eq!(seen, 1, "{}: requests", row.code);
+        // After a 5xx the provider itself does not know what it did, whatever code it gives.
+        let failed = Answer { status: 500, ..(adapter.error)(row) };
+        let (answer, _) = call(adapter, Play::Answer(failed)).await;
+        let kind = answer.expect_err(row.code).kind();
+        assert_eq!(kind, HandoffErrorKind::Indeterminate, "{} with HTTP 500", row.code);
     }
     let mut codes: Vec<_> = adapter.errors.iter().map(|row| row.code).collect();
     codes.sort_unstable();

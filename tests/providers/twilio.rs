@@ -188,6 +188,31 @@ fn a_sender_cannot_choose_how_it_is_checked() {
     }
 }
 
+/// Signed with the right secret in the configured way, and a header that says otherwise.
+#[test]
+fn a_header_that_contradicts_the_configuration_is_refused() {
+    let settings = "X-Twilio-Webhooks-Signature-Settings";
+    for vector in vectors("twilio") {
+        let secret = SecretText::new(&*vector.secret);
+        let (receipts, headers) = match vector.id.as_str() {
+            "twilio-a000" => {
+                let header = (settings.to_owned(), "key=k,algorithm=HMAC_SHA256".to_owned());
+                let headers = vector.headers.clone().into_iter().chain([header]).collect();
+                (Receipts::with_auth_token(secret), headers)
+            }
+            "twilio-a028" => {
+                let headers =
+                    vector.headers.clone().into_iter().filter(|(name, _)| name != settings);
+                (Receipts::with_shared_key(secret), headers.collect())
+            }
+            _ => continue,
+        };
+        vector.assert_decided_by(&receipts);
+        let contradicting = crate::vectors::Vector { headers, accept: false, ..vector };
+        contradicting.assert_decided_by(&receipts);
+    }
+}
+
 fn receipt(
     body: &str,
     signature: &str,

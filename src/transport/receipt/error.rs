@@ -38,7 +38,10 @@ impl ReceiptErrorKind {
 ///
 /// let error = ReceiptError::new("twilio", ReceiptErrorKind::Forged, "check the auth token");
 /// assert_eq!(error.kind().status(), 403);
-/// assert_eq!(error.to_string(), "twilio: the receipt's signature is wrong; check the auth token");
+/// assert_eq!(
+///     error.to_string(),
+///     "twilio: the receipt's signature or token is wrong; check the auth token"
+/// );
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ReceiptError {
@@ -71,7 +74,7 @@ impl fmt::Display for ReceiptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
             ReceiptErrorKind::Unsigned => "the receipt is not signed",
-            ReceiptErrorKind::Forged => "the receipt's signature is wrong",
+            ReceiptErrorKind::Forged => "the receipt's signature or token is wrong",
             ReceiptErrorKind::Stale => "the receipt was not signed within five minutes of now",
             ReceiptErrorKind::Malformed => "the receipt is genuine and cannot be read",
             ReceiptErrorKind::NoSecret => "the secrets to check receipts with cannot be read",

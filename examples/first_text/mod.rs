@@ -1,0 +1,159 @@
+//! What the examples of the providers share: a gate, one text through it, its receipt, and the money.
+
+use std::error::Error;
+use std::net::IpAddr;
+
+use otpgate::access::DestinationPolicy;
+use otpgate::http::{HttpClient, HttpRequest, ReqwestClient};
+use otpgate::message::{Brand, MessageFormat, OriginHost};
+use otpgate::store::MemoryStore;
+use otpgate::token::HumanTime;
+use otpgate::transport::{ReceiptRequest, ReceiptVerifier};
+use otpgate::{
+    Cleared, ClientContext, ClientIp, Clock, Gate, Issued, KeyId, KeyRing, Money, Pepper, Policy,
+    Purpose, Recipient, Region, Sent, SmsTransport, SystemClock, SystemEntropy, Verified,
+};
+
+use crate::http_server::{LocalServer, Seen};
+
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// A gate and a person in front of it.
+pub struct FirstText {
+    gate: Gate,
+    client: ClientContext,
+}
+
+impl FirstText {
+    /// A gate that sends through `transport`.
+    pub fn through(transport: impl SmsTransport) -> Outcome<Self> {
+        let mut policy = Policy::default();
+        policy.token.human_time = HumanTime::ZERO; // nobody types in this example
+        let message = MessageFormat::builder(Brand::new("Example")?)
+            .origin(OriginHost::new("example.com")?)
+            .build()?;
+        let gate = Gate::builder()
+            .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+            .store(MemoryStore::default())
+            .transport(transport)
+            .message(message)
+            .destinations(DestinationPolicy::only(Region::all()))
+            .daily_budget(Money::dollars(20))
+            .policy(policy)
+            .build()?;
+        let ip = ClientIp::from_peer(IpAddr::from([192, 0, 2, 7]));
+        Ok(Self { gate, client: ClientContext::new(ip, "session-1") })
+    }
+
+    /// Sends a code to `number`: page, token, form, text. An outage comes with its whole story.
+    pub async fn send(&self, number: &str) -> Outcome<Issued> {
+        let purpose = &Purpose::SIGN_UP;
+        let recipient = Recipient::parse(number, None)?;
+        let ticket = self.gate.preflight(purpose, &self.client)?;
+        let proof = otpgate::token::answer(ticket.as_str(), number)?;
+        let clearance = match self.gate.clear(&proof, &recipient, purpose, &self.client).await? {
+            Cleared::Cleared(clearance) => clearance,
+            other => return Err(format!("no text: {other:?}").into()),
+        };
+        match self.gate.issue(clearance).await {
+            Ok(Sent::Sent(issued)) => Ok(issued),
+            Ok(other) => Err(format!("no text: {other:?}").into()),
+            // The gate says what it did; its source, the transport's error, says who failed and why.
+            Err(error) => Err(error.source().map_or(error.to_string(), ToString::to_string).into()),
+        }
+    }
+
+    /// Says what the provider answered.
+    pub fn show(&self, issued: &Issued) {
+        match issued.handoff() {
+            Some(handoff) => {
+                let id = handoff.message_id.as_deref().unwrap_or("none");
+                println!(
+                    "   accepted as {id}; segments: {:?}; price: {:?}",
+                    handoff.segments, handoff.price
+                );
+            }
+            None => println!("   not confirmed: it may have gone out"),
+        }
+    }
+
+    /// Enters the code that stands at the end of `text`.
+    pub async fn enter(&self, issued: &Issued, text: &str) -> Outcome<()> {
+        let code = text.rsplit('#').next().unwrap_or_default();
+        match self.gate.verify(issued.grant(), code, &self.client).await? {
+            Verified::Accepted(_) => Ok(()),
+            Verified::Rejected(rejection) => Err(rejection.to_string().into()),
+        }
+    }
+
+    /// Takes the receipt that the host's endpoint has received: checked first, then believed.
+    pub fn take_receipt(
+        &self,
+        issued: &Issued,
+        verifier: &dyn ReceiptVerifier,
+        endpoint: &LocalServer,
+        seen: &Seen,
+    ) -> Outcome<()> {
+        let url = endpoint.base_url().join(&seen.target);
+        let headers: Vec<_> =
+            seen.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request =
+            ReceiptRequest { method: &seen.method, url: &url, headers: &headers, body: &seen.body };
+        for receipt in verifier.verify(&request, SystemClock::default().now())? {
+            let sent = issued.handoff().and_then(|handoff| handoff.message_id.as_deref());
+            if sent != Some(receipt.message_id.as_str()) {
+                return Err("the receipt is of another text".into());
+            }
+            println!("   genuine: {receipt:?}");
+            if let Some(delivery) = receipt.delivery() {
+                self.gate.receipt(issued.record(), delivery)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what was spent.
+    pub async fn show_money(&self) -> Outcome<Money> {
+        let now = self.gate.snapshot().await?;
+        println!("   {} texts, {} of {} a day", now.sent, now.spent, now.daily_budget);
+        Ok(now.spent)
+    }
+}
+
+/// A client that goes through no proxy: everything is on this machine.
+pub fn local_client() -> Outcome<ReqwestClient> {
+    Ok(ReqwestClient::builder().configure(|reqwest| reqwest.no_proxy()).build()?)
+}
+
+/// Posts as the provider would, to the host's endpoint, and gives what arrived there.
+pub async fn post(endpoint: &LocalServer, request: HttpRequest) -> Outcome<Seen> {
+    let answer = local_client()?.send(request).await?;
+    if answer.status() != 200 {
+        return Err(format!("the endpoint answered {}", answer.status()).into());
+    }
+    endpoint.seen().pop().ok_or_else(|| "the endpoint got nothing".into())
+}
+
+/// Shows a failed send, and fails itself if the error lacks the provider or its remedy, or tells a secret.
+pub fn show_failure<T>(
+    failed: Outcome<T>,
+    provider: &str,
+    remedy: &str,
+    secrets: &[&str],
+) -> Outcome<()> {
+    let Err(error) = failed else { return Err("a text went out".into()) };
+    let shown = error.to_string();
+    println!("   {shown}");
+    if !shown.starts_with(provider) || !shown.contains(remedy) {
+        return Err(format!("the error should name {provider} and say `{remedy}`").into());
+    }
+    if secrets.iter().any(|secret| shown.contains(secret)) {
+        return Err("the error tells a secret".into());
+    }
+    Ok(())
+}
+
+/// An environment variable, or how to set it.
+pub fn setting(name: &str) -> Outcome<String> {
+    std::env::var(name).map_err(|_| format!("set {name}, or run with --local").into())
+}
