@@ -12,7 +12,7 @@ use crate::base::time::{Clock, Forward, SystemClock};
 use crate::context::{Purpose, Realm};
 use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
-use crate::gate::{Gate, Inner, Realms, shared_name};
+use crate::gate::{Gate, Inner, Realms, shared_name, shared_slots};
 use crate::message::MessageFormat;
 use crate::policy::{Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
@@ -374,6 +374,14 @@ impl GateBuilder {
             }
         }
         agree(policies())?;
+        if let Some((one, other)) = shared_slots(self.purposes.keys()) {
+            return Err(ConfigError::rule(
+                "purposes",
+                format!("`{one}` and `{other}`"),
+                "purposes that do not fall on the same 24-bit tag, or they share the quotas of a \
+                 number; rename one of the two",
+            ));
+        }
         let entropy = self.entropy.unwrap_or_else(|| Box::new(SystemEntropy));
         let instance = random(&*entropy).map_err(ConfigError::Entropy)?;
         let index = keys.pseudonyms();

@@ -472,6 +472,8 @@ fn letters(region: Option<Region>) -> [u8; 2] {
 }
 
 /// The pseudonym of something that belongs to no single realm.
+pub(crate) use names::shared_slots;
+
 pub(crate) fn shared_name(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
     names::shared(key, kind, value)
 }

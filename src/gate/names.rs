@@ -28,13 +28,23 @@ pub(crate) struct Fixed {
     countries: Box<[OnceLock<Pseudonym>]>,
 }
 
+/// The purposes that every gate knows.
+static STANDARD: [Purpose; 4] =
+    [Purpose::SIGN_UP, Purpose::LOG_IN, Purpose::PAYMENT, Purpose::RESET];
+
+/// Two purposes, of the standard ones and `own`, that would share meters.
+pub(crate) fn shared_slots<'p>(
+    own: impl IntoIterator<Item = &'p Purpose>,
+) -> Option<(&'p Purpose, &'p Purpose)> {
+    slot::shared(STANDARD.iter().chain(own))
+}
+
 impl Fixed {
     pub(crate) fn new<'p>(
         key: &MacKey,
         realm: &str,
         purposes: impl IntoIterator<Item = &'p Purpose>,
     ) -> Self {
-        let standard = [&Purpose::SIGN_UP, &Purpose::LOG_IN, &Purpose::PAYMENT, &Purpose::RESET];
         let named = |purpose: &Purpose| {
             (purpose.clone(), name(key, "purpose", realm, purpose.as_str().as_bytes()))
         };
@@ -42,7 +52,7 @@ impl Fixed {
             whole: name(key, "realm", realm, b""),
             controls: name(key, "ctrl", realm, b""),
             journal: name(key, "news", realm, b""),
-            purposes: standard.into_iter().chain(purposes).map(named).collect(),
+            purposes: STANDARD.iter().chain(purposes).map(named).collect(),
             countries: std::iter::repeat_with(OnceLock::new).take(26 * 26).collect(),
         }
     }
@@ -205,8 +215,25 @@ pub(crate) mod slot {
         Slot((0x40 | u32::from(lane & 3) << 2 | u32::from(rank & 3)) << 24 | tag(purpose))
     }
 
-    /// 24 bits of FNV-1a. Two of a host's purposes meet once in 16 million; they would then share
-    /// an interval, no more.
+    /// Whether a number was renewed for free for a purpose in a lane.
+    pub(crate) fn free_resend(purpose: &Purpose, lane: u8) -> Slot {
+        Slot((0x30 | u32::from(lane & 3)) << 24 | tag(purpose))
+    }
+
+    /// Two of `purposes` whose meters would be one, if there are any.
+    pub(crate) fn shared<'p>(
+        purposes: impl IntoIterator<Item = &'p Purpose>,
+    ) -> Option<(&'p Purpose, &'p Purpose)> {
+        let mut seen = std::collections::BTreeMap::new();
+        purposes.into_iter().find_map(|purpose| {
+            let other = seen.insert(tag(purpose), purpose)?;
+            (other != purpose).then_some((other, purpose))
+        })
+    }
+
+    /// 24 bits of FNV-1a. Two purposes with the same tag would share interval and quotas, so
+    /// [`GateBuilder::build`](crate::GateBuilder::build) refuses such a pair among those that it is
+    /// told of.
     fn tag(purpose: &Purpose) -> u32 {
         let hash = purpose
             .as_str()
@@ -266,7 +293,7 @@ mod tests {
                 (0..4).flat_map(move |lane| {
                     (0..4)
                         .map(move |rank| slot::number_quota(purpose, lane, rank))
-                        .chain([slot::ladder(purpose, lane)])
+                        .chain([slot::ladder(purpose, lane), slot::free_resend(purpose, lane)])
                 })
             })
             .chain((0..4).flat_map(|rank| [slot::quota(rank), slot::total(rank)]))

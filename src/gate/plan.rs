@@ -1,9 +1,11 @@
 //! What a send must pay: the policy's rules turned into one list of charges.
 
+use std::time::Duration;
+
 use crate::access::ControlId;
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
-use crate::base::time::Timestamp;
+use crate::base::time::{Timestamp, millis};
 use crate::context::Purpose;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
@@ -40,6 +42,8 @@ pub(crate) enum Cause {
     Limit(LimitName),
     Budget(LimitName),
     Failures,
+    /// The one renewal that is no evidence.
+    FreeResend,
     Pumping,
     KnownOnly(ControlId),
 }
@@ -58,6 +62,8 @@ impl Cause {
         match self {
             Self::Limit(name) => RefusalReason::Limit(name),
             Self::Budget(name) => RefusalReason::Budget(name),
+            // Never told: a renewal that is not free is judged as evidence instead.
+            Self::FreeResend => RefusalReason::Limit(LimitName::NumberInterval),
             Self::Failures => RefusalReason::TooManyFailures,
             Self::Pumping => RefusalReason::Pumping(pumping.unwrap_or_default()),
             Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
@@ -80,11 +86,13 @@ struct Item {
     kept_on_refusal: bool,
     /// For a budget: all of it, whatever tier the charge is judged by.
     whole: Option<Money>,
+    /// Whether the charge counts unverified messages.
+    evidence: bool,
 }
 
 impl Item {
     fn new(cause: Cause, remedy: Remedy) -> Self {
-        Self { cause, remedy, kept_on_refusal: false, whole: None }
+        Self { cause, remedy, kept_on_refusal: false, whole: None, evidence: false }
     }
 }
 
@@ -96,9 +104,11 @@ pub(crate) struct Terms<'a> {
     pub(crate) proved: Proved,
     pub(crate) price: Money,
     pub(crate) daily_budget: Money,
-    /// Whether this renews a running verification: it then pays messages and money, but is no new
-    /// evidence against its network or block.
+    /// Whether this renews a running verification. The first renewal pays messages and money, but is
+    /// no new evidence against its network or block; later ones are ([`Plan::resend_again`]).
     pub(crate) resend: bool,
+    /// How long a verification stays open: as long as its one free renewal is remembered.
+    pub(crate) open: Duration,
 }
 
 impl Plan {
@@ -106,6 +116,7 @@ impl Plan {
     pub(crate) fn of_send(terms: &Terms<'_>, who: &Subjects) -> Self {
         let mut plan = Self { charges: Vec::with_capacity(16), items: Vec::with_capacity(16) };
         plan.number(terms, who);
+        plan.free_resend(terms, who);
         plan.client(terms, who);
         plan.groups(terms, who);
         plan.money(terms, who);
@@ -120,6 +131,23 @@ impl Plan {
             Charge { key, limit: Limit::SHUT, cost: 1, waiver: Some(known) },
             Item::new(cause, remedy),
         );
+    }
+
+    /// The same renewal once its number has had the free one: it is evidence like a first text.
+    /// `None` if the charge at `index` is not the one for the free renewal.
+    pub(crate) fn resend_again(&self, index: usize) -> Option<Self> {
+        if self.cause(index).0 != Cause::FreeResend {
+            return None;
+        }
+        let lines = self.charges.iter().zip(&self.items);
+        let (charges, items) = lines
+            .filter(|(_, item)| item.cause != Cause::FreeResend)
+            .map(|(charge, item)| {
+                let cost = if item.evidence { 1 } else { charge.cost };
+                (Charge { cost, ..*charge }, *item)
+            })
+            .unzip();
+        Some(Self { charges, items })
     }
 
     /// The cause and remedy of the charge at `index`.
@@ -213,7 +241,7 @@ impl Plan {
     /// The charges that concern nobody but the client and the number it typed.
     pub(crate) fn own(mut self) -> Self {
         let kept = |item: &Item| match item.cause {
-            Cause::Failures => true,
+            Cause::Failures | Cause::FreeResend => true,
             Cause::Limit(name) => matches!(
                 name,
                 LimitName::NumberInterval
@@ -267,6 +295,16 @@ impl Plan {
             let quota = Quota { max: terms.lane.of_total(quota.max), ..*quota };
             let cause = Cause::Limit(LimitName::Number);
             self.charge(who.number, slot::total(rank), quota.limit(), 1, cause, human);
+        }
+    }
+
+    /// One renewal in the life of a verification, which an impatient person takes, is no evidence.
+    /// Counted by the number, so that an old grant cannot be had back with its renewal unused.
+    fn free_resend(&mut self, terms: &Terms<'_>, who: &Subjects) {
+        if terms.resend {
+            let once = Limit::Window { max: 1, span_ms: millis(terms.open) };
+            let slot = slot::free_resend(terms.purpose, terms.lane.index());
+            self.charge(who.number, slot, once, 1, Cause::FreeResend, Remedy::Wait);
         }
     }
 
@@ -400,6 +438,9 @@ impl Plan {
             Cause::Limit(name),
             remedy,
         );
+        if let Some(item) = self.items.last_mut() {
+            item.evidence = true;
+        }
     }
 
     fn charge(

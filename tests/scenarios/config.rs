@@ -223,6 +223,33 @@ fn destinations_without_a_country_are_refused() {
     assert!(named(nowhere).contains("`destinations` is no country"));
 }
 
+/// Purposes that would share the meters of a number are named; found as anybody finds them, by trying.
+#[test]
+fn purposes_whose_meters_would_be_one_are_refused() {
+    use otpgate::Policy;
+    let tag = |name: &str| {
+        let hash = name
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        (hash ^ hash >> 24) & 0x00ff_ffff
+    };
+    let mut seen = std::collections::HashMap::new();
+    let (one, other) = (0..)
+        .find_map(|index| {
+            let name = format!("purpose-{index}");
+            seen.insert(tag(&name), name.clone()).map(|other| (other, name))
+        })
+        .unwrap();
+    let purpose = |name: &str| Purpose::new(name.to_owned()).unwrap();
+    let alone = parts().purpose(purpose(&one), Policy::default());
+    assert!(alone.build().is_ok());
+    let both = parts()
+        .purpose(purpose(&one), Policy::default())
+        .purpose(purpose(&other), Policy::default());
+    let error = named(both);
+    assert!(error.contains(&one) && error.contains(&other) && error.contains("rename"), "{error}");
+}
+
 /// An entropy source that fails later is an outage, never a default code.
 #[tokio::test]
 async fn without_random_bytes_nothing_is_sent_or_accepted() {

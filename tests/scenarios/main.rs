@@ -46,6 +46,7 @@ mod pumped;
 mod quiet;
 mod quotas;
 mod resend;
+mod resend_evidence;
 mod restart_detector;
 mod rotation;
 mod separation;

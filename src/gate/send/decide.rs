@@ -67,10 +67,8 @@ impl Gate {
             {
                 (admission.documents, saved) = (documents, Some(save));
             }
-            admission.charges = std::mem::take(&mut plan.charges);
             admission.challenge = Some(write(send, code.challenge, code.digest, expires));
-            let mut answer = guarded::admit(&*self.inner.store, &admission).await?;
-            plan.charges = std::mem::take(&mut admission.charges);
+            let mut answer = self.pay(&mut plan, &mut admission).await?;
             if let Admitted::Exhausted { index, .. } = &answer
                 && send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe
                 && plan.may_be_waved(*index)
@@ -79,11 +77,10 @@ impl Gate {
                 let reason = cause.reason(standing.pumping_words());
                 self.note(send, EventKind::WouldRefuse { reason });
                 plan = plan.in_shadow();
-                admission.charges.clone_from(&plan.charges);
                 // Counted and told already.
                 admission.observe.clear();
                 admission.exchange = None;
-                answer = guarded::admit(&*self.inner.store, &admission).await?;
+                answer = self.pay(&mut plan, &mut admission).await?;
             }
             match answer {
                 Admitted::Granted { counts, news, .. } => {
@@ -147,8 +144,7 @@ impl Gate {
         mut admission: Admission,
         reason: RefusalReason,
     ) -> Result<Decision, GateError> {
-        let plan = plan.own();
-        admission.charges.clone_from(&plan.charges);
+        let mut plan = plan.own();
         let unknown = random(&*self.inner.entropy)?;
         if let Some(ChallengeWrite::Open { digest, .. } | ChallengeWrite::Renew { digest, .. }) =
             &mut admission.challenge
@@ -162,7 +158,7 @@ impl Gate {
         let code = VoidCode { challenge: Pseudonym::default(), digest: unknown };
         let refused =
             |reason, retry_after| Decision::Refused(Refused { reason, retry_after, pumping: true });
-        Ok(match guarded::admit(&*self.inner.store, &admission).await? {
+        Ok(match self.pay(&mut plan, &mut admission).await? {
             Admitted::Granted { counts, .. } => {
                 self.watch(send, SightingKind::Refused);
                 self.note(send, EventKind::QuietlyRefused { reason: reason.clone() });
@@ -175,6 +171,33 @@ impl Gate {
             Admitted::ChallengeGone => refused(RefusalReason::VerificationOver, None),
             Admitted::Stale { .. } => refused(reason, None),
         })
+    }
+
+    /// Asks the store to admit what `plan` charges. A renewal whose number has had its free one is
+    /// asked for again, as the evidence that it now is.
+    async fn pay(&self, plan: &mut Plan, admission: &mut Admission) -> Result<Admitted, GateError> {
+        let mut answer = self.charge(plan, admission).await?;
+        if let Admitted::Exhausted { index, .. } = &answer
+            && let Some(paid) = plan.resend_again(*index)
+        {
+            *plan = paid;
+            // Counted and told already.
+            admission.observe.clear();
+            admission.exchange = None;
+            answer = self.charge(plan, admission).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn charge(
+        &self,
+        plan: &mut Plan,
+        admission: &mut Admission,
+    ) -> Result<Admitted, GateError> {
+        admission.charges = std::mem::take(&mut plan.charges);
+        let answer = guarded::admit(&*self.inner.store, admission).await;
+        plan.charges = std::mem::take(&mut admission.charges);
+        answer
     }
 
     fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
@@ -201,6 +224,7 @@ impl Gate {
             price: send.price,
             daily_budget: self.inner.daily_budget,
             resend: send.challenge.renew,
+            open: send.policy.code.open,
         };
         let mut plan = Plan::of_send(&terms, &send.subjects);
         let known = MeterKey::new(send.subjects.number, slot::KNOWN);
