@@ -1,5 +1,8 @@
 //! What a send must pay: the policy's rules turned into one list of charges.
 
+mod credits;
+mod variants;
+
 use std::time::Duration;
 
 use crate::access::ControlId;
@@ -10,10 +13,12 @@ use crate::context::Purpose;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
 use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
-use crate::store::{Charge, Credit, Refund};
+use crate::store::{Charge, Refund};
 
 use super::names::slot;
 use super::subjects::{Client, Lane, Proved, Subjects};
+
+pub(crate) use credits::credits;
 
 /// The window of the dashboard's counts.
 pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
@@ -203,63 +208,6 @@ impl Plan {
         self.charges.get(index).zip(self.whole_budget(index)).is_some_and(|(charge, whole)| {
             charge.limit != BudgetPolicy::limit(Money::microdollars(whole))
         })
-    }
-
-    /// The same charges, of which none but the purses refuses: shadow mode keeps counting.
-    pub(crate) fn in_shadow(mut self) -> Self {
-        self.items.iter_mut().for_each(|item| item.remedy = Remedy::Wait);
-        let mut index = 0;
-        self.charges.retain_mut(|charge| {
-            let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
-            match self.items.get(index) {
-                Some(Item { cause, whole: Some(whole), .. }) if cause.is_purse() => {
-                    charge.limit = BudgetPolicy::limit(*whole);
-                }
-                Some(_) => charge.limit = unlimited(charge.limit),
-                None => {}
-            }
-            index = index.saturating_add(1);
-            kept
-        });
-        self.items.retain(|item| !item.cause.is_verdict());
-        self
-    }
-
-    /// What a send costs that sends nothing: the same checks, and no money.
-    pub(crate) fn unpaid(mut self) -> Self {
-        for (charge, item) in self.charges.iter_mut().zip(&self.items) {
-            if let Cause::Budget(_) = item.cause {
-                (charge.limit, charge.cost) = match less(charge.limit, charge.cost) {
-                    Some(limit) => (limit, 0),
-                    None => (Limit::SHUT, 1),
-                };
-            }
-        }
-        self
-    }
-
-    /// The charges that concern nobody but the client and the number it typed.
-    pub(crate) fn own(mut self) -> Self {
-        let kept = |item: &Item| match item.cause {
-            Cause::Failures | Cause::FreeResend => true,
-            Cause::Limit(name) => matches!(
-                name,
-                LimitName::NumberInterval
-                    | LimitName::Number
-                    | LimitName::Client
-                    | LimitName::ClientUnverified
-                    | LimitName::NetworkUnverified
-                    | LimitName::Session
-                    | LimitName::User
-                    | LimitName::Device
-                    | LimitName::Caller
-            ),
-            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => false,
-        };
-        let mut items = self.items.iter();
-        self.charges.retain(|_| items.next().is_some_and(kept));
-        self.items.retain(kept);
-        self
     }
 
     fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {
@@ -466,69 +414,4 @@ impl Plan {
 /// The tier that holds for a client, and what it can do about it.
 fn tier<T>(proved: Proved, soft: T, hard: T) -> (T, Remedy) {
     if proved == Proved::Ordinary { (soft, Remedy::Work) } else { (hard, Remedy::Wait) }
-}
-
-/// The limit that a charge of nothing fits exactly when one of `cost` fits `limit`, if any does.
-fn less(limit: Limit, cost: u64) -> Option<Limit> {
-    match limit {
-        Limit::Window { max, span_ms } => {
-            max.checked_sub(cost).map(|max| Limit::Window { max, span_ms })
-        }
-        Limit::Budget { max, span_ms } => {
-            max.checked_sub(cost).map(|max| Limit::Budget { max, span_ms })
-        }
-        other => Some(other),
-    }
-}
-
-/// `limit` without a bound; it goes on counting in the same state.
-fn unlimited(limit: Limit) -> Limit {
-    const MOST: u64 = u64::MAX >> 11;
-    match limit {
-        Limit::Spacing { interval_ms, .. } => {
-            Limit::Spacing { interval_ms, burst: MOST.checked_div(interval_ms).unwrap_or(MOST) }
-        }
-        Limit::Ladder { forget_ms, .. } => Limit::Ladder { first_ms: 0, longest_ms: 0, forget_ms },
-        Limit::Window { span_ms, .. } => Limit::Window { max: MOST, span_ms },
-        Limit::Budget { span_ms, .. } => Limit::Budget { max: MOST, span_ms },
-        Limit::Unverified { drain_ms, .. } => {
-            Limit::Unverified { max: MOST.checked_div(drain_ms).unwrap_or(MOST), drain_ms }
-        }
-        Limit::Failures { forget_ms, .. } => {
-            Limit::Failures { max: MOST, pause_after: MOST, pause_ms: 0, longest_ms: 0, forget_ms }
-        }
-    }
-}
-
-/// What an accepted code gives back, given whose meters the send ran on.
-pub(crate) fn credits(
-    policy: &Policy,
-    client: Option<(Pseudonym, Pseudonym)>,
-    block: Option<Pseudonym>,
-    realm: Pseudonym,
-    price: Money,
-) -> Vec<Credit> {
-    let quotas = &policy.quotas;
-    let (own, wider) = client.unzip();
-    let evidence = [
-        (own, quotas.client_unverified),
-        (wider, quotas.network_unverified),
-        (block, quotas.block_unverified),
-    ];
-    let mut credits: Vec<Credit> = evidence
-        .into_iter()
-        .filter_map(|(subject, evidence)| {
-            let (subject, evidence) = subject.zip(evidence)?;
-            let key = MeterKey::new(subject, slot::UNVERIFIED);
-            Some(Credit { key, limit: evidence.limit(evidence.hard), amount: Evidence::CREDIT })
-        })
-        .collect();
-    if let Some(amount) = policy.budget.unverified {
-        credits.push(Credit {
-            key: MeterKey::new(realm, slot::MONEY_UNVERIFIED),
-            limit: BudgetPolicy::unverified_limit(amount),
-            amount: price.as_microdollars(),
-        });
-    }
-    credits
 }
