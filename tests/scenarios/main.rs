@@ -42,6 +42,7 @@ mod config;
 mod controls;
 mod decoy;
 mod forgive;
+mod mutated;
 mod pumped;
 mod quiet;
 mod quotas;
