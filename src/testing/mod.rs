@@ -49,6 +49,10 @@ mod tests {
     /// The library's own tests come first, so that a plain `cargo test` ends here, before it leaves
     /// out most tests and fails at the examples in the documentation.
     #[test]
+    #[allow(
+        clippy::assertions_on_constants,
+        reason = "what cargo was asked to build is the question"
+    )]
     fn the_tests_run_with_the_feature() {
         assert!(cfg!(feature = "testing"), "run `cargo test --features testing`");
     }
