@@ -98,7 +98,16 @@ impl PostgresServer {
         copy.arg("-p").arg(self.port.to_string());
         // With standby.signal, and where the primary is.
         run(copy.arg("-R").arg("-D").arg(directory.join("data")));
-        Self::over(directory, Vec::new())
+        let standby = Self::over(directory, vec!["wal_retrieve_retry_interval=100ms".to_owned()]);
+        let mut follows = self.client("psql");
+        follows.args(["-tAc", "select state from pg_stat_replication", "postgres"]);
+        for _ in 0..500 {
+            if follows.output().is_ok_and(|output| output.stdout.starts_with(b"streaming")) {
+                return standby;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the standby does not follow");
     }
 
     /// Makes a standby the primary; returns when it takes writes.

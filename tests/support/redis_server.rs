@@ -240,9 +240,11 @@ impl RedisCluster {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
         let nodes: Vec<_> = (0..3).map(|_| RedisServer::start(&options)).collect();
         let replica = RedisServer::start(&options);
-        let ranges = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
-        for (node, (first, last)) in nodes.iter().zip(ranges) {
-            node.say(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+        for (node, slots) in nodes.iter().zip([0..5_461, 5_461..10_923, 10_923..16_384]) {
+            // One by one: ranges are an invention of 7.0.
+            let slots: Vec<String> = slots.map(|slot: u16| slot.to_string()).collect();
+            let words = ["CLUSTER", "ADDSLOTS"].into_iter();
+            node.say(&words.chain(slots.iter().map(String::as_str)).collect::<Vec<_>>());
         }
         for node in nodes.iter().skip(1).chain([&replica]) {
             nodes[0].say(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string()]);

@@ -167,7 +167,9 @@ pub(super) fn accepted(
     if policy != "noeviction" {
         return Err(RedisSetupError::Evicts { address: address(), policy });
     }
-    let clustered = info.get::<String>("redis_mode").is_some_and(|mode| mode == "cluster");
+    // Valkey calls the field otherwise, unless it was told to say what Redis says.
+    let said = info.get::<String>("redis_mode").or_else(|| info.get("server_mode"));
+    let clustered = said.is_some_and(|mode| mode == "cluster");
     match mode {
         Mode::Single if clustered => {
             let (expected, instead) = ("off", "RedisStore::cluster");
