@@ -98,8 +98,9 @@ impl GateBuilder {
         self
     }
 
-    /// How long a hand-off may take. Default: 30 seconds, three times what providers take at their
-    /// slowest and short of the minute after which proxies give up on the page.
+    /// How long a hand-off may take. Default: 30 seconds. The adapters of this crate end after
+    /// 10 by themselves, so that only a transport without an end meets it; and it is half of the minute
+    /// after which reverse proxies give up on a page (nginx, `proxy_read_timeout`).
     ///
     /// A hand-off that is not over by then counts as one that *may have gone out*: the code stays good,
     /// the charges stay, and the user sees the code page. Without this bound a provider that hangs

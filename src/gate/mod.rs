@@ -20,6 +20,8 @@ mod send;
 mod standing;
 mod subjects;
 mod verify;
+#[cfg(feature = "serde")]
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;

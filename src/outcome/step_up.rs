@@ -91,7 +91,12 @@ impl StepUp {
 /// # Ok(())
 /// # });
 /// ```
+///
+/// With the feature `serde` it is what a page's script reads: `{"kind":"work","bits":17}` or
+/// `{"kind":"human"}`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum StepUpMeans {
     /// A harder proof of work; the ticket says how hard, and the page's script just does it.

@@ -5,8 +5,13 @@
 
 use std::time::Duration;
 
+use otpgate::access::{Actor, Draft, Effect, Reason, Target};
 use otpgate::policy::Policy;
-use otpgate::{Money, Region};
+use otpgate::{Clock, Money, Region, StepUpMeans};
+
+#[path = "../../support/shop.rs"]
+#[allow(dead_code, unreachable_pub, clippy::panic)]
+mod shop;
 
 #[test]
 fn the_default_policy_survives_its_text_form() {
@@ -71,4 +76,49 @@ fn a_number_without_a_quota_is_said_at_the_check() {
     assert!(error.contains("out of reach"), "{error}");
     assert!(check("[quotas]\nsession = []").is_ok());
     assert!(check("[[quotas.number]]\nmax = 1000000\nper = \"1d\"").is_ok());
+}
+
+#[test]
+fn a_step_up_reads_as_a_page_wants_it() {
+    for (means, text) in [
+        (StepUpMeans::Work { bits: 17 }, r#"{"kind":"work","bits":17}"#),
+        (StepUpMeans::Human, r#"{"kind":"human"}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&means).unwrap(), text);
+        assert_eq!(serde_json::from_str::<StepUpMeans>(text).unwrap(), means);
+    }
+}
+
+#[test]
+fn a_snapshot_and_its_controls_read_as_an_operator_wants_them_and_show_no_number() {
+    shop::open(async |shop| {
+        let why = || Reason::new("provider maintenance").unwrap();
+        let ada = || Actor::new("ada").unwrap();
+        shop.issued().await;
+        let until = shop.clock.now() + Duration::from_secs(3_600);
+        let controls = shop.gate.controls();
+        let number = shop.gate.controls().number(&shop.recipient);
+        for (target, effect) in [
+            (Target::Prefix("+49151".parse()?), Effect::Allow),
+            (Target::Network("203.0.113.0/24".parse()?), Effect::Block),
+            (number, Effect::Block),
+        ] {
+            controls.enter_draft(Draft::new(target, effect, why(), ada())?.until(until)).await?;
+        }
+        let snapshot = serde_json::to_value(shop.gate.snapshot().await?)?;
+        assert_eq!(snapshot["requests"], 1);
+        assert_eq!(snapshot["daily_budget"], "50.000000");
+        assert_eq!(snapshot["countries"][0]["region"], "DE");
+        assert_eq!(snapshot["countries"][0]["conversion_percent"], 0);
+        let control = &snapshot["controls"][0];
+        assert_eq!((&control["target"], &control["value"]), (&"prefix".into(), &"+49151".into()));
+        assert_eq!((&control["effect"], &control["actor"]), (&"allow".into(), &"ada".into()));
+        assert_eq!(control["until_ms"], until.as_millis());
+        assert_eq!(snapshot["controls"][1]["value"], "203.0.113.0/24");
+        assert_eq!(snapshot["controls"][2]["target"], "number");
+        assert_eq!(snapshot["controls"][2]["value"].as_str().map(str::len), Some(22));
+        let text = snapshot.to_string();
+        assert!(!text.contains("15112345678") && !text.contains(&shop.code()), "{text}");
+        Ok(())
+    });
 }
