@@ -178,6 +178,18 @@ impl ClientIp {
         self.cut(16, 48)
     }
 
+    /// The networks above the site that unverified messages are limited by, narrowest first: IPv4
+    /// /20 and /16, IPv6 /48, /40 and /32. Registries allocate an IPv6 /32 to a provider and rarely
+    /// more than an IPv4 /16 at once; what is wider holds strangers to each other.
+    pub(crate) fn above(&self) -> [Option<ClientPrefix>; 3] {
+        let prefix = |v4: Option<u8>, v6| match self.0 {
+            Some(IpAddr::V4(_)) => v4.map(|v4| self.cut(v4, v6)),
+            Some(IpAddr::V6(_)) => Some(self.cut(0, v6)),
+            None => None,
+        };
+        [prefix(Some(20), 48), prefix(None, 40), prefix(Some(16), 32)]
+    }
+
     fn through<'a, L>(
         peer: IpAddr,
         lines: L,

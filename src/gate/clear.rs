@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{
-    CallerError, CallerRequest, ClientIp, DeviceProof, Query, Verdict as ListVerdict,
+    CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, Query, Verdict as ListVerdict,
 };
 use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
@@ -29,7 +29,7 @@ use super::Gate;
 use super::clearance::{Clearance, OwnScope};
 use super::guarded;
 use super::plan::Remedy;
-use super::subjects::{Client, Lane, Proved, Subjects};
+use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
 impl Gate {
     pub(super) fn ticket(
@@ -211,14 +211,13 @@ impl Gate {
 
     pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
         let names = self.names();
+        let name = |network: ClientPrefix| names.client(&network.to_bytes());
         let (own, wider) = (client.ip().prefix(), client.ip().site());
         if own.is_unknown() {
-            return Client::Unknown(names.client(&own.to_bytes()));
+            return Client::Unknown(name(own));
         }
-        Client::Network {
-            own: names.client(&own.to_bytes()),
-            wider: names.client(&wider.to_bytes()),
-        }
+        let above = client.ip().above().map(|network| network.map(name));
+        Client::Network(Networks { own: name(own), wider: name(wider), above })
     }
 
     pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {

@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::recipient::Recipient;
 
-use super::subjects::Lane;
+use super::subjects::{Lane, Networks};
 
 const VERSION: u8 = 1;
 /// Longer than any grant can be.
@@ -71,7 +71,7 @@ pub(crate) struct Grant {
     pub(crate) lane: Lane,
     pub(crate) recipient: Recipient,
     pub(crate) session: Pseudonym,
-    pub(crate) client: Option<(Pseudonym, Pseudonym)>,
+    pub(crate) client: Option<Networks>,
     pub(crate) price: Money,
     pub(crate) opened: Timestamp,
     pub(crate) closes: Timestamp,
@@ -86,8 +86,10 @@ impl Grant {
     /// The text form, sealed under the key the codes are made with. The challenge's identifier is
     /// the seal's nonce: random, and used for this one text only.
     pub(crate) fn seal(&self, keys: &KeyRing, realm: &str, now: Timestamp) -> Option<EntryGrant> {
-        let (own, wider) = self.client.unwrap_or_default();
-        let flags = u8::from(self.client.is_some()) | u8::from(self.decoy) << 1;
+        let Networks { own, wider, above } = self.client.unwrap_or_default();
+        let bits =
+            (2..).zip(above).fold(0, |bits, (bit, name)| bits | u8::from(name.is_some()) << bit);
+        let flags = u8::from(self.client.is_some()) | u8::from(self.decoy) << 1 | bits;
         let plain = Writer::new()
             .u8(flags)
             .u8(self.lane.index())
@@ -100,7 +102,11 @@ impl Grant {
             .time(self.closes)
             .text(self.purpose.as_str())
             .text(&self.language)
-            .raw(self.binding.as_bytes())
+            .raw(self.binding.as_bytes());
+        let plain = above
+            .iter()
+            .flatten()
+            .fold(plain, |plain, network| plain.raw(network.as_bytes()))
             .finish();
         let head = Writer::new().u8(VERSION).u32(self.key.0).finish();
         let key = &keys.verifying(self.key, now)?.grant;
@@ -136,13 +142,13 @@ impl Grant {
         let session = Pseudonym::from_bytes(fields.array()?);
         let own = Pseudonym::from_bytes(fields.array()?);
         let wider = Pseudonym::from_bytes(fields.array()?);
-        let grant = Self {
+        let mut grant = Self {
             key,
             challenge,
             lane,
             recipient,
             session,
-            client: (flags & 1 == 1).then_some((own, wider)),
+            client: (flags & 1 == 1).then_some(Networks { own, wider, ..Networks::default() }),
             decoy: flags & 2 == 2,
             price: Money::microdollars(fields.u64()?),
             opened: fields.time()?,
@@ -151,6 +157,11 @@ impl Grant {
             language: fields.text()?.to_owned(),
             binding: Pseudonym::from_bytes(fields.array()?),
         };
+        for (bit, name) in (2..).zip(grant.client.iter_mut().flat_map(|client| &mut client.above)) {
+            if flags >> bit & 1 == 1 {
+                *name = Some(Pseudonym::from_bytes(fields.array()?));
+            }
+        }
         fields.end(grant)
     }
 }

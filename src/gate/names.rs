@@ -190,6 +190,11 @@ pub(crate) mod slot {
     /// Messages that went out.
     pub(crate) const SENT: Slot = Slot(0x0B00_0000);
 
+    /// Since when a network has customers.
+    pub(crate) const CUSTOMERS: Slot = Slot(0x0F00_0000);
+    /// Unverified messages of an allocation that no customer lifts the limit of.
+    pub(crate) const UNVERIFIED_AT_MOST: Slot = Slot(0x0E00_0000);
+
     /// The `rank`th quota of a subject.
     pub(crate) const fn quota(rank: u8) -> Slot {
         Slot(0x1000_0000 | rank as u32)
@@ -299,6 +304,7 @@ mod tests {
             .chain((0..4).flat_map(|rank| [slot::quota(rank), slot::total(rank)]))
             .chain((0..4).map(slot::failures))
             .chain([slot::KNOWN, slot::UNVERIFIED, slot::MONEY, slot::SPRAY, slot::SENT])
+            .chain([slot::CUSTOMERS, slot::UNVERIFIED_AT_MOST])
             .collect();
         let all = slots.len();
         slots.sort_unstable();

@@ -16,9 +16,9 @@ use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
 use crate::store::{Charge, Refund};
 
 use super::names::slot;
-use super::subjects::{Client, Lane, Proved, Subjects};
+use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
-pub(crate) use credits::credits;
+pub(crate) use credits::{credits, customers};
 
 /// The window of the dashboard's counts.
 pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
@@ -259,11 +259,13 @@ impl Plan {
     fn client(&mut self, terms: &Terms<'_>, who: &Subjects) {
         let quotas = &terms.policy.quotas;
         match who.client {
-            Client::Network { own, wider } => {
+            Client::Network(networks) => {
+                let Networks { own, wider, .. } = networks;
                 self.quotas(own, &quotas.client, LimitName::Client);
                 self.evidence(terms, own, quotas.client_unverified, LimitName::ClientUnverified);
                 let name = LimitName::NetworkUnverified;
                 self.evidence(terms, wider, quotas.network_unverified, name);
+                self.above(terms, networks);
             }
             Client::Unknown(shared) => {
                 let first = terms.lane.index().saturating_mul(UNKNOWN_RANKS);
@@ -285,6 +287,10 @@ impl Plan {
                 LimitName::Client
                 | LimitName::ClientUnverified
                 | LimitName::NetworkUnverified
+                | LimitName::CampusUnverified
+                | LimitName::ProviderUnverified
+                | LimitName::AllocationUnverified
+                | LimitName::CustomersUnverified
                 | LimitName::Session
                 | LimitName::User
                 | LimitName::Device,
@@ -293,6 +299,23 @@ impl Plan {
                 item.kept_on_refusal = true;
             }
         });
+    }
+
+    /// The networks above the site: each has a limit that customers lift, the widest one that
+    /// nothing lifts.
+    fn above(&mut self, terms: &Terms<'_>, networks: Networks) {
+        let quotas = &terms.policy.quotas;
+        for (rung, subject) in networks.rungs() {
+            let (evidence, name) = rung.strangers(quotas);
+            let customers = MeterKey::new(subject, slot::CUSTOMERS);
+            let key = MeterKey::new(subject, slot::UNVERIFIED);
+            self.evidence_at(terms, key, evidence, name, Some(customers));
+        }
+        if let Some(subject) = networks.allocation() {
+            let key = MeterKey::new(subject, slot::UNVERIFIED_AT_MOST);
+            let name = LimitName::CustomersUnverified;
+            self.evidence_at(terms, key, quotas.customers_unverified, name, None);
+        }
     }
 
     /// Counts what was sent, for the dashboard: charges that never refuse.
@@ -375,20 +398,23 @@ impl Plan {
         evidence: Option<Evidence>,
         name: LimitName,
     ) {
+        let key = MeterKey::new(subject, slot::UNVERIFIED);
+        self.evidence_at(terms, key, evidence, name, None);
+    }
+
+    fn evidence_at(
+        &mut self,
+        terms: &Terms<'_>,
+        key: MeterKey,
+        evidence: Option<Evidence>,
+        name: LimitName,
+        waiver: Option<MeterKey>,
+    ) {
         let Some(evidence) = evidence else { return };
         let (max, remedy) = tier(terms.proved, evidence.soft, evidence.hard);
         let cost = u64::from(!terms.resend);
-        self.charge(
-            subject,
-            slot::UNVERIFIED,
-            evidence.limit(max),
-            cost,
-            Cause::Limit(name),
-            remedy,
-        );
-        if let Some(item) = self.items.last_mut() {
-            item.evidence = true;
-        }
+        let charge = Charge { key, limit: evidence.limit(max), cost, waiver };
+        self.push(charge, Item { evidence: true, ..Item::new(Cause::Limit(name), remedy) });
     }
 
     fn charge(

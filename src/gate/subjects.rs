@@ -2,7 +2,8 @@
 
 use crate::base::id::Pseudonym;
 use crate::limit::Slot;
-use crate::policy::{AttemptPolicy, FailurePolicy};
+use crate::outcome::LimitName;
+use crate::policy::{AttemptPolicy, Evidence, FailurePolicy, QuotaPolicy};
 use crate::recipient::Region;
 
 use super::names::slot;
@@ -27,12 +28,59 @@ pub(crate) struct Subjects {
 /// Where a request comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Client {
-    /// A known address: its own network (IPv4 /32, IPv6 /64) and the wider one (/24, /56).
-    Network { own: Pseudonym, wider: Pseudonym },
+    /// A known address.
+    Network(Networks),
     /// No address is known; all such clients share one subject.
     Unknown(Pseudonym),
     /// A caller without a page: the host itself.
     Caller,
+}
+
+/// The networks around a known address, from the client's own to the provider's allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Networks {
+    /// IPv4 /32, IPv6 /64.
+    pub(crate) own: Pseudonym,
+    /// IPv4 /24, IPv6 /56.
+    pub(crate) wider: Pseudonym,
+    /// Those above the site, narrowest first, as [`Rung`] has them.
+    pub(crate) above: [Option<Pseudonym>; Rung::ALL.len()],
+}
+
+/// A network above the site on which unverified messages are limited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rung {
+    /// IPv4 /20, IPv6 /48.
+    Campus,
+    /// IPv6 /40.
+    Provider,
+    /// IPv4 /16, IPv6 /32.
+    Allocation,
+}
+
+impl Rung {
+    pub(crate) const ALL: [Self; 3] = [Self::Campus, Self::Provider, Self::Allocation];
+
+    /// The limit while nobody from the network has become a customer.
+    pub(crate) fn strangers(self, quotas: &QuotaPolicy) -> (Option<Evidence>, LimitName) {
+        match self {
+            Self::Campus => (quotas.campus_unverified, LimitName::CampusUnverified),
+            Self::Provider => (quotas.provider_unverified, LimitName::ProviderUnverified),
+            Self::Allocation => (quotas.allocation_unverified, LimitName::AllocationUnverified),
+        }
+    }
+}
+
+impl Networks {
+    /// The networks above the site that the address has.
+    pub(crate) fn rungs(&self) -> impl Iterator<Item = (Rung, Pseudonym)> + '_ {
+        Rung::ALL.into_iter().zip(self.above).filter_map(|(rung, name)| Some((rung, name?)))
+    }
+
+    /// The widest of them, which no customer lifts the limit of.
+    pub(crate) fn allocation(&self) -> Option<Pseudonym> {
+        self.above.last().copied().flatten()
+    }
 }
 
 /// Which of a number's budgets a client uses. A stranger cannot use up another lane than his own.
@@ -49,9 +97,9 @@ pub(crate) enum Lane {
 }
 
 impl Client {
-    pub(crate) fn networks(self) -> Option<(Pseudonym, Pseudonym)> {
+    pub(crate) fn networks(self) -> Option<Networks> {
         match self {
-            Self::Network { own, wider } => Some((own, wider)),
+            Self::Network(networks) => Some(networks),
             Self::Unknown(_) | Self::Caller => None,
         }
     }

@@ -23,7 +23,7 @@ use super::Gate;
 use super::grant::{EntryGrant, Grant};
 use super::guarded;
 use super::names::slot;
-use super::plan::{COUNT_SPAN_MS, credits};
+use super::plan::{COUNT_SPAN_MS, credits, customers};
 use super::record::Note;
 use super::subjects::Lane;
 
@@ -282,6 +282,7 @@ impl Gate {
             from: now + KNOWN_AFTER,
             until: now + KNOWN_FOR,
         }];
+        redemption.marks.extend(customers(grant.client, number, now));
     }
 
     fn accept(

@@ -26,6 +26,14 @@ pub enum LimitName {
     ClientUnverified,
     /// Unverified messages per wider network.
     NetworkUnverified,
+    /// Unverified messages per network above the site (IPv4 /20, IPv6 /48) without customers.
+    CampusUnverified,
+    /// Unverified messages per IPv6 /40 without customers.
+    ProviderUnverified,
+    /// Unverified messages per provider's allocation (IPv4 /16, IPv6 /32) without customers.
+    AllocationUnverified,
+    /// Unverified messages per provider's allocation, customers or none.
+    CustomersUnverified,
     /// Messages per session.
     Session,
     /// Messages per account.
@@ -60,6 +68,12 @@ impl fmt::Display for LimitName {
             Self::Client => "messages per client network",
             Self::ClientUnverified => "unverified messages per client network",
             Self::NetworkUnverified => "unverified messages per wider network",
+            Self::CampusUnverified => "unverified messages per /20 or IPv6 /48 without customers",
+            Self::ProviderUnverified => "unverified messages per IPv6 /40 without customers",
+            Self::AllocationUnverified => {
+                "unverified messages per /16 or IPv6 /32 without customers"
+            }
+            Self::CustomersUnverified => "unverified messages per /16 or IPv6 /32",
             Self::Session => "messages per session",
             Self::User => "messages per account",
             Self::Device => "messages per device",

@@ -224,6 +224,26 @@ pub struct QuotaPolicy {
     /// Unverified messages per wider network (IPv4 /24, IPv6 /56), against rotation inside an
     /// allocation. Default: step-up from 300, refusal from 3 000, five forgotten a minute.
     pub network_unverified: Option<Evidence>,
+    /// Unverified messages per network above the site (IPv4 /20, IPv6 /48), while nobody from it has
+    /// been a customer for a day. Default: step-up from 1 000, refusal from 4 000, one forgotten each
+    /// 10 seconds: 1.25 times a /56 in a day, where 256 of them are inside.
+    ///
+    /// "Customers" are learnt from accepted codes: on average one number in sixteen, which ones
+    /// nobody outside can tell, makes each of its networks one with customers, from a day later until
+    /// 90 days after the last. The three limits for networks without customers are then lifted for
+    /// that network, and `customers_unverified` is left.
+    pub campus_unverified: Option<Evidence>,
+    /// The same per IPv6 /40. Default: step-up from 1 250, refusal from 5 000, one forgotten each
+    /// 8 seconds: 1.25 times a /48.
+    pub provider_unverified: Option<Evidence>,
+    /// The same per provider's allocation (IPv4 /16, IPv6 /32). Default: step-up from 1 500, refusal
+    /// from 6 000, one forgotten each 6 seconds: twice a /56, where 16 million of them are inside.
+    pub allocation_unverified: Option<Evidence>,
+    /// Unverified messages per provider's allocation (IPv4 /16, IPv6 /32), customers or none.
+    /// Default: step-up from 12 000, refusal from 24 000, one forgotten each 4 seconds. Room for a
+    /// carrier whose shared addresses send 30 000 codes a day, through six hours in which no code
+    /// arrives.
+    pub customers_unverified: Option<Evidence>,
     /// Per session. Default: 10 an hour.
     pub session: Vec<Quota>,
     /// Per account. Default: 10 an hour, 20 a day.
@@ -250,6 +270,7 @@ pub struct QuotaPolicy {
 
 impl Default for QuotaPolicy {
     fn default() -> Self {
+        let seconds = Duration::from_secs;
         let minutes = |n: u64| Duration::from_secs(n.saturating_mul(60));
         Self {
             number: vec![Quota::hourly(5), Quota::daily(10)],
@@ -257,11 +278,11 @@ impl Default for QuotaPolicy {
             client: Vec::new(),
             client_unknown: vec![Quota::hourly(30)],
             client_unverified: Some(Evidence { soft: 60, hard: 300, drain: minutes(1) }),
-            network_unverified: Some(Evidence {
-                soft: 300,
-                hard: 3_000,
-                drain: Duration::from_secs(12),
-            }),
+            network_unverified: Some(Evidence { soft: 300, hard: 3_000, drain: seconds(12) }),
+            campus_unverified: Some(Evidence { soft: 1_000, hard: 4_000, drain: seconds(10) }),
+            provider_unverified: Some(Evidence { soft: 1_250, hard: 5_000, drain: seconds(8) }),
+            allocation_unverified: Some(Evidence { soft: 1_500, hard: 6_000, drain: seconds(6) }),
+            customers_unverified: Some(Evidence { soft: 12_000, hard: 24_000, drain: seconds(4) }),
             session: vec![Quota::hourly(10)],
             user: vec![Quota::hourly(10), Quota::daily(20)],
             device: vec![Quota::hourly(10), Quota::daily(20)],
@@ -305,6 +326,10 @@ impl QuotaPolicy {
         for (field, evidence) in [
             ("quotas.client_unverified", self.client_unverified),
             ("quotas.network_unverified", self.network_unverified),
+            ("quotas.campus_unverified", self.campus_unverified),
+            ("quotas.provider_unverified", self.provider_unverified),
+            ("quotas.allocation_unverified", self.allocation_unverified),
+            ("quotas.customers_unverified", self.customers_unverified),
             ("quotas.block_unverified", self.block_unverified),
         ] {
             evidence.map_or(Ok(()), |evidence| evidence.check(field))?;

@@ -29,9 +29,13 @@ const QUOTAS: [(&str, Quotas); 11] = [
     ("quotas.global", |policy| &policy.quotas.global),
 ];
 
-const UNVERIFIED: [(&str, Unverified); 4] = [
+const UNVERIFIED: [(&str, Unverified); 8] = [
     ("quotas.client_unverified", |policy| policy.quotas.client_unverified),
     ("quotas.network_unverified", |policy| policy.quotas.network_unverified),
+    ("quotas.campus_unverified", |policy| policy.quotas.campus_unverified),
+    ("quotas.provider_unverified", |policy| policy.quotas.provider_unverified),
+    ("quotas.allocation_unverified", |policy| policy.quotas.allocation_unverified),
+    ("quotas.customers_unverified", |policy| policy.quotas.customers_unverified),
     ("quotas.block_unverified", |policy| policy.quotas.block_unverified),
     ("attempts.client", |policy| Some(policy.attempts.client)),
 ];

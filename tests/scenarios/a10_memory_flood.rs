@@ -27,6 +27,10 @@ fn tight_with(change: impl FnOnce(GateBuilder) -> GateBuilder) -> Tight {
     // Only the store's bound shall hold the flood.
     policy.quotas.client_unverified = None;
     policy.quotas.network_unverified = None;
+    policy.quotas.campus_unverified = None;
+    policy.quotas.provider_unverified = None;
+    policy.quotas.allocation_unverified = None;
+    policy.quotas.customers_unverified = None;
     policy.quotas.block_unverified = None;
     let store = Arc::new(MemoryStore::builder().capacity(CAPACITY).build());
     let slow = Latency::new(Arc::clone(&store), 3, 10);

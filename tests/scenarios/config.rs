@@ -47,6 +47,18 @@ const BROKEN: &[(&str, Change)] = &[
     ("quotas.network_unverified", |p| {
         p.quotas.network_unverified = Some(Evidence { soft: 2, hard: 1, drain: seconds(1) });
     }),
+    ("quotas.campus_unverified", |p| {
+        p.quotas.campus_unverified = Some(Evidence { soft: 2, hard: 1, drain: seconds(1) });
+    }),
+    ("quotas.provider_unverified", |p| {
+        p.quotas.provider_unverified = Some(Evidence { soft: 0, hard: 1, drain: seconds(1) });
+    }),
+    ("quotas.allocation_unverified", |p| {
+        p.quotas.allocation_unverified = Some(Evidence { soft: 1, hard: 1, drain: Duration::ZERO });
+    }),
+    ("quotas.customers_unverified", |p| {
+        p.quotas.customers_unverified = Some(Evidence { soft: 2, hard: 1, drain: seconds(1) });
+    }),
     ("quotas.block_unverified", |p| {
         p.quotas.block_unverified = Some(Evidence { soft: 1, hard: 1, drain: Duration::ZERO });
     }),

@@ -34,6 +34,7 @@ mod a21_cancel_the_rest;
 mod a22_store_lies;
 mod a23_garbage_flood;
 
+mod above_the_site;
 mod alerts;
 mod authenticator;
 mod budget;

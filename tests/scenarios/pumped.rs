@@ -11,6 +11,10 @@ pub(crate) fn open() -> Policy {
     let mut policy = quick(Policy::default());
     policy.quotas.client_unverified = None;
     policy.quotas.network_unverified = None;
+    policy.quotas.campus_unverified = None;
+    policy.quotas.provider_unverified = None;
+    policy.quotas.allocation_unverified = None;
+    policy.quotas.customers_unverified = None;
     policy.quotas.block_unverified = None;
     policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
     policy.attempts.spray_alarm = u64::MAX;

@@ -13,6 +13,10 @@ fn house(quiet: bool) -> House {
     policy.mode.quiet = quiet;
     policy.quotas.client_unverified = None;
     policy.quotas.network_unverified = None;
+    policy.quotas.campus_unverified = None;
+    policy.quotas.provider_unverified = None;
+    policy.quotas.allocation_unverified = None;
+    policy.quotas.customers_unverified = None;
     policy.quotas.block_unverified = None;
     House::with(|builder| builder.policy(policy).tuning(Tuning::default()))
 }

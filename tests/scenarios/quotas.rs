@@ -107,7 +107,7 @@ struct Bucket {
     ask: fn(&Street, u32, u32) -> Ask,
 }
 
-const BUCKETS: [Bucket; 3] = [
+const BUCKETS: [Bucket; 9] = [
     Bucket {
         name: LimitName::ClientUnverified,
         set: |q| q.client_unverified = Some(EVIDENCE),
@@ -122,6 +122,36 @@ const BUCKETS: [Bucket; 3] = [
         name: LimitName::BlockUnverified,
         set: |q| q.block_unverified = Some(EVIDENCE),
         ask: per_block,
+    },
+    Bucket {
+        name: LimitName::CampusUnverified,
+        set: |q| q.campus_unverified = Some(EVIDENCE),
+        ask: per_campus,
+    },
+    Bucket {
+        name: LimitName::CampusUnverified,
+        set: |q| q.campus_unverified = Some(EVIDENCE),
+        ask: per_campus_v6,
+    },
+    Bucket {
+        name: LimitName::ProviderUnverified,
+        set: |q| q.provider_unverified = Some(EVIDENCE),
+        ask: per_provider,
+    },
+    Bucket {
+        name: LimitName::AllocationUnverified,
+        set: |q| q.allocation_unverified = Some(EVIDENCE),
+        ask: per_allocation,
+    },
+    Bucket {
+        name: LimitName::AllocationUnverified,
+        set: |q| q.allocation_unverified = Some(EVIDENCE),
+        ask: per_allocation_v6,
+    },
+    Bucket {
+        name: LimitName::CustomersUnverified,
+        set: |q| q.customers_unverified = Some(EVIDENCE),
+        ask: per_allocation,
     },
 ];
 

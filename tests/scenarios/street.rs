@@ -45,6 +45,8 @@ impl Street {
         }
         (none.client_unverified, none.network_unverified) = (None, None);
         none.block_unverified = None;
+        (none.campus_unverified, none.provider_unverified) = (None, None);
+        (none.allocation_unverified, none.customers_unverified) = (None, None);
         set(&mut policy.quotas);
         let home: Network = "10.1.0.0/16".parse().unwrap();
         let rule = |name| CallerRule::new(CallerId::new(name).unwrap(), [home]);
@@ -127,6 +129,42 @@ pub(crate) fn per_network(_: &Street, subject: u32, n: u32) -> Ask {
     of(n).at([203, 0, 113 + subject as u8, 1 + n as u8])
 }
 
+/// Of one /20, each of another /24.
+pub(crate) fn per_campus(_: &Street, subject: u32, n: u32) -> Ask {
+    of(n).at([203, 0, 112 + 16 * subject as u8 + n as u8 % 16, 1 + n as u8])
+}
+
+/// Of one /48, each of another /56.
+pub(crate) fn per_campus_v6(_: &Street, subject: u32, n: u32) -> Ask {
+    of(n).at(v6(subject << 16 | n << 8))
+}
+
+/// Of one /40, each of another /48.
+pub(crate) fn per_provider(_: &Street, subject: u32, n: u32) -> Ask {
+    of(n).at(v6(subject << 24 | n << 16))
+}
+
+/// Of one /16, each of another /20.
+pub(crate) fn per_allocation(_: &Street, subject: u32, n: u32) -> Ask {
+    of(n).at([203, subject as u8, (n * 16) as u8, n as u8])
+}
+
+/// Of one /32, each of another /40.
+pub(crate) fn per_allocation_v6(_: &Street, subject: u32, n: u32) -> Ask {
+    let ip = v6(n << 24).to_bits() ^ u128::from(subject) << 96;
+    of(n).at(std::net::Ipv6Addr::from_bits(ip))
+}
+
+/// The first address of a /64 of 2001:db8::/32, by the network's last 32 bits.
+pub(crate) fn v6(network: u32) -> std::net::Ipv6Addr {
+    std::net::Ipv6Addr::from_bits(0x2001_0db8_u128 << 96 | u128::from(network) << 64 | 1)
+}
+
+/// The `n`th request of nothing in common with another, from `ip`.
+pub(crate) fn from(n: u32, ip: impl Into<IpAddr>) -> Ask {
+    of(n).at(ip)
+}
+
 pub(crate) fn per_session(_: &Street, subject: u32, n: u32) -> Ask {
     let ip = ClientIp::from_peer(IpAddr::from([198, 51, n as u8, 7]));
     Ask { who: Who::Page(ClientContext::new(ip, format!("the-session-{subject}"))), ..of(n) }
@@ -186,9 +224,10 @@ impl Ask {
         self
     }
 
-    fn at(mut self, ip: [u8; 4]) -> Self {
-        let session = format!("session-at-{ip:?}-{}", self.number);
-        self.who = Who::Page(ClientContext::new(ClientIp::from_peer(IpAddr::from(ip)), session));
+    fn at(mut self, ip: impl Into<IpAddr>) -> Self {
+        let ip = ip.into();
+        let session = format!("session-at-{ip}-{}", self.number);
+        self.who = Who::Page(ClientContext::new(ClientIp::from_peer(ip), session));
         self
     }
 }

@@ -138,6 +138,10 @@ async fn detector<S: Store>((one, two): (S, S)) {
         let mut policy = quick(Policy::default());
         policy.quotas.client_unverified = None;
         policy.quotas.network_unverified = None;
+        policy.quotas.campus_unverified = None;
+        policy.quotas.provider_unverified = None;
+        policy.quotas.allocation_unverified = None;
+        policy.quotas.customers_unverified = None;
         policy.quotas.block_unverified = None;
         policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
         builder.policy(policy).tuning(Tuning::default())

@@ -161,6 +161,10 @@ impl Host {
                 RefusalReason::Pumping(_) | RefusalReason::Limit(
                     LimitName::ClientUnverified
                         | LimitName::NetworkUnverified
+                        | LimitName::CampusUnverified
+                        | LimitName::ProviderUnverified
+                        | LimitName::AllocationUnverified
+                        | LimitName::CustomersUnverified
                         | LimitName::BlockUnverified
                 ) | RefusalReason::Budget(_)
             ));

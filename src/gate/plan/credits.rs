@@ -1,32 +1,50 @@
-//! What an accepted code gives back.
+//! What an accepted code gives back, and what it says of the networks it came from.
+
+use std::time::Duration;
 
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
-use crate::gate::names::slot;
+use crate::base::time::Timestamp;
 use crate::limit::MeterKey;
 use crate::policy::{BudgetPolicy, Evidence, Policy};
-use crate::store::Credit;
+use crate::store::{Credit, Mark};
+
+use crate::gate::names::slot;
+use crate::gate::subjects::Networks;
+
+/// How long after a customer's code a network counts as one with customers: what an attacker verifies
+/// today opens nothing today.
+const CUSTOMERS_AFTER: Duration = Duration::from_secs(86_400);
+/// How long a network counts so after the last such code.
+const CUSTOMERS_FOR: Duration = Duration::from_secs(90 * 86_400);
 
 /// What an accepted code gives back, given whose meters the send ran on.
 pub(crate) fn credits(
     policy: &Policy,
-    client: Option<(Pseudonym, Pseudonym)>,
+    client: Option<Networks>,
     block: Option<Pseudonym>,
     realm: Pseudonym,
     price: Money,
 ) -> Vec<Credit> {
     let quotas = &policy.quotas;
-    let (own, wider) = client.unzip();
-    let evidence = [
-        (own, quotas.client_unverified),
-        (wider, quotas.network_unverified),
-        (block, quotas.block_unverified),
-    ];
-    let mut credits: Vec<Credit> = evidence
-        .into_iter()
-        .filter_map(|(subject, evidence)| {
-            let (subject, evidence) = subject.zip(evidence)?;
-            let key = MeterKey::new(subject, slot::UNVERIFIED);
+    let unverified = |subject| MeterKey::new(subject, slot::UNVERIFIED);
+    let near = client.map(|networks| {
+        let Networks { own, wider, .. } = networks;
+        [
+            (unverified(own), quotas.client_unverified),
+            (unverified(wider), quotas.network_unverified),
+        ]
+    });
+    let above = client.iter().flat_map(Networks::rungs);
+    let most = client.and_then(|networks| networks.allocation());
+    let mut credits: Vec<Credit> = (near.into_iter().flatten())
+        .chain(above.map(|(rung, subject)| (unverified(subject), rung.strangers(quotas).0)))
+        .chain(most.map(|subject| {
+            (MeterKey::new(subject, slot::UNVERIFIED_AT_MOST), quotas.customers_unverified)
+        }))
+        .chain(block.map(|block| (unverified(block), quotas.block_unverified)))
+        .filter_map(|(key, evidence)| {
+            let evidence = evidence?;
             Some(Credit { key, limit: evidence.limit(evidence.hard), amount: Evidence::CREDIT })
         })
         .collect();
@@ -38,4 +56,22 @@ pub(crate) fn credits(
         });
     }
     credits
+}
+
+/// The marks that an accepted code of `number` leaves on the networks above its site.
+///
+/// One number in sixteen leaves them, by its keyed pseudonym. So it takes about sixteen people,
+/// nobody outside can pick them, and a network needs one mark and no counter.
+pub(crate) fn customers(
+    client: Option<Networks>,
+    number: Pseudonym,
+    now: Timestamp,
+) -> impl Iterator<Item = Mark> {
+    let speaks = number.as_bytes().last().is_some_and(|byte| byte & 0x0F == 0);
+    let above = client.filter(|_| speaks).map(|networks| networks.above);
+    above.into_iter().flatten().flatten().map(move |network| Mark {
+        key: MeterKey::new(network, slot::CUSTOMERS),
+        from: now + CUSTOMERS_AFTER,
+        until: now + CUSTOMERS_FOR,
+    })
 }

@@ -50,6 +50,10 @@ impl Plan {
                     | LimitName::Client
                     | LimitName::ClientUnverified
                     | LimitName::NetworkUnverified
+                    | LimitName::CampusUnverified
+                    | LimitName::ProviderUnverified
+                    | LimitName::AllocationUnverified
+                    | LimitName::CustomersUnverified
                     | LimitName::Session
                     | LimitName::User
                     | LimitName::Device

@@ -326,6 +326,10 @@ impl StateMachineTest for Real {
         policy.quotas.session.clear();
         policy.quotas.client_unverified = None;
         policy.quotas.network_unverified = None;
+        policy.quotas.campus_unverified = None;
+        policy.quotas.provider_unverified = None;
+        policy.quotas.allocation_unverified = None;
+        policy.quotas.customers_unverified = None;
         policy.quotas.block_unverified = None;
         let drain = Duration::from_secs(1);
         policy.attempts.client = {
