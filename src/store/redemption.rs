@@ -35,7 +35,8 @@ pub struct Redemption {
     pub reset: Vec<MeterKey>,
     /// What an accepted code gives back: evidence and money that proved honest.
     pub credits: Vec<Credit>,
-    /// Notes that an accepted code makes.
+    /// Notes that an accepted code makes. A store whose room is bounded and spent leaves out a note on
+    /// a subject that it would have to add, and accepts the code.
     pub marks: Vec<Mark>,
     /// What is counted whatever the answer.
     pub observe: Vec<Observation>,

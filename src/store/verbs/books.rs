@@ -71,6 +71,11 @@ impl<'a, R: Realm> Books<'a, R> {
         }
     }
 
+    /// Whether keeping the subject at `place` would add an entry that nobody has wanted yet.
+    pub(super) fn would_add(&self, place: Place) -> bool {
+        self.open.get(place).is_some_and(|book| !book.known && !book.wanted)
+    }
+
     /// How many entries the wanted subjects add.
     pub(super) fn missing(&self) -> usize {
         self.open.iter().filter(|book| book.wanted && !book.known).count()

@@ -25,10 +25,6 @@ pub(in crate::store) fn redeem<R: Realm>(
     let live = bill.worst.is_none() && dead.is_none();
     if live {
         bill.add(&redemption.subject_charges, &mut books)?;
-        for mark in &redemption.marks {
-            let place = books.open(mark.key.subject)?;
-            books.want(place);
-        }
     }
     if bill.worst.is_none() {
         bill.want(&mut books);
@@ -36,8 +32,26 @@ pub(in crate::store) fn redeem<R: Realm>(
     books.want_observed(&redemption.observe)?;
     books.want_observed(&redemption.observe_failure)?;
     let mut added = realm.room_for_news(exchange)?;
-    let room = added.saturating_add(books.missing());
-    realm.reserve(room)?;
+    let least = added.saturating_add(books.missing());
+    let mut noted = Vec::new();
+    if live {
+        for mark in &redemption.marks {
+            let place = books.open(mark.key.subject)?;
+            if books.would_add(place) && !noted.contains(&place) {
+                noted.push(place);
+            }
+        }
+    }
+    // A right code is worth more than a note on a subject of which nothing else is kept.
+    let mut room = least.saturating_add(noted.len());
+    match realm.reserve(room) {
+        Ok(()) => noted.into_iter().for_each(|place| books.want(place)),
+        Err(full) if room == least => return Err(full),
+        Err(_) => {
+            room = least;
+            realm.reserve(room)?;
+        }
+    }
 
     let verdict = match (bill.worst, dead) {
         (Some((index, retry_after)), _) => Verdict::Exhausted { index, retry_after },
