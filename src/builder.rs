@@ -393,7 +393,11 @@ impl GateBuilder {
             clock: Forward::new(self.clock.unwrap_or_else(|| Box::new(SystemClock::new()))),
             instance: u64::from_be_bytes(instance),
             shared: !self.single,
-            tuning: self.tuning,
+            // Asking stands in for refusing only where a person can answer what a bot cannot.
+            tuning: match self.human {
+                Some(_) => self.tuning,
+                None => Tuning { young_daily: 0.0, ..self.tuning },
+            },
             costs: self.costs,
             entropy,
             observer: self.observer.unwrap_or_else(|| Box::new(NoObserver)),

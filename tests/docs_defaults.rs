@@ -184,6 +184,8 @@ fn values() -> BTreeMap<&'static str, String> {
         ("Costs::challenge_cost", format!("{} dollars", Costs::default().challenge_cost)),
         ("Tuning::ask_at", format!("{} nats", tuning.ask_at)),
         ("Tuning::refuse_at", format!("{} nats", tuning.refuse_at)),
+        ("Tuning::young_daily", format!("{} codes", tuning.young_daily)),
+        ("Tuning::young_refuse_at", format!("{} nats", tuning.young_refuse_at)),
         (
             "Tuning::place_age",
             format!(

@@ -69,6 +69,7 @@ impl Detector {
                 if node.asked >= 0.6 { self.threshold(path, place) } else { self.tuning.refuse_at };
             if evidence + node.asked >= threshold
                 && self.is_worth_refusing(&node, level, path, local, price)
+                && !self.is_spared(level, evidence)
             {
                 self.begin_refusing(now, path, place, level, id, local);
             }
@@ -245,6 +246,22 @@ impl Detector {
         let [good, all] = self.trust;
         let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
         passing * (attempts - honest).max(0.0) * price > self.user_value() * lost
+    }
+
+    /// True while the realm has no history: fewer verified new numbers a day than `young_daily`, as
+    /// counted a day late. Whoever sends the first hundred texts then *is* the traffic, so what he
+    /// does says nothing about the people who come after him.
+    pub(super) fn is_young(&self) -> bool {
+        let everyone = self.table.find(NodeId::pool(Level::Everyone));
+        let node = everyone.and_then(|slot| self.table.at(slot));
+        node.map_or(0.0, Node::daily) < self.tuning.young_daily
+    }
+
+    /// True for a wide node of a realm without history, until it has seen far more than elsewhere: to
+    /// close a country must cost more than a hundred texts where nobody can say what is ordinary.
+    /// Failed step-ups cost nothing and count for nothing here.
+    pub(super) fn is_spared(&self, level: Level, evidence: f32) -> bool {
+        level.is_wide() && evidence < self.tuning.young_refuse_at && self.is_young()
     }
 
     /// What one new user weighs at a host of this size.

@@ -106,7 +106,11 @@ impl Detector {
             let room = Tuning::of(&self.tuning.asked_window, level)
                 + 2.0 * node.passed
                 + node.verified_quarter;
-            if !known && !passed && f32::from(node.asking) >= room {
+            if !known
+                && !passed
+                && f32::from(node.asking) >= room
+                && !self.is_spared(level, node.evidence())
+            {
                 refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(HOLD_MS)));
                 reasons.push(Reason {
                     node: id,

@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::field_reassign_with_default)]
 
 mod bound;
+mod framing;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

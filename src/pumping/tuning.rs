@@ -101,6 +101,13 @@ pub struct Tuning {
     pub silence_gaps: f32,
     /// See `silence_gaps`.
     pub silence_range: (f32, f32),
+    /// Verified new numbers a day under which a realm has no history: its countries, operators and
+    /// pools then ask for a human check, and refuse at `young_refuse_at` only, or a few dozen texts
+    /// would close a country to a realm on its first day. Blocks of 100 000 numbers and less, and
+    /// clients, refuse as ever. Without a human check a gate takes this as 0.
+    pub young_daily: f32,
+    /// Evidence at which an operator, a country or a pool of a realm without history may refuse.
+    pub young_refuse_at: f32,
     /// Unverified sends to one number (8 h decay) from which a step-up is asked, and refused.
     pub number_limits: (f32, f32),
     /// The same limits where an alarm already covers the number.
@@ -226,6 +233,8 @@ impl Default for Tuning {
             block_range: (600.0, 43_200.0),
             silence_gaps: 5.0,
             silence_range: (120.0, 1_800.0),
+            young_daily: 20.0,
+            young_refuse_at: 50.0,
             number_limits: (3.0, 5.0),
             number_limits_in_context: (0.9, 2.5),
             number_failures: 4.0,

@@ -127,9 +127,9 @@ async fn a_lift_of_yesterday_does_not_lift_todays_block() {
             sign_up(&before, 2_000 + round).await;
         }
     }
-    assert_eq!(request(&before, &pumped(3_000), 9_000).await, 'r');
+    assert_eq!(request(&before, &pumped(1_070), 9_000).await, 'r');
     let after = restarted(&before, &store);
-    assert_eq!(request(&after, &pumped(3_001), 9_001).await, 'r');
+    assert_eq!(request(&after, &pumped(1_071), 9_001).await, 'r');
 }
 
 #[tokio::test]
