@@ -127,6 +127,7 @@ fn check(n: u64, now: Timestamp) -> Redemption {
     Redemption {
         id: RequestId::from_bytes(bytes(14, n)),
         now,
+        clock: otpgate::store::ClockCheck::default(),
         realm: REALM,
         challenge: name(13, n),
         digests: vec![[3; 32]],

@@ -102,6 +102,7 @@ fn redeem(store: &MemoryStore, challenge: Pseudonym, digest: [u8; 32], n: u64) {
     let redemption = Redemption {
         id: RequestId::from_bytes(id),
         now: NOW,
+        clock: otpgate::store::ClockCheck::default(),
         realm: Pseudonym::default(),
         challenge,
         digests: vec![digest],

@@ -217,6 +217,7 @@ impl Load {
         let redemption = Redemption {
             id: RequestId::from_bytes(*name(11, turn).as_bytes()),
             now: self.now,
+            clock: otpgate::store::ClockCheck::default(),
             realm: name(0, 0),
             challenge: name(10, number),
             digests: vec![[8; 32]],

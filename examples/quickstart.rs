@@ -47,7 +47,7 @@ fn gate(outbox: Outbox, clock: ShownClock) -> Outcome<Gate> {
         .build()?;
     Ok(Gate::builder()
         .keys(keys)
-        .store(MemoryStore::default())
+        .store(MemoryStore::builder().clock(clock.clone()).build())
         .transport(ConsoleTransport::to(outbox))
         .message(message)
         .destinations(DestinationPolicy::only(Region::all()))

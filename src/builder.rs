@@ -16,7 +16,7 @@ use crate::gate::{Gate, Inner, Realms, shared_name, shared_slots};
 use crate::message::MessageFormat;
 use crate::policy::{Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
-use crate::store::Store;
+use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW, Store};
 use crate::token::HumanCheck;
 use crate::transport::{Deadline, SmsTransport};
 
@@ -62,6 +62,7 @@ pub struct GateBuilder {
     prices: Option<PriceTable>,
     callers: Option<CallerRules>,
     clock: Option<Box<dyn Clock>>,
+    clock_check: Option<ClockCheck>,
     entropy: Option<Box<dyn Entropy>>,
     observer: Option<Box<dyn Observer>>,
     human: Option<Box<dyn HumanCheck>>,
@@ -213,6 +214,25 @@ impl GateBuilder {
         self
     }
 
+    /// How far this host's clock may be from the store's, ahead or behind. Default:
+    /// [`DEFAULT_CLOCK_SKEW`](crate::store::DEFAULT_CLOCK_SKEW), 60 s. 1 s to 5 min.
+    ///
+    /// A call further off changes nothing and fails as [`GateErrorKind::Clock`](crate::GateErrorKind::Clock).
+    /// What a gate at the edge of the bound can gain: any span of a limit, less twice this much, holds
+    /// no more than the limit. The store's clock is the server's for Redis and PostgreSQL; a store
+    /// inside this process takes the wall clock when it is opened and monotonic time from then on.
+    pub fn clock_skew(mut self, most: Duration) -> Self {
+        self.clock_check = Some(ClockCheck::Within(most));
+        self
+    }
+
+    /// Takes whatever time the clock says, however far from the store's: for simulated time. In
+    /// production a clock that jumps a day ahead then spends every daily limit twice.
+    pub fn clock_unchecked_danger(mut self) -> Self {
+        self.clock_check = Some(ClockCheck::Unchecked);
+        self
+    }
+
     /// The source of randomness. Default: [`SystemEntropy`]. The trait is sealed.
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Some(Box::new(entropy));
@@ -349,6 +369,16 @@ impl GateBuilder {
             ));
         }
         only_where_developed(message.development_host(), cfg!(debug_assertions))?;
+        let clock_check = self.clock_check.unwrap_or(ClockCheck::Within(DEFAULT_CLOCK_SKEW));
+        if let Some(skew) = clock_check.skew()
+            && !(Duration::from_secs(1)..=Duration::from_secs(300)).contains(&skew)
+        {
+            return Err(ConfigError::rule(
+                "clock_skew",
+                format!("{skew:?}"),
+                "1 s to 5 min, the default life of a code",
+            ));
+        }
         let policies = || self.purposes.values().chain([&self.policy]);
         for policy in policies() {
             policy.check()?;
@@ -391,6 +421,7 @@ impl GateBuilder {
             partition: shared_name(index, "partition", partition),
             global: shared_name(index, "global", partition),
             clock: Forward::new(self.clock.unwrap_or_else(|| Box::new(SystemClock::new()))),
+            clock_check,
             instance: u64::from_be_bytes(instance),
             shared: !self.single,
             // Asking stands in for refusing only where a person can answer what a bot cannot.

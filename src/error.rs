@@ -35,6 +35,9 @@ pub enum GateErrorKind {
     Store,
     /// The store is full of live state. Nothing was sent or accepted. Raise its capacity.
     StoreFull,
+    /// This host's clock and the store's are too far apart. Nothing was sent or accepted. The source
+    /// names the distance; set the wrong clock by NTP. Calls pass again as soon as they agree.
+    Clock,
     /// The human check could not be made. Nothing was sent. Show "try again in a moment".
     HumanCheck,
     /// The operating system gave no random bytes. Nothing was sent.
@@ -106,6 +109,9 @@ impl fmt::Display for GateError {
             GateErrorKind::StoreFull => {
                 "the store is full, so nothing was sent or accepted; raise its capacity"
             }
+            GateErrorKind::Clock => {
+                "this host's clock and the store's disagree, so nothing was sent or accepted; set it by NTP"
+            }
             GateErrorKind::HumanCheck => {
                 "the human check could not be made, so nothing was sent; check its provider, retry"
             }
@@ -135,6 +141,7 @@ impl From<StoreError> for GateError {
     fn from(error: StoreError) -> Self {
         let kind = match error.kind() {
             StoreErrorKind::Full => GateErrorKind::StoreFull,
+            StoreErrorKind::Clock => GateErrorKind::Clock,
             _ => GateErrorKind::Store,
         };
         Self::new(kind, error)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use otpgate::access::{CallerKey, ClientIp, ControlBook, DeviceLife};
 use otpgate::policy::{Evidence, FailurePolicy, Quota};
 use otpgate::pumping::{Costs, PriceTable, Tuning};
-use otpgate::store::{GRACE, JOURNAL_LIFE, MemoryStore};
+use otpgate::store::{DEFAULT_CLOCK_SKEW, GRACE, JOURNAL_LIFE, MemoryStore};
 use otpgate::token::WorkBits;
 use otpgate::{Money, Policy, RETIRED_KEY_LIFE};
 
@@ -168,6 +168,7 @@ fn values() -> BTreeMap<&'static str, String> {
         ("ControlBook::MAX_ENTRIES", grouped(ControlBook::MAX_ENTRIES as u64)),
         ("store::GRACE", span(GRACE)),
         ("store::JOURNAL_LIFE", span(JOURNAL_LIFE)),
+        ("store::DEFAULT_CLOCK_SKEW", span(DEFAULT_CLOCK_SKEW)),
         ("MemoryStore capacity", grouped(MemoryStore::default().capacity() as u64)),
         ("ClientIp::prefix", format!("/{}, /{}", length(v4.prefix()), length(v6.prefix()))),
         ("ClientIp::site", format!("/{}, /{}", length(v4.site()), length(v6.site()))),

@@ -391,6 +391,7 @@ fn redeem(store: &RedbStore, n: u64) -> Verdict {
     let redemption = Redemption {
         id: id(n),
         now: NOW,
+        clock: otpgate::store::ClockCheck::default(),
         realm: REALM,
         challenge: name(1),
         digests: vec![[7; 32]],

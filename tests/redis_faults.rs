@@ -64,6 +64,7 @@ async fn every_verb_is_one_command_and_one_round_trip() {
     let settlement = Settlement {
         admission: admission.id,
         now: T0,
+        clock: otpgate::store::ClockCheck::default(),
         realm,
         refunds: admission
             .charges

@@ -116,7 +116,8 @@ impl World {
             .message(message)
             .destinations(DestinationPolicy::only(Region::all()))
             .daily_budget(Money::dollars(10_000_000))
-            .clock(clock.clone());
+            .clock(clock.clone())
+            .clock_unchecked_danger();
         let builder = if single { builder.single_gate() } else { builder };
         Self {
             gate: builder.build().unwrap(),

@@ -132,6 +132,7 @@ impl House {
             .destinations(DestinationPolicy::only(Region::all()))
             .daily_budget(Money::dollars(10_000_000))
             .clock(clock.clone())
+            .clock_unchecked_danger()
             .single_gate()
             .build()
             .unwrap();

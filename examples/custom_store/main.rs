@@ -67,6 +67,7 @@ async fn flow(store: Arc<HostStore>) -> Result<(), Box<dyn Error>> {
         .destinations(DestinationPolicy::only(["DE".parse::<Region>()?]))
         .daily_budget(Money::dollars(20))
         .clock(clock.clone())
+        .clock_unchecked_danger()
         .build()?;
     let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
     let number = Recipient::parse("+4915112345678", None)?;

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use otpgate::store::{
-    Admission, Admitted, ChallengeState, Charge, Document, Exchange, GRACE, JOURNAL_LIFE, News,
-    Reading, Redeemed, Redemption, Settlement, StoreError, StoreErrorKind, Tallies, TallyQuery,
-    Verdict,
+    Admission, Admitted, ChallengeState, Charge, ClockCheck, Document, Exchange, GRACE,
+    JOURNAL_LIFE, News, Reading, Redeemed, Redemption, Settlement, SteadyClock, StoreError,
+    StoreErrorKind, Tallies, TallyQuery, Verdict,
 };
 use otpgate::{Pseudonym, RequestId, Store, Timestamp};
 
@@ -19,6 +19,7 @@ use crate::sheet::{Sheet, Subjects};
 pub struct HostStore {
     realms: Mutex<HashMap<Pseudonym, Realm>>,
     capacity: usize,
+    clock: SteadyClock,
 }
 
 #[derive(Debug, Default)]
@@ -41,17 +42,19 @@ struct Journal {
 impl HostStore {
     /// A store that holds at most `capacity` entries in a realm.
     pub fn new(capacity: usize) -> Self {
-        Self { realms: Mutex::default(), capacity }
+        Self { realms: Mutex::default(), capacity, clock: SteadyClock::default() }
     }
 
     /// One call, one step: no other call sees or changes anything meanwhile.
     fn step<T>(
         &self,
         realm: Pseudonym,
-        now: Timestamp,
+        (now, clock): (Timestamp, ClockCheck),
         room: usize,
         step: impl FnOnce(&mut Realm) -> T,
     ) -> Result<T, StoreError> {
+        // A host whose database has a clock compares with that: ClockCheck::judge.
+        self.clock.judge(clock, now)?;
         let mut realms = self.realms.lock().unwrap_or_else(PoisonError::into_inner);
         let realm = realms.entry(realm).or_default();
         if realm.entries() + room > self.capacity {
@@ -286,18 +289,18 @@ fn name(write: &otpgate::store::ChallengeWrite) -> Pseudonym {
 impl Store for HostStore {
     async fn admit(&self, it: &Admission) -> Result<Admitted, StoreError> {
         let room = 3 + it.charges.len() + it.observe.len() + it.nonces.len() + it.documents.len();
-        self.step(it.realm, it.now, room, |realm| realm.admit(it))
+        self.step(it.realm, (it.now, it.clock), room, |realm| realm.admit(it))
     }
 
     async fn settle(&self, it: &Settlement) -> Result<(), StoreError> {
-        self.step(it.realm, it.now, 0, |realm| realm.settle(it))
+        self.step(it.realm, (it.now, it.clock), 0, |realm| realm.settle(it))
     }
 
     async fn redeem(&self, it: &Redemption) -> Result<Redeemed, StoreError> {
-        self.step(it.realm, it.now, 0, |realm| realm.redeem(it))
+        self.step(it.realm, (it.now, it.clock), 0, |realm| realm.redeem(it))
     }
 
     async fn tally(&self, it: &TallyQuery) -> Result<Tallies, StoreError> {
-        self.step(it.realm, it.now, 0, |realm| realm.tally(it))
+        self.step(it.realm, (it.now, it.clock), 0, |realm| realm.tally(it))
     }
 }

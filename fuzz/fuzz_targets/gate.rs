@@ -41,6 +41,7 @@ fn house() -> &'static House {
             .callers(CallerRules::new("otp.example.com").allow(rule))
             .daily_budget(Money::dollars(20))
             .clock(ManualClock::new(Timestamp::from_millis(1_795_348_800_000)))
+            .clock_unchecked_danger()
             .single_gate()
             .build()
             .unwrap();

@@ -199,6 +199,14 @@ impl<C: Clock> Forward<C> {
         Self { inner, lead: AtomicU64::new(0) }
     }
 
+    /// Forgets the largest lead and takes the wall clock as it is: it may have been ahead by mistake
+    /// and be right again. Only after the store has refused the time for being too far from its own.
+    pub(crate) fn relearn(&self) {
+        let elapsed = millis(self.inner.elapsed());
+        let lead = self.inner.now().as_millis().saturating_sub(elapsed);
+        self.lead.store(lead, Ordering::Relaxed);
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         let elapsed = millis(self.inner.elapsed());
         let lead = self.inner.now().as_millis().saturating_sub(elapsed);
@@ -244,6 +252,17 @@ mod tests {
         assert_eq!(clock.now().as_millis(), 1_000);
         *clock.inner.0.lock().unwrap() = (9_000, 11);
         assert_eq!(clock.now().as_millis(), 9_000);
+    }
+
+    #[test]
+    fn a_lead_that_was_a_mistake_is_unlearnt_on_demand_only() {
+        let clock = Forward::new(Scripted(Mutex::new((1_000, 10))));
+        *clock.inner.0.lock().unwrap() = (9_000_000, 20);
+        assert_eq!(clock.now().as_millis(), 9_000_000);
+        *clock.inner.0.lock().unwrap() = (1_020, 30);
+        assert_eq!(clock.now().as_millis(), 9_000_010);
+        clock.relearn();
+        assert_eq!(clock.now().as_millis(), 1_020);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::error::GateError;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey};
 use crate::recipient::Recipient;
-use crate::store::{Admission, Admitted, DocumentWrite, Refund};
+use crate::store::{Admission, Admitted, ClockCheck, DocumentWrite, Refund};
 
 use super::Gate;
 use super::guarded;
@@ -222,6 +222,51 @@ impl<'a> Controls<'a> {
         Ok(())
     }
 
+    /// Vouches for this host's clock, after a pause or a step that was right: a store inside this
+    /// process takes the wall clock anew. Other gates' clocks and a server's are not touched, and
+    /// this host's is still held to the bound.
+    ///
+    /// Call it only after the clock has been looked at: what it vouches for is what every limit's
+    /// span is measured by. Told to the observer as [`EventKind::ControlsChanged`].
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, client, clock, .. } = shop;
+    /// use std::time::Duration;
+    /// use otpgate::access::{Actor, Reason};
+    /// use otpgate::{Clock, GateErrorKind};
+    ///
+    /// clock.set_wall(clock.now() + Duration::from_secs(90_000)); // the machine slept for 25 hours
+    /// let error = gate.controls().list().await.unwrap_err();
+    /// assert!(error.to_string().contains("clock"), "{error}");
+    ///
+    /// let reason = Reason::new("laptop slept, chronyc says 3 ms")?;
+    /// gate.controls().trust_clock(&reason, &Actor::new("ada")?).await?;
+    /// assert!(gate.controls().list().await.is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer, or has a server's clock and this host's is
+    /// too far from it.
+    pub async fn trust_clock(&self, reason: &Reason, actor: &Actor) -> Result<(), ControlsError> {
+        let gate = self.gate;
+        gate.inner.clock.relearn();
+        let now = gate.now();
+        let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
+        let mut admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
+        admission.clock = match gate.inner.clock_check.skew() {
+            Some(skew) => ClockCheck::Set(skew),
+            None => ClockCheck::Unchecked,
+        };
+        let _granted = guarded::admit(&*gate.inner.store, &admission).await?;
+        self.announce(actor.as_str(), format!("clock vouched for: {}", reason.as_str()));
+        Ok(())
+    }
+
     async fn give_back_failures(
         &self,
         meters: impl Iterator<Item = (MeterKey, Limit)>,
@@ -229,7 +274,8 @@ impl<'a> Controls<'a> {
         let gate = self.gate;
         let now = gate.now();
         let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
-        let admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
+        let mut admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
+        admission.clock = gate.inner.clock_check;
         let _granted = guarded::admit(&*gate.inner.store, &admission).await?;
         let all = |(key, limit)| Refund { key, limit, cost: 100, charged: now, waiver: None };
         gate.give_all_back(id, meters.map(all).collect()).await?;
@@ -269,6 +315,7 @@ impl<'a> Controls<'a> {
                 gate.inner.partition,
                 now + super::REMEMBER,
             );
+            admission.clock = gate.inner.clock_check;
             admission.documents = vec![DocumentWrite {
                 document: gate.names().controls(),
                 expect: seen.version,

@@ -16,7 +16,7 @@ use crate::event::{Event, EventKind, Observer, tell};
 use crate::message::MessageFormat;
 use crate::policy::Policy;
 use crate::pumping::{Costs, PriceTable, Tuning};
-use crate::store::Store;
+use crate::store::{ClockCheck, Store};
 use crate::token::HumanCheck;
 use crate::transport::{Deadline, SmsTransport};
 
@@ -26,6 +26,8 @@ use super::realm::Realms;
 
 pub(crate) struct Inner {
     pub(crate) clock: Forward<Box<dyn Clock>>,
+    /// How far the clock may be from the store's.
+    pub(crate) clock_check: ClockCheck,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) keys: KeyRing,
     pub(crate) store: Box<dyn Store>,
@@ -87,6 +89,11 @@ impl Gate {
         if let Err(error) = &answer
             && error.kind() != GateErrorKind::HandOff
         {
+            if error.kind() == GateErrorKind::Clock {
+                // The largest lead this process has seen may be the fault; the next call starts
+                // from the wall clock as it is now.
+                self.inner.clock.relearn();
+            }
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             self.tell_outage(format!("{error}{cause}"));
         }

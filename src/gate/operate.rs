@@ -190,6 +190,7 @@ impl Gate {
         let now = self.now();
         let names = self.names();
         let mut query = TallyQuery::new(now, self.inner.partition);
+        query.clock = self.inner.clock_check;
         let read =
             |subject, slot, limit| MeterQuery { key: MeterKey::new(subject, slot), limit, cost: 0 };
         let counts = [slot::REQUESTS, slot::SENT, slot::ATTEMPTS, slot::FAILED];
@@ -255,6 +256,7 @@ impl Gate {
         let settlement = Settlement {
             admission,
             now: self.now(),
+            clock: self.inner.clock_check,
             realm: self.inner.partition,
             refunds,
             void: None,

@@ -189,6 +189,7 @@ impl RealmState {
         now: Timestamp,
     ) -> Result<Arc<Book>, GateError> {
         let mut query = TallyQuery::new(now, gate.inner.partition);
+        query.clock = gate.inner.clock_check;
         query.documents = vec![gate.names().controls()];
         let tallies = guarded::tally(&*gate.inner.store, &query).await?;
         let document = tallies.documents.into_iter().next().unwrap_or_default();
@@ -214,6 +215,7 @@ impl RealmState {
     pub(super) async fn remember(&self, gate: &Gate, now: Timestamp) -> Result<(), GateError> {
         let Some(turn) = self.recall.turn() else { return Ok(()) };
         let mut query = TallyQuery::new(now, gate.inner.partition);
+        query.clock = gate.inner.clock_check;
         query.documents = vec![gate.names().controls()];
         query.documents.extend(recall::documents(gate));
         query.journal = Some((gate.names().journal(), 0));
@@ -334,6 +336,7 @@ impl RealmState {
         let Some((documents, saved)) = recall::writes(gate, now) else { return Ok(false) };
         let id = RequestId::from_bytes(random(&*gate.inner.entropy)?);
         let mut admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
+        admission.clock = gate.inner.clock_check;
         admission.documents = documents;
         match guarded::admit(&*gate.inner.store, &admission).await? {
             Admitted::Granted { .. } => {

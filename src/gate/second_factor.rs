@@ -52,7 +52,7 @@ impl Gate {
     /// ```
     /// # let then = otpgate::Timestamp::from_millis(1_111_111_109_000);
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open_with(|parts| parts.clock(otpgate::testing::ManualClock::new(then)), async |shop| {
+    /// # shop::open_with(|parts| parts.clock(otpgate::testing::ManualClock::new(then)).clock_unchecked_danger(), async |shop| {
     /// # let shop::Shop { gate, client, .. } = shop;
     /// use otpgate::AuthenticatorVerdict::{Accepted, Rejected};
     /// use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
@@ -96,6 +96,7 @@ impl Gate {
         let failures = attempts.authenticator.limit();
         let (share, shares) = self.session_share(client, attempts);
         let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
+        admission.clock = self.inner.clock_check;
         admission.charges = vec![
             // Right and wrong codes cost the same: a guess that is not charged is a guess for free.
             Charge { key: account, limit: failures, cost: 1, waiver: None },

@@ -48,6 +48,7 @@ impl Gate {
         let names = self.names();
         let policy = self.policy(&grant.purpose);
         let mut query = TallyQuery::new(now, self.inner.partition);
+        query.clock = self.inner.clock_check;
         query.challenges = vec![names.challenge(&grant.challenge)];
         query.meters = vec![MeterQuery {
             key: MeterKey::new(
@@ -185,6 +186,7 @@ impl Gate {
         let mut redemption = Redemption {
             id,
             now,
+            clock: self.inner.clock_check,
             realm: self.inner.partition,
             challenge: names.challenge(&challenge),
             digests,

@@ -87,6 +87,7 @@
 //! | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) | the call surely did not take effect | refuses, reports an outage |
 //! | [`Indeterminate`](crate::store::StoreErrorKind::Indeterminate) | it may have: a time-out, a cut connection | repeats it once under the same identifier |
 //! | [`Full`](crate::store::StoreErrorKind::Full) | everything held is live | refuses new work |
+//! | [`Clock`](crate::store::StoreErrorKind::Clock) | `now` is further from the store's clock than the call's [`ClockCheck`](crate::store::ClockCheck) allows | refuses until the clocks agree |
 //! | [`Corrupt`](crate::store::StoreErrorKind::Corrupt) | something cannot be read | refuses; an operator has to look |
 //!
 //! When in doubt, `Indeterminate`.

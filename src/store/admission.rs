@@ -7,6 +7,8 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
+use super::ClockCheck;
+
 /// What [`Store::admit`](super::Store::admit) decides on.
 #[derive(Clone, Debug)]
 pub struct Admission {
@@ -14,6 +16,8 @@ pub struct Admission {
     pub id: RequestId,
     /// The gate's time.
     pub now: Timestamp,
+    /// How far `now` may be from the store's own clock.
+    pub clock: ClockCheck,
     /// The tenant; every key below belongs to it and never meets another realm's.
     pub realm: Pseudonym,
     /// Until when a granted admission is remembered under `id`, for repeats and for settling.
@@ -43,6 +47,7 @@ impl Admission {
         Self {
             id,
             now,
+            clock: ClockCheck::default(),
             realm,
             remember,
             guards: Vec::new(),

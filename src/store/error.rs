@@ -19,6 +19,10 @@ pub enum StoreErrorKind {
     /// The store holds something it cannot read, or is set up in a way that loses state. An
     /// operator has to look; the gate never guesses.
     Corrupt,
+    /// The call's `now` and the store's clock differ by more than the call allows. Nothing changed.
+    /// The source is a [`ClockApart`](super::ClockApart), which says what to do. The gate refuses
+    /// until the clocks agree.
+    Clock,
 }
 
 /// A store's failure: never an answer about a code, never holding a number or a code.
@@ -54,6 +58,9 @@ impl fmt::Display for StoreError {
             }
             StoreErrorKind::Corrupt => {
                 "the store's content or configuration cannot be trusted; see the cause and repair it"
+            }
+            StoreErrorKind::Clock => {
+                "this host's clock and the store's disagree; see the cause and set the wrong one"
             }
         })
     }

@@ -11,8 +11,10 @@
 //!    everything, or changes nothing but its observations and its journal entry.
 //! 3. **Charge before compare.** [`redeem`](Store::redeem) counts the attempt, then compares, then
 //!    consumes, within the one step.
-//! 4. **Time is `now`.** The backend's clock decides nothing. Its expiry is garbage collection, at
-//!    least [`GRACE`] after the deadline that the call named.
+//! 4. **Time is `now`, within a bound.** A call whose [`ClockCheck`] sets a bound, and whose `now` is
+//!    further than that from the store's own clock, ahead or behind, changes nothing and fails as
+//!    [`StoreErrorKind::Clock`]. Otherwise the backend's clock decides nothing. Its expiry is garbage
+//!    collection, at least [`GRACE`] after the deadline that the call named.
 //! 5. **A repeated [`RequestId`](crate::RequestId) changes nothing** and is answered as the first time, as far as the
 //!    state still allows, until the call's `remember` time. A host whose acknowledgement was lost
 //!    repeats the call.
@@ -24,6 +26,7 @@
 //! A store sees pseudonyms, digests and sealed bytes; never a number, an address or a code.
 
 mod admission;
+mod clock;
 mod error;
 #[cfg(feature = "memory")]
 mod memory;
@@ -53,6 +56,7 @@ pub use admission::{
     Admission, Admitted, ChallengeWrite, Charge, DocumentWrite, Exchange, Guard, Mark, News, Nonce,
     Observation,
 };
+pub use clock::{ClockApart, ClockCheck, DEFAULT_CLOCK_SKEW, SteadyClock};
 pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};

@@ -7,6 +7,7 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
+use super::ClockCheck;
 use super::admission::{Charge, Exchange, Mark, News, Observation};
 
 /// What [`Store::redeem`](super::Store::redeem) decides on.
@@ -20,6 +21,8 @@ pub struct Redemption {
     pub id: RequestId,
     /// The gate's time.
     pub now: Timestamp,
+    /// How far `now` may be from the store's own clock.
+    pub clock: ClockCheck,
     /// The tenant.
     pub realm: Pseudonym,
     /// The challenge's name.

@@ -5,6 +5,7 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
+use super::ClockCheck;
 use super::admission::{Exchange, Observation};
 
 /// What [`Store::settle`](super::Store::settle) puts right after a hand-off.
@@ -16,6 +17,8 @@ pub struct Settlement {
     pub admission: RequestId,
     /// The gate's time.
     pub now: Timestamp,
+    /// How far `now` may be from the store's own clock.
+    pub clock: ClockCheck,
     /// The tenant.
     pub realm: Pseudonym,
     /// What is given back; empty if the message went out or may have gone out.

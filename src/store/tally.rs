@@ -6,6 +6,7 @@ use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
+use super::ClockCheck;
 use super::admission::News;
 
 /// What [`Store::tally`](super::Store::tally) reads. Answers stand in the order of the questions.
@@ -13,6 +14,8 @@ use super::admission::News;
 pub struct TallyQuery {
     /// The gate's time.
     pub now: Timestamp,
+    /// How far `now` may be from the store's own clock.
+    pub clock: ClockCheck,
     /// The tenant.
     pub realm: Pseudonym,
     /// Meters to read.
@@ -33,6 +36,7 @@ impl TallyQuery {
     pub fn new(now: Timestamp, realm: Pseudonym) -> Self {
         Self {
             now,
+            clock: ClockCheck::default(),
             realm,
             meters: Vec::new(),
             marks: Vec::new(),

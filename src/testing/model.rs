@@ -19,8 +19,8 @@ use crate::base::time::{Timestamp, millis};
 use crate::limit::{Limit, MeterKey};
 use crate::store::{
     Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Document, Exchange, JOURNAL_LIFE,
-    Mark, News, Observation, Reading, Redeemed, Redemption, Settlement, StoreError, Tallies,
-    TallyQuery, Verdict, VoidCode,
+    Mark, News, Observation, Reading, Redeemed, Redemption, Settlement, SteadyClock, StoreError,
+    Tallies, TallyQuery, Verdict, VoidCode,
 };
 
 use meter::{Meter, Wait};
@@ -34,7 +34,7 @@ use meter::{Meter, Wait};
 /// report.assert();
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ModelStore(Arc<Mutex<BTreeMap<Pseudonym, Realm>>>);
+pub struct ModelStore(Arc<Mutex<BTreeMap<Pseudonym, Realm>>>, Arc<SteadyClock>);
 
 /// A copy of all that a [`ModelStore`] holds.
 #[derive(Clone, Debug)]
@@ -97,19 +97,23 @@ impl ModelStore {
 #[async_trait]
 impl Store for ModelStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.1.judge(admission.clock, admission.now)?;
         Ok(self.within(admission.realm, |realm| realm.admit(admission)))
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.1.judge(settlement.clock, settlement.now)?;
         self.within(settlement.realm, |realm| realm.settle(settlement));
         Ok(())
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.1.judge(redemption.clock, redemption.now)?;
         Ok(self.within(redemption.realm, |realm| realm.redeem(redemption)))
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.1.judge(query.clock, query.now)?;
         Ok(self.within(query.realm, |realm| realm.tally(query)))
     }
 }

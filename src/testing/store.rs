@@ -55,6 +55,7 @@ mod redemption;
 mod repeat;
 mod scale;
 mod settlement;
+mod skew;
 mod step;
 mod time;
 
@@ -102,6 +103,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         repeat::CASES,
         journal::CASES,
         time::CASES,
+        skew::CASES,
         race::CASES,
         scale::CASES,
     ]

@@ -112,6 +112,7 @@ impl Step {
         Redemption {
             id: self.id(2),
             now: self.now(),
+            clock: otpgate::store::ClockCheck::default(),
             realm: REALM,
             challenge: target.name(2),
             digests: vec![digest],
@@ -137,6 +138,7 @@ impl Step {
         Settlement {
             admission: target.id(1),
             now: self.now(),
+            clock: otpgate::store::ClockCheck::default(),
             realm: REALM,
             refunds: vec![
                 refund(target.line(), LINE, 1),

@@ -27,6 +27,7 @@ mod a15_oracle_scan;
 mod a16_victim_lockout;
 mod a17_restart_amnesia;
 mod a18_clock_games;
+mod a18_skew;
 mod a19_token_abuse;
 mod a20_transport_chaos;
 mod a21_cancel_everywhere;

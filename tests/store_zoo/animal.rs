@@ -10,11 +10,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use otpgate::limit::{Limit, MeterKey};
 use otpgate::store::{
-    Admission, Admitted, ChallengeWrite, Charge, MeterQuery, Redeemed, Redemption, Settlement,
-    StoreError, Tallies, TallyQuery, Verdict,
+    Admission, Admitted, ChallengeWrite, Charge, ClockCheck, MeterQuery, Redeemed, Redemption,
+    Settlement, StoreError, Tallies, TallyQuery, Verdict,
 };
 use otpgate::testing::ModelStore;
-use otpgate::{Pseudonym, RequestId, Store, Timestamp};
+use otpgate::{Clock, Pseudonym, RequestId, Store, SystemClock, Timestamp};
 
 use crate::Bug;
 
@@ -61,6 +61,12 @@ impl Animal {
         let mut bytes = [0xa5; 16];
         bytes[..8].copy_from_slice(&self.fresh.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         RequestId::from_bytes(bytes)
+    }
+
+    /// Whether the animal skips the check of `now`.
+    fn takes(&self, now: Timestamp) -> bool {
+        let lags = now < SystemClock::new().now();
+        self.has(Bug::AnyClock) || self.has(Bug::OnlyLeads) && lags
     }
 
     fn realm(&self, realm: Pseudonym) -> Pseudonym {
@@ -118,6 +124,9 @@ impl Store for Animal {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
         let mut admission = admission.clone();
         admission.realm = self.realm(admission.realm);
+        if self.takes(admission.now) {
+            admission.clock = ClockCheck::Unchecked;
+        }
         match self.bug {
             Bug::NoIdempotency => {
                 admission.id = self.fresh_id();
@@ -217,7 +226,9 @@ impl Store for Animal {
             | Bug::RefundTwice
             | Bug::ChargesSubjectForUnknown
             | Bug::FirstDigestOnly
-            | Bug::RefundsWaived => self.model.admit(&admission).await,
+            | Bug::RefundsWaived
+            | Bug::AnyClock
+            | Bug::OnlyLeads => self.model.admit(&admission).await,
         }
     }
 

@@ -69,10 +69,16 @@ enum Bug {
     FirstDigestOnly,
     /// Gives back waived charges.
     RefundsWaived,
+    /// Takes any `now`, however far from its own clock.
+    AnyClock,
+    /// Holds a clock that leads to the bound, and not one that lags.
+    OnlyLeads,
 }
 
 /// What must fail for which bug. At least these; most bugs fail more.
 const EXPECTED: &[(Bug, &[&str])] = &[
+    (Bug::AnyClock, &["clock_ahead_of_the_store", "clock_behind_the_store"]),
+    (Bug::OnlyLeads, &["clock_behind_the_store"]),
     (Bug::GetThenSetAdmit, &["racers_share_a_limit", "racers_charge_all_or_nothing"]),
     (Bug::CompareBeforeCharge, &["charge_before_compare", "hidden_hit"]),
     (Bug::GetThenDeleteConsume, &["one_winner_consumes"]),

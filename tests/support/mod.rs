@@ -236,6 +236,7 @@ fn parts(clock: ManualClock, log: Log) -> GateBuilder {
         .destinations(DestinationPolicy::only(Region::all()))
         .daily_budget(Money::dollars(1_000))
         .clock(clock)
+        .clock_unchecked_danger()
         .observer(log)
 }
 

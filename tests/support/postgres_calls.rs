@@ -79,6 +79,7 @@ pub fn redemption(id: u64, challenge: u64, digest: [u8; 32], now: u64) -> Redemp
     Redemption {
         id: request((1 << 51) + id),
         now: at(now),
+        clock: otpgate::store::ClockCheck::default(),
         realm: realm(),
         challenge: name(b'c', challenge),
         digests: vec![digest],

@@ -64,6 +64,7 @@ impl Sent {
         Redemption {
             id: RequestId::from_bytes(bytes()),
             now,
+            clock: otpgate::store::ClockCheck::default(),
             realm,
             challenge: self.challenge,
             digests: vec![self.digest],

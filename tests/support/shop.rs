@@ -57,7 +57,9 @@ pub fn open_with(
 ) {
     let clock = ManualClock::default();
     let (transport, outbox) = ScriptedTransport::new();
-    let gate = change(parts().clock(clock.clone()).transport(transport)).build().unwrap();
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    let parts = parts().store(store).clock(clock.clone()).transport(transport);
+    let gate = change(parts).build().unwrap();
     let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse().unwrap()), "cookie");
     let recipient = Recipient::from_e164("+4915112345678").unwrap();
     block_on(example(Shop { gate, clock, outbox, client, recipient })).unwrap();

@@ -119,7 +119,8 @@ impl Host {
                     .prices(prices.clone())
                     .costs(choices.costs)
                     .entropy(SeededEntropy::new(choices.seed.wrapping_add(index as u64)))
-                    .clock(clock.clone());
+                    .clock(clock.clone())
+                    .clock_unchecked_danger();
                 if choices.human_check {
                     builder = builder.human_check(AsTheTraceSays);
                 }

@@ -245,6 +245,7 @@ impl Gate {
             units: 1,
         };
         let mut admission = Admission::new(id, send.now, self.inner.partition, send.now + REMEMBER);
+        admission.clock = self.inner.clock_check;
         admission.guards = vec![Guard { document: names.controls(), version: standing.version() }];
         admission.nonces = send.nonce.into_iter().collect();
         admission.observe = vec![requests(send.subjects.country), requests(send.subjects.realm)];

@@ -111,6 +111,7 @@ impl Gate {
         let settlement = Settlement {
             admission: paid.id,
             now: self.now(),
+            clock: self.inner.clock_check,
             realm: self.inner.partition,
             refunds: paid.plan.refunds(refused, send.now),
             void: Some(paid.code),

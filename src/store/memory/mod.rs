@@ -14,11 +14,11 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 
 use crate::base::id::Pseudonym;
-use crate::base::time::Timestamp;
+use crate::base::time::{Clock, Timestamp};
 use crate::store::verbs::{self, Once};
 use crate::store::{
-    Admission, Admitted, Charge, Document, Redeemed, Redemption, Settlement, Store, StoreError,
-    StoreErrorKind, Tallies, TallyQuery,
+    Admission, Admitted, Charge, ClockCheck, Document, Redeemed, Redemption, Settlement,
+    SteadyClock, Store, StoreError, StoreErrorKind, Tallies, TallyQuery,
 };
 
 use papers::Journal;
@@ -42,7 +42,7 @@ use view::{Kept, View};
 ///
 /// Each call is one step under its realm's lock, of which a call holds exactly one, for a few
 /// microseconds, and never across an `await`. Expired entries are dropped a few at a time by the
-/// calls themselves, by the calls' `now`; there is no thread and no clock.
+/// calls themselves, by the calls' `now`; there is no thread.
 ///
 /// ```
 /// use otpgate::store::MemoryStore;
@@ -59,14 +59,16 @@ pub struct MemoryStore {
     documents: DashMap<Key, Document>,
     journals: DashMap<Key, Journal>,
     room: Room,
+    clock: SteadyClock,
     broom: Mutex<Broom>,
 }
 
 /// How a [`MemoryStore`] is set up.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use]
 pub struct MemoryStoreBuilder {
     capacity: usize,
+    clock: SteadyClock,
 }
 
 impl MemoryStore {
@@ -78,7 +80,7 @@ impl MemoryStore {
 
     /// Sets up a store.
     pub fn builder() -> MemoryStoreBuilder {
-        MemoryStoreBuilder { capacity: DEFAULT_CAPACITY }
+        MemoryStoreBuilder { capacity: DEFAULT_CAPACITY, clock: SteadyClock::default() }
     }
 
     /// How many entries it holds, expired ones included until they are dropped.
@@ -143,6 +145,13 @@ impl MemoryStoreBuilder {
         self
     }
 
+    /// The clock that calls are held to, where they are [checked](ClockCheck); by default the
+    /// system's. Tests give the clock that their gates have.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = SteadyClock::new(clock);
+        self
+    }
+
     /// The store.
     #[must_use]
     pub fn build(self) -> MemoryStore {
@@ -157,6 +166,7 @@ impl MemoryStoreBuilder {
             documents: DashMap::default(),
             journals: DashMap::default(),
             room: Room::new(self.capacity),
+            clock: self.clock,
             broom: Mutex::default(),
         }
     }
@@ -180,7 +190,7 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
-        self.step(admission.now, admission.realm, |view| {
+        self.step(admission.now, admission.clock, admission.realm, |view| {
             self.fetch(&admission.charges, &view.mask);
             let _turn = self.turn(&view.mask);
             verbs::admit(view, admission)
@@ -188,14 +198,14 @@ impl Store for MemoryStore {
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        self.step(settlement.now, settlement.realm, |view| {
+        self.step(settlement.now, settlement.clock, settlement.realm, |view| {
             let _turn = self.turn(&view.mask);
             verbs::settle(view, settlement)
         })
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        self.step(redemption.now, redemption.realm, |view| {
+        self.step(redemption.now, redemption.clock, redemption.realm, |view| {
             self.fetch(&redemption.charges, &view.mask);
             self.fetch(&redemption.subject_charges, &view.mask);
             let _turn = self.turn(&view.mask);
@@ -204,7 +214,7 @@ impl Store for MemoryStore {
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
-        self.step(query.now, query.realm, |view| {
+        self.step(query.now, query.clock, query.realm, |view| {
             let _turn = self.turn(&view.mask);
             verbs::tally(view, query)
         })
@@ -246,9 +256,11 @@ impl MemoryStore {
     fn step<T>(
         &self,
         now: Timestamp,
+        clock: ClockCheck,
         realm: Pseudonym,
         step: impl Fn(&View<'_>) -> Result<T, Undone>,
     ) -> Result<T, StoreError> {
+        self.clock.judge(clock, now)?;
         let view = View { store: self, mask: Mask::of(realm) };
         let taken = match step(&view) {
             Err(Undone::Full) if self.make_room(now) => step(&view),

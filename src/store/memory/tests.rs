@@ -65,6 +65,7 @@ fn redemption(n: u64, challenge: u64, digests: Vec<Tag>) -> Redemption {
     Redemption {
         id: id(n),
         now: NOW,
+        clock: crate::store::ClockCheck::default(),
         realm: REALM,
         challenge: name(challenge),
         digests,
@@ -83,6 +84,7 @@ fn settlement(n: u64, refunds: Vec<Refund>) -> Settlement {
     Settlement {
         admission: id(n),
         now: NOW,
+        clock: crate::store::ClockCheck::default(),
         realm: REALM,
         refunds,
         void: None,

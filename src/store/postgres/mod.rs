@@ -76,6 +76,7 @@ mod error;
 mod key;
 mod lease;
 mod migration;
+mod server_clock;
 mod setup;
 mod statement;
 mod url;
@@ -100,6 +101,7 @@ pub use migration::Migration;
 
 use error::Late;
 use lease::Leases;
+use server_clock::ServerClock;
 use statement::{Statement, parameter};
 
 /// How long a call may wait for calls on the same rows, for a connection, and for its answer, each,
@@ -136,6 +138,7 @@ pub struct PostgresStore {
     deadline: Duration,
     statements: Statements,
     leases: Arc<Leases>,
+    server_clock: Arc<ServerClock>,
 }
 
 /// How statements reach the server.
@@ -163,6 +166,7 @@ impl PostgresStore {
             deadline: DEFAULT_DEADLINE,
             statements: Statements::default(),
             leases: Arc::default(),
+            server_clock: Arc::default(),
         }
     }
 
@@ -223,18 +227,22 @@ impl fmt::Debug for PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.judge(admission.clock, admission.now).await?;
         self.try_admit(admission).await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.judge(settlement.clock, settlement.now).await?;
         self.try_settle(settlement).await
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.judge(redemption.clock, redemption.now).await?;
         self.try_redeem(redemption).await
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.judge(query.clock, query.now).await?;
         self.try_tally(query).await
     }
 }

@@ -20,9 +20,11 @@ use async_trait::async_trait;
 use redb::ReadableDatabase;
 use redb::ReadableTableMetadata;
 
+use crate::base::time::Clock;
 use crate::store::verbs;
 use crate::store::{
-    Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, Tallies, TallyQuery,
+    Admission, Admitted, Redeemed, Redemption, Settlement, SteadyClock, Store, StoreError, Tallies,
+    TallyQuery,
 };
 
 pub use error::RedbSetupError;
@@ -85,12 +87,14 @@ pub struct RedbStore {
     /// Taken when the store is dropped, which tells the thread.
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    clock: SteadyClock,
 }
 
 /// How a [`RedbStore`] is set up.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use]
 pub struct RedbStoreBuilder {
+    clock: SteadyClock,
     cache: usize,
     capacity: usize,
     queue: usize,
@@ -110,7 +114,8 @@ impl RedbStore {
 
     /// Sets up a store.
     pub fn builder() -> RedbStoreBuilder {
-        RedbStoreBuilder { cache: 128 << 20, capacity: 20_000_000, queue: 4_096 }
+        let clock = SteadyClock::default();
+        RedbStoreBuilder { clock, cache: 128 << 20, capacity: 20_000_000, queue: 4_096 }
     }
 
     /// The file.
@@ -201,6 +206,13 @@ impl RedbStoreBuilder {
         self
     }
 
+    /// The clock that calls are held to, where they are [checked](crate::store::ClockCheck); by default the
+    /// system's. Tests give the clock that their gates have.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = SteadyClock::new(clock);
+        self
+    }
+
     /// Opens the file at `path`, and makes it if there is none. See [`RedbStore::open`].
     ///
     /// # Errors
@@ -222,7 +234,7 @@ impl RedbStoreBuilder {
             .spawn(move || writer.run())
             .map_err(|source| RedbSetupError::Thread { source })?;
         let (jobs, thread) = (Some(jobs), Some(thread));
-        Ok(RedbStore { shared, capacity: self.capacity, jobs, thread })
+        Ok(RedbStore { shared, capacity: self.capacity, jobs, thread, clock: self.clock })
     }
 }
 
@@ -250,6 +262,7 @@ impl fmt::Debug for RedbStore {
 #[async_trait]
 impl Store for RedbStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.clock.judge(admission.clock, admission.now)?;
         match self.call(Call::Admit(admission.clone())).await? {
             Answer::Admitted(admitted) => Ok(admitted),
             _ => Err(Trouble::Lost.into()),
@@ -257,10 +270,12 @@ impl Store for RedbStore {
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.clock.judge(settlement.clock, settlement.now)?;
         self.call(Call::Settle(settlement.clone())).await.map(|_| ())
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.clock.judge(redemption.clock, redemption.now)?;
         match self.call(Call::Redeem(redemption.clone())).await? {
             Answer::Redeemed(redeemed) => Ok(redeemed),
             _ => Err(Trouble::Lost.into()),
@@ -268,6 +283,7 @@ impl Store for RedbStore {
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.clock.judge(query.clock, query.now)?;
         self.read(|database| {
             let snapshot = Snapshot::new(database)?;
             verbs::tally(&View::new(&snapshot, query.realm), query)

@@ -26,6 +26,15 @@ impl Reply {
         self.open().map(|(seen, _)| seen)
     }
 
+    /// The server's clock, if the call was refused for being too far from it.
+    pub(super) fn refused_by_clock(&self) -> Result<Option<Timestamp>, Malformed> {
+        let (seen, values) = self.open()?;
+        if seen.epoch != MOST {
+            return Ok(None);
+        }
+        values.end(Some(Timestamp::from_millis(seen.sequence)))
+    }
+
     fn open(&self) -> Result<(Seen, Unpacker<'_>), Malformed> {
         let mut values = Unpacker::new(&self.0);
         let seen = Seen { epoch: values.number()?, sequence: values.number()? };

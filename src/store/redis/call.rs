@@ -1,10 +1,11 @@
 //! What is sent: the port's messages as keys and one packed argument.
 
 use crate::base::id::Pseudonym;
-use crate::base::time::Timestamp;
+use crate::base::time::{Timestamp, millis};
 use crate::limit::{Limit, MeterKey, bucket_ms};
 use crate::store::{
-    Admission, ChallengeWrite, Charge, Exchange, Observation, Redemption, Settlement, TallyQuery,
+    Admission, ChallengeWrite, Charge, ClockCheck, Exchange, Observation, Redemption, Settlement,
+    TallyQuery,
 };
 
 use super::answer::Seen;
@@ -44,6 +45,7 @@ pub(super) struct Call {
     pub(super) verb: Verb,
     pub(super) realm: Pseudonym,
     pub(super) now: Timestamp,
+    pub(super) clock: ClockCheck,
     pub(super) keys: Keys,
     /// How many of the keys, from the first, have values that the script reads.
     pub(super) reads: usize,
@@ -94,8 +96,8 @@ impl Call {
         }
         body.raw(tail.as_slice());
         exchange(&mut body, &mut keys, journal);
-        let (realm, now) = (admission.realm, admission.now);
-        Self { verb: Verb::Admit, realm, now, keys, reads, body }
+        let (realm, now, clock) = (admission.realm, admission.now, admission.clock);
+        Self { verb: Verb::Admit, realm, now, clock, keys, reads, body }
     }
 
     pub(super) fn settle(settlement: &Settlement) -> Self {
@@ -119,8 +121,8 @@ impl Call {
         let journal = Journal::of(&mut keys, settlement.exchange.as_ref());
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
-        let (realm, now) = (settlement.realm, settlement.now);
-        Self { verb: Verb::Settle, realm, now, keys, reads, body }
+        let (realm, now, clock) = (settlement.realm, settlement.now, settlement.clock);
+        Self { verb: Verb::Settle, realm, now, clock, keys, reads, body }
     }
 
     pub(super) fn redeem(redemption: &Redemption) -> Self {
@@ -163,8 +165,8 @@ impl Call {
         let journal = Journal::of(&mut keys, redemption.exchange.as_ref());
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
-        let (realm, now) = (redemption.realm, redemption.now);
-        Self { verb: Verb::Redeem, realm, now, keys, reads, body }
+        let (realm, now, clock) = (redemption.realm, redemption.now, redemption.clock);
+        Self { verb: Verb::Redeem, realm, now, clock, keys, reads, body }
     }
 
     pub(super) fn tally(query: &TallyQuery) -> Self {
@@ -196,7 +198,8 @@ impl Call {
         });
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
-        Self { verb: Verb::Tally, realm: query.realm, now: query.now, keys, reads, body }
+        let (realm, now, clock) = (query.realm, query.now, query.clock);
+        Self { verb: Verb::Tally, realm, now, clock, keys, reads, body }
     }
 
     /// The script's one argument: what every verb begins with, then the verb's own.
@@ -205,7 +208,8 @@ impl Call {
         let mut argument = Packer::with_capacity(body.len().saturating_add(48));
         let reads = u64::try_from(self.reads).unwrap_or(u64::MAX);
         argument.number(self.now.as_millis()).bytes(&run);
-        argument.numbers(&[seen.epoch, seen.sequence, reads]).raw(body);
+        let skew = self.clock.skew().map_or(MOST, millis);
+        argument.numbers(&[seen.epoch, seen.sequence, reads, skew]).raw(body);
         argument
     }
 }

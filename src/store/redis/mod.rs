@@ -25,7 +25,8 @@
 //! | `j`, `l` + journal | the latest number; entries of the last minutes | for ever; their life |
 //!
 //! "Until" is a time to live of what is left by the caller's `now`, plus
-//! [`GRACE`](super::GRACE). The server's clock only sweeps; no script asks for it. A server whose
+//! [`GRACE`](super::GRACE). The server's clock sweeps, and a call
+//! that is further from it than its [`ClockCheck`](super::ClockCheck) allows is refused. A server whose
 //! clock leaps forward by more than `GRACE` sweeps too early.
 //!
 //! # What survives what
@@ -64,8 +65,8 @@
 //!   [`Full`](super::StoreErrorKind::Full), and nothing has changed.
 //! - `appendonly yes` with `appendfsync always` loses nothing that was acknowledged;
 //!   `everysec` (Redis' default when on) about a second.
-//! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `MGET`, `SET`, `RPUSH`,
-//!   `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `SELECT` if the URL names a database other than
+//! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `TIME`, `MGET`, `SET`,
+//!   `RPUSH`, `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `SELECT` if the URL names a database other than
 //!   0; `CLUSTER SLOTS` in a cluster. Keys match `{*`. Each connection asks whether the user may run
 //!   them; `docs/operations.md` has the ACL.
 //! - In a cluster, the realms of a slot that is being moved are
@@ -102,6 +103,7 @@ use answer::{Reply, Seen};
 use call::Call;
 #[cfg(feature = "redis-cluster")]
 use cluster::Cluster;
+use failure::Malformed;
 use node::Node;
 use setup::{Mode, parsed};
 
@@ -189,6 +191,11 @@ impl RedisStore {
             Route::Cluster(cluster) => cluster.call(&call, seen).await?,
         };
         let reply = Reply(bytes);
+        if let Some(server) = reply.refused_by_clock()? {
+            // By the numbers that the script had: it compares whole milliseconds too.
+            call.clock.judge(call.now, server)?;
+            return Err(Malformed.into());
+        }
         self.see(call.realm, reply.seen()?);
         Ok(reply)
     }

@@ -9,8 +9,9 @@ use redis::{Pipeline, Value};
 /// before, the commands are run: they leave nothing behind.
 const PROBE: &str = "\
 local key, denied = '{otpgate}probe', {}
-for _, words in ipairs({{'RPUSH', key, ''}, {'LINDEX', key, 0}, {'LLEN', key}, {'LRANGE', key, 0, 0},
-    {'PEXPIRE', key, 1000}, {'LPOP', key}, {'MGET', key}, {'SET', key, '', 'XX', 'PX', 1000}}) do
+for _, words in ipairs({{'TIME'}, {'RPUSH', key, ''}, {'LINDEX', key, 0}, {'LLEN', key},
+    {'LRANGE', key, 0, 0}, {'PEXPIRE', key, 1000}, {'LPOP', key}, {'MGET', key},
+    {'SET', key, '', 'XX', 'PX', 1000}}) do
   local allowed
   if redis.acl_check_cmd then
     allowed = redis.acl_check_cmd(unpack(words))

@@ -17,8 +17,15 @@ local call, pack, spack, sunpack = redis.call, cmsgpack.pack, struct.pack, struc
 local min, max, floor, ceil, sub = math.min, math.max, math.floor, math.ceil, string.sub
 
 -- All arguments are one string: what every verb begins with, and from `body` on the verb's own.
--- `now` is the gate's; TIME is never asked. `reads` is how many keys have values worth reading.
-local body, now, run, known_epoch, known_sequence, reads = cmsgpack.unpack_limit(ARGV[1], 5)
+-- `now` is the gate's, and everything is decided by it. TIME is asked for one thing: whether the two
+-- are further apart than `skew` allows. `reads` is how many keys have values worth reading.
+local body, now, run, known_epoch, known_sequence, reads, skew = cmsgpack.unpack_limit(ARGV[1], 6)
+if skew < MOST then
+  local time = call('TIME')
+  local clock = time[1] * 1000 + floor(time[2] / 1000)
+  -- No partition's epoch is ever MOST.
+  if math.abs(now - clock) > skew then return pack(MOST, clock) end
+end
 local held = call('MGET', unpack(KEYS, 1, reads))
 
 -- The epoch. A server that was restarted, failed over or restored from a snapshot may have

@@ -122,6 +122,7 @@ impl Bench {
         Settlement {
             admission: of.id,
             now: at(now),
+            clock: crate::store::ClockCheck::default(),
             realm: of.realm,
             refunds: of.charges.iter().map(|charge| refund(charge, of.now)).collect(),
             void: None,
@@ -135,6 +136,7 @@ impl Bench {
         Redemption {
             id: self.id(),
             now: at(now),
+            clock: crate::store::ClockCheck::default(),
             realm: self.realm,
             challenge: on,
             digests: vec![digest],

@@ -242,6 +242,7 @@ impl Script {
         let settlement = Settlement {
             admission: admission.id,
             now: at(self.now),
+            clock: crate::store::ClockCheck::default(),
             realm: admission.realm,
             refunds: admission
                 .charges
