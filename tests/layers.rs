@@ -123,6 +123,7 @@ fn the_gate_knows_no_adapter() {
                 "ConsoleTransport",
                 "transport::twilio",
                 "transport::esendex",
+                "transport::telnyx",
                 "ReqwestClient",
             ] {
                 assert!(!line.contains(adapter), "{}:{number} names {adapter}", file.display());

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `twilio::Twilio` | `twilio` |
 //! | `esendex::Esendex` | `esendex` |
+//! | `telnyx::Telnyx` | `telnyx` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
@@ -38,10 +39,14 @@ mod error;
 mod error_row;
 #[cfg(feature = "esendex")]
 pub mod esendex;
+#[cfg(feature = "telnyx")]
+mod json;
 mod price;
 mod receipt;
 mod sender;
 mod sms;
+#[cfg(feature = "telnyx")]
+pub mod telnyx;
 #[cfg(feature = "twilio")]
 pub mod twilio;
 mod wrappers;

@@ -11,6 +11,10 @@ fn tables() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         #[cfg(feature = "esendex")]
         ("errors: esendex", errors(otpgate::transport::esendex::ERRORS)),
+        #[cfg(feature = "telnyx")]
+        ("errors: telnyx", errors(otpgate::transport::telnyx::ERRORS)),
+        #[cfg(feature = "telnyx")]
+        ("faults: telnyx", faults(otpgate::transport::telnyx::FAULTS)),
         #[cfg(feature = "twilio")]
         ("errors: twilio", errors(otpgate::transport::twilio::ERRORS)),
         #[cfg(feature = "twilio")]

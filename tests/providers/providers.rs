@@ -18,5 +18,7 @@ mod wire;
 
 #[cfg(feature = "esendex")]
 mod esendex;
+#[cfg(feature = "telnyx")]
+mod telnyx;
 #[cfg(feature = "twilio")]
 mod twilio;

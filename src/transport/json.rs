@@ -1,0 +1,64 @@
+//! JSON objects as requests need them: written once into one buffer, so that no copy of number and
+//! text stays behind unwiped. A tree of values would leave one for each field.
+
+/// More than any request to a provider, so that the buffer does not move.
+const ROOM: usize = 4_096;
+
+/// An object that is being written. Names are given once each.
+pub(crate) struct Object(Vec<u8>);
+
+impl Object {
+    pub(crate) fn new() -> Self {
+        let mut buffer = Vec::with_capacity(ROOM);
+        buffer.push(b'{');
+        Self(buffer)
+    }
+
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        self.name(name);
+        self.write(value);
+        self
+    }
+
+    /// As [`text`](Self::text), if there is one.
+    pub(crate) fn text_if(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self,
+        }
+    }
+
+    /// The object, to become the body of a request, which wipes it.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.write(name);
+        self.0.push(b':');
+    }
+
+    fn write(&mut self, text: &str) {
+        // It cannot fail: a buffer takes every byte, and every text is a JSON string.
+        drop(serde_json::to_writer(&mut self.0, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_read_back_unchanged() {
+        let odd = "\" \\ \u{8}\u{c}\n\r\t\0 € 🔐 </a> \u{2028}";
+        let object = Object::new().text("a", odd).text_if("b", None).text_if("c", Some("d"));
+        let bytes = object.finish();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(value, serde_json::json!({ "a": odd, "c": "d" }));
+        assert_eq!(Object::new().finish(), b"{}");
+    }
+}

@@ -1,0 +1,199 @@
+//! [`Telnyx`]: texts through Telnyx's Messages resource, and its delivery receipts.
+//!
+//! ```no_run
+//! use otpgate::transport::telnyx::{ApiKey, PublicKey, Receipts, Sender, Telnyx};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = ApiKey::new(std::env::var("TELNYX_API_KEY")?)?;
+//! let transport = Telnyx::builder(key, Sender::from_number("+15550100"))
+//!     .webhook("https://hooks.example.com/sms".parse()?)
+//!     .build()?;
+//! let receipts = Receipts::signed_by(PublicKey::new(&std::env::var("TELNYX_PUBLIC_KEY")?)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A repeat
+//!
+//! Telnyx takes no idempotency key: a repeated request is a second text and a second charge. Its own
+//! SDKs repeat after 408, 409, 429, 5xx and a lost connection; this adapter makes one request.
+//!
+//! # The text unchanged
+//!
+//! Switch *smart encoding* and the *URL shortener* off in the messaging profile: they replace
+//! characters and links, and a phone may then not find the code.
+
+mod account;
+mod error;
+mod receipt;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::json::Object;
+use super::{
+    AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
+    SmsTransport,
+};
+use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+
+pub use account::{ApiKey, Sender};
+pub use error::{ERRORS, FAULTS};
+pub use receipt::{PublicKey, Receipts};
+
+/// The provider's name in outcomes, events and errors.
+pub const NAME: &str = "telnyx";
+
+/// An [`SmsTransport`] through Telnyx. See the [module](self).
+#[derive(Debug)]
+pub struct Telnyx {
+    api: ProviderApi,
+    base: BaseUrl,
+    key: Credentials<ApiKey>,
+    senders: Senders<Sender>,
+    webhook: Option<CallbackUrl>,
+}
+
+impl Telnyx {
+    /// A transport for the account of `key` that sends as `senders`: one sender for all countries,
+    /// or [`Senders`] with some of their own.
+    #[must_use]
+    pub fn builder(
+        key: impl Into<Credentials<ApiKey>>,
+        senders: impl Into<Senders<Sender>>,
+    ) -> TelnyxBuilder {
+        TelnyxBuilder {
+            key: key.into(),
+            senders: senders.into(),
+            client: None,
+            base: None,
+            webhook: None,
+        }
+    }
+
+    fn request(&self, key: &ApiKey, sms: &OutboundSms) -> HttpRequest {
+        let sender = self.senders.of(sms.region());
+        let webhook = self.webhook.as_ref().map(|webhook| webhook.of(sms.idempotency_key()));
+        let body = Object::new()
+            .text("to", sms.expose_number())
+            .text_if("from", sender.from())
+            .text("text", sms.expose_text())
+            .text_if("messaging_profile_id", sender.profile())
+            .text_if("webhook_url", webhook.as_deref());
+        HttpRequest::post(self.base.join("/v2/messages"))
+            .with_bearer_auth(key.secret())
+            .with_header("accept", "application/json")
+            .with_body("application/json", body.finish())
+    }
+
+    fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        if response.status() != 200 {
+            return Err(self.api.rejected(response, code(&body).as_deref()));
+        }
+        let data = &body["data"];
+        Ok(self.api.accepted(data["id"].as_str())?.priced(price(data)).in_segments(segments(data)))
+    }
+}
+
+/// The code of the first error. If it points to the sender, the code says so.
+fn code(body: &Value) -> Option<String> {
+    let error = &body["errors"][0];
+    let code = plain(&error["code"])?;
+    Some(match error["source"]["pointer"].as_str() {
+        Some("/from") if matches!(code.as_str(), "10001" | "10002" | "10016") => {
+            format!("{code} /from")
+        }
+        _ => code,
+    })
+}
+
+/// A code is a text of digits; some of Telnyx's services write a number.
+fn plain(code: &Value) -> Option<String> {
+    code.as_str().map(Into::into).or_else(|| code.as_u64().map(|code| code.to_string()))
+}
+
+/// What the text costs. `null` in most answers; receipts have it.
+fn price(message: &Value) -> Option<Price> {
+    let cost = &message["cost"];
+    Price::parse(cost["amount"].as_str()?, cost["currency"].as_str()?)
+}
+
+fn segments(message: &Value) -> Option<u32> {
+    let parts = message["parts"].as_u64().and_then(|parts| u32::try_from(parts).ok());
+    parts.filter(|parts| *parts > 0)
+}
+
+#[async_trait]
+impl SmsTransport for Telnyx {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let key = self.api.credentials(&self.key)?;
+        let response = self.api.send(self.request(&key, sms)).await?;
+        self.read(&response)
+    }
+}
+
+/// Settings of a [`Telnyx`] transport.
+pub struct TelnyxBuilder {
+    key: Credentials<ApiKey>,
+    senders: Senders<Sender>,
+    client: Option<Arc<dyn HttpClient>>,
+    base: Option<BaseUrl>,
+    webhook: Option<CallbackUrl>,
+}
+
+impl TelnyxBuilder {
+    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
+    /// of its own.
+    #[must_use]
+    pub fn client(mut self, client: impl HttpClient) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
+    /// Another address of the interface: a proxy of the company's own, or a test server on this
+    /// machine.
+    #[must_use]
+    pub fn base_url(mut self, base: BaseUrl) -> Self {
+        self.base = Some(base);
+        self
+    }
+
+    /// Asks for delivery receipts to this address, in place of the messaging profile's; check them
+    /// with [`Receipts`].
+    #[must_use]
+    pub fn webhook(mut self, webhook: CallbackUrl) -> Self {
+        self.webhook = Some(webhook);
+        self
+    }
+
+    /// The transport.
+    ///
+    /// # Errors
+    ///
+    /// [`AdapterError`] if a sender is not of the form that Telnyx documents, or the HTTP client
+    /// could not be made.
+    pub fn build(self) -> Result<Telnyx, AdapterError> {
+        for sender in self.senders.iter() {
+            sender.check()?;
+        }
+        let address = "https://api.telnyx.com";
+        let fixed = || address.parse().map_err(|_| AdapterError::new(NAME, address));
+        Ok(Telnyx {
+            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
+            base: self.base.map_or_else(fixed, Ok)?,
+            key: self.key,
+            senders: self.senders,
+            webhook: self.webhook,
+        })
+    }
+}
+
+impl fmt::Debug for TelnyxBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TelnyxBuilder").field("senders", &self.senders).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+//! [`Receipts`]: delivery receipts whose Ed25519 signature is Telnyx's.
+
+use std::time::Duration;
+
+use base64ct::{Base64, Encoding};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use serde_json::Value;
+
+use super::{FAULTS, NAME, plain, price, segments};
+use crate::base::time::Timestamp;
+use crate::transport::{
+    AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind,
+    ReceiptRequest, ReceiptState, ReceiptVerifier,
+};
+
+const SIGNATURE: &str = "telnyx-signature-ed25519";
+const TIMESTAMP: &str = "telnyx-timestamp";
+
+/// How far the signed time may be from now, both ends inclusive: what Telnyx's own SDKs allow.
+const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// The account's public key, which Telnyx signs webhooks with. It is no secret.
+///
+/// ```
+/// use otpgate::transport::telnyx::PublicKey;
+///
+/// assert!(PublicKey::new("e0czfzyCe4uREbvYZCLA6kbLf8x2mpdYhFZ738iGviw=").is_ok());
+/// assert!(PublicKey::new("").is_err(), "an environment variable that is not set");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PublicKey([u8; 32]);
+
+impl PublicKey {
+    /// The key as Telnyx's portal shows it: 32 bytes in base64, with its padding.
+    ///
+    /// # Errors
+    ///
+    /// [`AdapterError`] if it is not that.
+    pub fn new(text: &str) -> Result<Self, AdapterError> {
+        let mut bytes = [0; 32];
+        match Base64::decode(text, &mut bytes) {
+            Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
+            _ => {
+                let problem = "the public key is 44 characters of base64; copy it from the portal";
+                Err(AdapterError::new(NAME, problem))
+            }
+        }
+    }
+}
+
+/// Checks and reads Telnyx's webhooks.
+///
+/// The signature covers the time in a header and the raw body, and not the URL. The text's own key is
+/// therefore taken from the webhook address that stands in the signed body. A receipt that was signed
+/// more than five minutes from now is refused. Genuine webhooks about something else, an inbound
+/// message for example, hold no receipts.
+///
+/// ```
+/// use otpgate::Timestamp;
+/// use otpgate::transport::telnyx::{PublicKey, Receipts};
+/// use otpgate::transport::{ReceiptErrorKind, ReceiptRequest, ReceiptVerifier};
+///
+/// let key = PublicKey::new("e0czfzyCe4uREbvYZCLA6kbLf8x2mpdYhFZ738iGviw=").unwrap();
+/// let request = ReceiptRequest {
+///     method: "POST",
+///     url: "https://hooks.example.com/sms",
+///     headers: &[("telnyx-signature-ed25519", "AAAA"), ("telnyx-timestamp", "1795800000")],
+///     body: b"{}",
+/// };
+/// let now = Timestamp::from_millis(1_795_800_000_000);
+/// let error = Receipts::signed_by(key).verify(&request, now).unwrap_err();
+/// assert_eq!(error.kind(), ReceiptErrorKind::Forged);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Receipts {
+    keys: Vec<PublicKey>,
+}
+
+impl Receipts {
+    /// Webhooks of the account with this key.
+    #[must_use]
+    pub fn signed_by(key: PublicKey) -> Self {
+        Self { keys: vec![key] }
+    }
+
+    /// Accepts another key too: while one is being exchanged, or for a second account.
+    #[must_use]
+    pub fn or(mut self, key: PublicKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// When the request was signed, if it is Telnyx's.
+    fn check(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Timestamp, ReceiptError> {
+        let signature = request.header(SIGNATURE).ok_or(unsigned())?;
+        let timestamp = request.header(TIMESTAMP).ok_or(unsigned())?;
+        let signature = Base64::decode_vec(signature).map_err(|_| forged())?;
+        let signed_at = seconds(timestamp).ok_or(forged())?;
+        let signed = [timestamp.as_bytes(), b"|", request.body].concat();
+        let by = |key: &PublicKey| {
+            UnparsedPublicKey::new(&ED25519, key.0).verify(&signed, &signature).is_ok()
+        };
+        // The cheaper question first. Neither tells a forger anything that they did not send.
+        if now.since(signed_at).max(signed_at.since(now)) > TOLERANCE {
+            return Err(stale());
+        }
+        if self.keys.iter().any(by) { Ok(signed_at) } else { Err(forged()) }
+    }
+}
+
+impl ReceiptVerifier for Receipts {
+    fn verify(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, ReceiptError> {
+        let signed_at = self.check(request, now)?;
+        let body: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
+        let event = &body["data"];
+        match event["event_type"].as_str() {
+            Some("message.sent" | "message.finalized" | "message.read") => {}
+            Some(_) => return Ok(Vec::new()),
+            None => return Err(malformed()),
+        }
+        let message = &event["payload"];
+        let id = message["id"].as_str().filter(|id| is_plain(id)).ok_or(malformed())?;
+        let word = message["to"][0]["status"].as_str().filter(|word| is_plain(word));
+        let word = word.ok_or(malformed())?;
+        let state = match word {
+            "delivered" | "read" => ReceiptState::Delivered,
+            "sending_failed" | "delivery_failed" | "expired" | "cancelled" => {
+                ReceiptState::Undelivered
+            }
+            // `delivery_unconfirmed` is the last word, and says nothing.
+            _ => ReceiptState::Pending,
+        };
+        let mut receipt = Receipt::verified(NAME, id, state, word)
+            .with_key(message["webhook_url"].as_str().and_then(CallbackUrl::key_in))
+            .priced(price(message))
+            .in_segments(segments(message))
+            .signed_at(signed_at);
+        // A delivered text may carry warnings.
+        if state == ReceiptState::Undelivered {
+            let error = &message["errors"][0];
+            if let Some(code) = plain(&error["code"]).filter(|code| is_plain(code)) {
+                let fault = fault(&code, error["title"].as_str().unwrap_or_default());
+                receipt = receipt.failed(code, fault);
+            }
+        }
+        Ok(vec![receipt])
+    }
+}
+
+/// In a receipt 40300 is an opt-out only if its title says so: Telnyx uses the code for other blocks.
+fn fault(code: &str, title: &str) -> DeliveryFault {
+    let row = FAULTS.iter().find(|row| row.code == code);
+    match row.map(|row| row.fault) {
+        Some(DeliveryFault::Number(_)) if code == "40300" && !title.contains("STOP") => {
+            DeliveryFault::Unknown
+        }
+        fault => fault.unwrap_or(DeliveryFault::Unknown),
+    }
+}
+
+/// Whole seconds since 1970, as Telnyx writes them: digits only.
+fn seconds(text: &str) -> Option<Timestamp> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse::<u64>().ok()?.checked_mul(1_000).map(Timestamp::from_millis)
+}
+
+/// Letters, digits, `_` and `-`: what identifiers, statuses and codes of Telnyx are made of.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+const fn unsigned() -> ReceiptError {
+    let remedy = "send webhooks of Telnyx only, and keep proxies from dropping headers";
+    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
+}
+
+const fn forged() -> ReceiptError {
+    let remedy =
+        "if it was genuine, check the public key, and that the body is handed on unchanged";
+    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
+}
+
+const fn stale() -> ReceiptError {
+    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
+    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
+}
+
+const fn malformed() -> ReceiptError {
+    let remedy = "check that the webhook's API version is 2";
+    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
+}
