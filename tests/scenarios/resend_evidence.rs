@@ -38,10 +38,12 @@ fn refused_by(sent: &Sent) -> Option<LimitName> {
     }
 }
 
+type Change = fn(&mut Policy);
+
 /// One text, a free renewal, and three that each take a place: the bucket of four is full.
 #[tokio::test]
 async fn the_first_renewal_is_free_and_each_later_one_is_evidence() {
-    let buckets: [(LimitName, fn(&mut Policy)); 3] = [
+    let buckets: [(LimitName, Change); 3] = [
         (LimitName::ClientUnverified, |policy| policy.quotas.client_unverified = Some(SMALL)),
         (LimitName::NetworkUnverified, |policy| policy.quotas.network_unverified = Some(SMALL)),
         (LimitName::BlockUnverified, |policy| policy.quotas.block_unverified = Some(SMALL)),
