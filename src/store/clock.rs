@@ -87,7 +87,7 @@ impl ClockCheck {
 /// let cause = std::error::Error::source(&error).unwrap().to_string();
 /// assert!(cause.starts_with("this host's clock is 1 d 1 h ahead of the store's"));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClockApart {
     now: Timestamp,
     store: Timestamp,
@@ -123,6 +123,8 @@ impl fmt::Display for ClockApart {
 }
 
 impl std::error::Error for ClockApart {}
+
+crate::base::sentence::debug_as_sentence!(ClockApart);
 
 /// A span in its two largest units.
 struct Span(Duration);
