@@ -98,8 +98,9 @@ pub enum EventKind {
         /// Why. `Display` says it in words.
         reason: RefusalReason,
     },
-    /// A send was refused by the pumping detector, and answered as if it were not
-    /// ([`ModePolicy::quiet`](crate::policy::ModePolicy::quiet)).
+    /// A text was withheld and the client told otherwise, because another number would have got it
+    /// for a private reason ([`ModePolicy::quiet`](crate::policy::ModePolicy::quiet)). Many of them
+    /// while no attack is on are honest people who wait in vain: look at the reason.
     QuietlyRefused {
         /// Why. `Display` says it in words.
         reason: RefusalReason,

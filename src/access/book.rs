@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use super::control::{Control, ControlError, ControlId, Draft};
+use super::control::{Control, ControlError, ControlId, Draft, Effect};
 use super::control_codec;
 use super::ip::ClientPrefix;
 use super::network::Network;
@@ -152,7 +152,11 @@ impl ControlBook {
         let found = self.index.covering(query);
         let entries = found.iter().filter_map(|place| self.entries.get(*place)).map(Arc::as_ref);
         let entries = entries.filter(|control| control.concerns(query.purpose, query.now));
-        rule(entries, code_length(query.recipient.calling_code().value()))
+        let has_exceptions = self.index.exceptions.iter().any(|place| {
+            let entry = self.entries.get(*place);
+            entry.is_some_and(|control| control.concerns(query.purpose, query.now))
+        });
+        rule(entries, code_length(query.recipient.calling_code().value()), has_exceptions)
     }
 
     /// What operators say about the detector's blocks of `rung`, which is on the ladder of a number of
@@ -305,6 +309,8 @@ pub enum BookError {
 struct Index {
     places: HashMap<Target, Vec<usize>>,
     brakes: Vec<usize>,
+    /// The entries that allow single numbers.
+    exceptions: Vec<usize>,
     prefixes: BTreeSet<u8>,
     networks: BTreeSet<(bool, u8)>,
 }
@@ -320,6 +326,9 @@ impl Index {
             match control.target() {
                 Target::Prefix(prefix) => drop(index.prefixes.insert(prefix.digit_count())),
                 Target::Network(net) => drop(index.networks.insert((net.is_v4(), net.length()))),
+                Target::Number(_) if control.effect() == Effect::Allow => {
+                    index.exceptions.push(place);
+                }
                 _ => {}
             }
             index.places.entry(*control.target()).or_default().push(place);

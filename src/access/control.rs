@@ -29,6 +29,10 @@ pub enum Effect {
     /// Messages are let past the pumping detector and step-ups, but not past a human check that the
     /// policy asks of everyone. Never past an interval, a quota, a
     /// budget or the destination policy: an allowed number that is abused costs no more than any other.
+    ///
+    /// For a single number it lifts refusals and no step-up, unless
+    /// [`ModePolicy::quiet`](crate::policy::ModePolicy::quiet) is off: who is spared one would be seen
+    /// to be on the list. While any such entry holds, a blocked country or prefix is refused quietly.
     Allow,
     /// No messages.
     Block,

@@ -68,9 +68,30 @@ pub struct Ruling<'a> {
     pub sms_off: Option<&'a Control>,
     /// The most specific entry that announces a surge.
     pub surge: Option<&'a Control>,
+    /// The verdict for a number that no entry names, all else being equal.
+    pub(crate) unnamed: Verdict<'a>,
+    /// The switch for known numbers, whether or not for this number.
+    pub(crate) restricted: Option<&'a Control>,
+    /// Whether the book allows any number by itself, this one or another.
+    pub(crate) has_exceptions: bool,
 }
 
-impl Ruling<'_> {
+impl<'a> Ruling<'a> {
+    /// Whether an entry for this very number allows it.
+    pub(crate) fn allows_number(&self) -> bool {
+        matches!(self.verdict, Verdict::Allowed(by) if is_named(by))
+    }
+
+    /// The block that operators lift for some numbers, this one or another. To show it to the others
+    /// would tell which.
+    pub(crate) fn excepted(&self) -> Option<&'a Control> {
+        let named = matches!(self.verdict, Verdict::Blocked(by) if is_named(by));
+        match self.unnamed {
+            Verdict::Blocked(by) if self.has_exceptions && !named && !is_requester(by) => Some(by),
+            _ => None,
+        }
+    }
+
     /// How many times the usual traffic is expected; `None` for the usual.
     #[must_use]
     pub fn surge_factor(&self) -> Option<SurgeFactor> {
@@ -119,10 +140,12 @@ impl<'a> Brake<'a> {
     }
 }
 
-/// Rules on the entries that hold for a request. `calling_code` is the length of its calling code.
+/// Rules on the entries that hold for a request. `calling_code` is the length of its calling code,
+/// `has_exceptions` whether an entry for any single number allows it.
 pub(super) fn rule<'a>(
     entries: impl Iterator<Item = &'a Control> + Clone,
     calling_code: u8,
+    has_exceptions: bool,
 ) -> Ruling<'a> {
     let best = |wanted: fn(&Control) -> bool| {
         let wanted = entries.clone().filter(move |control| wanted(control));
@@ -131,22 +154,27 @@ pub(super) fn rule<'a>(
     let recipient = best(|control| is_list(control) && !is_requester(control));
     let requester = best(|control| is_list(control) && is_requester(control));
     let off = best(|control| control.effect() == Effect::CountryOff);
-    let own = recipient.filter(|control| matches!(control.target(), Target::Number(_)));
+    let own = recipient.filter(|control| is_named(control));
     let number_allowed = own.is_some_and(|control| control.effect() == Effect::Allow);
+    let wide = best(|control| is_list(control) && !is_requester(control) && !is_named(control));
 
     let blocks = |control: &&Control| control.effect() == Effect::Block;
-    let blocked = recipient
-        .filter(blocks)
-        .or(requester.filter(blocks))
-        .or(off.filter(|_| !number_allowed))
-        .map(Verdict::Blocked);
-    let allowed = recipient.or(requester).map(Verdict::Allowed);
+    let refusing = requester.filter(blocks);
+    let blocked = recipient.filter(blocks).or(refusing).or(off.filter(|_| !number_allowed));
+    // A block of the requester first: it lets no number through.
+    let unnamed = refusing.or(wide.filter(blocks)).or(off).map(Verdict::Blocked);
+    let verdict = |blocked: Option<Verdict<'a>>, allowed: Option<&'a Control>| {
+        blocked.or(allowed.map(Verdict::Allowed)).unwrap_or(Verdict::Silent)
+    };
+    let restricted = best(|control| control.effect() == Effect::KnownNumbersOnly);
     Ruling {
-        verdict: blocked.or(allowed).unwrap_or(Verdict::Silent),
-        known_numbers_only: best(|control| control.effect() == Effect::KnownNumbersOnly)
-            .filter(|_| !number_allowed),
+        verdict: verdict(blocked.map(Verdict::Blocked), recipient.or(requester)),
+        known_numbers_only: restricted.filter(|_| !number_allowed),
         sms_off: best(|control| control.effect() == Effect::SmsOff),
         surge: best(|control| matches!(control.effect(), Effect::ExpectSurge(_))),
+        unnamed: verdict(unnamed, wide.or(requester)),
+        restricted,
+        has_exceptions,
     }
 }
 
@@ -181,4 +209,9 @@ fn is_list(control: &Control) -> bool {
 
 fn is_requester(control: &Control) -> bool {
     matches!(control.target(), Target::Network(_) | Target::User(_))
+}
+
+/// Whether the entry is for one number.
+fn is_named(control: &Control) -> bool {
+    matches!(control.target(), Target::Number(_))
 }

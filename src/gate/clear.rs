@@ -339,6 +339,10 @@ impl Gate {
         if ruling.sms_off.is_some() {
             return Some(RefusalReason::SmsOff);
         }
+        if self.policy(purpose).mode.quiet && ruling.excepted().is_some() {
+            // What comes of it depends on the number, and the send does not let that be seen.
+            return None;
+        }
         match ruling.verdict {
             ListVerdict::Blocked(by) => {
                 Some(RefusalReason::Control { id: by.id(), why: by.reason().to_owned() })

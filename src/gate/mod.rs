@@ -22,6 +22,7 @@ mod subjects;
 mod verify;
 #[cfg(feature = "serde")]
 mod wire;
+mod withheld;
 
 use std::fmt;
 use std::sync::Arc;

@@ -54,10 +54,6 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    fn is_verdict(self) -> bool {
-        matches!(self, Self::Pumping | Self::KnownOnly(_))
-    }
-
     /// The money that the host has said may be spent in all, as opposed to how it is to be spread.
     fn is_purse(self) -> bool {
         matches!(self, Self::Budget(LimitName::Realm | LimitName::Global))
@@ -93,11 +89,13 @@ struct Item {
     whole: Option<Money>,
     /// Whether the charge counts unverified messages.
     evidence: bool,
+    /// Of a charge that is only checked: what it would have charged.
+    checked: Option<u64>,
 }
 
 impl Item {
     fn new(cause: Cause, remedy: Remedy) -> Self {
-        Self { cause, remedy, kept_on_refusal: false, whole: None, evidence: false }
+        Self { cause, remedy, kept_on_refusal: false, whole: None, evidence: false, checked: None }
     }
 }
 
@@ -129,13 +127,16 @@ impl Plan {
         plan
     }
 
-    /// Adds a refusal that only a mark on the subject can waive.
-    pub(crate) fn verdict(&mut self, cause: Cause, remedy: Remedy, known: MeterKey) {
-        let key = MeterKey::new(known.subject, slot::VERDICT);
-        self.push(
-            Charge { key, limit: Limit::SHUT, cost: 1, waiver: Some(known) },
-            Item::new(cause, remedy),
-        );
+    /// Adds a refusal that only a mark of the number can waive, or nothing.
+    pub(crate) fn verdict(
+        &mut self,
+        cause: Cause,
+        remedy: Remedy,
+        number: Pseudonym,
+        waiver: Option<MeterKey>,
+    ) {
+        let key = MeterKey::new(number, slot::VERDICT);
+        self.push(Charge { key, limit: Limit::SHUT, cost: 1, waiver }, Item::new(cause, remedy));
     }
 
     /// The same renewal once its number has had the free one: it is evidence like a first text.
@@ -148,8 +149,12 @@ impl Plan {
         let (charges, items) = lines
             .filter(|(_, item)| item.cause != Cause::FreeResend)
             .map(|(charge, item)| {
-                let cost = if item.evidence { 1 } else { charge.cost };
-                (Charge { cost, ..*charge }, *item)
+                let (limit, cost) = match (item.evidence, item.checked) {
+                    (false, _) => (charge.limit, charge.cost),
+                    (true, None) => (charge.limit, 1),
+                    (true, Some(_)) => variants::checked(charge.limit, 1),
+                };
+                (Charge { limit, cost, ..*charge }, *item)
             })
             .unzip();
         Some(Self { charges, items })
@@ -201,7 +206,10 @@ impl Plan {
     /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The purse of the
     /// realm and of all realms is real even in shadow mode; its step-up tier is not.
     pub(crate) fn may_be_waved(&self, index: usize) -> bool {
-        !self.cause(index).0.is_purse() || self.is_soft(index)
+        match self.cause(index).0 {
+            Cause::KnownOnly(_) => false,
+            cause => !cause.is_purse() || self.is_soft(index),
+        }
     }
 
     fn is_soft(&self, index: usize) -> bool {

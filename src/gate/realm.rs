@@ -113,8 +113,13 @@ impl RealmState {
         // Work satisfies a demand for work below; it is no answer to a demand for a person.
         let passed = concern.proved == Proved::Human;
         self.expect(&ruling, &concern.subject);
-        let assessment = self.detector().assess(concern.query.now, &concern.subject, passed);
-        Standing::new(&seen, &ruling, assessment, &concern.query)
+        let (now, subject) = (concern.query.now, &concern.subject);
+        let assessment = if concern.quiet {
+            self.detector().assess_as_stranger(now, subject, passed)
+        } else {
+            self.detector().assess(now, subject, passed)
+        };
+        Standing::new(&seen, &ruling, assessment, concern)
     }
 
     /// Tells the detector what happened, and the host what the detector has to say about it.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::access::{
-    Brake, ControlBook, ControlId, Network, Query, Ruling, Target, Verdict as ListVerdict,
+    Brake, Control, ControlBook, ControlId, Network, Query, Ruling, Target, Verdict as ListVerdict,
 };
 use crate::base::time::Timestamp;
 use crate::outcome::RefusalReason;
@@ -13,20 +13,27 @@ use crate::pumping::{Assessment, NodeView, Strength, Subject, Verdict};
 use super::plan::Remedy;
 use super::realm::Book;
 use super::subjects::Proved;
+use super::withheld::Withheld;
 
 /// Whom a request concerns, for controls and detector.
 pub(super) struct Concern<'a> {
     pub(super) query: Query<'a>,
     pub(super) subject: Subject,
     pub(super) proved: Proved,
+    /// Whether it may not be seen what depends on the number.
+    pub(super) quiet: bool,
 }
 
 /// What controls and detector say about one request.
 pub(super) struct Standing {
     version: u64,
     blocked: Option<RefusalReason>,
+    excepted: Option<RefusalReason>,
     known_only: Option<ControlId>,
+    /// Whether an operator lets it past the detector, whatever its number.
     exempt: bool,
+    /// Whether an operator's entry allows its number, which nobody may be told.
+    allowed: bool,
     assessment: Assessment,
 }
 
@@ -35,27 +42,36 @@ impl Standing {
         seen: &Book,
         ruling: &Ruling<'_>,
         mut assessment: Assessment,
-        query: &Query<'_>,
+        concern: &Concern<'_>,
     ) -> Self {
-        let (mut blocked, exempt) = match ruling.verdict {
-            ListVerdict::Blocked(by) => {
-                let why = by.reason().to_owned();
-                (Some(RefusalReason::Control { id: by.id(), why }), false)
-            }
-            ListVerdict::Allowed(_) => (None, true),
-            ListVerdict::Silent => (None, false),
+        let refusal = |by: &Control| {
+            let why = by.reason().to_owned();
+            RefusalReason::Control { id: by.id(), why }
+        };
+        let quiet = concern.quiet;
+        let excepted = ruling.excepted().filter(|_| quiet);
+        let mut blocked = match ruling.verdict {
+            ListVerdict::Blocked(by) if excepted.is_none() => Some(refusal(by)),
+            _ => None,
         };
         if ruling.sms_off.is_some() {
             blocked = Some(RefusalReason::SmsOff);
         }
         if seen.book.entries().len() > 0 {
-            brake(&mut assessment, &seen.book, query);
+            brake(&mut assessment, &seen.book, &concern.query);
         }
+        let (verdict, switch) = if quiet {
+            (ruling.unnamed, ruling.restricted)
+        } else {
+            (ruling.verdict, ruling.known_numbers_only)
+        };
         Self {
             version: seen.version,
             blocked,
-            known_only: ruling.known_numbers_only.map(|by| by.id()),
-            exempt,
+            excepted: excepted.map(refusal),
+            known_only: switch.map(|by| by.id()),
+            exempt: matches!(verdict, ListVerdict::Allowed(_)),
+            allowed: quiet && ruling.allows_number(),
             assessment,
         }
     }
@@ -95,6 +111,36 @@ impl Standing {
             Verdict::StepUp(Strength::Human) if proved < Proved::Human => Some(Remedy::Human),
             Verdict::Refuse { .. } => Some(Remedy::Wait),
             _ => None,
+        }
+    }
+
+    /// What stands in the way of this request and is waived for some numbers. `asked`: whether the
+    /// detector's demand is made of everybody instead.
+    pub(super) fn in_the_way(&self, proved: Proved, asked: bool) -> impl Iterator<Item = Withheld> {
+        let detected = !asked && self.pumping(proved).is_some();
+        [
+            self.excepted.clone().map(Withheld::Block),
+            self.known_only.map(Withheld::KnownOnly),
+            detected.then_some(Withheld::Pumping),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Whether `withheld` is waived for this number, given whether it was verified before.
+    pub(super) fn waives(&self, withheld: &Withheld, known: bool) -> bool {
+        match withheld {
+            Withheld::Block(_) => self.allowed,
+            Withheld::KnownOnly(_) | Withheld::Pumping => self.allowed || known,
+        }
+    }
+
+    /// Why the text is withheld, for the operator.
+    pub(super) fn reason(&self, withheld: Withheld) -> RefusalReason {
+        match withheld {
+            Withheld::Block(reason) => reason,
+            Withheld::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
+            Withheld::Pumping => RefusalReason::Pumping(self.pumping_words().unwrap_or_default()),
         }
     }
 

@@ -53,7 +53,7 @@ pub enum Mode {
 /// assert_eq!(mode.of(&Purpose::LOG_IN, Some(Region::DE)), Mode::Observe);
 /// assert_eq!(mode.of(&Purpose::LOG_IN, Some(Region::UZ)), Mode::Enforce);
 /// ```
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
@@ -64,16 +64,44 @@ pub struct ModePolicy {
     pub purposes: BTreeMap<Purpose, Mode>,
     /// Per country.
     pub countries: BTreeMap<Region, Mode>,
-    /// Quiet refusal: what the pumping detector refuses is answered as if a text had gone out. The
-    /// client gets a grant, a code page and intervals; no text is sent, no money is spent, and no code
-    /// opens it. Whoever searches for the detector's thresholds then sees none. Known numbers are
-    /// never refused by it, quietly or not; [`EventKind::QuietlyRefused`](crate::EventKind) tells the
-    /// truth to the observer.
+    /// Quiet refusal: where it depends on something private of the number whether a text goes out,
+    /// every number gets the same answer in the same round trips to the store. Private is that the
+    /// number was verified before, and that an operator's entry allows it by itself. It decides when
+    /// the pumping detector refuses, under
+    /// [`KnownNumbersOnly`](crate::access::Effect::KnownNumbersOnly), and in a country or prefix that
+    /// operators block while some entry allows a single number.
     ///
-    /// Default: off, because an honest person who is refused by mistake then waits for a text that
-    /// never comes. A host that turns it on answers the page before `issue` has returned, or the
-    /// provider's time tells the two apart.
+    /// - A step-up that the client can still take is asked of every number.
+    /// - Then a number that is neither known nor allowed is answered as if a text had gone out: a
+    ///   grant, a code page and intervals. No text is sent, no money is spent, and no code opens it.
+    ///   [`EventKind::QuietlyRefused`](crate::EventKind::QuietlyRefused) tells the observer.
+    ///
+    /// Default: on, because a visible refusal would let anybody try a list of numbers for the host's
+    /// customers. Price: an honest person with a new number waits for a text that never comes. Watch
+    /// the event, and configure a human check: who passes it is not refused where the detector asks
+    /// for one. A text takes the provider's time and a quiet refusal does not, so answer the page
+    /// before `issue` has returned.
+    ///
+    /// Off, these refusals are shown and known numbers are spared step-ups: for a host whose list of
+    /// customers is public, or that asks for a log-in first.
+    ///
+    /// ```
+    /// let mut policy = otpgate::Policy::default();
+    /// assert!(policy.mode.quiet);
+    /// policy.mode.quiet = false; // refusals may be seen, and with them who is a customer
+    /// ```
     pub quiet: bool,
+}
+
+impl Default for ModePolicy {
+    fn default() -> Self {
+        Self {
+            general: Mode::default(),
+            purposes: BTreeMap::new(),
+            countries: BTreeMap::new(),
+            quiet: true,
+        }
+    }
 }
 
 impl ModePolicy {

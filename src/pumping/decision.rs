@@ -17,12 +17,35 @@ impl Detector {
     /// What to do about a request, before anything is sent. `passed`: the client has just passed the
     /// step-up this detector asked for.
     pub fn assess(&mut self, now: Timestamp, subject: &Subject, passed: bool) -> Assessment {
-        let now = now.as_millis();
-        self.advance(now);
+        self.advance(now.as_millis());
+        let known = self.is_known(subject, self.now);
+        self.judge(subject, known, known, passed)
+    }
+
+    /// The same, of a number as if it had never verified: what may be seen of a known one.
+    pub(crate) fn assess_as_stranger(
+        &mut self,
+        now: Timestamp,
+        subject: &Subject,
+        passed: bool,
+    ) -> Assessment {
+        self.advance(now.as_millis());
+        let known = self.is_known(subject, self.now);
+        self.judge(subject, false, known, passed)
+    }
+
+    /// Judges a request as one of a known number or of a stranger; `is_known` is what the number is,
+    /// remembered for the event that follows.
+    fn judge(
+        &mut self,
+        subject: &Subject,
+        known: bool,
+        is_known: bool,
+        passed: bool,
+    ) -> Assessment {
         let now = self.now;
-        let known = self.is_known(subject, now);
         let away = self.is_away(subject, now);
-        self.found = Some(Found { subject: *subject, at: now, known, away });
+        self.found = Some(Found { subject: *subject, at: now, known: is_known, away });
         let local = self.local(now, subject.region);
         let path = self.find_path(now, subject, known);
         for (place, slot) in path.into_iter().enumerate().filter(|(_, slot)| *slot != NONE) {

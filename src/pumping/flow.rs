@@ -9,6 +9,7 @@ use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key};
 use super::table::{NONE, Slot};
 use super::tuning::Tuning;
+use crate::base::time::Timestamp;
 
 impl Detector {
     pub(super) fn apply(&mut self, event: &Event) {
@@ -196,6 +197,13 @@ impl Detector {
                 *s = (*s + (after - before.unwrap_or(0.0)) * factor).min(60.0);
             }
         }
+    }
+
+    /// Counts a text that was withheld while its client is told otherwise: it limits its number as a
+    /// sent one does, and is evidence of nothing.
+    pub(crate) fn withheld(&mut self, now: Timestamp, subject: &Subject, is_new: bool) {
+        self.advance(now.as_millis());
+        self.sessions.count_number(subject.digits, self.now, is_new);
     }
 
     fn sent(&mut self, now: u64, subject: &Subject, stepped_up: bool) {

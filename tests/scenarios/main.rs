@@ -56,3 +56,4 @@ mod separation;
 mod shadow;
 mod step_up;
 mod street;
+mod waivers;

@@ -105,6 +105,8 @@ impl Host {
         policy.token.work = WorkBits::NONE;
         policy.token.step_up_work = WorkBits::new(1).map_err(text)?;
         policy.token.human_time = HumanTime::ZERO;
+        // A quiet refusal would count as a text.
+        policy.mode.quiet = false;
         let destinations = destinations(choices, policy.budget.message)?;
         let gates = (0..choices.gates.max(1))
             .map(|index| {

@@ -6,44 +6,40 @@ use crate::outcome::LimitName;
 use crate::policy::BudgetPolicy;
 
 impl Plan {
-    /// The same charges, of which none but the purses refuses: shadow mode keeps counting.
+    /// The same charges, of which none but the purses and an operator's switch refuses: shadow mode
+    /// keeps counting.
     pub(crate) fn in_shadow(mut self) -> Self {
         self.items.iter_mut().for_each(|item| item.remedy = Remedy::Wait);
-        let mut index = 0;
-        self.charges.retain_mut(|charge| {
-            let kept = !self.items.get(index).is_some_and(|item| item.cause.is_verdict());
-            match self.items.get(index) {
-                Some(Item { cause, whole: Some(whole), .. }) if cause.is_purse() => {
-                    charge.limit = BudgetPolicy::limit(*whole);
+        for (charge, item) in self.charges.iter_mut().zip(&self.items) {
+            match *item {
+                Item { cause: Cause::KnownOnly(_), .. } => {}
+                Item { cause, whole: Some(whole), checked: asked, .. } if cause.is_purse() => {
+                    charge.limit = BudgetPolicy::limit(whole);
+                    if let Some(cost) = asked {
+                        (charge.limit, charge.cost) = checked(charge.limit, cost);
+                    }
                 }
-                Some(_) => charge.limit = unlimited(charge.limit),
-                None => {}
+                _ => charge.limit = unlimited(charge.limit),
             }
-            index = index.saturating_add(1);
-            kept
-        });
-        self.items.retain(|item| !item.cause.is_verdict());
+        }
+        let stays = |item: &Item| item.cause != Cause::Pumping;
+        let mut items = self.items.iter();
+        self.charges.retain(|_| items.next().is_some_and(stays));
+        self.items.retain(stays);
         self
     }
 
     /// What a send costs that sends nothing: the same checks, and no money.
-    pub(crate) fn unpaid(mut self) -> Self {
-        for (charge, item) in self.charges.iter_mut().zip(&self.items) {
-            if let Cause::Budget(_) = item.cause {
-                (charge.limit, charge.cost) = match less(charge.limit, charge.cost) {
-                    Some(limit) => (limit, 0),
-                    None => (Limit::SHUT, 1),
-                };
-            }
-        }
-        self
+    pub(crate) fn unpaid(self) -> Self {
+        self.checking(|item| matches!(item.cause, Cause::Budget(_)))
     }
 
-    /// The charges that concern nobody but the client and the number it typed.
-    pub(crate) fn own(mut self) -> Self {
-        let kept = |item: &Item| match item.cause {
-            Cause::Failures | Cause::FreeResend => true,
-            Cause::Limit(name) => matches!(
+    /// What a send costs that is withheld: the same checks, charged to nobody but the client and the
+    /// number it typed, or bots would use up the quotas of those whom they imitate.
+    pub(crate) fn withheld(self) -> Self {
+        self.checking(|item| match item.cause {
+            Cause::Failures | Cause::FreeResend => false,
+            Cause::Limit(name) => !matches!(
                 name,
                 LimitName::NumberInterval
                     | LimitName::Number
@@ -59,26 +55,35 @@ impl Plan {
                     | LimitName::Device
                     | LimitName::Caller
             ),
-            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => false,
-        };
-        let mut items = self.items.iter();
-        self.charges.retain(|_| items.next().is_some_and(kept));
-        self.items.retain(kept);
+            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => true,
+        })
+    }
+
+    /// The same charges, those that `only` names checked and not made.
+    fn checking(mut self, only: impl Fn(&Item) -> bool) -> Self {
+        let pairs = self.charges.iter_mut().zip(&mut self.items);
+        for (charge, item) in pairs.filter(|(_, item)| only(item)) {
+            item.checked = Some(charge.cost);
+            (charge.limit, charge.cost) = checked(charge.limit, charge.cost);
+        }
         self
     }
 }
 
-/// The limit that a charge of nothing fits exactly when one of `cost` fits `limit`, if any does.
-fn less(limit: Limit, cost: u64) -> Option<Limit> {
-    match limit {
-        Limit::Window { max, span_ms } => {
-            max.checked_sub(cost).map(|max| Limit::Window { max, span_ms })
-        }
-        Limit::Budget { max, span_ms } => {
-            max.checked_sub(cost).map(|max| Limit::Budget { max, span_ms })
+/// The limit and cost of a charge that changes nothing and fits exactly when one of `cost` fits
+/// `limit`.
+pub(super) fn checked(limit: Limit, cost: u64) -> (Limit, u64) {
+    let less = |max: u64| max.checked_sub(cost);
+    let left = match limit {
+        Limit::Window { max, span_ms } => less(max).map(|max| Limit::Window { max, span_ms }),
+        Limit::Budget { max, span_ms } => less(max).map(|max| Limit::Budget { max, span_ms }),
+        // A bucket of none counts as one of one, which is full from the first message on.
+        Limit::Unverified { max, drain_ms } => {
+            Some(Limit::Unverified { max: less(max).unwrap_or(max).max(1), drain_ms })
         }
         other => Some(other),
-    }
+    };
+    left.map_or((Limit::SHUT, 1), |limit| (limit, 0))
 }
 
 /// `limit` without a bound; it goes on counting in the same state.

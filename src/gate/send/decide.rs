@@ -44,6 +44,7 @@ impl Gate {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let challenge = self.names().challenge(&send.challenge.id);
         let code = VoidCode { challenge, digest: self.digest(send, code)? };
+        let nobodys: [u8; 32] = random(&*self.inner.entropy)?;
         self.realm.remember(self, send.now).await?;
         for again in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
@@ -55,22 +56,34 @@ impl Gate {
             if let Some(reason) = standing.take_refusal() {
                 return Ok(Decision::Refused(reason.into()));
             }
-            let mut plan = self.plan(send, &standing);
+            let observed =
+                send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe;
+            let asked = standing.pumping(send.proved).filter(|remedy| self.offers(send, *remedy));
+            let withheld = match asked {
+                Some(_) if !observed => None,
+                _ => self.withheld(send, &standing, asked.is_some()).await?,
+            };
+            let mut plan = self.plan(send, &standing, asked);
+            if withheld.is_some() {
+                plan = plan.withheld();
+            }
             let mut admission = self.admission(send, id, &standing);
             let mut saved = None;
             if again > 0 {
                 // A stale answer has counted the request.
                 admission.observe.clear();
             }
-            if standing.passes(send.proved)
-                && let Some((documents, save)) = recall::writes(self, send.now)
-            {
+            let unopposed =
+                if send.policy.mode.quiet { asked.is_none() } else { standing.passes(send.proved) };
+            if unopposed && let Some((documents, save)) = recall::writes(self, send.now) {
                 (admission.documents, saved) = (documents, Some(save));
             }
-            admission.challenge = Some(write(send, code.challenge, code.digest, expires));
+            let digest = if withheld.is_some() { nobodys } else { code.digest };
+            admission.challenge =
+                Some(write(send, code.challenge, digest, expires, withheld.is_some()));
             let mut answer = self.pay(&mut plan, &mut admission).await?;
             if let Admitted::Exhausted { index, .. } = &answer
-                && send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe
+                && observed
                 && plan.may_be_waved(*index)
             {
                 let (cause, _) = plan.cause(*index);
@@ -88,7 +101,15 @@ impl Gate {
                     if let Some(saved) = saved {
                         self.realm.saved(saved);
                     }
-                    return Ok(Decision::Granted(Paid { plan, counts, id, code }));
+                    let paid = Paid { plan, counts, id, code };
+                    let Some(withheld) = withheld else { return Ok(Decision::Granted(paid)) };
+                    if standing.pumping(send.proved).is_some() {
+                        self.watch(send, SightingKind::Refused);
+                    }
+                    self.count_withheld(send);
+                    let reason = standing.reason(withheld);
+                    self.note(send, EventKind::QuietlyRefused { reason });
+                    return Ok(Decision::Quiet(paid));
                 }
                 Admitted::Exhausted { index, retry_after, news, .. } => {
                     self.realm.take_in(self, &news);
@@ -101,12 +122,6 @@ impl Gate {
                         Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
                         _ => retry_after,
                     };
-                    if cause == Cause::Pumping
-                        && send.policy.mode.quiet
-                        && !self.offers(send, remedy)
-                    {
-                        return self.quietly(send, plan, admission, reason).await;
-                    }
                     return Ok(if self.offers(send, remedy) {
                         Decision::StepUp(reason, remedy)
                     } else {
@@ -133,44 +148,6 @@ impl Gate {
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
-    }
-
-    /// Answers the detector's refusal as if a text had gone out: the limits of client and number
-    /// are charged, and a code is kept that nobody will ever be told.
-    async fn quietly(
-        &self,
-        send: &Send<'_>,
-        plan: Plan,
-        mut admission: Admission,
-        reason: RefusalReason,
-    ) -> Result<Decision, GateError> {
-        let mut plan = plan.own();
-        let unknown = random(&*self.inner.entropy)?;
-        if let Some(ChallengeWrite::Open { digest, .. } | ChallengeWrite::Renew { digest, .. }) =
-            &mut admission.challenge
-        {
-            *digest = unknown;
-        }
-        // Counted and told by the first admission.
-        admission.observe.clear();
-        admission.documents.clear();
-        admission.exchange = None;
-        let code = VoidCode { challenge: Pseudonym::default(), digest: unknown };
-        let refused =
-            |reason, retry_after| Decision::Refused(Refused { reason, retry_after, pumping: true });
-        Ok(match self.pay(&mut plan, &mut admission).await? {
-            Admitted::Granted { counts, .. } => {
-                self.watch(send, SightingKind::Refused);
-                self.note(send, EventKind::QuietlyRefused { reason: reason.clone() });
-                Decision::Quiet(Paid { plan, counts, id: admission.id, code })
-            }
-            Admitted::Exhausted { index, retry_after, .. } => {
-                refused(plan.cause(index).0.reason(None), Some(retry_after))
-            }
-            Admitted::NonceSpent { .. } => refused(RefusalReason::TokenSpent, None),
-            Admitted::ChallengeGone => refused(RefusalReason::VerificationOver, None),
-            Admitted::Stale { .. } => refused(reason, None),
-        })
     }
 
     /// Asks the store to admit what `plan` charges. A renewal whose number has had its free one is
@@ -212,10 +189,11 @@ impl Gate {
             },
             subject: self.sighted(send.recipient, send.purpose, send.price, send.seen_from()),
             proved: send.proved,
+            quiet: send.policy.mode.quiet,
         }
     }
 
-    fn plan(&self, send: &Send<'_>, standing: &Standing) -> Plan {
+    fn plan(&self, send: &Send<'_>, standing: &Standing, asked: Option<Remedy>) -> Plan {
         let terms = Terms {
             policy: send.policy,
             purpose: send.purpose,
@@ -227,12 +205,20 @@ impl Gate {
             open: send.policy.code.open,
         };
         let mut plan = Plan::of_send(&terms, &send.subjects);
-        let known = MeterKey::new(send.subjects.number, slot::KNOWN);
-        if let Some(id) = standing.known_only() {
-            plan.verdict(Cause::KnownOnly(id), Remedy::Wait, known);
-        }
-        if let Some(remedy) = standing.pumping(send.proved) {
-            plan.verdict(Cause::Pumping, remedy, known);
+        let number = send.subjects.number;
+        if send.policy.mode.quiet {
+            // Of everybody: who is spared would be known for a customer.
+            if let Some(remedy) = asked {
+                plan.verdict(Cause::Pumping, remedy, number, None);
+            }
+        } else {
+            let known = Some(MeterKey::new(number, slot::KNOWN));
+            if let Some(id) = standing.known_only() {
+                plan.verdict(Cause::KnownOnly(id), Remedy::Wait, number, known);
+            }
+            if let Some(remedy) = standing.pumping(send.proved) {
+                plan.verdict(Cause::Pumping, remedy, number, known);
+            }
         }
         if send.decoy { plan.unpaid() } else { plan }
     }
@@ -287,9 +273,16 @@ impl Gate {
     }
 }
 
-fn write(send: &Send<'_>, key: Pseudonym, digest: [u8; 32], expires: Timestamp) -> ChallengeWrite {
+/// `withheld`: the code is nobody's, and one that did go out before stays good.
+fn write(
+    send: &Send<'_>,
+    key: Pseudonym,
+    digest: [u8; 32],
+    expires: Timestamp,
+    withheld: bool,
+) -> ChallengeWrite {
     if send.challenge.renew {
-        let keep_previous = send.policy.code.resend == ResendCode::KeepPrevious;
+        let keep_previous = withheld || send.policy.code.resend == ResendCode::KeepPrevious;
         ChallengeWrite::Renew { key, digest, expires, keep_previous }
     } else {
         let (closes, attempts) = (send.challenge.closes, send.policy.code.attempts);

@@ -61,6 +61,7 @@ impl Gate {
     ) -> Result<Handed, GateError> {
         let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
         if send.decoy {
+            self.count_withheld(send);
             self.note(send, EventKind::DecoyAnswered);
             return Ok(Handed::Over(Over::withheld()));
         }

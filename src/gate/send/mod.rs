@@ -3,6 +3,7 @@
 mod answer;
 mod decide;
 mod deliver;
+mod withheld;
 
 use std::time::Duration;
 

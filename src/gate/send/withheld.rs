@@ -1,0 +1,48 @@
+//! Texts that are withheld, so that nobody can tell for which numbers they are not.
+
+use super::Send;
+use crate::error::GateError;
+use crate::event::EventKind;
+use crate::gate::names::slot;
+use crate::gate::standing::Standing;
+use crate::gate::withheld::Withheld;
+use crate::gate::{Gate, guarded};
+use crate::limit::MeterKey;
+use crate::policy::Mode;
+use crate::store::TallyQuery;
+
+impl Gate {
+    /// Why this text is withheld from its number, though another number would get it. The store is
+    /// asked whether the number was verified before whenever that may decide, and for every number,
+    /// so that its round trips do not tell.
+    pub(super) async fn withheld(
+        &self,
+        send: &Send<'_>,
+        standing: &Standing,
+        asked: bool,
+    ) -> Result<Option<Withheld>, GateError> {
+        if !send.policy.mode.quiet || standing.in_the_way(send.proved, asked).next().is_none() {
+            return Ok(None);
+        }
+        let mut query = TallyQuery::new(send.now, self.inner.partition);
+        query.marks = vec![MeterKey::new(send.subjects.number, slot::KNOWN)];
+        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let mark = tallies.marks.first().copied().flatten();
+        let known = mark.is_some_and(|(from, until)| from <= send.now && send.now < until);
+        let mut causes = standing.in_the_way(send.proved, asked);
+        let withheld = causes.find(|cause| !standing.waives(cause, known));
+        let observed = send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe;
+        if observed && withheld == Some(Withheld::Pumping) {
+            let reason = standing.reason(Withheld::Pumping);
+            self.note(send, EventKind::WouldRefuse { reason });
+            return Ok(None);
+        }
+        Ok(withheld)
+    }
+
+    /// Tells the detector of a text that was withheld while the client is told otherwise.
+    pub(super) fn count_withheld(&self, send: &Send<'_>) {
+        let subject = self.sighted(send.recipient, send.purpose, send.price, send.seen_from());
+        self.realm.detector().withheld(send.now, &subject, !send.challenge.renew);
+    }
+}
