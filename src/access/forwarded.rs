@@ -126,7 +126,7 @@ where
     let elements = lines
         .into_iter()
         .rev()
-        .flat_map(|line| line.rsplit(','))
+        .flat_map(|line| from_right(line, b','))
         .map(|element| element.trim_matches([' ', '\t']))
         .filter(|element| !element.is_empty());
     let mut last = ForwardedError::Missing;
@@ -143,6 +143,40 @@ where
     Err(last)
 }
 
+/// The parts of `text` between separators, from the right. A separator in a quoted string is part of
+/// it: a proxy may quote the `Host` that the client asked for (RFC 7239 §5.3), with commas and
+/// semicolons in it.
+///
+/// Read from the right, a quote that the client left open swallows only what the client wrote: what
+/// the trusted proxy appended stands behind it, and is well-formed.
+fn from_right(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let Some(at) = last_unquoted(all.as_bytes(), separator) else { return rest.take() };
+        rest = all.get(..at);
+        all.get(at.saturating_add(1)..)
+    })
+}
+
+fn last_unquoted(text: &[u8], separator: u8) -> Option<usize> {
+    let mut quoted = false;
+    for (at, byte) in text.iter().enumerate().rev() {
+        match *byte {
+            b'"' if quoted => {
+                // An odd number of backslashes in front escapes it: the string goes on.
+                let before = text.get(..at).unwrap_or_default();
+                let slashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+                quoted = !slashes.is_multiple_of(2);
+            }
+            b'"' => quoted = true,
+            byte if byte == separator && !quoted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// An element of `X-Forwarded-For`: an address, with a port from some load balancers.
 pub(super) fn forwarded_for(element: &str) -> Option<IpAddr> {
     if element.len() > MAX_NODE {
@@ -157,7 +191,7 @@ pub(super) fn forwarded_for(element: &str) -> Option<IpAddr> {
 
 /// An element of `Forwarded` (RFC 7239 §4): its one `for` parameter.
 pub(super) fn forwarded(element: &str) -> Option<IpAddr> {
-    let mut nodes = element.split(';').filter_map(|pair| {
+    let mut nodes = from_right(element, b';').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         name.trim_matches([' ', '\t']).eq_ignore_ascii_case("for").then_some(value)
     });

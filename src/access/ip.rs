@@ -96,8 +96,9 @@ impl ClientIp {
 
     /// As [`from_forwarded_for`](Self::from_forwarded_for), for the header `Forwarded` (RFC 7239).
     ///
-    /// Elements are split at commas from the right, quotes notwithstanding, so that an unbalanced
-    /// quote of the client's cannot swallow what the proxy appended.
+    /// Elements are split at commas from the right, so that an unbalanced quote of the client's cannot
+    /// swallow what the proxy appended. A comma or semicolon in a quoted value splits nothing: a proxy
+    /// may quote the `Host` that the client chose (RFC 7239 §5.3).
     ///
     /// ```
     /// use otpgate::access::{ClientIp, TrustedProxies};
@@ -107,6 +108,10 @@ impl ClientIp {
     /// let header = r#"for="evil, for="[2001:db8::17]:4711";proto=https"#;
     /// let client = ClientIp::from_forwarded("10.0.0.2".parse()?, [header], &proxies);
     /// assert_eq!(client.expose_ip(), Some("2001:db8::17".parse()?));
+    ///
+    /// let header = r#"for=203.0.113.7;host="a,for=198.51.100.1;x=""#;
+    /// let client = ClientIp::from_forwarded("10.0.0.2".parse()?, [header], &proxies);
+    /// assert_eq!(client.expose_ip(), Some("203.0.113.7".parse()?));
     /// # Ok(())
     /// # }
     /// ```
@@ -212,6 +217,7 @@ impl ClientIp {
                 IpAddr::V4(_) => v4,
                 // The network of one IPv4 address, its /24 or its /16, in 6to4's spelling.
                 IpAddr::V6(_) if translated::is_6to4(address) => v4.saturating_add(16),
+                IpAddr::V6(_) if translated::is_teredo(address) => 32,
                 IpAddr::V6(_) => v6,
             };
             Network::new(address, length).ok()
@@ -325,6 +331,17 @@ mod tests {
         assert_eq!(one.site().to_string(), "2002:cb00:7100::/40");
         assert_eq!(one.organisation().to_string(), "2002:cb00::/32");
         assert_ne!(one.prefix(), peer("203.0.113.7").prefix(), "no list takes it for IPv4");
+    }
+
+    /// A Teredo client chooses its server, and with it its /64.
+    #[test]
+    fn all_of_teredo_is_one_client() {
+        let [one, other] = [peer("2001:0:cb00:7107:8000::1"), peer("2001:0:c633:6407:8000::1")];
+        for cut in [ClientIp::prefix, ClientIp::site, ClientIp::organisation] {
+            assert_eq!(cut(&one), cut(&other));
+            assert_eq!(cut(&one).to_string(), "2001::/32");
+        }
+        assert_ne!(one.prefix(), peer("2001:1::1").prefix());
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | `::ffff:0:0:0/96`, translated (RFC 2765) | its IPv4 address | likewise |
 //! | `64:ff9b:1::/48`, local use (RFC 8215), and a prefix of one's own | its /64, unless the host says more | where the address stands depends on a length that the address does not show: see [`Network::embedded_ipv4`](super::Network::embedded_ipv4) |
 //! | `2002::/16`, 6to4 (RFC 3056) | its /48, /40 and /32, which are one IPv4 address, its /24 and its /16 | anybody may announce the route, so a list of networks must not take it for the IPv4 address |
-//! | `2001::/32`, Teredo (RFC 4380) | its /64 | likewise; the service has ended |
+//! | `2001::/32`, Teredo (RFC 4380) | one client in all | likewise; bits 32 to 63 name a server that the client chooses, so one IPv4 address has 2³² /64s; the service has ended |
 //!
 //! An address that is not public (private, loopback, shared, link-local) stays IPv6: RFC 6052 §3.1 forbids
 //! to translate it with the well-known prefix, and a rule for an internal network must not match it.
@@ -28,6 +28,11 @@ pub(super) fn client(address: IpAddr) -> IpAddr {
 /// Whether `address` belongs to an IPv4 address by 6to4: then bits 16 to 47 are that address.
 pub(super) fn is_6to4(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.segments().first() == Some(&0x2002))
+}
+
+/// Whether `address` is one of Teredo: then bits 32 to 63 are a server of the client's choice.
+pub(super) fn is_teredo(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.segments().starts_with(&[0x2001, 0]))
 }
 
 fn well_known(address: Ipv6Addr) -> Option<Ipv4Addr> {

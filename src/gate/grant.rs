@@ -14,6 +14,9 @@ use crate::recipient::Recipient;
 use super::subjects::{Lane, Networks};
 
 const VERSION: u8 = 1;
+
+/// The flag of [`Grant::entered_by`]; those of the networks above the site grow towards it.
+const ENTERED_BY: u8 = 7;
 /// Longer than any grant can be.
 const LONGEST: usize = 512;
 
@@ -80,6 +83,9 @@ pub(crate) struct Grant {
     pub(crate) language: String,
     /// No text went out and none will: the number must not get one, and must not show it.
     pub(crate) decoy: bool,
+    /// The device or the caller that the lane was entered with. Renewals count on it, whether or
+    /// not the page that asks for them shows the proof again.
+    pub(crate) entered_by: Option<Pseudonym>,
 }
 
 impl Grant {
@@ -89,7 +95,11 @@ impl Grant {
         let Networks { own, wider, above } = self.client.unwrap_or_default();
         let bits =
             (2..).zip(above).fold(0, |bits, (bit, name)| bits | u8::from(name.is_some()) << bit);
-        let flags = u8::from(self.client.is_some()) | u8::from(self.decoy) << 1 | bits;
+        let flags = u8::from(self.client.is_some())
+            | u8::from(self.decoy) << 1
+            | u8::from(self.entered_by.is_some()) << ENTERED_BY
+            | bits;
+        let entered_by = self.entered_by.as_ref().map_or(&[][..], |by| by.as_bytes());
         let plain = Writer::new()
             .u8(flags)
             .u8(self.lane.index())
@@ -102,7 +112,8 @@ impl Grant {
             .time(self.closes)
             .text(self.purpose.as_str())
             .text(&self.language)
-            .raw(self.binding.as_bytes());
+            .raw(self.binding.as_bytes())
+            .raw(entered_by);
         let plain = above
             .iter()
             .flatten()
@@ -156,6 +167,10 @@ impl Grant {
             purpose: Purpose::new(fields.text()?.to_owned()).ok()?,
             language: fields.text()?.to_owned(),
             binding: Pseudonym::from_bytes(fields.array()?),
+            entered_by: match flags >> ENTERED_BY & 1 {
+                0 => None,
+                _ => Some(Pseudonym::from_bytes(fields.array()?)),
+            },
         };
         for (bit, name) in (2..).zip(grant.client.iter_mut().flat_map(|client| &mut client.above)) {
             if flags >> bit & 1 == 1 {

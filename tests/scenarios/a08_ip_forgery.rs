@@ -8,13 +8,13 @@ use otpgate::{ClientContext, ClientIp};
 
 use crate::support::{House, german};
 
-const PROXY: &str = "10.0.0.2";
-const CLIENT: &str = "203.0.113.9";
+pub(crate) const PROXY: &str = "10.0.0.2";
+pub(crate) const CLIENT: &str = "203.0.113.9";
 const TRIES: u64 = 40;
-const LIMIT: usize = 10;
+pub(crate) const LIMIT: usize = 10;
 
 /// How many of 40 texts, to 40 numbers from 40 sessions, go out if the address limit is 10 an hour.
-async fn texts(ip: impl Fn(u64) -> ClientIp) -> usize {
+pub(crate) async fn texts(ip: impl Fn(u64) -> ClientIp) -> usize {
     let house = House::ruled(|policy| {
         policy.quotas.client = vec![Quota::hourly(LIMIT as u64)];
         policy.quotas.client_unknown = vec![Quota::hourly(LIMIT as u64)];
@@ -26,11 +26,11 @@ async fn texts(ip: impl Fn(u64) -> ClientIp) -> usize {
     house.texts()
 }
 
-fn proxies() -> TrustedProxies {
+pub(crate) fn proxies() -> TrustedProxies {
     TrustedProxies::parse(["10.0.0.0/8"]).unwrap()
 }
 
-fn ip(text: &str) -> IpAddr {
+pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 

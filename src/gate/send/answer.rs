@@ -16,7 +16,7 @@ use super::{Paid, Refused, Send};
 use crate::gate::grant::{EntryGrant, Grant};
 use crate::gate::plan::{Plan, Remedy};
 use crate::gate::record::Note;
-use crate::gate::subjects::Proved;
+use crate::gate::subjects::{Lane, Proved};
 use crate::gate::{Gate, SendRecord};
 
 impl Gate {
@@ -128,6 +128,11 @@ impl Gate {
             closes: send.challenge.closes,
             binding: self.binding_tag(send.binding),
             decoy: send.decoy,
+            entered_by: match send.lane {
+                Lane::Proven => send.subjects.device,
+                Lane::Caller => send.subjects.caller,
+                Lane::Open | Lane::Checked => None,
+            },
             language: send.language.map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
         };
         grant

@@ -148,7 +148,13 @@ impl Gate {
         let language = Language::new(&grant.language).ok();
         let number = self.names().number(&grant.recipient);
         let mut subjects = self.subjects(&grant.recipient, number, &grant.purpose, client);
-        subjects.device = self.known_device(client, &number, now);
+        match grant.lane {
+            Lane::Proven => subjects.device = grant.entered_by,
+            Lane::Caller => subjects.caller = grant.entered_by,
+            Lane::Open | Lane::Checked => {
+                subjects.device = self.known_device(client, &number, now);
+            }
+        }
         if grant.session == Pseudonym::default() {
             // A caller's verification: the host asks, not a page.
             (subjects.client, subjects.session) = (Client::Caller, None);
