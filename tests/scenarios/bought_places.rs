@@ -22,7 +22,7 @@ async fn a_verified_number_of_ones_own_buys_one_text_more() {
     });
     let mut victims = 0;
     for round in 0..OWN + 3 * ROOM {
-        if round >= ROOM - 1 && round < ROOM - 1 + OWN {
+        if (ROOM - 1..ROOM - 1 + OWN).contains(&round) {
             let own = german(1_000 + round);
             let _ = house.prove(&own, &in_session(1, &format!("own-{round}"))).await;
         }
