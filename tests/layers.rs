@@ -124,6 +124,7 @@ fn the_gate_knows_no_adapter() {
                 "transport::twilio",
                 "transport::esendex",
                 "transport::telnyx",
+                "transport::aws",
                 "ReqwestClient",
             ] {
                 assert!(!line.contains(adapter), "{}:{number} names {adapter}", file.display());

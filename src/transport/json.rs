@@ -28,6 +28,30 @@ impl Object {
         }
     }
 
+    #[cfg(feature = "aws")]
+    pub(crate) fn number_if(mut self, name: &str, value: Option<u64>) -> Self {
+        if let Some(value) = value {
+            self.name(name);
+            self.0.extend_from_slice(value.to_string().as_bytes());
+        }
+        self
+    }
+
+    /// A flag that is set.
+    #[cfg(feature = "aws")]
+    pub(crate) fn flag(mut self, name: &str) -> Self {
+        self.name(name);
+        self.0.extend_from_slice(b"true");
+        self
+    }
+
+    #[cfg(feature = "aws")]
+    pub(crate) fn object(mut self, name: &str, value: Self) -> Self {
+        self.name(name);
+        self.0.extend_from_slice(&value.finish());
+        self
+    }
+
     /// The object, to become the body of a request, which wipes it.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.0.push(b'}');

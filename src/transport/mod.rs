@@ -5,6 +5,7 @@
 //! | `twilio::Twilio` | `twilio` |
 //! | `esendex::Esendex` | `esendex` |
 //! | `telnyx::Telnyx` | `telnyx` |
+//! | `aws::EndUserMessaging`, `aws::Sns` | `aws` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
@@ -31,6 +32,8 @@
 mod adapter_error;
 #[cfg(feature = "http")]
 mod api;
+#[cfg(feature = "aws")]
+pub mod aws;
 #[cfg(feature = "http")]
 mod callback;
 mod console;
@@ -39,7 +42,7 @@ mod error;
 mod error_row;
 #[cfg(feature = "esendex")]
 pub mod esendex;
-#[cfg(feature = "telnyx")]
+#[cfg(any(feature = "aws", feature = "telnyx"))]
 mod json;
 mod price;
 mod receipt;
@@ -50,7 +53,7 @@ pub mod telnyx;
 #[cfg(feature = "twilio")]
 pub mod twilio;
 mod wrappers;
-#[cfg(feature = "esendex")]
+#[cfg(any(feature = "aws", feature = "esendex"))]
 mod xml;
 
 use std::fmt;

@@ -11,6 +11,10 @@ fn tables() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         #[cfg(feature = "esendex")]
         ("errors: esendex", errors(otpgate::transport::esendex::ERRORS)),
+        #[cfg(feature = "aws")]
+        ("errors: aws", errors(otpgate::transport::aws::ERRORS)),
+        #[cfg(feature = "aws")]
+        ("errors: sns", errors(otpgate::transport::aws::SNS_ERRORS)),
         #[cfg(feature = "telnyx")]
         ("errors: telnyx", errors(otpgate::transport::telnyx::ERRORS)),
         #[cfg(feature = "telnyx")]

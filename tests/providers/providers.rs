@@ -16,6 +16,8 @@ mod http_server;
 mod vectors;
 mod wire;
 
+#[cfg(feature = "aws")]
+mod aws;
 #[cfg(feature = "esendex")]
 mod esendex;
 #[cfg(feature = "telnyx")]

@@ -26,11 +26,16 @@ pub struct Recorded {
 
 /// The request that this SDK makes to this path.
 pub fn recorded(sdk: &str, path: &str) -> Recorded {
-    let file: File = serde_json::from_str(include_str!("../data/wire.json")).unwrap();
-    let mut found = file.requests.into_iter().filter(|one| one.sdk == sdk && one.path == path);
+    let mut found = recorded_all(sdk, path).into_iter();
     let first = found.next().unwrap_or_else(|| panic!("{sdk} {path} is not recorded"));
     assert!(found.next().is_none(), "{sdk} {path} is recorded twice");
     first
+}
+
+/// Every request that this SDK makes to this path: one address may serve several actions.
+pub fn recorded_all(sdk: &str, path: &str) -> Vec<Recorded> {
+    let file: File = serde_json::from_str(include_str!("../data/wire.json")).unwrap();
+    file.requests.into_iter().filter(|one| one.sdk == sdk && one.path == path).collect()
 }
 
 impl Recorded {
