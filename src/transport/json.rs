@@ -1,10 +1,24 @@
-//! JSON objects as requests need them: written once into one buffer, so that no copy of number and
-//! text stays behind unwiped. A tree of values would leave one for each field.
+//! JSON as providers want it and write it.
+
+use serde_json::Value;
+
+static NULL: Value = Value::Null;
+
+/// What stands at `pointer` (RFC 6901); null if nothing does.
+pub(crate) fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&NULL)
+}
+
+/// The text at `pointer`.
+pub(crate) fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    at(value, pointer).as_str()
+}
 
 /// More than any request to a provider, so that the buffer does not move.
 const ROOM: usize = 4_096;
 
-/// An object that is being written. Names are given once each.
+/// An object that is being written, once into one buffer, so that no copy of number and text stays
+/// behind unwiped: a tree of values would leave one for each field. Names are given once each.
 pub(crate) struct Object(Vec<u8>);
 
 impl Object {
@@ -84,5 +98,15 @@ mod tests {
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(value, serde_json::json!({ "a": odd, "c": "d" }));
         assert_eq!(Object::new().finish(), b"{}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_null() {
+        let value = serde_json::json!({ "a": [{ "b": "c" }], "n": 1 });
+        assert_eq!(text_at(&value, "/a/0/b"), Some("c"));
+        for pointer in ["/a/1/b", "/a/0/b/c", "/n", "/a/-", "/x"] {
+            assert_eq!(text_at(&value, pointer), None, "{pointer}");
+        }
+        assert!(at(&value, "/x/0").is_null() && at(&Value::Null, "/0").is_null());
     }
 }

@@ -54,6 +54,10 @@ pub mod telnyx;
 pub mod twilio;
 mod wrappers;
 #[cfg(any(feature = "aws", feature = "esendex"))]
+#[cfg_attr(
+    not(feature = "esendex"),
+    allow(dead_code, reason = "SNS only reads, and no attributes")
+)]
 mod xml;
 
 use std::fmt;

@@ -12,7 +12,7 @@ use super::{Account, ERRORS, NAME, dollars};
 use crate::base::money::Money;
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
-use crate::transport::json::Object;
+use crate::transport::json::{Object, at, text_at};
 use crate::transport::{
     AdapterError, Handoff, HandoffError, OutboundSms, ProviderApi, Senders, SmsTransport,
 };
@@ -125,7 +125,7 @@ impl EndUserMessaging {
 
     fn rejected(&self, response: &HttpResponse) -> HandoffError {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let named = body["__type"].as_str().or_else(|| response.header("x-amzn-errortype"));
+        let named = text_at(&body, "/__type").or_else(|| response.header("x-amzn-errortype"));
         self.api.rejected(response, named.map(|named| code(named, &body)).as_deref())
     }
 }
@@ -136,10 +136,10 @@ fn code(named: &str, body: &Value) -> String {
     let exception = named.rsplit('#').next().unwrap_or_default();
     let exception = exception.split(':').next().unwrap_or_default();
     let known = |code: &String| ERRORS.iter().any(|row| row.code == code);
-    let reason = body["Reason"].as_str().map(|reason| format!("{exception}/{reason}"));
-    let fields = body["Fields"].as_array().into_iter().flatten();
+    let reason = text_at(body, "/Reason").map(|reason| format!("{exception}/{reason}"));
+    let fields = at(body, "/Fields").as_array().into_iter().flatten();
     let with_field = |reason: &String| {
-        let mut names = fields.filter_map(|field| field["Name"].as_str());
+        let mut names = fields.filter_map(|field| text_at(field, "/Name"));
         names.find_map(|name| Some(format!("{reason}/{name}")).filter(known))
     };
     let precise = reason.as_ref().and_then(with_field);
@@ -162,7 +162,7 @@ impl SmsTransport for EndUserMessaging {
             return Err(self.rejected(&response));
         }
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        self.api.accepted(body["MessageId"].as_str())
+        self.api.accepted(text_at(&body, "/MessageId"))
     }
 }
 

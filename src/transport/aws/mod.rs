@@ -63,7 +63,7 @@ pub const SNS_NAME: &str = "aws-sns";
 /// A highest price as AWS writes it, dollars with five decimals at most.
 fn dollars(provider: &'static str, price: Money) -> Result<String, AdapterError> {
     let micros = price.as_microdollars();
-    if !(10..100_000_000).contains(&micros) || micros % 10 != 0 {
+    if !(10..100_000_000).contains(&micros) || !micros.is_multiple_of(10) {
         let problem = "the highest price is 0.00001 to 99.99999 dollars, in steps of 0.00001";
         return Err(AdapterError::new(provider, problem));
     }

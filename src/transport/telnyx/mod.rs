@@ -33,7 +33,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::json::Object;
+use super::json::{Object, at, text_at};
 use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
     SmsTransport,
@@ -94,16 +94,16 @@ impl Telnyx {
         if response.status() != 200 {
             return Err(self.api.rejected(response, code(&body).as_deref()));
         }
-        let data = &body["data"];
-        Ok(self.api.accepted(data["id"].as_str())?.priced(price(data)).in_segments(segments(data)))
+        let data = at(&body, "/data");
+        Ok(self.api.accepted(text_at(data, "/id"))?.priced(price(data)).in_segments(segments(data)))
     }
 }
 
 /// The code of the first error. If it points to the sender, the code says so.
 fn code(body: &Value) -> Option<String> {
-    let error = &body["errors"][0];
-    let code = plain(&error["code"])?;
-    Some(match error["source"]["pointer"].as_str() {
+    let error = at(body, "/errors/0");
+    let code = plain(at(error, "/code"))?;
+    Some(match text_at(error, "/source/pointer") {
         Some("/from") if matches!(code.as_str(), "10001" | "10002" | "10016") => {
             format!("{code} /from")
         }
@@ -118,12 +118,11 @@ fn plain(code: &Value) -> Option<String> {
 
 /// What the text costs. `null` in most answers; receipts have it.
 fn price(message: &Value) -> Option<Price> {
-    let cost = &message["cost"];
-    Price::parse(cost["amount"].as_str()?, cost["currency"].as_str()?)
+    Price::parse(text_at(message, "/cost/amount")?, text_at(message, "/cost/currency")?)
 }
 
 fn segments(message: &Value) -> Option<u32> {
-    let parts = message["parts"].as_u64().and_then(|parts| u32::try_from(parts).ok());
+    let parts = at(message, "/parts").as_u64().and_then(|parts| u32::try_from(parts).ok());
     parts.filter(|parts| *parts > 0)
 }
 

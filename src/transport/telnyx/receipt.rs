@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{FAULTS, NAME, plain, price, segments};
 use crate::base::time::Timestamp;
+use crate::transport::json::{at, text_at};
 use crate::transport::{
     AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier,
@@ -120,15 +121,14 @@ impl ReceiptVerifier for Receipts {
     ) -> Result<Vec<Receipt>, ReceiptError> {
         let signed_at = self.check(request, now)?;
         let body: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
-        let event = &body["data"];
-        match event["event_type"].as_str() {
+        match text_at(&body, "/data/event_type") {
             Some("message.sent" | "message.finalized" | "message.read") => {}
             Some(_) => return Ok(Vec::new()),
             None => return Err(malformed()),
         }
-        let message = &event["payload"];
-        let id = message["id"].as_str().filter(|id| is_plain(id)).ok_or(malformed())?;
-        let word = message["to"][0]["status"].as_str().filter(|word| is_plain(word));
+        let message = at(&body, "/data/payload");
+        let id = text_at(message, "/id").filter(|id| is_plain(id)).ok_or(malformed())?;
+        let word = text_at(message, "/to/0/status").filter(|word| is_plain(word));
         let word = word.ok_or(malformed())?;
         let state = match word {
             "delivered" | "read" => ReceiptState::Delivered,
@@ -139,15 +139,15 @@ impl ReceiptVerifier for Receipts {
             _ => ReceiptState::Pending,
         };
         let mut receipt = Receipt::verified(NAME, id, state, word)
-            .with_key(message["webhook_url"].as_str().and_then(CallbackUrl::key_in))
+            .with_key(text_at(message, "/webhook_url").and_then(CallbackUrl::key_in))
             .priced(price(message))
             .in_segments(segments(message))
             .signed_at(signed_at);
         // A delivered text may carry warnings.
         if state == ReceiptState::Undelivered {
-            let error = &message["errors"][0];
-            if let Some(code) = plain(&error["code"]).filter(|code| is_plain(code)) {
-                let fault = fault(&code, error["title"].as_str().unwrap_or_default());
+            let error = at(message, "/errors/0");
+            if let Some(code) = plain(at(error, "/code")).filter(|code| is_plain(code)) {
+                let fault = fault(&code, text_at(error, "/title").unwrap_or_default());
                 receipt = receipt.failed(code, fault);
             }
         }
