@@ -144,6 +144,8 @@ async fn detector<S: Store>((one, two): (S, S)) {
         policy.quotas.customers_unverified = None;
         policy.quotas.block_unverified = None;
         policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
+        // Refusals are to be seen here.
+        policy.mode.quiet = false;
         builder.policy(policy).tuning(Tuning::default())
     };
     let here = House::with(|builder| awake(builder.store(one)));
