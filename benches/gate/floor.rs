@@ -127,7 +127,7 @@ impl Floor {
         (first..first + BATCH).map(form).collect()
     }
 
-    /// 20 HMACs, 2 hashes, 13 store touches, 13 detector touches, one text, a grant and a record.
+    /// 19 HMACs, 2 hashes, 12 store touches, 13 detector touches, one text, a grant and a record.
     fn issue(&self, form: &Form) -> Out {
         // The proof: the ticket's MAC, its binding, its work.
         let proof = Base64UrlUnpadded::decode_vec(&form.proof).unwrap();
@@ -136,9 +136,9 @@ impl Floor {
         assert!(self.tag(&binding(&form.session))[..16] == ticket[51..67]);
         assert!(work(ticket, form.n) == proof[103..]);
 
-        // Names: number, block, network, the three around it, session, nonce.
+        // Names: number, block, network, the two around it, session, nonce.
         let [line, block, own, wider] = self.lines(form.n);
-        let [campus, allocation] = self.above(form.n);
+        let allocation = self.allocation(form.n);
         let session = self.name(&labelled::<62>(&form.session));
         let nonce = self.name(&labelled::<47>(&ticket[19..35]));
 
@@ -158,14 +158,13 @@ impl Floor {
         let digest = self.tag(&coded(id, &line, code.as_bytes()));
         let challenge = self.name(&labelled::<46>(id));
 
-        // The store: one look at the controls, nine subjects, a nonce, a call, a verification.
+        // The store: one look at the controls, eight subjects, a nonce, a call, a verification.
         black_box(self.documents.get(&[1; 16]).is_some());
         for (key, meters) in [
             (line, 4),
             (own, 1),
             (wider, 1),
-            (campus, 1),
-            (allocation, 2),
+            (allocation, 3),
             (session, 1),
             (block, 1),
             (country(form.n), 2),
@@ -189,12 +188,12 @@ impl Floor {
             *detector.numbers.entry(form.n).or_default() += 1;
         }
 
-        // What the host keeps: the grant, 191 bytes, and the record, 64.
-        let mut grant = [7; 191];
+        // What the host keeps: the grant, 176 bytes, and the record, 64.
+        let mut grant = [7; 176];
         grant[5..21].copy_from_slice(id);
-        self.stream(&mut grant[21..175], id);
-        let tag = self.tag(&labelled::<239>(&grant[5..175]));
-        grant[175..].copy_from_slice(&tag[..16]);
+        self.stream(&mut grant[21..160], id);
+        let tag = self.tag(&labelled::<224>(&grant[5..160]));
+        grant[160..].copy_from_slice(&tag[..16]);
         let mut record = [7; 61];
         self.stream(&mut record[16..45], id);
         let tag = self.tag(&labelled::<110>(&record[..45]));
@@ -207,10 +206,10 @@ impl Floor {
     /// 14 HMACs, 7 store touches, 13 detector touches, a record and a device proof.
     fn verify(&self, out: &Out) {
         let grant = Base64UrlUnpadded::decode_vec(&out.grant).unwrap();
-        assert!(self.tag(&labelled::<239>(&grant[5..175]))[..16] == grant[175..]);
+        assert!(self.tag(&labelled::<224>(&grant[5..160]))[..16] == grant[160..]);
         let id: [u8; 16] = grant[5..21].try_into().unwrap();
-        let mut plain = [0; 154];
-        plain.copy_from_slice(&grant[21..175]);
+        let mut plain = [0; 139];
+        plain.copy_from_slice(&grant[21..160]);
         self.stream(&mut plain, &id);
         black_box(&plain);
 
@@ -262,10 +261,9 @@ impl Floor {
         [line, block, own, self.name(&labelled::<49>(&network.to_le_bytes()))]
     }
 
-    fn above(&self, n: u64) -> [Key; 2] {
+    fn allocation(&self, n: u64) -> Key {
         let network = (mix(n) >> 32) % 20_000;
-        let campus = network << 4 | mix(n) >> 12 & 0xf;
-        [campus, 1 << 32 | network].map(|value| self.name(&labelled::<49>(&value.to_le_bytes())))
+        self.name(&labelled::<49>(&(1 << 32 | network).to_le_bytes()))
     }
 
     fn three(&self, n: u64) -> [Key; 3] {

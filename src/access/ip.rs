@@ -183,16 +183,26 @@ impl ClientIp {
         self.cut(16, 48)
     }
 
-    /// The networks above the site that unverified messages are limited by, narrowest first: IPv4
-    /// /20 and /16, IPv6 /48, /40 and /32. Registries allocate an IPv6 /32 to a provider and rarely
-    /// more than an IPv4 /16 at once; what is wider holds strangers to each other.
-    pub(crate) fn above(&self) -> [Option<ClientPrefix>; 3] {
-        let prefix = |v4: Option<u8>, v6| match self.0 {
-            Some(IpAddr::V4(_)) => v4.map(|v4| self.cut(v4, v6)),
-            Some(IpAddr::V6(_)) => Some(self.cut(0, v6)),
-            None => None,
+    /// The networks above the site, as far as the provider's allocation. Registries allocate an IPv6
+    /// /32 to a provider and rarely more than an IPv4 /16 at once; what is wider holds strangers to
+    /// each other.
+    pub(crate) fn above(&self) -> Option<AboveSite> {
+        let allocation = self.cut(16, 32);
+        let third = match self.0? {
+            IpAddr::V4(address) => {
+                let [_, _, third, _] = address.octets();
+                third
+            }
+            IpAddr::V6(address) if translated::is_6to4(address.into()) => {
+                let [_, _, _, _, third, ..] = address.octets();
+                third
+            }
+            IpAddr::V6(_) => {
+                let (campus, provider) = (self.cut(20, 48), self.cut(18, 40));
+                return Some(AboveSite::V6 { campus, provider, allocation });
+            }
         };
-        [prefix(Some(20), 48), prefix(None, 40), prefix(Some(16), 32)]
+        Some(AboveSite::V4 { allocation, campus: third >> 4 })
     }
 
     fn through<'a, L>(
@@ -223,6 +233,15 @@ impl ClientIp {
             Network::new(address, length).ok()
         }))
     }
+}
+
+/// The networks around a client above its site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AboveSite {
+    /// The /16, and which of its sixteen /20s.
+    V4 { allocation: ClientPrefix, campus: u8 },
+    /// The /48, the /40 and the /32.
+    V6 { campus: ClientPrefix, provider: ClientPrefix, allocation: ClientPrefix },
 }
 
 impl fmt::Debug for ClientIp {
@@ -379,5 +398,20 @@ mod tests {
         let distinct: std::collections::BTreeSet<_> =
             all.iter().map(ClientPrefix::to_bytes).collect();
         assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn above_the_site_a_6to4_client_is_its_ipv4_client() {
+        let v4 = peer("203.0.113.7").above().unwrap();
+        let v6 = peer("2001:db8:1203::7").above().unwrap();
+        let other = peer("2002:cb00:7107::1").above().unwrap(); // 203.0.113.7
+        let AboveSite::V4 { allocation, campus } = v4 else { panic!("{v4:?}") };
+        assert_eq!((allocation.to_string().as_str(), campus), ("203.0.0.0/16", 113 >> 4));
+        let AboveSite::V4 { allocation, campus } = other else { panic!("{other:?}") };
+        assert_eq!((allocation.to_string().as_str(), campus), ("2002:cb00::/32", 113 >> 4));
+        let AboveSite::V6 { campus, provider, allocation } = v6 else { panic!("{v6:?}") };
+        let all = [campus, provider, allocation].map(|network| network.to_string());
+        assert_eq!(all, ["2001:db8:1203::/48", "2001:db8:1200::/40", "2001:db8::/32"]);
+        assert_eq!(ClientIp::unknown().above(), None);
     }
 }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{
-    CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, Query, Verdict as ListVerdict,
+    AboveSite, CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, Query,
+    Verdict as ListVerdict,
 };
 use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
@@ -29,7 +30,7 @@ use super::Gate;
 use super::clearance::{Clearance, OwnScope};
 use super::guarded;
 use super::plan::Remedy;
-use super::subjects::{Client, Lane, Networks, Proved, Subjects};
+use super::subjects::{Above, Client, Lane, Networks, Proved, Subjects};
 
 impl Gate {
     pub(super) fn ticket(
@@ -216,7 +217,16 @@ impl Gate {
         if own.is_unknown() {
             return Client::Unknown(name(own));
         }
-        let above = client.ip().above().map(|network| network.map(name));
+        let above = client.ip().above().map(|above| match above {
+            AboveSite::V4 { allocation, campus } => {
+                Above::V4 { allocation: name(allocation), campus }
+            }
+            AboveSite::V6 { campus, provider, allocation } => Above::V6 {
+                campus: name(campus),
+                provider: name(provider),
+                allocation: name(allocation),
+            },
+        });
         Client::Network(Networks { own: name(own), wider: name(wider), above })
     }
 

@@ -11,11 +11,11 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::recipient::Recipient;
 
-use super::subjects::{Lane, Networks};
+use super::subjects::{Above, Lane, Networks};
 
 const VERSION: u8 = 1;
 
-/// The flag of [`Grant::entered_by`]; those of the networks above the site grow towards it.
+/// The flag of [`Grant::entered_by`]. The networks above the site have bits 2 and 3.
 const ENTERED_BY: u8 = 7;
 /// Longer than any grant can be.
 const LONGEST: usize = 512;
@@ -92,9 +92,13 @@ impl Grant {
     /// The text form, sealed under the key the codes are made with. The challenge's identifier is
     /// the seal's nonce: random, and used for this one text only.
     pub(crate) fn seal(&self, keys: &KeyRing, realm: &str, now: Timestamp) -> Option<EntryGrant> {
-        let Networks { own, wider, above } = self.client.unwrap_or_default();
-        let bits =
-            (2..).zip(above).fold(0, |bits, (bit, name)| bits | u8::from(name.is_some()) << bit);
+        let (own, wider) = self.client.map(|client| (client.own, client.wider)).unwrap_or_default();
+        let above = self.client.and_then(|client| client.above);
+        let bits = match above {
+            None => 0,
+            Some(Above::V4 { .. }) => 4,
+            Some(Above::V6 { .. }) => 8,
+        };
         let flags = u8::from(self.client.is_some())
             | u8::from(self.decoy) << 1
             | u8::from(self.entered_by.is_some()) << ENTERED_BY
@@ -114,11 +118,14 @@ impl Grant {
             .text(&self.language)
             .raw(self.binding.as_bytes())
             .raw(entered_by);
-        let plain = above
-            .iter()
-            .flatten()
-            .fold(plain, |plain, network| plain.raw(network.as_bytes()))
-            .finish();
+        let plain = match above {
+            None => plain,
+            Some(Above::V4 { allocation, campus }) => plain.raw(allocation.as_bytes()).u8(campus),
+            Some(Above::V6 { campus, provider, allocation }) => [campus, provider, allocation]
+                .iter()
+                .fold(plain, |plain, network| plain.raw(network.as_bytes())),
+        }
+        .finish();
         let head = Writer::new().u8(VERSION).u32(self.key.0).finish();
         let key = &keys.verifying(self.key, now)?.grant;
         let sealed = seal::seal(key, &context(&head, realm), self.challenge, &plain);
@@ -159,7 +166,7 @@ impl Grant {
             lane,
             recipient,
             session,
-            client: (flags & 1 == 1).then_some(Networks { own, wider, ..Networks::default() }),
+            client: (flags & 1 == 1).then_some(Networks { own, wider, above: None }),
             decoy: flags & 2 == 2,
             price: Money::microdollars(fields.u64()?),
             opened: fields.time()?,
@@ -172,10 +179,21 @@ impl Grant {
                 _ => Some(Pseudonym::from_bytes(fields.array()?)),
             },
         };
-        for (bit, name) in (2..).zip(grant.client.iter_mut().flat_map(|client| &mut client.above)) {
-            if flags >> bit & 1 == 1 {
-                *name = Some(Pseudonym::from_bytes(fields.array()?));
-            }
+        let above = match flags & 0b1100 {
+            0 => None,
+            4 => Some(Above::V4 {
+                allocation: Pseudonym::from_bytes(fields.array()?),
+                campus: fields.u8()?,
+            }),
+            8 => Some(Above::V6 {
+                campus: Pseudonym::from_bytes(fields.array()?),
+                provider: Pseudonym::from_bytes(fields.array()?),
+                allocation: Pseudonym::from_bytes(fields.array()?),
+            }),
+            _ => return None,
+        };
+        if let Some(client) = &mut grant.client {
+            client.above = above;
         }
         fields.end(grant)
     }

@@ -16,7 +16,7 @@ use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
 use crate::store::{Charge, Refund};
 
 use super::names::slot;
-use super::subjects::{Client, Lane, Networks, Proved, Subjects};
+use super::subjects::{Above, Client, Lane, Networks, Proved, Subjects};
 
 pub(crate) use credits::{credits, customers};
 
@@ -273,7 +273,9 @@ impl Plan {
                 self.evidence(terms, own, quotas.client_unverified, LimitName::ClientUnverified);
                 let name = LimitName::NetworkUnverified;
                 self.evidence(terms, wider, quotas.network_unverified, name);
-                self.above(terms, networks);
+                if let Some(above) = networks.above {
+                    self.above(terms, above);
+                }
             }
             Client::Unknown(shared) => {
                 let first = terms.lane.index().saturating_mul(UNKNOWN_RANKS);
@@ -311,19 +313,14 @@ impl Plan {
 
     /// The networks above the site: each has a limit that customers lift, the widest one that
     /// nothing lifts.
-    fn above(&mut self, terms: &Terms<'_>, networks: Networks) {
+    fn above(&mut self, terms: &Terms<'_>, above: Above) {
         let quotas = &terms.policy.quotas;
-        for (rung, subject) in networks.rungs() {
+        for (rung, place) in above.rungs() {
             let (evidence, name) = rung.strangers(quotas);
-            let customers = MeterKey::new(subject, slot::CUSTOMERS);
-            let key = MeterKey::new(subject, slot::UNVERIFIED);
-            self.evidence_at(terms, key, evidence, name, Some(customers));
+            self.evidence_at(terms, place.unverified(), evidence, name, Some(place.customers()));
         }
-        if let Some(subject) = networks.allocation() {
-            let key = MeterKey::new(subject, slot::UNVERIFIED_AT_MOST);
-            let name = LimitName::CustomersUnverified;
-            self.evidence_at(terms, key, quotas.customers_unverified, name, None);
-        }
+        let name = LimitName::CustomersUnverified;
+        self.evidence_at(terms, above.at_most(), quotas.customers_unverified, name, None);
     }
 
     /// Counts what was sent, for the dashboard: charges that never refuse.

@@ -1,7 +1,7 @@
 //! Who asks for a text: whose meters a request runs on, in which lane, and what it has proved.
 
 use crate::base::id::Pseudonym;
-use crate::limit::Slot;
+use crate::limit::{MeterKey, Slot};
 use crate::outcome::LimitName;
 use crate::policy::{AttemptPolicy, Evidence, FailurePolicy, QuotaPolicy};
 use crate::recipient::Region;
@@ -37,14 +37,29 @@ pub(crate) enum Client {
 }
 
 /// The networks around a known address, from the client's own to the provider's allocation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Networks {
     /// IPv4 /32, IPv6 /64.
     pub(crate) own: Pseudonym,
     /// IPv4 /24, IPv6 /56.
     pub(crate) wider: Pseudonym,
-    /// Those above the site, narrowest first, as [`Rung`] has them.
-    pub(crate) above: [Option<Pseudonym>; Rung::ALL.len()],
+    /// Those above the site; none in a grant of an older version.
+    pub(crate) above: Option<Above>,
+}
+
+/// Whose meters the networks above a site are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Above {
+    /// The /16 holds the meters of its sixteen /20s: a subject less for each of them.
+    V4 {
+        allocation: Pseudonym,
+        campus: u8,
+    },
+    V6 {
+        campus: Pseudonym,
+        provider: Pseudonym,
+        allocation: Pseudonym,
+    },
 }
 
 /// A network above the site on which unverified messages are limited.
@@ -59,8 +74,6 @@ pub(crate) enum Rung {
 }
 
 impl Rung {
-    pub(crate) const ALL: [Self; 3] = [Self::Campus, Self::Provider, Self::Allocation];
-
     /// The limit while nobody from the network has become a customer.
     pub(crate) fn strangers(self, quotas: &QuotaPolicy) -> (Option<Evidence>, LimitName) {
         match self {
@@ -71,15 +84,48 @@ impl Rung {
     }
 }
 
-impl Networks {
-    /// The networks above the site that the address has.
-    pub(crate) fn rungs(&self) -> impl Iterator<Item = (Rung, Pseudonym)> + '_ {
-        Rung::ALL.into_iter().zip(self.above).filter_map(|(rung, name)| Some((rung, name?)))
+/// Where the meters of a network above a site stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    subject: Pseudonym,
+    part: u8,
+}
+
+impl Place {
+    /// The bucket of unverified messages.
+    pub(crate) fn unverified(self) -> MeterKey {
+        MeterKey::new(self.subject, slot::unverified(self.part))
     }
 
-    /// The widest of them, which no customer lifts the limit of.
-    pub(crate) fn allocation(&self) -> Option<Pseudonym> {
-        self.above.last().copied().flatten()
+    /// The mark of a network with customers.
+    pub(crate) fn customers(self) -> MeterKey {
+        MeterKey::new(self.subject, slot::customers(self.part))
+    }
+}
+
+impl Above {
+    /// The networks, narrowest first.
+    pub(crate) fn rungs(self) -> impl Iterator<Item = (Rung, Place)> {
+        let place = |rung, subject, part| Some((rung, Place { subject, part }));
+        let rungs = match self {
+            Self::V4 { allocation, campus } => [
+                place(Rung::Campus, allocation, 1 + (campus & 0x0F)),
+                None,
+                place(Rung::Allocation, allocation, 0),
+            ],
+            Self::V6 { campus, provider, allocation } => [
+                place(Rung::Campus, campus, 0),
+                place(Rung::Provider, provider, 0),
+                place(Rung::Allocation, allocation, 0),
+            ],
+        };
+        rungs.into_iter().flatten()
+    }
+
+    /// The bucket of the allocation that no customer lifts the limit of.
+    pub(crate) fn at_most(self) -> MeterKey {
+        let (Self::V4 { allocation, .. } | Self::V6 { allocation, .. }) = self;
+        MeterKey::new(allocation, slot::UNVERIFIED_AT_MOST)
     }
 }
 

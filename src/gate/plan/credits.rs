@@ -10,7 +10,7 @@ use crate::policy::{BudgetPolicy, Evidence, Policy};
 use crate::store::{Credit, Mark};
 
 use crate::gate::names::slot;
-use crate::gate::subjects::Networks;
+use crate::gate::subjects::{Above, Networks};
 
 /// How long after a customer's code a network counts as one with customers: what an attacker verifies
 /// today opens nothing today.
@@ -35,13 +35,11 @@ pub(crate) fn credits(
             (unverified(wider), quotas.network_unverified),
         ]
     });
-    let above = client.iter().flat_map(Networks::rungs);
-    let most = client.and_then(|networks| networks.allocation());
+    let above = client.and_then(|networks| networks.above);
+    let rungs = above.into_iter().flat_map(Above::rungs);
     let mut credits: Vec<Credit> = (near.into_iter().flatten())
-        .chain(above.map(|(rung, subject)| (unverified(subject), rung.strangers(quotas).0)))
-        .chain(most.map(|subject| {
-            (MeterKey::new(subject, slot::UNVERIFIED_AT_MOST), quotas.customers_unverified)
-        }))
+        .chain(rungs.map(|(rung, place)| (place.unverified(), rung.strangers(quotas).0)))
+        .chain(above.map(|above| (above.at_most(), quotas.customers_unverified)))
         .chain(block.map(|block| (unverified(block), quotas.block_unverified)))
         .filter_map(|(key, evidence)| {
             let evidence = evidence?;
@@ -68,9 +66,9 @@ pub(crate) fn customers(
     now: Timestamp,
 ) -> impl Iterator<Item = Mark> {
     let speaks = number.as_bytes().last().is_some_and(|byte| byte & 0x0F == 0);
-    let above = client.filter(|_| speaks).map(|networks| networks.above);
-    above.into_iter().flatten().flatten().map(move |network| Mark {
-        key: MeterKey::new(network, slot::CUSTOMERS),
+    let above = client.filter(|_| speaks).and_then(|networks| networks.above);
+    above.into_iter().flat_map(Above::rungs).map(move |(_, place)| Mark {
+        key: place.customers(),
         from: now + CUSTOMERS_AFTER,
         until: now + CUSTOMERS_FOR,
     })
