@@ -157,6 +157,20 @@ impl Ledger {
         })
     }
 
+    /// Drops the buckets that ran dry before `then`, and the marks that ended: judged now, each is as
+    /// good as fresh. The rest keep their places.
+    pub(crate) fn forget(&mut self, then: Timestamp) {
+        self.entries.retain(|(_, entry)| match entry {
+            Entry::Meter(meter) => meter.dry_at().is_none_or(|dry| dry > then),
+            Entry::Mark(_, until) => *until > then,
+        });
+    }
+
+    /// How many meters and marks it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The byte form.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

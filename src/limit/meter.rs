@@ -184,6 +184,14 @@ impl Meter {
         })
     }
 
+    /// When a leaky bucket runs dry, whatever limit judges it; `None` for meters of other kinds.
+    pub(crate) fn dry_at(&self) -> Option<Timestamp> {
+        match &self.0 {
+            State::Gcra(gcra) => Some(Timestamp::from_millis(gcra.tat)),
+            State::Ladder(_) | State::Window(_) | State::Failures(_) => None,
+        }
+    }
+
     /// Roughly how many numbers the meter holds; stores choose a form for it by this.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -451,3 +451,30 @@ fn times_of_every_width_read_back() {
     assert_eq!(ledger.to_bytes().len(), 6 + 3 + 7 + 2 + 12);
     assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger));
 }
+
+/// What a subject sheds is judged as it would have been, from the time it is shed on.
+#[test]
+fn a_subject_sheds_buckets_that_ran_dry_and_marks_that_ended() {
+    let at = Timestamp::from_millis;
+    let bucket = Limit::Unverified { max: 5, drain_ms: 10_000 };
+    let window = Limit::Window { max: 5, span_ms: 60_000 };
+    let mut ledger = Ledger::default();
+    for slot in 0..16 {
+        ledger.charge(Slot(slot), &bucket, at(u64::from(slot) * 1_000), 1).unwrap();
+    }
+    ledger.charge(Slot(16), &window, at(0), 1).unwrap();
+    ledger.set_mark(Slot(17), at(0), at(0), at(18_000));
+    ledger.set_mark(Slot(18), at(0), at(0), at(18_001));
+    let whole = ledger.clone();
+    ledger.forget(at(18_000));
+    // Buckets 0 to 8 ran dry at 10 to 18 seconds, and one mark has ended.
+    assert_eq!(ledger.len(), 16 - 9 + 2);
+    assert_eq!(ledger.over_at(), whole.over_at());
+    for slot in (0..17).map(Slot) {
+        let limit = if slot == Slot(16) { window } else { bucket };
+        for ms in [18_000, 19_500, 40_000] {
+            assert_eq!(ledger.quote(slot, &limit, at(ms), 5), whole.quote(slot, &limit, at(ms), 5));
+        }
+    }
+    assert_eq!((ledger.mark(Slot(17)), ledger.mark(Slot(18))), (None, whole.mark(Slot(18))));
+}

@@ -5,9 +5,12 @@ use std::time::Duration;
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::limit::{Ledger, Limit, MeterKey, Slot};
-use crate::store::{Charge, Observation};
+use crate::store::{Charge, GRACE, Observation};
 
 use super::{Lent, Realm};
+
+/// From so many meters on a subject sheds what has run dry: a network holds those of networks in it.
+const CROWDED: usize = 6;
 
 /// The subjects that one call has open, each fetched once and written back once.
 pub(super) struct Books<'a, R: Realm> {
@@ -137,10 +140,13 @@ impl<'a, R: Realm> Books<'a, R> {
     pub(super) fn write_back(&mut self) -> Result<usize, R::Undone> {
         let mut added: usize = 0;
         let mut scratch = Vec::with_capacity(256);
-        for book in self.open.drain(..) {
+        for mut book in self.open.drain(..) {
             // A change to a subject that nobody wanted is a change to nothing.
             if !(book.owed || book.changed && (book.known || book.wanted)) {
                 continue;
+            }
+            if book.ledger.len() > CROWDED {
+                book.ledger.forget(self.now.before(GRACE));
             }
             let new = self.realm.keep_subject(book.name, book.ledger, &mut scratch)?;
             added = added.saturating_add(usize::from(new));
