@@ -9,7 +9,7 @@ use crate::recipient::Recipient;
 impl Gate {
     /// What a form's handler does with a post: [`clear`](Self::clear), then [`issue`](Self::issue), as
     /// one answer. Take the two steps where something comes between them: a payment that the code is
-    /// [bound to](Clearance::bind), a [`decoy`](Self::decoy).
+    /// [bound to](crate::Clearance::bind), a [`decoy`](Self::decoy).
     ///
     /// # Errors
     ///
