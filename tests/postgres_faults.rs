@@ -218,10 +218,13 @@ async fn a_silent_server_is_given_up_after_the_deadline() {
         while let Ok((mut gate, _)) = listener.accept().await {
             let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await.unwrap();
             let mut bytes = [0; 4_096];
-            let length = gate.read(&mut bytes).await.unwrap();
-            server.write_all(&bytes[..length]).await.unwrap();
-            let length = server.read(&mut bytes).await.unwrap();
-            gate.write_all(&bytes[..length]).await.unwrap();
+            // The start of a session, and the question whether the server takes writes.
+            for _ in 0..2 {
+                let length = gate.read(&mut bytes).await.unwrap();
+                server.write_all(&bytes[..length]).await.unwrap();
+                let length = server.read(&mut bytes).await.unwrap();
+                gate.write_all(&bytes[..length]).await.unwrap();
+            }
             kept.push((gate, server));
         }
     });
@@ -230,6 +233,20 @@ async fn a_silent_server_is_given_up_after_the_deadline() {
     let store = store.with_deadline(Duration::from_millis(100));
     let error = store.admit(&admission(1, NOON, Vec::new())).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Indeterminate, "{error:?}");
+}
+
+/// A load balancer with nothing behind it takes the connection and never says a word.
+#[tokio::test]
+async fn a_server_that_never_speaks_is_given_up_at_start() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(port).user("otpgate");
+    config.connect_timeout(Duration::from_millis(100));
+    let connected = PostgresStore::connect_with(config, tokio_postgres::NoTls, 1).await;
+    let error = connected.unwrap_err();
+    assert!(matches!(error, PostgresSetupError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains(&port.to_string()), "{error}");
 }
 
 /// Calls of three processes on overlapping keys in every order, with the broom running: no deadlock,

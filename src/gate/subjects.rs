@@ -109,7 +109,7 @@ impl Above {
         let place = |rung, subject, part| Some((rung, Place { subject, part }));
         let rungs = match self {
             Self::V4 { allocation, campus } => [
-                place(Rung::Campus, allocation, 1 + (campus & 0x0F)),
+                place(Rung::Campus, allocation, (campus & 0x0F).saturating_add(1)),
                 None,
                 place(Rung::Allocation, allocation, 0),
             ],

@@ -8,9 +8,12 @@ use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Config, NoTls, Socket};
 
-use super::error::{PostgresSetupError, said};
+use super::error::{Late, PostgresSetupError, said};
 use super::migration::{MIGRATIONS, Migration};
 use super::{DEFAULT_CONNECTIONS, PostgresStore, check, url};
+
+/// How long a host may take to be reached.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Held while migrating, so that processes that start together migrate one after the other.
 const MIGRATING: i64 = 0x6f74_7067_6174_6501;
@@ -31,7 +34,7 @@ impl PostgresStore {
     /// Connects with the host's own TLS and at most `connections`.
     ///
     /// A connection that is not made within the configuration's `connect_timeout`, or 5 s if it
-    /// says nothing, counts as refused. Of several hosts the first that takes writes is used, at
+    /// says nothing, counts as refused; so does a server that then says nothing for as long again. Of several hosts the first that takes writes is used, at
     /// this start and for each connection that is made later: `target_session_attrs=read-write` is
     /// set whatever the configuration says, as nothing else would do.
     ///
@@ -49,9 +52,11 @@ impl PostgresStore {
         T::TlsConnect: Sync + Send,
         <T::TlsConnect as tokio_postgres::tls::TlsConnect<Socket>>::Future: Send,
     {
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(Duration::from_secs(5));
-        }
+        let each = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        config.connect_timeout(each);
+        // That is for the socket of each host. What a host then says has the same time once more.
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
+        let all = each.saturating_mul(hosts.saturating_add(1));
         // Each new connection asks, and goes on to the next host if this one only reads.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         let address = address(&config);
@@ -61,7 +66,13 @@ impl PostgresStore {
             .max_size(connections.max(1))
             .build()
             .map_err(|error| PostgresSetupError::Refused(error.into()))?;
-        match pool.get().await {
+        let Ok(connected) = tokio::time::timeout(all, pool.get()).await else {
+            return Err(PostgresSetupError::Unreachable {
+                address,
+                source: Late::Answer(all).into(),
+            });
+        };
+        match connected {
             Ok(_) => Ok(Self::from_pool(pool)),
             Err(PoolError::Backend(error)) if only_reads(&error) => {
                 Err(PostgresSetupError::OnlyReads { address })
