@@ -159,6 +159,7 @@ impl Ledger {
 
     /// Drops the buckets that ran dry before `then`, and the marks that ended: judged now, each is as
     /// good as fresh. The rest keep their places.
+    #[cfg(any(test, feature = "memory", feature = "redb"))]
     pub(crate) fn forget(&mut self, then: Timestamp) {
         self.entries.retain(|(_, entry)| match entry {
             Entry::Meter(meter) => meter.dry_at().is_none_or(|dry| dry > then),
@@ -167,6 +168,7 @@ impl Ledger {
     }
 
     /// How many meters and marks it holds.
+    #[cfg(any(test, feature = "memory", feature = "redb"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -185,6 +185,7 @@ impl Meter {
     }
 
     /// When a leaky bucket runs dry, whatever limit judges it; `None` for meters of other kinds.
+    #[cfg(any(test, feature = "memory", feature = "redb"))]
     pub(crate) fn dry_at(&self) -> Option<Timestamp> {
         match &self.0 {
             State::Gcra(gcra) => Some(Timestamp::from_millis(gcra.tat)),
