@@ -284,7 +284,7 @@ impl Gate {
             from: now + KNOWN_AFTER,
             until: now + KNOWN_FOR,
         }];
-        redemption.marks.extend(customers(grant.client, number, now));
+        redemption.marks.extend(customers(policy, grant.client, number, now));
     }
 
     fn accept(

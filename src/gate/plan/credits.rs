@@ -10,7 +10,7 @@ use crate::policy::{BudgetPolicy, Evidence, Policy};
 use crate::store::{Credit, Mark};
 
 use crate::gate::names::slot;
-use crate::gate::subjects::{Above, Networks};
+use crate::gate::subjects::{Above, Networks, Rung};
 
 /// How long after a customer's code a network counts as one with customers: what an attacker verifies
 /// today opens nothing today.
@@ -56,20 +56,26 @@ pub(crate) fn credits(
     credits
 }
 
-/// The marks that an accepted code of `number` leaves on the networks above its site.
+/// The marks that an accepted code of `number` leaves on the networks above its site, where those are
+/// limited.
 ///
 /// One number in sixteen leaves them, by its keyed pseudonym. So it takes about sixteen people,
 /// nobody outside can pick them, and a network needs one mark and no counter.
 pub(crate) fn customers(
+    policy: &Policy,
     client: Option<Networks>,
     number: Pseudonym,
     now: Timestamp,
-) -> impl Iterator<Item = Mark> {
+) -> Vec<Mark> {
     let speaks = number.as_bytes().last().is_some_and(|byte| byte & 0x0F == 0);
     let above = client.filter(|_| speaks).and_then(|networks| networks.above);
-    above.into_iter().flat_map(Above::rungs).map(move |(_, place)| Mark {
-        key: place.customers(),
-        from: now + CUSTOMERS_AFTER,
-        until: now + CUSTOMERS_FOR,
-    })
+    let limited = |rung: Rung| rung.strangers(&policy.quotas).0.is_some();
+    let noted = above.into_iter().flat_map(Above::rungs).filter(|(rung, _)| limited(*rung));
+    noted
+        .map(|(_, place)| Mark {
+            key: place.customers(),
+            from: now + CUSTOMERS_AFTER,
+            until: now + CUSTOMERS_FOR,
+        })
+        .collect()
 }
