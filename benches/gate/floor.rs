@@ -137,7 +137,7 @@ impl Floor {
         assert!(work(ticket, form.n) == proof[103..]);
 
         // Names: number, block, network, the two around it, session, nonce.
-        let [line, block, own, wider] = self.lines(form.n);
+        let [line, block, own, campus] = self.lines(form.n);
         let allocation = self.allocation(form.n);
         let session = self.name(&labelled::<62>(&form.session));
         let nonce = self.name(&labelled::<47>(&ticket[19..35]));
@@ -163,8 +163,8 @@ impl Floor {
         for (key, meters) in [
             (line, 4),
             (own, 1),
-            (wider, 1),
-            (allocation, 3),
+            (campus, 2),
+            (allocation, 2),
             (session, 1),
             (block, 1),
             (country(form.n), 2),

@@ -183,11 +183,11 @@ impl ClientIp {
         self.cut(16, 48)
     }
 
-    /// The networks above the site, as far as the provider's allocation. Registries allocate an IPv6
-    /// /32 to a provider and rarely more than an IPv4 /16 at once; what is wider holds strangers to
-    /// each other.
-    pub(crate) fn above(&self) -> Option<AboveSite> {
-        let allocation = self.cut(16, 32);
+    /// The networks around the client, as far as the provider's allocation. Registries allocate an
+    /// IPv6 /32 to a provider and rarely more than an IPv4 /16 at once; what is wider holds strangers
+    /// to each other.
+    pub(crate) fn around(&self) -> Option<Around> {
+        let (campus, allocation) = (self.cut(20, 48), self.cut(16, 32));
         let third = match self.0? {
             IpAddr::V4(address) => {
                 let [_, _, third, _] = address.octets();
@@ -198,11 +198,11 @@ impl ClientIp {
                 third
             }
             IpAddr::V6(_) => {
-                let (campus, provider) = (self.cut(20, 48), self.cut(18, 40));
-                return Some(AboveSite::V6 { campus, provider, allocation });
+                let (site, provider) = (self.site(), self.cut(18, 40));
+                return Some(Around::V6 { site, campus, provider, allocation });
             }
         };
-        Some(AboveSite::V4 { allocation, campus: third >> 4 })
+        Some(Around::V4 { site: third & 0x0F, campus, allocation })
     }
 
     fn through<'a, L>(
@@ -235,13 +235,30 @@ impl ClientIp {
     }
 }
 
-/// The networks around a client above its site.
+/// The networks around a client, from its site to its provider's allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum AboveSite {
-    /// The /16, and which of its sixteen /20s.
-    V4 { allocation: ClientPrefix, campus: u8 },
-    /// The /48, the /40 and the /32.
-    V6 { campus: ClientPrefix, provider: ClientPrefix, allocation: ClientPrefix },
+pub(crate) enum Around<N = ClientPrefix> {
+    /// The /20, which of its sixteen /24s, and the /16.
+    V4 { site: u8, campus: N, allocation: N },
+    /// The /56, the /48, the /40 and the /32.
+    V6 { site: N, campus: N, provider: N, allocation: N },
+}
+
+impl<N> Around<N> {
+    /// The same with every network named.
+    pub(crate) fn map<M>(self, name: impl Fn(N) -> M) -> Around<M> {
+        match self {
+            Self::V4 { site, campus, allocation } => {
+                Around::V4 { site, campus: name(campus), allocation: name(allocation) }
+            }
+            Self::V6 { site, campus, provider, allocation } => Around::V6 {
+                site: name(site),
+                campus: name(campus),
+                provider: name(provider),
+                allocation: name(allocation),
+            },
+        }
+    }
 }
 
 impl fmt::Debug for ClientIp {
@@ -402,16 +419,19 @@ mod tests {
 
     #[test]
     fn above_the_site_a_6to4_client_is_its_ipv4_client() {
-        let v4 = peer("203.0.113.7").above().unwrap();
-        let v6 = peer("2001:db8:1203::7").above().unwrap();
-        let other = peer("2002:cb00:7107::1").above().unwrap(); // 203.0.113.7
-        let AboveSite::V4 { allocation, campus } = v4 else { panic!("{v4:?}") };
-        assert_eq!((allocation.to_string().as_str(), campus), ("203.0.0.0/16", 113 >> 4));
-        let AboveSite::V4 { allocation, campus } = other else { panic!("{other:?}") };
-        assert_eq!((allocation.to_string().as_str(), campus), ("2002:cb00::/32", 113 >> 4));
-        let AboveSite::V6 { campus, provider, allocation } = v6 else { panic!("{v6:?}") };
-        let all = [campus, provider, allocation].map(|network| network.to_string());
-        assert_eq!(all, ["2001:db8:1203::/48", "2001:db8:1200::/40", "2001:db8::/32"]);
-        assert_eq!(ClientIp::unknown().above(), None);
+        let around = |address| peer(address).around().unwrap().map(|network| network.to_string());
+        let v4 = |campus: &str, allocation: &str| Around::V4 {
+            site: 113 & 0x0F,
+            campus: campus.to_owned(),
+            allocation: allocation.to_owned(),
+        };
+        assert_eq!(around("203.0.113.7"), v4("203.0.112.0/20", "203.0.0.0/16"));
+        // 203.0.113.7
+        assert_eq!(around("2002:cb00:7107::1"), v4("2002:cb00:7000::/36", "2002:cb00::/32"));
+        let [site, campus, provider, allocation] =
+            ["2001:db8:1203::/56", "2001:db8:1203::/48", "2001:db8:1200::/40", "2001:db8::/32"]
+                .map(str::to_owned);
+        assert_eq!(around("2001:db8:1203::7"), Around::V6 { site, campus, provider, allocation });
+        assert_eq!(ClientIp::unknown().around(), None);
     }
 }

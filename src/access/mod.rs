@@ -29,7 +29,7 @@ pub use control::{Actor, Control, ControlError, ControlId, Draft, Effect, Reason
 pub use destination::{DestinationPolicy, DestinationPolicyError, DestinationRefusal};
 pub use device::{DeviceError, DeviceLife, DeviceProof, KnownDevice};
 pub use forwarded::{ForwardedError, TrustedProxies, TrustedProxiesError};
-pub(crate) use ip::AboveSite;
+pub(crate) use ip::Around;
 pub use ip::{ClientIp, ClientPrefix};
 pub use network::{Network, NetworkError};
 pub use ruling::{Brake, Query, Ruling, Verdict};

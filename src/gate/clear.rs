@@ -4,8 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{
-    AboveSite, CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, Query,
-    Verdict as ListVerdict,
+    CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, Query, Verdict as ListVerdict,
 };
 use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
@@ -30,7 +29,7 @@ use super::Gate;
 use super::clearance::{Clearance, OwnScope};
 use super::guarded;
 use super::plan::Remedy;
-use super::subjects::{Above, Client, Lane, Networks, Proved, Subjects};
+use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
 impl Gate {
     pub(super) fn ticket(
@@ -213,21 +212,11 @@ impl Gate {
     pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
         let names = self.names();
         let name = |network: ClientPrefix| names.client(&network.to_bytes());
-        let (own, wider) = (client.ip().prefix(), client.ip().site());
-        if own.is_unknown() {
-            return Client::Unknown(name(own));
+        let own = client.ip().prefix();
+        match client.ip().around() {
+            None => Client::Unknown(name(own)),
+            Some(around) => Client::Network(Networks { own: name(own), around: around.map(name) }),
         }
-        let above = client.ip().above().map(|above| match above {
-            AboveSite::V4 { allocation, campus } => {
-                Above::V4 { allocation: name(allocation), campus }
-            }
-            AboveSite::V6 { campus, provider, allocation } => Above::V6 {
-                campus: name(campus),
-                provider: name(provider),
-                allocation: name(allocation),
-            },
-        });
-        Client::Network(Networks { own: name(own), wider: name(wider), above })
     }
 
     pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {

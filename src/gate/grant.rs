@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::access::Around;
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::{Pseudonym, from_text, to_text};
 use crate::base::keyring::{KeyId, KeyRing};
@@ -11,11 +12,13 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::recipient::Recipient;
 
-use super::subjects::{Above, Lane, Networks};
+use super::subjects::{Lane, Networks};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// The flag of [`Grant::entered_by`]. The networks above the site have bits 2 and 3.
+/// The flag of a client with an IPv6 address.
+const IPV6: u8 = 2;
+/// The flag of [`Grant::entered_by`].
 const ENTERED_BY: u8 = 7;
 /// Longer than any grant can be.
 const LONGEST: usize = 512;
@@ -92,25 +95,16 @@ impl Grant {
     /// The text form, sealed under the key the codes are made with. The challenge's identifier is
     /// the seal's nonce: random, and used for this one text only.
     pub(crate) fn seal(&self, keys: &KeyRing, realm: &str, now: Timestamp) -> Option<EntryGrant> {
-        let (own, wider) = self.client.map(|client| (client.own, client.wider)).unwrap_or_default();
-        let above = self.client.and_then(|client| client.above);
-        let bits = match above {
-            None => 0,
-            Some(Above::V4 { .. }) => 4,
-            Some(Above::V6 { .. }) => 8,
-        };
         let flags = u8::from(self.client.is_some())
             | u8::from(self.decoy) << 1
-            | u8::from(self.entered_by.is_some()) << ENTERED_BY
-            | bits;
+            | u8::from(self.client.is_some_and(|client| client.is_ipv6())) << IPV6
+            | u8::from(self.entered_by.is_some()) << ENTERED_BY;
         let entered_by = self.entered_by.as_ref().map_or(&[][..], |by| by.as_bytes());
         let plain = Writer::new()
             .u8(flags)
             .u8(self.lane.index())
             .text(self.recipient.expose_e164().as_str())
             .raw(self.session.as_bytes())
-            .raw(own.as_bytes())
-            .raw(wider.as_bytes())
             .u64(self.price.as_microdollars())
             .time(self.opened)
             .time(self.closes)
@@ -118,12 +112,14 @@ impl Grant {
             .text(&self.language)
             .raw(self.binding.as_bytes())
             .raw(entered_by);
-        let plain = match above {
+        let plain = match self.client {
             None => plain,
-            Some(Above::V4 { allocation, campus }) => plain.raw(allocation.as_bytes()).u8(campus),
-            Some(Above::V6 { campus, provider, allocation }) => [campus, provider, allocation]
-                .iter()
-                .fold(plain, |plain, network| plain.raw(network.as_bytes())),
+            Some(Networks { own, around: Around::V4 { site, campus, allocation } }) => {
+                names(plain, &[own, campus, allocation]).u8(site)
+            }
+            Some(Networks { own, around: Around::V6 { site, campus, provider, allocation } }) => {
+                names(plain, &[own, site, campus, provider, allocation])
+            }
         }
         .finish();
         let head = Writer::new().u8(VERSION).u32(self.key.0).finish();
@@ -158,15 +154,13 @@ impl Grant {
         let lane = Lane::from_index(fields.u8()?)?;
         let recipient = Recipient::from_e164(fields.text()?).ok()?;
         let session = Pseudonym::from_bytes(fields.array()?);
-        let own = Pseudonym::from_bytes(fields.array()?);
-        let wider = Pseudonym::from_bytes(fields.array()?);
         let mut grant = Self {
             key,
             challenge,
             lane,
             recipient,
             session,
-            client: (flags & 1 == 1).then_some(Networks { own, wider, above: None }),
+            client: None,
             decoy: flags & 2 == 2,
             price: Money::microdollars(fields.u64()?),
             opened: fields.time()?,
@@ -179,24 +173,29 @@ impl Grant {
                 _ => Some(Pseudonym::from_bytes(fields.array()?)),
             },
         };
-        let above = match flags & 0b1100 {
-            0 => None,
-            4 => Some(Above::V4 {
-                allocation: Pseudonym::from_bytes(fields.array()?),
-                campus: fields.u8()?,
-            }),
-            8 => Some(Above::V6 {
-                campus: Pseudonym::from_bytes(fields.array()?),
-                provider: Pseudonym::from_bytes(fields.array()?),
-                allocation: Pseudonym::from_bytes(fields.array()?),
-            }),
-            _ => return None,
-        };
-        if let Some(client) = &mut grant.client {
-            client.above = above;
+        if flags & 1 == 1 {
+            let mut name = || fields.array().map(Pseudonym::from_bytes);
+            let own = name()?;
+            let around = match flags >> IPV6 & 1 {
+                0 => {
+                    let (campus, allocation) = (name()?, name()?);
+                    Around::V4 { site: fields.u8()?, campus, allocation }
+                }
+                _ => Around::V6 {
+                    site: name()?,
+                    campus: name()?,
+                    provider: name()?,
+                    allocation: name()?,
+                },
+            };
+            grant.client = Some(Networks { own, around });
         }
         fields.end(grant)
     }
+}
+
+fn names(plain: Writer, names: &[Pseudonym]) -> Writer {
+    names.iter().fold(plain, |plain, name| plain.raw(name.as_bytes()))
 }
 
 fn context(head: &[u8], realm: &str) -> Vec<u8> {

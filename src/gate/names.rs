@@ -190,17 +190,14 @@ pub(crate) mod slot {
     /// Messages that went out.
     pub(crate) const SENT: Slot = Slot(0x0B00_0000);
 
+    /// Since when a network has customers.
+    pub(crate) const CUSTOMERS: Slot = Slot(0x0F00_0000);
     /// Unverified messages of an allocation that no customer lifts the limit of.
     pub(crate) const UNVERIFIED_AT_MOST: Slot = Slot(0x0E00_0000);
 
     /// Unverified messages of a network, or of the `part`th network that it keeps the meters of.
     pub(crate) const fn unverified(part: u8) -> Slot {
         Slot(UNVERIFIED.0 | part as u32)
-    }
-
-    /// Since when a network has customers, or the `part`th that it keeps the meters of.
-    pub(crate) const fn customers(part: u8) -> Slot {
-        Slot(0x0F00_0000 | part as u32)
     }
 
     /// The `rank`th quota of a subject.
@@ -314,7 +311,7 @@ mod tests {
             .chain([slot::KNOWN, slot::UNVERIFIED, slot::MONEY, slot::SPRAY, slot::SENT])
             .chain([slot::UNVERIFIED_AT_MOST])
             .chain((1..=16).map(slot::unverified))
-            .chain((0..=16).map(slot::customers))
+            .chain([slot::CUSTOMERS])
             .collect();
         let all = slots.len();
         slots.sort_unstable();

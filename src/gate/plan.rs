@@ -16,7 +16,7 @@ use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
 use crate::store::{Charge, Refund};
 
 use super::names::slot;
-use super::subjects::{Above, Client, Lane, Networks, Proved, Subjects};
+use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
 pub(crate) use credits::{credits, customers};
 
@@ -268,14 +268,10 @@ impl Plan {
         let quotas = &terms.policy.quotas;
         match who.client {
             Client::Network(networks) => {
-                let Networks { own, wider, .. } = networks;
-                self.quotas(own, &quotas.client, LimitName::Client);
-                self.evidence(terms, own, quotas.client_unverified, LimitName::ClientUnverified);
-                let name = LimitName::NetworkUnverified;
-                self.evidence(terms, wider, quotas.network_unverified, name);
-                if let Some(above) = networks.above {
-                    self.above(terms, above);
-                }
+                self.quotas(networks.own, &quotas.client, LimitName::Client);
+                let name = LimitName::ClientUnverified;
+                self.evidence(terms, networks.own, quotas.client_unverified, name);
+                self.around(terms, networks);
             }
             Client::Unknown(shared) => {
                 let first = terms.lane.index().saturating_mul(UNKNOWN_RANKS);
@@ -311,16 +307,17 @@ impl Plan {
         });
     }
 
-    /// The networks above the site: each has a limit that customers lift, the widest one that
-    /// nothing lifts.
-    fn above(&mut self, terms: &Terms<'_>, above: Above) {
+    /// The networks around the client. Customers lift the limits above its site, but for the one on
+    /// the allocation that nothing lifts.
+    fn around(&mut self, terms: &Terms<'_>, networks: Networks) {
         let quotas = &terms.policy.quotas;
-        for (rung, place) in above.rungs() {
-            let (evidence, name) = rung.strangers(quotas);
-            self.evidence_at(terms, place.unverified(), evidence, name, Some(place.customers()));
+        for (rung, place) in networks.rungs() {
+            let (evidence, name) = rung.limit(quotas);
+            let waiver = rung.is_lifted().then(|| place.customers());
+            self.evidence_at(terms, place.unverified(), evidence, name, waiver);
         }
         let name = LimitName::CustomersUnverified;
-        self.evidence_at(terms, above.at_most(), quotas.customers_unverified, name, None);
+        self.evidence_at(terms, networks.at_most(), quotas.customers_unverified, name, None);
     }
 
     /// Counts what was sent, for the dashboard: charges that never refuse.

@@ -1,5 +1,6 @@
 //! Who asks for a text: whose meters a request runs on, in which lane, and what it has proved.
 
+use crate::access::Around;
 use crate::base::id::Pseudonym;
 use crate::limit::{MeterKey, Slot};
 use crate::outcome::LimitName;
@@ -41,30 +42,15 @@ pub(crate) enum Client {
 pub(crate) struct Networks {
     /// IPv4 /32, IPv6 /64.
     pub(crate) own: Pseudonym,
-    /// IPv4 /24, IPv6 /56.
-    pub(crate) wider: Pseudonym,
-    /// Those above the site; none in a grant of an older version.
-    pub(crate) above: Option<Above>,
+    /// Those around it. An IPv4 /20 holds the meters of its sixteen /24s: fifteen subjects less.
+    pub(crate) around: Around<Pseudonym>,
 }
 
-/// Whose meters the networks above a site are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Above {
-    /// The /16 holds the meters of its sixteen /20s: a subject less for each of them.
-    V4 {
-        allocation: Pseudonym,
-        campus: u8,
-    },
-    V6 {
-        campus: Pseudonym,
-        provider: Pseudonym,
-        allocation: Pseudonym,
-    },
-}
-
-/// A network above the site on which unverified messages are limited.
+/// A network around a client on which unverified messages are limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rung {
+    /// IPv4 /24, IPv6 /56.
+    Site,
     /// IPv4 /20, IPv6 /48.
     Campus,
     /// IPv6 /40.
@@ -73,22 +59,59 @@ pub(crate) enum Rung {
     Allocation,
 }
 
+/// Where the meters of a network stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    subject: Pseudonym,
+    part: u8,
+}
+
+impl Networks {
+    /// The networks around the client, narrowest first.
+    pub(crate) fn rungs(&self) -> impl Iterator<Item = (Rung, Place)> + use<> {
+        let whole = |rung, subject| Some((rung, Place { subject, part: 0 }));
+        let rungs = match self.around {
+            Around::V4 { site, campus, allocation } => {
+                let part = (site & 0x0F).saturating_add(1);
+                let site = Some((Rung::Site, Place { subject: campus, part }));
+                [site, whole(Rung::Campus, campus), None, whole(Rung::Allocation, allocation)]
+            }
+            Around::V6 { site, campus, provider, allocation } => [
+                whole(Rung::Site, site),
+                whole(Rung::Campus, campus),
+                whole(Rung::Provider, provider),
+                whole(Rung::Allocation, allocation),
+            ],
+        };
+        rungs.into_iter().flatten()
+    }
+
+    pub(crate) fn is_ipv6(&self) -> bool {
+        matches!(self.around, Around::V6 { .. })
+    }
+
+    /// The bucket of the allocation that no customer lifts the limit of.
+    pub(crate) fn at_most(&self) -> MeterKey {
+        let (Around::V4 { allocation, .. } | Around::V6 { allocation, .. }) = self.around;
+        MeterKey::new(allocation, slot::UNVERIFIED_AT_MOST)
+    }
+}
+
 impl Rung {
-    /// The limit while nobody from the network has become a customer.
-    pub(crate) fn strangers(self, quotas: &QuotaPolicy) -> (Option<Evidence>, LimitName) {
+    /// The limit, and its name.
+    pub(crate) fn limit(self, quotas: &QuotaPolicy) -> (Option<Evidence>, LimitName) {
         match self {
+            Self::Site => (quotas.network_unverified, LimitName::NetworkUnverified),
             Self::Campus => (quotas.campus_unverified, LimitName::CampusUnverified),
             Self::Provider => (quotas.provider_unverified, LimitName::ProviderUnverified),
             Self::Allocation => (quotas.allocation_unverified, LimitName::AllocationUnverified),
         }
     }
-}
 
-/// Where the meters of a network above a site stand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
-    subject: Pseudonym,
-    part: u8,
+    /// Whether customers from the network lift the limit.
+    pub(crate) fn is_lifted(self) -> bool {
+        self != Self::Site
+    }
 }
 
 impl Place {
@@ -99,33 +122,7 @@ impl Place {
 
     /// The mark of a network with customers.
     pub(crate) fn customers(self) -> MeterKey {
-        MeterKey::new(self.subject, slot::customers(self.part))
-    }
-}
-
-impl Above {
-    /// The networks, narrowest first.
-    pub(crate) fn rungs(self) -> impl Iterator<Item = (Rung, Place)> {
-        let place = |rung, subject, part| Some((rung, Place { subject, part }));
-        let rungs = match self {
-            Self::V4 { allocation, campus } => [
-                place(Rung::Campus, allocation, (campus & 0x0F).saturating_add(1)),
-                None,
-                place(Rung::Allocation, allocation, 0),
-            ],
-            Self::V6 { campus, provider, allocation } => [
-                place(Rung::Campus, campus, 0),
-                place(Rung::Provider, provider, 0),
-                place(Rung::Allocation, allocation, 0),
-            ],
-        };
-        rungs.into_iter().flatten()
-    }
-
-    /// The bucket of the allocation that no customer lifts the limit of.
-    pub(crate) fn at_most(self) -> MeterKey {
-        let (Self::V4 { allocation, .. } | Self::V6 { allocation, .. }) = self;
-        MeterKey::new(allocation, slot::UNVERIFIED_AT_MOST)
+        MeterKey::new(self.subject, slot::CUSTOMERS)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::policy::{BudgetPolicy, Evidence, Policy};
 use crate::store::{Credit, Mark};
 
 use crate::gate::names::slot;
-use crate::gate::subjects::{Above, Networks, Rung};
+use crate::gate::subjects::{Networks, Rung};
 
 /// How long after a customer's code a network counts as one with customers: what an attacker verifies
 /// today opens nothing today.
@@ -28,18 +28,11 @@ pub(crate) fn credits(
 ) -> Vec<Credit> {
     let quotas = &policy.quotas;
     let unverified = |subject| MeterKey::new(subject, slot::UNVERIFIED);
-    let near = client.map(|networks| {
-        let Networks { own, wider, .. } = networks;
-        [
-            (unverified(own), quotas.client_unverified),
-            (unverified(wider), quotas.network_unverified),
-        ]
-    });
-    let above = client.and_then(|networks| networks.above);
-    let rungs = above.into_iter().flat_map(Above::rungs);
-    let mut credits: Vec<Credit> = (near.into_iter().flatten())
-        .chain(rungs.map(|(rung, place)| (place.unverified(), rung.strangers(quotas).0)))
-        .chain(above.map(|above| (above.at_most(), quotas.customers_unverified)))
+    let own = client.map(|networks| (unverified(networks.own), quotas.client_unverified));
+    let rungs = client.iter().flat_map(Networks::rungs);
+    let mut credits: Vec<Credit> = (own.into_iter())
+        .chain(rungs.map(|(rung, place)| (place.unverified(), rung.limit(quotas).0)))
+        .chain(client.map(|networks| (networks.at_most(), quotas.customers_unverified)))
         .chain(block.map(|block| (unverified(block), quotas.block_unverified)))
         .filter_map(|(key, evidence)| {
             let evidence = evidence?;
@@ -68,9 +61,9 @@ pub(crate) fn customers(
     now: Timestamp,
 ) -> Vec<Mark> {
     let speaks = number.as_bytes().last().is_some_and(|byte| byte & 0x0F == 0);
-    let above = client.filter(|_| speaks).and_then(|networks| networks.above);
-    let limited = |rung: Rung| rung.strangers(&policy.quotas).0.is_some();
-    let noted = above.into_iter().flat_map(Above::rungs).filter(|(rung, _)| limited(*rung));
+    let limited = |rung: Rung| rung.is_lifted() && rung.limit(&policy.quotas).0.is_some();
+    let rungs = client.iter().filter(|_| speaks).flat_map(Networks::rungs);
+    let noted = rungs.filter(|(rung, _)| limited(*rung));
     noted
         .map(|(_, place)| Mark {
             key: place.customers(),
