@@ -123,6 +123,7 @@ fn the_gate_knows_no_adapter() {
                 "ConsoleTransport",
                 "transport::twilio",
                 "transport::esendex",
+                "transport::bird",
                 "transport::telnyx",
                 "transport::aws",
                 "ReqwestClient",

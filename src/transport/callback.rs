@@ -43,8 +43,13 @@ impl CallbackUrl {
         let (_, query) = url.split_once('?')?;
         let mut values = query.split('&').filter_map(|pair| pair.split_once('='));
         let (_, key) = values.find(|(name, _)| *name == PARAMETER)?;
+        Self::is_key(key).then_some(key)
+    }
+
+    /// Whether `text` has the form of an idempotency key.
+    pub(super) fn is_key(text: &str) -> bool {
         let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        (key.len() == 22 && key.bytes().all(right)).then_some(key)
+        text.len() == 22 && text.bytes().all(right)
     }
 }
 

@@ -42,7 +42,6 @@ impl Object {
         }
     }
 
-    #[cfg(feature = "aws")]
     pub(crate) fn number_if(mut self, name: &str, value: Option<u64>) -> Self {
         if let Some(value) = value {
             self.name(name);
@@ -52,14 +51,12 @@ impl Object {
     }
 
     /// A flag that is set.
-    #[cfg(feature = "aws")]
     pub(crate) fn flag(mut self, name: &str) -> Self {
         self.name(name);
         self.0.extend_from_slice(b"true");
         self
     }
 
-    #[cfg(feature = "aws")]
     pub(crate) fn object(mut self, name: &str, value: Self) -> Self {
         self.name(name);
         self.0.extend_from_slice(&value.finish());

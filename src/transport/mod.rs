@@ -6,6 +6,7 @@
 //! | `esendex::Esendex` | `esendex` |
 //! | `telnyx::Telnyx` | `telnyx` |
 //! | `aws::EndUserMessaging`, `aws::Sns` | `aws` |
+//! | `bird::Bird` | `bird` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
@@ -34,6 +35,8 @@ mod adapter_error;
 mod api;
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "bird")]
+pub mod bird;
 #[cfg(feature = "http")]
 mod callback;
 mod console;
@@ -42,7 +45,11 @@ mod error;
 mod error_row;
 #[cfg(feature = "esendex")]
 pub mod esendex;
-#[cfg(any(feature = "aws", feature = "telnyx"))]
+#[cfg(any(feature = "aws", feature = "bird", feature = "telnyx"))]
+#[cfg_attr(
+    not(all(feature = "aws", feature = "telnyx")),
+    allow(dead_code, reason = "each provider needs a part of it")
+)]
 mod json;
 mod price;
 mod receipt;

@@ -15,6 +15,10 @@ fn tables() -> BTreeMap<&'static str, String> {
         ("errors: aws", errors(otpgate::transport::aws::ERRORS)),
         #[cfg(feature = "aws")]
         ("errors: sns", errors(otpgate::transport::aws::SNS_ERRORS)),
+        #[cfg(feature = "bird")]
+        ("errors: bird", errors(otpgate::transport::bird::ERRORS)),
+        #[cfg(feature = "bird")]
+        ("faults: bird", faults(otpgate::transport::bird::FAULTS)),
         #[cfg(feature = "telnyx")]
         ("errors: telnyx", errors(otpgate::transport::telnyx::ERRORS)),
         #[cfg(feature = "telnyx")]

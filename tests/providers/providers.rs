@@ -18,6 +18,8 @@ mod wire;
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "bird")]
+mod bird;
 #[cfg(feature = "esendex")]
 mod esendex;
 #[cfg(feature = "telnyx")]

@@ -3,6 +3,8 @@
 mod error;
 mod path_token;
 mod request;
+#[cfg(any(feature = "bird", feature = "telnyx"))]
+pub(super) mod signed_time;
 mod verified;
 
 use crate::base::time::Timestamp;

@@ -1,7 +1,5 @@
 //! [`Receipts`]: delivery receipts whose Ed25519 signature is Telnyx's.
 
-use std::time::Duration;
-
 use base64ct::{Base64, Encoding};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
@@ -9,6 +7,7 @@ use serde_json::Value;
 use super::{FAULTS, NAME, plain, price, segments};
 use crate::base::time::Timestamp;
 use crate::transport::json::{at, text_at};
+use crate::transport::receipt::signed_time::{is_stale, seconds};
 use crate::transport::{
     AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier,
@@ -16,9 +15,6 @@ use crate::transport::{
 
 const SIGNATURE: &str = "telnyx-signature-ed25519";
 const TIMESTAMP: &str = "telnyx-timestamp";
-
-/// How far the signed time may be from now, both ends inclusive: what Telnyx's own SDKs allow.
-const TOLERANCE: Duration = Duration::from_secs(300);
 
 /// The account's public key, which Telnyx signs webhooks with. It is no secret.
 ///
@@ -106,7 +102,7 @@ impl Receipts {
             UnparsedPublicKey::new(&ED25519, key.0).verify(&signed, &signature).is_ok()
         };
         // The cheaper question first. Neither tells a forger anything that they did not send.
-        if now.since(signed_at).max(signed_at.since(now)) > TOLERANCE {
+        if is_stale(signed_at, now) {
             return Err(stale());
         }
         if self.keys.iter().any(by) { Ok(signed_at) } else { Err(forged()) }
@@ -164,14 +160,6 @@ fn fault(code: &str, title: &str) -> DeliveryFault {
         }
         fault => fault.unwrap_or(DeliveryFault::Unknown),
     }
-}
-
-/// Whole seconds since 1970, as Telnyx writes them: digits only.
-fn seconds(text: &str) -> Option<Timestamp> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse::<u64>().ok()?.checked_mul(1_000).map(Timestamp::from_millis)
 }
 
 /// Letters, digits, `_` and `-`: what identifiers, statuses and codes of Telnyx are made of.
