@@ -1,6 +1,7 @@
 //! Why a format cannot be built, and why a text is not sent.
 
 use super::language::Language;
+use crate::recipient::Region;
 
 /// A message format that cannot work, found at start.
 ///
@@ -68,6 +69,40 @@ pub enum MessageFormatError {
         /// Bytes with the longest fields.
         bytes: usize,
     },
+    /// A text made from the template differs from the one that a country has registered.
+    #[error(
+        "the text for {language} differs from the one registered for {region} at character {position}; change the template, the brand or the last line, or register the text as it is"
+    )]
+    NotAsRegistered {
+        /// The country.
+        region: Region,
+        /// The language.
+        language: Language,
+        /// The first character that differs, counted from 1.
+        position: usize,
+    },
+    /// A country that compares texts has none registered for the default language.
+    #[error(
+        "{region} has registered texts, and none for {language}, to which every other language falls back; register one{}", if *.payment { ", for payments too" } else { "" }
+    )]
+    NotRegistered {
+        /// The country.
+        region: Region,
+        /// The default language.
+        language: Language,
+        /// Whether the text for payments is missing.
+        payment: bool,
+    },
+    /// A registration for a text that is never made.
+    #[error(
+        "{region} has a registration for {language}, which has no such template; add the template (for payments call `transactions` too) or take the registration out"
+    )]
+    UnusedRegistration {
+        /// The country.
+        region: Region,
+        /// The language.
+        language: Language,
+    },
     /// A text made from the template does not read back.
     #[error(
         "a text made from the template for {language} would not read back: {reason}; change the template"
@@ -134,6 +169,24 @@ pub enum RenderError {
         count: usize,
         /// The limit.
         limit: u8,
+    },
+    /// The finished text differs from the one that its country has registered.
+    #[error(
+        "the text differs from the registered template {template} at character {position}; nothing was sent; a field is longer than its slot, or of another kind"
+    )]
+    NotAsRegistered {
+        /// The registry's identifier of the template.
+        template: String,
+        /// The first character that differs, counted from 1.
+        position: usize,
+    },
+    /// A country that compares texts, and no registered one to send.
+    #[error(
+        "{region} takes registered texts only and has none of this kind; nothing was sent; register the text"
+    )]
+    NotRegistered {
+        /// The country.
+        region: Region,
     },
     /// The finished text does not read back as what it should say.
     #[error("the text did not read back: {0}; nothing was sent; report this with the template")]

@@ -13,9 +13,11 @@ use super::messages::Messages;
 use super::origin::OriginHost;
 use super::outbound::OutboundText;
 use super::parse::{Expected, LastLine};
+use super::registration::{Registration, Registrations};
 use super::segments::{Encoding, Segments};
 use super::template::{Field, Part, Template};
 use crate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
+use crate::recipient::Region;
 
 /// Which encodings a text may need.
 ///
@@ -81,6 +83,7 @@ pub struct MessageFormat {
     limit: NonZeroU8,
     encoding: EncodingPolicy,
     transactions: bool,
+    registrations: Registrations,
 }
 
 impl MessageFormat {
@@ -106,6 +109,7 @@ impl MessageFormat {
                 limit: NonZeroU8::MIN,
                 encoding: EncodingPolicy::default(),
                 transactions: false,
+                registrations: Registrations::new(),
             },
         }
     }
@@ -124,18 +128,75 @@ impl MessageFormat {
     ///
     /// [`RenderError`] if a field does not fit or the text does not read back. Nothing is sent then.
     pub fn render(&self, fields: &RenderFields<'_>) -> Result<OutboundText, RenderError> {
+        self.render_for(None, fields)
+    }
+
+    /// As [`render`](Self::render), for a number in `region`: where the country has
+    /// [registered texts](Registrations) the text is one of them, character for character.
+    ///
+    /// # Errors
+    ///
+    /// As [`render`](Self::render); [`RenderError::NotAsRegistered`] names the first character that
+    /// differs, and never the code.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use otpgate::message::{Brand, Language, MessageFormat, Messages, RenderFields, Template};
+    /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
+    /// use otpgate::Region;
+    /// use otpgate::message::{Registration, Registrations};
+    ///
+    /// let (english, german) = (Language::new("en")?, Language::new("de")?);
+    /// let dlt = Registration::dlt("1201", "1107", "{#numeric#} is your Example code.")?;
+    /// let format = MessageFormat::builder(Brand::new("Example")?)
+    ///     .messages(
+    ///         Messages::new(english.clone(), Template::compile("{code} is your {brand} code.")?)?
+    ///             .with(german.clone(), Template::compile("{code} ist Ihr {brand}-Code.")?)?,
+    ///     )
+    ///     .registrations(Registrations::new().with(Region::IN, english, dlt)?)
+    ///     .build()?;
+    /// # let code = Passcode::draw(&CodeFormat::default(), &otpgate::SystemEntropy)?;
+    /// # let binding = Binding::none();
+    /// # let fields = RenderFields { language: &german, code: &code, binding: &binding, minutes: 5 };
+    /// // `fields` ask for German, and India has registered the English text only.
+    /// let text = format.render_for(Some(Region::IN), &fields)?;
+    /// assert!(text.expose_text().ends_with(" is your Example code."));
+    /// assert_eq!(text.registration().and_then(Registration::template_id), Some("1107"));
+    /// assert!(format.render(&fields)?.expose_text().ends_with(" ist Ihr Example-Code."));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn render_for(
+        &self,
+        region: Option<Region>,
+        fields: &RenderFields<'_>,
+    ) -> Result<OutboundText, RenderError> {
         if fields.code.format() != self.codes {
             return Err(RenderError::CodeFormat);
         }
         if !(1..=99).contains(&fields.minutes) {
             return Err(RenderError::Minutes { minutes: fields.minutes });
         }
-        let template = match fields.binding.payment() {
-            None => self.messages.plain(fields.language),
-            Some(_) if !self.transactions => None,
-            Some(_) => self.messages.transaction(fields.language),
+        let payment = fields.binding.payment().is_some();
+        if payment && !self.transactions {
+            return Err(RenderError::NoTransactions);
+        }
+        let rows = &self.registrations;
+        let closed = region.filter(|region| rows.is_closed(*region));
+        let registered = |language: &Language| {
+            let row = closed.and_then(|region| rows.find(region, language, payment));
+            closed.is_none() || row.is_some_and(|row| row.text().is_some())
         };
-        self.fill(template.ok_or(RenderError::NoTransactions)?, fields)
+        let found = self.messages.template(fields.language, payment, registered);
+        let (language, template) = found.ok_or(match closed {
+            Some(region) => RenderError::NotRegistered { region },
+            None => RenderError::NoTransactions,
+        })?;
+        let text = self.fill(template, fields)?;
+        let row = region.and_then(|region| rows.find(region, language, payment));
+        let compared = row.and_then(|row| as_registered(row, text.expose_text()));
+        compared.unwrap_or(Ok(()))?;
+        Ok(text.registered(row))
     }
 
     fn fill(
@@ -246,6 +307,52 @@ impl MessageFormat {
         Ok(())
     }
 
+    /// Compares every registered text with what its template makes, of the shortest fields and of the
+    /// longest, and asks for one that every reader can fall back to.
+    fn try_registered(&self) -> Result<(), MessageFormatError> {
+        let rows = &self.registrations;
+        for (region, language, payment) in rows.languages() {
+            let made = self.messages.speaks(language, payment) && (self.transactions || !payment);
+            if !made {
+                let language = language.clone();
+                return Err(MessageFormatError::UnusedRegistration { region, language });
+            }
+        }
+        let default = self.messages.default_language();
+        for (region, language, payment, row) in rows.texts() {
+            let kinds = [false, true].into_iter().filter(|payment| self.transactions || !payment);
+            for payment in kinds {
+                let row = rows.find(region, default, payment);
+                if !row.is_some_and(|row| row.text().is_some()) {
+                    let language = default.clone();
+                    return Err(MessageFormatError::NotRegistered { region, language, payment });
+                }
+            }
+            let Some((_, template)) = self.messages.template(language, payment, |_| true) else {
+                continue;
+            };
+            for (last, minutes) in [(false, 1), (true, 99)] {
+                let code = Passcode::sample_at(&self.codes, last);
+                let binding = match (payment, last) {
+                    (false, _) => Binding::none(),
+                    (true, false) => Binding::transaction(Amount::shortest(), Payee::shortest()),
+                    (true, true) => Binding::transaction(Amount::longest(), Payee::longest('x')),
+                };
+                let fields = RenderFields { language, code: &code, binding: &binding, minutes };
+                let paid = binding.payment().map(|(amount, payee)| (amount.to_string(), payee));
+                let paid = paid.as_ref().map(|(amount, payee)| (amount.as_str(), payee.as_str()));
+                let text = self.write(template, &fields, paid);
+                if let Some(Err(RenderError::NotAsRegistered { position, .. })) =
+                    as_registered(row, &text)
+                {
+                    let language = language.clone();
+                    return Err(MessageFormatError::NotAsRegistered { region, language, position });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn try_one(
         &self,
         language: &Language,
@@ -274,12 +381,29 @@ impl MessageFormat {
             Err(RenderError::Misread(reason)) => {
                 Err(MessageFormatError::Misread { language, reason })
             }
-            // `fill` looks neither at the format of the code, nor at the minutes, nor for a template.
+            // `fill` looks neither at the format of the code, nor at the minutes, nor for a template,
+            // nor at registrations.
             Err(
-                RenderError::CodeFormat | RenderError::Minutes { .. } | RenderError::NoTransactions,
+                RenderError::CodeFormat
+                | RenderError::Minutes { .. }
+                | RenderError::NoTransactions
+                | RenderError::NotAsRegistered { .. }
+                | RenderError::NotRegistered { .. },
             ) => Ok(()),
         }
     }
+}
+
+/// Whether `text` is the one that `row` has on file; `None` if that has no text.
+fn as_registered(row: &Registration, text: &str) -> Option<Result<(), RenderError>> {
+    let registered = row.text()?;
+    Some(match registered.first_difference(text) {
+        None => Ok(()),
+        Some(position) => {
+            let template = row.template_id().unwrap_or_default().to_owned();
+            Err(RenderError::NotAsRegistered { template, position })
+        }
+    })
 }
 
 /// `number` in decimal, without an allocation.
@@ -390,6 +514,13 @@ impl MessageFormatBuilder {
         self
     }
 
+    /// What carriers and regulators have on file about the texts. [`build`](Self::build) compares each
+    /// with what its template makes: a text that a carrier would drop is not paid for.
+    pub fn registrations(mut self, registrations: Registrations) -> Self {
+        self.format.registrations = registrations;
+        self
+    }
+
     /// Checks everything that can be known before the first message.
     ///
     /// # Errors
@@ -405,10 +536,11 @@ impl MessageFormatBuilder {
             (None, None, None) => LastLine::None,
         };
         let default = format.messages.default_language();
-        if format.transactions && format.messages.transaction(default).is_none() {
+        if format.transactions && !format.messages.speaks(default, true) {
             return Err(MessageFormatError::NoTransactionTemplate { language: default.clone() });
         }
         format.try_all()?;
+        format.try_registered()?;
         Ok(format)
     }
 }

@@ -99,12 +99,23 @@ impl Messages {
         self.plain.keys()
     }
 
-    pub(super) fn plain(&self, language: &Language) -> Option<&Template> {
-        self.find(&self.plain, language)
+    /// The template for `language` in the order of its fallbacks, of those that `speaks` admits, and the
+    /// language that it is kept under.
+    pub(super) fn template(
+        &self,
+        language: &Language,
+        payment: bool,
+        speaks: impl Fn(&Language) -> bool,
+    ) -> Option<(&Language, &Template)> {
+        let templates = if payment { &self.transaction } else { &self.plain };
+        let mut tags = language.lookup().chain([self.default.as_str()]);
+        tags.find_map(|tag| templates.get_key_value(tag).filter(|(own, _)| speaks(own)))
     }
 
-    pub(super) fn transaction(&self, language: &Language) -> Option<&Template> {
-        self.find(&self.transaction, language)
+    /// Whether `language` has a template of its own.
+    pub(super) fn speaks(&self, language: &Language, payment: bool) -> bool {
+        let templates = if payment { &self.transaction } else { &self.plain };
+        templates.contains_key(language)
     }
 
     pub(super) fn all_plain(&self) -> impl Iterator<Item = (&Language, &Template)> {
@@ -113,14 +124,6 @@ impl Messages {
 
     pub(super) fn all_transaction(&self) -> impl Iterator<Item = (&Language, &Template)> {
         self.transaction.iter()
-    }
-
-    fn find<'a>(
-        &self,
-        templates: &'a BTreeMap<Language, Template>,
-        language: &Language,
-    ) -> Option<&'a Template> {
-        language.lookup().chain([self.default.as_str()]).find_map(|tag| templates.get(tag))
     }
 }
 
@@ -211,13 +214,16 @@ mod tests {
             .unwrap()
             .with_transaction(language("en"), template("en {code} {amount} {payee}"))
             .unwrap();
-        let found = |tag: &str| messages.plain(&language(tag)).cloned();
+        let find = |tag: &str, payment| messages.template(&language(tag), payment, |_| true);
+        let found = |tag: &str| find(tag, false).map(|(_, template)| template.clone());
         assert_eq!(found("pt-BR"), Some(template("pt {code}")));
         assert_eq!(found("PT"), Some(template("pt {code}")));
         assert_eq!(found("zh-Hant-TW"), Some(template("zh {code}")));
         assert_eq!(found("zh"), Some(template("en {code}")));
         assert_eq!(found("sv-SE"), Some(template("en {code}")));
-        assert!(messages.transaction(&language("pt-BR")).is_some());
+        assert!(find("pt-BR", true).is_some());
+        let spoken = messages.template(&language("pt-BR"), false, |own| own.as_str() != "pt");
+        assert_eq!(spoken.unwrap().0.as_str(), "en");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod messages;
 mod origin;
 mod outbound;
 mod parse;
+mod registration;
 mod segments;
 mod template;
 
@@ -29,5 +30,6 @@ pub use language::{Language, LanguageError};
 pub use messages::{Messages, MessagesError};
 pub use origin::{OriginBound, OriginHost, OriginHostError, parse_origin_bound};
 pub use outbound::OutboundText;
+pub use registration::{RegisteredText, Registration, RegistrationError, Registrations};
 pub use segments::{Encoding, Segments};
 pub use template::{Field, Template, TemplateError};

@@ -1,9 +1,11 @@
 //! The finished text.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::registration::Registration;
 use super::segments::Segments;
 
 /// A text that was rendered, read back and found right: the only thing a transport may send.
@@ -23,11 +25,17 @@ use super::segments::Segments;
 pub struct OutboundText {
     text: Zeroizing<String>,
     segments: Segments,
+    registration: Option<Arc<Registration>>,
 }
 
 impl OutboundText {
     pub(super) const fn new(text: Zeroizing<String>, segments: Segments) -> Self {
-        Self { text, segments }
+        Self { text, segments, registration: None }
+    }
+
+    pub(super) fn registered(mut self, registration: Option<&Arc<Registration>>) -> Self {
+        self.registration = registration.cloned();
+        self
     }
 
     /// The text with the code in it, under a name that a reviewer can search for.
@@ -40,6 +48,16 @@ impl OutboundText {
     #[must_use]
     pub const fn segments(&self) -> Segments {
         self.segments
+    }
+
+    /// What the country it was rendered for has on file about it.
+    #[must_use]
+    pub fn registration(&self) -> Option<&Registration> {
+        self.registration.as_deref()
+    }
+
+    pub(crate) fn take_registration(&mut self) -> Option<Arc<Registration>> {
+        self.registration.take()
     }
 }
 

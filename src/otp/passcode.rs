@@ -82,6 +82,12 @@ impl Passcode {
     pub(crate) fn sample(format: &CodeFormat) -> Self {
         Self(CodeText::numbered(0, format))
     }
+
+    /// The first code of the format or the last; to compare texts, never to be sent.
+    pub(crate) fn sample_at(format: &CodeFormat, last: bool) -> Self {
+        let number = if last { format.space().get().saturating_sub(1) } else { 0 };
+        Self(CodeText::numbered(number, format))
+    }
 }
 
 impl fmt::Debug for Passcode {

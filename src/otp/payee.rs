@@ -64,6 +64,11 @@ impl Payee {
     pub(crate) fn longest(letter: char) -> Self {
         Self(std::iter::repeat_n(letter, LONGEST).collect())
     }
+
+    /// The shortest payee; to compare texts.
+    pub(crate) fn shortest() -> Self {
+        Self("x".to_owned())
+    }
 }
 
 impl fmt::Debug for Payee {

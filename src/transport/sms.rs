@@ -1,8 +1,10 @@
 //! [`OutboundSms`]: a text that passed every check, on its way out.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::base::id::{RequestId, to_text};
+use crate::message::Registration;
 use crate::recipient::Region;
 
 use super::Price;
@@ -32,6 +34,7 @@ pub struct OutboundSms {
     key: IdempotencyKey,
     region: Option<Region>,
     purpose: String,
+    registration: Option<Arc<Registration>>,
 }
 
 impl OutboundSms {
@@ -45,8 +48,8 @@ impl OutboundSms {
     }
 
     pub(crate) fn new(number: String, text: String, segments: u32, id: RequestId) -> Self {
-        let (region, purpose) = (None, String::new());
-        Self { number, text, segments, key: IdempotencyKey::of(id), region, purpose }
+        let (region, purpose, registration) = (None, String::new(), None);
+        Self { number, text, segments, key: IdempotencyKey::of(id), region, purpose, registration }
     }
 
     /// Says which country the number is in.
@@ -60,6 +63,13 @@ impl OutboundSms {
     #[must_use]
     pub fn with_purpose(mut self, purpose: impl Into<String>) -> Self {
         self.purpose = purpose.into();
+        self
+    }
+
+    /// Says what the country has on file about the text.
+    #[must_use]
+    pub fn with_registration(mut self, registration: impl Into<Arc<Registration>>) -> Self {
+        self.registration = Some(registration.into());
         self
     }
 
@@ -85,6 +95,19 @@ impl OutboundSms {
     #[must_use]
     pub fn purpose(&self) -> &str {
         &self.purpose
+    }
+
+    /// What the number's country has on file about the text: identifiers for the provider's own fields,
+    /// and the registered sender, which goes before the adapter's own. The text was compared already.
+    #[must_use]
+    pub fn registration(&self) -> Option<&Registration> {
+        self.registration.as_deref()
+    }
+
+    /// The sender that the text is registered with.
+    #[cfg(feature = "http")]
+    pub(crate) fn registered_sender(&self) -> Option<&str> {
+        self.registration()?.sender_id()
     }
 
     /// How many segments the provider will bill.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use otpgate::SmsTransport;
 use otpgate::http::{BaseUrl, ReqwestClient};
+use otpgate::message::Registration;
 use otpgate::testing::secrets::Needles;
 use otpgate::testing::transport::{Behaviour, Provider, Received, conformance};
 use otpgate::testing::{Line, Outcome};
@@ -47,6 +48,12 @@ pub const TEXT: &str = "Your code is 123456 € & =+%";
 /// A text as it stands in `wire.json`.
 pub fn sms() -> OutboundSms {
     OutboundSms::for_test(NUMBER, TEXT, [1; 16])
+}
+
+/// A text to India with everything that its registry has on file.
+pub fn registered() -> OutboundSms {
+    let dlt = Registration::dlt("1201159409941345107", "1107158980000012345", "{#var#}").unwrap();
+    OutboundSms::for_test("+919876543210", TEXT, [1; 16]).with_registration(dlt.sender("EXMPLE"))
 }
 
 /// A client that gives up after two seconds and goes through no proxy.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use otpgate::http::{BaseUrl, ClientFn, CredentialError, Credentials, HttpResponse, ReqwestClient};
+use otpgate::message::Registration;
 use otpgate::testing::ManualClock;
 use otpgate::testing::transport::Received;
 use otpgate::transport::aws::{
@@ -15,7 +16,7 @@ use otpgate::{Money, Region, SmsTransport, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::adapter::{Adapter, client, sms};
+use crate::adapter::{Adapter, client, registered, sms};
 use crate::http_server::{Answer, LocalServer, Play, Seen};
 
 /// Not that of `wire.json`, which stands in AWS's own documentation.
@@ -445,4 +446,43 @@ fn settings_are_checked_when_built() {
         assert!(Account::new(id, secret).is_err(), "{id}");
     }
     assert!(recorded_account().with_session_token("").is_err());
+}
+
+/// In the fields that AWS documents for India, and for no other country.
+#[tokio::test]
+async fn a_registration_goes_into_the_fields_for_india() {
+    let server = LocalServer::plain();
+    server.next(Play::Answer((end_user_messaging::ADAPTER.accepted)()));
+    let messaging = recorded_messaging(server.base_url(), client());
+    messaging.hand_off(&registered()).await.unwrap();
+    let sent = body(&server.seen()[0]);
+    assert_eq!(sent["OriginationIdentity"], "EXMPLE");
+    let expected =
+        json!({ "IN_ENTITY_ID": "1201159409941345107", "IN_TEMPLATE_ID": "1107158980000012345" });
+    assert_eq!(sent["DestinationCountryParameters"], expected);
+
+    server.next(Play::Answer((sns::ADAPTER.accepted)()));
+    let sns = Sns::builder(recorded_account(), "us-east-1", SnsSender::of_account());
+    let sns = sns.client(client()).base_url(server.base_url()).clock(clock()).build().unwrap();
+    sns.hand_off(&registered()).await.unwrap();
+    let fields = crate::wire::fields("application/x-www-form-urlencoded", &server.seen()[1].text());
+    let attribute = |name: &str| {
+        let place = fields.iter().find(|(_, value)| *value == name)?.0.strip_suffix(".Name")?;
+        Some((
+            &*fields[&format!("{place}.Value.DataType")],
+            &*fields[&format!("{place}.Value.StringValue")],
+        ))
+    };
+    assert_eq!(attribute("AWS.SNS.SMS.SenderID"), Some(("String", "EXMPLE")));
+    assert_eq!(attribute("AWS.MM.SMS.EntityId"), Some(("String", "1201159409941345107")));
+    assert_eq!(attribute("AWS.MM.SMS.TemplateId"), Some(("String", "1107158980000012345")));
+
+    server.next(Play::Answer((end_user_messaging::ADAPTER.accepted)()));
+    let campaign = sms().with_registration(Registration::campaign("CABC123"));
+    messaging.hand_off(&campaign).await.unwrap();
+    let sent = body(&server.seen()[2]);
+    assert!(
+        sent.get("DestinationCountryParameters").is_none()
+            && sent.get("OriginationIdentity").is_none()
+    );
 }

@@ -208,3 +208,15 @@ fn what_is_no_notification_is_refused() {
         assert!(notified(body).is_err(), "{body}");
     }
 }
+
+/// Esendex has no fields for a registration: its sender goes, its identifiers do not.
+#[tokio::test]
+async fn a_registered_sender_goes_before_the_configured_one() {
+    let server = LocalServer::plain();
+    server.always(Play::Answer(Answer::xml(200, ACCEPTED)));
+    let esendex = esendex(server.base_url(), client(), "p", Senders::new(Sender::named("Acme")));
+    esendex.hand_off(&crate::adapter::registered()).await.unwrap();
+    let text = server.seen()[0].text();
+    assert!(text.contains("<message><from>EXMPLE</from><to>919876543210</to>"), "{text}");
+    assert!(!text.contains("1107158980000012345"), "{text}");
+}

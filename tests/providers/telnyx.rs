@@ -310,3 +310,18 @@ fn what_is_no_receipt_holds_none_or_is_refused() {
         assert_eq!(webhook(&odd, 0), Err(ReceiptErrorKind::Malformed), "{odd}");
     }
 }
+
+/// Telnyx has no fields for a template: the registered name goes with the country's profile.
+#[tokio::test]
+async fn a_registered_sender_goes_with_the_configured_profile() {
+    let server = LocalServer::plain();
+    server.always(Play::Answer((ADAPTER.accepted)()));
+    let senders = Senders::new(Sender::from_pool(PROFILE));
+    let telnyx = Telnyx::builder(ApiKey::new(KEY).unwrap(), senders).client(client());
+    let telnyx = telnyx.base_url(server.base_url()).build().unwrap();
+    telnyx.hand_off(&crate::adapter::registered()).await.unwrap();
+    let seen = &server.seen()[0];
+    assert_eq!(field(seen, "from").as_deref(), Some("EXMPLE"));
+    assert_eq!(field(seen, "messaging_profile_id").as_deref(), Some(PROFILE));
+    assert!(!seen.text().contains("1107158980000012345"));
+}

@@ -9,7 +9,7 @@ use otpgate::transport::{
 };
 use otpgate::{Region, SmsTransport, Timestamp};
 
-use crate::adapter::{Adapter, client, sms};
+use crate::adapter::{Adapter, client, registered, sms};
 use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::vectors;
 use crate::wire::recorded;
@@ -280,4 +280,23 @@ fn what_is_no_receipt_is_refused() {
     let receipts = Receipts::with_auth_token(SecretText::new("12345invented"));
     let error = receipts.verify(&request, Timestamp::from_millis(0)).unwrap_err();
     assert_eq!(error.kind(), ReceiptErrorKind::Unsigned, "two signatures are none");
+}
+
+/// Twilio has no fields for a registration: its sender goes, its identifiers do not.
+#[tokio::test]
+async fn a_registered_sender_goes_before_the_configured_one() {
+    let server = LocalServer::plain();
+    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+    let service = Sender::from_messaging_service(format!("MG{:032}", 1));
+    let twilio = Twilio::builder(Account::with_token(SID, TOKEN).unwrap(), service);
+    let twilio = twilio.client(client()).base_url(server.base_url()).build().unwrap();
+    twilio.hand_off(&registered()).await.unwrap();
+    twilio.hand_off(&sms()).await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].form("From").as_deref(), Some("EXMPLE"));
+    assert_eq!(seen[0].form("MessagingServiceSid"), None);
+    assert_eq!(seen[0].form("Body").as_deref(), Some(crate::adapter::TEXT), "no `ContentSid`");
+    let fields = crate::wire::fields("application/x-www-form-urlencoded", &seen[0].text());
+    assert_eq!(fields.keys().collect::<Vec<_>>(), ["Body", "From", "To"]);
+    assert!(seen[1].form("MessagingServiceSid").is_some());
 }

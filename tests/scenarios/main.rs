@@ -54,6 +54,7 @@ mod mutated;
 mod pumped;
 mod quiet;
 mod quotas;
+mod registered;
 mod renewals_outside_quotas;
 mod resend;
 mod resend_evidence;

@@ -49,14 +49,14 @@ impl Gate {
             binding: send.binding,
             minutes: u8::try_from(minutes).unwrap_or(u8::MAX),
         };
-        Ok(self.inner.message.render(&fields)?)
+        Ok(self.inner.message.render_for(send.recipient.region(), &fields)?)
     }
 
     /// Hands the text off, and settles it if it did not go out.
     pub(super) async fn deliver(
         &self,
         send: &Send<'_>,
-        text: OutboundText,
+        mut text: OutboundText,
         paid: &Paid,
     ) -> Result<Handed, GateError> {
         let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
@@ -69,6 +69,8 @@ impl Gate {
         let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id)
             .with_purpose(send.purpose.as_str());
         let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
+        let registration = text.take_registration();
+        let sms = registration.into_iter().fold(sms, OutboundSms::with_registration);
         drop(text);
         let resend = send.challenge.renew;
         let price = send.price;

@@ -12,6 +12,7 @@ use super::{Account, ERRORS, NAME, dollars};
 use crate::base::money::Money;
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::recipient::Region;
 use crate::transport::json::{Object, at, text_at};
 use crate::transport::{
     AdapterError, Handoff, HandoffError, OutboundSms, ProviderApi, Senders, SmsTransport,
@@ -95,7 +96,8 @@ impl EndUserMessaging {
     /// ```
     pub async fn check(&self, number: &str) -> Result<(), HandoffError> {
         let account = self.api.credentials(&self.account)?;
-        let body = self.body(number, "Test", self.senders.of(None)).flag("DryRun");
+        let sender = self.senders.of(None).0.as_deref();
+        let body = self.body(number, "Test", sender).flag("DryRun");
         let response = self.send(&account, body).await?;
         match serde_json::from_slice(response.body()) {
             _ if response.status() != 200 => Err(self.rejected(&response)),
@@ -104,10 +106,10 @@ impl EndUserMessaging {
         }
     }
 
-    fn body(&self, number: &str, text: &str, sender: &Sender) -> Object {
+    fn body(&self, number: &str, text: &str, sender: Option<&str>) -> Object {
         Object::new()
             .text("DestinationPhoneNumber", number)
-            .text_if("OriginationIdentity", sender.0.as_deref())
+            .text_if("OriginationIdentity", sender)
             .text("MessageBody", text)
             .text("MessageType", "TRANSACTIONAL")
             .text_if("ConfigurationSetName", self.options.configuration_set.as_deref())
@@ -146,12 +148,23 @@ fn code(named: &str, body: &Value) -> String {
     precise.or(reason.filter(known)).unwrap_or_else(|| exception.to_owned())
 }
 
+/// Entity and template of India's DLT, the only ones that AWS takes with a text.
+fn country_parameters(sms: &OutboundSms) -> Option<Object> {
+    let registration = sms.registration().filter(|_| sms.region() == Some(Region::IN))?;
+    let (entity, template) = (registration.entity_id(), registration.template_id()?);
+    Some(Object::new().text_if("IN_ENTITY_ID", entity).text("IN_TEMPLATE_ID", template))
+}
+
 #[async_trait]
 impl SmsTransport for EndUserMessaging {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         let account = self.api.credentials(&self.account)?;
-        let sender = self.senders.of(sms.region());
+        let own = || self.senders.of(sms.region()).0.as_deref();
+        let sender = sms.registered_sender().or_else(own);
         let mut body = self.body(sms.expose_number(), sms.expose_text(), sender);
+        if let Some(registered) = country_parameters(sms) {
+            body = body.object("DestinationCountryParameters", registered);
+        }
         if self.options.configuration_set.is_some() {
             // Events carry it: whose text it was, before the identifier is known.
             let key = Object::new().text("otpgate", sms.idempotency_key().as_str());

@@ -11,6 +11,8 @@ use super::{Account, SNS_ERRORS, SNS_NAME, dollars};
 use crate::base::money::Money;
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::message::Registration;
+use crate::recipient::Region;
 use crate::transport::xml::Element;
 use crate::transport::{
     AdapterError, Handoff, HandoffError, OutboundSms, ProviderApi, Senders, SmsTransport,
@@ -121,10 +123,16 @@ impl Sns {
         form.append_pair("Version", "2010-03-31");
         form.append_pair("PhoneNumber", sms.expose_number());
         form.append_pair("Message", sms.expose_text());
-        let sender = self.senders.of(sms.region()).attribute();
+        let own = || self.senders.of(sms.region()).attribute();
+        let sender = sms.registered_sender().map(registered).or_else(own);
+        let on_file = sms.registration().filter(|_| sms.region() == Some(Region::IN));
+        let entity =
+            on_file.and_then(Registration::entity_id).map(|id| ("AWS.MM.SMS.EntityId", id));
+        let template =
+            on_file.and_then(Registration::template_id).map(|id| ("AWS.MM.SMS.TemplateId", id));
         let price = self.max_price.as_deref().map(|price| ("AWS.SNS.SMS.MaxPrice", price));
         let kind = ("AWS.SNS.SMS.SMSType", "Transactional");
-        let attributes = [Some(kind), sender, price].into_iter().flatten();
+        let attributes = [Some(kind), sender, price, entity, template].into_iter().flatten();
         for (place, (name, value)) in (1..).zip(attributes) {
             let entry = format!("MessageAttributes.entry.{place}");
             // AWS documents the price as a number and everything else as a text.
@@ -147,6 +155,12 @@ impl Sns {
         let result = answer.as_ref().and_then(|answer| answer.child("PublishResult"));
         self.api.accepted(result.and_then(|result| result.text_of("MessageId")))
     }
+}
+
+/// The attribute of a registered sender: a name or a number.
+fn registered(sender: &str) -> (&'static str, &str) {
+    let named = sender.bytes().any(|byte| byte.is_ascii_alphabetic());
+    (if named { "AWS.SNS.SMS.SenderID" } else { "AWS.MM.SMS.OriginationNumber" }, sender)
 }
 
 #[async_trait]

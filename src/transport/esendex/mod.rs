@@ -17,6 +17,11 @@
 //!
 //! Esendex takes no idempotency key: a repeated request is a second text and a second charge.
 //!
+//! # Registrations
+//!
+//! The dispatcher has no fields for them; Esendex registers templates and senders itself. A registered
+//! [sender](crate::message::Registration::sender) goes as `from`.
+//!
 //! # Characters
 //!
 //! Esendex's own default is the GSM alphabet, which loses every other character. The adapter always
@@ -75,7 +80,8 @@ impl Esendex {
         let element =
             |name: &str, text: &str| content(text).map(|text| format!("<{name}>{text}</{name}>"));
         let mut message = String::new();
-        if let Some(sender) = self.senders.of(sms.region()).name() {
+        let own = || self.senders.of(sms.region()).name();
+        if let Some(sender) = sms.registered_sender().or_else(own) {
             message.push_str(&element("from", sender)?);
         }
         message.push_str(&element("to", sms.expose_number().trim_start_matches('+'))?);

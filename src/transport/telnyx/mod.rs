@@ -18,6 +18,13 @@
 //! Telnyx takes no idempotency key: a repeated request is a second text and a second charge. Its own
 //! SDKs repeat after 408, 409, 429, 5xx and a lost connection; this adapter makes one request.
 //!
+//! # Registrations
+//!
+//! The Messages resource has no fields for templates. A 10DLC campaign belongs to the number or to the
+//! messaging profile of [`Sender::from_pool`]. A registered
+//! [sender](crate::message::Registration::sender) goes as `from`, with the profile of the sender
+//! that is configured for the country: a name needs one.
+//!
 //! # The text unchanged
 //!
 //! Switch *smart encoding* and the *URL shortener* off in the messaging profile: they replace
@@ -79,7 +86,7 @@ impl Telnyx {
         let webhook = self.webhook.as_ref().map(|webhook| webhook.of(sms.idempotency_key()));
         let body = Object::new()
             .text("to", sms.expose_number())
-            .text_if("from", sender.from())
+            .text_if("from", sms.registered_sender().or_else(|| sender.from()))
             .text("text", sms.expose_text())
             .text_if("messaging_profile_id", sender.profile())
             .text_if("webhook_url", webhook.as_deref());

@@ -19,6 +19,13 @@
 //! Twilio takes no idempotency key: a repeated request is a second text and a second charge. The
 //! adapter makes one request for each text.
 //!
+//! # Registrations
+//!
+//! The Messages resource has no fields for them: Twilio's sender team registers templates and headers of
+//! India's DLT, and a 10DLC campaign belongs to its messaging service or number. A registered
+//! [sender](crate::message::Registration::sender) goes as `From`. `ContentSid` is not used: Twilio would
+//! write the text from a template of its own, and nobody would have read it back.
+//!
 //! # The text unchanged
 //!
 //! Switch *Smart Encoding* off in a messaging service: it replaces characters, and a phone may then
@@ -85,7 +92,8 @@ impl Twilio {
         let path = format!("/2010-04-01/Accounts/{}/Messages.json", account.sid());
         let mut form = Serializer::new(String::new());
         form.append_pair("To", sms.expose_number());
-        let (name, sender) = self.senders.of(sms.region()).field();
+        let own = || self.senders.of(sms.region()).field();
+        let (name, sender) = sms.registered_sender().map_or_else(own, |sender| ("From", sender));
         form.append_pair(name, sender);
         form.append_pair("Body", sms.expose_text());
         if let Some(callback) = &self.callback {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use otpgate::access::{Actor, Draft, Effect, Reason, Target};
+use otpgate::message::{Language, Registration, Registrations};
 use otpgate::policy::Policy;
 use otpgate::{Clock, Money, Region, StepUpMeans};
 
@@ -49,6 +50,40 @@ fn mistakes_are_named() {
     ] {
         let error = toml::from_str::<Policy>(text).unwrap_err().to_string();
         assert!(error.contains(named), "{text}: {error}");
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Registered {
+    registrations: Registrations,
+}
+
+#[test]
+fn registrations_are_a_list_of_tables() {
+    let text = "[[registrations]]\ncountry = \"IN\"\nlanguage = \"en\"\nentity = \"1201\"\n\
+                template = \"1107\"\ntext = \"{#numeric#} is your code.\"\nsender = \"EXMPLE\"\n\
+                [[registrations]]\ncountry = \"US\"\ncampaign = \"CABC123\"\n";
+    let read: Registered = toml::from_str(text).unwrap();
+    let dlt = Registration::dlt("1201", "1107", "{#numeric#} is your code.").unwrap();
+    let expected = Registrations::new()
+        .with(Region::IN, Language::new("en").unwrap(), dlt.sender("EXMPLE"))
+        .unwrap()
+        .in_region(Region::US, Registration::campaign("CABC123"))
+        .unwrap();
+    assert_eq!(read.registrations, expected);
+    let written = serde_json::to_string(&read).unwrap();
+    let back: Registered = serde_json::from_str(&written).unwrap();
+    assert_eq!(back.registrations, expected, "{written}");
+    for (row, named) in [
+        ("country = \"IN\"\nlanguage = \"en\"\ntemplate = \"1107\"", "go together"),
+        ("country = \"IN\"\nlanguage = \"x\"\ncampaign = \"C\"", "not a tag"),
+        ("country = \"IN\"\ntemplate = \"1\"\ntext = \"{#var#}\"", "names no language"),
+        ("country = \"IN\"\ncampaign = \"C\"\nheader = \"H\"", "unknown field `header`"),
+        ("country = \"SG\"\nsender = \"My Shop\"", "a registered sender"),
+    ] {
+        let file = format!("[[registrations]]\n{row}\n");
+        let error = toml::from_str::<Registered>(&file).err().unwrap().to_string();
+        assert!(error.contains(named), "{row}: {error}");
     }
 }
 
