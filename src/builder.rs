@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::access::{CallerRules, DestinationPolicy};
+use crate::access::{Anonymisers, CallerRules, DestinationPolicy};
 use crate::base::entropy::{Entropy, SystemEntropy, random};
 use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
@@ -61,6 +61,7 @@ pub struct GateBuilder {
     purposes: BTreeMap<Purpose, Policy>,
     prices: Option<PriceTable>,
     callers: Option<CallerRules>,
+    anonymisers: Anonymisers,
     clock: Option<Box<dyn Clock>>,
     clock_check: Option<ClockCheck>,
     entropy: Option<Box<dyn Entropy>>,
@@ -205,6 +206,36 @@ impl GateBuilder {
     /// Services without a page that may ask for texts, and from where. Default: none may.
     pub fn callers(mut self, rules: CallerRules) -> Self {
         self.callers = Some(rules);
+        self
+    }
+
+    /// Networks behind which clients hide: Tor, virtual private networks, proxies, hosting. Default: an
+    /// empty list. What a listed client must do more says
+    /// [`Policy::anonymisers`](crate::policy::AnonymiserPolicy).
+    ///
+    /// Keep a clone of the handle: [`Anonymisers::replace`] exchanges the list while the gate runs.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// use otpgate::access::{AnonymiserKind, AnonymiserList, Anonymisers};
+    ///
+    /// # let exits = AnonymiserList::parse("192.0.2.0/24", AnonymiserKind::Tor).unwrap();
+    /// let anonymisers = Anonymisers::new(exits); // of the Tor Project's list
+    /// # let list = anonymisers.clone();
+    /// # shop::open_with(|parts| parts.anonymisers(list), async |shop| {
+    /// # let proof = shop.proof();
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// use otpgate::{Cleared, Purpose, RefusalReason, StepUpMeans};
+    ///
+    /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+    /// let Cleared::StepUp(step_up) = answer else { panic!("from an exit of Tor") };
+    /// assert_eq!(*step_up.reason(), RefusalReason::Anonymiser(AnonymiserKind::Tor));
+    /// assert_eq!(step_up.means(), StepUpMeans::Work { bits: 17 }); // no human check is configured
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn anonymisers(mut self, anonymisers: Anonymisers) -> Self {
+        self.anonymisers = anonymisers;
         self
     }
 
@@ -443,6 +474,7 @@ impl GateBuilder {
             policy: self.policy,
             purposes: self.purposes,
             callers: self.callers,
+            anonymisers: self.anonymisers,
             realms: Realms::default(),
         };
         Ok(Gate::new(inner, &self.realm))

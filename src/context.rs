@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::access::ClientIp;
+use crate::access::{AnonymiserKind, AnonymiserKinds, ClientIp};
 
 /// What a code is for. Separates codes, counters and policies: a code for a log-in is never good
 /// for a payment (ASVS 9.2.2).
@@ -136,6 +136,7 @@ pub struct ClientContext {
     device_proof: Option<String>,
     origin: Option<String>,
     human: Option<String>,
+    anonymisers: AnonymiserKinds,
 }
 
 impl ClientContext {
@@ -153,6 +154,7 @@ impl ClientContext {
             device_proof: None,
             origin: None,
             human: None,
+            anonymisers: AnonymiserKinds::NONE,
         }
     }
 
@@ -187,6 +189,31 @@ impl ClientContext {
         self
     }
 
+    /// Says that the client's network hides who it is: what a reverse proxy's header or an address
+    /// database of the host's own knows. It adds to what
+    /// [`GateBuilder::anonymisers`](crate::GateBuilder::anonymisers) lists, may be said of several
+    /// kinds, and leads to what [`Policy::anonymisers`](crate::policy::AnonymiserPolicy) asks for.
+    ///
+    /// ```
+    /// use otpgate::access::AnonymiserKind;
+    /// use otpgate::{ClientContext, ClientIp};
+    ///
+    /// let country = "T1"; // what Cloudflare writes into `CF-IPCountry` for Tor
+    /// let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session");
+    /// let client = if country == "T1" { client.anonymiser(AnonymiserKind::Tor) } else { client };
+    /// assert!(format!("{client:?}").contains("anonymisers: {Tor}"));
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub fn anonymiser(mut self, kind: AnonymiserKind) -> Self {
+        self.anonymisers = self.anonymisers.union(kind.into());
+        self
+    }
+
+    pub(crate) fn anonymisers(&self) -> AnonymiserKinds {
+        self.anonymisers
+    }
+
     pub(crate) fn human(&self) -> Option<&str> {
         self.human.as_deref()
     }
@@ -219,6 +246,7 @@ impl fmt::Debug for ClientContext {
             .field("user", &self.user.is_some())
             .field("device_proof", &self.device_proof.is_some())
             .field("origin", &self.origin)
+            .field("anonymisers", &self.anonymisers)
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use otpgate::access::{CallerKey, ClientIp, ControlBook, DeviceLife};
+use otpgate::access::{AnonymiserList, CallerKey, ClientIp, ControlBook, DeviceLife};
 use otpgate::policy::{Evidence, FailurePolicy, Quota};
 use otpgate::pumping::{Costs, PriceTable, Tuning};
 use otpgate::store::{DEFAULT_CLOCK_SKEW, GRACE, JOURNAL_LIFE, MemoryStore};
@@ -151,6 +151,11 @@ fn values() -> BTreeMap<&'static str, String> {
         ("budget.global", money(budget.global)),
         ("budget.unverified", money(budget.unverified)),
         ("budget.message", budget.message.to_string()),
+        ("anonymisers.tor", format!("{:?}", policy.anonymisers.tor)),
+        ("anonymisers.vpn", format!("{:?}", policy.anonymisers.vpn)),
+        ("anonymisers.proxy", format!("{:?}", policy.anonymisers.proxy)),
+        ("anonymisers.hosting", format!("{:?}", policy.anonymisers.hosting)),
+        ("anonymisers.unverified_percent", format!("{} %", policy.anonymisers.unverified_percent)),
         ("mode.quiet", if policy.mode.quiet { "on".into() } else { "off".into() }),
         ("mode.general", format!("{:?}", policy.mode.general)),
         (
@@ -166,6 +171,11 @@ fn values() -> BTreeMap<&'static str, String> {
         ("CallerKey::MAX_LIFE", span(CallerKey::MAX_LIFE)),
         ("RETIRED_KEY_LIFE", span(RETIRED_KEY_LIFE)),
         ("ControlBook::MAX_ENTRIES", grouped(ControlBook::MAX_ENTRIES as u64)),
+        ("AnonymiserList::MOST", grouped(AnonymiserList::MOST)),
+        (
+            "AnonymiserList::WIDEST",
+            format!("/{}, /{}", AnonymiserList::WIDEST.0, AnonymiserList::WIDEST.1),
+        ),
         ("store::GRACE", span(GRACE)),
         ("store::JOURNAL_LIFE", span(JOURNAL_LIFE)),
         ("store::DEFAULT_CLOCK_SKEW", span(DEFAULT_CLOCK_SKEW)),

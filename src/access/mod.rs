@@ -5,9 +5,11 @@
 //! - [`DestinationPolicy`]: which countries and kinds of line get messages at all. There is no default.
 //! - [`ControlBook`]: what operators allow, block, switch and forbid while the gate runs, each entry
 //!   with its reason, its actor and its end.
+//! - [`Anonymisers`]: networks behind which clients hide (Tor, VPN, proxies, hosting), from lists.
 //! - [`CallerKey`] and [`CallerRules`]: hosts without a page sign each request, from known networks.
 //! - [`DeviceProof`]: a browser that verified before, so that nobody can lock its owner out.
 
+mod anonymiser;
 mod book;
 mod caller;
 mod caller_key;
@@ -22,6 +24,10 @@ mod ruling;
 mod target;
 mod translated;
 
+pub use anonymiser::{
+    AnonymiserKind, AnonymiserKindError, AnonymiserKinds, AnonymiserList, AnonymiserListError,
+    Anonymisers, BadLine, BadLineKind,
+};
 pub use book::{BookError, ControlBook};
 pub use caller::{Caller, CallerError, CallerRule, CallerRules};
 pub use caller_key::{CallerId, CallerKey, CallerKeyError, CallerRequest};

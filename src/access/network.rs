@@ -109,6 +109,11 @@ impl Network {
         self.0.contains(&narrow.0)
     }
 
+    /// The first and the last address.
+    pub(super) fn ends(&self) -> (IpAddr, IpAddr) {
+        (self.0.network(), self.0.broadcast())
+    }
+
     pub(super) fn is_v4(&self) -> bool {
         matches!(self.0, IpNet::V4(_))
     }

@@ -17,12 +17,27 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::Network;
+
 /// The address that a client is known by.
 pub(super) fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => well_known(v6).map_or(IpAddr::V6(v6), IpAddr::V4),
         v4 => v4,
     }
+}
+
+/// The network that clients of `network` are known by: that of IPv4 if it lies within the prefix of a
+/// translator.
+pub(super) fn network(network: Network) -> Network {
+    let v4 = match client(network.address()) {
+        IpAddr::V4(address) if !network.is_v4() => Some(address),
+        _ => None,
+    };
+    let length = network.length().checked_sub(96);
+    v4.zip(length)
+        .and_then(|(address, length)| Network::new(address.into(), length).ok())
+        .unwrap_or(network)
 }
 
 /// Whether `address` belongs to an IPv4 address by 6to4: then bits 16 to 47 are that address.
@@ -61,6 +76,24 @@ fn is_public(address: Ipv4Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_behind_a_translator_is_its_ipv4_self() {
+        let as_network = |text: &str| network(text.parse().unwrap()).to_string();
+        for (form, is) in [
+            ("64:ff9b::203.0.113.0/120", "203.0.113.0/24"),
+            ("64:ff9b::203.0.113.7", "203.0.113.7/32"),
+            ("::ffff:203.0.113.0/120", "203.0.113.0/24"),
+            ("203.0.113.0/24", "203.0.113.0/24"),
+            // All of IPv4 is no network of somebody's; what is not public stays what it was.
+            ("64:ff9b::/96", "64:ff9b::/96"),
+            ("64:ff9b::203.0.113.0/95", "64:ff9b::/95"),
+            ("64:ff9b::10.0.0.0/104", "64:ff9b::a00:0/104"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(as_network(form), is, "{form}");
+        }
+    }
 
     #[test]
     fn a_translated_client_is_its_ipv4_self() {

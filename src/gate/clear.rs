@@ -16,7 +16,7 @@ use crate::event::{Event, EventKind};
 use crate::outcome::{
     Cleared, LimitName, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans,
 };
-use crate::policy::Policy;
+use crate::policy::{AnonymiserTier, Policy};
 use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
 use crate::recipient::Recipient;
 use crate::store::Nonce;
@@ -79,7 +79,14 @@ impl Gate {
             Level::Ordinary => Proved::Ordinary,
             Level::HarderWork | Level::HumanCheck => Proved::Work,
         };
+        let device = self.known_device(client, &number, now);
+        let caution = match device {
+            Some(_) => None,
+            None => self.caution(client, recipient, number, purpose, now),
+        };
+        let hidden = caution.filter(|caution| caution.tier == AnonymiserTier::HumanCheck);
         let asked = token.level() == Level::HumanCheck || policy.token.human_check_always;
+        let asked = asked || hidden.is_some();
         let proved = match (client.human(), asked) {
             (Some(response), _) if self.inner.human.is_some() => {
                 match self.check_human(response, purpose, client).await? {
@@ -94,15 +101,26 @@ impl Gate {
                 }
             }
             (_, true) if self.inner.human.is_some() => {
-                let reason = RefusalReason::HumanCheckFailed;
+                let reason = match hidden {
+                    Some(caution) => self.cautious(caution, recipient, number, purpose, now),
+                    None => RefusalReason::HumanCheckFailed,
+                };
                 let means = StepUpMeans::Human;
                 let step_up = self.step_up_ticket(purpose, &scope, means, reason, now)?;
                 return Ok(Cleared::StepUp(step_up));
             }
             _ => proved,
         };
+        if let Some(caution) = hidden
+            && proved == Proved::Ordinary
+        {
+            // Nobody can tell people from scripts here.
+            let reason = self.cautious(caution, recipient, number, purpose, now);
+            let means = self.means(policy, Remedy::Work);
+            let step_up = self.step_up_ticket(purpose, &scope, means, reason, now)?;
+            return Ok(Cleared::StepUp(step_up));
+        }
         let names = self.names();
-        let device = self.known_device(client, &number, now);
         let lane = match (&device, proved) {
             (Some(_), _) => Lane::Proven,
             (None, Proved::Human) => Lane::Checked,
@@ -117,6 +135,7 @@ impl Gate {
             scope,
             lane,
             proved,
+            caution,
             nonce: Nonce { key: names.nonce(token.nonce()), expires: token.expires() },
             expires: token.expires(),
             binding: crate::otp::Binding::none(),
@@ -165,6 +184,7 @@ impl Gate {
             scope: OwnScope { ip: peer, ..self.own_scope(&client) },
             lane: Lane::Caller,
             proved: Proved::Human,
+            caution: None,
             nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
             expires: caller.expires(),
             binding: crate::otp::Binding::none(),

@@ -9,6 +9,7 @@ use crate::otp::Binding;
 use crate::recipient::Recipient;
 use crate::store::Nonce;
 
+use super::caution::Caution;
 use super::subjects::{Lane, Proved, Subjects};
 
 /// A request that passed every check that needs no store. Good for one send, until its ticket expires:
@@ -36,6 +37,7 @@ pub struct Clearance {
     pub(super) scope: OwnScope,
     pub(super) lane: Lane,
     pub(super) proved: Proved,
+    pub(super) caution: Option<Caution>,
     pub(super) nonce: Nonce,
     pub(super) expires: Timestamp,
     pub(super) binding: Binding,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use crate::access::{CallerRules, DestinationPolicy};
+use crate::access::{Anonymisers, CallerRules, DestinationPolicy};
 use crate::base::entropy::Entropy;
 use crate::base::id::Pseudonym;
 use crate::base::keyring::KeyRing;
@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) purposes: BTreeMap<Purpose, Policy>,
     pub(crate) destinations: DestinationPolicy,
     pub(crate) callers: Option<CallerRules>,
+    pub(crate) anonymisers: Anonymisers,
     pub(crate) message: MessageFormat,
     pub(crate) prices: PriceTable,
     pub(crate) daily_budget: Money,

@@ -112,6 +112,18 @@ pub(crate) struct Terms<'a> {
     pub(crate) resend: bool,
     /// How long a verification stays open: as long as its one free renewal is remembered.
     pub(crate) open: Duration,
+    /// Whether the client's network hides who it is: then less room is left in its networks.
+    pub(crate) hidden: bool,
+}
+
+impl Terms<'_> {
+    /// What is left, for this client, of a limit on the unverified messages of its networks.
+    fn of_client(&self, limit: Option<Evidence>) -> Option<Evidence> {
+        limit.map(|whole| match self.hidden {
+            true => self.policy.anonymisers.share(whole),
+            false => whole,
+        })
+    }
 }
 
 impl Plan {
@@ -270,7 +282,8 @@ impl Plan {
             Client::Network(networks) => {
                 self.quotas(networks.own, &quotas.client, LimitName::Client);
                 let name = LimitName::ClientUnverified;
-                self.evidence(terms, networks.own, quotas.client_unverified, name);
+                let own = terms.of_client(quotas.client_unverified);
+                self.evidence(terms, networks.own, own, name);
                 self.around(terms, networks);
             }
             Client::Unknown(shared) => {
@@ -314,10 +327,12 @@ impl Plan {
         for (rung, place) in networks.rungs() {
             let (evidence, name) = rung.limit(quotas);
             let waiver = rung.is_lifted().then(|| place.customers());
+            let evidence = terms.of_client(evidence);
             self.evidence_at(terms, place.unverified(), evidence, name, waiver);
         }
         let name = LimitName::CustomersUnverified;
-        self.evidence_at(terms, networks.at_most(), quotas.customers_unverified, name, None);
+        let at_most = terms.of_client(quotas.customers_unverified);
+        self.evidence_at(terms, networks.at_most(), at_most, name, None);
     }
 
     /// Counts what was sent, for the dashboard: charges that never refuse.

@@ -132,6 +132,7 @@ impl Standing {
         match withheld {
             Withheld::Block(_) => self.allowed,
             Withheld::KnownOnly(_) | Withheld::Pumping => self.allowed || known,
+            Withheld::Anonymiser(_) => false,
         }
     }
 
@@ -141,6 +142,7 @@ impl Standing {
             Withheld::Block(reason) => reason,
             Withheld::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
             Withheld::Pumping => RefusalReason::Pumping(self.pumping_words().unwrap_or_default()),
+            Withheld::Anonymiser(kind) => RefusalReason::Anonymiser(kind),
         }
     }
 

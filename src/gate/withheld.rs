@@ -1,9 +1,9 @@
-//! What is withheld from most numbers and not from some, for reasons that nobody may probe.
+//! What is withheld while the client is told otherwise, for reasons that nobody may probe.
 
-use crate::access::ControlId;
+use crate::access::{AnonymiserKind, ControlId};
 use crate::outcome::RefusalReason;
 
-/// Why a text is withheld that a number would get for a private reason: it was verified before, or
+/// Why a text is withheld. Most are waived for a private reason: the number was verified before, or
 /// an operator's entry allows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Withheld {
@@ -13,6 +13,9 @@ pub(super) enum Withheld {
     KnownOnly(ControlId),
     /// The detector refuses, or asks for what this client cannot give.
     Pumping,
+    /// The client's network hides who it is, and its kind is answered quietly. The number decides
+    /// nothing about it.
+    Anonymiser(AnonymiserKind),
 }
 
 #[cfg(test)]
@@ -32,10 +35,14 @@ mod tests {
             Withheld::Pumping => {
                 ["(Cause::Refused, Fact::Known)", "(Cause::Refused, Fact::Allowed)"]
             }
+            Withheld::Anonymiser(_) => {
+                ["(Cause::Anonymiser, Fact::Known)", "(Cause::Anonymiser, Fact::Allowed)"]
+            }
         };
         let rows = include_str!("../../tests/scenarios/waivers.rs");
         let block = Withheld::Block(RefusalReason::SmsOff);
-        for reason in [block, Withheld::KnownOnly(ControlId(1)), Withheld::Pumping] {
+        let hidden = Withheld::Anonymiser(AnonymiserKind::Tor);
+        for reason in [block, Withheld::KnownOnly(ControlId(1)), Withheld::Pumping, hidden] {
             assert!(row(&reason).iter().all(|row| rows.contains(row)), "{reason:?}");
         }
     }

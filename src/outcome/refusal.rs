@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::access::{CallerError, ControlId, DestinationRefusal};
+use crate::access::{AnonymiserKind, CallerError, ControlId, DestinationRefusal};
 use crate::token::TokenError;
 
 use super::LimitName;
@@ -249,6 +249,12 @@ pub enum RefusalReason {
     /// The detector sees SMS pumping.
     #[error("pumping: {0}")]
     Pumping(String),
+    /// The client's network hides who it is.
+    #[error(
+        "the client's network hides who it is: {0}; allow the network through `Gate::controls`, \
+             or change `policy.anonymisers`"
+    )]
+    Anonymiser(AnonymiserKind),
     /// The provider refused the number for good.
     #[error("the provider refused the number; ask for another")]
     NumberRefused,

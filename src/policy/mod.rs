@@ -6,6 +6,7 @@
 //!
 //! [`build`]: crate::GateBuilder::build
 
+mod anonymiser;
 mod attempts;
 mod budget;
 mod code;
@@ -19,6 +20,7 @@ mod token;
 
 use crate::error::ConfigError;
 
+pub use anonymiser::{AnonymiserPolicy, AnonymiserTier};
 pub use attempts::{AttemptPolicy, FailurePolicy};
 pub use budget::BudgetPolicy;
 pub use code::CodePolicy;
@@ -57,6 +59,8 @@ pub struct Policy {
     pub attempts: AttemptPolicy,
     /// Money.
     pub budget: BudgetPolicy,
+    /// Clients whose network hides who they are.
+    pub anonymisers: AnonymiserPolicy,
     /// Whether refusals are enforced or only recorded.
     pub mode: ModePolicy,
 }
@@ -73,6 +77,7 @@ impl Policy {
         self.interval.check()?;
         self.quotas.check()?;
         self.attempts.check()?;
-        self.budget.check()
+        self.budget.check()?;
+        self.anonymisers.check()
     }
 }

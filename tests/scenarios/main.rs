@@ -37,6 +37,7 @@ mod a23_garbage_flood;
 
 mod above_the_site;
 mod alerts;
+mod anonymisers;
 mod authenticator;
 mod bought_places;
 mod budget;

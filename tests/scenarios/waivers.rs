@@ -1,9 +1,10 @@
 //! What is waived for some numbers and withheld from others, and that nobody can tell which.
 
 use otpgate::access::{
-    Actor, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Effect, Network, Reason,
-    Target,
+    Actor, AnonymiserKind, AnonymiserList, Anonymisers, CallerId, CallerKey, CallerRequest,
+    CallerRule, CallerRules, Effect, Network, Reason, Target,
 };
+use otpgate::policy::AnonymiserTier;
 use otpgate::pumping::Tuning;
 use otpgate::testing::{Calls, Counting, Verb};
 use otpgate::{
@@ -27,6 +28,8 @@ enum Cause {
     CountryOff,
     /// An operator's block of the client's network, which an entry for a number does not lift.
     NetworkBlock,
+    /// The client's network is one that is answered quietly, which no fact about the number waives.
+    Anonymiser,
     /// Nobody has anything against the number, and its country's budget is empty.
     EmptyBudget,
 }
@@ -38,7 +41,7 @@ enum Fact {
     Allowed,
 }
 
-const ROWS: [(Cause, Fact); 11] = [
+const ROWS: [(Cause, Fact); 13] = [
     (Cause::KnownOnly, Fact::Known),
     (Cause::KnownOnly, Fact::Allowed),
     (Cause::Refused, Fact::Known),
@@ -48,6 +51,8 @@ const ROWS: [(Cause, Fact); 11] = [
     (Cause::Block, Fact::Allowed),
     (Cause::CountryOff, Fact::Allowed),
     (Cause::NetworkBlock, Fact::Allowed),
+    (Cause::Anonymiser, Fact::Known),
+    (Cause::Anonymiser, Fact::Allowed),
     (Cause::EmptyBudget, Fact::Known),
     (Cause::EmptyBudget, Fact::Allowed),
 ];
@@ -85,8 +90,11 @@ async fn scene(cause: Cause, fact: Fact) -> Scene {
     let network: Network = "10.1.0.0/16".parse().unwrap();
     let rules =
         CallerRules::new("otp.example.com").allow(CallerRule::new(caller.clone(), [network]));
+    policy.anonymisers.hosting = AnonymiserTier::Quiet;
+    let anonymisers = Anonymisers::default();
     let house = House::with(|builder| {
         let builder = builder.store(store).policy(policy).tuning(Tuning::default()).callers(rules);
+        let builder = builder.anonymisers(anonymisers.clone());
         if cause == Cause::Asked { builder.human_check(Turing) } else { builder }
     });
     if fact == Fact::Known {
@@ -108,6 +116,11 @@ async fn scene(cause: Cause, fact: Fact) -> Scene {
             enter(&house, Target::Network("0.0.0.0/1".parse().unwrap()), Effect::Block).await;
         }
         Cause::Refused | Cause::Asked => pump(&house, 60).await,
+        Cause::Anonymiser => {
+            let everywhere: String = (11..=126).map(|first| format!("{first}.0.0.0/8\n")).collect();
+            let list = AnonymiserList::parse(&everywhere, AnonymiserKind::Hosting).unwrap();
+            anonymisers.replace(list);
+        }
         Cause::EmptyBudget => {
             pump(&house, 60).await;
             enter(&house, Target::Everything, Effect::KnownNumbersOnly).await;
@@ -291,6 +304,11 @@ async fn nobody_sees_for_whom_a_refusal_is_waived() {
         let (customers, strangers) = (one.texts + other_two.texts, two.texts + other_one.texts);
         match cause {
             Cause::NetworkBlock | Cause::EmptyBudget => assert_eq!((customers, strangers), (0, 0)),
+            Cause::Anonymiser => {
+                // The caller's, which does not come from there.
+                assert_eq!((customers, strangers), (2, 2), "{fact:?}");
+                assert!(told > 0, "{fact:?}: the operator hears nothing");
+            }
             _ => {
                 assert!(customers > strangers, "{cause:?}, {fact:?}: {customers} {strangers}");
                 assert!(told > 0, "{cause:?}, {fact:?}: the operator hears nothing");

@@ -203,6 +203,7 @@ impl Gate {
             daily_budget: self.inner.daily_budget,
             resend: send.challenge.renew,
             open: send.policy.code.open,
+            hidden: send.caution.is_some(),
         };
         let mut plan = Plan::of_send(&terms, &send.subjects);
         let number = send.subjects.number;

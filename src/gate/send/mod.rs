@@ -24,6 +24,7 @@ use crate::store::{Nonce, VoidCode};
 use crate::token::TokenError;
 
 use super::Gate;
+use super::caution::Caution;
 use super::clearance::{Clearance, OwnScope};
 use super::grant::EntryGrant;
 use super::plan::Plan;
@@ -49,6 +50,7 @@ struct Send<'a> {
     language: Option<&'a Language>,
     price: Money,
     challenge: Challenge,
+    caution: Option<Caution>,
     now: Timestamp,
     decoy: bool,
 }
@@ -127,6 +129,7 @@ impl Gate {
                 closes: now + policy.code.open,
                 renew: false,
             },
+            caution: clearance.caution,
             now,
             decoy,
         };
@@ -159,6 +162,11 @@ impl Gate {
             // A caller's verification: the host asks, not a page.
             (subjects.client, subjects.session) = (Client::Caller, None);
         }
+        let spared = subjects.client == Client::Caller || subjects.device.is_some();
+        let caution = match spared {
+            true => None,
+            false => self.caution(client, &grant.recipient, number, &grant.purpose, now),
+        };
         let send = Send {
             recipient: &grant.recipient,
             purpose: &grant.purpose,
@@ -180,6 +188,7 @@ impl Gate {
                 closes: grant.closes,
                 renew: true,
             },
+            caution,
             now,
             decoy: grant.decoy,
         };

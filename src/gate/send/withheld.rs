@@ -3,12 +3,13 @@
 use super::Send;
 use crate::error::GateError;
 use crate::event::EventKind;
+use crate::gate::caution::Caution;
 use crate::gate::names::slot;
 use crate::gate::standing::Standing;
 use crate::gate::withheld::Withheld;
 use crate::gate::{Gate, guarded};
 use crate::limit::MeterKey;
-use crate::policy::Mode;
+use crate::policy::{AnonymiserTier, Mode};
 use crate::store::TallyQuery;
 
 impl Gate {
@@ -21,6 +22,9 @@ impl Gate {
         standing: &Standing,
         asked: bool,
     ) -> Result<Option<Withheld>, GateError> {
+        if let Some(Caution { tier: AnonymiserTier::Quiet, kind }) = send.caution {
+            return Ok(Some(Withheld::Anonymiser(kind)));
+        }
         if !send.policy.mode.quiet || standing.in_the_way(send.proved, asked).next().is_none() {
             return Ok(None);
         }

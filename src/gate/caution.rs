@@ -1,0 +1,104 @@
+//! What a client must do more because its network hides who it is.
+
+use crate::access::{AnonymiserKind, AnonymiserKinds, Query, Verdict as ListVerdict};
+use crate::base::id::Pseudonym;
+use crate::base::time::Timestamp;
+use crate::context::{ClientContext, Purpose};
+use crate::event::{Event, EventKind};
+use crate::outcome::RefusalReason;
+use crate::policy::{AnonymiserTier, Mode};
+use crate::recipient::Recipient;
+
+use super::Gate;
+
+/// A tier beyond the ordinary, and the kind of network it is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Caution {
+    pub(crate) tier: AnonymiserTier,
+    pub(crate) kind: AnonymiserKind,
+}
+
+impl Caution {
+    pub(super) fn reason(self) -> RefusalReason {
+        RefusalReason::Anonymiser(self.kind)
+    }
+}
+
+impl Gate {
+    /// What is asked of `client` beyond the ordinary. In shadow mode what would be is told, and only
+    /// limits count it, which refuse nothing then.
+    pub(super) fn caution(
+        &self,
+        client: &ClientContext,
+        recipient: &Recipient,
+        number: Pseudonym,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> Option<Caution> {
+        let kinds = client.anonymisers().union(self.inner.anonymisers.kinds(client.ip()));
+        if kinds == AnonymiserKinds::NONE {
+            return None;
+        }
+        let policy = self.policy(purpose);
+        let (tier, kind) = policy.anonymisers.strictest(kinds)?;
+        let caution = Caution { tier, kind };
+        if self.vouched(client, recipient, number, purpose, now) {
+            return None;
+        }
+        let observed = policy.mode.of(purpose, recipient.region()) == Mode::Observe;
+        if observed && tier > AnonymiserTier::Fewer {
+            self.tell(&Event {
+                purpose: Some(purpose.clone()),
+                region: recipient.region(),
+                number: Some(number),
+                ..self.event(now, EventKind::WouldRefuse { reason: caution.reason() })
+            });
+            return Some(Caution { tier: AnonymiserTier::Fewer, kind });
+        }
+        Some(caution)
+    }
+
+    /// Tells the observer of a step-up that `caution` asks for, and gives its reason.
+    pub(super) fn cautious(
+        &self,
+        caution: Caution,
+        recipient: &Recipient,
+        number: Pseudonym,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> RefusalReason {
+        let reason = caution.reason();
+        self.tell(&Event {
+            purpose: Some(purpose.clone()),
+            region: recipient.region(),
+            number: Some(number),
+            ..self.event(now, EventKind::StepUpAsked { reason: reason.clone() })
+        });
+        reason
+    }
+
+    /// Whether an operator allows the client's network or account. An entry for the number counts
+    /// only where it may be seen.
+    fn vouched(
+        &self,
+        client: &ClientContext,
+        recipient: &Recipient,
+        number: Pseudonym,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> bool {
+        let query = Query {
+            recipient,
+            number,
+            client: *client.ip(),
+            user: client.user_id().map(|user| self.names().user(user)),
+            purpose: purpose.as_str(),
+            now,
+        };
+        let seen = self.realm.controls();
+        let ruling = seen.book.decide(&query);
+        let quiet = self.policy(purpose).mode.quiet;
+        let verdict = if quiet { ruling.unnamed } else { ruling.verdict };
+        matches!(verdict, ListVerdict::Allowed(_))
+    }
+}
