@@ -124,6 +124,7 @@ fn the_gate_knows_no_adapter() {
                 "transport::twilio",
                 "transport::esendex",
                 "transport::bird",
+                "transport::infobip",
                 "transport::telnyx",
                 "transport::aws",
                 "ReqwestClient",

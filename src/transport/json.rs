@@ -1,6 +1,7 @@
 //! JSON as providers want it and write it.
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 static NULL: Value = Value::Null;
 
@@ -59,7 +60,16 @@ impl Object {
 
     pub(crate) fn object(mut self, name: &str, value: Self) -> Self {
         self.name(name);
-        self.0.extend_from_slice(&value.finish());
+        self.0.extend_from_slice(&Zeroizing::new(value.finish()));
+        self
+    }
+
+    /// A list with this object in it.
+    pub(crate) fn list_of_one(mut self, name: &str, value: Self) -> Self {
+        self.name(name);
+        self.0.push(b'[');
+        self.0.extend_from_slice(&Zeroizing::new(value.finish()));
+        self.0.push(b']');
         self
     }
 
@@ -95,6 +105,8 @@ mod tests {
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(value, serde_json::json!({ "a": odd, "c": "d" }));
         assert_eq!(Object::new().finish(), b"{}");
+        let list = Object::new().list_of_one("l", Object::new().flag("f")).text("t", "");
+        assert_eq!(list.finish(), br#"{"l":[{"f":true}],"t":""}"#);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | `telnyx::Telnyx` | `telnyx` |
 //! | `aws::EndUserMessaging`, `aws::Sns` | `aws` |
 //! | `bird::Bird` | `bird` |
+//! | `infobip::Infobip` | `infobip` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
@@ -45,9 +46,11 @@ mod error;
 mod error_row;
 #[cfg(feature = "esendex")]
 pub mod esendex;
-#[cfg(any(feature = "aws", feature = "bird", feature = "telnyx"))]
+#[cfg(feature = "infobip")]
+pub mod infobip;
+#[cfg(any(feature = "aws", feature = "bird", feature = "infobip", feature = "telnyx"))]
 #[cfg_attr(
-    not(all(feature = "aws", feature = "telnyx")),
+    not(all(feature = "aws", feature = "infobip", feature = "telnyx")),
     allow(dead_code, reason = "each provider needs a part of it")
 )]
 mod json;

@@ -362,3 +362,14 @@ fn what_is_no_receipt_holds_none_or_is_refused() {
         assert_eq!(read, Err(ReceiptErrorKind::Malformed), "{odd}");
     }
 }
+
+/// Bird has no fields for a registration: its sender goes, its identifiers do not.
+#[tokio::test]
+async fn a_registered_sender_goes_before_the_configured_one() {
+    let server = LocalServer::plain();
+    server.always(Play::Answer((ADAPTER.accepted)()));
+    bird(server.base_url(), client(), KEY).hand_off(&crate::adapter::registered()).await.unwrap();
+    let seen = &server.seen()[0];
+    assert_eq!(field(seen, "/from").as_deref(), Some("EXMPLE"));
+    assert!(!seen.text().contains("1107158980000012345"));
+}

@@ -19,6 +19,10 @@ fn tables() -> BTreeMap<&'static str, String> {
         ("errors: bird", errors(otpgate::transport::bird::ERRORS)),
         #[cfg(feature = "bird")]
         ("faults: bird", faults(otpgate::transport::bird::FAULTS)),
+        #[cfg(feature = "infobip")]
+        ("errors: infobip", errors(otpgate::transport::infobip::ERRORS)),
+        #[cfg(feature = "infobip")]
+        ("faults: infobip", faults(otpgate::transport::infobip::FAULTS)),
         #[cfg(feature = "telnyx")]
         ("errors: telnyx", errors(otpgate::transport::telnyx::ERRORS)),
         #[cfg(feature = "telnyx")]

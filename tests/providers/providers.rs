@@ -22,6 +22,8 @@ mod aws;
 mod bird;
 #[cfg(feature = "esendex")]
 mod esendex;
+#[cfg(feature = "infobip")]
+mod infobip;
 #[cfg(feature = "telnyx")]
 mod telnyx;
 #[cfg(feature = "twilio")]

@@ -30,6 +30,11 @@
 //! `rest.messagebird.com` has no idempotency key: a lost answer costs a second text. Its receipts are
 //! queries in a URL, and its keys name no region.
 //!
+//! # Registrations
+//!
+//! The request has no fields for them: Bird registers senders, their categories and templates itself. A
+//! registered [sender](crate::message::Registration::sender) goes as `from`.
+//!
 //! # The text unchanged
 //!
 //! Bird's *smart encoding* replaces characters. It is off unless asked for, and not asked for.
@@ -82,10 +87,11 @@ impl Bird {
 
     fn request(&self, key: &ApiKey, sms: &OutboundSms) -> HttpRequest {
         let base = self.base.as_ref().unwrap_or(key.base());
+        let own = self.senders.of(sms.region()).from();
         let idempotency_key = sms.idempotency_key().as_str();
         let body = Object::new()
             .text("to", sms.expose_number())
-            .text("from", self.senders.of(sms.region()).from())
+            .text("from", sms.registered_sender().unwrap_or(own))
             .text("text", sms.expose_text())
             // Bird keeps no text of this category.
             .text("category", "authentication")
