@@ -51,6 +51,12 @@ impl CallbackUrl {
         let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         text.len() == 22 && text.bytes().all(right)
     }
+
+    /// The URL as it was configured, for a provider that carries the key in a field of its own.
+    #[cfg(feature = "vonage")]
+    pub(super) fn plain(&self) -> &str {
+        &self.0
+    }
 }
 
 impl FromStr for CallbackUrl {

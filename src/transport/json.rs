@@ -15,6 +15,11 @@ pub(crate) fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     at(value, pointer).as_str()
 }
 
+/// A code: a text, or the number that some services of a provider write in its place.
+pub(crate) fn plain(code: &Value) -> Option<String> {
+    code.as_str().map(Into::into).or_else(|| code.as_u64().map(|code| code.to_string()))
+}
+
 /// More than any request to a provider, so that the buffer does not move.
 const ROOM: usize = 4_096;
 

@@ -8,6 +8,7 @@
 //! | `aws::EndUserMessaging`, `aws::Sns` | `aws` |
 //! | `bird::Bird` | `bird` |
 //! | `infobip::Infobip` | `infobip` |
+//! | `vonage::SmsApi`, `vonage::MessagesApi` | `vonage` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
@@ -46,9 +47,17 @@ mod error;
 mod error_row;
 #[cfg(feature = "esendex")]
 pub mod esendex;
+#[cfg(any(feature = "aws", feature = "twilio", feature = "vonage"))]
+mod hex;
 #[cfg(feature = "infobip")]
 pub mod infobip;
-#[cfg(any(feature = "aws", feature = "bird", feature = "infobip", feature = "telnyx"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "bird",
+    feature = "infobip",
+    feature = "telnyx",
+    feature = "vonage"
+))]
 #[cfg_attr(
     not(all(feature = "aws", feature = "infobip", feature = "telnyx")),
     allow(dead_code, reason = "each provider needs a part of it")
@@ -62,6 +71,8 @@ mod sms;
 pub mod telnyx;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "vonage")]
+pub mod vonage;
 mod wrappers;
 #[cfg(any(feature = "aws", feature = "esendex"))]
 #[cfg_attr(

@@ -31,6 +31,10 @@ fn tables() -> BTreeMap<&'static str, String> {
         ("errors: twilio", errors(otpgate::transport::twilio::ERRORS)),
         #[cfg(feature = "twilio")]
         ("faults: twilio", faults(otpgate::transport::twilio::FAULTS)),
+        #[cfg(feature = "vonage")]
+        ("errors: vonage", errors(otpgate::transport::vonage::ERRORS)),
+        #[cfg(feature = "vonage")]
+        ("faults: vonage", faults(otpgate::transport::vonage::FAULTS)),
     ])
 }
 

@@ -28,3 +28,5 @@ mod infobip;
 mod telnyx;
 #[cfg(feature = "twilio")]
 mod twilio;
+#[cfg(feature = "vonage")]
+mod vonage;

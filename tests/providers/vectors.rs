@@ -18,6 +18,8 @@ pub struct Vector {
     pub secret: String,
     pub accept: bool,
     pub note: String,
+    /// The way of signing, where a provider has several.
+    pub alg: Option<String>,
     /// Seconds since 1970, where the time counts.
     pub now: Option<u64>,
 }

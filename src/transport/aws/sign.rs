@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Account;
 use crate::base::time::{Clock, Timestamp};
 use crate::http::{BaseUrl, HttpRequest};
+use crate::transport::hex::hex;
 use crate::transport::{AdapterError, HandoffError};
 
 /// The end of the year 9999: `aws-sigv4` writes four digits.
@@ -110,10 +111,6 @@ fn host_header(base: &BaseUrl) -> String {
     let usual = if base.as_str().starts_with("https") { ":443" } else { ":80" };
     let authority = base.authority();
     authority.strip_suffix(usual).unwrap_or(authority).to_ascii_lowercase()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Delivery receipts: what a provider says later about a text, believed only after its check.
 
 mod error;
+#[cfg(any(feature = "twilio", feature = "vonage"))]
+pub(super) mod mac;
 mod path_token;
 mod request;
-#[cfg(any(feature = "bird", feature = "telnyx"))]
+#[cfg(any(feature = "bird", feature = "telnyx", feature = "vonage"))]
 pub(super) mod signed_time;
 mod verified;
 

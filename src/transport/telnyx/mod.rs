@@ -40,7 +40,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::json::{Object, at, text_at};
+use super::json::{Object, at, plain, text_at};
 use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
     SmsTransport,
@@ -116,11 +116,6 @@ fn code(body: &Value) -> Option<String> {
         }
         _ => code,
     })
-}
-
-/// A code is a text of digits; some of Telnyx's services write a number.
-fn plain(code: &Value) -> Option<String> {
-    code.as_str().map(Into::into).or_else(|| code.as_u64().map(|code| code.to_string()))
 }
 
 /// What the text costs. `null` in most answers; receipts have it.

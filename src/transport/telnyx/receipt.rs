@@ -4,9 +4,9 @@ use base64ct::{Base64, Encoding};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 
-use super::{FAULTS, NAME, plain, price, segments};
+use super::{FAULTS, NAME, price, segments};
 use crate::base::time::Timestamp;
-use crate::transport::json::{at, text_at};
+use crate::transport::json::{at, plain, text_at};
 use crate::transport::receipt::signed_time::{is_stale, seconds};
 use crate::transport::{
     AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64ct::{Base64, Encoding};
 use form_urlencoded::parse;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 use super::{FAULTS, NAME};
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
+use crate::transport::hex::hex;
+use crate::transport::receipt::mac::{Secrets, is_signed};
 use crate::transport::{
     CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
     ReceiptState, ReceiptVerifier, SecretText,
@@ -50,7 +52,7 @@ const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 #[derive(Clone, Debug)]
 pub struct Receipts {
     mode: Mode,
-    secrets: Vec<Credentials<SecretText>>,
+    secrets: Secrets,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,14 +67,14 @@ impl Receipts {
     /// Receipts signed with the account's auth token. An API key's secret signs nothing.
     #[must_use]
     pub fn with_auth_token(token: impl Into<Credentials<SecretText>>) -> Self {
-        Self { mode: Mode::AuthToken, secrets: vec![token.into()] }
+        Self { mode: Mode::AuthToken, secrets: Secrets::new(token) }
     }
 
     /// Receipts signed with a shared key, which is to be preferred: SHA-256, and a secret that can do
     /// nothing else.
     #[must_use]
     pub fn with_shared_key(key: impl Into<Credentials<SecretText>>) -> Self {
-        Self { mode: Mode::SharedKey, secrets: vec![key.into()] }
+        Self { mode: Mode::SharedKey, secrets: Secrets::new(key) }
     }
 
     /// Accepts another secret of the same kind too, while one is being exchanged.
@@ -94,32 +96,24 @@ impl Receipts {
             Some(_) => return Err(forged()),
             None => form_text(request.body),
         };
-        let mut right = false;
-        for secret in &self.secrets {
-            let secret = secret.current().map_err(|_| no_secret())?;
-            // An empty secret, from a variable that is not set, would let everybody sign.
-            for url in candidates(request.url).filter(|_| !secret.is_empty()) {
-                right |= self.mode.verify(&secret, &[&url, &fields], &signature);
-            }
-        }
+        let urls: Vec<String> = candidates(request.url).collect();
+        let by = |secret: &[u8]| {
+            urls.iter().fold(false, |right, url| {
+                right | self.mode.verify(secret, &[url.as_bytes(), fields.as_bytes()], &signature)
+            })
+        };
+        let right = self.secrets.any(by).map_err(|_| no_secret())?;
         if right { Ok(()) } else { Err(forged()) }
     }
 }
 
 impl Mode {
-    fn verify(self, secret: &SecretText, parts: &[&str], signature: &[u8]) -> bool {
-        let key = secret.expose_secret().as_bytes();
+    fn verify(self, key: &[u8], parts: &[&[u8]], signature: &[u8]) -> bool {
         match self {
-            Self::AuthToken => verify::<Hmac<Sha1>>(key, parts, signature),
-            Self::SharedKey => verify::<Hmac<Sha256>>(key, parts, signature),
+            Self::AuthToken => is_signed::<Hmac<Sha1>>(key, parts, signature),
+            Self::SharedKey => is_signed::<Hmac<Sha256>>(key, parts, signature),
         }
     }
-}
-
-fn verify<M: Mac + KeyInit>(key: &[u8], parts: &[&str], signature: &[u8]) -> bool {
-    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return false };
-    parts.iter().for_each(|part| mac.update(part.as_bytes()));
-    mac.verify_slice(signature).is_ok()
 }
 
 impl ReceiptVerifier for Receipts {
@@ -207,10 +201,6 @@ fn asked(request: &ReceiptRequest<'_>) -> Option<Mode> {
 fn hash_in(query: &str) -> Option<String> {
     let mut pairs = parse(query.as_bytes());
     pairs.find(|(name, _)| name == "bodySHA256").map(|(_, hash)| hash.into_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The URL as it may have been signed: without a port, and with one. Nothing else in it changes.

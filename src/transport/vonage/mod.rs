@@ -1,0 +1,64 @@
+//! [`SmsApi`]: texts through Vonage, and its delivery receipts.
+//!
+//! ```no_run
+//! use otpgate::transport::SecretText;
+//! use otpgate::transport::vonage::{Account, Sender, SignatureMethod, SmsApi, SmsReceipts};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let account = Account::new("abcd1234", std::env::var("VONAGE_API_SECRET")?)?;
+//! let transport = SmsApi::builder(account, Sender::from_name("Example"))
+//!     .callback("https://hooks.example.com/sms".parse()?)
+//!     .billed_in("EUR")
+//!     .build()?;
+//! let secret = SecretText::new(std::env::var("VONAGE_SIGNATURE_SECRET")?);
+//! let receipts = SmsReceipts::signed(secret, SignatureMethod::HmacSha256);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A repeat
+//!
+//! Vonage takes no idempotency key: a repeated request is a second text and a second charge. Its SDK
+//! for Python sends up to ten times when a connection is lost; this adapter makes one request.
+//!
+//! # Several parts
+//!
+//! The SMS API answers with a status for each part of a long text, under HTTP 200 in any case. One part
+//! that was taken is paid for, so the text counts as accepted and is never sent elsewhere.
+//!
+//! # Registrations
+//!
+//! Entity and template of a registered text (India's DLT) go as `entity-id` and `content-id`, a
+//! registered [sender](crate::message::Registration::sender) as `from`. A 10DLC campaign belongs to
+//! the number.
+//!
+//! # Characters
+//!
+//! Vonage replaces what the GSM alphabet lacks unless a text is marked as `unicode`. The adapter marks
+//! it where, and only where, the text needs it; Vonage's own SDKs leave that to the caller.
+
+mod account;
+mod error;
+mod signature;
+mod sms;
+mod sms_receipt;
+
+pub use account::{Account, Sender, SigningAccount};
+pub use error::{ERRORS, FAULTS};
+pub use signature::SignatureMethod;
+pub use sms::{SmsApi, SmsApiBuilder};
+pub use sms_receipt::SmsReceipts;
+
+/// The name of the SMS API in outcomes, events and errors.
+pub const NAME: &str = "vonage";
+
+/// A number as Vonage documents it: digits only. Its SDKs leave the sign in.
+fn without_sign(number: &str) -> &str {
+    number.strip_prefix('+').unwrap_or(number)
+}
+
+/// Letters, digits, `_` and `-`: what identifiers, statuses and codes of Vonage are made of.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
