@@ -122,7 +122,7 @@
 //!   used: they bring the redis crate and tokio.
 //! - `postgres`: [`store::PostgresStore`], shared by many gates, nothing acknowledged is lost. Leave it
 //!   off when another store is used: it brings tokio-postgres and tokio.
-//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
+//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `vonage`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
 //!   Leave those off that you have no account with.
 //! - `reqwest`: `http::ReqwestClient`, on rustls and ring; the providers bring it. `http` alone is the port
 //!   for a client of the host's own.

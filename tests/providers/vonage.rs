@@ -16,7 +16,7 @@ use otpgate::transport::{
 use otpgate::{Region, SmsTransport, Timestamp};
 use serde_json::{Value, json};
 
-use crate::adapter::{Adapter, client, sms};
+use crate::adapter::{Adapter, client, registered, sms};
 use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::{Vector, vectors};
 use crate::wire::{fields, recorded};
@@ -248,6 +248,21 @@ async fn what_proves_nothing_is_indeterminate() {
     server.always(Play::Answer(answer(&[json!({ "status": 7 })])));
     let error = vonage(server.base_url(), client(), SECRET).hand_off(&sms()).await.unwrap_err();
     assert_eq!(error.number_fault(), Some(NumberFault::Barred), "a number counts as its text");
+}
+
+#[tokio::test]
+async fn a_registered_text_carries_entity_template_and_sender() {
+    let server = LocalServer::plain();
+    server.always(Play::Answer((ADAPTER.accepted)()));
+    let vonage = vonage(server.base_url(), client(), SECRET);
+    vonage.hand_off(&registered()).await.unwrap();
+    vonage.hand_off(&sms()).await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].form("entity-id").as_deref(), Some("1201159409941345107"));
+    assert_eq!(seen[0].form("content-id").as_deref(), Some("1107158980000012345"));
+    assert_eq!(seen[0].form("from").as_deref(), Some("EXMPLE"));
+    assert_eq!((seen[1].form("entity-id"), seen[1].form("content-id")), (None, None));
+    assert_eq!(seen[1].form("from").as_deref(), Some("15550101"));
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use crate::http::Credentials;
 use crate::transport::receipt::mac::Secrets;
 use crate::transport::receipt::signed_time::{is_stale, seconds};
 use crate::transport::{
-    CallbackUrl, DeliveryFault, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
-    ReceiptState, ReceiptVerifier, SecretText,
+    CallbackUrl, DeliveryFault, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
+    ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
 };
 
 /// Checks and reads the SMS API's delivery receipts, in each of the forms that the dashboard offers:
