@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::access::ControlId;
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
@@ -127,6 +128,19 @@ pub enum EventKind {
         /// Why.
         cause: RejectionCause,
     },
+    /// A test number was used: a code was asked for and no text sent, or the fixed code was accepted, in
+    /// place of [`Sent`](Self::Sent) and [`Accepted`](Self::Accepted); or a wrong one was not, beside
+    /// [`Rejected`](Self::Rejected). Whoever did not expect it looks at once.
+    TestNumberUsed {
+        /// The entry.
+        id: ControlId,
+        /// What was done.
+        step: TestUse,
+        /// Why the entry was made.
+        reason: String,
+        /// Who made it.
+        actor: String,
+    },
     /// An authenticator-app code was checked.
     Authenticator {
         /// Whether it was accepted.
@@ -173,6 +187,18 @@ pub enum EventKind {
         /// What, in words.
         what: String,
     },
+}
+
+/// What was done with a test number ([`EventKind::TestNumberUsed`]).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum TestUse {
+    /// A code was asked for: no text went out.
+    Issued,
+    /// The fixed code was accepted.
+    Accepted,
+    /// Another code was not.
+    Rejected,
 }
 
 /// Why a code was not accepted. For logs; the client sees one answer.

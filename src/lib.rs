@@ -173,12 +173,12 @@ pub use base::time::{Clock, SystemClock, Timestamp};
 pub use builder::GateBuilder;
 pub use context::{ClientContext, NameError, Purpose, Realm};
 pub use error::{ConfigError, GateError, GateErrorKind};
-pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, RejectionCause};
+pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, RejectionCause, TestUse};
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
     Clearance, Controls, ControlsError, CountrySnapshot, DetectorFootprint, EntryGrant, Gate,
-    RecordError, SendRecord, Snapshot,
+    RecordError, SendRecord, Snapshot, TestNumber,
 };
 pub use outcome::{
     Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal, PublicRefusalKind,

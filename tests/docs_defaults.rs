@@ -166,6 +166,7 @@ fn values() -> BTreeMap<&'static str, String> {
             "mode.countries",
             if policy.mode.countries.is_empty() { "none".into() } else { "some".into() },
         ),
+        ("test.numbers", policy.test.numbers.to_string()),
         ("DeviceLife", span(DeviceLife::default().as_duration())),
         ("Evidence::CREDIT", format!("{} messages", Evidence::CREDIT)),
         ("CallerKey::MAX_LIFE", span(CallerKey::MAX_LIFE)),

@@ -71,6 +71,10 @@ impl ControlBook {
     /// memory, about 5 MB at worst; a longer list is a sign that a prefix or a policy is meant.
     pub const MAX_ENTRIES: usize = 10_000;
 
+    /// The most test numbers of a book: 20. Each is a code that does not change for up to 30 days, and
+    /// tests may share one number.
+    pub const MAX_TEST_NUMBERS: usize = 20;
+
     /// An empty book.
     #[must_use]
     pub fn new() -> Self {
@@ -127,6 +131,13 @@ impl ControlBook {
         } else {
             self.clone()
         }
+    }
+
+    /// How many test numbers are in it at `now`.
+    pub(crate) fn test_numbers(&self, now: Timestamp) -> usize {
+        let live =
+            |control: &&Control| control.effect() == Effect::TestNumber && !control.is_over(now);
+        self.entries().filter(live).count()
     }
 
     /// The entry of this number.
@@ -288,6 +299,14 @@ pub enum BookError {
         "the control book holds 10000 entries; drop what is over, or use prefixes and networks"
     )]
     Full,
+    /// As many test numbers as the policy allows.
+    #[error(
+        "the realm has {most} test numbers, as many as the policy allows; lift one that is not used"
+    )]
+    TooManyTestNumbers {
+        /// The policy's `test.numbers`.
+        most: usize,
+    },
     /// The entry to remove is not there.
     #[error("the control book has no entry {id}; list the entries, it may be removed already")]
     NoSuchEntry {

@@ -1,8 +1,10 @@
 //! One entry of the control book.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::target::Target;
+use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 
 /// What an entry does to its target.
@@ -53,6 +55,9 @@ pub enum Effect {
     LiftAutomaticBlock,
     /// The detector's block stays until the entry ends. Needs an end.
     ExtendAutomaticBlock,
+    /// No text, and a fixed code in its place. Needs an end, 30 days off at the latest. Only
+    /// [`Controls::test_number`](crate::Controls::test_number) makes such an entry.
+    TestNumber,
 }
 
 impl Effect {
@@ -64,7 +69,7 @@ impl Effect {
     }
 
     const fn needs_end(self) -> bool {
-        matches!(self, Self::ExpectSurge(_) | Self::ExtendAutomaticBlock)
+        matches!(self, Self::ExpectSurge(_) | Self::ExtendAutomaticBlock | Self::TestNumber)
     }
 
     const fn applies_to(self, target: &Target) -> bool {
@@ -79,6 +84,8 @@ impl Effect {
             Self::ForbidAutomaticBlock | Self::LiftAutomaticBlock | Self::ExtendAutomaticBlock => {
                 matches!(target, Everything | Country(_) | Prefix(_) | Network(_))
             }
+            // It lacks the code.
+            Self::TestNumber => false,
         }
     }
 }
@@ -191,6 +198,26 @@ impl fmt::Display for ControlId {
     }
 }
 
+/// The code of a test number under the gate's key: neither the book nor its reader learns it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SealedCode(Box<[u8]>);
+
+impl SealedCode {
+    pub(crate) fn new(sealed: &[u8]) -> Self {
+        Self(sealed.into())
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedCode([sealed])")
+    }
+}
+
 /// An entry that is not in a book yet.
 ///
 /// ```
@@ -214,9 +241,14 @@ pub struct Draft {
     actor: Actor,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+    sealed: Option<SealedCode>,
 }
 
 impl Draft {
+    /// The longest life of a test number: long enough for a review of an app and its updates of a
+    /// month, short enough that one which is forgotten ends.
+    pub(crate) const LONGEST_TEST: Duration = Duration::from_secs(30 * 86_400);
+
     /// An entry without an end, for every purpose.
     ///
     /// # Errors
@@ -231,7 +263,31 @@ impl Draft {
         if !effect.applies_to(&target) {
             return Err(ControlError::Mismatched { effect });
         }
-        Ok(Self { target, effect, purpose: None, reason, actor, since: None, until: None })
+        Ok(Self::bare(target, effect, reason, actor))
+    }
+
+    /// A test number with its code. Needs an end.
+    pub(crate) fn test_number(
+        number: Pseudonym,
+        sealed: SealedCode,
+        reason: Reason,
+        actor: Actor,
+    ) -> Self {
+        let draft = Self::bare(Target::Number(number), Effect::TestNumber, reason, actor);
+        Self { sealed: Some(sealed), ..draft }
+    }
+
+    fn bare(target: Target, effect: Effect, reason: Reason, actor: Actor) -> Self {
+        Self {
+            target,
+            effect,
+            purpose: None,
+            reason,
+            actor,
+            since: None,
+            until: None,
+            sealed: None,
+        }
     }
 
     /// Ends the entry at `until`.
@@ -269,6 +325,11 @@ impl Draft {
         match self.until {
             None if self.effect.needs_end() => return Err(ControlError::Endless),
             Some(until) if until <= since || until <= now => return Err(ControlError::EndsFirst),
+            Some(until)
+                if self.effect == Effect::TestNumber && until.since(since) > Self::LONGEST_TEST =>
+            {
+                return Err(ControlError::TestTooLong);
+            }
             _ => {}
         }
         self.since = Some(since);
@@ -351,6 +412,11 @@ impl Control {
         self.draft.until
     }
 
+    /// The code of a test number.
+    pub(crate) const fn sealed_code(&self) -> Option<&SealedCode> {
+        self.draft.sealed.as_ref()
+    }
+
     /// Whether it holds at `now`.
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> bool {
@@ -413,8 +479,11 @@ pub enum ControlError {
         given: u8,
     },
     /// The entry needs an end and has none.
-    #[error("an expected surge and an extended block need an end; add `until`")]
+    #[error("an expected surge, an extended block and a test number need an end; add `until`")]
     Endless,
+    /// A test number for longer than 30 days.
+    #[error("a test number lasts 30 days at most; choose an earlier end, and enter it again then")]
+    TestTooLong,
     /// The entry would be over before it begins.
     #[error("the entry ends before it begins or before now; choose a later `until`")]
     EndsFirst,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::book::ControlBook;
-use super::control::{Actor, Control, ControlId, Draft, Effect, Reason, SurgeFactor};
+use super::control::{Actor, Control, ControlId, Draft, Effect, Reason, SealedCode, SurgeFactor};
 use super::network::Network;
 use super::target::{DialPrefix, Target};
 use crate::base::codec::{Reader, Writer};
@@ -39,6 +39,10 @@ pub(super) fn decode(bytes: &[u8]) -> Option<ControlBook> {
 fn write(writer: Writer, control: &Control) -> Writer {
     let writer = write_target(writer.u64(control.id().0), control.target());
     let writer = write_effect(writer, control.effect());
+    let writer = match control.sealed_code() {
+        Some(sealed) => writer.bytes(sealed.as_bytes()),
+        None => writer,
+    };
     let writer = match control.purpose() {
         Some(purpose) => writer.u8(1).text(purpose),
         None => writer.u8(0),
@@ -53,14 +57,25 @@ fn write(writer: Writer, control: &Control) -> Writer {
 fn read(reader: &mut Reader<'_>) -> Option<Control> {
     let id = ControlId(reader.u64()?);
     let (target, effect) = (read_target(reader)?, read_effect(reader)?);
+    let sealed = match effect {
+        Effect::TestNumber => {
+            Some(SealedCode::new(reader.bytes().filter(|code| code.len() <= 64)?))
+        }
+        _ => None,
+    };
     let purpose = optional(reader, |reader| reader.text())?;
     let (reason, actor) = (reader.text()?, reader.text()?);
     let since: Timestamp = reader.time()?;
     let until = optional(reader, |reader| reader.time())?;
-    let draft = Draft::new(target, effect, Reason::new(reason).ok()?, Actor::new(actor).ok()?);
+    let (why, who) = (Reason::new(reason).ok()?, Actor::new(actor).ok()?);
+    let draft = match (sealed, target) {
+        (Some(sealed), Target::Number(number)) => Draft::test_number(number, sealed, why, who),
+        (Some(_), _) => return None,
+        (None, target) => Draft::new(target, effect, why, who).ok()?,
+    };
     let draft = match purpose {
-        Some(purpose) => draft.ok()?.for_purpose(purpose).ok()?,
-        None => draft.ok()?,
+        Some(purpose) => draft.for_purpose(purpose).ok()?,
+        None => draft,
     };
     let draft = match until {
         Some(until) => draft.until(until),
@@ -117,6 +132,7 @@ fn write_effect(writer: Writer, effect: Effect) -> Writer {
         Effect::ForbidAutomaticBlock => writer.u8(6),
         Effect::LiftAutomaticBlock => writer.u8(7),
         Effect::ExtendAutomaticBlock => writer.u8(8),
+        Effect::TestNumber => writer.u8(9),
     }
 }
 
@@ -131,6 +147,7 @@ fn read_effect(reader: &mut Reader<'_>) -> Option<Effect> {
         6 => Effect::ForbidAutomaticBlock,
         7 => Effect::LiftAutomaticBlock,
         8 => Effect::ExtendAutomaticBlock,
+        9 => Effect::TestNumber,
         _ => return None,
     })
 }

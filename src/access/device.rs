@@ -194,6 +194,9 @@ impl KnownDevice {
 pub struct DeviceLife(Duration);
 
 impl DeviceLife {
+    /// The shortest life, an hour.
+    pub const MIN: Self = Self(Duration::from_secs(3_600));
+
     /// The longest life, 90 days.
     pub const MAX: Self = Self(Duration::from_secs(90 * 86_400));
 
@@ -203,7 +206,7 @@ impl DeviceLife {
     ///
     /// [`DeviceError::Life`] if it is shorter than an hour or longer than 90 days.
     pub fn new(life: Duration) -> Result<Self, DeviceError> {
-        if life < Duration::from_secs(3_600) || life > Self::MAX.0 {
+        if life < Self::MIN.0 || life > Self::MAX.0 {
             return Err(DeviceError::Life);
         }
         Ok(Self(Duration::from_millis(millis(life))))

@@ -31,6 +31,7 @@ pub use anonymiser::{
 pub use book::{BookError, ControlBook};
 pub use caller::{Caller, CallerError, CallerRule, CallerRules};
 pub use caller_key::{CallerId, CallerKey, CallerKeyError, CallerRequest};
+pub(crate) use control::SealedCode;
 pub use control::{Actor, Control, ControlError, ControlId, Draft, Effect, Reason, SurgeFactor};
 pub use destination::{DestinationPolicy, DestinationPolicyError, DestinationRefusal};
 pub use device::{DeviceError, DeviceLife, DeviceProof, KnownDevice};

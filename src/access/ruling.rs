@@ -72,6 +72,8 @@ pub struct Ruling<'a> {
     pub(crate) unnamed: Verdict<'a>,
     /// The switch for known numbers, whether or not for this number.
     pub(crate) restricted: Option<&'a Control>,
+    /// The entry that makes the number a test number.
+    pub(crate) test: Option<&'a Control>,
     /// Whether the book allows any number by itself, this one or another.
     pub(crate) has_exceptions: bool,
 }
@@ -174,6 +176,7 @@ pub(super) fn rule<'a>(
         surge: best(|control| matches!(control.effect(), Effect::ExpectSurge(_))),
         unnamed: verdict(unnamed, wide.or(requester)),
         restricted,
+        test: best(|control| control.effect() == Effect::TestNumber),
         has_exceptions,
     }
 }

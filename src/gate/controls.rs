@@ -56,6 +56,10 @@ impl<'a> Controls<'a> {
         Self { gate }
     }
 
+    pub(super) fn gate(&self) -> &'a Gate {
+        self.gate
+    }
+
     /// The gate's time, to reckon an end from.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -138,8 +142,20 @@ impl<'a> Controls<'a> {
     /// # });
     /// ```
     pub async fn enter_draft(&self, draft: Draft) -> Result<ControlId, ControlsError> {
+        self.enter_if(draft, |_, _| Ok(())).await
+    }
+
+    /// Makes an entry of a book that `admits` it.
+    pub(super) async fn enter_if(
+        &self,
+        draft: Draft,
+        admits: impl Fn(&ControlBook, Timestamp) -> Result<(), BookError>,
+    ) -> Result<ControlId, ControlsError> {
         let now = self.gate.now();
-        let change = |book: &ControlBook| book.expire(now).with(draft.clone(), now);
+        let change = |book: &ControlBook| {
+            admits(book, now)?;
+            book.expire(now).with(draft.clone(), now)
+        };
         let (book, id) = self.change(change).await?;
         if let Some(entry) = book.entry(id) {
             let change =
@@ -365,6 +381,16 @@ pub enum ControlsError {
     /// The store gave no answer.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The test number was verified in the last 90 days.
+    #[error(
+        "the number was verified before and may be a customer's, whose account a fixed code would open; take another, or say `although_verified`"
+    )]
+    Verified,
+    /// The test code is of another format than the gate's.
+    #[error(
+        "the test code is not of the gate's format; make it with that of `MessageFormat::codes`"
+    )]
+    TestCode,
     /// Others kept changing the controls.
     #[error(
         "others changed the controls at the same time, eight times; look at the list, then retry"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::access::Around;
+use crate::access::{Around, ControlId};
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::{Pseudonym, from_text, to_text};
 use crate::base::keyring::{KeyId, KeyRing};
@@ -18,6 +18,8 @@ const VERSION: u8 = 2;
 
 /// The flag of a client with an IPv6 address.
 const IPV6: u8 = 2;
+/// The flag of a test number's.
+const TEST: u8 = 3;
 /// The flag of [`Grant::entered_by`].
 const ENTERED_BY: u8 = 7;
 /// Longer than any grant can be.
@@ -86,6 +88,8 @@ pub(crate) struct Grant {
     pub(crate) language: String,
     /// No text went out and none will: the number must not get one, and must not show it.
     pub(crate) decoy: bool,
+    /// The entry of the test number that it was opened under.
+    pub(crate) test: Option<ControlId>,
     /// The device or the caller that the lane was entered with. Renewals count on it, whether or
     /// not the page that asks for them shows the proof again.
     pub(crate) entered_by: Option<Pseudonym>,
@@ -98,6 +102,7 @@ impl Grant {
         let flags = u8::from(self.client.is_some())
             | u8::from(self.decoy) << 1
             | u8::from(self.client.is_some_and(|client| client.is_ipv6())) << IPV6
+            | u8::from(self.test.is_some()) << TEST
             | u8::from(self.entered_by.is_some()) << ENTERED_BY;
         let entered_by = self.entered_by.as_ref().map_or(&[][..], |by| by.as_bytes());
         let plain = Writer::new()
@@ -112,6 +117,10 @@ impl Grant {
             .text(&self.language)
             .raw(self.binding.as_bytes())
             .raw(entered_by);
+        let plain = match self.test {
+            Some(ControlId(id)) => plain.u64(id),
+            None => plain,
+        };
         let plain = match self.client {
             None => plain,
             Some(Networks { own, around: Around::V4 { site, campus, allocation } }) => {
@@ -171,6 +180,10 @@ impl Grant {
             entered_by: match flags >> ENTERED_BY & 1 {
                 0 => None,
                 _ => Some(Pseudonym::from_bytes(fields.array()?)),
+            },
+            test: match flags >> TEST & 1 {
+                0 => None,
+                _ => Some(ControlId(fields.u64()?)),
             },
         };
         if flags & 1 == 1 {

@@ -20,6 +20,7 @@ mod second_factor;
 mod send;
 mod standing;
 mod subjects;
+mod test_number;
 mod verify;
 #[cfg(feature = "serde")]
 mod wire;
@@ -45,6 +46,7 @@ pub use operate::{CountrySnapshot, DetectorFootprint, RecordError, Snapshot};
 pub use record::SendRecord;
 #[cfg(feature = "totp")]
 pub use second_factor::AuthenticatorVerdict;
+pub use test_number::TestNumber;
 
 pub(crate) use inner::Inner;
 pub(crate) use realm::Realms;

@@ -13,6 +13,7 @@ use crate::pumping::{Assessment, NodeView, Strength, Subject, Verdict};
 use super::plan::Remedy;
 use super::realm::Book;
 use super::subjects::Proved;
+use super::test_number::TestEntry;
 use super::withheld::Withheld;
 
 /// Whom a request concerns, for controls and detector.
@@ -35,6 +36,7 @@ pub(super) struct Standing {
     /// Whether an operator's entry allows its number, which nobody may be told.
     allowed: bool,
     assessment: Assessment,
+    test: Option<TestEntry>,
 }
 
 impl Standing {
@@ -73,12 +75,18 @@ impl Standing {
             exempt: matches!(verdict, ListVerdict::Allowed(_)),
             allowed: quiet && ruling.allows_number(),
             assessment,
+            test: ruling.test.and_then(TestEntry::of),
         }
     }
 
     /// The version of the controls that this rests on.
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The entry by which the number is a test number.
+    pub(super) fn test(&self) -> Option<&TestEntry> {
+        self.test.as_ref()
     }
 
     /// Whether no text may go out at all.

@@ -8,7 +8,7 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
-use crate::event::{Event, EventKind, RejectionCause};
+use crate::event::{Event, EventKind, RejectionCause, TestUse};
 use crate::limit::{Limit, MeterKey};
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
@@ -84,14 +84,33 @@ impl Gate {
         client: &ClientContext,
     ) -> Result<Verified, GateError> {
         let now = self.now();
-        let grant = self.open_grant(text, binding, client, now);
+        let mut grant = self.open_grant(text, binding, client, now);
+        let mut test = None;
+        if let Some(Grant { test: Some(id), recipient, purpose, .. }) = &grant {
+            let number = self.names().number(recipient);
+            test = self.test_entry(*id, number, purpose, now).await?;
+            if test.is_none() {
+                grant = None;
+            }
+        }
         let attempt = self.attempt(grant.as_ref(), typed, binding, client, now)?;
         let answer = guarded::redeem(&*self.inner.store, &attempt.redemption).await?;
         self.realm.take_in(self, &answer.news);
+        let wrong = test.as_ref().zip(grant.as_ref());
+        if !matches!(answer.verdict, Verdict::Accepted { .. })
+            && let Some((entry, Grant { purpose, recipient, .. })) = wrong
+        {
+            self.note_test(entry, TestUse::Rejected, purpose, recipient, now);
+        }
         let cause = match (answer.verdict, grant) {
             (Verdict::Accepted { attempts, opened }, Some(grant)) => {
                 let number =
                     attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
+                if let Some(entry) = test {
+                    let (purpose, recipient) = (&grant.purpose, &grant.recipient);
+                    self.note_test(&entry, TestUse::Accepted, purpose, recipient, now);
+                    return self.accepted(grant, number, binding.clone(), now);
+                }
                 return self.accept(grant, number, binding.clone(), attempts, opened, now);
             }
             (Verdict::Exhausted { index, .. }, _) if index < attempt.redemption.charges.len() => {
@@ -272,6 +291,10 @@ impl Gate {
         // A success by any lane proves the owner: strangers' failures are forgiven with it.
         redemption.reset =
             Lane::ALL.iter().map(|lane| MeterKey::new(number, lane.counted())).collect();
+        if grant.test.is_some() {
+            // It proves nobody's number and paid for no text: nothing is given back for it.
+            return;
+        }
         redemption.credits.extend(credits(
             policy,
             grant.client,
@@ -305,6 +328,16 @@ impl Gate {
             number: Some(number),
             ..self.event(now, EventKind::Accepted { attempts, took: now.since(opened) })
         });
+        self.accepted(grant, number, binding, now)
+    }
+
+    fn accepted(
+        &self,
+        grant: Grant,
+        number: Pseudonym,
+        binding: Binding,
+        now: Timestamp,
+    ) -> Result<Verified, GateError> {
         let key = self.inner.keys.pseudonyms();
         let note = Note {
             id: grant.challenge,
@@ -312,7 +345,8 @@ impl Gate {
             price: grant.price,
             recipient: grant.recipient.clone(),
         };
-        let (life, keys) = (DeviceLife::default(), &self.inner.keys);
+        let keys = &self.inner.keys;
+        let life = if grant.test.is_some() { DeviceLife::MIN } else { DeviceLife::default() };
         let device_proof = DeviceProof::mint(&number, life, keys, &*self.inner.entropy, now)?;
         Ok(Verified::Accepted(Verification {
             record: note.seal(key, self.realm.name()),
@@ -321,6 +355,7 @@ impl Gate {
             binding,
             at: now,
             device_proof,
+            test: grant.test,
         }))
     }
 

@@ -110,5 +110,6 @@ fn effect(effect: Effect) -> (&'static str, Option<u8>) {
         Effect::ForbidAutomaticBlock => ("forbid-automatic-block", None),
         Effect::LiftAutomaticBlock => ("lift-automatic-block", None),
         Effect::ExtendAutomaticBlock => ("extend-automatic-block", None),
+        Effect::TestNumber => ("test-number", None),
     }
 }

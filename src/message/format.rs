@@ -323,7 +323,7 @@ impl MessageFormat {
             let kinds = [false, true].into_iter().filter(|payment| self.transactions || !payment);
             for payment in kinds {
                 let row = rows.find(region, default, payment);
-                if !row.is_some_and(|row| row.text().is_some()) {
+                if row.is_none_or(|row| row.text().is_none()) {
                     let language = default.clone();
                     return Err(MessageFormatError::NotRegistered { region, language, payment });
                 }

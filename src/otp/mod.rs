@@ -16,6 +16,7 @@ mod payee;
 mod resend;
 pub(crate) mod shown;
 mod submitted;
+mod test_code;
 #[cfg(feature = "totp")]
 pub mod totp;
 
@@ -27,3 +28,4 @@ pub use pasted::MalformedCode;
 pub use payee::{Payee, PayeeError};
 pub use resend::ResendCode;
 pub use submitted::SubmittedCode;
+pub use test_code::{TestCode, TestCodeError};

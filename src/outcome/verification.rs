@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::access::DeviceProof;
+use crate::access::{ControlId, DeviceProof};
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::gate::SendRecord;
@@ -29,6 +29,7 @@ use crate::recipient::Recipient;
 /// ```
 #[derive(Debug)]
 #[must_use = "only `Accepted` proves anything"]
+#[allow(clippy::large_enum_variant)] // moved once, to the host; a box costs more
 pub enum Verified {
     /// The code was right.
     Accepted(Verification),
@@ -68,6 +69,7 @@ pub struct Verification {
     pub(crate) at: Timestamp,
     pub(crate) device_proof: DeviceProof,
     pub(crate) record: SendRecord,
+    pub(crate) test: Option<ControlId>,
 }
 
 impl Verification {
@@ -95,10 +97,18 @@ impl Verification {
         self.at
     }
 
-    /// The authentication method reference (RFC 8176).
+    /// The authentication method reference (RFC 8176): `sms`, or `otp` for a test number, which gets no
+    /// text.
     #[must_use]
     pub fn amr(&self) -> &'static str {
-        "sms"
+        if self.test.is_some() { "otp" } else { "sms" }
+    }
+
+    /// The entry by which this was a [test number](crate::TestNumber) with a fixed code: nobody has
+    /// proved to hold it. Let such a log-in reach test accounts only.
+    #[must_use]
+    pub fn test_number(&self) -> Option<ControlId> {
+        self.test
     }
 
     /// Always true: SMS is a restricted authenticator (NIST SP 800-63B-4 §3.2.9), not
@@ -108,7 +118,7 @@ impl Verification {
         true
     }
 
-    /// A proof that this device verified this number, for a cookie of 90 days (`HttpOnly`,
+    /// A proof that this device verified this number, for a cookie of 90 days, an hour for a test number (`HttpOnly`,
     /// `Secure`, `SameSite=Lax`). Hand it back with
     /// [`ClientContext::device_proof`](crate::ClientContext::device_proof).
     #[must_use]

@@ -14,6 +14,7 @@ mod mode;
 mod preset;
 mod quota;
 mod shared;
+mod test;
 #[cfg(feature = "serde")]
 mod text;
 mod token;
@@ -26,6 +27,7 @@ pub use budget::BudgetPolicy;
 pub use code::CodePolicy;
 pub use mode::{Mode, ModePolicy};
 pub use quota::{Evidence, IntervalPolicy, Ladder, Quota, QuotaPolicy};
+pub use test::TestPolicy;
 pub use token::TokenPolicy;
 
 pub(crate) use shared::agree;
@@ -63,6 +65,8 @@ pub struct Policy {
     pub anonymisers: AnonymiserPolicy,
     /// Whether refusals are enforced or only recorded.
     pub mode: ModePolicy,
+    /// Fixed codes of test numbers.
+    pub test: TestPolicy,
 }
 
 impl Policy {
@@ -78,6 +82,7 @@ impl Policy {
         self.quotas.check()?;
         self.attempts.check()?;
         self.budget.check()?;
-        self.anonymisers.check()
+        self.anonymisers.check()?;
+        self.test.check()
     }
 }

@@ -37,8 +37,8 @@ impl Policy {
     ///
     /// Claims: at most five failed attempts (4(3)(b)), no hint which element was wrong (4(3)(a)),
     /// no code derivable from another (4(2)(b)), a code bound to amount and payee (5(1)). Stricter
-    /// than the default in one thing: a new code voids the one before, so that exactly one code
-    /// belongs to the payment on the screen.
+    /// than the default in two things: a new code voids the one before, so that exactly one code
+    /// belongs to the payment on the screen, and no test number has a fixed one.
     ///
     /// ```
     /// use otpgate::Policy;
@@ -52,6 +52,7 @@ impl Policy {
     pub fn psd2() -> Self {
         let mut policy = Self::default();
         policy.code.resend = crate::otp::ResendCode::Replace;
+        policy.test.numbers = 0;
         policy
     }
 }

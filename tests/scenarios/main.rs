@@ -65,5 +65,6 @@ mod separation;
 mod shadow;
 mod step_up;
 mod street;
+mod test_numbers;
 mod texts_by_any_means;
 mod waivers;

@@ -34,6 +34,12 @@ impl Plan {
         self.checking(|item| matches!(item.cause, Cause::Budget(_)))
     }
 
+    /// What a send to a test number costs: the same checks, no money, and no evidence of pumping, which
+    /// its success will not give back either.
+    pub(crate) fn tested(self) -> Self {
+        self.checking(|item| item.evidence || matches!(item.cause, Cause::Budget(_)))
+    }
+
     /// What a send costs that is withheld: the same checks, charged to nobody but the client and the
     /// number it typed, or bots would use up the quotas of those whom they imitate.
     pub(crate) fn withheld(self) -> Self {

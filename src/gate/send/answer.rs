@@ -128,6 +128,7 @@ impl Gate {
             closes: send.challenge.closes,
             binding: self.binding_tag(send.binding),
             decoy: send.decoy,
+            test: send.test,
             entered_by: match send.lane {
                 Lane::Proven => send.subjects.device,
                 Lane::Caller => send.subjects.caller,

@@ -19,6 +19,7 @@ use crate::gate::names::slot;
 use crate::gate::plan::{COUNT_SPAN_MS, Cause, Plan, Remedy, Terms};
 use crate::gate::standing::{Concern, Standing};
 use crate::gate::subjects::Proved;
+use crate::gate::test_number::TestEntry;
 use crate::gate::{Gate, REMEMBER, guarded, recall};
 
 /// How often a decision is made afresh because the controls changed under it.
@@ -29,6 +30,8 @@ pub(super) enum Decision {
     Granted(Paid),
     /// Refused, and answered as if it were not.
     Quiet(Paid),
+    /// Granted to a test number: no text, and its own code.
+    Test(Paid, TestEntry),
     Refused(Refused),
     StepUp(RefusalReason, Remedy),
 }
@@ -43,7 +46,7 @@ impl Gate {
     ) -> Result<Decision, GateError> {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let challenge = self.names().challenge(&send.challenge.id);
-        let code = VoidCode { challenge, digest: self.digest(send, code)? };
+        let code = VoidCode { challenge, digest: self.digest(send, code.expose_secret())? };
         let nobodys: [u8; 32] = random(&*self.inner.entropy)?;
         self.realm.remember(self, send.now).await?;
         for again in 0..STALE_TRIES {
@@ -64,9 +67,16 @@ impl Gate {
                 _ => self.withheld(send, &standing, asked.is_some()).await?,
             };
             let mut plan = self.plan(send, &standing, asked);
+            let test = standing.test().filter(|_| send.may_be_tested() && withheld.is_none());
             if withheld.is_some() {
                 plan = plan.withheld();
+            } else if send.challenge.renew && send.test != test.map(|entry| entry.id) {
+                // Entered or lifted since: the code before and the one to come are not of one kind.
+                return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
+            } else if test.is_some() {
+                plan = plan.tested();
             }
+            let test = test.cloned();
             let mut admission = self.admission(send, id, &standing);
             let mut saved = None;
             if again > 0 {
@@ -78,9 +88,15 @@ impl Gate {
             if unopposed && let Some((documents, save)) = recall::writes(self, send.now) {
                 (admission.documents, saved) = (documents, Some(save));
             }
-            let digest = if withheld.is_some() { nobodys } else { code.digest };
+            let digest = match &test {
+                _ if withheld.is_some() => nobodys,
+                Some(entry) => self.digest(send, &self.test_code(entry, send.subjects.number)?)?,
+                None => code.digest,
+            };
+            let until = test.as_ref().map_or(Timestamp::MAX, |entry| entry.until);
+            let kept = withheld.is_some();
             admission.challenge =
-                Some(write(send, code.challenge, digest, expires, withheld.is_some()));
+                Some(write(send, code.challenge, digest, expires.min(until), until, kept));
             let mut answer = self.pay(&mut plan, &mut admission).await?;
             if let Admitted::Exhausted { index, .. } = &answer
                 && observed
@@ -102,6 +118,9 @@ impl Gate {
                         self.realm.saved(saved);
                     }
                     let paid = Paid { plan, counts, id, code };
+                    if let Some(entry) = test {
+                        return Ok(Decision::Test(paid, entry));
+                    }
                     let Some(withheld) = withheld else { return Ok(Decision::Granted(paid)) };
                     if standing.pumping(send.proved).is_some() {
                         self.watch(send, SightingKind::Refused);
@@ -254,7 +273,7 @@ impl Gate {
         }
     }
 
-    fn digest(&self, send: &Send<'_>, code: &Passcode) -> Result<[u8; 32], GateError> {
+    fn digest(&self, send: &Send<'_>, code: &str) -> Result<[u8; 32], GateError> {
         if send.decoy {
             return Ok(random(&*self.inner.entropy)?);
         }
@@ -270,7 +289,7 @@ impl Gate {
             .keys
             .verifying(send.challenge.key, send.now)
             .unwrap_or_else(|| self.inner.keys.signing());
-        Ok(digest(&keys.code, &context, code.expose_secret()))
+        Ok(digest(&keys.code, &context, code))
     }
 }
 
@@ -280,13 +299,15 @@ fn write(
     key: Pseudonym,
     digest: [u8; 32],
     expires: Timestamp,
+    until: Timestamp,
     withheld: bool,
 ) -> ChallengeWrite {
     if send.challenge.renew {
         let keep_previous = withheld || send.policy.code.resend == ResendCode::KeepPrevious;
         ChallengeWrite::Renew { key, digest, expires, keep_previous }
     } else {
-        let (closes, attempts) = (send.challenge.closes, send.policy.code.attempts);
+        let closes = send.challenge.closes.min(until);
+        let attempts = send.policy.code.attempts;
         ChallengeWrite::Open { key, digest, expires, closes, attempts }
     }
 }

@@ -7,7 +7,7 @@ mod withheld;
 
 use std::time::Duration;
 
-use crate::access::ClientIp;
+use crate::access::{ClientIp, ControlId};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyId;
@@ -15,6 +15,7 @@ use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
+use crate::event::TestUse;
 use crate::message::Language;
 use crate::otp::{Binding, Passcode};
 use crate::outcome::{LimitName, RefusalReason, Sent};
@@ -53,6 +54,8 @@ struct Send<'a> {
     caution: Option<Caution>,
     now: Timestamp,
     decoy: bool,
+    /// The test number's entry that the verification was opened under.
+    test: Option<ControlId>,
 }
 
 /// The verification that the code is for.
@@ -81,6 +84,11 @@ struct Refused {
 }
 
 impl Send<'_> {
+    /// Whether a test number's code may stand in for a text.
+    fn may_be_tested(&self) -> bool {
+        !self.decoy && self.policy.test.numbers > 0
+    }
+
     /// Where the request comes from, as the detector counts it: a caller's peer is the host itself.
     fn seen_from(&self) -> ClientIp {
         if self.subjects.client == Client::Caller { ClientIp::unknown() } else { self.from }
@@ -132,6 +140,7 @@ impl Gate {
             caution: clearance.caution,
             now,
             decoy,
+            test: None,
         };
         self.send(send, None).await
     }
@@ -191,6 +200,7 @@ impl Gate {
             caution,
             now,
             decoy: grant.decoy,
+            test: grant.test,
         };
         self.send(send, Some(text)).await
     }
@@ -220,6 +230,14 @@ impl Gate {
                     }
                     Handed::Over(over) => self.issued(&send, &paid, grant, expires, over),
                 }
+            }
+            Decision::Test(paid, entry) => {
+                send.test = Some(entry.id);
+                send.challenge.closes = send.challenge.closes.min(entry.until);
+                let expires = expires.min(entry.until);
+                let (purpose, recipient) = (send.purpose, send.recipient);
+                self.note_test(&entry, TestUse::Issued, purpose, recipient, send.now);
+                self.issued(&send, &paid, grant, expires, Over::withheld())
             }
             Decision::Quiet(paid) => {
                 send.decoy = true;

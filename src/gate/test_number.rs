@@ -1,0 +1,234 @@
+//! [`TestNumber`]: a fixed code for one number, until a stated time, and never a text.
+
+use crate::access::{
+    Actor, BookError, Control, ControlId, Draft, Effect, Reason, SealedCode, Target,
+};
+use crate::base::entropy::random;
+use crate::base::id::Pseudonym;
+use crate::base::seal;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::error::GateError;
+use crate::event::{Event, EventKind, TestUse};
+use crate::limit::MeterKey;
+use crate::otp::TestCode;
+use crate::recipient::Recipient;
+use crate::store::{StoreError, StoreErrorKind, TallyQuery};
+
+use zeroize::Zeroizing;
+
+use super::controls::{Controls, ControlsError};
+use super::names::slot;
+use super::{Gate, guarded};
+
+/// A number for app-store reviewers or end-to-end tests: whoever asks for a code for it gets no text,
+/// and this code opens the verification.
+///
+/// Everything else holds for it as for every number: the ticket, destinations, blocks, intervals, quotas,
+/// attempts and lockout. It costs no money, is no evidence of pumping, and its success neither makes
+/// the number a known one nor gives anything back to its network. It ends by itself, after 30 days at
+/// the latest, and can be [lifted](Controls::lift) before: from then on its codes open nothing, those of
+/// running verifications included.
+///
+/// Each use is an [`EventKind::TestNumberUsed`]. What the code opens is the host's to limit:
+/// [`Verification::test_number`](crate::Verification::test_number) says that it was one.
+///
+/// ```
+/// # let (observer, events) = otpgate::QueuedObserver::bounded(64);
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.observer(observer), async |shop| {
+/// # let clearance = shop.clearance().await;
+/// # let shop::Shop { gate, client, recipient, outbox, .. } = shop;
+/// use std::time::Duration;
+/// use otpgate::access::{Actor, Reason};
+/// use otpgate::otp::{CodeFormat, TestCode};
+/// use otpgate::{EventKind, Sent, SystemEntropy, TestNumber, Verified};
+///
+/// let code = TestCode::draw(&CodeFormat::default(), &SystemEntropy)?;
+/// let controls = gate.controls();
+/// let until = controls.now() + Duration::from_secs(7 * 86_400);
+/// let test = TestNumber::new(recipient, code.clone(), until);
+/// let (why, ada) = (Reason::new("app review of 4.2")?, Actor::new("ada")?);
+/// let id = controls.test_number(&test, why, ada.clone()).await?;
+///
+/// let Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("answered as if sent") };
+/// assert_eq!(outbox.handed_off(), 0, "never a text");
+/// let verified = gate.verify(issued.grant(), code.expose_secret(), &client).await?;
+/// let Verified::Accepted(verification) = verified else { panic!("the fixed code") };
+/// assert_eq!(verification.test_number(), Some(id));
+/// let used = |kind: &EventKind| matches!(kind, EventKind::TestNumberUsed { .. });
+/// assert_eq!(events.try_iter().filter(|event| used(&event.kind)).count(), 2);
+///
+/// controls.lift(id, &ada).await?;
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing until `Controls::test_number` has entered it"]
+pub struct TestNumber {
+    recipient: Recipient,
+    code: TestCode,
+    until: Timestamp,
+    purpose: Option<Purpose>,
+    although_verified: bool,
+}
+
+impl TestNumber {
+    /// `code` for `recipient` until `until`, for every purpose whose policy accepts test numbers.
+    pub fn new(recipient: Recipient, code: TestCode, until: Timestamp) -> Self {
+        Self { recipient, code, until, purpose: None, although_verified: false }
+    }
+
+    /// For one purpose only.
+    pub fn for_purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = Some(purpose);
+        self
+    }
+
+    /// Also if the number was verified in the last 90 days. Without this such a number is refused: it
+    /// may be a customer's, whose account the fixed code would open.
+    pub fn although_verified(mut self) -> Self {
+        self.although_verified = true;
+        self
+    }
+}
+
+impl Controls<'_> {
+    /// Enters a test number; every gate on the store obeys from its next request on.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Verified`] if the number was verified before and the test does not say that it
+    /// may have been; [`ControlsError::TestCode`] if the code is not of the gate's format;
+    /// [`ControlsError::Book`] if the realm has as many as the policy allows;
+    /// [`ControlsError::Control`] if it would last longer than 30 days;
+    /// [`ControlsError::Gate`] if the store gave no answer.
+    pub async fn test_number(
+        &self,
+        test: &TestNumber,
+        reason: Reason,
+        actor: Actor,
+    ) -> Result<ControlId, ControlsError> {
+        let gate = self.gate();
+        if test.code.format() != gate.inner.message.codes() {
+            return Err(ControlsError::TestCode);
+        }
+        let number = gate.names().number(&test.recipient);
+        if !test.although_verified && gate.was_verified(number).await? {
+            return Err(ControlsError::Verified);
+        }
+        let nonce = random(&*gate.inner.entropy).map_err(GateError::from)?;
+        let code = test.code.expose_secret().as_bytes();
+        let key = gate.inner.keys.pseudonyms();
+        let sealed = SealedCode::new(&seal::seal(key, &gate.test_context(number), nonce, code));
+        let draft = Draft::test_number(number, sealed, reason, actor).until(test.until);
+        let draft = match &test.purpose {
+            Some(purpose) => draft.for_purpose(purpose.as_str())?,
+            None => draft,
+        };
+        let most = gate.inner.policy.test.numbers;
+        let full = BookError::TooManyTestNumbers { most };
+        self.enter_if(draft, |book, now| match book.test_numbers(now) < most {
+            true => Ok(()),
+            false => Err(full),
+        })
+        .await
+    }
+}
+
+/// A test number's entry, as it holds for one request.
+#[derive(Clone)]
+pub(super) struct TestEntry {
+    pub(super) id: ControlId,
+    pub(super) until: Timestamp,
+    reason: String,
+    actor: String,
+    sealed: SealedCode,
+}
+
+impl TestEntry {
+    pub(super) fn of(control: &Control) -> Option<Self> {
+        Some(Self {
+            id: control.id(),
+            until: control.until()?,
+            reason: control.reason().to_owned(),
+            actor: control.actor().to_owned(),
+            sealed: control.sealed_code()?.clone(),
+        })
+    }
+}
+
+impl Gate {
+    /// The code of a test number's entry, if it was sealed for this number.
+    pub(super) fn test_code(
+        &self,
+        entry: &TestEntry,
+        number: Pseudonym,
+    ) -> Result<Zeroizing<String>, GateError> {
+        let key = self.inner.keys.pseudonyms();
+        let opened = seal::open(key, &self.test_context(number), entry.sealed.as_bytes());
+        let code = opened
+            .map(Zeroizing::new)
+            .and_then(|bytes| Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())));
+        code.ok_or_else(|| {
+            let cause = "the code of a test number cannot be read; lift its entry and make it anew";
+            StoreError::new(StoreErrorKind::Corrupt, cause).into()
+        })
+    }
+
+    /// The entry that a grant was opened under, if it still holds; read from the store, so that one that
+    /// was lifted anywhere opens nothing from then on.
+    pub(super) async fn test_entry(
+        &self,
+        id: ControlId,
+        number: Pseudonym,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> Result<Option<TestEntry>, GateError> {
+        let seen = self.realm.reload_controls(self, now).await?;
+        let entry = seen.book.entry(id).filter(|control| {
+            control.effect() == Effect::TestNumber
+                && *control.target() == Target::Number(number)
+                && control.holds(now)
+                && control.purpose().is_none_or(|only| only == purpose.as_str())
+        });
+        Ok(entry.filter(|_| self.policy(purpose).test.numbers > 0).and_then(TestEntry::of))
+    }
+
+    pub(super) fn note_test(
+        &self,
+        entry: &TestEntry,
+        step: TestUse,
+        purpose: &Purpose,
+        recipient: &Recipient,
+        now: Timestamp,
+    ) {
+        let kind = EventKind::TestNumberUsed {
+            id: entry.id,
+            step,
+            reason: entry.reason.clone(),
+            actor: entry.actor.clone(),
+        };
+        self.tell(&Event {
+            purpose: Some(purpose.clone()),
+            region: recipient.region(),
+            number: Some(self.names().number(recipient)),
+            ..self.event(now, kind)
+        });
+    }
+
+    async fn was_verified(&self, number: Pseudonym) -> Result<bool, GateError> {
+        let mut query = TallyQuery::new(self.now(), self.inner.partition);
+        query.clock = self.inner.clock_check;
+        query.marks = vec![MeterKey::new(number, slot::KNOWN)];
+        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        // A verification of the last three days counts too: its mark begins later.
+        let mark = tallies.marks.first().copied().flatten();
+        Ok(mark.is_some_and(|(_, until)| query.now < until))
+    }
+
+    fn test_context(&self, number: Pseudonym) -> Vec<u8> {
+        let realm = self.realm.name().as_bytes();
+        [&b"otpgate/v1/test/"[..], number.as_bytes(), realm].concat()
+    }
+}
