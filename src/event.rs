@@ -15,6 +15,7 @@ use crate::context::Purpose;
 use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
+use crate::transport::{DeliveryFault, Price};
 
 /// One decision or change of state (ASVS 16.3). Holds no code, key, token or number: a number appears
 /// as its country and a keyed pseudonym that is the same for the same number. Addresses appear only as
@@ -165,10 +166,38 @@ pub enum EventKind {
         /// What, where, and on what evidence.
         alert: Alert,
     },
-    /// A delivery receipt came in.
+    /// A delivery receipt came in, the first that says what became of its text.
     Receipt {
         /// Whether the text was delivered.
         delivered: bool,
+        /// Why it was not, where the provider says so.
+        fault: Option<DeliveryFault>,
+        /// Whether the number got its interval and its quotas back.
+        given_back: bool,
+    },
+    /// A provider named what a text really cost, and the budgets were put right.
+    Settled {
+        /// What the budgets held for it: the price table's, or what the provider had said before.
+        reserved: Money,
+        /// What they hold now.
+        price: Money,
+        /// What the provider said, in its own currency; `None` if nothing was billed by the policy
+        /// ([`ReceiptPolicy::undelivered_is_free`](crate::policy::ReceiptPolicy::undelivered_is_free)),
+        /// or if it named only more segments than were reserved.
+        stated: Option<Price>,
+    },
+    /// A provider named a price in a currency for which the policy states no rate
+    /// ([`BudgetPolicy::rates`](crate::policy::BudgetPolicy::rates)). The budgets keep what was
+    /// reserved.
+    PriceUnconverted {
+        /// What the provider said.
+        stated: Price,
+    },
+    /// A genuine receipt belongs to no send that this deployment knows: one of another system on the
+    /// same account, or one whose send has been forgotten.
+    ReceiptUnmatched {
+        /// Whose receipt it is.
+        provider: &'static str,
     },
     /// The host reported what a verification was worth.
     Reported {

@@ -178,11 +178,12 @@ pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, Rejectio
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
     Clearance, Controls, ControlsError, CountrySnapshot, DetectorFootprint, EntryGrant, Gate,
-    RecordError, SendRecord, Snapshot, TestNumber,
+    RECEIPT_WINDOW, ReceiptsError, RecordError, SendRecord, Snapshot, TestNumber,
 };
 pub use outcome::{
     Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal, PublicRefusalKind,
-    Refusal, RefusalReason, Rejection, Sent, StepUp, StepUpMeans, Verification, Verified,
+    ReceiptOutcome, Refusal, RefusalReason, Rejection, Sent, StepUp, StepUpMeans, TakenReceipt,
+    Verification, Verified,
 };
 pub use policy::Policy;
 pub use recipient::{LineType, Recipient, RecipientError, Region};

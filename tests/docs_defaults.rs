@@ -11,7 +11,7 @@ use otpgate::policy::{Evidence, FailurePolicy, Quota};
 use otpgate::pumping::{Costs, PriceTable, Tuning};
 use otpgate::store::{DEFAULT_CLOCK_SKEW, GRACE, JOURNAL_LIFE, MemoryStore};
 use otpgate::token::WorkBits;
-use otpgate::{Money, Policy, RETIRED_KEY_LIFE};
+use otpgate::{Money, Policy, RECEIPT_WINDOW, RETIRED_KEY_LIFE};
 
 const PAGE: &str = include_str!("../docs/defaults.md");
 
@@ -140,6 +140,10 @@ fn values() -> BTreeMap<&'static str, String> {
             format!("{}, drains 1 / {}", attempts.client.hard, span(attempts.client.drain)),
         ),
         ("attempts.spray_alarm", format!("{} / 1 h", grouped(attempts.spray_alarm))),
+        ("receipts.refunds", format!("{} / 24 h", policy.receipts.refunds)),
+        ("receipts.undelivered_is_free", yes(policy.receipts.undelivered_is_free)),
+        ("budget.rates", if budget.rates.is_empty() { "none".into() } else { "some".to_owned() }),
+        ("RECEIPT_WINDOW", span(RECEIPT_WINDOW)),
         ("budget.soft_percent", format!("{} %", budget.soft_percent)),
         ("budget.purpose", money(budget.purpose)),
         ("budget.country", money(budget.country)),

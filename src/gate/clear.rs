@@ -214,13 +214,29 @@ impl Gate {
     ) -> Subjects {
         let names = self.names();
         Subjects {
+            client: self.client_meters(client),
+            session: Some(names.session(client.session())),
+            user: client.user_id().map(|user| names.user(user)),
+            ..self.destination_subjects(recipient, number, purpose)
+        }
+    }
+
+    /// Whose meters a text runs on, whoever asked for it.
+    pub(super) fn destination_subjects(
+        &self,
+        recipient: &Recipient,
+        number: Pseudonym,
+        purpose: &Purpose,
+    ) -> Subjects {
+        let names = self.names();
+        Subjects {
             number,
             block: names.block(recipient),
             country: names.country(recipient.region()),
             region: recipient.region(),
-            client: self.client_meters(client),
-            session: Some(names.session(client.session())),
-            user: client.user_id().map(|user| names.user(user)),
+            client: Client::Caller,
+            session: None,
+            user: None,
             device: None,
             caller: None,
             purpose: names.purpose(purpose),

@@ -13,6 +13,7 @@ mod operate;
 mod plan;
 mod realm;
 mod recall;
+mod receipts;
 mod record;
 mod request;
 #[cfg(feature = "totp")]
@@ -43,6 +44,7 @@ pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
 pub use operate::{CountrySnapshot, DetectorFootprint, RecordError, Snapshot};
+pub use receipts::{RECEIPT_WINDOW, ReceiptsError};
 pub use record::SendRecord;
 #[cfg(feature = "totp")]
 pub use second_factor::AuthenticatorVerdict;
@@ -66,6 +68,7 @@ use realm::RealmState;
 /// | "send it again" | [`resend`](Self::resend) | 1 |
 /// | code typed | [`verify`](Self::verify) | 1 |
 /// | no page, another service asks | [`authorise`](Self::authorise) instead of `clear` | 0 |
+/// | provider calls back | [`receipts`](Self::receipts) | 1 to 4 for each receipt |
 ///
 /// A text without a checked token does not compile, nor does using a clearance twice:
 ///
@@ -216,9 +219,8 @@ impl Gate {
     ///
     /// Dropping the future sends at most one text; what was charged by then stays charged.
     ///
-    /// The provider may call back before `issue` returns. A delivery receipt that names a message
-    /// nobody knows yet is early, not forged: keep it, or find the send by the
-    /// [idempotency key](crate::Issued::idempotency_key) that the transport passed on.
+    /// The provider may call back before `issue` returns; hand what it posts to
+    /// [`receipts`](Self::receipts), which finds the send all the same.
     ///
     /// # Errors
     ///

@@ -138,6 +138,17 @@ impl Names<'_> {
         self.name("mem", &(place as u64).to_be_bytes())
     }
 
+    /// One send, by the identifier of its admission.
+    pub(crate) fn send(&self, id: &[u8; 16]) -> Pseudonym {
+        self.name("send", id)
+    }
+
+    /// Something that may become of a send once: the same in every gate, so that only one does it.
+    pub(crate) fn of_send(&self, id: &[u8; 16], what: &str, detail: &[u8]) -> Pseudonym {
+        let length = (what.len() as u64).to_be_bytes();
+        self.name("once", &[id, &length[..], what.as_bytes(), detail].concat())
+    }
+
     pub(crate) fn journal(&self) -> Pseudonym {
         self.fixed.journal
     }
@@ -194,6 +205,13 @@ pub(crate) mod slot {
     pub(crate) const CUSTOMERS: Slot = Slot(0x0F00_0000);
     /// Unverified messages of an allocation that no customer lifts the limit of.
     pub(crate) const UNVERIFIED_AT_MOST: Slot = Slot(0x0E00_0000);
+
+    /// What a provider said that a send cost, in millionths and one: 0 is a send that nothing is known of.
+    pub(crate) const PAID: Slot = Slot(0x1300_0000);
+    /// Whether a send's number got back what it was charged.
+    pub(crate) const GIVEN_BACK: Slot = Slot(0x1301_0000);
+    /// Texts to a number that were not delivered and given back.
+    pub(crate) const UNDELIVERED: Slot = Slot(0x1302_0000);
 
     /// Unverified messages of a network, or of the `part`th network that it keeps the meters of.
     pub(crate) const fn unverified(part: u8) -> Slot {
@@ -311,7 +329,7 @@ mod tests {
             .chain([slot::KNOWN, slot::UNVERIFIED, slot::MONEY, slot::SPRAY, slot::SENT])
             .chain([slot::UNVERIFIED_AT_MOST])
             .chain((1..=16).map(slot::unverified))
-            .chain([slot::CUSTOMERS])
+            .chain([slot::CUSTOMERS, slot::PAID, slot::GIVEN_BACK, slot::UNDELIVERED])
             .collect();
         let all = slots.len();
         slots.sort_unstable();

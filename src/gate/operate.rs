@@ -4,7 +4,6 @@ use crate::access::ClientIp;
 use crate::base::id::RequestId;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
-use crate::context::Purpose;
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
 use crate::limit::MeterKey;
@@ -132,10 +131,12 @@ impl CountrySnapshot {
 }
 
 impl Gate {
-    /// Takes a delivery receipt. Check that it is the provider's first.
+    /// Tells the gate what became of a text, for a host that checks receipts itself and keeps records
+    /// beside the provider's message identifiers. [`receipts`](Self::receipts) does it all: the check,
+    /// the match, each receipt once, and what it gives back.
     ///
-    /// A receipt informs the pumping detector and the log. It never raises or refills a limit
-    /// (ASVS 2.3.3), so a forged one gains nothing.
+    /// This one informs the pumping detector and the log, as often as it is called. It never raises or
+    /// refills a limit (ASVS 2.3.3), so a forged receipt gains nothing.
     ///
     /// # Errors
     ///
@@ -146,7 +147,8 @@ impl Gate {
             DeliveryStatus::Undelivered => SightingKind::Undelivered,
         };
         let delivered = status == DeliveryStatus::Delivered;
-        self.follow_up(record, Some(kind), EventKind::Receipt { delivered })
+        let event = EventKind::Receipt { delivered, fault: None, given_back: false };
+        self.follow_up(record, Some(kind), event)
     }
 
     /// Tells the gate what a verification was worth. Pumpers who enter their own codes look like
@@ -274,18 +276,32 @@ impl Gate {
     ) -> Result<(), RecordError> {
         let now = self.now();
         let key = self.inner.keys.pseudonyms();
-        let note = Note::open(record, key, self.realm.name()).ok_or(RecordError)?;
-        if let Some(kind) = kind {
-            let (ip, price) = (ClientIp::unknown(), note.price);
-            let subject = self.sighted(&note.recipient, &Purpose::SIGN_UP, price, ip);
-            self.realm.saw(self, Sighting::of(now, kind, &subject));
+        let note = Note::open(record.as_str(), key).ok_or(RecordError)?;
+        if note.realm.as_str() != self.realm.name() {
+            return Err(RecordError);
         }
+        if let Some(kind) = kind {
+            self.watch_note(&note, kind, now);
+        }
+        self.tell_of(&note, now, event);
+        Ok(())
+    }
+
+    /// Tells the detector what became of a send. Who asked for it is not known any more.
+    pub(super) fn watch_note(&self, note: &Note, kind: SightingKind, now: Timestamp) {
+        let (ip, price) = (ClientIp::unknown(), note.price);
+        let subject = self.sighted(&note.recipient, &note.purpose, price, ip);
+        self.realm.saw(self, Sighting::of(now, kind, &subject));
+    }
+
+    /// Tells the observer of a send that went out earlier.
+    pub(super) fn tell_of(&self, note: &Note, now: Timestamp, kind: EventKind) {
         self.tell(&Event {
+            purpose: Some(note.purpose.clone()),
             region: note.recipient.region(),
             number: Some(self.names().number(&note.recipient)),
-            ..self.event(now, event)
+            ..self.event(now, kind)
         });
-        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::{Timestamp, millis};
 use crate::context::Purpose;
+use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
 use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
@@ -99,6 +100,17 @@ impl Item {
     }
 }
 
+/// What of a send has not been given back or settled before, by a receipt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Due {
+    pub(crate) money: bool,
+    pub(crate) number: bool,
+}
+
+impl Due {
+    pub(crate) const ALL: Self = Self { money: true, number: true };
+}
+
 /// What a plan is made from.
 pub(crate) struct Terms<'a> {
     pub(crate) policy: &'a Policy,
@@ -137,6 +149,40 @@ impl Plan {
         plan.money(terms, who);
         plan.count(who);
         plan
+    }
+
+    /// What a text charges to its number alone: the interval and the quotas.
+    pub(crate) fn of_number(terms: &Terms<'_>, who: &Subjects) -> Self {
+        let mut plan = Self::default();
+        plan.number(terms, who);
+        plan
+    }
+
+    /// What a text charges to the budgets that bound what is spent. Money that no accepted code has paid
+    /// back is evidence, charged and credited at the price of the table.
+    pub(crate) fn of_money(terms: &Terms<'_>, who: &Subjects) -> Self {
+        let mut plan = Self::default();
+        plan.money(terms, who);
+        let spent = |item: &Item| item.cause != Cause::Budget(LimitName::RealmUnverified);
+        let mut items = plan.items.iter();
+        plan.charges.retain(|_| items.next().is_some_and(spent));
+        plan.items.retain(spent);
+        plan
+    }
+
+    /// The same charges, of `cost` each and without a bound: what was spent counts, whether or not
+    /// there was room for it.
+    pub(crate) fn unbounded(mut self, cost: u64) -> Self {
+        for charge in &mut self.charges {
+            (charge.limit, charge.cost) = (variants::unlimited(charge.limit), cost);
+        }
+        self
+    }
+
+    /// `cost` given back of each charge.
+    pub(crate) fn partly(mut self, cost: u64) -> Self {
+        self.charges.iter_mut().for_each(|charge| charge.cost = charge.cost.min(cost));
+        self
     }
 
     /// Adds a refusal that only a mark of the number can waive, or nothing.
@@ -181,8 +227,13 @@ impl Plan {
 
     /// What is given back when the text did not go out. A number that the provider refused for good
     /// leaves the client's charges standing, or probing for numbers would be free.
-    pub(crate) fn refunds(&self, refused: bool, charged: Timestamp) -> Vec<Refund> {
-        let given_back = |item: &Item| !(refused && item.kept_on_refusal);
+    pub(crate) fn refunds(&self, refused: bool, due: Due, charged: Timestamp) -> Vec<Refund> {
+        let given_back = |item: &Item| match item.cause {
+            Cause::Limit(LimitName::NumberInterval | LimitName::Number) => due.number,
+            Cause::Budget(LimitName::RealmUnverified) => true,
+            Cause::Budget(_) => due.money,
+            _ => !(refused && item.kept_on_refusal),
+        };
         let pairs = self.charges.iter().zip(&self.items);
         pairs
             .filter(|(charge, item)| charge.cost > 0 && given_back(item))
@@ -202,6 +253,30 @@ impl Plan {
             Cause::Budget(name) => Some((name, index)),
             _ => None,
         })
+    }
+
+    /// What an operator is told when `cost` more brings the budgets to `counts`.
+    pub(crate) fn budget_tiers(&self, counts: &[u64], cost: u64, soft: u8) -> Vec<EventKind> {
+        let mut told = Vec::new();
+        for (scope, index) in self.budgets() {
+            let Some((used, max)) = counts.get(index).copied().zip(self.whole_budget(index)) else {
+                continue;
+            };
+            let before = used.saturating_sub(cost);
+            let share = |micro: u64| {
+                u128::from(micro).saturating_mul(100).checked_div(max.into()).unwrap_or(0)
+            };
+            for percent in [50, soft] {
+                if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
+                    told.push(EventKind::BudgetTier { scope, percent });
+                }
+            }
+            // Used up is a budget that no further text fits; prices seldom divide it evenly.
+            if cost > 0 && used.saturating_add(cost) > max {
+                told.push(EventKind::BudgetTier { scope, percent: 100 });
+            }
+        }
+        told
     }
 
     /// The index of the resend ladder's charge.

@@ -42,6 +42,7 @@ impl Realms {
 
 /// A tenant's state in this process.
 pub(crate) struct RealmState {
+    id: Realm,
     name: Arc<str>,
     names: Fixed,
     controls: RwLock<Arc<Book>>,
@@ -73,6 +74,7 @@ impl RealmState {
             detector.share();
         }
         Self {
+            id: realm.clone(),
             name: realm.as_str().into(),
             names: Fixed::new(inner.keys.pseudonyms(), realm.as_str(), inner.purposes.keys()),
             controls: RwLock::default(),
@@ -83,6 +85,10 @@ impl RealmState {
             lifted: AtomicU64::new(0),
             recall: Recall::default(),
         }
+    }
+
+    pub(super) fn id(&self) -> &Realm {
+        &self.id
     }
 
     pub(super) fn name(&self) -> &str {

@@ -8,13 +8,17 @@ use crate::base::mac::MacKey;
 use crate::base::money::Money;
 use crate::base::seal;
 use crate::base::time::Timestamp;
+use crate::context::{Purpose, Realm};
 use crate::recipient::Recipient;
+
+use super::subjects::Lane;
 
 /// An opaque note on one send: which block of numbers, when, at what price. Sealed, so that it can
 /// lie beside the provider's message identifier without naming anyone.
 ///
-/// Hand it to [`Gate::receipt`](crate::Gate::receipt) when the delivery receipt comes in, and to
-/// [`Gate::report`](crate::Gate::report) when the account behind it turns out worthless.
+/// Hand it to [`Gate::report`](crate::Gate::report) when the account behind it turns out worthless. A
+/// host that does not use [`Gate::receipts`](crate::Gate::receipts) hands it to
+/// [`Gate::receipt`](crate::Gate::receipt) when the delivery receipt comes in.
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -52,37 +56,120 @@ impl fmt::Debug for SendRecord {
     }
 }
 
+/// The longest note, sealed: purpose and realm have 32 characters each.
+const LONGEST: usize = 123;
+
 /// What a record says.
 #[derive(Debug)]
 pub(crate) struct Note {
     pub(crate) id: [u8; 16],
     pub(crate) at: Timestamp,
-    pub(crate) price: Money,
+    pub(crate) realm: Realm,
+    pub(crate) purpose: Purpose,
     pub(crate) recipient: Recipient,
+    pub(crate) lane: Lane,
+    /// What was reserved for it; nothing for a text that was withheld.
+    pub(crate) price: Money,
+    pub(crate) segments: u8,
+    /// Whether a text was to go out.
+    pub(crate) paid: bool,
 }
 
 impl Note {
     /// Sealed under the index key, because receipts may come days after a rotation.
-    pub(crate) fn seal(&self, key: &MacKey, realm: &str) -> SendRecord {
-        // At most 31 bytes, which is one block of the key stream.
+    pub(crate) fn seal(&self, key: &MacKey) -> SendRecord {
         let number = self.recipient.expose_e164();
-        let digits = number.as_str().trim_start_matches('+').as_bytes();
-        let plain =
-            Writer::new().time(self.at).u64(self.price.as_microdollars()).raw(digits).finish();
-        SendRecord(to_text(&seal::seal(key, &context(realm), self.id, &plain)))
+        let digits: u64 = number.as_str().trim_start_matches('+').parse().unwrap_or(0);
+        // Seven bytes hold fifteen digits, and do not show how many there are.
+        let [_, digits @ ..] = digits.to_be_bytes();
+        let purpose = self.purpose.as_str();
+        let realm = Some(self.realm.as_str()).filter(|_| self.realm != Realm::default());
+        let plain = Writer::new()
+            .u8(self.lane.index() | u8::from(self.paid) << 7)
+            .time(self.at)
+            .u64(self.price.as_microdollars())
+            .u8(self.segments)
+            .raw(&digits)
+            .u8(u8::try_from(purpose.len()).unwrap_or(u8::MAX))
+            .raw(purpose.as_bytes())
+            .raw(realm.unwrap_or_default().as_bytes())
+            .finish();
+        SendRecord(to_text(&seal::seal(key, CONTEXT, self.id, &plain)))
     }
 
-    pub(crate) fn open(record: &SendRecord, key: &MacKey, realm: &str) -> Option<Self> {
-        let sealed = from_text(&record.0, 256)?;
-        let plain = seal::open(key, &context(realm), &sealed)?;
+    /// What the record says, if a gate with this key made it, in whatever realm.
+    pub(crate) fn open(record: &str, key: &MacKey) -> Option<Self> {
+        let sealed = from_text(record, LONGEST)?;
+        let plain = seal::open(key, CONTEXT, &sealed)?;
         let mut fields = Reader::new(&plain);
+        let kind = fields.u8()?;
         let (at, price) = (fields.time()?, Money::microdollars(fields.u64()?));
-        let digits = std::str::from_utf8(fields.rest()).ok()?;
-        let recipient = Recipient::from_e164(&format!("+{digits}")).ok()?;
-        Some(Self { id: *sealed.first_chunk()?, at, price, recipient })
+        let segments = fields.u8()?;
+        let [a, b, c, d, e, f, g] = fields.array()?;
+        let digits = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
+        let purpose = usize::from(fields.u8()?);
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+        let purpose = Purpose::new(text(fields.raw(purpose)?)?).ok()?;
+        let realm = match fields.rest() {
+            [] => Realm::default(),
+            name => Realm::new(text(name)?).ok()?,
+        };
+        Some(Self {
+            id: *sealed.first_chunk()?,
+            at,
+            realm,
+            purpose,
+            recipient: Recipient::from_e164(&format!("+{digits}")).ok()?,
+            lane: Lane::from_index(kind & 0x7F)?,
+            price,
+            segments,
+            paid: kind & 0x80 != 0,
+        })
     }
 }
 
-fn context(realm: &str) -> Vec<u8> {
-    Writer::new().text("otpgate/v1/record").text(realm).finish()
+const CONTEXT: &[u8] = b"otpgate/v2/record";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+
+    fn note(purpose: &str, realm: &str, number: &str) -> Note {
+        Note {
+            id: [7; 16],
+            at: Timestamp::from_millis(1_795_348_800_000),
+            realm: Realm::new(realm).unwrap(),
+            purpose: Purpose::new(purpose.to_owned()).unwrap(),
+            recipient: Recipient::from_e164(number).unwrap(),
+            lane: Lane::Checked,
+            price: Money::microdollars(105_800),
+            segments: 2,
+            paid: true,
+        }
+    }
+
+    #[test]
+    fn a_note_is_read_back_and_shows_nothing() {
+        let key = MacKey::derive(&Secret::new([3; 32]), "index");
+        let other = MacKey::derive(&Secret::new([4; 32]), "index");
+        let long = "a".repeat(32);
+        for (purpose, realm, length) in [("sign-up", "default", 87), (&long, &long, 163)] {
+            let record = note(purpose, realm, "+4915112345678").seal(&key);
+            assert_eq!(record.as_str().len(), length);
+            let read = Note::open(record.as_str(), &key).unwrap();
+            assert_eq!((read.id, read.at), ([7; 16], Timestamp::from_millis(1_795_348_800_000)));
+            assert_eq!((read.purpose.as_str(), read.realm.as_str()), (purpose, realm));
+            assert_eq!(read.recipient.expose_e164().as_str(), "+4915112345678");
+            assert_eq!((read.lane, read.price), (Lane::Checked, Money::microdollars(105_800)));
+            assert_eq!((read.segments, read.paid), (2, true));
+            assert!(Note::open(record.as_str(), &other).is_none());
+            // A number of another length makes no other length.
+            let short = note(purpose, realm, "+37121234567").seal(&key);
+            assert_eq!(short.as_str().len(), length);
+        }
+        for bad in ["", "AAAA", &"A".repeat(87), &"A".repeat(400)] {
+            assert!(Note::open(bad, &key).is_none(), "{bad}");
+        }
+    }
 }

@@ -342,14 +342,19 @@ impl Gate {
         let note = Note {
             id: grant.challenge,
             at: grant.opened,
-            price: grant.price,
+            realm: self.realm.id().clone(),
+            purpose: grant.purpose.clone(),
             recipient: grant.recipient.clone(),
+            lane: grant.lane,
+            price: grant.price,
+            segments: 0,
+            paid: false,
         };
         let keys = &self.inner.keys;
         let life = if grant.test.is_some() { DeviceLife::MIN } else { DeviceLife::default() };
         let device_proof = DeviceProof::mint(&number, life, keys, &*self.inner.entropy, now)?;
         Ok(Verified::Accepted(Verification {
-            record: note.seal(key, self.realm.name()),
+            record: note.seal(key),
             recipient: grant.recipient,
             purpose: grant.purpose,
             binding,

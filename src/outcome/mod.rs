@@ -3,6 +3,7 @@
 
 mod entry;
 mod limit;
+mod receipt;
 mod refusal;
 mod send;
 mod step_up;
@@ -10,6 +11,7 @@ mod verification;
 
 pub use entry::{Entry, EntryClosed, EntryView};
 pub use limit::LimitName;
+pub use receipt::{ReceiptOutcome, TakenReceipt};
 pub use refusal::{PublicRefusal, PublicRefusalKind, Refusal, RefusalReason};
 pub use send::{Cleared, Issued, Sent};
 pub use step_up::{StepUp, StepUpMeans};

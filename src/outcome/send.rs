@@ -159,8 +159,9 @@ impl Issued {
         &self.key
     }
 
-    /// What the host keeps under the provider's message identifier, to report the delivery receipt
-    /// with [`Gate::receipt`](crate::Gate::receipt).
+    /// What a host that checks delivery receipts itself keeps under the provider's message identifier,
+    /// to report them with [`Gate::receipt`](crate::Gate::receipt).
+    /// [`Gate::receipts`](crate::Gate::receipts) needs nothing kept.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -8,6 +8,7 @@ use crate::base::time::millis;
 use crate::error::ConfigError;
 use crate::limit::Limit;
 use crate::recipient::Region;
+use crate::transport::Price;
 
 /// Rules about money, over any 24 hours. What is reserved at the admission is spent unless the text
 /// provably did not go out; then it is given back.
@@ -50,6 +51,11 @@ pub struct BudgetPolicy {
     pub unverified: Option<Money>,
     /// The dearest single message. Default: 50 cents; the dearest published country costs 28.
     pub message: Money,
+    /// What one unit of another currency is worth, in dollars, by its ISO 4217 code: for providers that
+    /// name what they charged in it. A price in a currency without a rate leaves what was reserved, and
+    /// [`EventKind::PriceUnconverted`](crate::EventKind::PriceUnconverted) says so. Default: none; state
+    /// a rate that is rather too high.
+    pub rates: BTreeMap<String, Money>,
 }
 
 impl Default for BudgetPolicy {
@@ -63,6 +69,7 @@ impl Default for BudgetPolicy {
             global: None,
             unverified: None,
             message: Money::cents(50),
+            rates: BTreeMap::new(),
         }
     }
 }
@@ -72,6 +79,16 @@ impl BudgetPolicy {
 
     pub(crate) fn for_country(&self, region: Option<Region>) -> Option<Money> {
         region.and_then(|region| self.countries.get(&region).copied()).or(self.country)
+    }
+
+    /// What a provider charged, in the gate's money, rounded up. `None` for a currency without a rate.
+    pub(crate) fn dollars(&self, price: Price) -> Option<Money> {
+        if let Some(money) = price.as_money() {
+            return Some(money);
+        }
+        let rate = self.rates.get(price.currency())?.as_microdollars();
+        let micro = u128::from(price.as_micros()).saturating_mul(rate.into()).div_ceil(1_000_000);
+        Some(Money::microdollars(u64::try_from(micro).unwrap_or(u64::MAX)))
     }
 
     /// The part of `money` above which clients must step up.
@@ -95,6 +112,17 @@ impl BudgetPolicy {
         }
         if self.message == Money::ZERO {
             return Err(ConfigError::rule("budget.message", self.message, "more than nothing"));
+        }
+        for (currency, rate) in &self.rates {
+            let known =
+                Price::from_micros(0, currency).is_some_and(|one| one.currency() == currency);
+            if !known || currency == "USD" || *rate == Money::ZERO {
+                return Err(ConfigError::rule(
+                    "budget.rates",
+                    format!("{currency} at {rate}"),
+                    "more than nothing for a currency of three capitals that is not USD",
+                ));
+            }
         }
         let listed = self.countries.values().copied();
         let single = [self.purpose, self.country, self.block, self.global, self.unverified];

@@ -13,6 +13,7 @@ mod code;
 mod mode;
 mod preset;
 mod quota;
+mod receipts;
 mod shared;
 mod test;
 #[cfg(feature = "serde")]
@@ -27,6 +28,7 @@ pub use budget::BudgetPolicy;
 pub use code::CodePolicy;
 pub use mode::{Mode, ModePolicy};
 pub use quota::{Evidence, IntervalPolicy, Ladder, Quota, QuotaPolicy};
+pub use receipts::ReceiptPolicy;
 pub use test::TestPolicy;
 pub use token::TokenPolicy;
 
@@ -67,6 +69,8 @@ pub struct Policy {
     pub mode: ModePolicy,
     /// Fixed codes of test numbers.
     pub test: TestPolicy,
+    /// What delivery receipts give back.
+    pub receipts: ReceiptPolicy,
 }
 
 impl Policy {
@@ -83,6 +87,7 @@ impl Policy {
         self.attempts.check()?;
         self.budget.check()?;
         self.anonymisers.check()?;
-        self.test.check()
+        self.test.check()?;
+        self.receipts.check()
     }
 }

@@ -74,6 +74,7 @@ pub struct Sent {
     number: String,
     text: String,
     key: String,
+    callback_key: String,
     segments: u32,
     deliveries: u32,
 }
@@ -181,6 +182,7 @@ impl TransportHandle {
                 number: sms.expose_number().into(),
                 text: sms.expose_text().into(),
                 key: sms.idempotency_key().as_str().into(),
+                callback_key: sms.callback_key().as_str().into(),
                 segments: sms.segments(),
                 deliveries,
             });
@@ -216,6 +218,12 @@ impl Sent {
     #[must_use]
     pub fn idempotency_key(&self) -> &str {
         &self.key
+    }
+
+    /// What its receipts bring back.
+    #[must_use]
+    pub fn callback_key(&self) -> &str {
+        &self.callback_key
     }
 
     /// How many segments it was billed as.
@@ -264,7 +272,8 @@ mod tests {
 
     fn code(text: &str) -> Option<String> {
         let (number, text, key) = (String::new(), text.into(), String::new());
-        Sent { number, text, key, segments: 1, deliveries: 1 }.code()
+        let callback_key = String::new();
+        Sent { number, text, key, callback_key, segments: 1, deliveries: 1 }.code()
     }
 
     #[test]

@@ -5,23 +5,23 @@ use std::str::FromStr;
 
 use crate::http::{BaseUrl, BaseUrlError};
 
-use super::IdempotencyKey;
+use super::CallbackKey;
 
 /// The parameter that carries the key.
 const PARAMETER: &str = "otpgate";
 
-/// The host's endpoint for delivery receipts. Each text gets a URL of its own, with its idempotency
-/// key as a parameter: a receipt can come before the provider's answer, when nobody knows the
-/// message identifier yet.
+/// The host's endpoint for delivery receipts. Each text gets a URL of its own, with its
+/// [`CallbackKey`] as a parameter: a receipt can come before the provider's answer, when nobody knows
+/// the message identifier yet.
 ///
-/// The key is no secret and proves nothing; the provider's signature covers the URL.
+/// The key is no secret and proves nothing about the receipt; the provider's signature covers the URL.
 ///
 /// ```
 /// use otpgate::transport::{CallbackUrl, OutboundSms};
 ///
 /// let callback: CallbackUrl = "https://hooks.example.com/sms?tenant=7".parse()?;
 /// let sms = OutboundSms::for_test("+15550100", "text", [1; 16]);
-/// let url = callback.of(sms.idempotency_key());
+/// let url = callback.of(sms.callback_key());
 /// assert_eq!(url, "https://hooks.example.com/sms?tenant=7&otpgate=AQEBAQEBAQEBAQEBAQEBAQ");
 /// assert_eq!(CallbackUrl::key_in(&url), Some("AQEBAQEBAQEBAQEBAQEBAQ"));
 /// # Ok::<(), otpgate::http::BaseUrlError>(())
@@ -32,7 +32,7 @@ pub struct CallbackUrl(String);
 impl CallbackUrl {
     /// The URL of one text.
     #[must_use]
-    pub fn of(&self, key: &IdempotencyKey) -> String {
+    pub fn of(&self, key: &CallbackKey) -> String {
         let joint = if self.0.contains('?') { '&' } else { '?' };
         format!("{}{joint}{PARAMETER}={}", self.0, key.as_str())
     }
@@ -46,10 +46,10 @@ impl CallbackUrl {
         Self::is_key(key).then_some(key)
     }
 
-    /// Whether `text` has the form of an idempotency key.
-    pub(super) fn is_key(text: &str) -> bool {
-        let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        text.len() == 22 && text.bytes().all(right)
+    /// Whether `text` has the form of a key: for providers that bring it back in a field of their own.
+    #[must_use]
+    pub fn is_key(text: &str) -> bool {
+        CallbackKey::is_form(text)
     }
 
     /// The URL as it was configured, for a provider that carries the key in a field of its own.

@@ -102,7 +102,7 @@ pub use receipt::{
     ReceiptRequest, ReceiptState, ReceiptVerifier, ReportedOutcome,
 };
 pub use sender::Senders;
-pub use sms::{Handoff, IdempotencyKey, OutboundSms};
+pub use sms::{CallbackKey, Handoff, IdempotencyKey, OutboundSms};
 pub use wrappers::{
     CircuitBreaker, Conversions, FailOver, InFlightLimit, Route, RouteRule, SpendLimit, Weighted,
 };

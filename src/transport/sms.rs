@@ -32,6 +32,7 @@ pub struct OutboundSms {
     text: String,
     segments: u32,
     key: IdempotencyKey,
+    callback_key: CallbackKey,
     region: Option<Region>,
     purpose: String,
     registration: Option<Arc<Registration>>,
@@ -48,8 +49,16 @@ impl OutboundSms {
     }
 
     pub(crate) fn new(number: String, text: String, segments: u32, id: RequestId) -> Self {
+        let key = IdempotencyKey::of(id);
+        let callback_key = CallbackKey::new(key.as_str());
         let (region, purpose, registration) = (None, String::new(), None);
-        Self { number, text, segments, key: IdempotencyKey::of(id), region, purpose, registration }
+        Self { number, text, segments, key, callback_key, region, purpose, registration }
+    }
+
+    /// Says what its receipts bring back to the gate.
+    pub(crate) fn with_callback_key(mut self, key: &str) -> Self {
+        self.callback_key = CallbackKey::new(key);
+        self
     }
 
     /// Says which country the number is in.
@@ -121,6 +130,14 @@ impl OutboundSms {
     pub fn idempotency_key(&self) -> &IdempotencyKey {
         &self.key
     }
+
+    /// What the text's receipts must bring back: put it into the URL that the provider calls
+    /// ([`CallbackUrl::of`](super::CallbackUrl::of) with the `http` feature), or into whatever field
+    /// of its request comes back in a receipt.
+    #[must_use]
+    pub fn callback_key(&self) -> &CallbackKey {
+        &self.callback_key
+    }
 }
 
 impl Drop for OutboundSms {
@@ -160,6 +177,43 @@ impl IdempotencyKey {
     }
 }
 
+/// Names one text in its own receipts: a note of the gate's to itself, encrypted and authenticated,
+/// as base64url. So a receipt finds its send without a table, also one that overtakes the provider's
+/// answer; whoever sees it learns neither the number nor the realm, and cannot make another.
+///
+/// At most 164 characters; 87 for the purpose `sign-up` in the default realm. A field that is too
+/// short for it is no place for it: such a provider's receipts are found by their message identifier
+/// ([`Handoff::with_receipts_by_id`]).
+///
+/// ```
+/// use otpgate::transport::OutboundSms;
+///
+/// let sms = OutboundSms::for_test("+4915112345678", "the text", [1; 16]);
+/// let key = sms.callback_key().as_str();
+/// assert!(key.len() <= 164 && !key.contains("15112345678"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallbackKey(String);
+
+impl CallbackKey {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `text` can be one, by its form. Only the gate can tell whether it is.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_form(text: &str) -> bool {
+        let right = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (22..=164).contains(&text.len()) && text.bytes().all(right)
+    }
+}
+
 /// What the provider said when it accepted a text.
 ///
 /// ```
@@ -181,6 +235,8 @@ pub struct Handoff {
     pub price: Option<Price>,
     /// How many segments the provider counted, where its answer says so.
     pub segments: Option<u32>,
+    /// Whether the provider's receipts name the text by its message identifier and nothing else.
+    pub receipts_by_id: bool,
 }
 
 impl Handoff {
@@ -208,6 +264,16 @@ impl Handoff {
     #[must_use]
     pub fn in_segments(mut self, segments: Option<u32>) -> Self {
         self.segments = segments;
+        self
+    }
+
+    /// Says that the provider's receipts bring no [`CallbackKey`] back, and only name the message
+    /// identifier. The gate then keeps it in the store, for
+    /// [`Gate::receipts`](crate::Gate::receipts) to find the send by: one or two round trips more for
+    /// each text.
+    #[must_use]
+    pub fn with_receipts_by_id(mut self) -> Self {
+        self.receipts_by_id = true;
         self
     }
 }

@@ -55,6 +55,7 @@ mod mutated;
 mod pumped;
 mod quiet;
 mod quotas;
+mod receipts;
 mod registered;
 mod renewals_outside_quotas;
 mod resend;

@@ -93,7 +93,7 @@ pub(super) fn checked(limit: Limit, cost: u64) -> (Limit, u64) {
 }
 
 /// `limit` without a bound; it goes on counting in the same state.
-fn unlimited(limit: Limit) -> Limit {
+pub(super) fn unlimited(limit: Limit) -> Limit {
     const MOST: u64 = u64::MAX >> 11;
     match limit {
         Limit::Spacing { interval_ms, .. } => {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::base::id::RequestId;
-use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
@@ -32,7 +31,7 @@ impl Gate {
             Some(grant) => grant.clone(),
             None => self.grant(send)?,
         };
-        let record = self.record(send, paid.id, send.price);
+        let record = self.record(send, paid.id);
         let resend_after = self.resend_after(send, &paid.plan, &paid.counts);
         let Over { handoff, confirmed } = over;
         let key = IdempotencyKey::of(paid.id);
@@ -84,24 +83,9 @@ impl Gate {
 
     /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
     pub(super) fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
-        for (scope, index) in plan.budgets() {
-            let Some((used, max)) = counts.get(index).copied().zip(plan.whole_budget(index)) else {
-                continue;
-            };
-            let price = send.price.as_microdollars();
-            let before = used.saturating_sub(price);
-            let share = |micro: u64| {
-                u128::from(micro).saturating_mul(100).checked_div(max.into()).unwrap_or(0)
-            };
-            for percent in [50, send.policy.budget.soft_percent] {
-                if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
-                    self.note(send, EventKind::BudgetTier { scope, percent });
-                }
-            }
-            // Used up is a budget that no further text fits; prices seldom divide it evenly.
-            if used.saturating_add(price) > max {
-                self.note(send, EventKind::BudgetTier { scope, percent: 100 });
-            }
+        let soft = send.policy.budget.soft_percent;
+        for tier in plan.budget_tiers(counts, send.price.as_microdollars(), soft) {
+            self.note(send, tier);
         }
     }
 
@@ -141,9 +125,23 @@ impl Gate {
             .ok_or_else(|| GateError::new(GateErrorKind::Store, "the current key is gone"))
     }
 
-    fn record(&self, send: &Send<'_>, id: RequestId, price: Money) -> SendRecord {
-        Note { id: *id.as_bytes(), at: send.now, price, recipient: send.recipient.clone() }
-            .seal(self.inner.keys.pseudonyms(), self.realm.name())
+    pub(super) fn record(&self, send: &Send<'_>, id: RequestId) -> SendRecord {
+        self.note_of(send, id).seal(self.inner.keys.pseudonyms())
+    }
+
+    /// What is told of the send when its receipts come in.
+    pub(super) fn note_of(&self, send: &Send<'_>, id: RequestId) -> Note {
+        Note {
+            id: *id.as_bytes(),
+            at: send.now,
+            realm: self.realm.id().clone(),
+            purpose: send.purpose.clone(),
+            recipient: send.recipient.clone(),
+            lane: send.lane,
+            price: send.price,
+            segments: u8::try_from(send.segments).unwrap_or(u8::MAX),
+            paid: !send.decoy,
+        }
     }
 
     fn resend_after(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) -> Duration {

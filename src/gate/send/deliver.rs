@@ -10,6 +10,7 @@ use crate::store::Settlement;
 use crate::transport::{Handoff, HandoffErrorKind, OutboundSms, SmsTransport};
 
 use super::{Paid, Send};
+use crate::gate::receipts::Named;
 use crate::gate::{Gate, guarded};
 
 /// What became of a text.
@@ -59,7 +60,7 @@ impl Gate {
         mut text: OutboundText,
         paid: &Paid,
     ) -> Result<Handed, GateError> {
-        let segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
+        let segments = send.segments;
         if send.decoy {
             self.count_withheld(send);
             self.note(send, EventKind::DecoyAnswered);
@@ -67,7 +68,8 @@ impl Gate {
         }
         let number = send.recipient.expose_e164().as_str().to_owned();
         let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id)
-            .with_purpose(send.purpose.as_str());
+            .with_purpose(send.purpose.as_str())
+            .with_callback_key(self.record(send, paid.id).as_str());
         let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
         let registration = text.take_registration();
         let sms = registration.into_iter().fold(sms, OutboundSms::with_registration);
@@ -80,6 +82,7 @@ impl Gate {
             Ok(Ok(handoff)) => {
                 self.watch(send, SightingKind::Sent);
                 self.note(send, sent(true));
+                self.settle_handed(send, paid, &handoff).await;
                 Ok(Handed::Over(Over { handoff: Some(handoff), confirmed: true }))
             }
             Err(_) => {
@@ -108,22 +111,52 @@ impl Gate {
         }
     }
 
-    /// Gives back what a text that did not go out has cost. If the store does not answer, the
-    /// admission stays spent: the safe side.
+    /// Puts the price that the provider's answer names into the budgets. If the store does not answer,
+    /// they keep the estimate.
+    async fn settle_handed(&self, send: &Send<'_>, paid: &Paid, handoff: &Handoff) {
+        let note = self.note_of(send, paid.id);
+        match self.named_cost(&note, handoff.price, handoff.segments) {
+            Named::Nothing => {}
+            Named::Unconverted(stated) => self.note(send, EventKind::PriceUnconverted { stated }),
+            // What was reserved is right.
+            Named::Cost(cost) if cost == note.price => {}
+            Named::Cost(cost) => {
+                let settled = self.settle_price(&note, cost, handoff.price, self.now()).await;
+                if let Err(error) = settled {
+                    let what = format!("what a text cost was not recorded: {error}");
+                    self.note(send, EventKind::Outage { what });
+                }
+            }
+        }
+    }
+
+    /// Gives back what a text that did not go out has cost, but for what a receipt that came first has
+    /// settled. If the store does not answer, the admission stays spent: the safe side.
     async fn give_back(&self, send: &Send<'_>, paid: &Paid, refused: bool) {
+        if let Err(error) = self.try_give_back(send, paid, refused).await {
+            let what = format!("a refund was not recorded and stays spent: {error}");
+            self.note(send, EventKind::Outage { what });
+        }
+    }
+
+    async fn try_give_back(
+        &self,
+        send: &Send<'_>,
+        paid: &Paid,
+        refused: bool,
+    ) -> Result<(), GateError> {
+        let now = self.now();
+        let due = self.due(&self.note_of(send, paid.id), now).await?;
         let settlement = Settlement {
             admission: paid.id,
-            now: self.now(),
+            now,
             clock: self.inner.clock_check,
             realm: self.inner.partition,
-            refunds: paid.plan.refunds(refused, send.now),
+            refunds: paid.plan.refunds(refused, due, send.now),
             void: Some(paid.code),
             observe: Vec::new(),
             exchange: None,
         };
-        if let Err(error) = guarded::settle(&*self.inner.store, &settlement).await {
-            let what = format!("a refund was not recorded and stays spent: {error}");
-            self.note(send, EventKind::Outage { what });
-        }
+        guarded::settle(&*self.inner.store, &settlement).await
     }
 }

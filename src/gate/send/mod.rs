@@ -50,6 +50,7 @@ struct Send<'a> {
     binding: &'a Binding,
     language: Option<&'a Language>,
     price: Money,
+    segments: u32,
     challenge: Challenge,
     caution: Option<Caution>,
     now: Timestamp,
@@ -130,6 +131,7 @@ impl Gate {
             binding: &clearance.binding,
             language: clearance.language.as_ref(),
             price: self.price(&clearance.recipient),
+            segments: 1,
             challenge: Challenge {
                 id: random(&*self.inner.entropy)?,
                 key: self.inner.keys.current(),
@@ -190,6 +192,7 @@ impl Gate {
             binding,
             language: language.as_ref(),
             price: self.price(&grant.recipient),
+            segments: 1,
             challenge: Challenge {
                 id: grant.challenge,
                 key: grant.key,
@@ -214,7 +217,8 @@ impl Gate {
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
         let text = self.render(&send, &code, expires)?;
         // Providers bill by the segment.
-        send.price = send.price.times(text.segments().count as u64);
+        send.segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
+        send.price = send.price.times(send.segments.into());
         if send.price > send.policy.budget.message {
             let reason = RefusalReason::Budget(LimitName::Message);
             return self.refused(send.now, Some(&send), reason.into());

@@ -167,7 +167,7 @@ impl SmsTransport for EndUserMessaging {
         }
         if self.options.configuration_set.is_some() {
             // Events carry it: whose text it was, before the identifier is known.
-            let key = Object::new().text("otpgate", sms.idempotency_key().as_str());
+            let key = Object::new().text("otpgate", sms.callback_key().as_str());
             body = body.object("Context", key);
         }
         let response = self.send(&account, body).await?;

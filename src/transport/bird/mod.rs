@@ -62,7 +62,7 @@ pub use receipt::{Receipts, WebhookSecret};
 /// The provider's name in outcomes, events and errors.
 pub const NAME: &str = "bird";
 
-/// The field of the metadata that carries the text's idempotency key into its receipts.
+/// The field of the metadata that carries the text's key into its receipts.
 const METADATA_KEY: &str = "otpgate";
 
 /// An [`SmsTransport`] through Bird. See the [module](self).
@@ -95,7 +95,7 @@ impl Bird {
             .text("text", sms.expose_text())
             // Bird keeps no text of this category.
             .text("category", "authentication")
-            .object("metadata", Object::new().text(METADATA_KEY, idempotency_key));
+            .object("metadata", Object::new().text(METADATA_KEY, sms.callback_key().as_str()));
         HttpRequest::post(base.join("/v1/sms/messages"))
             .with_bearer_auth(key.secret())
             .with_header("accept", "application/json")

@@ -86,9 +86,9 @@ impl Infobip {
 
     fn request(&self, key: &ApiKey, sms: &OutboundSms) -> HttpRequest {
         let own = self.senders.of(sms.region()).as_str();
-        let mut webhooks = Object::new().text("callbackData", sms.idempotency_key().as_str());
+        let mut webhooks = Object::new().text("callbackData", sms.callback_key().as_str());
         if let Some(webhook) = &self.webhook {
-            let delivery = Object::new().text("url", &webhook.of(sms.idempotency_key()));
+            let delivery = Object::new().text("url", &webhook.of(sms.callback_key()));
             webhooks = webhooks.object("delivery", delivery).text("contentType", JSON);
         }
         let mut message = Object::new()

@@ -83,7 +83,7 @@ impl Telnyx {
 
     fn request(&self, key: &ApiKey, sms: &OutboundSms) -> HttpRequest {
         let sender = self.senders.of(sms.region());
-        let webhook = self.webhook.as_ref().map(|webhook| webhook.of(sms.idempotency_key()));
+        let webhook = self.webhook.as_ref().map(|webhook| webhook.of(sms.callback_key()));
         let body = Object::new()
             .text("to", sms.expose_number())
             .text_if("from", sms.registered_sender().or_else(|| sender.from()))

@@ -97,7 +97,7 @@ impl Twilio {
         form.append_pair(name, sender);
         form.append_pair("Body", sms.expose_text());
         if let Some(callback) = &self.callback {
-            form.append_pair("StatusCallback", &callback.of(sms.idempotency_key()));
+            form.append_pair("StatusCallback", &callback.of(sms.callback_key()));
         }
         if let Some(validity) = self.validity {
             form.append_pair("ValidityPeriod", &validity.as_secs().to_string());

@@ -1,0 +1,135 @@
+//! What became of a text, said once: to the number's limits, the detector and the observer.
+
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::error::GateError;
+use crate::event::EventKind;
+use crate::gate::names::slot;
+use crate::gate::plan::{Due, Plan};
+use crate::gate::record::Note;
+use crate::gate::{Gate, guarded};
+use crate::limit::{Limit, MeterKey};
+use crate::outcome::ReceiptOutcome;
+use crate::pumping::EventKind as SightingKind;
+use crate::store::{Admitted, Charge};
+use crate::transport::Receipt;
+
+use super::{unexpected, window_ms};
+
+/// What a send is claimed for by the first final word about it.
+const FINAL: &str = "final";
+
+impl Gate {
+    pub(super) async fn take_delivered(
+        &self,
+        note: &Note,
+        now: Timestamp,
+    ) -> Result<ReceiptOutcome, GateError> {
+        if !self.is_first(note, FINAL, b"", now).await? {
+            return Ok(ReceiptOutcome::Repeated);
+        }
+        self.watch_note(note, SightingKind::Delivered, now);
+        let event = EventKind::Receipt { delivered: true, fault: None, given_back: false };
+        self.tell_of(note, now, event);
+        Ok(ReceiptOutcome::Applied)
+    }
+
+    pub(super) async fn take_undelivered(
+        &self,
+        note: &Note,
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> Result<ReceiptOutcome, GateError> {
+        let Some(given_back) = self.give_back_undelivered(note, now).await? else {
+            return Ok(ReceiptOutcome::Repeated);
+        };
+        let free = self.policy(&note.purpose).receipts.undelivered_is_free;
+        if given_back && free && receipt.price.is_none() {
+            self.settle_price(note, Money::ZERO, None, now).await?;
+        }
+        if !self.is_first(note, "told undelivered", b"", now).await? {
+            return Ok(ReceiptOutcome::Repeated);
+        }
+        self.watch_note(note, SightingKind::Undelivered, now);
+        let fault = receipt.fault;
+        self.tell_of(note, now, EventKind::Receipt { delivered: false, fault, given_back });
+        Ok(ReceiptOutcome::Applied)
+    }
+
+    /// Gives the number its interval and quotas back, once for the send and a few times a day for the
+    /// number. `None` if something else was the final word about the send.
+    async fn give_back_undelivered(
+        &self,
+        note: &Note,
+        now: Timestamp,
+    ) -> Result<Option<bool>, GateError> {
+        let number = self.names().number(&note.recipient);
+        let policy = self.policy(&note.purpose);
+        let mut admission = self.once(note, "undelivered", b"", now);
+        admission.nonces = vec![self.claim_on(note, FINAL, b"")];
+        admission.charges = vec![
+            self.once_back(&note.id),
+            Charge {
+                key: MeterKey::new(number, slot::UNDELIVERED),
+                limit: policy.receipts.limit(),
+                cost: 1,
+                waiver: None,
+            },
+        ];
+        match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { .. } => {
+                let who = self.destination_subjects(&note.recipient, number, &note.purpose);
+                let plan = Plan::of_number(&self.terms_of(note), &who);
+                self.give_all_back(admission.id, plan.refunds(false, Due::ALL, note.at)).await?;
+                return Ok(Some(true));
+            }
+            Admitted::NonceSpent { .. } => return Ok(None),
+            Admitted::Exhausted { .. } => {}
+            other => return Err(unexpected(&other)),
+        }
+        // Often enough today, or given back when the hand-off failed.
+        let mut admission = self.once(note, "undelivered, charged", b"", now);
+        admission.nonces = vec![self.claim_on(note, FINAL, b"")];
+        match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { .. } => Ok(Some(false)),
+            Admitted::NonceSpent { .. } => Ok(None),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A charge that fits once for each send: who makes it may give the number's charges back.
+    fn once_back(&self, send: &[u8; 16]) -> Charge {
+        once(MeterKey::new(self.names().send(send), slot::GIVEN_BACK))
+    }
+
+    /// Claims what a hand-off that failed is about to give back, as far as no receipt came first.
+    pub(in crate::gate) async fn due(&self, note: &Note, now: Timestamp) -> Result<Due, GateError> {
+        let paid = once(MeterKey::new(self.names().send(&note.id), slot::PAID));
+        let mut due = Due::ALL;
+        // Each of the two can be taken away once while this goes on.
+        for _ in 0..3 {
+            let charges = [(due.money, paid), (due.number, self.once_back(&note.id))];
+            let mut admission =
+                self.once(note, "not sent", &[u8::from(due.money), u8::from(due.number)], now);
+            admission.charges =
+                charges.iter().filter(|(due, _)| *due).map(|(_, charge)| *charge).collect();
+            if admission.charges.is_empty() {
+                return Ok(due);
+            }
+            match guarded::admit(&*self.inner.store, &admission).await? {
+                Admitted::Granted { .. } => return Ok(due),
+                Admitted::Exhausted { counts, .. } => {
+                    let mut free = counts.into_iter().map(|count| count == 0);
+                    due.money = due.money && free.next().unwrap_or(false);
+                    due.number = due.number && free.next().unwrap_or(false);
+                }
+                other => return Err(unexpected(&other)),
+            }
+        }
+        Ok(Due { money: false, number: false })
+    }
+}
+
+fn once(key: MeterKey) -> Charge {
+    Charge { key, limit: Limit::Window { max: 1, span_ms: window_ms() }, cost: 1, waiver: None }
+}

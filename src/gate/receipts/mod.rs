@@ -1,0 +1,206 @@
+//! From a provider's webhook to what it changes: checked, matched to its send, applied once.
+
+mod delivery;
+mod error;
+mod price;
+
+use std::time::Duration;
+
+use crate::base::entropy::random;
+use crate::base::id::RequestId;
+use crate::base::time::{Timestamp, millis};
+use crate::error::{GateError, GateErrorKind};
+use crate::event::EventKind;
+use crate::outcome::{ReceiptOutcome, TakenReceipt};
+use crate::store::{Admission, Admitted, Nonce};
+use crate::transport::{
+    Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
+};
+
+use super::record::Note;
+use super::{Gate, REMEMBER, guarded};
+
+pub use error::ReceiptsError;
+pub(super) use price::Named;
+
+/// How long after its send a receipt changes anything. It is the span of a budget: later there is
+/// nothing left of the send that could be given back, and the store need not remember longer what it
+/// has seen.
+pub const RECEIPT_WINDOW: Duration = Duration::from_secs(86_400);
+
+/// How far a signed time may be from now: what Telnyx's SDKs allow. The verifiers check it as well.
+const SIGNED_WITHIN: Duration = Duration::from_secs(300);
+
+impl Gate {
+    /// Takes what a provider posted to the host's webhook: has `verifier` check it, finds the sends
+    /// that its receipts belong to, in whatever realm, and applies each once, whichever gate of the
+    /// deployment gets it how often.
+    ///
+    /// | the receipt says | then |
+    /// |---|---|
+    /// | delivered | detector and observer know |
+    /// | undelivered | also, a few times a day ([`ReceiptPolicy`](crate::policy::ReceiptPolicy)), the number's interval and quotas get the text back. The client's limits and everything that counts as evidence never do |
+    /// | a price | the budgets hold it in place of the estimate |
+    /// | nothing final, or a repeat | nothing |
+    ///
+    /// A receipt may come before [`issue`](Self::issue) has returned. Within
+    /// [`RECEIPT_WINDOW`](crate::RECEIPT_WINDOW) of its send it counts, later it changes nothing.
+    ///
+    /// Call it from the webhook's handler with the raw parts of the request. Answer 200, or
+    /// [`ReceiptsError::status`].
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiptsError`] if the request is not genuine, or the store gave no answer. Then the provider
+    /// should repeat it: what was applied is not applied again.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # shop.issued().await;
+    /// # let shop::Shop { gate, outbox, .. } = shop;
+    /// use otpgate::transport::{Receipt, ReceiptError, ReceiptRequest, ReceiptState, ReceiptVerifier};
+    /// use otpgate::{ReceiptOutcome, Timestamp};
+    /// # // A provider that signs nothing and says "delivered" of whatever key it is given.
+    /// # #[derive(Debug)]
+    /// # struct Receipts;
+    /// # impl ReceiptVerifier for Receipts {
+    /// #     fn verify(&self, request: &ReceiptRequest<'_>, _: Timestamp) -> Result<Vec<Receipt>, ReceiptError> {
+    /// #         let key = request.query().strip_prefix("otpgate=");
+    /// #         Ok(vec![Receipt::verified("example", "1", ReceiptState::Delivered, "delivered").with_key(key)])
+    /// #     }
+    /// # }
+    /// # let verifier = Receipts;
+    /// # let sent = outbox.sent().pop().unwrap();
+    /// # let url = format!("https://hooks.example.com/sms?otpgate={}", sent.callback_key());
+    ///
+    /// // `verifier` is the provider's: `twilio::Receipts` for example.
+    /// let request = ReceiptRequest { method: "POST", url: &url, headers: &[], body: b"" };
+    /// let taken = gate.receipts(&verifier, &request).await?;
+    /// assert_eq!(taken[0].outcome, ReceiptOutcome::Applied);
+    /// let again = gate.receipts(&verifier, &request).await?;
+    /// assert_eq!(again[0].outcome, ReceiptOutcome::Repeated);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn receipts<V>(
+        &self,
+        verifier: &V,
+        request: &ReceiptRequest<'_>,
+    ) -> Result<Vec<TakenReceipt>, ReceiptsError>
+    where
+        V: ReceiptVerifier + ?Sized,
+    {
+        let now = self.now();
+        let verified = guarded::caught(async { verifier.verify(request, now) }).await;
+        let mut taken = Vec::new();
+        for receipt in self.told(verified)?? {
+            check_age(&receipt, now)?;
+            let outcome = self.told(self.take_receipt(&receipt, now).await)?;
+            taken.push(TakenReceipt { receipt, outcome });
+        }
+        Ok(taken)
+    }
+
+    async fn take_receipt(
+        &self,
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> Result<ReceiptOutcome, GateError> {
+        let key = self.inner.keys.pseudonyms();
+        let note = receipt.key.as_deref().and_then(|record| Note::open(record, key));
+        match note {
+            Some(note) => self.in_realm(&note.realm).take_for(&note, receipt, now).await,
+            None => {
+                let provider = receipt.provider;
+                self.tell(&self.event(now, EventKind::ReceiptUnmatched { provider }));
+                Ok(ReceiptOutcome::Unmatched)
+            }
+        }
+    }
+
+    /// Applies a receipt to the send that it belongs to. What it changes in the store is changed under
+    /// identifiers that are made from the send, so that it can be repeated at any point; only the last
+    /// step, telling detector and observer, is by whoever claims it first.
+    async fn take_for(
+        &self,
+        note: &Note,
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> Result<ReceiptOutcome, GateError> {
+        if now >= note.at + RECEIPT_WINDOW || !note.paid {
+            return Ok(ReceiptOutcome::Late);
+        }
+        self.take_price(note, receipt.price, receipt.segments, now).await?;
+        match receipt.state {
+            ReceiptState::Pending => Ok(ReceiptOutcome::Pending),
+            ReceiptState::Delivered => self.take_delivered(note, now).await,
+            ReceiptState::Undelivered => self.take_undelivered(note, receipt, now).await,
+        }
+    }
+
+    /// An admission that stands for something that becomes of a send once: every gate makes it under the
+    /// same identifier.
+    fn once(&self, note: &Note, what: &str, detail: &[u8], now: Timestamp) -> Admission {
+        let id = RequestId::from_bytes(*self.names().of_send(&note.id, what, detail).as_bytes());
+        let until = note.at + RECEIPT_WINDOW;
+        let mut admission = Admission::new(id, now, self.inner.partition, until);
+        admission.clock = self.inner.clock_check;
+        admission
+    }
+
+    /// What may be used once of a send.
+    fn claim_on(&self, note: &Note, what: &str, detail: &[u8]) -> Nonce {
+        let key = self.names().of_send(&note.id, what, detail);
+        Nonce { key, expires: note.at + RECEIPT_WINDOW }
+    }
+
+    /// Whether this call is the first to claim `what` of the send, over all gates.
+    async fn is_first(
+        &self,
+        note: &Note,
+        what: &str,
+        detail: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, GateError> {
+        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
+        let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
+        admission.clock = self.inner.clock_check;
+        admission.nonces = vec![self.claim_on(note, what, detail)];
+        admission.exchange = self.realm.exchange(self, id);
+        match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { news, .. } => {
+                self.realm.take_in(self, &news);
+                Ok(true)
+            }
+            Admitted::NonceSpent { .. } => Ok(false),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// A store's answer that a receipt's admission cannot have.
+fn unexpected(answer: &Admitted) -> GateError {
+    let what = match answer {
+        Admitted::Stale { .. } => "the store found a document changed that the call did not name",
+        Admitted::ChallengeGone => "the store missed a challenge that the call did not name",
+        _ => "the store refused a charge without a bound",
+    };
+    GateError::new(GateErrorKind::Store, what)
+}
+
+/// A verifier has checked it; here the crate's own bound holds for verifiers of others.
+fn check_age(receipt: &Receipt, now: Timestamp) -> Result<(), ReceiptError> {
+    let Some(at) = receipt.signed_at else { return Ok(()) };
+    let apart = now.since(at).max(at.since(now));
+    if apart <= SIGNED_WITHIN {
+        return Ok(());
+    }
+    let remedy = "check this machine's clock and any queue before the endpoint";
+    Err(ReceiptError::new(receipt.provider, ReceiptErrorKind::Stale, remedy))
+}
+
+/// The length of [`RECEIPT_WINDOW`] for a meter.
+fn window_ms() -> u64 {
+    millis(RECEIPT_WINDOW)
+}

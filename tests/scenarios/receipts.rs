@@ -1,0 +1,544 @@
+//! Delivery receipts through the one call: applied once, never farmed, and money that is never below
+//! what was spent, whatever comes first.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use otpgate::pumping::PriceTable;
+use otpgate::store::MemoryStore;
+use otpgate::testing::{Calls, Counting, Latency, Verb, pauses};
+use otpgate::transport::{
+    DeliveryFault, Handoff, HandoffError, OutboundSms, Price, Receipt, ReceiptError,
+    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
+};
+use otpgate::{
+    EventKind, GateErrorKind, LimitName, Money, Policy, Purpose, RECEIPT_WINDOW, Realm,
+    ReceiptOutcome, ReceiptsError, RefusalReason, Sent, SmsTransport, Timestamp,
+};
+
+use crate::support::{
+    ALICE, BOB, Dice, House, client, german, hours, memory, quick, race, seconds, small,
+};
+
+/// A provider whose receipts are what the test says, in the body; the password in the header is its
+/// signature.
+#[derive(Debug)]
+struct Hook;
+
+impl ReceiptVerifier for Hook {
+    fn verify(
+        &self,
+        request: &ReceiptRequest<'_>,
+        _now: Timestamp,
+    ) -> Result<Vec<Receipt>, ReceiptError> {
+        if request.header("x-password") != Some("hush") {
+            return Err(ReceiptError::new("hook", ReceiptErrorKind::Forged, "check the password"));
+        }
+        let text = std::str::from_utf8(request.body).unwrap();
+        Ok(text.lines().map(read).collect())
+    }
+}
+
+/// `state key id [price currency] [segments=n] [signed=ms]`
+fn read(line: &str) -> Receipt {
+    let mut words = line.split(' ');
+    let mut next = || words.next().unwrap();
+    let (word, key, id) = (next(), next(), next());
+    let state = match word {
+        "delivered" | "read" => ReceiptState::Delivered,
+        "undelivered" => ReceiptState::Undelivered,
+        _ => ReceiptState::Pending,
+    };
+    let mut receipt = Receipt::verified("hook", id, state, word);
+    if key != "-" {
+        receipt = receipt.with_key(Some(key));
+    }
+    if state == ReceiptState::Undelivered {
+        receipt = receipt.failed("30003", DeliveryFault::Handset);
+    }
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            Some(("segments", count)) => receipt = receipt.in_segments(count.parse().ok()),
+            Some(("signed", at)) => {
+                receipt = receipt.signed_at(Timestamp::from_millis(at.parse().unwrap()));
+            }
+            _ => receipt = receipt.priced(Price::parse(word, words.next().unwrap())),
+        }
+    }
+    receipt
+}
+
+async fn post(house: &House, lines: &str) -> Vec<ReceiptOutcome> {
+    let headers = [("x-password", "hush")];
+    let body = lines.as_bytes();
+    let url = "https://hooks.example.com/sms";
+    let request = ReceiptRequest { method: "POST", url, headers: &headers, body };
+    let taken = house.gate.receipts(&Hook, &request).await.unwrap();
+    taken.iter().map(|taken| taken.outcome).collect()
+}
+
+async fn one(house: &House, line: &str) -> ReceiptOutcome {
+    let [outcome] = post(house, line).await[..] else { panic!("not one receipt") };
+    outcome
+}
+
+/// The key of the last text.
+fn key(house: &House) -> String {
+    house.outbox.sent().pop().unwrap().callback_key().to_owned()
+}
+
+async fn spent(house: &House) -> u64 {
+    house.gate.snapshot().await.unwrap().spent.as_microdollars()
+}
+
+/// What a text to Germany costs here.
+const PRICE: u64 = 100_000;
+
+fn priced(change: impl FnOnce(&mut Policy)) -> House {
+    priced_on(small(), change)
+}
+
+fn priced_on(store: impl otpgate::Store, change: impl FnOnce(&mut Policy)) -> House {
+    let mut policy = quick(Policy::default());
+    change(&mut policy);
+    let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+    House::lab_with(|builder| builder.store(store).policy(policy).prices(prices))
+}
+
+fn receipts(house: &House) -> Vec<(bool, bool)> {
+    let events = house.log.events();
+    let each = events.iter().filter_map(|event| match event.kind {
+        EventKind::Receipt { delivered, given_back, .. } => Some((delivered, given_back)),
+        _ => None,
+    });
+    each.collect()
+}
+
+fn settled(house: &House) -> Vec<(u64, u64)> {
+    let events = house.log.events();
+    let each = events.iter().filter_map(|event| match event.kind {
+        EventKind::Settled { reserved, price, .. } => {
+            Some((reserved.as_microdollars(), price.as_microdollars()))
+        }
+        _ => None,
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn a_receipt_is_applied_once_on_every_gate_of_the_deployment() {
+    let store = Arc::new(small());
+    let here = House::lab(Arc::clone(&store));
+    let there = here.beside(|builder| builder.store(store));
+    let _ = here.send(ALICE).await;
+    let line = format!("undelivered {} 1", key(&here));
+    assert_eq!(one(&here, &line).await, ReceiptOutcome::Applied);
+    assert_eq!(one(&there, &line).await, ReceiptOutcome::Repeated);
+    assert_eq!(one(&here, &line).await, ReceiptOutcome::Repeated);
+    assert_eq!(receipts(&here), [(false, true)], "both gates tell one log");
+    // The interval is back, once: the next text goes out, and the one after it waits.
+    assert!(matches!(there.try_send(ALICE, &client(2)).await, Sent::Sent(_)));
+    assert_eq!(one(&here, &line).await, ReceiptOutcome::Repeated);
+    let refusal = here.refused(ALICE, &client(3)).await;
+    let interval = RefusalReason::Limit(LimitName::NumberInterval);
+    assert_eq!(*refusal.reason(), interval);
+}
+
+#[tokio::test]
+async fn a_forged_receipt_touches_nothing() {
+    let (store, calls) = Counting::new(memory());
+    let house = House::lab(store);
+    let _ = house.send(ALICE).await;
+    calls.reset();
+    let body = format!("undelivered {} 1 0 USD", key(&house));
+    let url = "https://hooks.example.com/sms";
+    for headers in [&[][..], &[("x-password", "guess")], &[("x-password", "")]] {
+        let request = ReceiptRequest { method: "POST", url, headers, body: body.as_bytes() };
+        let error = house.gate.receipts(&Hook, &request).await.unwrap_err();
+        assert_eq!(error.status(), 403);
+    }
+    assert_eq!(untouched(&calls), [0; 4]);
+    // A genuine request about another system's text on the same account, or a key that was altered.
+    let other = key(&house).replace(['A', 'B', 'C', 'D'], "E");
+    for key in ["-", "AQEBAQEBAQEBAQEBAQEBAQ", "x", "", &"A".repeat(87), &other] {
+        let line = format!("undelivered {key} 1 0 USD");
+        assert_eq!(one(&house, &line).await, ReceiptOutcome::Unmatched, "{key}");
+    }
+    let unmatched = |kind: &EventKind| matches!(kind, EventKind::ReceiptUnmatched { .. });
+    assert_eq!((house.log.count(unmatched), receipts(&house)), (6, vec![]));
+}
+
+fn untouched(calls: &Calls) -> [u64; 4] {
+    Verb::ALL.map(|verb| calls.of(verb))
+}
+
+#[tokio::test]
+async fn age_is_bounded_on_both_sides() {
+    let house = House::lab(small());
+    let _ = house.send(ALICE).await;
+    let now = otpgate::Clock::now(&house.clock).as_millis();
+    let line = |at: u64| format!("delivered {} 1 signed={at}", key(&house));
+    let headers = [("x-password", "hush")];
+    let url = "https://hooks.example.com/sms";
+    for (at, fits) in
+        [(now - 300_001, false), (now + 300_001, false), (now - 300_000, true), (now, true)]
+    {
+        let line = line(at);
+        let body = line.as_bytes();
+        let request = ReceiptRequest { method: "POST", url, headers: &headers, body };
+        match house.gate.receipts(&Hook, &request).await {
+            Ok(_) => assert!(fits, "{at}"),
+            Err(ReceiptsError::Receipt(error)) => {
+                assert!(!fits, "{at}");
+                assert_eq!(error.kind(), ReceiptErrorKind::Stale);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    // By the time of the send, where nothing is signed.
+    let _ = house.send(BOB).await;
+    let late = key(&house);
+    house.clock.advance(RECEIPT_WINDOW - seconds(1));
+    assert_eq!(one(&house, &format!("pending {late} 2")).await, ReceiptOutcome::Pending);
+    house.clock.advance(seconds(1));
+    let before = spent(&house).await;
+    let line = format!("undelivered {late} 2 9 USD");
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Late);
+    assert_eq!(spent(&house).await, before);
+}
+
+/// The reverse: what a receipt never gives back.
+#[tokio::test]
+async fn an_undelivered_text_gives_the_number_back_and_nothing_else() {
+    let house = priced(|policy| policy.quotas.session = vec![otpgate::policy::Quota::hourly(1)]);
+    let _ = house.send(ALICE).await;
+    assert_eq!(
+        one(&house, &format!("undelivered {} 1", key(&house))).await,
+        ReceiptOutcome::Applied
+    );
+    assert_eq!(spent(&house).await, PRICE, "most providers bill it");
+    let refusal = house.refused(ALICE, &house.client).await;
+    assert_eq!(*refusal.reason(), RefusalReason::Limit(LimitName::Session), "who asked is charged");
+    assert!(matches!(house.try_send(ALICE, &client(2)).await, Sent::Sent(_)), "the number is not");
+}
+
+/// Whoever has a carrier say "undelivered" gets the cap more, not an endless number of texts.
+#[tokio::test]
+async fn refunds_cannot_be_farmed() {
+    for refunds in [0, 2, 5] {
+        let house = priced(|policy| policy.receipts.refunds = refunds);
+        let mut sent = 0_u64;
+        for step in 0..60 {
+            if let Sent::Sent(_) = house.try_send(ALICE, &client(step)).await {
+                sent += 1;
+                let line = format!("undelivered {} {step}", key(&house));
+                assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+                assert_eq!(one(&house, &line).await, ReceiptOutcome::Repeated);
+            }
+            house.clock.advance(seconds(600));
+        }
+        let plain = priced(|_| {});
+        let mut without = 0_u64;
+        for step in 0..60 {
+            without +=
+                u64::from(matches!(plain.try_send(ALICE, &client(step)).await, Sent::Sent(_)));
+            plain.clock.advance(seconds(600));
+        }
+        assert!(without >= 8 && sent <= without + refunds, "{sent} of {without} and {refunds}");
+        let back = receipts(&house).iter().filter(|(_, back)| *back).count();
+        assert_eq!(back as u64, refunds.min(sent));
+        assert_eq!(spent(&house).await, sent * PRICE, "each of them was paid for");
+    }
+}
+
+#[tokio::test]
+async fn the_first_final_word_holds() {
+    let house = priced(|_| {});
+    let _ = house.send(ALICE).await;
+    let key = key(&house);
+    assert_eq!(one(&house, &format!("pending {key} 1")).await, ReceiptOutcome::Pending);
+    assert_eq!(one(&house, &format!("delivered {key} 1")).await, ReceiptOutcome::Applied);
+    assert_eq!(one(&house, &format!("read {key} 1")).await, ReceiptOutcome::Repeated);
+    assert_eq!(one(&house, &format!("undelivered {key} 1")).await, ReceiptOutcome::Repeated);
+    assert_eq!(receipts(&house), [(true, false)]);
+    assert!(matches!(house.try_send(ALICE, &client(2)).await, Sent::Refused(_)), "nothing is back");
+}
+
+#[tokio::test]
+async fn a_receipt_finds_its_realm_and_purpose() {
+    let house = House::lab(small());
+    let tenant = House {
+        gate: house.gate.in_realm(&Realm::new("tenant-7").unwrap()),
+        clock: house.clock.clone(),
+        outbox: house.outbox.clone(),
+        carrier: house.carrier.clone(),
+        log: house.log.clone(),
+        client: client(9),
+    };
+    let sent = tenant.try_send_for(ALICE, &Purpose::LOG_IN, &client(9)).await;
+    assert!(matches!(sent, Sent::Sent(_)));
+    let line = format!("undelivered {} 1", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied, "the other realm's gate got it");
+    let event = house.log.events().pop().unwrap();
+    assert_eq!((&*event.realm, event.purpose), ("tenant-7", Some(Purpose::LOG_IN)));
+    let again = tenant.try_send_for(ALICE, &Purpose::LOG_IN, &client(10)).await;
+    assert!(matches!(again, Sent::Sent(_)), "{again:?}");
+}
+
+/// The budgets hold the real price: less, more, in another currency, or by segments.
+#[tokio::test]
+async fn the_reservation_is_settled_to_the_real_price() {
+    for (said, real) in [
+        ("0.04 USD", 40_000),
+        ("0.1 USD", PRICE),
+        ("-0.25 USD", 250_000),
+        ("0 USD", 0),
+        ("0.05 EUR", 60_000),
+        ("0.0000001 EUR", 2),
+        ("segments=3", 3 * PRICE),
+        ("segments=1", PRICE),
+        ("segments=0", PRICE),
+    ] {
+        let house = priced(|policy| {
+            policy.budget.rates.insert("EUR".into(), Money::cents(120));
+            policy.budget.countries.insert("DE".parse().unwrap(), Money::dollars(5));
+        });
+        let _ = house.send(ALICE).await;
+        let line = format!("delivered {} 1 {said}", key(&house));
+        for _ in 0..3 {
+            let _ = one(&house, &line).await;
+            assert_eq!(spent(&house).await, real, "{said}");
+        }
+        let told = if real == PRICE { vec![] } else { vec![(PRICE, real)] };
+        assert_eq!(settled(&house), told, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_currency_without_a_rate_is_left_and_said() {
+    let house = priced(|_| {});
+    let _ = house.send(ALICE).await;
+    let line = format!("delivered {} 1 0.05 NOK", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Repeated);
+    assert_eq!((spent(&house).await, settled(&house)), (PRICE, vec![]));
+    let told = |kind: &EventKind| matches!(kind, EventKind::PriceUnconverted { stated } if stated.currency() == "NOK");
+    assert_eq!(house.log.count(told), 1);
+}
+
+/// Prices in any order and number: the first replaces the estimate, the highest stands.
+#[tokio::test]
+async fn several_prices_of_one_text_never_add_up_and_never_sink() {
+    for seed in 0..40 {
+        let house = priced(|_| {});
+        let _ = house.send(ALICE).await;
+        let key = key(&house);
+        let mut dice = Dice(seed);
+        let mut highest = 0;
+        for _ in 0..6 {
+            let price = dice.below(6) * 50_000;
+            highest = highest.max(price);
+            let line =
+                format!("pending {key} 1 {}.{:06} USD", price / 1_000_000, price % 1_000_000);
+            let _ = one(&house, &line).await;
+            assert_eq!(spent(&house).await, highest, "seed {seed}");
+        }
+    }
+}
+
+/// Above the budget as well: what was spent counts, and the next text is refused.
+#[tokio::test]
+async fn a_price_above_the_budget_counts_and_is_alarmed() {
+    let mut policy = quick(Policy::default());
+    policy.budget.message = Money::cents(10);
+    let house = House::lab_with(|builder| {
+        let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+        builder.policy(policy).prices(prices).daily_budget(Money::cents(100))
+    });
+    let _ = house.send(ALICE).await;
+    let line = format!("delivered {} 1 3.5 USD", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    assert_eq!(spent(&house).await, 3_500_000);
+    let tiers: Vec<u8> = house
+        .log
+        .events()
+        .iter()
+        .filter_map(|event| match event.kind {
+            EventKind::BudgetTier { scope: LimitName::Realm, percent } => Some(percent),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tiers, [50, 80, 100]);
+    let sent = house.insist(BOB, &Purpose::SIGN_UP, &client(2)).await;
+    let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
+    assert_eq!(*refusal.reason(), RefusalReason::Budget(LimitName::Realm));
+}
+
+#[tokio::test]
+async fn what_is_free_when_undelivered_is_given_back_within_the_cap() {
+    let house = priced(|policy| {
+        policy.receipts.undelivered_is_free = true;
+        policy.receipts.refunds = 1;
+    });
+    let _ = house.send(ALICE).await;
+    let first = format!("undelivered {} 1", key(&house));
+    assert_eq!(one(&house, &first).await, ReceiptOutcome::Applied);
+    assert_eq!(spent(&house).await, 0);
+    let _ = house.send_to(ALICE, &client(2)).await;
+    assert_eq!(
+        one(&house, &format!("undelivered {} 2", key(&house))).await,
+        ReceiptOutcome::Applied
+    );
+    assert_eq!(spent(&house).await, PRICE, "above the cap");
+    // A price comes first: this one was billed all the same.
+    let _ = house.send(BOB).await;
+    let line = format!("undelivered {} 3 0.02 USD", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    assert_eq!(spent(&house).await, PRICE + 20_000);
+    assert_eq!(one(&house, &first).await, ReceiptOutcome::Repeated);
+    assert_eq!(spent(&house).await, PRICE + 20_000);
+}
+
+/// A provider that names a price as it takes the text, late or early, and keeps to no order.
+#[derive(Debug)]
+struct Naming {
+    answer: &'static str,
+    price: Option<Price>,
+    waits: u32,
+    keys: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl SmsTransport for Naming {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        self.keys.lock().unwrap().push(sms.callback_key().as_str().to_owned());
+        pauses(self.waits).await;
+        match self.answer {
+            "accepted" => Ok(Handoff::accepted("1").priced(self.price)),
+            "not sent" => Err(HandoffError::not_sent("the test")),
+            "refused" => Err(HandoffError::refused("the test")),
+            _ => Err(HandoffError::indeterminate("the test")),
+        }
+    }
+}
+
+/// Both orders and everything between, for every answer of the provider: the receipt of a text
+/// overtakes the answer, or comes with it, or after it. Once all is said the budgets hold what the provider named, and the number has its interval back once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_overtakes_the_answer_is_applied_once() {
+    for answer in ["accepted", "indeterminate", "not sent", "refused"] {
+        for seed in 0..24_u64 {
+            let keys = Arc::new(std::sync::Mutex::new(Vec::new()));
+            let mut dice = Dice(seed * 4 + answer.len() as u64);
+            let price = (answer == "accepted" && dice.below(2) == 0)
+                .then(|| Price::parse("0.03", "USD").unwrap());
+            let transport =
+                Naming { answer, price, waits: dice.below(30) as u32, keys: Arc::clone(&keys) };
+            let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+            let store: Latency<MemoryStore> = Latency::new(memory(), 9, seed);
+            let house = Arc::new(House::lab_with(|builder| {
+                builder.store(store).transport(transport).prices(prices)
+            }));
+            let clearance = house.clearance(ALICE).await;
+            let gate = house.gate.clone();
+            let issuing = tokio::spawn(async move { gate.issue(clearance).await.map(drop) });
+            while keys.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let key = keys.lock().unwrap()[0].clone();
+            let posts = (0..3_u32).map(|copy| {
+                let (house, key) = (Arc::clone(&house), key.clone());
+                let waits = dice.below(40) as u32;
+                async move {
+                    pauses(waits).await;
+                    let said = if copy == 2 { "pending" } else { "undelivered" };
+                    one(&house, &format!("{said} {key} 1 0.07 USD")).await
+                }
+            });
+            let outcomes = race(posts.collect()).await;
+            let _ = issuing.await.unwrap();
+            let applied = |outcome: &&ReceiptOutcome| **outcome == ReceiptOutcome::Applied;
+            assert_eq!(outcomes.iter().filter(applied).count(), 1, "{answer} {seed}: {outcomes:?}");
+            assert_eq!(spent(&house).await, 70_000, "{answer} {seed}");
+            // Once: the next goes out, the one after it waits.
+            assert_ne!(seen(&house, 2).await, "waits", "{answer} {seed}");
+            if matches!(answer, "accepted" | "indeterminate") {
+                assert_eq!(seen(&house, 3).await, "waits", "{answer} {seed}");
+            }
+        }
+    }
+}
+
+async fn seen(house: &House, index: u32) -> &'static str {
+    match house.clear(ALICE, &Purpose::SIGN_UP, &client(index)).await {
+        otpgate::Cleared::Cleared(clearance) => match house.gate.issue(clearance).await {
+            Ok(Sent::Refused(refusal))
+                if *refusal.reason() == RefusalReason::Limit(LimitName::NumberInterval) =>
+            {
+                "waits"
+            }
+            Ok(_) => "sent",
+            Err(error) => {
+                assert_eq!(error.kind(), GateErrorKind::HandOff);
+                "not sent"
+            }
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A price in the provider's answer, without any receipt.
+#[tokio::test]
+async fn the_answer_of_the_provider_settles_too() {
+    for (price, real) in [("0.03", 30_000), ("0.1", PRICE), ("0.4", 400_000)] {
+        let transport = Naming {
+            answer: "accepted",
+            price: Price::parse(price, "USD"),
+            waits: 0,
+            keys: Arc::default(),
+        };
+        let (store, calls) = Counting::new(memory());
+        let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+        let house =
+            House::lab_with(|builder| builder.store(store).transport(transport).prices(prices));
+        let _ = house.try_send(&german(1), &client(1)).await;
+        calls.reset();
+        assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Sent(_)));
+        let trips: u64 = untouched(&calls).iter().sum();
+        assert_eq!(trips == 1, real == PRICE, "one round trip where the estimate was right");
+        assert_eq!(spent(&house).await, 2 * real);
+    }
+}
+
+/// Seeded: many texts, every kind of answer, receipts with prices in every order. What the gate counts
+/// is never below what the provider named, and exactly that where it named anything.
+#[tokio::test]
+async fn money_accounted_is_never_below_money_spent() {
+    for seed in 0..4 {
+        let house = priced(|policy| policy.receipts.undelivered_is_free = false);
+        let mut dice = Dice(seed);
+        let mut named: Vec<(String, Option<u64>)> = Vec::new();
+        for index in 0..60 {
+            let sent = house.try_send(&german(index), &client(index as u32)).await;
+            if matches!(sent, Sent::Sent(_)) {
+                named.push((key(&house), None));
+            }
+            for _ in 0..dice.below(4) {
+                let which = dice.below(named.len() as u64) as usize;
+                let (key, known) = &mut named[which];
+                let state = ["pending", "delivered", "undelivered"][dice.below(3) as usize];
+                let mut line = format!("{state} {key} 1");
+                if dice.below(2) == 0 {
+                    let price = dice.below(9) * 30_000;
+                    line = format!("{line} 0.{price:06} USD");
+                    *known = Some(known.unwrap_or(0).max(price));
+                }
+                let _ = one(&house, &line).await;
+            }
+            let real: u64 = named.iter().map(|(_, known)| known.unwrap_or(PRICE)).sum();
+            assert_eq!(spent(&house).await, real, "seed {seed}, text {index}");
+        }
+        house.clock.advance(hours(25));
+        assert_eq!(spent(&house).await, 0, "seed {seed}");
+    }
+}
