@@ -8,7 +8,7 @@
 //! | `aws::EndUserMessaging`, `aws::Sns` | `aws` |
 //! | `bird::Bird` | `bird` |
 //! | `infobip::Infobip` | `infobip` |
-//! | `vonage::SmsApi` | `vonage` |
+//! | `vonage::SmsApi`, `vonage::MessagesApi` | `vonage` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!

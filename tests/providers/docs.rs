@@ -35,6 +35,10 @@ fn tables() -> BTreeMap<&'static str, String> {
         ("errors: vonage", errors(otpgate::transport::vonage::ERRORS)),
         #[cfg(feature = "vonage")]
         ("faults: vonage", faults(otpgate::transport::vonage::FAULTS)),
+        #[cfg(feature = "vonage")]
+        ("errors: vonage-messages", errors(otpgate::transport::vonage::MESSAGES_ERRORS)),
+        #[cfg(feature = "vonage")]
+        ("faults: vonage-messages", faults(otpgate::transport::vonage::MESSAGES_FAULTS)),
     ])
 }
 

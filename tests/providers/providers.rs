@@ -30,3 +30,5 @@ mod telnyx;
 mod twilio;
 #[cfg(feature = "vonage")]
 mod vonage;
+#[cfg(feature = "vonage")]
+mod vonage_messages;

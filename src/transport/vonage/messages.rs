@@ -1,0 +1,227 @@
+//! [`MessagesApi`]: texts through Vonage's Messages API.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{Account, Application, MESSAGES_ERRORS, MESSAGES_NAME, Sender, without_sign};
+use crate::base::time::{Clock, SystemClock};
+use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::transport::json::{Object, text_at};
+use crate::transport::{
+    AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
+    SmsTransport,
+};
+
+/// An [`SmsTransport`] through Vonage's Messages API. See the [module](super).
+#[derive(Debug)]
+pub struct MessagesApi {
+    api: ProviderApi,
+    base: BaseUrl,
+    authentication: Authentication,
+    clock: Arc<dyn Clock>,
+    senders: Senders<Sender>,
+    webhook: Option<CallbackUrl>,
+    validity: Option<Duration>,
+}
+
+#[derive(Debug)]
+enum Authentication {
+    Account(Credentials<Account>),
+    Application(Credentials<Application>),
+}
+
+impl MessagesApi {
+    /// A transport for `account` that sends as `senders`: one sender for all countries, or
+    /// [`Senders`] with some of their own. Vonage sends no statuses for texts that are sent so: take
+    /// an [`Application`](Self::builder_for_application).
+    #[must_use]
+    pub fn builder(
+        account: impl Into<Credentials<Account>>,
+        senders: impl Into<Senders<Sender>>,
+    ) -> MessagesApiBuilder {
+        MessagesApiBuilder::new(Authentication::Account(account.into()), senders.into())
+    }
+
+    /// A transport for `application`, whose private key signs a token for each text.
+    #[must_use]
+    pub fn builder_for_application(
+        application: impl Into<Credentials<Application>>,
+        senders: impl Into<Senders<Sender>>,
+    ) -> MessagesApiBuilder {
+        MessagesApiBuilder::new(Authentication::Application(application.into()), senders.into())
+    }
+
+    fn body(&self, sms: &OutboundSms) -> Object {
+        let own = || self.senders.of(sms.region()).from();
+        let sender = sms.registered_sender().map_or_else(own, without_sign);
+        let webhook = self.webhook.as_ref().map(CallbackUrl::plain);
+        let body = Object::new()
+            .text("message_type", "text")
+            .text("channel", "sms")
+            .text("to", without_sign(sms.expose_number()))
+            .text("from", sender)
+            .text("text", sms.expose_text())
+            .text("client_ref", sms.idempotency_key().as_str())
+            .number_if("ttl", self.validity.map(|span| span.as_secs()))
+            .text_if("webhook_url", webhook)
+            .text_if("webhook_version", webhook.map(|_| "v1"));
+        let on_file = sms.registration().map(|one| (one.entity_id(), one.template_id()));
+        match on_file {
+            None | Some((None, None)) => body,
+            Some((entity, template)) => {
+                let options =
+                    Object::new().text_if("entity_id", entity).text_if("content_id", template);
+                body.object("sms", options)
+            }
+        }
+    }
+
+    fn authenticated(
+        &self,
+        request: HttpRequest,
+        sms: &OutboundSms,
+    ) -> Result<HttpRequest, HandoffError> {
+        match &self.authentication {
+            Authentication::Account(account) => {
+                let account = self.api.credentials(account)?;
+                Ok(request.with_basic_auth(account.key(), account.secret()))
+            }
+            Authentication::Application(application) => {
+                let application = self.api.credentials(application)?;
+                let now = self.clock.now();
+                // Another one if the same text is tried again.
+                let id = format!("{}-{}", sms.idempotency_key().as_str(), now.as_millis());
+                let token = application.token(now, &id).ok_or_else(|| {
+                    HandoffError::not_sent("the token cannot be signed")
+                        .by(MESSAGES_NAME)
+                        .remedy("check the application's private key")
+                        .alert()
+                })?;
+                Ok(request.with_bearer_auth(&token))
+            }
+        }
+    }
+
+    fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        if response.status() != 202 {
+            // `https://developer.vonage.com/api-errors/messages#1120`
+            let code = text_at(&body, "/type").and_then(|kind| kind.rsplit_once('#'));
+            return Err(self.api.rejected(response, code.map(|(_, code)| code)));
+        }
+        self.api.accepted(text_at(&body, "/message_uuid"))
+    }
+}
+
+#[async_trait]
+impl SmsTransport for MessagesApi {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let request = HttpRequest::post(self.base.join("/v1/messages"))
+            .with_header("accept", "application/json");
+        let request = self.authenticated(request, sms)?;
+        let request = request.with_body("application/json", self.body(sms).finish());
+        let response = self.api.send(request).await?;
+        self.read(&response)
+    }
+}
+
+/// Settings of a [`MessagesApi`] transport.
+pub struct MessagesApiBuilder {
+    authentication: Authentication,
+    senders: Senders<Sender>,
+    client: Option<Arc<dyn HttpClient>>,
+    clock: Option<Arc<dyn Clock>>,
+    base: Option<BaseUrl>,
+    webhook: Option<CallbackUrl>,
+    validity: Option<Duration>,
+}
+
+impl MessagesApiBuilder {
+    fn new(authentication: Authentication, senders: Senders<Sender>) -> Self {
+        Self {
+            authentication,
+            senders,
+            client: None,
+            clock: None,
+            base: None,
+            webhook: None,
+            validity: None,
+        }
+    }
+
+    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
+    /// of its own.
+    #[must_use]
+    pub fn client(mut self, client: impl HttpClient) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
+    /// Signs tokens with the time of this clock. Without it, with the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Another address of the interface: that of a region, a proxy of the company's own, or a test
+    /// server on this machine.
+    #[must_use]
+    pub fn base_url(mut self, base: BaseUrl) -> Self {
+        self.base = Some(base);
+        self
+    }
+
+    /// Asks for statuses at this address, in place of the application's; check them with
+    /// [`MessagesReceipts`](super::MessagesReceipts). The text's own key is not in it: it travels as
+    /// `client_ref`, which the signature covers.
+    #[must_use]
+    pub fn webhook(mut self, webhook: CallbackUrl) -> Self {
+        self.webhook = Some(webhook);
+        self
+    }
+
+    /// How long Vonage may hold the text back before it fails it, in whole seconds: 20 seconds to 7
+    /// days; 72 hours is Vonage's default. Networks have limits of their own.
+    #[must_use]
+    pub fn validity(mut self, validity: Duration) -> Self {
+        self.validity = Some(validity);
+        self
+    }
+
+    /// The transport.
+    ///
+    /// # Errors
+    ///
+    /// [`AdapterError`] if a sender or the validity is not of the form that Vonage documents, or the
+    /// HTTP client could not be made.
+    pub fn build(self) -> Result<MessagesApi, AdapterError> {
+        for sender in self.senders.iter() {
+            sender.check(MESSAGES_NAME)?;
+        }
+        if self.validity.is_some_and(|span| !(20..=604_800).contains(&span.as_secs())) {
+            return Err(AdapterError::new(MESSAGES_NAME, "the validity is 20 seconds to 7 days"));
+        }
+        let address = "https://api.nexmo.com";
+        let fixed = || address.parse().map_err(|_| AdapterError::new(MESSAGES_NAME, address));
+        Ok(MessagesApi {
+            api: ProviderApi::with_default_client(MESSAGES_NAME, self.client, MESSAGES_ERRORS)?,
+            base: self.base.map_or_else(fixed, Ok)?,
+            authentication: self.authentication,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            senders: self.senders,
+            webhook: self.webhook,
+            validity: self.validity,
+        })
+    }
+}
+
+impl fmt::Debug for MessagesApiBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessagesApiBuilder").field("senders", &self.senders).finish_non_exhaustive()
+    }
+}
