@@ -24,6 +24,9 @@ pub enum ReceiptOutcome {
     Pending,
     /// What became of its text was known already: a repeat, or a second final word. Nothing changed.
     Repeated,
+    /// It names its text by the message identifier alone, and the provider's answer with that has not
+    /// been seen. It is kept for ten minutes and applied when it has.
+    Early,
     /// Its text went out longer ago than [`RECEIPT_WINDOW`](crate::RECEIPT_WINDOW). Nothing changed.
     Late,
     /// It belongs to no send that this deployment knows. Nothing changed.

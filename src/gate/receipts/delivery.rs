@@ -12,8 +12,8 @@ use crate::limit::{Limit, MeterKey};
 use crate::outcome::ReceiptOutcome;
 use crate::pumping::EventKind as SightingKind;
 use crate::store::{Admitted, Charge};
-use crate::transport::Receipt;
 
+use super::said::Said;
 use super::{unexpected, window_ms};
 
 /// What a send is claimed for by the first final word about it.
@@ -37,21 +37,21 @@ impl Gate {
     pub(super) async fn take_undelivered(
         &self,
         note: &Note,
-        receipt: &Receipt,
+        said: &Said,
         now: Timestamp,
     ) -> Result<ReceiptOutcome, GateError> {
         let Some(given_back) = self.give_back_undelivered(note, now).await? else {
             return Ok(ReceiptOutcome::Repeated);
         };
         let free = self.policy(&note.purpose).receipts.undelivered_is_free;
-        if given_back && free && receipt.price.is_none() {
+        if given_back && free && said.price.is_none() {
             self.settle_price(note, Money::ZERO, None, now).await?;
         }
         if !self.is_first(note, "told undelivered", b"", now).await? {
             return Ok(ReceiptOutcome::Repeated);
         }
         self.watch_note(note, SightingKind::Undelivered, now);
-        let fault = receipt.fault;
+        let fault = said.fault;
         self.tell_of(note, now, EventKind::Receipt { delivered: false, fault, given_back });
         Ok(ReceiptOutcome::Applied)
     }

@@ -2,7 +2,9 @@
 
 mod delivery;
 mod error;
+mod pigeonhole;
 mod price;
+mod said;
 
 use std::time::Duration;
 
@@ -19,6 +21,9 @@ use crate::transport::{
 
 use super::record::Note;
 use super::{Gate, REMEMBER, guarded};
+
+use pigeonhole::Met;
+use said::Said;
 
 pub use error::ReceiptsError;
 pub(super) use price::Named;
@@ -108,15 +113,40 @@ impl Gate {
         now: Timestamp,
     ) -> Result<ReceiptOutcome, GateError> {
         let key = self.inner.keys.pseudonyms();
-        let note = receipt.key.as_deref().and_then(|record| Note::open(record, key));
-        match note {
-            Some(note) => self.in_realm(&note.realm).take_for(&note, receipt, now).await,
-            None => {
-                let provider = receipt.provider;
-                self.tell(&self.event(now, EventKind::ReceiptUnmatched { provider }));
-                Ok(ReceiptOutcome::Unmatched)
-            }
+        let said = Said::of(receipt);
+        if let Some(note) = receipt.key.as_deref().and_then(|record| Note::open(record, key)) {
+            return self.take_anywhere(&note, &said, now).await;
         }
+        if receipt.by_id && !receipt.message_id.is_empty() {
+            if said.is_idle() {
+                return Ok(ReceiptOutcome::Pending);
+            }
+            return match self.meet_send(&receipt.message_id, &said).await? {
+                Met::Send(note) => self.take_anywhere(&note, &said.of_message(&note), now).await,
+                Met::Kept => Ok(ReceiptOutcome::Early),
+            };
+        }
+        let provider = receipt.provider;
+        self.tell(&self.event(now, EventKind::ReceiptUnmatched { provider }));
+        Ok(ReceiptOutcome::Unmatched)
+    }
+
+    /// Keeps a send whose receipts will only name the message, and applies those that came before.
+    pub(super) async fn keep_by_id(&self, note: &Note, message_id: &str) -> Result<(), GateError> {
+        for said in self.leave_send(note, message_id).await? {
+            self.take_for(note, &said.of_message(note), self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies a receipt in the realm that its send belongs to.
+    async fn take_anywhere(
+        &self,
+        note: &Note,
+        said: &Said,
+        now: Timestamp,
+    ) -> Result<ReceiptOutcome, GateError> {
+        self.in_realm(&note.realm).take_for(note, said, now).await
     }
 
     /// Applies a receipt to the send that it belongs to. What it changes in the store is changed under
@@ -125,17 +155,17 @@ impl Gate {
     async fn take_for(
         &self,
         note: &Note,
-        receipt: &Receipt,
+        said: &Said,
         now: Timestamp,
     ) -> Result<ReceiptOutcome, GateError> {
         if now >= note.at + RECEIPT_WINDOW || !note.paid {
             return Ok(ReceiptOutcome::Late);
         }
-        self.take_price(note, receipt.price, receipt.segments, now).await?;
-        match receipt.state {
+        self.take_price(note, said.price, said.segments, now).await?;
+        match said.state {
             ReceiptState::Pending => Ok(ReceiptOutcome::Pending),
             ReceiptState::Delivered => self.take_delivered(note, now).await,
-            ReceiptState::Undelivered => self.take_undelivered(note, receipt, now).await,
+            ReceiptState::Undelivered => self.take_undelivered(note, said, now).await,
         }
     }
 

@@ -83,6 +83,7 @@ impl Gate {
                 self.watch(send, SightingKind::Sent);
                 self.note(send, sent(true));
                 self.settle_handed(send, paid, &handoff).await;
+                self.keep_handed(send, paid, &handoff).await;
                 Ok(Handed::Over(Over { handoff: Some(handoff), confirmed: true }))
             }
             Err(_) => {
@@ -127,6 +128,17 @@ impl Gate {
                     self.note(send, EventKind::Outage { what });
                 }
             }
+        }
+    }
+
+    /// Keeps a send whose receipts will name nothing but the provider's message identifier.
+    async fn keep_handed(&self, send: &Send<'_>, paid: &Paid, handoff: &Handoff) {
+        let Some(id) = handoff.message_id.as_deref().filter(|_| handoff.receipts_by_id) else {
+            return;
+        };
+        if let Err(error) = self.keep_by_id(&self.note_of(send, paid.id), id).await {
+            let what = format!("the receipts of a text will not be found: {error}");
+            self.note(send, EventKind::Outage { what });
         }
     }
 

@@ -104,7 +104,7 @@ impl Esendex {
         let headers = root.filter(|root| root.name() == "messageheaders");
         let header = headers.as_ref().and_then(|headers| headers.child("messageheader"));
         let id = header.and_then(|header| header.attribute("id")).map(same_case);
-        self.api.accepted(id.as_deref())
+        Ok(self.api.accepted(id.as_deref())?.with_receipts_by_id())
     }
 }
 

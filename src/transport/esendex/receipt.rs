@@ -81,7 +81,7 @@ impl ReceiptVerifier for Receipts {
             return Err(ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy));
         }
         let id = root.text_of("MessageId").filter(|id| is_plain(id)).ok_or(malformed())?;
-        let mut receipt = Receipt::verified(NAME, same_case(id), state, root.name());
+        let mut receipt = Receipt::verified(NAME, same_case(id), state, root.name()).found_by_id();
         if state == ReceiptState::Undelivered {
             // Esendex publishes no list of its codes; they are kept for whoever asks its support.
             let reason = root.child("FailureReason");

@@ -86,6 +86,9 @@ pub struct Receipt {
     /// The text's idempotency key, from the callback URL: who it belongs to before the message
     /// identifier is known.
     pub key: Option<String>,
+    /// Whether the provider names the text by [`message_id`](Self::message_id) and nothing else: the
+    /// gate then looks for its send in the store, and keeps the receipt if that is not known yet.
+    pub by_id: bool,
     /// What the provider charged.
     pub price: Option<Price>,
     /// How many segments it counted.
@@ -112,6 +115,7 @@ impl Receipt {
             code: None,
             fault: None,
             key: None,
+            by_id: false,
             price: None,
             segments: None,
             signed_at: None,
@@ -129,6 +133,16 @@ impl Receipt {
     #[must_use]
     pub fn with_key(mut self, key: Option<&str>) -> Self {
         self.key = key.map(Into::into);
+        self
+    }
+
+    /// Says that the provider names the text by its message identifier and nothing else. The transport
+    /// says the same of its hand-offs: [`Handoff::with_receipts_by_id`].
+    ///
+    /// [`Handoff::with_receipts_by_id`]: crate::transport::Handoff::with_receipts_by_id
+    #[must_use]
+    pub fn found_by_id(mut self) -> Self {
+        self.by_id = true;
         self
     }
 

@@ -129,7 +129,9 @@ impl SmsApi {
             .api
             .accepted(text_at(first, "/message-id"))?
             .priced(self.price(&taken))
-            .in_segments(u32::try_from(taken.len()).ok()))
+            .in_segments(u32::try_from(taken.len()).ok())
+            // The text's own reference is too short for more than its name.
+            .with_receipts_by_id())
     }
 
     /// What all parts cost together, if the account's currency is known: the answer names none.

@@ -170,6 +170,7 @@ impl ReceiptVerifier for SmsReceipts {
         };
         let price = read("price").zip(self.currency.as_deref());
         let mut receipt = Receipt::verified(NAME, id, state, word)
+            .found_by_id()
             .with_key(read("client-ref").filter(|key| CallbackUrl::is_key(key)))
             .priced(price.and_then(|(amount, currency)| Price::parse(amount, currency)));
         let code = read("err-code").filter(|code| is_plain(code));

@@ -1,0 +1,198 @@
+//! Where sends and receipts meet that have nothing in common but the provider's message identifier:
+//! documents in the store, in which whoever comes second finds what the other left.
+//!
+//! A message belongs into one of [`HOLES`] holes by a keyed hash of its identifier. A hole is sealed as
+//! a whole and written by compare-and-swap, so of a send and its early receipt, whatever their order,
+//! the later one sees the earlier. Nothing is ever taken out before its time: applying twice changes
+//! nothing.
+
+use std::time::Duration;
+
+use crate::base::codec::{Reader, Writer};
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::mac::MacKey;
+use crate::base::seal;
+use crate::base::time::Timestamp;
+use crate::error::{GateError, GateErrorKind};
+use crate::gate::names::shared;
+use crate::gate::record::Note;
+use crate::gate::{Gate, REMEMBER, guarded};
+use crate::store::{Admission, Admitted, Document, DocumentWrite, TallyQuery};
+
+use super::said::Said;
+use super::{RECEIPT_WINDOW, unexpected};
+
+/// Documents of a deployment: at most 1 024 × (32 × 160 + 16 × 60) bytes, 6 MB.
+const HOLES: u64 = 1_024;
+/// Sends a hole remembers; the oldest goes first. Over all holes 32 768.
+const SENDS: usize = 32;
+/// Early receipts a hole keeps; the oldest goes first. Over all holes 16 384.
+const EARLY: usize = 16;
+/// How long an early receipt is kept: twenty times the longest hand-off, unless the host allows longer
+/// ones.
+const EARLY_FOR: Duration = Duration::from_secs(600);
+/// How often another gate may write the same hole meanwhile.
+const TRIES: usize = 32;
+
+/// What a hole holds.
+#[derive(Default)]
+struct Hole {
+    sends: Vec<Entry>,
+    early: Vec<Entry>,
+}
+
+struct Entry {
+    message: [u8; 16],
+    until: Timestamp,
+    /// The send's record, or what the receipt says.
+    content: Vec<u8>,
+}
+
+/// What a receipt found by its message identifier.
+pub(super) enum Met {
+    Send(Box<Note>),
+    /// The receipt is kept until its send is known.
+    Kept,
+}
+
+impl Gate {
+    /// Leaves a send where its receipts look for it; the answer is what came before.
+    pub(super) async fn leave_send(
+        &self,
+        note: &Note,
+        message_id: &str,
+    ) -> Result<Vec<Said>, GateError> {
+        let record = note.seal(self.inner.keys.pseudonyms());
+        let until = note.at + RECEIPT_WINDOW;
+        let hole = |hole: &mut Hole, message: [u8; 16]| {
+            let early = hole.early.iter().filter(|entry| entry.message == message);
+            let early = early.filter_map(|entry| Said::read(&entry.content)).collect();
+            hole.sends.retain(|entry| entry.message != message);
+            let content = record.as_str().as_bytes().to_vec();
+            hole.sends.push(Entry { message, until, content });
+            let over = hole.sends.len().saturating_sub(SENDS);
+            hole.sends.drain(..over);
+            (early, true)
+        };
+        self.change_hole(message_id, hole).await
+    }
+
+    /// The send of a receipt that names it by its message identifier alone; or the receipt is kept.
+    pub(super) async fn meet_send(&self, message_id: &str, said: &Said) -> Result<Met, GateError> {
+        let key = self.inner.keys.pseudonyms();
+        let until = self.now() + EARLY_FOR;
+        let hole = |hole: &mut Hole, message: [u8; 16]| {
+            let mut sends = hole.sends.iter().filter(|entry| entry.message == message);
+            let record = sends.find_map(|entry| std::str::from_utf8(&entry.content).ok());
+            if let Some(note) = record.and_then(|record| Note::open(record, key)) {
+                return (Met::Send(Box::new(note)), false);
+            }
+            let content = said.write();
+            let mut known = hole.early.iter().filter(|entry| entry.message == message);
+            if known.any(|entry| entry.content == content) {
+                return (Met::Kept, false);
+            }
+            hole.early.push(Entry { message, until, content });
+            let over = hole.early.len().saturating_sub(EARLY);
+            hole.early.drain(..over);
+            (Met::Kept, true)
+        };
+        self.change_hole(message_id, hole).await
+    }
+
+    /// Reads the hole of a message, and writes what `change` made of it if that says so and nobody was
+    /// quicker.
+    async fn change_hole<T>(
+        &self,
+        message_id: &str,
+        change: impl Fn(&mut Hole, [u8; 16]) -> (T, bool),
+    ) -> Result<T, GateError> {
+        let key = self.inner.keys.pseudonyms();
+        let message = *shared(key, "message", message_id).as_bytes();
+        let [a, b, ..] = message;
+        let place = u64::from(u16::from_be_bytes([a, b])) % HOLES;
+        let document = shared(key, "hole", &place.to_string());
+        for _ in 0..TRIES {
+            let now = self.now();
+            let mut query = TallyQuery::new(now, self.inner.partition);
+            query.clock = self.inner.clock_check;
+            query.documents = vec![document];
+            let tallies = guarded::tally(&*self.inner.store, &query).await?;
+            let found = tallies.documents.into_iter().next().unwrap_or_default();
+            let mut hole = Hole::open(key, document, &found).unwrap_or_else(|| {
+                let what = "what is known of texts by their message identifiers cannot be read \
+                            and is left out; do all gates have the same index key and version?";
+                self.tell_outage(what.into());
+                Hole::default()
+            });
+            hole.expire(now);
+            let (answer, write) = change(&mut hole, message);
+            if !write {
+                return Ok(answer);
+            }
+            let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
+            let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
+            admission.clock = self.inner.clock_check;
+            let content = hole.seal(key, document, id);
+            admission.documents = vec![DocumentWrite { document, expect: found.version, content }];
+            match guarded::admit(&*self.inner.store, &admission).await? {
+                Admitted::Granted { .. } => return Ok(answer),
+                Admitted::Stale { .. } => {}
+                other => return Err(unexpected(&other)),
+            }
+        }
+        Err(GateError::new(
+            GateErrorKind::Store,
+            "receipts of other texts kept coming in meanwhile",
+        ))
+    }
+}
+
+impl Hole {
+    fn expire(&mut self, now: Timestamp) {
+        self.sends.retain(|entry| now < entry.until);
+        self.early.retain(|entry| now < entry.until);
+    }
+
+    /// Sealed under the identifier of the call that writes it, which is random and used once.
+    fn seal(&self, key: &MacKey, document: Pseudonym, id: RequestId) -> Vec<u8> {
+        let mut plain = Vec::new();
+        for (kind, entries) in [(0, &self.sends), (1, &self.early)] {
+            for entry in entries {
+                let bytes = Writer::new()
+                    .u8(kind)
+                    .raw(&entry.message)
+                    .time(entry.until)
+                    .bytes(&entry.content)
+                    .finish();
+                plain.extend(bytes);
+            }
+        }
+        seal::seal(key, &context(document), *id.as_bytes(), &plain)
+    }
+
+    fn open(key: &MacKey, document: Pseudonym, found: &Document) -> Option<Self> {
+        let mut hole = Self::default();
+        if found.version == 0 {
+            return Some(hole);
+        }
+        let plain = seal::open(key, &context(document), &found.content)?;
+        let mut fields = Reader::new(&plain);
+        while let Some(kind) = fields.u8() {
+            let message = fields.array()?;
+            let (until, content) = (fields.time()?, fields.bytes()?.to_vec());
+            let entry = Entry { message, until, content };
+            match kind {
+                0 => hole.sends.push(entry),
+                1 => hole.early.push(entry),
+                _ => return None,
+            }
+        }
+        Some(hole)
+    }
+}
+
+fn context(document: Pseudonym) -> Vec<u8> {
+    Writer::new().text("otpgate/v1/hole").raw(document.as_bytes()).finish()
+}

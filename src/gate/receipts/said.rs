@@ -1,0 +1,110 @@
+//! [`Said`]: what a receipt says of its text, without saying which text.
+
+use crate::base::codec::{Reader, Writer};
+use crate::gate::record::Note;
+use crate::transport::{DeliveryFault, NumberFault, Price, Receipt, ReceiptState};
+
+/// What a receipt says. It can be kept until its send is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Said {
+    pub(super) state: ReceiptState,
+    pub(super) fault: Option<DeliveryFault>,
+    pub(super) price: Option<Price>,
+    pub(super) segments: Option<u32>,
+}
+
+/// Faults by the byte that stands for them.
+const FAULTS: [DeliveryFault; 10] = [
+    DeliveryFault::Handset,
+    DeliveryFault::Carrier,
+    DeliveryFault::Filtered,
+    DeliveryFault::Account,
+    DeliveryFault::Unknown,
+    DeliveryFault::Number(NumberFault::Invalid),
+    DeliveryFault::Number(NumberFault::NotMobile),
+    DeliveryFault::Number(NumberFault::Disconnected),
+    DeliveryFault::Number(NumberFault::OptedOut),
+    DeliveryFault::Number(NumberFault::Barred),
+];
+
+impl Said {
+    pub(super) fn of(receipt: &Receipt) -> Self {
+        let Receipt { state, fault, price, segments, .. } = *receipt;
+        Self { state, fault, price, segments }
+    }
+
+    /// Whether it would change nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state == ReceiptState::Pending && self.price.is_none() && self.segments.is_none()
+    }
+
+    /// What it says of the text, if it was said of one message: a text of several segments may be
+    /// several messages to its provider, each with its own price.
+    pub(super) fn of_message(self, note: &Note) -> Self {
+        match note.segments {
+            0 | 1 => self,
+            _ => Self { price: None, segments: None, ..self },
+        }
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        let state = match self.state {
+            ReceiptState::Pending => 0,
+            ReceiptState::Delivered => 1,
+            ReceiptState::Undelivered => 2,
+        };
+        let place = |fault| FAULTS.iter().position(|known| *known == fault);
+        let fault = self.fault.and_then(place).and_then(|place| u8::try_from(place).ok());
+        let (micros, currency) = match &self.price {
+            Some(price) => (price.as_micros(), price.currency()),
+            None => (0, ""),
+        };
+        Writer::new()
+            .u8(state)
+            .u8(fault.unwrap_or(u8::MAX))
+            .u32(self.segments.unwrap_or(0))
+            .u64(micros)
+            .raw(currency.as_bytes())
+            .finish()
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut fields = Reader::new(bytes);
+        let state = match fields.u8()? {
+            0 => ReceiptState::Pending,
+            1 => ReceiptState::Delivered,
+            2 => ReceiptState::Undelivered,
+            _ => return None,
+        };
+        let fault = FAULTS.get(usize::from(fields.u8()?)).copied();
+        let segments = Some(fields.u32()?).filter(|count| *count > 0);
+        let micros = fields.u64()?;
+        let price = match fields.rest() {
+            [] => None,
+            currency => Some(Price::from_micros(micros, std::str::from_utf8(currency).ok()?)?),
+        };
+        Some(Self { state, fault, price, segments })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_read_back() {
+        let price = Price::parse("0.0075", "EUR");
+        for (state, fault, price, segments) in [
+            (ReceiptState::Pending, None, None, None),
+            (ReceiptState::Delivered, None, price, Some(2)),
+            (ReceiptState::Undelivered, Some(FAULTS[0]), None, None),
+            (ReceiptState::Undelivered, Some(FAULTS[9]), price, Some(1)),
+        ] {
+            let said = Said { state, fault, price, segments };
+            assert_eq!(Said::read(&said.write()), Some(said));
+        }
+        for bad in [&[][..], &[3, 0, 0, 0, 0, 0], &[0; 13]] {
+            assert_eq!(Said::read(bad), None);
+        }
+    }
+}
