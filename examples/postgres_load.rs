@@ -334,7 +334,7 @@ fn issue_script(load: &Load, numbers: u64) -> String {
     let now = load.now.as_millis();
     let (country, realm) = (hot(load, 500_000_000_001), hot(load, 500_000_000_002));
     format!(
-        "{}select * from otpgate.admit_v1({now}, array[2000000000000 + :n::bigint * 10 + 1, \
+        "{}select * from otpgate.admit_v1({now}, {horizon}, array[2000000000000 + :n::bigint * 10 + 1, \
          4000000000000 + :own::bigint * 10 + 1, 8000000000000 + :wider::bigint * 10 + 1, \
          16000000000001 + :t::bigint * 10 + 1, 32000000000001 + :t::bigint * 10 + 1, 64000000000001 + :t::bigint * 10 + 1, \
          128000000000000 + :t::bigint * 10 + 1, 256000000000000, {locks}]::bigint[], array[{}, {}], \
@@ -356,6 +356,7 @@ fn issue_script(load: &Load, numbers: u64) -> String {
         key(10, ":t"),
         now + 300_000,
         now + 1_800_000,
+        horizon = now + 120_000,
         remember = now + 600_000,
         locks = hot_locks(load),
     )
@@ -367,13 +368,14 @@ fn verify_script(load: &Load, numbers: u64) -> String {
     let failures = [1_000_000, 1_000_000, 1_000, 60_000, DAY];
     let (country, realm) = (hot(load, 500_000_000_001), hot(load, 500_000_000_002));
     format!(
-        "{}select * from otpgate.redeem_v1({}, array[2000000000000 + :n::bigint * 10 + 1, \
+        "{}select * from otpgate.redeem_v1({}, {}, array[2000000000000 + :n::bigint * 10 + 1, \
          4000000000000 + :own::bigint * 10 + 1, 8000000000000 + :n::bigint * 10 + 1, {locks}]::bigint[], {}, {}, \
          array[decode(repeat('08', 32), 'hex')], array[{}, {}, {}, {}], \
          '{{1,1,2,6,2,10,3,11,3,12,4,11,4,12}}'::bigint[], {}, {}, \
          '{{0,1,0,0,0,0,0,0,0,0}}'::bigint[], {}, '{{}}'::bigint[], {}, {}, null, null, 0);\n",
         draws(numbers),
         load.now.as_millis(),
+        load.now.as_millis() + 120_000,
         key(11, ":t"),
         key(10, ":n"),
         key(1, ":n"),

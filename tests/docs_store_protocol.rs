@@ -31,7 +31,7 @@ fn every_worked_example_comes_out_as_the_page_says() {
         examples += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(examples, 6, "one for each kind of limit");
+    assert_eq!(examples, 8, "one for each kind of limit, and two of meters that heal");
 }
 
 fn limit(head: &str) -> Limit {
@@ -76,6 +76,11 @@ fn play(meter: &mut Meter, limit: &Limit, step: &str) -> String {
         ["refund", cost, "of", charged] => {
             meter.refund(limit, now, Timestamp::from_millis(number(charged)), number(cost));
             count(meter)
+        }
+        ["heal", horizon] => {
+            let horizon = Timestamp::from_millis(number(horizon));
+            let healed = meter.heal(limit, now, horizon);
+            if healed { "healed" } else { "as it was" }.to_owned()
         }
         ["credit", amount] => {
             meter.credit(limit, number(amount));

@@ -76,7 +76,7 @@ mod memory {
 
     #[test]
     fn the_memory_store_is_equivalent_to_the_model() {
-        for seed in 0..25 {
+        for seed in 0..40 {
             block_on(equivalence(|| async { MemoryStore::new() }, seed, 300)).assert();
         }
     }

@@ -4,6 +4,8 @@ use constant_time_eq::constant_time_eq_32;
 use otpgate::store::{ChallengeState, ChallengeWrite, Verdict, VoidCode};
 use otpgate::{RequestId, Timestamp};
 
+use crate::sheet::Moment;
+
 #[derive(Clone, Debug)]
 pub struct Challenge {
     /// Digest and expiry; the newest last.
@@ -19,14 +21,19 @@ pub struct Challenge {
 
 impl Challenge {
     /// Whether `write` may be made on what is there.
-    pub fn takes(held: Option<&Self>, write: &ChallengeWrite, now: Timestamp) -> bool {
-        let open = held.filter(|held| now < held.closes);
+    pub fn takes(held: Option<&Self>, write: &ChallengeWrite, at: Moment) -> bool {
+        let open = held.filter(|held| held.is_open(at));
         match write {
             ChallengeWrite::Open { .. } => open.is_none(),
             ChallengeWrite::Renew { .. } => {
                 open.is_some_and(|held| !held.consumed && held.used < held.attempts)
             }
         }
+    }
+
+    /// One that was opened under a wrong clock is none: its code would live as long as that led.
+    fn is_open(&self, at: Moment) -> bool {
+        at.now < self.closes && self.opened <= at.horizon
     }
 
     /// What is there after `write`.
@@ -54,8 +61,8 @@ impl Challenge {
     }
 
     /// The answer to a repeated attempt, or why none can be made.
-    pub fn settled(&self, id: RequestId, now: Timestamp) -> (Option<Verdict>, Option<Verdict>) {
-        if now >= self.closes {
+    pub fn settled(&self, id: RequestId, at: Moment) -> (Option<Verdict>, Option<Verdict>) {
+        if !self.is_open(at) {
             return (None, Some(Verdict::Unknown));
         }
         let repeated = self.latest.filter(|(latest, _)| *latest == id).map(|(_, verdict)| verdict);
@@ -63,7 +70,7 @@ impl Challenge {
             Some(Verdict::Consumed)
         } else if self.used >= self.attempts {
             Some(Verdict::Locked)
-        } else if self.codes.iter().all(|(_, expires)| now >= *expires) {
+        } else if self.codes.iter().all(|(_, expires)| at.now >= *expires) {
             Some(Verdict::Expired)
         } else {
             None
@@ -94,8 +101,8 @@ impl Challenge {
         self.codes.retain(|(digest, _)| *digest != code.digest);
     }
 
-    pub fn state(&self, now: Timestamp) -> ChallengeState {
-        if now >= self.closes {
+    pub fn state(&self, at: Moment) -> ChallengeState {
+        if !self.is_open(at) {
             ChallengeState::Unknown
         } else if self.consumed {
             ChallengeState::Consumed

@@ -12,7 +12,7 @@ use otpgate::store::{
 use otpgate::{Pseudonym, RequestId, Store, Timestamp};
 
 use crate::challenge::Challenge;
-use crate::sheet::{Sheet, Subjects};
+use crate::sheet::{Moment, Sheet, Subjects};
 
 /// Everything, by realm.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl HostStore {
         let mut realms = self.realms.lock().unwrap_or_else(PoisonError::into_inner);
         let realm = realms.entry(realm).or_default();
         if realm.entries() + room > self.capacity {
-            realm.drop_expired(now);
+            realm.drop_expired(Moment::of(now, clock));
             // What is live is never evicted: a flood costs newcomers their service, nobody a limit.
             if realm.entries() + room > self.capacity {
                 return Err(StoreError::new(StoreErrorKind::Full, "all entries are live"));
@@ -76,14 +76,14 @@ impl Realm {
     }
 
     /// Never before [`GRACE`] has passed: gates' clocks differ.
-    fn drop_expired(&mut self, now: Timestamp) {
+    fn drop_expired(&mut self, Moment { now, horizon }: Moment) {
         let live = |end: Timestamp| now < end + GRACE;
         self.subjects.retain(|_, ledger| live(ledger.over_at()));
         self.nonces.retain(|_, expires| live(*expires));
         self.admissions.retain(|_, (remember, _)| live(*remember));
         self.challenges.retain(|_, challenge| live(challenge.closes));
         for journal in self.journals.values_mut() {
-            journal.entries.retain(|(_, at, _)| live(*at + JOURNAL_LIFE));
+            journal.entries.retain(|(_, at, _)| live(*at + JOURNAL_LIFE) && *at <= horizon);
         }
     }
 
@@ -108,36 +108,39 @@ impl Realm {
         }
         let write = it.challenge.as_ref()?;
         let held = self.challenges.get(&name(write));
-        (!Challenge::takes(held, write, it.now)).then_some(Admitted::ChallengeGone)
+        (!Challenge::takes(held, write, Moment::of(it.now, it.clock)))
+            .then_some(Admitted::ChallengeGone)
     }
 
     fn admit(&mut self, it: &Admission) -> Admitted {
+        let at = Moment::of(it.now, it.clock);
         let exchange = it.exchange.as_ref();
         if self.admissions.get(&it.id).is_some_and(|(remember, _)| it.now < *remember) {
             // A repeat after a lost acknowledgement: nothing happens twice.
-            let sheet = Sheet::new(&self.subjects, it.now);
+            let sheet = Sheet::new(&self.subjects, at);
             let (counts, observed) = (sheet.counts(&it.charges), sheet.observed(&it.observe));
-            return Admitted::Granted { counts, observed, news: self.news(exchange, it.now) };
+            return Admitted::Granted { counts, observed, news: self.news(exchange, at) };
         }
         if let Some(refusal) = self.refusal(it) {
-            let mut sheet = Sheet::new(&self.subjects, it.now);
+            let mut sheet = Sheet::new(&self.subjects, at);
             sheet.observe(&it.observe);
             self.keep(sheet.into_changed());
             self.append(exchange, it.now);
             return refusal;
         }
-        let mut sheet = Sheet::new(&self.subjects, it.now);
+        let mut sheet = Sheet::new(&self.subjects, at);
         let unfit = sheet.charge(&it.charges);
         if unfit.is_some() {
-            // Nothing of it is kept; what only counts is counted all the same.
-            sheet = Sheet::new(&self.subjects, it.now);
+            // Nothing of it is kept, but that meters heal; what only counts is counted all the same.
+            sheet = Sheet::new(&self.subjects, at);
+            sheet.heal_all(&it.charges);
         }
         sheet.observe(&it.observe);
         let (counts, observed) = (sheet.counts(&it.charges), sheet.observed(&it.observe));
         let changed = sheet.into_changed();
         self.keep(changed);
         self.append(exchange, it.now);
-        let news = self.news(exchange, it.now);
+        let news = self.news(exchange, at);
         if let Some((index, retry_after)) = unfit {
             return Admitted::Exhausted { index, retry_after, counts, observed, news };
         }
@@ -157,7 +160,8 @@ impl Realm {
     }
 
     fn settle(&mut self, it: &Settlement) {
-        let mut sheet = Sheet::new(&self.subjects, it.now);
+        let at = Moment::of(it.now, it.clock);
+        let mut sheet = Sheet::new(&self.subjects, at);
         let first = self
             .admissions
             .get_mut(&it.admission)
@@ -178,11 +182,11 @@ impl Realm {
     }
 
     fn redeem(&mut self, it: &Redemption) -> Redeemed {
+        let at = Moment::of(it.now, it.clock);
         let held = self.challenges.get_mut(&it.challenge);
-        let (repeated, dead) = held
-            .as_ref()
-            .map_or((None, Some(Verdict::Unknown)), |held| held.settled(it.id, it.now));
-        let mut sheet = Sheet::new(&self.subjects, it.now);
+        let (repeated, dead) =
+            held.as_ref().map_or((None, Some(Verdict::Unknown)), |held| held.settled(it.id, at));
+        let mut sheet = Sheet::new(&self.subjects, at);
         let verdict = if let Some(verdict) = repeated {
             verdict
         } else {
@@ -192,11 +196,13 @@ impl Realm {
                 None => [&*it.charges, &*it.subject_charges].concat(),
             };
             // Of charges that do not fit, those of the client count before those of the subject.
-            let unfit = Sheet::new(&self.subjects, it.now).charge(&it.charges);
-            let unfit = unfit.or_else(|| sheet.charge(&both));
+            let client = Sheet::new(&self.subjects, at).charge(&it.charges);
+            let judged = if client.is_some() { &it.charges } else { &both };
+            let unfit = client.or_else(|| sheet.charge(&both));
             let verdict = match (unfit, dead, held) {
                 (Some((index, retry_after)), ..) => {
-                    sheet = Sheet::new(&self.subjects, it.now);
+                    sheet = Sheet::new(&self.subjects, at);
+                    sheet.heal_all(judged);
                     Verdict::Exhausted { index, retry_after }
                 }
                 (None, Some(dead), _) => dead,
@@ -218,14 +224,14 @@ impl Realm {
         if repeated.is_none() {
             self.append(it.exchange.as_ref(), it.now);
         }
-        Redeemed { verdict, observed, news: self.news(it.exchange.as_ref(), it.now) }
+        Redeemed { verdict, observed, news: self.news(it.exchange.as_ref(), at) }
     }
 
     fn tally(&self, it: &TallyQuery) -> Tallies {
-        let sheet = Sheet::new(&self.subjects, it.now);
+        let at = Moment::of(it.now, it.clock);
+        let sheet = Sheet::new(&self.subjects, at);
         let meter = |question: &otpgate::store::MeterQuery| {
-            let empty = otpgate::limit::Ledger::default();
-            let ledger = sheet.read(question.key.subject).unwrap_or(&empty);
+            let ledger = sheet.found(question.key, &question.limit);
             let (slot, limit, now) = (question.key.slot, &question.limit, it.now);
             let wait = match question.cost {
                 0 => None,
@@ -237,7 +243,7 @@ impl Realm {
             sheet.read(key.subject)?.mark(key.slot).filter(|(_, until)| it.now < *until)
         };
         let state = |name: &Pseudonym| {
-            self.challenges.get(name).map_or(ChallengeState::Unknown, |held| held.state(it.now))
+            self.challenges.get(name).map_or(ChallengeState::Unknown, |held| held.state(at))
         };
         let document = |name: &Pseudonym| self.documents.get(name).cloned().unwrap_or_default();
         let exchange =
@@ -247,7 +253,7 @@ impl Realm {
             marks: it.marks.iter().map(mark).collect(),
             challenges: it.challenges.iter().map(state).collect(),
             documents: it.documents.iter().map(document).collect(),
-            news: self.news(exchange.as_ref(), it.now),
+            news: self.news(exchange.as_ref(), at),
         }
     }
 
@@ -264,11 +270,12 @@ impl Realm {
         journal.entries.push_back((journal.latest, now, exchange.append.clone()));
     }
 
-    fn news(&self, exchange: Option<&Exchange>, now: Timestamp) -> News {
+    fn news(&self, exchange: Option<&Exchange>, at: Moment) -> News {
         let Some(exchange) = exchange else { return News::default() };
         let Some(journal) = self.journals.get(&exchange.journal) else { return News::default() };
-        let wanted = |(number, at, _): &&(u64, Timestamp, Vec<u8>)| {
-            *number > exchange.after && now.since(*at) < JOURNAL_LIFE
+        let wanted = |(number, then, _): &&(u64, Timestamp, Vec<u8>)| {
+            let young = at.now.since(*then) < JOURNAL_LIFE && *then <= at.horizon;
+            *number > exchange.after && young
         };
         let entries = journal.entries.iter().filter(wanted);
         News {

@@ -42,10 +42,12 @@
 //!    last redemption with its answer.
 //! 4. Garbage collection: [`GRACE`](crate::store::GRACE) after each deadline, never before, never by the
 //!    backend's own idea of what is unused.
-//! 5. A hard cap. When it is reached: drop what has expired, then answer
+//! 5. What is dated ahead: [`Meter::heal`](crate::limit::Meter::heal) before anything else is done with a
+//!    meter, kept even where the call is refused. Until then one wrong clock shuts a meter until its date.
+//! 6. A hard cap. When it is reached: drop what has expired, then answer
 //!    [`Full`](crate::store::StoreErrorKind::Full). Never evict.
 //!
-//! The store to copy from is `examples/custom_store`: a host's own, in six hundred lines, which runs the suite
+//! The store to copy from is `examples/custom_store`: a host's own, in seven hundred lines, which runs the suite
 //! below on itself. The shortest to read is `otpgate::testing::ModelStore`: one lock over everything,
 //! an admission tried on a copy.
 //!

@@ -64,6 +64,14 @@ impl Failures {
         self.last = self.last.max(now);
     }
 
+    pub(super) fn heal(&mut self, now: u64, horizon: u64) -> bool {
+        let ahead = self.last > horizon;
+        if ahead {
+            self.last = now;
+        }
+        ahead
+    }
+
     pub(super) fn refund(&mut self, patience: Patience, charged: u64, cost: u64) {
         // Further back the charge may have been forgotten, and the count be another's.
         if self.last.saturating_sub(charged) < patience.forget() {

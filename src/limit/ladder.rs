@@ -58,6 +58,15 @@ impl Ladder {
         *self = Self { rung, last: self.last.max(now), before: Some((self.rung, self.last)) };
     }
 
+    pub(super) fn heal(&mut self, now: u64, horizon: u64) -> bool {
+        let ahead = self.last > horizon;
+        if ahead {
+            self.last = now;
+            self.before = self.before.map(|(rung, last)| (rung, last.min(now)));
+        }
+        ahead
+    }
+
     pub(super) fn refund(&mut self, steps: Steps, charged: u64) {
         match self.before {
             Some((rung, last)) if charged == self.last => {

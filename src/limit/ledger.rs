@@ -106,6 +106,11 @@ impl Ledger {
         self.over_at = self.over_at.max(over_at);
     }
 
+    /// As [`Meter::heal`], for the meter in `slot`.
+    pub fn heal(&mut self, slot: Slot, limit: &Limit, now: Timestamp, horizon: Timestamp) -> bool {
+        self.meter_mut(slot).is_some_and(|meter| meter.heal(limit, now, horizon))
+    }
+
     /// The meter in `slot`, to refund or credit it.
     pub fn meter_mut(&mut self, slot: Slot) -> Option<&mut Meter> {
         self.entries.iter_mut().find_map(|(at, entry)| match entry {
@@ -129,10 +134,24 @@ impl Ledger {
     }
 
     /// Marks `slot`. A mark that has not ended keeps its start if that is earlier, and its end if
-    /// that is later.
-    pub fn set_mark(&mut self, slot: Slot, now: Timestamp, from: Timestamp, until: Timestamp) {
+    /// that is later, but not by more than `horizon` is than `now`
+    /// ([`ClockCheck::horizon`](crate::store::ClockCheck::horizon)): a wrong clock wrote such an end.
+    pub fn set_mark(
+        &mut self,
+        slot: Slot,
+        now: Timestamp,
+        horizon: Timestamp,
+        from: Timestamp,
+        until: Timestamp,
+    ) {
+        let honest = |later: Timestamp| {
+            horizon == Timestamp::MAX || later.since(until) <= horizon.since(now)
+        };
         let (from, until) = match self.mark(slot) {
-            Some((earlier, later)) if now < later => (from.min(earlier), until.max(later)),
+            Some((earlier, later)) if now < later && honest(later) => {
+                (from.min(earlier), until.max(later))
+            }
+            Some((earlier, later)) if now < later => (from.min(earlier), until),
             _ => (from, until),
         };
         self.entries.retain(|(at, entry)| *at != slot || matches!(entry, Entry::Meter(_)));

@@ -121,6 +121,57 @@ impl Meter {
         }
     }
 
+    /// Takes a meter that is dated ahead back to `now`; whether it was.
+    ///
+    /// A meter whose latest charge lies beyond `horizon`, which is what
+    /// [`ClockCheck::horizon`](crate::store::ClockCheck::horizon) makes of the call, was charged under
+    /// a wrong clock and would refuse until that date. It is dated `now` and keeps what was charged:
+    /// from then on it is shut no longer than its own span, and nobody spends a limit twice.
+    /// A store asks before it does anything else with a meter that a call names, and keeps the
+    /// answer whatever becomes of the call; one that only reads judges a copy. A meter of another
+    /// kind than the limit's is left alone.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otpgate::Timestamp;
+    /// use otpgate::limit::{Limit, Meter};
+    ///
+    /// let daily = Limit::Window { max: 5, span_ms: 86_400_000 };
+    /// let now = Timestamp::from_millis(1_800_000_000_000);
+    /// let (year, minute) = (Duration::from_secs(31_536_000), Duration::from_secs(60));
+    /// let mut meter = Meter::fresh(&daily);
+    /// meter.charge(&daily, now + year, 5).unwrap();
+    /// assert!(meter.wait(&daily, now, 1).unwrap() >= Duration::from_secs(86_400)); // of next year
+    ///
+    /// assert!(meter.heal(&daily, now, now + 2 * minute));
+    /// assert_eq!(meter.count(&daily, now), 5);
+    /// assert_eq!(meter.wait(&daily, now + Duration::from_secs(2 * 86_400), 1), None);
+    /// assert!(!meter.heal(&daily, now, now + 2 * minute), "once");
+    /// ```
+    pub fn heal(&mut self, limit: &Limit, now: Timestamp, horizon: Timestamp) -> bool {
+        let (now, horizon) = (now.as_millis(), horizon.as_millis());
+        match (&mut self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(_)) => gcra.heal(now, horizon),
+            (State::Ladder(ladder), Rule::Steps(_)) => ladder.heal(now, horizon),
+            (State::Window(window), Rule::Span(..)) => window.heal(now, horizon),
+            (State::Failures(failures), Rule::Patience(_)) => failures.heal(now, horizon),
+            _ => false,
+        }
+    }
+
+    /// Whether [`heal`](Meter::heal) would do anything.
+    #[cfg(any(feature = "memory", feature = "redb"))]
+    pub(crate) fn is_ahead(&self, limit: &Limit, horizon: Timestamp) -> bool {
+        let latest = match (&self.0, Rule::of(limit)) {
+            (State::Gcra(gcra), Rule::Rate(_)) => gcra.last(),
+            (State::Ladder(ladder), Rule::Steps(_)) => ladder.last,
+            (State::Window(window), Rule::Span(..)) => window.newest.time,
+            (State::Failures(failures), Rule::Patience(_)) => failures.last,
+            _ => 0,
+        };
+        latest > horizon.as_millis()
+    }
+
     /// Undoes a charge of `cost` that was made at `charged`; never more than is left of it.
     ///
     /// ```

@@ -5,6 +5,7 @@
 //! meter    = slot kind [count] fields         slot: one byte, or 255 and four; kind: see below
 //! time     = 4 bytes, how long before over; or 6 if kind has FAR, or 8 if WIDE, since the epoch
 //! units    = 1 byte, or 6 if kind has LARGE, or 8 if WIDE too
+//! level    = 3 bytes of milliseconds, or 6 if kind has LARGE, or 8 if WIDE too
 //! ```
 //!
 //! Everything is little-endian. Four bytes of milliseconds reach back 49 days.
@@ -18,12 +19,15 @@ use super::rule::Slot;
 use super::window::{Bucket, Window};
 use crate::base::time::Timestamp;
 
-const GCRA: u8 = 0;
+/// A bucket of which only the time is known. It counts as one that was charged at the epoch, so that it
+/// is never taken for one that is dated ahead.
+const GCRA_ALONE: u8 = 0;
 const LADDER: u8 = 1;
 const LADDER_WITH_BEFORE: u8 = 2;
 const WINDOW: u8 = 3;
 const FAILURES: u8 = 4;
 const MARK: u8 = 5;
+const GCRA: u8 = 6;
 const KIND: u8 = 0x0f;
 
 /// A time is not within four bytes before the ledger's end.
@@ -53,8 +57,9 @@ pub(super) fn write(ledger: &Ledger, bytes: &mut Vec<u8>) {
         }
         match entry {
             Entry::Meter(Meter(State::Gcra(gcra))) => {
-                let mut out = Out::new(bytes, over, GCRA, &[gcra.tat], 0);
+                let mut out = Out::with_level(bytes, over, gcra.tat, gcra.level);
                 out.time(gcra.tat);
+                out.level(gcra.level);
             }
             Entry::Meter(Meter(State::Ladder(ladder))) => match ladder.before {
                 Some((rung, last)) => {
@@ -121,7 +126,14 @@ pub(super) fn read(bytes: &[u8]) -> Option<Ledger> {
         let mut from = In { over, flags: 0, bytes };
         from.flags = from.byte()?;
         let entry = match from.flags & KIND {
-            GCRA => Entry::Meter(Meter(State::Gcra(Gcra { tat: from.time()? }))),
+            GCRA_ALONE => {
+                let tat = from.time()?;
+                Entry::Meter(Meter(State::Gcra(Gcra { tat, level: tat })))
+            }
+            GCRA => {
+                let (tat, level) = (from.time()?, from.level()?);
+                Entry::Meter(Meter(State::Gcra(Gcra { tat, level })))
+            }
             LADDER => {
                 let (rung, last) = (from.byte()?, from.time()?);
                 Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before: None })))
@@ -166,11 +178,27 @@ struct Out<'a> {
 impl<'a> Out<'a> {
     /// Starts a meter with `times`, or the earliest and latest of them, and `units`, or-ed together.
     fn new(bytes: &'a mut Vec<u8>, over: u64, kind: u8, times: &[u64], units: u64) -> Self {
+        Self::fitting(bytes, over, kind, times, units, 8)
+    }
+
+    /// Starts a bucket.
+    fn with_level(bytes: &'a mut Vec<u8>, over: u64, tat: u64, level: u64) -> Self {
+        Self::fitting(bytes, over, GCRA, &[tat], level, 24)
+    }
+
+    fn fitting(
+        bytes: &'a mut Vec<u8>,
+        over: u64,
+        kind: u8,
+        times: &[u64],
+        units: u64,
+        bits: u32,
+    ) -> Self {
         let all = times.iter().fold(units, |all, time| all | time);
         let near = |time: &u64| over.checked_sub(*time).is_some_and(|gap| gap >> 32 == 0);
         let wide = if all >> 48 == 0 { 0 } else { WIDE };
         let far = if wide == 0 && !times.iter().all(near) { FAR } else { 0 };
-        let large = if units >> 8 == 0 { 0 } else { LARGE };
+        let large = if units.checked_shr(bits).unwrap_or(0) == 0 { 0 } else { LARGE };
         let flags = kind | wide | far | large;
         bytes.push(flags);
         Self { over, flags, bytes }
@@ -189,6 +217,15 @@ impl<'a> Out<'a> {
         if self.flags & LARGE == 0 {
             let [low, ..] = value.to_le_bytes();
             self.bytes.push(low);
+        } else {
+            self.long(value);
+        }
+    }
+
+    fn level(&mut self, value: u64) {
+        if self.flags & LARGE == 0 {
+            let [a, b, c, ..] = value.to_le_bytes();
+            self.bytes.extend_from_slice(&[a, b, c]);
         } else {
             self.long(value);
         }
@@ -229,6 +266,15 @@ impl In<'_> {
 
     fn units(&mut self) -> Option<u64> {
         if self.flags & LARGE == 0 { self.byte().map(u64::from) } else { self.long() }
+    }
+
+    fn level(&mut self) -> Option<u64> {
+        if self.flags & LARGE != 0 {
+            return self.long();
+        }
+        let ([a, b, c], rest) = self.bytes.split_first_chunk::<3>()?;
+        self.bytes = rest;
+        Some(u64::from_le_bytes([*a, *b, *c, 0, 0, 0, 0, 0]))
     }
 
     fn long(&mut self) -> Option<u64> {

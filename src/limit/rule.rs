@@ -34,7 +34,8 @@ impl MeterKey {
 /// All quantities are whole numbers below 2^53, so that every backend's arithmetic is exact. Times
 /// are milliseconds. A charge of cost 0 is checked like any other and changes nothing. `now` is the call's; where a meter holds a later time than `now`, the meter's
 /// is used, so that a clock that steps back never loosens a limit. A `retry_after` is exact to the
-/// millisecond unless the clock has stepped back; then it counts from the meter's time.
+/// millisecond unless the clock has stepped back; then it counts from the meter's time. A meter further
+/// ahead than any honest clock [heals](super::Meter::heal).
 ///
 /// Sums and products that would leave 64 bits saturate. A zero where a rule says "at least 1" counts
 /// as 1, and a `forget_ms` below `longest_ms` counts as `longest_ms`.
@@ -81,7 +82,8 @@ impl MeterKey {
 pub enum Limit {
     /// A minimum distance with a burst (generic cell rate algorithm).
     ///
-    /// State: the theoretical arrival time `tat`, in ms. With `base = max(tat, now)` and
+    /// State: the theoretical arrival time `tat`, in ms, and the time of the latest charge, which only
+    /// tells whether the meter is dated ahead. With `base = max(tat, now)` and
     /// `new = base + cost × interval_ms`, the charge is granted if `new − now ≤ burst ×
     /// interval_ms`, and then `tat = new`. Otherwise `retry_after = new − now − burst ×
     /// interval_ms`. A refund at `now` of a charge made at `charged` subtracts

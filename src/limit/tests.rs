@@ -293,10 +293,34 @@ proptest! {
         }
     }
 
+    /// The sentence of `Meter::heal`: what was charged is kept, and it is over within the span.
+    #[test]
+    fn a_meter_that_is_dated_ahead_keeps_its_count_and_is_over_within_its_span(
+        limit in limits(), steps in steps(), early in 1..900_000_u64,
+    ) {
+        let (meter, granted, _) = run(&limit, &steps);
+        let Some((last, _)) = granted.last().copied() else { return Ok(()) };
+        let now = 1_000_000 - early;
+        let mut healed = meter.clone();
+        prop_assert!(!healed.heal(&limit, at(now), at(last)), "at the horizon");
+        prop_assert_eq!(&healed, &meter);
+        prop_assert!(healed.heal(&limit, at(now), at(last - 1)));
+        prop_assert_eq!(healed.count(&limit, at(now)), meter.count(&limit, at(last)));
+        let over = now + limit.memory_ms() + 1;
+        prop_assert_eq!(healed.count(&limit, at(over)), 0);
+        prop_assert_eq!(healed.wait(&limit, at(over), 1), None);
+        let mut ledger = Ledger::default();
+        ledger.add(Slot(1), &limit, at(last), 1);
+        if let Some(held) = ledger.meter_mut(Slot(1)) {
+            *held = healed;
+        }
+        prop_assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger));
+    }
+
     #[test]
     fn no_number_makes_a_meter_panic_and_no_refusal_changes_it(
         limit in extreme_limits(), other in extreme_limits(),
-        steps in prop::collection::vec((extreme(), extreme(), extreme(), 0..5), 1..20),
+        steps in prop::collection::vec((extreme(), extreme(), extreme(), 0..6), 1..20),
     ) {
         let mut meter = Meter::fresh(&other);
         for (now, cost, charged, what) in steps {
@@ -306,6 +330,7 @@ proptest! {
                 1 => meter.credit(&limit, cost),
                 2 => meter.add(&limit, at(now), cost),
                 3 => drop(meter.charge(&other, at(now), cost)),
+                4 => _ = meter.heal(&limit, at(now), at(charged)),
                 _ => if meter.charge(&limit, at(now), cost).is_err() {
                     prop_assert_eq!(&meter, &before);
                 },
@@ -323,7 +348,7 @@ proptest! {
         let mut ledger = Ledger::default();
         for (slot, limit, now, cost) in writes {
             let _ = ledger.charge(Slot(slot), &limit, at(now), cost);
-            ledger.set_mark(Slot(slot + 100), at(now), at(now), at(now) + Duration::from_secs(1));
+            ledger.set_mark(Slot(slot + 100), at(now), Timestamp::MAX, at(now), at(now) + Duration::from_secs(1));
         }
         prop_assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger));
         let _ = Ledger::from_bytes(&junk);
@@ -436,7 +461,7 @@ fn times_of_every_width_read_back() {
     for end in [0, 1, wide - 1, wide, wide + 1, u64::MAX] {
         for from in [0, end / 2, end.saturating_sub(1 << 32), end.saturating_sub(7), end] {
             let mut ledger = Ledger::default();
-            ledger.set_mark(Slot(3), at(0), at(from), at(end));
+            ledger.set_mark(Slot(3), at(0), Timestamp::MAX, at(from), at(end));
             assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger), "{from} {end}");
         }
     }
@@ -446,10 +471,32 @@ fn times_of_every_width_read_back() {
     assert_eq!(ledger.charge(Slot(1), &window, now, 1), Ok(1));
     // End, slot, kind, count, one time, one unit: what the footprint of a number rests on.
     assert_eq!(ledger.to_bytes().len(), 6 + 1 + 1 + 1 + 4 + 1);
-    ledger.set_mark(Slot(2), now, now, now + 90 * day);
+    ledger.set_mark(Slot(2), now, Timestamp::MAX, now, now + 90 * day);
     // The mark's start is now more than 49 days before the end, and so is the charge.
     assert_eq!(ledger.to_bytes().len(), 6 + 3 + 7 + 2 + 12);
     assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger));
+}
+
+/// A bucket as it was written before its level was kept is never taken for one that is dated ahead.
+#[test]
+fn a_bucket_without_a_level_reads_as_an_old_one() {
+    let bucket = Limit::Unverified { max: 5, drain_ms: 10_000 };
+    let mut ledger = Ledger::default();
+    ledger.charge(Slot(1), &bucket, at(1_800_000_000_000), 3).unwrap();
+    let bytes = ledger.to_bytes();
+    // End, slot, kind, the time, and a level in three bytes.
+    assert_eq!(bytes.len(), 6 + 1 + 1 + 4 + 3);
+    let mut older = bytes[..12].to_vec();
+    older[7] = 0;
+    let mut read = Ledger::from_bytes(&older).unwrap();
+    assert_eq!(read.count(Slot(1), &bucket, at(1_800_000_000_000)), 3);
+    assert!(!read.heal(Slot(1), &bucket, at(0), at(0)));
+    assert_eq!(Ledger::from_bytes(&read.to_bytes()), Some(read.clone()));
+    // The next charge gives it one.
+    read.charge(Slot(1), &bucket, at(1_800_000_000_000), 1).unwrap();
+    assert_eq!(read.count(Slot(1), &bucket, at(1_800_000_000_000)), 4);
+    assert!(read.heal(Slot(1), &bucket, at(0), at(1_799_999_999_999)));
+    assert_eq!(read.count(Slot(1), &bucket, at(0)), 4);
 }
 
 /// What a subject sheds is judged as it would have been, from the time it is shed on.
@@ -463,8 +510,8 @@ fn a_subject_sheds_buckets_that_ran_dry_and_marks_that_ended() {
         ledger.charge(Slot(slot), &bucket, at(u64::from(slot) * 1_000), 1).unwrap();
     }
     ledger.charge(Slot(16), &window, at(0), 1).unwrap();
-    ledger.set_mark(Slot(17), at(0), at(0), at(18_000));
-    ledger.set_mark(Slot(18), at(0), at(0), at(18_001));
+    ledger.set_mark(Slot(17), at(0), Timestamp::MAX, at(0), at(18_000));
+    ledger.set_mark(Slot(18), at(0), Timestamp::MAX, at(0), at(18_001));
     let whole = ledger.clone();
     ledger.forget(at(18_000));
     // Buckets 0 to 8 ran dry at 10 to 18 seconds, and one mark has ended.

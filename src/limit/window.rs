@@ -116,6 +116,18 @@ impl Window {
         }
     }
 
+    /// All units dated after `now` come into its bucket.
+    pub(super) fn heal(&mut self, now: u64, horizon: u64) -> bool {
+        let ahead = self.newest.time > horizon;
+        if ahead {
+            let later = self.older.iter().take_while(|old| old.time <= now).count();
+            let units = self.older.drain(later..).map(|old| old.units);
+            self.newest.units = units.fold(self.newest.units, u64::saturating_add);
+            self.newest.time = now;
+        }
+        ahead
+    }
+
     pub(super) fn refund(&mut self, span: Span, charged: u64, cost: u64) {
         let start = span.start(charged);
         let end = start.saturating_add(span.width);

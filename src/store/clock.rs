@@ -58,6 +58,28 @@ impl ClockCheck {
         }
     }
 
+    /// The latest time that a call before one of `now` may honestly have had: twice the bound later,
+    /// since each of the two may be off by it, in opposite directions. What is dated beyond that, a
+    /// wrong clock has written.
+    ///
+    /// A store takes a meter that lies beyond back to `now` ([`Meter::heal`](crate::limit::Meter::heal)),
+    /// and treats a challenge that was opened beyond it, and a journal entry, as gone. Unchecked calls
+    /// have no horizon: in simulated time nothing is wrong.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otpgate::Timestamp;
+    /// use otpgate::store::ClockCheck;
+    ///
+    /// let (noon, minute) = (Timestamp::from_millis(43_200_000), Duration::from_secs(60));
+    /// assert_eq!(ClockCheck::Within(minute).horizon(noon), noon + 2 * minute);
+    /// assert_eq!(ClockCheck::Unchecked.horizon(noon), Timestamp::MAX);
+    /// ```
+    #[must_use]
+    pub fn horizon(self, now: Timestamp) -> Timestamp {
+        self.skew().map_or(Timestamp::MAX, |skew| now + skew.saturating_mul(2))
+    }
+
     /// Judges `now` by `store`, the store's own clock.
     ///
     /// # Errors

@@ -14,7 +14,10 @@
 //! 4. **Time is `now`, within a bound.** A call whose [`ClockCheck`] sets a bound, and whose `now` is
 //!    further than that from the store's own clock, ahead or behind, changes nothing and fails as
 //!    [`StoreErrorKind::Clock`]. Otherwise the backend's clock decides nothing. Its expiry is garbage
-//!    collection, at least [`GRACE`] after the deadline that the call named.
+//!    collection, at least [`GRACE`] after the deadline that the call named. What is dated beyond the
+//!    call's [horizon](ClockCheck::horizon), a wrong clock has written: a meter is [dated
+//!    `now`](crate::limit::Meter::heal) and keeps what was charged, whatever becomes of the call; a
+//!    challenge is unknown, a journal entry no news. What was spent stays spent.
 //! 5. **A repeated [`RequestId`](crate::RequestId) changes nothing** and is answered as the first time, as far as the
 //!    state still allows, until the call's `remember` time. A host whose acknowledgement was lost
 //!    repeats the call.

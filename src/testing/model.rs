@@ -18,9 +18,9 @@ use crate::base::mac::Tag;
 use crate::base::time::{Timestamp, millis};
 use crate::limit::{Limit, MeterKey};
 use crate::store::{
-    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Document, Exchange, JOURNAL_LIFE,
-    Mark, News, Observation, Reading, Redeemed, Redemption, Settlement, SteadyClock, StoreError,
-    Tallies, TallyQuery, Verdict, VoidCode,
+    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, ClockCheck, Document, Exchange,
+    JOURNAL_LIFE, Mark, News, Observation, Reading, Redeemed, Redemption, Settlement, SteadyClock,
+    StoreError, Tallies, TallyQuery, Verdict, VoidCode,
 };
 
 use meter::{Meter, Wait};
@@ -68,6 +68,23 @@ struct Challenge {
     codes: Vec<(Tag, Timestamp)>,
     expires: Timestamp,
     last: Option<(RequestId, Verdict)>,
+}
+
+/// When a call takes place, and the latest time that an honest clock can have written before.
+#[derive(Clone, Copy)]
+struct When {
+    now: Timestamp,
+    horizon: Timestamp,
+}
+
+impl When {
+    fn of(now: Timestamp, clock: ClockCheck) -> Self {
+        let horizon = match clock.skew() {
+            None => Timestamp::MAX,
+            Some(skew) => now + skew + skew,
+        };
+        Self { now, horizon }
+    }
 }
 
 impl ModelStore {
@@ -120,17 +137,17 @@ impl Store for ModelStore {
 
 impl Realm {
     fn admit(&mut self, admission: &Admission) -> Admitted {
-        let now = admission.now;
-        if self.granted.get(&admission.id).is_some_and(|granted| now < granted.remember) {
+        let at = When::of(admission.now, admission.clock);
+        if self.granted.get(&admission.id).is_some_and(|granted| at.now < granted.remember) {
             return Admitted::Granted {
-                counts: self.counts(&admission.charges, now),
-                observed: self.observed(&admission.observe, now),
-                news: self.news(admission.exchange.as_ref(), now),
+                counts: self.counts(&admission.charges, at),
+                observed: self.observed(&admission.observe, at),
+                news: self.news(admission.exchange.as_ref(), at),
             };
         }
         let answer = self.decide(admission);
-        self.observe(&admission.observe, now);
-        self.append(admission.exchange.as_ref(), now);
+        self.observe(&admission.observe, at);
+        self.append(admission.exchange.as_ref(), at);
         match answer {
             Err(Refused::Stale { document, version }) => Admitted::Stale { document, version },
             Err(Refused::NonceSpent { index }) => Admitted::NonceSpent { index },
@@ -138,21 +155,21 @@ impl Realm {
             Err(Refused::Exhausted { index, wait }) => Admitted::Exhausted {
                 index,
                 retry_after: Duration::from_millis(wait),
-                counts: self.counts(&admission.charges, now),
-                observed: self.observed(&admission.observe, now),
-                news: self.news(admission.exchange.as_ref(), now),
+                counts: self.counts(&admission.charges, at),
+                observed: self.observed(&admission.observe, at),
+                news: self.news(admission.exchange.as_ref(), at),
             },
             Ok(()) => Admitted::Granted {
-                counts: self.counts(&admission.charges, now),
-                observed: self.observed(&admission.observe, now),
-                news: self.news(admission.exchange.as_ref(), now),
+                counts: self.counts(&admission.charges, at),
+                observed: self.observed(&admission.observe, at),
+                news: self.news(admission.exchange.as_ref(), at),
             },
         }
     }
 
     /// Checks everything, then does everything.
     fn decide(&mut self, admission: &Admission) -> Result<(), Refused> {
-        let now = admission.now;
+        let at = When::of(admission.now, admission.clock);
         let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
         let writes = admission.documents.iter().map(|write| (write.document, write.expect));
         for (document, expected) in guards.chain(writes) {
@@ -162,16 +179,17 @@ impl Realm {
             }
         }
         for (index, nonce) in admission.nonces.iter().enumerate() {
-            if self.nonces.get(&nonce.key).is_some_and(|expires| now < *expires) {
+            if self.nonces.get(&nonce.key).is_some_and(|expires| at.now < *expires) {
                 return Err(Refused::NonceSpent { index });
             }
         }
         let challenge = match &admission.challenge {
             None => None,
-            Some(write) => Some(self.written(write, now).ok_or(Refused::ChallengeGone)?),
+            Some(write) => Some(self.written(write, at).ok_or(Refused::ChallengeGone)?),
         };
+        self.heal(&admission.charges, at);
         let meters = self
-            .charged(&admission.charges, now)
+            .charged(&admission.charges, at)
             .map_err(|(index, wait)| Refused::Exhausted { index, wait })?;
 
         self.meters = meters;
@@ -188,11 +206,11 @@ impl Realm {
     }
 
     /// The challenge as `write` would leave it; `None` if it cannot be written.
-    fn written(&self, write: &ChallengeWrite, now: Timestamp) -> Option<(Pseudonym, Challenge)> {
+    fn written(&self, write: &ChallengeWrite, at: When) -> Option<(Pseudonym, Challenge)> {
         match write {
             ChallengeWrite::Open { key, digest, expires, closes, attempts } => {
                 let fresh = Challenge {
-                    opened: now,
+                    opened: at.now,
                     closes: *closes,
                     attempts: *attempts,
                     used: 0,
@@ -201,10 +219,10 @@ impl Realm {
                     expires: *expires,
                     last: None,
                 };
-                self.open(key, now).is_none().then_some((*key, fresh))
+                self.open(key, at).is_none().then_some((*key, fresh))
             }
             ChallengeWrite::Renew { key, digest, expires, keep_previous } => {
-                let mut renewed = self.open(key, now)?.clone();
+                let mut renewed = self.open(key, at)?.clone();
                 if renewed.consumed || renewed.used >= renewed.attempts {
                     return None;
                 }
@@ -216,25 +234,27 @@ impl Realm {
         }
     }
 
-    /// The challenge, unless it has closed.
-    fn open(&self, key: &Pseudonym, now: Timestamp) -> Option<&Challenge> {
-        self.challenges.get(key).filter(|challenge| now < challenge.closes)
+    /// The challenge, unless it has closed or was opened under a wrong clock.
+    fn open(&self, key: &Pseudonym, at: When) -> Option<&Challenge> {
+        let open = |it: &&Challenge| at.now < it.closes && it.opened <= at.horizon;
+        self.challenges.get(key).filter(open)
     }
 
     fn settle(&mut self, settlement: &Settlement) {
-        let now = settlement.now;
-        self.observe(&settlement.observe, now);
-        self.append(settlement.exchange.as_ref(), now);
+        let at = When::of(settlement.now, settlement.clock);
+        self.observe(&settlement.observe, at);
+        self.append(settlement.exchange.as_ref(), at);
         let Some(granted) = self.granted.get_mut(&settlement.admission) else { return };
-        if granted.settled || now >= granted.remember {
+        if granted.settled || at.now >= granted.remember {
             return;
         }
         granted.settled = true;
         for refund in &settlement.refunds {
             if !self.waived(refund.waiver, refund.charged) {
                 let meter = self.meters.entry(refund.key).or_default();
+                meter.heal(refund.limit, at.now, at.horizon);
                 let charged = refund.charged.as_millis();
-                meter.refund(refund.limit, refund.cost, charged, now.as_millis());
+                meter.refund(refund.limit, refund.cost, charged, at.now.as_millis());
             }
         }
         if let Some(VoidCode { challenge, digest }) = &settlement.void
@@ -245,36 +265,37 @@ impl Realm {
     }
 
     fn redeem(&mut self, redemption: &Redemption) -> Redeemed {
-        let now = redemption.now;
-        let seen = self.open(&redemption.challenge, now).and_then(|challenge| challenge.last);
+        let at = When::of(redemption.now, redemption.clock);
+        let seen = self.open(&redemption.challenge, at).and_then(|challenge| challenge.last);
         let verdict = match seen {
             Some((id, verdict)) if id == redemption.id => verdict,
             _ => {
                 let verdict = self.attempt(redemption);
-                self.observe(&redemption.observe, now);
+                self.observe(&redemption.observe, at);
                 if !matches!(verdict, Verdict::Accepted { .. }) {
-                    self.observe(&redemption.observe_failure, now);
+                    self.observe(&redemption.observe_failure, at);
                 }
-                self.append(redemption.exchange.as_ref(), now);
+                self.append(redemption.exchange.as_ref(), at);
                 verdict
             }
         };
-        let mut observed = self.observed(&redemption.observe, now);
-        observed.extend(self.observed(&redemption.observe_failure, now));
-        Redeemed { verdict, observed, news: self.news(redemption.exchange.as_ref(), now) }
+        let mut observed = self.observed(&redemption.observe, at);
+        observed.extend(self.observed(&redemption.observe_failure, at));
+        Redeemed { verdict, observed, news: self.news(redemption.exchange.as_ref(), at) }
     }
 
     fn attempt(&mut self, redemption: &Redemption) -> Verdict {
-        let now = redemption.now;
-        let charged = match self.charged(&redemption.charges, now) {
+        let at = When::of(redemption.now, redemption.clock);
+        self.heal(&redemption.charges, at);
+        let charged = match self.charged(&redemption.charges, at) {
             Ok(meters) => meters,
             Err((index, wait)) => return exhausted(index, wait),
         };
-        let dead = match self.open(&redemption.challenge, now) {
+        let dead = match self.open(&redemption.challenge, at) {
             None => Some(Verdict::Unknown),
             Some(challenge) if challenge.consumed => Some(Verdict::Consumed),
             Some(challenge) if challenge.used >= challenge.attempts => Some(Verdict::Locked),
-            Some(challenge) if challenge.codes.iter().all(|(_, expires)| now >= *expires) => {
+            Some(challenge) if challenge.codes.iter().all(|(_, expires)| at.now >= *expires) => {
                 Some(Verdict::Expired)
             }
             Some(_) => None,
@@ -283,9 +304,10 @@ impl Realm {
             self.meters = charged;
             return verdict;
         }
+        self.heal(&redemption.subject_charges, at);
         let all: Vec<Charge> =
             redemption.charges.iter().chain(&redemption.subject_charges).copied().collect();
-        match self.charged(&all, now) {
+        match self.charged(&all, at) {
             Ok(meters) => self.meters = meters,
             Err((index, wait)) => return exhausted(index, wait),
         }
@@ -294,12 +316,12 @@ impl Realm {
 
     /// Counts the attempt, compares, consumes. The challenge is live and everything is paid.
     fn compare(&mut self, redemption: &Redemption) -> Verdict {
-        let now = redemption.now;
+        let at = When::of(redemption.now, redemption.clock);
         let Some(challenge) = self.challenges.get_mut(&redemption.challenge) else {
             return Verdict::Unknown;
         };
         challenge.used = challenge.used.saturating_add(1);
-        let live = challenge.codes.iter().filter(|(_, expires)| now < *expires);
+        let live = challenge.codes.iter().filter(|(_, expires)| at.now < *expires);
         let right = live.fold(false, |right, (code, _)| {
             redemption.digests.iter().fold(right, |right, digest| {
                 right | constant_time_eq::constant_time_eq(digest, code)
@@ -316,26 +338,26 @@ impl Realm {
             redemption.reset.iter().for_each(|key| drop(self.meters.remove(key)));
             for credit in &redemption.credits {
                 let meter = self.meters.entry(credit.key).or_default();
+                meter.heal(credit.limit, at.now, at.horizon);
                 meter.credit(credit.limit, credit.amount);
             }
-            redemption.marks.iter().for_each(|mark| self.mark(mark, now));
+            redemption.marks.iter().for_each(|mark| self.mark(mark, at));
         }
         verdict
     }
 
     fn tally(&self, query: &TallyQuery) -> Tallies {
-        let now = query.now;
-        let read = |key: &MeterKey| self.meters.get(key).cloned().unwrap_or_default();
+        let at = When::of(query.now, query.clock);
         Tallies {
             meters: query
                 .meters
                 .iter()
                 .map(|question| {
-                    let meter = read(&question.key);
-                    let judged = meter.judge(question.limit, question.cost, now.as_millis());
+                    let meter = self.seen(&question.key, question.limit, at);
+                    let judged = meter.judge(question.limit, question.cost, at.now.as_millis());
                     let wait = judged.err().filter(|_| question.cost > 0).unwrap_or(0);
                     Reading {
-                        count: meter.count(question.limit, now.as_millis()),
+                        count: meter.count(question.limit, at.now.as_millis()),
                         retry_after: Duration::from_millis(wait),
                     }
                 })
@@ -343,22 +365,22 @@ impl Realm {
             marks: query
                 .marks
                 .iter()
-                .map(|key| self.marks.get(key).copied().filter(|(_, until)| now < *until))
+                .map(|key| self.marks.get(key).copied().filter(|(_, until)| at.now < *until))
                 .collect(),
-            challenges: query.challenges.iter().map(|key| self.state(key, now)).collect(),
+            challenges: query.challenges.iter().map(|key| self.state(key, at)).collect(),
             documents: query
                 .documents
                 .iter()
                 .map(|key| self.documents.get(key).cloned().unwrap_or_default())
                 .collect(),
             news: query.journal.map_or_else(News::default, |(journal, after)| {
-                self.news(Some(&Exchange { journal, append: Vec::new(), after }), now)
+                self.news(Some(&Exchange { journal, append: Vec::new(), after }), at)
             }),
         }
     }
 
-    fn state(&self, key: &Pseudonym, now: Timestamp) -> ChallengeState {
-        match self.open(key, now) {
+    fn state(&self, key: &Pseudonym, at: When) -> ChallengeState {
+        match self.open(key, at) {
             None => ChallengeState::Unknown,
             Some(challenge) if challenge.consumed => ChallengeState::Consumed,
             Some(challenge) if challenge.used >= challenge.attempts => ChallengeState::Locked,
@@ -370,22 +392,40 @@ impl Realm {
         }
     }
 
+    /// Takes the meters of `charges` back that are dated ahead, whatever becomes of the call.
+    fn heal(&mut self, charges: &[Charge], at: When) {
+        for charge in charges {
+            if !self.waived(charge.waiver, at.now)
+                && let Some(meter) = self.meters.get_mut(&charge.key)
+            {
+                meter.heal(charge.limit, at.now, at.horizon);
+            }
+        }
+    }
+
+    /// The meter as a call finds it.
+    fn seen(&self, key: &MeterKey, limit: Limit, at: When) -> Meter {
+        let mut meter = self.meters.get(key).cloned().unwrap_or_default();
+        meter.heal(limit, at.now, at.horizon);
+        meter
+    }
+
     /// The meters after all of `charges`, or the index and wait of the one that waits longest. A
     /// charge that does not fit leaves its meter as it finds it.
     fn charged(
         &self,
         charges: &[Charge],
-        now: Timestamp,
+        at: When,
     ) -> Result<BTreeMap<MeterKey, Meter>, (usize, Wait)> {
         let mut meters = self.meters.clone();
         let mut longest: Option<(usize, Wait)> = None;
         for (index, charge) in charges.iter().enumerate() {
-            if self.waived(charge.waiver, now) {
+            if self.waived(charge.waiver, at.now) {
                 continue;
             }
             let meter = meters.entry(charge.key).or_default();
-            match meter.judge(charge.limit, charge.cost, now.as_millis()) {
-                Ok(()) => meter.charge(charge.limit, charge.cost, now.as_millis()),
+            match meter.judge(charge.limit, charge.cost, at.now.as_millis()) {
+                Ok(()) => meter.charge(charge.limit, charge.cost, at.now.as_millis()),
                 Err(wait) if longest.is_none_or(|(_, other)| wait > other) => {
                     longest = Some((index, wait));
                 }
@@ -400,53 +440,61 @@ impl Realm {
         mark.is_some_and(|(from, until)| *from <= at && at < *until)
     }
 
-    fn counts(&self, charges: &[Charge], now: Timestamp) -> Vec<u64> {
-        let count = |charge: &Charge| match self.meters.get(&charge.key) {
-            Some(meter) if !self.waived(charge.waiver, now) => {
-                meter.count(charge.limit, now.as_millis())
+    fn counts(&self, charges: &[Charge], at: When) -> Vec<u64> {
+        let count = |charge: &Charge| match self.waived(charge.waiver, at.now) {
+            true => 0,
+            false => {
+                let meter = self.seen(&charge.key, charge.limit, at);
+                meter.count(charge.limit, at.now.as_millis())
             }
-            _ => 0,
         };
         charges.iter().map(count).collect()
     }
 
-    fn observe(&mut self, observations: &[Observation], now: Timestamp) {
+    fn observe(&mut self, observations: &[Observation], at: When) {
         for observation in observations {
             let meter = self.meters.entry(observation.key).or_default();
-            meter.charge(window(observation), observation.units, now.as_millis());
+            meter.heal(window(observation), at.now, at.horizon);
+            meter.charge(window(observation), observation.units, at.now.as_millis());
         }
     }
 
-    fn observed(&self, observations: &[Observation], now: Timestamp) -> Vec<u64> {
+    fn observed(&self, observations: &[Observation], at: When) -> Vec<u64> {
         let count = |observation: &Observation| {
-            let meter = self.meters.get(&observation.key);
-            meter.map_or(0, |meter| meter.count(window(observation), now.as_millis()))
+            let meter = self.seen(&observation.key, window(observation), at);
+            meter.count(window(observation), at.now.as_millis())
         };
         observations.iter().map(count).collect()
     }
 
-    fn mark(&mut self, mark: &Mark, now: Timestamp) {
+    fn mark(&mut self, mark: &Mark, at: When) {
         let (mut from, mut until) = (mark.from, mark.until);
         if let Some((earlier, later)) = self.marks.get(&mark.key)
-            && now < *later
+            && at.now < *later
         {
             from = from.min(*earlier);
-            until = until.max(*later);
+            // An end that a wrong clock wrote is not kept.
+            let slack = at.horizon.since(at.now);
+            if at.horizon == Timestamp::MAX || later.since(until) <= slack {
+                until = until.max(*later);
+            }
         }
         self.marks.insert(mark.key, (from, until));
     }
 
-    fn append(&mut self, exchange: Option<&Exchange>, now: Timestamp) {
+    fn append(&mut self, exchange: Option<&Exchange>, at: When) {
         if let Some(exchange) = exchange.filter(|exchange| !exchange.append.is_empty()) {
             let journal = self.journals.entry(exchange.journal).or_default();
-            journal.push((now, exchange.append.clone()));
+            journal.push((at.now, exchange.append.clone()));
         }
     }
 
-    fn news(&self, exchange: Option<&Exchange>, now: Timestamp) -> News {
+    fn news(&self, exchange: Option<&Exchange>, at: When) -> News {
         let Some(exchange) = exchange else { return News::default() };
         let journal = self.journals.get(&exchange.journal).map_or(&[][..], Vec::as_slice);
-        let young = |at: Timestamp| millis(now.since(at)) < millis(JOURNAL_LIFE);
+        let young = |entry: Timestamp| {
+            millis(at.now.since(entry)) < millis(JOURNAL_LIFE) && entry <= at.horizon
+        };
         News {
             entries: (1..)
                 .zip(journal)

@@ -44,6 +44,7 @@
 )]
 
 mod admission;
+mod ahead;
 mod bench;
 mod capacity;
 mod challenge;
@@ -104,6 +105,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         journal::CASES,
         time::CASES,
         skew::CASES,
+        ahead::CASES,
         race::CASES,
         scale::CASES,
     ]

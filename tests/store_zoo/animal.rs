@@ -1,5 +1,6 @@
 //! The animals: what each does at its verbs.
 
+mod ahead;
 mod gaps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,8 @@ pub(crate) struct Animal {
     marked: Mutex<BTreeSet<MeterKey>>,
     nonces: Mutex<BTreeMap<(Pseudonym, Pseudonym), (Timestamp, RequestId)>>,
     rows: Mutex<BTreeMap<Pseudonym, Pseudonym>>,
+    /// Of a meter: how often it was begun anew, and when it was charged last.
+    begun: Mutex<BTreeMap<MeterKey, (u64, Timestamp)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +53,7 @@ impl Animal {
             marked: Mutex::default(),
             nonces: Mutex::default(),
             rows: Mutex::default(),
+            begun: Mutex::default(),
         }
     }
 
@@ -229,13 +233,32 @@ impl Store for Animal {
             | Bug::RefundsWaived
             | Bug::AnyClock
             | Bug::OnlyLeads => self.model.admit(&admission).await,
+            Bug::NeverHeals => {
+                admission.clock = ahead::heedless(admission.clock, admission.now)?;
+                self.model.admit(&admission).await
+            }
+            Bug::HealsByEmptying => self.empty_and_admit(admission).await,
+            Bug::HealsToTheLimitAtHand => self.fill_and_admit(admission).await,
+            Bug::HealsInVain => {
+                let before = self.model.snapshot();
+                let answer = self.model.admit(&admission).await?;
+                if admission.observe.is_empty() && matches!(answer, Admitted::Exhausted { .. }) {
+                    self.model.restore(&before);
+                }
+                Ok(answer)
+            }
         }
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let mut settlement = settlement.clone();
         settlement.realm = self.realm(settlement.realm);
+        settlement.refunds.iter_mut().for_each(|refund| refund.key = self.present(refund.key));
         match self.bug {
+            Bug::NeverHeals => {
+                settlement.clock = ahead::heedless(settlement.clock, settlement.now)?;
+                self.model.settle(&settlement).await
+            }
             Bug::RefundTwice => {
                 let times = {
                     let mut settled = self.settled.lock().unwrap();
@@ -260,7 +283,13 @@ impl Store for Animal {
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
         let mut redemption = redemption.clone();
         redemption.realm = self.realm(redemption.realm);
+        redemption.credits.iter_mut().for_each(|credit| credit.key = self.present(credit.key));
+        redemption.reset.iter_mut().for_each(|key| *key = self.present(*key));
         match self.bug {
+            Bug::NeverHeals => {
+                redemption.clock = ahead::heedless(redemption.clock, redemption.now)?;
+                self.model.redeem(&redemption).await
+            }
             Bug::NoIdempotency => {
                 redemption.id = self.fresh_id();
                 self.model.redeem(&redemption).await
@@ -341,6 +370,10 @@ impl Store for Animal {
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
         let mut query = query.clone();
         query.realm = self.realm(query.realm);
+        query.meters.iter_mut().for_each(|meter| meter.key = self.present(meter.key));
+        if self.has(Bug::NeverHeals) {
+            query.clock = ahead::heedless(query.clock, query.now)?;
+        }
         if self.has(Bug::ResetOnResend) {
             query.challenges.iter_mut().for_each(|key| *key = self.generation(*key));
         }

@@ -73,12 +73,35 @@ enum Bug {
     AnyClock,
     /// Holds a clock that leads to the bound, and not one that lags.
     OnlyLeads,
+    /// Takes whatever date it finds for true, however far ahead (otpgate before its meters healed).
+    NeverHeals,
+    /// Takes a meter that is dated ahead for fresh.
+    HealsByEmptying,
+    /// Takes a bucket that is dated ahead for as full as the limit at hand allows, which is less than
+    /// the next call's.
+    HealsToTheLimitAtHand,
+    /// Heals, and forgets it where the call is refused: shut until the date, a span at a time.
+    HealsInVain,
 }
 
 /// What must fail for which bug. At least these; most bugs fail more.
 const EXPECTED: &[(Bug, &[&str])] = &[
     (Bug::AnyClock, &["clock_ahead_of_the_store", "clock_behind_the_store"]),
     (Bug::OnlyLeads, &["clock_behind_the_store"]),
+    (
+        Bug::NeverHeals,
+        &[
+            "dated_ahead_heals_when_refused",
+            "dated_ahead_reads_healed",
+            "dated_ahead_heals_everywhere",
+            "challenge_dated_ahead",
+            "mark_dated_ahead",
+            "journal_dated_ahead",
+        ],
+    ),
+    (Bug::HealsByEmptying, &["dated_ahead_heals_when_refused", "dated_ahead_keeps_its_units"]),
+    (Bug::HealsToTheLimitAtHand, &["dated_ahead_keeps_its_units"]),
+    (Bug::HealsInVain, &["dated_ahead_heals_when_refused"]),
     (Bug::GetThenSetAdmit, &["racers_share_a_limit", "racers_charge_all_or_nothing"]),
     (Bug::CompareBeforeCharge, &["charge_before_compare", "hidden_hit"]),
     (Bug::GetThenDeleteConsume, &["one_winner_consumes"]),

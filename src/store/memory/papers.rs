@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::base::time::{Timestamp, millis};
+use crate::store::verbs::Moment;
 use crate::store::{GRACE, JOURNAL_LIFE, News};
 
 /// A journal: entries in the order they came, each with the time it came at.
@@ -13,10 +14,11 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Drops the entries that are past their life and the grace; how many.
-    pub(super) fn prune(&mut self, now: Timestamp) -> usize {
+    /// Drops the entries that are past their life and the grace, or dated ahead; how many. One that is
+    /// dated ahead would keep all that came after it.
+    pub(super) fn prune(&mut self, Moment { now, horizon }: Moment) -> usize {
         let life = millis(JOURNAL_LIFE).saturating_add(millis(GRACE));
-        let old = |at: &Timestamp| millis(now.since(*at)) >= life;
+        let old = |at: &Timestamp| millis(now.since(*at)) >= life || *at > horizon;
         let mut dropped: usize = 0;
         while self.entries.front().is_some_and(|(at, _)| old(at)) {
             self.entries.pop_front();
@@ -30,14 +32,14 @@ impl Journal {
         self.entries.push_back((now, entry.into()));
     }
 
-    pub(super) fn news(&self, after: u64, now: Timestamp) -> News {
+    pub(super) fn news(&self, after: u64, Moment { now, horizon }: Moment) -> News {
         let held = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         let first = self.latest.saturating_sub(held).saturating_add(1);
         let skipped = usize::try_from(after.saturating_add(1).saturating_sub(first));
         let entries = (first..)
             .zip(&self.entries)
             .skip(skipped.unwrap_or(usize::MAX))
-            .filter(|(_, (at, _))| now.since(*at) < JOURNAL_LIFE)
+            .filter(|(_, (at, _))| now.since(*at) < JOURNAL_LIFE && *at <= horizon)
             .map(|(number, (_, entry))| (number, entry.to_vec()))
             .collect();
         News { entries, latest: self.latest }

@@ -5,7 +5,7 @@ use std::mem;
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::limit::Ledger;
-use crate::store::verbs::{Challenge, Lent, Once, OnceName, Realm};
+use crate::store::verbs::{Challenge, Lent, Moment, Once, OnceName, Realm};
 use crate::store::{Document, Exchange, News};
 
 use super::papers::Journal;
@@ -124,21 +124,21 @@ impl Realm for View<'_> {
         })
     }
 
-    fn append_news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<(), Undone> {
+    fn append_news(&self, exchange: Option<&Exchange>, at: Moment) -> Result<(), Undone> {
         if let Some(exchange) = exchange
             && !exchange.append.is_empty()
         {
             let name = self.mask.name(exchange.journal);
             let mut journal = self.store.journals.entry(name).or_default();
-            self.store.room.give_back(journal.prune(now));
-            journal.append(now, &exchange.append);
+            self.store.room.give_back(journal.prune(at));
+            journal.append(at.now, &exchange.append);
         }
         Ok(())
     }
 
-    fn news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<News, Undone> {
+    fn news(&self, exchange: Option<&Exchange>, at: Moment) -> Result<News, Undone> {
         Ok(exchange.map_or_else(News::default, |exchange| {
-            let read = |_: &Key, journal: &Journal| journal.news(exchange.after, now);
+            let read = |_: &Key, journal: &Journal| journal.news(exchange.after, at);
             self.store.journals.view(&self.mask.name(exchange.journal), read).unwrap_or_default()
         }))
     }

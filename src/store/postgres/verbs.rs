@@ -15,14 +15,14 @@ use super::statement::{Statement, parameter};
 
 const ADMIT: &str = "select *, pg_is_in_recovery() as standby \
                      from otpgate.admit_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-                     $14, $15, $16, $17, $18, $19, $20)";
-const SETTLE: &str = "select otpgate.settle_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11), \
+                     $14, $15, $16, $17, $18, $19, $20, $21)";
+const SETTLE: &str = "select otpgate.settle_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12), \
                       pg_is_in_recovery() as standby";
 const REDEEM: &str = "select *, pg_is_in_recovery() as standby \
                       from otpgate.redeem_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-                      $12, $13, $14, $15, $16, $17)";
+                      $12, $13, $14, $15, $16, $17, $18)";
 const TALLY: &str = "select *, pg_is_in_recovery() as standby \
-                     from otpgate.tally_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                     from otpgate.tally_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// A challenge to write, taken apart.
 #[derive(Default)]
@@ -71,6 +71,7 @@ impl PostgresStore {
         );
         let parameters = vec![
             parameter(time(admission.now), Type::INT8),
+            parameter(time(admission.clock.horizon(admission.now)), Type::INT8),
             parameter(locks.clone(), Type::INT8_ARRAY),
             parameter(once, Type::UUID_ARRAY),
             parameter(untils, Type::INT8_ARRAY),
@@ -111,6 +112,7 @@ impl PostgresStore {
         let locks = books.locks(alone.chain(letters.lock()));
         let parameters = vec![
             parameter(time(settlement.now), Type::INT8),
+            parameter(time(settlement.clock.horizon(settlement.now)), Type::INT8),
             parameter(locks.clone(), Type::INT8_ARRAY),
             parameter(admission, Type::UUID),
             parameter(books.subjects.clone(), Type::UUID_ARRAY),
@@ -147,6 +149,7 @@ impl PostgresStore {
             redemption.digests.iter().map(|digest| digest.to_vec()).collect();
         let parameters = vec![
             parameter(time(redemption.now), Type::INT8),
+            parameter(time(redemption.clock.horizon(redemption.now)), Type::INT8),
             parameter(locks.clone(), Type::INT8_ARRAY),
             parameter(Key::plain(*redemption.id.as_bytes()), Type::UUID),
             parameter(challenge, Type::UUID),
@@ -186,6 +189,7 @@ impl PostgresStore {
         let after = query.journal.map_or(0, |(_, after)| long(after));
         let parameters = vec![
             parameter(time(query.now), Type::INT8),
+            parameter(time(query.clock.horizon(query.now)), Type::INT8),
             parameter(books.subjects.clone(), Type::UUID_ARRAY),
             parameter(books.meters.clone(), Type::INT8_ARRAY),
             parameter(books.queries(&query.meters), Type::INT8_ARRAY),

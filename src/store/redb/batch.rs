@@ -140,7 +140,7 @@ impl<'a> Batch<'a> {
 
     fn append(&mut self, entry: &Entry) -> Result<(), Trouble> {
         let key = entry_key(entry.realm, entry.journal, entry.number);
-        let bytes = entry_bytes(entry.at, &entry.content);
+        let bytes = entry_bytes(entry.at.now, &entry.content);
         self.entries.insert(&key, bytes.as_slice())?;
         let life = millis(JOURNAL_LIFE).saturating_add(millis(GRACE));
         let mut over = Vec::new();
@@ -148,7 +148,8 @@ impl<'a> Batch<'a> {
         for held in self.entries.range::<&[u8; 40]>(&first..&key)?.take(PRUNED_BY_AN_APPEND) {
             let (key, bytes) = held?;
             let at = super::row::entry(bytes.value()).ok_or(Trouble::Unreadable)?.0;
-            if millis(entry.at.since(at)) < life {
+            // One that is dated ahead would keep all that came after it.
+            if millis(entry.at.now.since(at)) < life && at <= entry.at.horizon {
                 break;
             }
             over.push(*key.value());

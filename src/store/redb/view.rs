@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::limit::Ledger;
-use crate::store::verbs::{Challenge, Lent, Once, OnceName, Realm};
+use crate::store::verbs::{Challenge, Lent, Moment, Once, OnceName, Realm};
 use crate::store::{Document, Exchange, JOURNAL_LIFE, News};
 
 use super::error::Trouble;
@@ -57,7 +57,7 @@ pub(super) struct Entry {
     pub(super) realm: Pseudonym,
     pub(super) journal: Pseudonym,
     pub(super) number: u64,
-    pub(super) at: Timestamp,
+    pub(super) at: Moment,
     pub(super) content: Vec<u8>,
 }
 
@@ -195,7 +195,7 @@ impl<S: Source> Realm for View<'_, S> {
         })
     }
 
-    fn append_news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<(), Trouble> {
+    fn append_news(&self, exchange: Option<&Exchange>, at: Moment) -> Result<(), Trouble> {
         if let Some(exchange) = exchange
             && !exchange.append.is_empty()
         {
@@ -203,16 +203,16 @@ impl<S: Source> Realm for View<'_, S> {
             let number = self.latest(journal)?.unwrap_or(0).saturating_add(1);
             self.keep(self.key(journal, Kind::Journal), Row::Journal(number))?;
             let (realm, content) = (self.realm, exchange.append.clone());
-            *self.entry.borrow_mut() = Some(Entry { realm, journal, number, at: now, content });
+            *self.entry.borrow_mut() = Some(Entry { realm, journal, number, at, content });
         }
         Ok(())
     }
 
-    fn news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<News, Trouble> {
+    fn news(&self, exchange: Option<&Exchange>, moment: Moment) -> Result<News, Trouble> {
         let Some(exchange) = exchange else { return Ok(News::default()) };
         let mut entries = Vec::new();
         let mut read = |number: u64, at: Timestamp, entry: &[u8]| {
-            if now.since(at) < JOURNAL_LIFE {
+            if moment.now.since(at) < JOURNAL_LIFE && at <= moment.horizon {
                 entries.push((number, entry.to_vec()));
             }
         };
@@ -221,7 +221,7 @@ impl<S: Source> Realm for View<'_, S> {
             && own.journal == exchange.journal
             && own.number > exchange.after
         {
-            read(own.number, own.at, &own.content);
+            read(own.number, own.at.now, &own.content);
         }
         Ok(News { entries, latest: self.latest(exchange.journal)?.unwrap_or(0) })
     }

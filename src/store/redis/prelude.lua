@@ -18,9 +18,11 @@ local min, max, floor, ceil, sub = math.min, math.max, math.floor, math.ceil, st
 
 -- All arguments are one string: what every verb begins with, and from `body` on the verb's own.
 -- `now` is the gate's, and everything is decided by it. TIME is asked for one thing: whether the two
--- are further apart than `skew` allows. `reads` is how many keys have values worth reading.
+-- are further apart than `skew` allows. What is dated beyond `horizon`, a wrong clock has written. `reads` is how many keys have values worth reading.
 local body, now, run, known_epoch, known_sequence, reads, skew = cmsgpack.unpack_limit(ARGV[1], 6)
+local horizon = math.huge
 if skew < MOST then
+  horizon = now + 2 * skew
   local time = call('TIME')
   local clock = time[1] * 1000 + floor(time[2] / 1000)
   -- No partition's epoch is ever MOST.
@@ -83,7 +85,7 @@ end
 -- Meters ----------------------------------------------------------------------------------------
 -- A charge is {subject, slot, waiver's subject or 0, waiver's slot, cost, kind, the limit's numbers…}.
 -- Observations, refunds, credits and questions have the same shape.
---   kind 1  {1, tat}                                             interval, depth
+--   kind 1  {1, tat, tat - last}                                 interval, depth
 --   kind 2  {2, rung, last, rung before or -1, last before}      first, longest, forget
 --   kind 3  {3, time, units, sum, oldest, older}                 max, span, width
 --   kind 4  {4, count, last}                                     max, pause_after, pause, longest, forget
@@ -92,10 +94,45 @@ end
 -- are a string of 14-byte records (latest charge, units), oldest first, that is passed through
 -- unread as long as its oldest record counts: `sum` is then their count.
 
+-- A meter that is dated ahead is dated `now` before anything else is done with it, and keeps what was
+-- charged. `healed` are the charges that found one: what refuses drops the books, but not this.
+local healed = {}
+
+local function heal(c, m)
+  local kind = m[1]
+  if kind == 1 then
+    m[2] = min(now + m[3], MOST)
+  elseif kind == 3 then
+    -- All units dated after `now` come into its bucket.
+    local cut = 1
+    while cut <= #m[6] and sunpack('>I7', m[6], cut) <= now do cut = cut + 14 end
+    for i = cut, #m[6], 14 do
+      local _, u = sunpack('>I7I7', m[6], i)
+      m[3], m[4] = min(m[3] + u, MOST), m[4] - u
+    end
+    m[2], m[6] = now, sub(m[6], 1, cut - 1)
+    if m[6] == '' then m[4], m[5] = 0, 0 end
+  else
+    m[3] = now
+    if kind == 2 then m[5] = min(m[5], now) end
+  end
+  healed[#healed + 1] = c
+  dirty[c[1]] = true
+end
+
+-- When a meter was charged last. A bucket written before its level was kept is taken for an old one.
+local function last(m)
+  if m[1] == 1 then return m[2] - (m[3] or m[2]) end
+  return m[1] == 3 and m[2] or m[3]
+end
+
 -- Judged by a limit of another kind, a meter is as good as fresh.
 local function meter(c)
   local m = book(c[1])[2][c[2]]
-  if m and m[1] == c[6] then return m end
+  if m and m[1] == c[6] then
+    if last(m) > horizon then heal(c, m) end
+    return m
+  end
 end
 
 local function waived(c, at)
@@ -247,8 +284,10 @@ local function add(c)
   local meters = book(c[1])[2]
   local m, over = meter(c), 0
   if kind == 1 then
-    if not m then m = {1, 0} end
+    if not m then m = {1, 0, 0} end
+    local latest = max(last(m), now)
     m[2] = min(max(m[2], now) + cost * c[7], MOST)
+    m[3] = max(m[2] - latest, 0)
     over = m[2]
   elseif kind == 2 then
     if not m then m = {2, 0, 0, -1, 0} end
@@ -286,6 +325,9 @@ end
 
 local function drop_books()
   books, dirty = {}, {}
+  local again = healed
+  healed = {}
+  for _, c in ipairs(again) do meter(c) end
 end
 
 local function add_all(observations)
@@ -299,15 +341,22 @@ local function counts(charges, into)
   return into
 end
 
+-- Takes from a bucket's level, not below nothing.
+local function lower(m, by)
+  m[3] = max((m[3] or m[2]) - by, 0)
+  m[2] = max(m[2] - by, 0)
+end
+
 -- Challenges ------------------------------------------------------------------------------------
 -- 53 bytes (epoch, opened, closes, newest expiry, attempts, used, consumed, last attempt's id) and
--- then 39 for each live code (digest, expiry), the newest last. nil if closed or of another epoch.
+-- then 39 for each live code (digest, expiry), the newest last. nil if closed, of another epoch, or
+-- opened under a wrong clock: its codes would be good for as long as that clock led.
 local function challenge(k)
   local v = held[k]
   if not v then return nil end
   local of, opened, closes, expires, attempts, used, consumed, seen =
     sunpack('>I7I7I7I7I4I4Bc16', v)
-  if of ~= epoch or now >= closes then return nil end
+  if of ~= epoch or now >= closes or opened > horizon then return nil end
   return {opened = opened, closes = closes, expires = expires, attempts = attempts, used = used,
           consumed = consumed, seen = seen, codes = sub(v, 54)}
 end
@@ -325,7 +374,10 @@ local function append(x)
   if x == 0 or x[4] == '' then return end
   local list = KEYS[x[2]]
   local head = call('LINDEX', list, 0)
-  while head and now - sunpack('>I7', head) >= JOURNAL_LIFE + GRACE do
+  while head do
+    local at = sunpack('>I7', head)
+    -- One that is dated ahead would keep all that came after it.
+    if at <= horizon and now - at < JOURNAL_LIFE + GRACE then break end
     call('LPOP', list)
     head = call('LINDEX', list, 0)
   end
@@ -343,7 +395,8 @@ local function news(x)
     local first = latest - call('LLEN', KEYS[x[2]]) + 1
     local from = max(x[3] + 1, first)
     for i, entry in ipairs(call('LRANGE', KEYS[x[2]], from - first, -1)) do
-      if now - sunpack('>I7', entry) < JOURNAL_LIFE then
+      local at = sunpack('>I7', entry)
+      if at <= horizon and now - at < JOURNAL_LIFE then
         entries[#entries + 1] = from + i - 1
         entries[#entries + 1] = sub(entry, 8)
       end

@@ -68,14 +68,18 @@ if accepted then
   for _, c in ipairs(credits) do
     local m = meter(c)
     if m then
-      if c[6] == 1 then m[2] = max(m[2] - c[5] * c[7], 0) else window_take(m, c, c[5], nil) end
+      if c[6] == 1 then lower(m, c[5] * c[7]) else window_take(m, c, c[5], nil) end
       touched(c[1], 0)
     end
   end
   for _, mark in ipairs(marks) do
     local entries, from, until_ = book(mark[1])[2], mark[3], mark[4]
     local m = entries[mark[2]]
-    if m and m[1] == 5 and now < m[3] then from, until_ = min(from, m[2]), max(until_, m[3]) end
+    if m and m[1] == 5 and now < m[3] then
+      from = min(from, m[2])
+      -- An end that a wrong clock wrote is not kept.
+      if m[3] - until_ <= horizon - now then until_ = max(until_, m[3]) end
+    end
     entries[mark[2]] = {5, from, until_}
     touched(mark[1], until_)
   end

@@ -7,7 +7,7 @@ local function refund(c)
   if not m or waived(c, charged) then return end
   if kind == 1 then
     -- What has drained since is gone, or it would pay for a later charge.
-    m[2] = max(m[2] - max(cost * c[7] - max(now - charged, 0), 0), 0)
+    lower(m, max(cost * c[7] - max(now - charged, 0), 0))
   elseif kind == 2 then
     if m[4] >= 0 and charged == m[3] then
       m[2], m[3], m[4], m[5] = m[4], m[5], -1, 0

@@ -3,23 +3,24 @@
 use crate::store::{Admission, Admitted, ChallengeWrite, Document};
 
 use super::books::{Bill, Books};
-use super::{Challenge, Once, OnceName, Realm};
+use super::{Challenge, Moment, Once, OnceName, Realm};
 
 pub(in crate::store) fn admit<R: Realm>(
     realm: &R,
     admission: &Admission,
 ) -> Result<Admitted, R::Undone> {
-    let now = admission.now;
+    let at = Moment::of(admission.now, admission.clock);
     let exchange = admission.exchange.as_ref();
 
-    let mut books = Books::new(realm, now);
+    let mut books = Books::new(realm, at);
     let mut bill = Bill::default();
     if is_live(realm, OnceName::Admission(admission.id), admission)? {
+        books.only_read();
         bill.add(&admission.charges, &mut books)?;
         let counts = bill.counts(&mut books);
         return granted(realm, admission, counts, &mut books);
     }
-    let refusal = refusal(realm, admission)?;
+    let refusal = refusal(realm, admission, at)?;
     if refusal.is_none() {
         bill.add(&admission.charges, &mut books)?;
     }
@@ -36,7 +37,7 @@ pub(in crate::store) fn admit<R: Realm>(
     realm.reserve(room)?;
 
     let mut added = news;
-    realm.append_news(exchange, now)?;
+    realm.append_news(exchange, at)?;
     if passes {
         bill.pay(&mut books);
         added = added.saturating_add(grant(realm, admission)?);
@@ -56,7 +57,7 @@ pub(in crate::store) fn admit<R: Realm>(
                 retry_after,
                 counts: bill.counts(&mut books),
                 observed,
-                news: realm.news(exchange, now)?,
+                news: realm.news(exchange, at)?,
             }
         }
     };
@@ -70,8 +71,11 @@ fn is_live<R: Realm>(realm: &R, name: OnceName, admission: &Admission) -> Result
 }
 
 /// What speaks against the admission apart from its charges.
-fn refusal<R: Realm>(realm: &R, admission: &Admission) -> Result<Option<Admitted>, R::Undone> {
-    let now = admission.now;
+fn refusal<R: Realm>(
+    realm: &R,
+    admission: &Admission,
+    at: Moment,
+) -> Result<Option<Admitted>, R::Undone> {
     let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
     let writes = admission.documents.iter().map(|write| (write.document, write.expect));
     for (document, expected) in guards.chain(writes) {
@@ -88,10 +92,10 @@ fn refusal<R: Realm>(realm: &R, admission: &Admission) -> Result<Option<Admitted
     let writable = match &admission.challenge {
         None => true,
         Some(ChallengeWrite::Open { key, .. }) => {
-            !realm.challenge(*key, |challenge| challenge.is_open(now))?.unwrap_or(false)
+            !realm.challenge(*key, |challenge| challenge.is_open(at))?.unwrap_or(false)
         }
         Some(ChallengeWrite::Renew { key, .. }) => {
-            realm.challenge(*key, |challenge| challenge.can_be_renewed(now))?.unwrap_or(false)
+            realm.challenge(*key, |challenge| challenge.can_be_renewed(at))?.unwrap_or(false)
         }
     };
     Ok(if writable { None } else { Some(Admitted::ChallengeGone) })
@@ -147,6 +151,6 @@ fn granted<R: Realm>(
 ) -> Result<Admitted, R::Undone> {
     let mut observed = Vec::new();
     books.observed(&admission.observe, &mut observed)?;
-    let news = realm.news(admission.exchange.as_ref(), admission.now)?;
+    let news = realm.news(admission.exchange.as_ref(), books.moment)?;
     Ok(Admitted::Granted { counts, observed, news })
 }

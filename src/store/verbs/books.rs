@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
-use crate::limit::{Ledger, Limit, MeterKey, Slot};
+use crate::limit::{Ledger, Limit, Meter, MeterKey, Slot};
 use crate::store::{Charge, GRACE, Observation};
 
-use super::{Lent, Realm};
+use super::{Lent, Moment, Realm};
 
 /// From so many meters on a subject sheds what has run dry: a network holds those of networks in it.
 const CROWDED: usize = 6;
@@ -15,8 +15,10 @@ const CROWDED: usize = 6;
 /// The subjects that one call has open, each fetched once and written back once.
 pub(super) struct Books<'a, R: Realm> {
     realm: &'a R,
-    now: Timestamp,
+    pub(super) moment: Moment,
     open: Vec<Book>,
+    /// Whether the call changes nothing.
+    reads: bool,
     /// Whether two charges, or a charge and an observation, may be on one meter.
     overlap: bool,
 }
@@ -37,8 +39,13 @@ pub(super) struct Book {
 pub(super) type Place = usize;
 
 impl<'a, R: Realm> Books<'a, R> {
-    pub(super) fn new(realm: &'a R, now: Timestamp) -> Self {
-        Self { realm, now, open: Vec::with_capacity(12), overlap: false }
+    pub(super) fn new(realm: &'a R, moment: Moment) -> Self {
+        Self { realm, moment, open: Vec::with_capacity(12), reads: false, overlap: false }
+    }
+
+    /// Says that the call changes nothing: what is dated ahead is judged as if it had been taken back.
+    pub(super) fn only_read(&mut self) {
+        self.reads = true;
     }
 
     /// Opens the subject called `name`, if it is not open yet.
@@ -46,7 +53,7 @@ impl<'a, R: Realm> Books<'a, R> {
         if let Some(place) = self.open.iter().rposition(|book| book.name == name) {
             return Ok(place);
         }
-        let (known, Lent { ledger, owed }) = match self.realm.subject(name, self.now)? {
+        let (known, Lent { ledger, owed }) = match self.realm.subject(name, self.moment.now)? {
             Some(lent) => (true, lent),
             None => (false, Lent { ledger: Ledger::default(), owed: false }),
         };
@@ -57,6 +64,82 @@ impl<'a, R: Realm> Books<'a, R> {
 
     pub(super) fn at(&mut self, place: Place) -> Option<&mut Book> {
         self.open.get_mut(place)
+    }
+
+    /// Takes the meter in `slot` back to now if it is dated ahead, before the call does anything else
+    /// with it. That is kept whatever becomes of the call, or it would be done in vain each time.
+    fn heal(&mut self, place: Place, slot: Slot, limit: &Limit) {
+        let Moment { now, horizon } = self.moment;
+        if !self.reads
+            && let Some(book) = self.open.get_mut(place)
+        {
+            book.changed |= book.ledger.heal(slot, limit, now, horizon);
+        }
+    }
+
+    /// The meter in `slot`, to be given something back.
+    pub(super) fn meter_mut(
+        &mut self,
+        place: Place,
+        slot: Slot,
+        limit: &Limit,
+    ) -> Option<&mut Meter> {
+        self.heal(place, slot, limit);
+        self.write(place)?.meter_mut(slot)
+    }
+
+    /// As [`quote`](Self::quote), for a charge that the call may make.
+    fn judge(
+        &mut self,
+        place: Place,
+        slot: Slot,
+        limit: &Limit,
+        cost: u64,
+    ) -> Result<u64, Duration> {
+        let Moment { now, horizon } = self.moment;
+        if !self.reads
+            && let Some(book) = self.open.get_mut(place)
+            && let Some(meter) = book.ledger.meter_mut(slot)
+        {
+            book.changed |= meter.heal(limit, now, horizon);
+            return meter.quote(limit, now, cost);
+        }
+        self.quote(place, slot, limit, cost)
+    }
+
+    /// What a charge of `cost` would leave, or the wait until it fits; nothing changes.
+    pub(super) fn quote(
+        &self,
+        place: Place,
+        slot: Slot,
+        limit: &Limit,
+        cost: u64,
+    ) -> Result<u64, Duration> {
+        self.read(place, slot, limit, |meter, now| meter.quote(limit, now, cost))
+            .unwrap_or_else(|| Meter::fresh(limit).quote(limit, self.moment.now, cost))
+    }
+
+    /// The count of the meter in `slot`.
+    pub(super) fn count(&self, place: Place, slot: Slot, limit: &Limit) -> u64 {
+        self.read(place, slot, limit, |meter, now| meter.count(limit, now)).unwrap_or(0)
+    }
+
+    /// Reads the meter in `slot`, if there is one, as it is or as it would be taken back.
+    fn read<T>(
+        &self,
+        place: Place,
+        slot: Slot,
+        limit: &Limit,
+        read: impl FnOnce(&Meter, Timestamp) -> T,
+    ) -> Option<T> {
+        let Moment { now, horizon } = self.moment;
+        let meter = self.open.get(place)?.ledger.meter(slot)?;
+        if !meter.is_ahead(limit, horizon) {
+            return Some(read(meter, now));
+        }
+        let mut meter = meter.clone();
+        meter.heal(limit, now, horizon);
+        Some(read(&meter, now))
     }
 
     /// The ledger at `place`, to be changed.
@@ -98,14 +181,15 @@ impl<'a, R: Realm> Books<'a, R> {
 
     /// Counts `observations`, whose subjects are open.
     pub(super) fn observe(&mut self, observations: &[Observation]) -> Result<(), R::Undone> {
-        let now = self.now;
+        let now = self.moment.now;
         for observation in observations {
             let place = self.open(observation.key.subject)?;
-            let slot = observation.key.slot;
+            let (slot, limit) = (observation.key.slot, window(observation));
+            self.heal(place, slot, &limit);
             if let Some(book) = self.open.get_mut(place) {
                 self.overlap |= book.name_slot(slot);
                 book.changed = true;
-                book.ledger.add(slot, &window(observation), now, observation.units);
+                book.ledger.add(slot, &limit, now, observation.units);
             }
         }
         Ok(())
@@ -117,12 +201,10 @@ impl<'a, R: Realm> Books<'a, R> {
         observations: &[Observation],
         into: &mut Vec<u64>,
     ) -> Result<(), R::Undone> {
-        let now = self.now;
         into.reserve_exact(observations.len());
         for observation in observations {
             let place = self.open(observation.key.subject)?;
-            let (slot, limit) = (observation.key.slot, window(observation));
-            into.push(self.at(place).map_or(0, |book| book.ledger.count(slot, &limit, now)));
+            into.push(self.count(place, observation.key.slot, &window(observation)));
         }
         Ok(())
     }
@@ -146,7 +228,7 @@ impl<'a, R: Realm> Books<'a, R> {
                 continue;
             }
             if book.ledger.len() > CROWDED {
-                book.ledger.forget(self.now.before(GRACE));
+                book.ledger.forget(self.moment.now.before(GRACE));
             }
             let new = self.realm.keep_subject(book.name, book.ledger, &mut scratch)?;
             added = added.saturating_add(usize::from(new));
@@ -196,20 +278,23 @@ impl<'a> Bill<'a> {
         charges: &'a [Charge],
         books: &mut Books<'_, R>,
     ) -> Result<(), R::Undone> {
-        let now = books.now;
+        let now = books.moment.now;
         self.lines.reserve(charges.len());
         self.quotes.reserve_exact(charges.len());
         for charge in charges {
             let waived = books.waived(charge.waiver, now)?;
             let place = books.open(charge.key.subject)?;
             let mut quote = 0;
-            if !waived && let Some(book) = books.open.get_mut(place) {
+            if !waived {
                 let slot = charge.key.slot;
-                let judged = if book.name_slot(slot) {
+                let again = books.open.get_mut(place).is_some_and(|book| book.name_slot(slot));
+                let judged = if again {
                     books.overlap = true;
-                    self.quote_after_others(charge, &book.ledger, now)
+                    books.heal(place, slot, &charge.limit);
+                    let ledger = books.open.get(place).map(|book| &book.ledger);
+                    self.quote_after_others(charge, ledger.cloned().unwrap_or_default(), now)
                 } else {
-                    book.ledger.quote(slot, &charge.limit, now, charge.cost)
+                    books.judge(place, slot, &charge.limit, charge.cost)
                 };
                 match judged {
                     Ok(count) => quote = count,
@@ -227,7 +312,7 @@ impl<'a> Bill<'a> {
 
     /// Charges everything on the bill, all of which fits.
     pub(super) fn pay<R: Realm>(&self, books: &mut Books<'_, R>) {
-        let now = books.now;
+        let now = books.moment.now;
         for Judged { charge, place, .. } in self.paid() {
             if let Some(ledger) = books.write(*place) {
                 ledger.add(charge.key.slot, &charge.limit, now, charge.cost);
@@ -247,10 +332,9 @@ impl<'a> Bill<'a> {
 
     /// For each charge the meter's count as it stands; a waived one reads 0.
     pub(super) fn counts<R: Realm>(&self, books: &mut Books<'_, R>) -> Vec<u64> {
-        let now = books.now;
-        let count = |Judged { charge, place, waived }: &Judged<'_>| match books.at(*place) {
-            Some(book) if !waived => book.ledger.count(charge.key.slot, &charge.limit, now),
-            _ => 0,
+        let count = |Judged { charge, place, waived }: &Judged<'_>| match waived {
+            true => 0,
+            false => books.count(*place, charge.key.slot, &charge.limit),
         };
         self.lines.iter().map(count).collect()
     }
@@ -263,10 +347,9 @@ impl<'a> Bill<'a> {
     fn quote_after_others(
         &self,
         charge: &Charge,
-        ledger: &Ledger,
+        mut trial: Ledger,
         now: Timestamp,
     ) -> Result<u64, Duration> {
-        let mut trial = ledger.clone();
         for earlier in self.paid().filter(|line| line.charge.key == charge.key) {
             // One that does not fit leaves the meter as it found it.
             let Charge { key, limit, cost, .. } = earlier.charge;

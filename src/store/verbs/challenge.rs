@@ -11,6 +11,8 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::store::{ChallengeState, ChallengeWrite, Verdict};
 
+use super::Moment;
+
 /// A code's digest and until when it is good.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Code {
@@ -73,12 +75,14 @@ impl Challenge {
         self.closes
     }
 
-    pub(super) fn is_open(&self, now: Timestamp) -> bool {
-        now < self.closes
+    /// One that was opened beyond the horizon is none: its codes would be good for as long as the
+    /// clock led that dated them.
+    pub(super) fn is_open(&self, at: Moment) -> bool {
+        at.now < self.closes && self.opened <= at.horizon
     }
 
-    pub(super) fn can_be_renewed(&self, now: Timestamp) -> bool {
-        self.is_open(now) && self.codes.is_some() && self.left() > 0
+    pub(super) fn can_be_renewed(&self, at: Moment) -> bool {
+        self.is_open(at) && self.codes.is_some() && self.left() > 0
     }
 
     pub(super) fn renew(&mut self, digest: Tag, expires: Timestamp, keep_previous: bool) {
@@ -102,19 +106,19 @@ impl Challenge {
     }
 
     /// The answer to a repetition of the latest attempt.
-    pub(super) fn repeated(&self, id: RequestId, now: Timestamp) -> Option<Verdict> {
-        (self.is_open(now) && self.used > 0 && self.seen == id).then(|| self.answer())
+    pub(super) fn repeated(&self, id: RequestId, at: Moment) -> Option<Verdict> {
+        (self.is_open(at) && self.used > 0 && self.seen == id).then(|| self.answer())
     }
 
     /// Why no attempt can be made, if none can.
-    pub(super) fn dead(&self, now: Timestamp) -> Option<Verdict> {
-        if !self.is_open(now) {
+    pub(super) fn dead(&self, at: Moment) -> Option<Verdict> {
+        if !self.is_open(at) {
             return Some(Verdict::Unknown);
         }
         let Some(codes) = &self.codes else { return Some(Verdict::Consumed) };
         if self.left() == 0 {
             Some(Verdict::Locked)
-        } else if codes.each().all(|code| now >= code.expires) {
+        } else if codes.each().all(|code| at.now >= code.expires) {
             Some(Verdict::Expired)
         } else {
             None
@@ -138,8 +142,8 @@ impl Challenge {
         self.answer()
     }
 
-    pub(super) fn state(&self, now: Timestamp) -> ChallengeState {
-        if !self.is_open(now) {
+    pub(super) fn state(&self, at: Moment) -> ChallengeState {
+        if !self.is_open(at) {
             return ChallengeState::Unknown;
         }
         match &self.codes {

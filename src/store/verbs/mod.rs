@@ -15,7 +15,7 @@ use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::limit::Ledger;
 
-use super::{Document, Exchange, News};
+use super::{ClockCheck, Document, Exchange, News};
 
 pub(super) use admit::admit;
 pub(super) use challenge::Challenge;
@@ -23,6 +23,19 @@ pub(super) use once::{Once, OnceName};
 pub(super) use redeem::redeem;
 pub(super) use settle::settle;
 pub(super) use tally::tally;
+
+/// When a call takes place, and from when on what is stored was written under a wrong clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    pub(super) horizon: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn of(now: Timestamp, clock: ClockCheck) -> Self {
+        Self { now, horizon: clock.horizon(now) }
+    }
+}
 
 /// One tenant's state during one call.
 ///
@@ -79,10 +92,10 @@ pub(super) trait Realm {
     fn room_for_news(&self, exchange: Option<&Exchange>) -> Result<usize, Self::Undone>;
 
     /// Appends to the journal what is to be appended.
-    fn append_news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<(), Self::Undone>;
+    fn append_news(&self, exchange: Option<&Exchange>, at: Moment) -> Result<(), Self::Undone>;
 
-    /// What the journal holds.
-    fn news(&self, exchange: Option<&Exchange>, now: Timestamp) -> Result<News, Self::Undone>;
+    /// What the journal holds; not what is dated beyond the horizon.
+    fn news(&self, exchange: Option<&Exchange>, at: Moment) -> Result<News, Self::Undone>;
 
     /// Sets aside room for `entries`, or says that there is none.
     fn reserve(&self, entries: usize) -> Result<(), Self::Undone>;

@@ -2,21 +2,23 @@
 
 use crate::store::{Redeemed, Redemption, Verdict};
 
-use super::Realm;
 use super::books::{Bill, Books};
+use super::{Moment, Realm};
 
 pub(in crate::store) fn redeem<R: Realm>(
     realm: &R,
     redemption: &Redemption,
 ) -> Result<Redeemed, R::Undone> {
     let (now, name) = (redemption.now, redemption.challenge);
+    let at = Moment::of(now, redemption.clock);
     let exchange = redemption.exchange.as_ref();
 
-    let mut books = Books::new(realm, now);
+    let mut books = Books::new(realm, at);
     let (repeated, dead) = realm
-        .challenge(name, |challenge| (challenge.repeated(redemption.id, now), challenge.dead(now)))?
+        .challenge(name, |challenge| (challenge.repeated(redemption.id, at), challenge.dead(at)))?
         .unwrap_or((None, Some(Verdict::Unknown)));
     if let Some(verdict) = repeated {
+        books.only_read();
         return redeemed(realm, redemption, verdict, &mut books);
     }
 
@@ -74,7 +76,7 @@ pub(in crate::store) fn redeem<R: Realm>(
         books.observe(&redemption.observe_failure)?;
     }
     books.observe(&redemption.observe)?;
-    realm.append_news(exchange, now)?;
+    realm.append_news(exchange, at)?;
     let answer = redeemed(realm, redemption, verdict, &mut books)?;
     added = added.saturating_add(books.write_back()?);
     realm.account(room, added);
@@ -90,7 +92,7 @@ fn redeemed<R: Realm>(
     let mut observed = Vec::new();
     books.observed(&redemption.observe, &mut observed)?;
     books.observed(&redemption.observe_failure, &mut observed)?;
-    let news = realm.news(redemption.exchange.as_ref(), redemption.now)?;
+    let news = realm.news(redemption.exchange.as_ref(), books.moment)?;
     Ok(Redeemed { verdict, observed, news })
 }
 
@@ -104,15 +106,15 @@ fn accept<R: Realm>(redemption: &Redemption, books: &mut Books<'_, R>) -> Result
     }
     for credit in &redemption.credits {
         let place = books.open(credit.key.subject)?;
-        let meter = books.write(place).and_then(|ledger| ledger.meter_mut(credit.key.slot));
-        if let Some(meter) = meter {
+        if let Some(meter) = books.meter_mut(place, credit.key.slot, &credit.limit) {
             meter.credit(&credit.limit, credit.amount);
         }
     }
+    let Moment { now, horizon } = books.moment;
     for mark in &redemption.marks {
         let place = books.open(mark.key.subject)?;
         if let Some(ledger) = books.write(place) {
-            ledger.set_mark(mark.key.slot, redemption.now, mark.from, mark.until);
+            ledger.set_mark(mark.key.slot, now, horizon, mark.from, mark.until);
         }
     }
     Ok(())

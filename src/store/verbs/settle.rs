@@ -3,23 +3,23 @@
 use crate::store::{Settlement, VoidCode};
 
 use super::books::Books;
-use super::{OnceName, Realm};
+use super::{Moment, OnceName, Realm};
 
 pub(in crate::store) fn settle<R: Realm>(
     realm: &R,
     settlement: &Settlement,
 ) -> Result<(), R::Undone> {
-    let now = settlement.now;
+    let at = Moment::of(settlement.now, settlement.clock);
     let exchange = settlement.exchange.as_ref();
 
-    let mut books = Books::new(realm, now);
+    let mut books = Books::new(realm, at);
     books.want_observed(&settlement.observe)?;
     let mut added = realm.room_for_news(exchange)?;
     let room = added.saturating_add(books.missing());
     realm.reserve(room)?;
 
     let name = OnceName::Admission(settlement.admission);
-    let granted = realm.once(name)?.filter(|once| once.is_live(now) && !once.is_settled());
+    let granted = realm.once(name)?.filter(|once| once.is_live(at.now) && !once.is_settled());
     if let Some(once) = granted {
         realm.keep_once(name, once.settled())?;
         for refund in &settlement.refunds {
@@ -28,9 +28,8 @@ pub(in crate::store) fn settle<R: Realm>(
             if waived {
                 continue;
             }
-            let meter = books.write(place).and_then(|book| book.meter_mut(refund.key.slot));
-            if let Some(meter) = meter {
-                meter.refund(&refund.limit, now, refund.charged, refund.cost);
+            if let Some(meter) = books.meter_mut(place, refund.key.slot, &refund.limit) {
+                meter.refund(&refund.limit, at.now, refund.charged, refund.cost);
             }
         }
         if let Some(VoidCode { challenge, digest }) = &settlement.void {
@@ -38,7 +37,7 @@ pub(in crate::store) fn settle<R: Realm>(
         }
     }
     books.observe(&settlement.observe)?;
-    realm.append_news(exchange, now)?;
+    realm.append_news(exchange, at)?;
     added = added.saturating_add(books.write_back()?);
     realm.account(room, added);
     Ok(())

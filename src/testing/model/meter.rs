@@ -8,6 +8,7 @@
     reason = "128-bit integers hold every sum and product of the 64-bit quantities used here"
 )]
 
+use crate::base::time::Timestamp;
 use crate::limit::Limit;
 
 /// Everything that was ever done to a meter, for whichever limit comes to judge it.
@@ -19,12 +20,14 @@ pub(super) struct Meter {
     kind: Option<Kind>,
     /// `Spacing` and `Unverified`: the theoretical arrival time.
     tat: i128,
+    arrived: i128,
     /// `Ladder`.
     rung: i128,
     last: i128,
     before: Option<(i128, i128)>,
     /// `Window` and `Budget`: what is left of each charge, with the bucket it fell into.
     units: Vec<(i128, i128)>,
+    last_unit: i128,
     /// `Failures`.
     failures: i128,
     last_failure: i128,
@@ -95,6 +98,7 @@ impl Meter {
             Limit::Spacing { interval_ms: interval, .. }
             | Limit::Unverified { drain_ms: interval, .. } => {
                 self.tat = self.tat.max(now) + cost * i128::from(interval);
+                self.arrived = self.arrived.max(now);
             }
             Limit::Ladder { forget_ms, .. } => {
                 self.before = Some((self.rung, self.last));
@@ -104,6 +108,7 @@ impl Meter {
             Limit::Window { span_ms, .. } | Limit::Budget { span_ms, .. } => {
                 let bucket = (now / width(span_ms)).max(self.newest());
                 self.units.push((bucket, cost));
+                self.last_unit = self.last_unit.max(now);
             }
             Limit::Failures { forget_ms, .. } => {
                 self.failures = self.failures_in_force(forget_ms, now) + cost;
@@ -188,6 +193,37 @@ impl Meter {
 
     fn lower_tat(&mut self, by: i128) {
         self.tat = (self.tat - by).max(0);
+        self.arrived = self.arrived.min(self.tat);
+    }
+
+    /// Takes the meter back to `now` if its latest charge lies beyond `horizon`; what counted at that
+    /// charge counts on.
+    pub(super) fn heal(&mut self, limit: Limit, now: Timestamp, horizon: Timestamp) {
+        if self.kind != Some(kind_of(limit)) {
+            return;
+        }
+        let (now, horizon) = (i128::from(now.as_millis()), i128::from(horizon.as_millis()));
+        match limit {
+            Limit::Spacing { .. } | Limit::Unverified { .. } if self.arrived > horizon => {
+                self.tat -= self.arrived - now;
+                self.arrived = now;
+            }
+            Limit::Ladder { .. } if self.last > horizon => {
+                self.last = now;
+                self.before = self.before.map(|(rung, last)| (rung, last.min(now)));
+            }
+            Limit::Window { span_ms, .. } | Limit::Budget { span_ms, .. }
+                if self.last_unit > horizon =>
+            {
+                let own = self.newest() * width(span_ms);
+                self.units.retain(|(bucket, _)| death(span_ms, *bucket) > own);
+                let bucket = now / width(span_ms);
+                self.units.iter_mut().for_each(|entry| entry.0 = entry.0.min(bucket));
+                self.last_unit = now;
+            }
+            Limit::Failures { .. } if self.last_failure > horizon => self.last_failure = now,
+            _ => {}
+        }
     }
 
     fn rung_in_force(&self, forget_ms: u64, now: i128) -> i128 {

@@ -13,9 +13,9 @@ use crate::base::id::Pseudonym;
 use crate::base::mac::Tag;
 use crate::limit::{Limit, MeterKey};
 use crate::store::{
-    Admission, Admitted, ChallengeWrite, Charge, DocumentWrite, Exchange, GRACE, Guard, Mark,
-    MeterQuery, News, Nonce, Observation, Redeemed, Redemption, Settlement, Tallies, TallyQuery,
-    Verdict, VoidCode,
+    Admission, Admitted, ChallengeWrite, Charge, ClockCheck, DocumentWrite, Exchange, GRACE, Guard,
+    Mark, MeterQuery, News, Nonce, Observation, Redeemed, Redemption, Settlement, Tallies,
+    TallyQuery, Verdict, VoidCode,
 };
 use crate::testing::model::ModelStore;
 use crate::testing::prng::Prng;
@@ -64,6 +64,10 @@ pub struct Script {
     bench: Bench,
     model: ModelStore,
     now: u64,
+    /// How long the clock has led, until it is set right.
+    led: Option<u64>,
+    /// Whether the next reading is checked.
+    checks: bool,
     meters: Vec<(MeterKey, Limit)>,
     observed: Vec<MeterKey>,
     marks: Vec<MeterKey>,
@@ -105,7 +109,9 @@ impl Script {
             (0..3).map(|_| Challenge { key: bench.name(), codes: Vec::new() }).collect();
         Ok(Self {
             model: ModelStore::new(),
-            now: T0,
+            now: T0.saturating_add(HORIZON),
+            led: Some(0),
+            checks: false,
             meters,
             observed: (0..2).map(|_| bench.meter()).collect(),
             marks: (0..2).map(|_| bench.meter()).collect(),
@@ -129,7 +135,8 @@ impl Script {
     /// A [`Finding`] that says where the store and the model part.
     pub async fn play(&mut self, step: &Step) -> Result<(), Finding> {
         match step.0 {
-            Call::Wait(ms) => self.now = self.now.saturating_add(ms),
+            Call::Wait(ms) => self.wait(ms),
+            Call::SetRight(early) => self.set_right(early),
             Call::StepBack(ms) => self.now = self.now.saturating_sub(ms),
             Call::Admit(seed) => self.admit(&mut Prng::new(seed)).await?,
             Call::RepeatAdmission => self.repeat_admission().await?,
@@ -140,8 +147,29 @@ impl Script {
         self.compare().await
     }
 
+    /// Under the clock that leads not for long: what is forgotten then, is not there when it is right.
+    fn wait(&mut self, ms: u64) {
+        let ms = self.led.map_or(ms, |led| ms.min(LONGEST_LEAD.saturating_sub(led)));
+        self.led = self.led.map(|led| led.saturating_add(ms));
+        self.now = self.now.saturating_add(ms);
+    }
+
+    /// Sets the clock back so far that some of what was written lies beyond the horizon, or all.
+    fn set_right(&mut self, early: u64) {
+        if self.led.take().is_some() {
+            let back = HORIZON.saturating_add(early).saturating_sub(20_000);
+            self.now = self.now.saturating_sub(back);
+        }
+    }
+
+    /// Unchecked while the clock leads; then checked mostly.
+    fn clock(&self, prng: &mut Prng) -> ClockCheck {
+        if self.led.is_none() && prng.chance(75) { WIDE } else { ClockCheck::Unchecked }
+    }
+
     async fn admit(&mut self, prng: &mut Prng) -> Checked {
         let mut admission = self.bench.admission(self.now);
+        admission.clock = self.clock(prng);
         admission.remember = at(self.now) + Duration::from_millis(prng.below(200_000));
         admission.charges = self.charges(prng, 4);
         admission.observe = self.observations(prng);
@@ -199,6 +227,9 @@ impl Script {
             && at(self.now) < admission.remember
         {
             admission.now = at(self.now);
+            if self.led.is_none() {
+                admission.clock = WIDE;
+            }
             let fresh = self.fresh;
             let _ = self.both_admit(admission, None, fresh).await?;
         }
@@ -242,7 +273,7 @@ impl Script {
         let settlement = Settlement {
             admission: admission.id,
             now: at(self.now),
-            clock: crate::store::ClockCheck::default(),
+            clock: self.clock(prng),
             realm: admission.realm,
             refunds: admission
                 .charges
@@ -270,6 +301,7 @@ impl Script {
         };
         let key = challenge.key;
         let mut redemption = self.bench.redemption(key, code.unwrap_or(wrong), self.now);
+        redemption.clock = self.clock(prng);
         if prng.chance(10) {
             redemption.digests.clear();
         }
@@ -325,6 +357,10 @@ impl Script {
     /// Everything that can be read must read the same.
     async fn compare(&mut self) -> Checked {
         let mut query = TallyQuery::new(at(self.now), self.bench.realm);
+        self.checks = !self.checks;
+        if self.led.is_none() && self.checks {
+            query.clock = WIDE;
+        }
         for (key, limit) in &self.meters {
             let costs = [0, 1, 3].map(|cost| MeterQuery { key: *key, limit: *limit, cost });
             query.meters.extend(costs);
@@ -394,7 +430,9 @@ impl Script {
 
     fn exchange(&self, prng: &mut Prng) -> Option<Vec<u8>> {
         let length = prng.index(4);
-        prng.chance(20).then(|| prng.bytes::<4>().into_iter().take(length).collect())
+        // An entry that was dated ahead may be gone, or there for who does not check.
+        (prng.chance(20) && self.led.is_none())
+            .then(|| prng.bytes::<4>().into_iter().take(length).collect())
     }
 
     fn at_store(&self, append: Option<&Vec<u8>>) -> Option<Exchange> {
@@ -427,6 +465,13 @@ impl Script {
 }
 
 const OBSERVED_SPAN: u64 = 90_000;
+
+/// The history's clock is nobody's, so the bound is wide: fifty years, and its horizon a hundred.
+const WIDE: ClockCheck = ClockCheck::Within(Duration::from_millis(HORIZON / 2));
+const HORIZON: u64 = 3_153_600_000_000;
+
+/// Less than [`GRACE`], for which a store keeps what a clock that leads has let expire.
+const LONGEST_LEAD: u64 = 50_000;
 
 /// One meter for each; short, so that a history crosses their ends.
 const LIMITS: [Limit; 9] = [

@@ -17,6 +17,8 @@ pub(super) enum Call {
     Settle(u64),
     Redeem(u64),
     RepeatRedemption,
+    /// The clock that has led since the history began is set right, once.
+    SetRight(u64),
 }
 
 impl Step {
@@ -24,7 +26,7 @@ impl Step {
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let mut prng = Prng::new(seed);
-        Self(match prng.below(20) {
+        Self(match prng.below(21) {
             0..=2 => Call::Wait(prng.below(20_000)),
             3 => Call::Wait(prng.below(7_200_000)),
             4 => Call::StepBack(prng.below(5_000)),
@@ -32,7 +34,8 @@ impl Step {
             12 => Call::RepeatAdmission,
             13..=14 => Call::Settle(prng.word()),
             15..=18 => Call::Redeem(prng.word()),
-            _ => Call::RepeatRedemption,
+            19 => Call::RepeatRedemption,
+            _ => Call::SetRight(prng.below(60_000)),
         })
     }
 }

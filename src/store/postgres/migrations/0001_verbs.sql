@@ -2,6 +2,7 @@
 --
 -- Apply it as a whole, in one transaction, as the owner of the objects. It can be applied again.
 -- Times are milliseconds since 1970 as the gates' clocks tell it; the server's clock decides nothing.
+-- A call's `p_horizon` is the latest time that an honest clock can have written before it.
 -- `drop_at` counts quarters of an hour: so coarse that an update seldom touches its index.
 
 create schema if not exists otpgate;
@@ -13,7 +14,7 @@ create table if not exists otpgate.migration (
 
 -- All meters and marks of one subject. `meters` holds five numbers for each: slot * 8 + kind, then
 -- the state a, b, c, d, by kind
---   1 rate      a: theoretical arrival time
+--   1 rate      a: theoretical arrival time, b: latest charge
 --   2 ladder    a: last, b: rung, and before that c: last, d: rung + 1, or 0 if a refund used it up
 --   3 window    a: time and b: units of the newest bucket, c: units of the older ones,
 --               d: time of the oldest + 1, or 0 if there is none
@@ -207,13 +208,17 @@ end $$;
 -- Does one thing to meters, in the order of `ops`, ten numbers for each: the limit's rule, the meter,
 -- the mark that waives it or 0, the cost, five parameters of the limit, and a time.
 --
--- acts: 1 check and charge, 2 charge, 3 refund, 4 credit, 5 reset, 6 mark, 7 count, 8 wait and count
+-- A meter that was charged beyond the horizon is dated now before anything else is done with it, and
+-- keeps what was charged; the first of `results` is 1 if act 1 found one.
+--
+-- acts: 1 check and charge, 2 charge, 3 refund, 4 credit, 5 reset, 6 mark, 7 count, 8 wait and count,
+--       9 only what is said above of meters charged beyond the horizon
 -- rules: 1 rate (interval, depth, cost in ms), 2 ladder (first, longest, forget),
 --        3 window (max, length, width of a bucket),
 --        4 failures (max, pause after, pause, longest, forget), 5 mark
 -- No number that comes in is above 2^61, so that three of them add up without overflow.
 create or replace function otpgate.apply_v1(
-  b otpgate.book, keys uuid[], now_ bigint, act integer, ops bigint[]
+  b otpgate.book, keys uuid[], now_ bigint, horizon bigint, act integer, ops bigint[]
 ) returns otpgate.book
 language plpgsql stable as $$
 declare
@@ -280,7 +285,60 @@ begin
       u := w[p + 3];
       c := w[p + 4];
       d := w[p + 5];
-    elsif act between 3 and 4 then
+      if a > horizon and kind < 5 and (kind <> 1 or u > horizon) then
+        if kind = 1 then
+          a := least(a - u + now_, most);
+          u := now_;
+        elsif kind = 2 then
+          if d > 0 then
+            c := least(c, now_);
+          end if;
+        elsif kind = 3 and d > 0 then
+          -- All units dated after now come into its bucket.
+          if old_of <> h then
+            old := otpgate.older_v1(olds[h], keys[h]);
+            old_of := h;
+          end if;
+          kept := '{}';
+          m := 0;
+          c := 0;
+          d := 0;
+          for j in 0 .. cardinality(old) / 3 - 1 loop
+            if old[j * 3 + 1] = slot and old[j * 3 + 2] > now_ then
+              u := least(u + old[j * 3 + 3], most);
+              continue;
+            end if;
+            kept[m + 1] := old[j * 3 + 1];
+            kept[m + 2] := old[j * 3 + 2];
+            kept[m + 3] := old[j * 3 + 3];
+            m := m + 3;
+            if old[j * 3 + 1] = slot then
+              c := least(c + old[j * 3 + 3], most);
+              if d = 0 then
+                d := old[j * 3 + 2] + 1;
+              end if;
+            end if;
+          end loop;
+          old := kept;
+          olds[h] := old::text;
+          changed[h] := 3;
+        end if;
+        if kind > 1 then
+          a := now_;
+        end if;
+        w[p + 2] := a;
+        w[p + 3] := u;
+        w[p + 4] := c;
+        w[p + 5] := d;
+        changed[h] := changed[h] | 1;
+        if act = 1 then
+          results[1] := 1;
+        end if;
+      end if;
+      if act = 9 then
+        continue;
+      end if;
+    elsif act between 3 and 4 or act = 9 then
       continue;
     else
       a := 0;
@@ -440,13 +498,16 @@ begin
           count_ := (greatest(a - now_, 0) + p1 - 1) / p1;
         else
           a := x;
+          u := greatest(u, now_);
           over := a;
         end if;
       elsif act = 3 then
         -- What has drained meanwhile is gone, or it would pay for a later charge.
         a := greatest(a - greatest(p3 - greatest(now_ - ops[o + 10], 0), 0), 0);
+        u := least(u, a);
       elsif act = 4 then
         a := greatest(a - p3, 0);
+        u := least(u, a);
       end if;
 
     elsif rule = 2 then
@@ -521,7 +582,12 @@ begin
       -- A mark that has not ended keeps the earlier start and the later end.
       if kind = 5 and now_ < u then
         a := least(a, ops[o + 10]);
-        u := greatest(u, cost);
+        -- An end that a wrong clock wrote is not kept.
+        if horizon < most and u - cost > horizon - now_ then
+          u := cost;
+        else
+          u := greatest(u, cost);
+        end if;
       else
         a := ops[o + 10];
         u := cost;
@@ -626,7 +692,7 @@ $$;
 
 -- Reads a journal: what is younger than two minutes and after a number.
 create or replace function otpgate.news_v1(
-  p_journal uuid, p_now bigint, p_after bigint,
+  p_journal uuid, p_now bigint, p_horizon bigint, p_after bigint,
   out latest bigint, out numbers bigint[], out contents bytea[]
 )
 language sql stable as $$
@@ -634,6 +700,7 @@ language sql stable as $$
          array_agg(e.number order by e.number), array_agg(e.content order by e.number)
   from otpgate.entry e
   where e.journal = p_journal and e.number > p_after and p_now - e.at < 120000
+    and e.at <= p_horizon
 $$;
 
 -- The planner is kept from planning each call anew (half of a call's time, measured) and from
@@ -644,7 +711,7 @@ $$;
 -- which there are as many as contents. `p_challenge` is opened, or with `p_renew` renewed;
 -- `p_attempts` then says whether the previous code is kept.
 create or replace function otpgate.admit_v1(
-  p_now bigint, p_locks bigint[], p_once uuid[], p_untils bigint[],
+  p_now bigint, p_horizon bigint, p_locks bigint[], p_once uuid[], p_untils bigint[],
   p_documents uuid[], p_versions bigint[], p_contents bytea[],
   p_subjects uuid[], p_meters bigint[], p_charges bigint[], p_observe bigint[],
   p_challenge uuid, p_renew boolean, p_digest bytea, p_expires bigint, p_closes bigint,
@@ -685,19 +752,23 @@ begin
       place := hit - 2;
     elsif p_challenge is not null then
       select not t.consumed and t.used < t.attempts into live
-      from otpgate.challenge t where t.key = p_challenge and p_now < t.closes;
+      from otpgate.challenge t
+      where t.key = p_challenge and p_now < t.closes and t.opened <= p_horizon;
       if p_renew and live is not true or not p_renew and live is not null then
         verdict := 3;
       end if;
     end if;
     if verdict = 0 then
-      paid := otpgate.apply_v1(b, p_subjects, p_now, 1, p_charges);
+      paid := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 1, p_charges);
       if paid.worst is null then
         b := paid;
       else
         verdict := 1;
         place := paid.worst;
         amount := paid.wait;
+        if paid.results[1] = 1 then
+          b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 9, p_charges);
+        end if;
       end if;
     end if;
 
@@ -737,7 +808,7 @@ begin
         on conflict (key) do update set version = excluded.version, content = excluded.content;
       end if;
     end if;
-    b := otpgate.apply_v1(b, p_subjects, p_now, 2, p_observe);
+    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 2, p_observe);
     perform otpgate.close_v1(b, p_subjects);
     if p_append is not null then
       perform otpgate.append_v1(p_journal, p_now, p_append);
@@ -745,18 +816,18 @@ begin
   end if;
 
   if verdict < 2 then
-    b := otpgate.apply_v1(b, p_subjects, p_now, 7, p_charges || p_observe);
+    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_charges || p_observe);
     counts := b.results;
     if p_journal is not null then
       select n.latest, n.numbers, n.contents into latest, numbers, contents
-      from otpgate.news_v1(p_journal, p_now, p_after) n;
+      from otpgate.news_v1(p_journal, p_now, p_horizon, p_after) n;
     end if;
   end if;
 end $$;
 
 -- `p_credits`, `p_marks` and the rest are as in `apply`.
 create or replace function otpgate.settle_v1(
-  p_now bigint, p_locks bigint[], p_admission uuid,
+  p_now bigint, p_horizon bigint, p_locks bigint[], p_admission uuid,
   p_subjects uuid[], p_meters bigint[], p_refunds bigint[], p_observe bigint[],
   p_void uuid, p_void_digest bytea, p_journal uuid, p_append bytea
 ) returns void
@@ -771,7 +842,7 @@ begin
   update otpgate.once t set settled = true
   where t.key = p_admission and p_now < t.until and not t.settled;
   if found then
-    b := otpgate.apply_v1(b, p_subjects, p_now, 3, p_refunds);
+    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 3, p_refunds);
     if p_void is not null then
       -- By its digest: another send may have written a newer code since.
       update otpgate.challenge t set
@@ -784,7 +855,7 @@ begin
       where t.key = p_void and (t.digest = p_void_digest or t.previous = p_void_digest);
     end if;
   end if;
-  b := otpgate.apply_v1(b, p_subjects, p_now, 2, p_observe);
+  b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 2, p_observe);
   perform otpgate.close_v1(b, p_subjects);
   if p_append is not null then
     perform otpgate.append_v1(p_journal, p_now, p_append);
@@ -796,7 +867,7 @@ end $$;
 -- opened, or the wait. Digests are compared as hashes with the call's own random identifier, so that
 -- the time of a comparison says nothing about them.
 create or replace function otpgate.redeem_v1(
-  p_now bigint, p_locks bigint[], p_id uuid, p_challenge uuid, p_digests bytea[],
+  p_now bigint, p_horizon bigint, p_locks bigint[], p_id uuid, p_challenge uuid, p_digests bytea[],
   p_subjects uuid[], p_meters bigint[], p_charges bigint[], p_subject_charges bigint[],
   p_resets bigint[], p_credits bigint[], p_marks bigint[],
   p_observe bigint[], p_observe_failure bigint[],
@@ -817,9 +888,11 @@ declare
   typed bytea;
   given bytea;
   repeated boolean := false;
+  healed boolean;
 begin
   perform otpgate.lock_v1(p_locks);
-  select * into t from otpgate.challenge c where c.key = p_challenge and p_now < c.closes;
+  select * into t from otpgate.challenge c
+  where c.key = p_challenge and p_now < c.closes and c.opened <= p_horizon;
   b := otpgate.open_v1(p_subjects, p_meters);
   if t.key is null then
     verdict := 5;
@@ -836,19 +909,28 @@ begin
   end if;
 
   if not repeated then
-    paid := otpgate.apply_v1(b, p_subjects, p_now, 1, p_charges);
+    paid := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 1, p_charges);
     if paid.worst is not null then
       verdict := 6;
       place := paid.worst;
       amount := paid.wait;
+      if paid.results[1] = 1 then
+        b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 9, p_charges);
+      end if;
     elsif verdict is not null then
       b := paid;
     else
-      paid := otpgate.apply_v1(paid, p_subjects, p_now, 1, p_subject_charges);
+      healed := paid.results[1] = 1;
+      paid := otpgate.apply_v1(paid, p_subjects, p_now, p_horizon, 1, p_subject_charges);
       if paid.worst is not null then
         verdict := 6;
         place := cardinality(p_charges) / 10 + paid.worst;
         amount := paid.wait;
+        if healed or paid.results[1] = 1 then
+          b := otpgate.apply_v1(
+            b, p_subjects, p_now, p_horizon, 9, p_charges || p_subject_charges
+          );
+        end if;
       else
         b := paid;
         t.used := t.used + 1;
@@ -866,13 +948,13 @@ begin
         update otpgate.challenge c set used = t.used, consumed = t.consumed, seen = p_id
         where c.key = p_challenge;
         if t.consumed then
-          b := otpgate.apply_v1(b, p_subjects, p_now, 5, p_resets);
-          b := otpgate.apply_v1(b, p_subjects, p_now, 4, p_credits);
-          b := otpgate.apply_v1(b, p_subjects, p_now, 6, p_marks);
+          b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 5, p_resets);
+          b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 4, p_credits);
+          b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 6, p_marks);
         end if;
       end if;
     end if;
-    b := otpgate.apply_v1(b, p_subjects, p_now, 2,
+    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 2,
       case when verdict = 0 then p_observe else p_observe || p_observe_failure end);
     perform otpgate.close_v1(b, p_subjects);
     if p_append is not null then
@@ -886,18 +968,18 @@ begin
   elsif verdict = 1 then
     place := t.attempts - t.used;
   end if;
-  b := otpgate.apply_v1(b, p_subjects, p_now, 7, p_observe || p_observe_failure);
+  b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_observe || p_observe_failure);
   counts := b.results;
   if p_journal is not null then
     select n.latest, n.numbers, n.contents into latest, numbers, contents
-    from otpgate.news_v1(p_journal, p_now, p_after) n;
+    from otpgate.news_v1(p_journal, p_now, p_horizon, p_after) n;
   end if;
 end $$;
 
 -- `readings` are wait and count of each meter; `marks` from (or -1) and until; `challenges` state
 -- (0 live, 1 locked, 2 consumed, 3 unknown), attempts left, expires and closes.
 create or replace function otpgate.tally_v1(
-  p_now bigint, p_subjects uuid[], p_meters bigint[], p_readings bigint[], p_marks bigint[],
+  p_now bigint, p_horizon bigint, p_subjects uuid[], p_meters bigint[], p_readings bigint[], p_marks bigint[],
   p_challenges uuid[], p_documents uuid[], p_journal uuid, p_after bigint,
   out readings bigint[], out marks bigint[], out challenges bigint[],
   out versions bigint[], out documents bytea[],
@@ -911,9 +993,9 @@ declare
   r record;
 begin
   b := otpgate.open_v1(p_subjects, p_meters);
-  b := otpgate.apply_v1(b, p_subjects, p_now, 8, p_readings);
+  b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 8, p_readings);
   readings := b.results;
-  b := otpgate.apply_v1(b, p_subjects, p_now, 7, p_marks);
+  b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_marks);
   marks := b.results;
   challenges := '{}';
   for r in
@@ -922,7 +1004,7 @@ begin
     order by s.i
   loop
     challenges := challenges || case
-      when r.key is null or p_now >= r.closes then array[3::bigint, 0, 0, 0]
+      when r.key is null or p_now >= r.closes or r.opened > p_horizon then array[3::bigint, 0, 0, 0]
       when r.consumed then array[2::bigint, 0, 0, 0]
       when r.used >= r.attempts then array[1::bigint, 0, 0, 0]
       else array[0::bigint, r.attempts - r.used, r.expires, r.closes]
@@ -935,7 +1017,7 @@ begin
   left join lateral (select * from otpgate.document t where t.key = s.key offset 0) t on true;
   if p_journal is not null then
     select n.latest, n.numbers, n.contents into latest, numbers, contents
-    from otpgate.news_v1(p_journal, p_now, p_after) n;
+    from otpgate.news_v1(p_journal, p_now, p_horizon, p_after) n;
   end if;
 end $$;
 
