@@ -12,13 +12,13 @@ use crate::base::time::{Clock, Forward, SystemClock};
 use crate::context::{Purpose, Realm};
 use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
-use crate::gate::{Gate, Inner, Realms, shared_name, shared_slots};
+use crate::gate::{Carrier, FallbackChannel, Gate, Inner, Realms, shared_name, shared_slots};
 use crate::message::MessageFormat;
 use crate::policy::{Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW, Store};
 use crate::token::HumanCheck;
-use crate::transport::{Deadline, SmsTransport};
+use crate::transport::{Channel, Deadline, SmsTransport};
 
 /// See [`GateBuilder::hand_off_deadline`].
 const HAND_OFF_DEADLINE: Duration = Duration::from_secs(30);
@@ -54,6 +54,7 @@ pub struct GateBuilder {
     store: Option<Box<dyn Store>>,
     transport: Option<Box<dyn SmsTransport>>,
     hand_off_deadline: Option<Duration>,
+    fallbacks: Vec<FallbackChannel>,
     message: Option<MessageFormat>,
     destinations: Option<DestinationPolicy>,
     daily_budget: Option<Money>,
@@ -131,6 +132,14 @@ impl GateBuilder {
     /// ```
     pub fn hand_off_deadline(mut self, span: Duration) -> Self {
         self.hand_off_deadline = Some(span);
+        self
+    }
+
+    /// A channel that a running verification may change to where
+    /// [`FallbackPolicy`](crate::policy::FallbackPolicy) says so. Default: none. The deadline of hand-offs
+    /// holds for it too.
+    pub fn fallback(mut self, channel: FallbackChannel) -> Self {
+        self.fallbacks.push(channel);
         self
     }
 
@@ -435,6 +444,7 @@ impl GateBuilder {
                 ));
             }
         }
+        check_channels(&self.fallbacks, &message, policies())?;
         agree(policies())?;
         if let Some((one, other)) = shared_slots(self.purposes.keys()) {
             return Err(ConfigError::rule(
@@ -467,6 +477,16 @@ impl GateBuilder {
             keys,
             store,
             transport: Deadline::after(transport, hand_off_deadline),
+            carriers: self
+                .fallbacks
+                .into_iter()
+                .map(|FallbackChannel { channel, transport, message, prices }| Carrier {
+                    channel,
+                    transport: Deadline::after(transport, hand_off_deadline),
+                    message,
+                    prices,
+                })
+                .collect(),
             message,
             destinations,
             daily_budget,
@@ -494,6 +514,36 @@ impl GateBuilder {
         .filter_map(|(method, lacking)| lacking.then_some(method))
         .collect()
     }
+}
+
+/// Refuses channels that no policy can use, and policies that want a channel which is not there.
+fn check_channels<'a>(
+    channels: &[FallbackChannel],
+    message: &MessageFormat,
+    policies: impl Iterator<Item = &'a Policy>,
+) -> Result<(), ConfigError> {
+    for (place, FallbackChannel { channel, message: words, .. }) in channels.iter().enumerate() {
+        let rule = |rule| Err(ConfigError::rule("fallback", channel, rule));
+        if *channel == Channel::Sms {
+            return rule("a channel beside sms, whose transport is `GateBuilder::transport`");
+        }
+        if channels.iter().take(place).any(|other| other.channel == *channel) {
+            return rule("given once; put two providers of one channel into a `FailOver`");
+        }
+        if words.codes() != message.codes() {
+            return rule("a channel whose message has the codes of the text message");
+        }
+    }
+    for step in policies.flat_map(|policy| &policy.fallback.steps) {
+        if !channels.iter().any(|channel| channel.channel == step.to) {
+            return Err(ConfigError::rule(
+                "fallback.steps",
+                format!("{} to {}", step.from, step.to),
+                "to a channel that `GateBuilder::fallback` gives",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps a text that names a developer's machine out of production: such a program is compiled

@@ -15,7 +15,7 @@ use crate::context::Purpose;
 use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
-use crate::transport::{DeliveryFault, Price};
+use crate::transport::{Channel, DeliveryFault, Price};
 
 /// One decision or change of state (ASVS 16.3). Holds no code, key, token or number: a number appears
 /// as its country and a keyed pseudonym that is the same for the same number. Addresses appear only as
@@ -87,11 +87,15 @@ pub enum EventKind {
         resend: bool,
         /// Whether the provider confirmed it.
         confirmed: bool,
+        /// By which channel it went.
+        channel: Channel,
     },
     /// A text was not accepted by the provider; what it cost was given back.
     NotSent {
         /// Whether the provider refused the number for good.
         refused: bool,
+        /// By which channel it was to go.
+        channel: Channel,
     },
     /// A decoy was answered: no text was sent, the client cannot tell.
     DecoyAnswered,

@@ -177,15 +177,16 @@ pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, Rejectio
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
-    Clearance, Controls, ControlsError, CountrySnapshot, DetectorFootprint, EntryGrant, Gate,
-    RECEIPT_WINDOW, ReceiptsError, RecordError, SendRecord, Snapshot, TestNumber,
+    Clearance, Controls, ControlsError, CountrySnapshot, DetectorFootprint, EntryGrant,
+    FallbackChannel, Gate, RECEIPT_WINDOW, ReceiptsError, RecordError, SendRecord, Snapshot,
+    TestNumber,
 };
 pub use outcome::{
-    Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal, PublicRefusalKind,
-    ReceiptOutcome, Refusal, RefusalReason, Rejection, Sent, StepUp, StepUpMeans, TakenReceipt,
-    Verification, Verified,
+    ChannelOffer, Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal,
+    PublicRefusalKind, ReceiptOutcome, Refusal, RefusalReason, Rejection, Sent, StepUp,
+    StepUpMeans, TakenReceipt, Verification, Verified,
 };
 pub use policy::Policy;
 pub use recipient::{LineType, Recipient, RecipientError, Region};
 pub use store::Store;
-pub use transport::{DeliveryStatus, ReportedOutcome, SmsTransport};
+pub use transport::{Channel, DeliveryStatus, ReportedOutcome, SmsTransport};

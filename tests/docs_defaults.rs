@@ -170,6 +170,8 @@ fn values() -> BTreeMap<&'static str, String> {
             "mode.countries",
             if policy.mode.countries.is_empty() { "none".into() } else { "some".into() },
         ),
+        ("fallback.steps", policy.fallback.steps.len().to_string()),
+        ("fallback.email_danger", yes(policy.fallback.email_danger)),
         ("test.numbers", policy.test.numbers.to_string()),
         ("DeviceLife", span(DeviceLife::default().as_duration())),
         ("Evidence::CREDIT", format!("{} messages", Evidence::CREDIT)),

@@ -24,6 +24,7 @@ use crate::token::{
     CheckedToken, HumanRequest, HumanResponse, HumanVerdict, Level, Scope, SendTicket, TicketTerms,
     TokenError, TokenProof,
 };
+use crate::transport::Channel;
 
 use super::Gate;
 use super::clearance::{Clearance, OwnScope};
@@ -266,6 +267,14 @@ impl Gate {
 
     pub(super) fn price(&self, recipient: &Recipient) -> Money {
         Money::microdollars(self.inner.prices.of(super::home(recipient)).into())
+    }
+
+    /// What one message by `channel` costs.
+    pub(super) fn price_by(&self, channel: Channel, recipient: &Recipient) -> Money {
+        match self.carrier(channel) {
+            Some(carrier) => Money::microdollars(carrier.prices.of(super::home(recipient)).into()),
+            None => self.price(recipient),
+        }
     }
 
     /// What to ask for, given what would help.

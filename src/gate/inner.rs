@@ -21,6 +21,7 @@ use crate::token::HumanCheck;
 use crate::transport::{Deadline, SmsTransport};
 
 use super::Gate;
+use super::channels::Carrier;
 use super::names::Names;
 use super::realm::Realms;
 
@@ -32,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) keys: KeyRing,
     pub(crate) store: Box<dyn Store>,
     pub(crate) transport: Deadline<Box<dyn SmsTransport>>,
+    /// The channels beside the text message.
+    pub(crate) carriers: Vec<Carrier>,
     pub(crate) observer: Box<dyn Observer>,
     pub(crate) human: Option<Box<dyn HumanCheck>>,
     pub(crate) policy: Policy,

@@ -2,6 +2,7 @@
 //! goes through it.
 
 mod caution;
+mod channels;
 mod clear;
 mod clearance;
 mod controls;
@@ -39,7 +40,9 @@ use crate::otp::Binding;
 use crate::outcome::{Cleared, Entry, Sent, Verified};
 use crate::recipient::{Recipient, Region};
 use crate::token::SendTicket;
+use crate::transport::Channel;
 
+pub use channels::FallbackChannel;
 pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
@@ -50,6 +53,7 @@ pub use record::SendRecord;
 pub use second_factor::AuthenticatorVerdict;
 pub use test_number::TestNumber;
 
+pub(crate) use channels::Carrier;
 pub(crate) use inner::Inner;
 pub(crate) use realm::Realms;
 
@@ -316,7 +320,7 @@ impl Gate {
         grant: &EntryGrant,
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
-        self.told(self.renewed_send(grant, &Binding::none(), client).await)
+        self.told(self.renewed_send(grant, &Binding::none(), client, None).await)
     }
 
     /// [`resend`](Self::resend) for a code that is bound to a transaction: the host gives the
@@ -331,7 +335,45 @@ impl Gate {
         binding: &Binding,
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
-        self.told(self.renewed_send(grant, binding, client).await)
+        self.told(self.renewed_send(grant, binding, client, None).await)
+    }
+
+    /// [`resend`](Self::resend) by another channel, which the client asked for: "call me instead". A
+    /// resend in every way, at the price of the channel, and only as
+    /// [`FallbackPolicy`](crate::policy::FallbackPolicy) allows by now. An ordinary resend may take
+    /// another channel by itself; [`Issued::channel`](crate::Issued::channel) says which it was.
+    ///
+    /// `binding` is the transaction of a code that is bound to one, otherwise
+    /// [`Binding::none`](crate::otp::Binding::none).
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// use otpgate::otp::Binding;
+    /// use otpgate::{Channel, RefusalReason, Sent};
+    ///
+    /// // This gate has no other channel; `FallbackChannel` shows one that has.
+    /// let sent = gate.resend_over(&grant, Channel::Voice, &Binding::none(), &client).await?;
+    /// let Sent::Refused(refusal) = sent else { panic!("no such channel") };
+    /// let reason = RefusalReason::ChannelOff { channel: Channel::Voice };
+    /// assert_eq!(refusal.reason(), &reason);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn resend_over(
+        &self,
+        grant: &EntryGrant,
+        channel: Channel,
+        binding: &Binding,
+        client: &ClientContext,
+    ) -> Result<Sent, GateError> {
+        self.told(self.renewed_send(grant, binding, client, Some(channel)).await)
     }
 
     /// Checks a code: charges the attempt, compares, consumes; one store round trip.

@@ -212,6 +212,13 @@ pub(crate) mod slot {
     pub(crate) const GIVEN_BACK: Slot = Slot(0x1301_0000);
     /// Texts to a number that were not delivered and given back.
     pub(crate) const UNDELIVERED: Slot = Slot(0x1302_0000);
+    /// Messages to a number that did not arrive, of which a resend takes another channel.
+    pub(crate) const NOT_ARRIVED: Slot = Slot(0x1400_0000);
+
+    /// Messages of a verification by a channel.
+    pub(crate) const fn carried(channel: u8) -> Slot {
+        Slot(0x1500_0000 | channel as u32)
+    }
 
     /// Unverified messages of a network, or of the `part`th network that it keeps the meters of.
     pub(crate) const fn unverified(part: u8) -> Slot {
@@ -330,6 +337,8 @@ mod tests {
             .chain([slot::UNVERIFIED_AT_MOST])
             .chain((1..=16).map(slot::unverified))
             .chain([slot::CUSTOMERS, slot::PAID, slot::GIVEN_BACK, slot::UNDELIVERED])
+            .chain((0..4).map(slot::carried))
+            .chain([slot::NOT_ARRIVED])
             .collect();
         let all = slots.len();
         slots.sort_unstable();

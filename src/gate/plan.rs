@@ -15,6 +15,7 @@ use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
 use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
 use crate::store::{Charge, Refund};
+use crate::transport::Channel;
 
 use super::names::slot;
 use super::subjects::{Client, Lane, Networks, Proved, Subjects};
@@ -52,6 +53,8 @@ pub(crate) enum Cause {
     FreeResend,
     Pumping,
     KnownOnly(ControlId),
+    /// Messages of a verification by one channel.
+    Channel(Channel),
 }
 
 impl Cause {
@@ -69,6 +72,7 @@ impl Cause {
             Self::Failures => RefusalReason::TooManyFailures,
             Self::Pumping => RefusalReason::Pumping(pumping.unwrap_or_default()),
             Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
+            Self::Channel(channel) => RefusalReason::ChannelNotYet { channel },
         }
     }
 }
@@ -195,6 +199,19 @@ impl Plan {
     ) {
         let key = MeterKey::new(number, slot::VERDICT);
         self.push(Charge { key, limit: Limit::SHUT, cost: 1, waiver }, Item::new(cause, remedy));
+    }
+
+    /// Adds the count of a verification's messages by `channel`, of which there may be `max`.
+    pub(crate) fn carried(
+        &mut self,
+        challenge: Pseudonym,
+        channel: Channel,
+        max: u64,
+        open: Duration,
+    ) {
+        let limit = Limit::Window { max, span_ms: millis(open) };
+        let slot = slot::carried(channel.index());
+        self.charge(challenge, slot, limit, 1, Cause::Channel(channel), Remedy::Wait);
     }
 
     /// The same renewal once its number has had the free one: it is evidence like a first text.

@@ -18,6 +18,7 @@ use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::store::{
     ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
 };
+use crate::transport::Channel;
 
 use super::Gate;
 use super::grant::{EntryGrant, Grant};
@@ -59,6 +60,7 @@ impl Gate {
             cost: 1,
         }];
         let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let channels = self.channel_offers(&grant, policy, now).await?;
         match tallies.challenges.first() {
             Some(ChallengeState::Live { left, expires, .. }) if *left > 0 => {
                 Ok(Entry::Open(EntryView {
@@ -70,6 +72,7 @@ impl Gate {
                         .first()
                         .map(|meter| meter.retry_after)
                         .unwrap_or_default(),
+                    channels,
                 }))
             }
             _ => Ok(Entry::Closed(EntryClosed)),
@@ -106,12 +109,14 @@ impl Gate {
             (Verdict::Accepted { attempts, opened }, Some(grant)) => {
                 let number =
                     attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
+                let channels = self.channels_of(&grant, self.policy(&grant.purpose), now).await;
                 if let Some(entry) = test {
                     let (purpose, recipient) = (&grant.purpose, &grant.recipient);
                     self.note_test(&entry, TestUse::Accepted, purpose, recipient, now);
-                    return self.accepted(grant, number, binding.clone(), now);
+                    return self.accepted(grant, number, binding.clone(), channels, now);
                 }
-                return self.accept(grant, number, binding.clone(), attempts, opened, now);
+                let took = (attempts, now.since(opened));
+                return self.accept(grant, number, binding.clone(), channels, took, now);
             }
             (Verdict::Exhausted { index, .. }, _) if index < attempt.redemption.charges.len() => {
                 RejectionCause::ClientLimit
@@ -315,8 +320,8 @@ impl Gate {
         grant: Grant,
         number: Pseudonym,
         binding: Binding,
-        attempts: u32,
-        opened: Timestamp,
+        channels: Vec<Channel>,
+        (attempts, took): (u32, Duration),
         now: Timestamp,
     ) -> Result<Verified, GateError> {
         let ip = crate::access::ClientIp::unknown();
@@ -326,9 +331,9 @@ impl Gate {
             purpose: Some(grant.purpose.clone()),
             region: grant.recipient.region(),
             number: Some(number),
-            ..self.event(now, EventKind::Accepted { attempts, took: now.since(opened) })
+            ..self.event(now, EventKind::Accepted { attempts, took })
         });
-        self.accepted(grant, number, binding, now)
+        self.accepted(grant, number, binding, channels, now)
     }
 
     fn accepted(
@@ -336,6 +341,7 @@ impl Gate {
         grant: Grant,
         number: Pseudonym,
         binding: Binding,
+        channels: Vec<Channel>,
         now: Timestamp,
     ) -> Result<Verified, GateError> {
         let key = self.inner.keys.pseudonyms();
@@ -361,6 +367,7 @@ impl Gate {
             at: now,
             device_proof,
             test: grant.test,
+            channels,
         }))
     }
 

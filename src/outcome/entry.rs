@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::transport::Channel;
+
 /// The answer of [`Gate::entry`](crate::Gate::entry): may the code-entry screen be shown?
 ///
 /// ```
@@ -54,6 +56,7 @@ pub struct EntryView {
     pub(crate) attempts_left: u32,
     pub(crate) expires_in: Duration,
     pub(crate) resend_after: Duration,
+    pub(crate) channels: Vec<ChannelOffer>,
 }
 
 impl EntryView {
@@ -80,6 +83,24 @@ impl EntryView {
     pub fn resend_after(&self) -> Duration {
         self.resend_after
     }
+
+    /// The other channels that the client may ask for ([`Gate::resend_over`](crate::Gate::resend_over)), and
+    /// when. It follows from the policy, the time and what was sent; it says nothing of what the network
+    /// said about the number, so a page may show it.
+    #[must_use]
+    pub fn channels(&self) -> &[ChannelOffer] {
+        &self.channels
+    }
+}
+
+/// A channel that a client may ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct ChannelOffer {
+    /// Which.
+    pub channel: Channel,
+    /// How long until then; the interval between two messages holds as well.
+    pub after: Duration,
 }
 
 /// The code-entry screen must not be shown. The same for every cause: send the client back to the

@@ -9,7 +9,7 @@ mod send;
 mod step_up;
 mod verification;
 
-pub use entry::{Entry, EntryClosed, EntryView};
+pub use entry::{ChannelOffer, Entry, EntryClosed, EntryView};
 pub use limit::LimitName;
 pub use receipt::{ReceiptOutcome, TakenReceipt};
 pub use refusal::{PublicRefusal, PublicRefusalKind, Refusal, RefusalReason};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::access::{AnonymiserKind, CallerError, ControlId, DestinationRefusal};
 use crate::token::TokenError;
+use crate::transport::Channel;
 
 use super::LimitName;
 
@@ -258,6 +259,18 @@ pub enum RefusalReason {
     /// The provider refused the number for good.
     #[error("the provider refused the number; ask for another")]
     NumberRefused,
+    /// The channel is none that the policy lets this verification change to.
+    #[error("no code goes by {channel} here; offer what `EntryView::channels` says")]
+    ChannelOff {
+        /// Which.
+        channel: Channel,
+    },
+    /// The channel may not be changed to yet, or no more.
+    #[error("no code goes by {channel} now; offer it when `EntryView::channels` says")]
+    ChannelNotYet {
+        /// Which.
+        channel: Channel,
+    },
     /// The verification that was to be renewed is over.
     #[error("the verification is accepted, locked, closed or not this client's; start again")]
     VerificationOver,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::time::Timestamp;
 use crate::gate::{Clearance, EntryGrant, SendRecord};
-use crate::transport::{Handoff, IdempotencyKey};
+use crate::transport::{Channel, Handoff, IdempotencyKey};
 
 use super::{Refusal, StepUp};
 
@@ -94,6 +94,7 @@ pub struct Issued {
     pub(crate) handoff: Option<Handoff>,
     pub(crate) key: IdempotencyKey,
     pub(crate) record: SendRecord,
+    pub(crate) channel: Channel,
 }
 
 impl Issued {
@@ -150,6 +151,14 @@ impl Issued {
     #[must_use]
     pub fn handoff(&self) -> Option<&Handoff> {
         self.handoff.as_ref()
+    }
+
+    /// By which channel it went. For the log and the host: where the policy has a step with
+    /// [`undelivered`](crate::policy::FallbackStep::undelivered), a page that shows it tells what the network
+    /// said of the number; say "by text or by call" there.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel
     }
 
     /// The key that the text was handed off under. A provider that lets the sender choose a reference

@@ -8,6 +8,7 @@ use crate::context::Purpose;
 use crate::gate::SendRecord;
 use crate::otp::Binding;
 use crate::recipient::Recipient;
+use crate::transport::Channel;
 
 /// The answer of [`Gate::verify`](crate::Gate::verify).
 ///
@@ -70,6 +71,7 @@ pub struct Verification {
     pub(crate) device_proof: DeviceProof,
     pub(crate) record: SendRecord,
     pub(crate) test: Option<ControlId>,
+    pub(crate) channels: Vec<Channel>,
 }
 
 impl Verification {
@@ -97,11 +99,28 @@ impl Verification {
         self.at
     }
 
-    /// The authentication method reference (RFC 8176): `sms`, or `otp` for a test number, which gets no
-    /// text.
+    /// The authentication method reference (RFC 8176): `sms`; or `otp` if codes of the verification went by
+    /// other [channels](Self::channels) too, or for a test number, which gets no text.
     #[must_use]
     pub fn amr(&self) -> &'static str {
-        if self.test.is_some() { "otp" } else { "sms" }
+        match self.channels.as_slice() {
+            [Channel::Sms] if self.test.is_none() => "sms",
+            _ => "otp",
+        }
+    }
+
+    /// The channels by which codes of this verification went out. Where codes in flight stay good, the one
+    /// that was accepted may be of any of them.
+    #[must_use]
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
+    /// Whether every code went out of band as NIST SP 800-63B-4 §3.1.3 has it: none by e-mail, and none
+    /// fixed for a test number.
+    #[must_use]
+    pub fn out_of_band(&self) -> bool {
+        self.test.is_none() && self.channels.iter().all(|channel| channel.is_out_of_band())
     }
 
     /// The entry by which this was a [test number](crate::TestNumber) with a fixed code: nobody has

@@ -10,6 +10,7 @@ mod anonymiser;
 mod attempts;
 mod budget;
 mod code;
+mod fallback;
 mod mode;
 mod preset;
 mod quota;
@@ -26,6 +27,7 @@ pub use anonymiser::{AnonymiserPolicy, AnonymiserTier};
 pub use attempts::{AttemptPolicy, FailurePolicy};
 pub use budget::BudgetPolicy;
 pub use code::CodePolicy;
+pub use fallback::{FallbackPolicy, FallbackStep};
 pub use mode::{Mode, ModePolicy};
 pub use quota::{Evidence, IntervalPolicy, Ladder, Quota, QuotaPolicy};
 pub use receipts::ReceiptPolicy;
@@ -67,6 +69,8 @@ pub struct Policy {
     pub anonymisers: AnonymiserPolicy,
     /// Whether refusals are enforced or only recorded.
     pub mode: ModePolicy,
+    /// Other channels than the text message.
+    pub fallback: FallbackPolicy,
     /// Fixed codes of test numbers.
     pub test: TestPolicy,
     /// What delivery receipts give back.
@@ -87,6 +91,7 @@ impl Policy {
         self.attempts.check()?;
         self.budget.check()?;
         self.anonymisers.check()?;
+        self.fallback.check(&self.code)?;
         self.test.check()?;
         self.receipts.check()
     }

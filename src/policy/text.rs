@@ -38,6 +38,55 @@ pub(crate) mod span {
     }
 }
 
+/// As [`span`], or `"never"`.
+pub(crate) mod optional_span {
+    use super::{
+        Deserializer, Duration, Error, Serializer, SpanVisitor, Unexpected, Visitor, fmt,
+        parse_span, span,
+    };
+
+    pub(crate) fn serialize<S: Serializer>(
+        span: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => span::serialize(span, to),
+            None => to.serialize_str("never"),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        struct OrNever;
+
+        impl Visitor<'_> for OrNever {
+            type Value = Option<Duration>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                SpanVisitor.expecting(f)?;
+                f.write_str(", or \"never\"")
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
+                SpanVisitor.visit_u64(seconds).map(Some)
+            }
+
+            fn visit_i64<E: Error>(self, seconds: i64) -> Result<Self::Value, E> {
+                SpanVisitor.visit_i64(seconds).map(Some)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                let span = || parse_span(text).map(Some);
+                let never = (text == "never").then_some(None);
+                never.or_else(span).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+
+        from.deserialize_any(OrNever)
+    }
+}
+
 struct SpanVisitor;
 
 impl Visitor<'_> for SpanVisitor {

@@ -41,6 +41,7 @@ pub mod aws;
 pub mod bird;
 #[cfg(feature = "http")]
 mod callback;
+mod channel;
 mod console;
 mod deadline;
 mod error;
@@ -92,6 +93,7 @@ pub use adapter_error::AdapterError;
 pub use api::ProviderApi;
 #[cfg(feature = "http")]
 pub use callback::CallbackUrl;
+pub use channel::Channel;
 pub use console::ConsoleTransport;
 pub use deadline::Deadline;
 pub use error::{HandoffError, HandoffErrorKind, NumberFault};

@@ -7,7 +7,7 @@ use crate::base::id::{RequestId, to_text};
 use crate::message::Registration;
 use crate::recipient::Region;
 
-use super::Price;
+use super::{Channel, Price};
 
 /// One text to one number. Only the gate makes one, after the text was parsed back.
 ///
@@ -36,6 +36,7 @@ pub struct OutboundSms {
     region: Option<Region>,
     purpose: String,
     registration: Option<Arc<Registration>>,
+    channel: Channel,
 }
 
 impl OutboundSms {
@@ -52,7 +53,17 @@ impl OutboundSms {
         let key = IdempotencyKey::of(id);
         let callback_key = CallbackKey::new(key.as_str());
         let (region, purpose, registration) = (None, String::new(), None);
-        Self { number, text, segments, key, callback_key, region, purpose, registration }
+        Self {
+            number,
+            text,
+            segments,
+            key,
+            callback_key,
+            region,
+            purpose,
+            registration,
+            channel: Channel::Sms,
+        }
     }
 
     /// Says what its receipts bring back to the gate.
@@ -72,6 +83,13 @@ impl OutboundSms {
     #[must_use]
     pub fn with_purpose(mut self, purpose: impl Into<String>) -> Self {
         self.purpose = purpose.into();
+        self
+    }
+
+    /// Says by which channel it goes out.
+    #[must_use]
+    pub fn with_channel(mut self, channel: Channel) -> Self {
+        self.channel = channel;
         self
     }
 
@@ -104,6 +122,12 @@ impl OutboundSms {
     #[must_use]
     pub fn purpose(&self) -> &str {
         &self.purpose
+    }
+
+    /// By which channel it goes out. A gate hands a transport the messages of its own channel only.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel
     }
 
     /// What the number's country has on file about the text: identifiers for the provider's own fields,

@@ -131,7 +131,7 @@ fn the_values_at_the_edges_are_allowed() {
     }
 }
 
-fn parts() -> GateBuilder {
+pub(crate) fn parts() -> GateBuilder {
     Gate::builder()
         .keys(keys())
         .store(ModelStore::new())

@@ -42,6 +42,7 @@ mod authenticator;
 mod bought_places;
 mod budget;
 mod callers;
+mod channels;
 mod code_in_disguise;
 mod config;
 mod controls;

@@ -44,7 +44,7 @@ impl Plan {
     /// number it typed, or bots would use up the quotas of those whom they imitate.
     pub(crate) fn withheld(self) -> Self {
         self.checking(|item| match item.cause {
-            Cause::Failures | Cause::FreeResend => false,
+            Cause::Failures | Cause::FreeResend | Cause::Channel(_) => false,
             Cause::Limit(name) => !matches!(
                 name,
                 LimitName::NumberInterval

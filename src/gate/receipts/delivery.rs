@@ -43,6 +43,9 @@ impl Gate {
         let Some(given_back) = self.give_back_undelivered(note, now).await? else {
             return Ok(ReceiptOutcome::Repeated);
         };
+        if self.policy(&note.purpose).fallback.heeds_receipts() {
+            self.remember_undelivered(self.names().number(&note.recipient)).await?;
+        }
         let free = self.policy(&note.purpose).receipts.undelivered_is_free;
         if given_back && free && said.price.is_none() {
             self.settle_price(note, Money::ZERO, None, now).await?;

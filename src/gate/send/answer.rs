@@ -35,7 +35,10 @@ impl Gate {
         let resend_after = self.resend_after(send, &paid.plan, &paid.counts);
         let Over { handoff, confirmed } = over;
         let key = IdempotencyKey::of(paid.id);
-        Ok(Sent::Sent(Issued { grant, expires, resend_after, confirmed, handoff, key, record }))
+        let channel = send.chosen.channel;
+        let issued =
+            Issued { grant, expires, resend_after, confirmed, handoff, key, record, channel };
+        Ok(Sent::Sent(issued))
     }
 
     pub(super) fn step_up(

@@ -240,6 +240,10 @@ impl Gate {
                 plan.verdict(Cause::Pumping, remedy, number, known);
             }
         }
+        if let Some(max) = send.chosen.most {
+            let challenge = self.names().challenge(&send.challenge.id);
+            plan.carried(challenge, send.chosen.channel, max.into(), send.policy.code.open);
+        }
         if send.decoy { plan.unpaid() } else { plan }
     }
 

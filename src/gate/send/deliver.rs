@@ -44,13 +44,15 @@ impl Gate {
         expires: Timestamp,
     ) -> Result<OutboundText, GateError> {
         let minutes = millis(expires.since(send.now)).div_ceil(60_000);
+        let carrier = self.carrier(send.chosen.channel);
+        let message = carrier.map_or(&self.inner.message, |carrier| &carrier.message);
         let fields = RenderFields {
-            language: send.language.unwrap_or(self.inner.message.default_language()),
+            language: send.language.unwrap_or(message.default_language()),
             code,
             binding: send.binding,
             minutes: u8::try_from(minutes).unwrap_or(u8::MAX),
         };
-        Ok(self.inner.message.render_for(send.recipient.region(), &fields)?)
+        Ok(message.render_for(send.recipient.region(), &fields)?)
     }
 
     /// Hands the text off, and settles it if it did not go out.
@@ -68,6 +70,7 @@ impl Gate {
         }
         let number = send.recipient.expose_e164().as_str().to_owned();
         let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id)
+            .with_channel(send.chosen.channel)
             .with_purpose(send.purpose.as_str())
             .with_callback_key(self.record(send, paid.id).as_str());
         let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
@@ -76,8 +79,11 @@ impl Gate {
         drop(text);
         let resend = send.challenge.renew;
         let price = send.price;
-        let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed };
-        let handed = guarded::caught(self.inner.transport.hand_off(&sms)).await;
+        let channel = send.chosen.channel;
+        let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed, channel };
+        let carrier = self.carrier(channel);
+        let transport = carrier.map_or(&self.inner.transport, |carrier| &carrier.transport);
+        let handed = guarded::caught(transport.hand_off(&sms)).await;
         match handed {
             Ok(Ok(handoff)) => {
                 self.watch(send, SightingKind::Sent);
@@ -95,12 +101,12 @@ impl Gate {
             Ok(Err(error)) => match error.kind() {
                 HandoffErrorKind::NotSent => {
                     self.give_back(send, paid, false).await;
-                    self.note(send, EventKind::NotSent { refused: false });
+                    self.note(send, EventKind::NotSent { refused: false, channel });
                     Err(error.into())
                 }
                 HandoffErrorKind::Refused => {
                     self.give_back(send, paid, true).await;
-                    self.note(send, EventKind::NotSent { refused: true });
+                    self.note(send, EventKind::NotSent { refused: true, channel });
                     Ok(Handed::Refused)
                 }
                 HandoffErrorKind::Indeterminate => {

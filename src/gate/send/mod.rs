@@ -23,9 +23,11 @@ use crate::policy::Policy;
 use crate::recipient::Recipient;
 use crate::store::{Nonce, VoidCode};
 use crate::token::TokenError;
+use crate::transport::Channel;
 
 use super::Gate;
 use super::caution::Caution;
+use super::channels::{Chosen, Unavailable};
 use super::clearance::{Clearance, OwnScope};
 use super::grant::EntryGrant;
 use super::plan::Plan;
@@ -51,6 +53,7 @@ struct Send<'a> {
     language: Option<&'a Language>,
     price: Money,
     segments: u32,
+    chosen: Chosen,
     challenge: Challenge,
     caution: Option<Caution>,
     now: Timestamp,
@@ -132,6 +135,7 @@ impl Gate {
             language: clearance.language.as_ref(),
             price: self.price(&clearance.recipient),
             segments: 1,
+            chosen: Chosen::SMS,
             challenge: Challenge {
                 id: random(&*self.inner.entropy)?,
                 key: self.inner.keys.current(),
@@ -152,11 +156,18 @@ impl Gate {
         text: &EntryGrant,
         binding: &Binding,
         client: &ClientContext,
+        asked: Option<Channel>,
     ) -> Result<Sent, GateError> {
         let now = self.now();
         let grant = match self.open_grant(text, binding, client, now) {
             Some(grant) => grant,
             None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
+        };
+        let chosen = match self.choose(&grant, self.policy(&grant.purpose), asked, now).await? {
+            Ok(chosen) => chosen,
+            Err(Unavailable { reason, retry_after }) => {
+                return self.refused(now, None, Refused { retry_after, ..reason.into() });
+            }
         };
         let scope = self.own_scope(client);
         let language = Language::new(&grant.language).ok();
@@ -191,7 +202,8 @@ impl Gate {
             nonce: None,
             binding,
             language: language.as_ref(),
-            price: self.price(&grant.recipient),
+            price: self.price_by(chosen.channel, &grant.recipient),
+            chosen,
             segments: 1,
             challenge: Challenge {
                 id: grant.challenge,
@@ -216,9 +228,11 @@ impl Gate {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
         let text = self.render(&send, &code, expires)?;
-        // Providers bill by the segment.
-        send.segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
-        send.price = send.price.times(send.segments.into());
+        // Providers bill texts by the segment, and other messages whole.
+        if send.chosen.channel == Channel::Sms {
+            send.segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
+            send.price = send.price.times(send.segments.into());
+        }
         if send.price > send.policy.budget.message {
             let reason = RefusalReason::Budget(LimitName::Message);
             return self.refused(send.now, Some(&send), reason.into());

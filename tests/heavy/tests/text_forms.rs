@@ -1,14 +1,14 @@
 //! What serde reads: policies from JSON and TOML, and a host's own form with a code in it.
 
 #![cfg(feature = "testing")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::time::Duration;
 
 use otpgate::access::{Actor, Draft, Effect, Reason, Target};
 use otpgate::message::{Language, Registration, Registrations};
 use otpgate::policy::Policy;
-use otpgate::{Clock, Money, Region, StepUpMeans};
+use otpgate::{Channel, Clock, Money, Region, StepUpMeans};
 
 #[path = "../../support/shop.rs"]
 #[allow(dead_code, unreachable_pub, clippy::panic)]
@@ -51,6 +51,36 @@ fn mistakes_are_named() {
         let error = toml::from_str::<Policy>(text).unwrap_err().to_string();
         assert!(error.contains(named), "{text}: {error}");
     }
+}
+
+#[test]
+fn channels_and_test_numbers_are_part_of_the_file() {
+    let policy: Policy = toml::from_str(
+        "[test]\nnumbers = 3\n[[fallback.steps]]\nfrom = \"sms\"\nto = \"voice\"\nundelivered = true\n\
+         [[fallback.steps]]\nfrom = \"voice\"\nto = \"whatsapp\"\nafter = \"never\"\nundelivered = true\nmost = 2\n",
+    )
+    .unwrap();
+    assert!(policy.check().is_ok());
+    let [call, chat] = policy.fallback.steps.as_slice() else { panic!("two steps") };
+    assert_eq!(
+        (call.to, call.after, call.sends),
+        (Channel::Voice, Some(Duration::from_secs(60)), 1)
+    );
+    assert_eq!((chat.from, chat.after, chat.most), (Channel::Voice, None, 2));
+    assert_eq!(policy.test.numbers, 3);
+    let back = serde_json::to_string(&policy).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&back).unwrap(), policy, "{back}");
+    for (text, named) in [
+        ("[[fallback.steps]]\nfrom = \"sms\"\nto = \"fax\"", "fax"),
+        ("[[fallback.steps]]\nfrom = \"sms\"\nto = \"voice\"\nafter = \"soon\"", "never"),
+        ("[test]\nnumber = 1", "unknown field `number`"),
+    ] {
+        let error = toml::from_str::<Policy>(text).unwrap_err().to_string();
+        assert!(error.contains(named), "{text}: {error}");
+    }
+    let email = "[[fallback.steps]]\nfrom = \"sms\"\nto = \"email\"";
+    let refused = toml::from_str::<Policy>(email).unwrap().check().unwrap_err().to_string();
+    assert!(refused.contains("fallback.email_danger"), "{refused}");
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
