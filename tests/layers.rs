@@ -126,6 +126,9 @@ fn the_gate_knows_no_adapter() {
                 "transport::bird",
                 "transport::infobip",
                 "transport::telnyx",
+                "transport::template",
+                "transport::sinch",
+                "transport::messagebird",
                 "transport::aws",
                 "ReqwestClient",
             ] {

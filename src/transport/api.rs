@@ -1,5 +1,6 @@
 //! [`ProviderApi`]: what every adapter over HTTP does alike, so that money hangs on one piece of code.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::http::{Credentials, HttpClient, HttpErrorKind, HttpRequest, HttpResponse};
@@ -70,7 +71,7 @@ use super::{ErrorRow, Handoff, HandoffError, HandoffErrorKind};
 pub struct ProviderApi {
     provider: &'static str,
     client: Arc<dyn HttpClient>,
-    errors: &'static [ErrorRow],
+    errors: Cow<'static, [ErrorRow]>,
 }
 
 impl ProviderApi {
@@ -79,9 +80,9 @@ impl ProviderApi {
     pub fn new(
         provider: &'static str,
         client: Arc<dyn HttpClient>,
-        errors: &'static [ErrorRow],
+        errors: impl Into<Cow<'static, [ErrorRow]>>,
     ) -> Self {
-        Self { provider, client, errors }
+        Self { provider, client, errors: errors.into() }
     }
 
     /// As [`new`](Self::new), with the shipped client if the host has set none.
@@ -93,7 +94,7 @@ impl ProviderApi {
     pub fn with_default_client(
         provider: &'static str,
         client: Option<Arc<dyn HttpClient>>,
-        errors: &'static [ErrorRow],
+        errors: impl Into<Cow<'static, [ErrorRow]>>,
     ) -> Result<Self, AdapterError> {
         let client = match client {
             Some(client) => client,
@@ -199,7 +200,7 @@ impl ProviderApi {
         response.retry_after().into_iter().fold(error, HandoffError::retry_after)
     }
 
-    fn row(&self, code: &str) -> Option<&'static ErrorRow> {
+    fn row(&self, code: &str) -> Option<&ErrorRow> {
         self.errors.iter().find(|row| row.code == code)
     }
 

@@ -9,6 +9,7 @@
 //! | `bird::Bird` | `bird` |
 //! | `infobip::Infobip` | `infobip` |
 //! | `vonage::SmsApi`, `vonage::MessagesApi` | `vonage` |
+//! | `template::HttpTransport`, any other provider, described by a template | `template` |
 //! | [`ConsoleTransport`], for a first run | – |
 //! | [`Deadline`], [`FailOver`], [`Route`], [`Weighted`], [`CircuitBreaker`], [`InFlightLimit`], [`SpendLimit`], around others | – |
 //!
@@ -64,18 +65,24 @@ pub mod infobip;
     allow(dead_code, reason = "each provider needs a part of it")
 )]
 mod json;
+#[cfg(feature = "template")]
+pub mod messagebird;
 mod price;
 mod receipt;
 mod sender;
+#[cfg(feature = "template")]
+pub mod sinch;
 mod sms;
 #[cfg(feature = "telnyx")]
 pub mod telnyx;
+#[cfg(feature = "template")]
+pub mod template;
 #[cfg(feature = "twilio")]
 pub mod twilio;
 #[cfg(feature = "vonage")]
 pub mod vonage;
 mod wrappers;
-#[cfg(any(feature = "aws", feature = "esendex"))]
+#[cfg(any(feature = "aws", feature = "esendex", feature = "template"))]
 #[cfg_attr(
     not(feature = "esendex"),
     allow(dead_code, reason = "SNS only reads, and no attributes")

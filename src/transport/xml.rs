@@ -68,6 +68,24 @@ impl Element {
         &self.name
     }
 
+    /// Its own text, blanks included.
+    #[cfg(feature = "template")]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its elements.
+    #[cfg(feature = "template")]
+    pub(crate) fn children(&self) -> &[Self] {
+        &self.children
+    }
+
+    /// Its attributes.
+    #[cfg(feature = "template")]
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The first child of this name.
     pub(crate) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use otpgate::transport::{ErrorRow, FaultRow};
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.md");
+pub const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.md");
 
 /// Every table of the page, by its marker.
 fn tables() -> BTreeMap<&'static str, String> {
@@ -27,6 +27,10 @@ fn tables() -> BTreeMap<&'static str, String> {
         ("errors: telnyx", errors(otpgate::transport::telnyx::ERRORS)),
         #[cfg(feature = "telnyx")]
         ("faults: telnyx", faults(otpgate::transport::telnyx::FAULTS)),
+        #[cfg(feature = "template")]
+        ("faults: messagebird", faults(otpgate::transport::messagebird::FAULTS)),
+        #[cfg(feature = "template")]
+        ("faults: sinch", faults(otpgate::transport::sinch::FAULTS)),
         #[cfg(feature = "twilio")]
         ("errors: twilio", errors(otpgate::transport::twilio::ERRORS)),
         #[cfg(feature = "twilio")]

@@ -26,6 +26,8 @@ mod esendex;
 mod infobip;
 #[cfg(feature = "telnyx")]
 mod telnyx;
+#[cfg(feature = "template")]
+mod template;
 #[cfg(feature = "twilio")]
 mod twilio;
 #[cfg(feature = "vonage")]

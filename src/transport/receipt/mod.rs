@@ -5,7 +5,7 @@ mod error;
 pub(super) mod mac;
 mod path_token;
 mod request;
-#[cfg(any(feature = "bird", feature = "telnyx", feature = "vonage"))]
+#[cfg(any(feature = "bird", feature = "telnyx", feature = "template", feature = "vonage"))]
 pub(super) mod signed_time;
 mod verified;
 

@@ -1,0 +1,224 @@
+//! [`Receipts`]: status reports of the old MessageBird interface, for hosts that send through a
+//! [template](super::template) named `messagebird`.
+//!
+//! There is no adapter: the interface has no idempotency key, and Bird's platform has one.
+
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use form_urlencoded::parse;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use super::receipt::signed_time::is_stale;
+use super::{
+    CallbackUrl, DeliveryFault, FaultRow, NumberFault, Price, Receipt, ReceiptError,
+    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
+};
+use crate::base::time::Timestamp;
+use crate::http::Credentials;
+
+/// The provider's name in receipts. Give the template the same.
+pub const NAME: &str = "messagebird";
+
+const SIGNATURE: &str = "messagebird-signature-jwt";
+
+/// How far clocks may differ: what MessageBird's own Node SDK allows.
+const LEEWAY: Duration = Duration::from_secs(5);
+
+/// The reasons in a report that tell something. MessageBird's codes are handed on as they are.
+pub const FAULTS: &[FaultRow] = &[
+    FaultRow::new(
+        "unknown subscriber",
+        DeliveryFault::Number(NumberFault::Disconnected),
+        "the number is not that of an active line",
+    ),
+    FaultRow::new("received network error", DeliveryFault::Carrier, "the network failed"),
+    FaultRow::new("expired", DeliveryFault::Unknown, "expired before it was sent"),
+    FaultRow::new("DLR not received", DeliveryFault::Unknown, "the network did not report"),
+];
+
+/// Checks and reads MessageBird's status reports.
+///
+/// `MessageBird-Signature-JWT` is a token with HMAC-SHA-2 (256, 384 or 512) that is good for a short time
+/// and names the hashes of the exact URL and of the body. The older signature with a timestamp is not
+/// accepted. What a report says stands in the query of the URL.
+///
+/// ```
+/// use otpgate::Timestamp;
+/// use otpgate::transport::messagebird::Receipts;
+/// use otpgate::transport::{ReceiptErrorKind, ReceiptRequest, ReceiptVerifier, SecretText};
+///
+/// let receipts = Receipts::signed_by(SecretText::new("mbsigning"));
+/// let request = ReceiptRequest {
+///     method: "GET",
+///     url: "https://hooks.example.com/sms?id=x&status=delivered",
+///     headers: &[("MessageBird-Signature-JWT", "eyJhbGciOiJub25lIn0.e30.")],
+///     body: b"",
+/// };
+/// let now = Timestamp::from_millis(1_795_800_000_000);
+/// let error = receipts.verify(&request, now).unwrap_err();
+/// assert_eq!(error.kind(), ReceiptErrorKind::Forged, "the algorithm `none` signs nothing");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Receipts {
+    keys: Vec<Credentials<SecretText>>,
+}
+
+impl Receipts {
+    /// Reports signed with this signing key.
+    #[must_use]
+    pub fn signed_by(key: impl Into<Credentials<SecretText>>) -> Self {
+        Self { keys: vec![key.into()] }
+    }
+
+    /// Accepts another key too, while one is being exchanged.
+    #[must_use]
+    pub fn or(mut self, key: impl Into<Credentials<SecretText>>) -> Self {
+        self.keys.push(key.into());
+        self
+    }
+
+    /// The claims of the token, if it is MessageBird's.
+    fn claims(&self, token: &str) -> Result<Value, ReceiptError> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(forged())?;
+        let (header, claims) = signed.split_once('.').ok_or(forged())?;
+        let decode = |part: &str| Base64UrlUnpadded::decode_vec(part).map_err(|_| forged());
+        let json = |part: &str| -> Result<Value, ReceiptError> {
+            serde_json::from_slice(&decode(part)?).map_err(|_| forged())
+        };
+        let header = json(header)?;
+        let verify: fn(&[u8], &[u8], &[u8]) -> bool =
+            match header.get("alg").and_then(Value::as_str) {
+                Some("HS256") => verify::<Hmac<Sha256>>,
+                Some("HS384") => verify::<Hmac<Sha384>>,
+                Some("HS512") => verify::<Hmac<Sha512>>,
+                _ => return Err(forged()),
+            };
+        let signature = decode(signature)?;
+        let mut right = false;
+        for key in &self.keys {
+            let key = key.current().map_err(|_| no_secret())?;
+            // An empty key, from a variable that is not set, would let everybody sign.
+            right |= !key.is_empty()
+                && verify(key.expose_secret().as_bytes(), signed.as_bytes(), &signature);
+        }
+        if right { json(claims) } else { Err(forged()) }
+    }
+
+    /// When the request was signed, if it is MessageBird's.
+    fn check(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Timestamp, ReceiptError> {
+        let claims = self.claims(request.header(SIGNATURE).ok_or(unsigned())?)?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let time = |name: &str| {
+            let seconds = claims.get(name)?.as_u64()?;
+            seconds.checked_mul(1_000).map(Timestamp::from_millis)
+        };
+        let named =
+            text("iss") == Some("MessageBird") && text("jti").is_some_and(|id| !id.is_empty());
+        let same = |claim: Option<&str>, bytes: &[u8]| {
+            claim.is_some_and(|claim| claim.eq_ignore_ascii_case(&sha256(bytes)))
+        };
+        let body = match text("payload_hash") {
+            None => request.body.is_empty(),
+            claim => !request.body.is_empty() && same(claim, request.body),
+        };
+        if !named || !body || !same(text("url_hash"), request.url.as_bytes()) {
+            return Err(forged());
+        }
+        let (Some(from), Some(until)) = (time("nbf"), time("exp")) else { return Err(forged()) };
+        let (early, late) = (from.since(now), now.since(until));
+        if early > LEEWAY || late > LEEWAY || is_stale(from, now) {
+            return Err(stale());
+        }
+        Ok(from)
+    }
+}
+
+fn verify<M: Mac + KeyInit>(key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
+    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return false };
+    mac.update(signed);
+    mac.verify_slice(signature).is_ok()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl ReceiptVerifier for Receipts {
+    fn verify(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, ReceiptError> {
+        let signed_at = self.check(request, now)?;
+        let one = |name: &str| {
+            let mut values = parse(request.query().as_bytes()).filter(|(known, _)| known == name);
+            let (first, second) = (values.next(), values.next());
+            first.filter(|_| second.is_none()).map(|(_, value)| value.into_owned())
+        };
+        let id = one("id").filter(|id| is_plain(id)).ok_or(malformed())?;
+        let word = one("status").filter(|word| is_plain(word)).ok_or(malformed())?;
+        let state = match word.as_str() {
+            "delivered" => ReceiptState::Delivered,
+            "delivery_failed" | "expired" => ReceiptState::Undelivered,
+            _ => ReceiptState::Pending,
+        };
+        let reference = one("reference").filter(|key| CallbackUrl::is_key(key));
+        let key = reference.as_deref().or_else(|| CallbackUrl::key_in(request.url));
+        let price = Price::parse(
+            &one("price[amount]").unwrap_or_default(),
+            &one("price[currency]").unwrap_or_default(),
+        );
+        let segments = one("messagePartCount").and_then(|count| count.parse().ok());
+        let mut receipt = Receipt::verified(NAME, id, state, word)
+            .with_key(key)
+            .priced(price)
+            .in_segments(segments.filter(|segments| *segments > 0))
+            .signed_at(signed_at);
+        if state == ReceiptState::Undelivered {
+            let reason = one("statusReason").unwrap_or_default().replace('_', " ");
+            let row = FAULTS.iter().find(|row| row.code.eq_ignore_ascii_case(&reason));
+            let code = one("statusErrorCode").filter(|code| is_plain(code));
+            let code = code.as_deref().or(row.map(|row| row.code)).unwrap_or("unknown");
+            let fault = row.map_or(DeliveryFault::Unknown, |row| row.fault);
+            receipt = receipt.failed(code, fault);
+        }
+        Ok(vec![receipt])
+    }
+}
+
+/// Letters, digits, `_` and `-`: what identifiers, statuses and codes are made of.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+const fn unsigned() -> ReceiptError {
+    let remedy = "use the signature of today, and keep proxies from dropping headers";
+    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
+}
+
+const fn forged() -> ReceiptError {
+    let remedy = "if it was genuine, check the signing key and the public URL";
+    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
+}
+
+const fn stale() -> ReceiptError {
+    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
+    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
+}
+
+const fn malformed() -> ReceiptError {
+    let remedy = "send only status reports to this address";
+    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
+}
+
+const fn no_secret() -> ReceiptError {
+    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
+}

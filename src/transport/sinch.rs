@@ -1,0 +1,195 @@
+//! [`Receipts`]: Sinch's delivery reports, for hosts that send through a
+//! [template](super::template) named `sinch`.
+//!
+//! There is no adapter: Sinch sells its SMS interface to nobody new since April 2026, and its
+//! Conversation interface fetches a token first.
+
+use base64ct::{Base64, Encoding};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::DeliveryFault::{Account, Unknown};
+use super::receipt::signed_time::{is_stale, seconds};
+use super::{
+    CallbackUrl, DeliveryFault, FaultRow, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
+    ReceiptState, ReceiptVerifier, SecretText,
+};
+use crate::base::time::Timestamp;
+use crate::http::Credentials;
+
+/// The provider's name in receipts. Give the template the same.
+pub const NAME: &str = "sinch";
+
+const SIGNATURE: &str = "x-sinch-webhook-signature";
+const NONCE: &str = "x-sinch-webhook-signature-nonce";
+const TIMESTAMP: &str = "x-sinch-webhook-signature-timestamp";
+const ALGORITHM: &str = "x-sinch-webhook-signature-algorithm";
+
+/// Every code of a failed text that Sinch documents for its SMS interface.
+pub const FAULTS: &[FaultRow] = &[
+    FaultRow::new("402", Unknown, "the network rejected it as unroutable"),
+    FaultRow::new("403", Unknown, "an unexpected error"),
+    FaultRow::new("404", Unknown, "a temporary failure of delivery"),
+    FaultRow::new("405", Account, "a parameter has no value for the recipient"),
+    FaultRow::new("406", Account, "expired before it was sent"),
+    FaultRow::new("407", Account, "cancelled by the account"),
+    FaultRow::new("408", Unknown, "the network rejected it"),
+    FaultRow::new("410", Account, "there is no default sender for the recipient"),
+    FaultRow::new("411", Account, "the text has too many parts"),
+    FaultRow::new("412", Account, "the region is not set up for the account"),
+    FaultRow::new("413", Account, "the account is blocked, or has no credit"),
+    FaultRow::new("414", Account, "multimedia: the address cannot be read"),
+    FaultRow::new("415", Unknown, "multimedia: rejected"),
+    FaultRow::new("416", Unknown, "multimedia: not supported"),
+    FaultRow::new("417", DeliveryFault::Handset, "multimedia: out of reach"),
+    FaultRow::new("418", Unknown, "multimedia: not recognised"),
+];
+
+/// Checks and reads Sinch's delivery reports.
+///
+/// Sinch signs them only after its account manager has switched that on: HMAC-SHA-256 over the raw body,
+/// a nonce and the time, which is at most five minutes from now. The text's own key comes back as
+/// `client_reference`, if the template sends it. Inbound messages hold no receipts.
+///
+/// ```
+/// use otpgate::Timestamp;
+/// use otpgate::transport::sinch::Receipts;
+/// use otpgate::transport::{ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText};
+///
+/// let receipts = Receipts::signed_by(SecretText::new("sinchsecret"));
+/// let request = ReceiptRequest {
+///     method: "POST",
+///     url: "https://hooks.example.com/sms",
+///     headers: &[
+///         ("x-sinch-webhook-signature", "61bXwW6ObWy2aAgTdaEE9jwBLgkqTK4GxeJpPqiqc2g="),
+///         ("x-sinch-webhook-signature-nonce", "n1"),
+///         ("x-sinch-webhook-signature-timestamp", "1795800000"),
+///     ],
+///     body: br#"{"type":"recipient_delivery_report_sms","batch_id":"b","code":0,"status":"Delivered"}"#,
+/// };
+/// let verified = receipts.verify(&request, Timestamp::from_millis(1_795_800_000_000))?;
+/// assert_eq!((&*verified[0].message_id, verified[0].state), ("b", ReceiptState::Delivered));
+/// # Ok::<(), otpgate::transport::ReceiptError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Receipts {
+    secrets: Vec<Credentials<SecretText>>,
+}
+
+impl Receipts {
+    /// Reports signed with this secret.
+    #[must_use]
+    pub fn signed_by(secret: impl Into<Credentials<SecretText>>) -> Self {
+        Self { secrets: vec![secret.into()] }
+    }
+
+    /// Accepts another secret too, while one is being exchanged.
+    #[must_use]
+    pub fn or(mut self, secret: impl Into<Credentials<SecretText>>) -> Self {
+        self.secrets.push(secret.into());
+        self
+    }
+
+    /// When the request was signed, if it is Sinch's.
+    fn check(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Timestamp, ReceiptError> {
+        let headers = [SIGNATURE, NONCE, TIMESTAMP].map(|name| request.header(name));
+        let [Some(signature), Some(nonce), Some(timestamp)] = headers else {
+            return Err(unsigned());
+        };
+        if request.has_header(ALGORITHM) && request.header(ALGORITHM) != Some("HmacSHA256") {
+            return Err(forged());
+        }
+        let signature = Base64::decode_vec(signature).map_err(|_| forged())?;
+        let signed_at = seconds(timestamp).ok_or(forged())?;
+        if is_stale(signed_at, now) {
+            return Err(stale());
+        }
+        let parts = [request.body, b".", nonce.as_bytes(), b".", timestamp.as_bytes()];
+        let mut right = false;
+        for secret in &self.secrets {
+            let secret = secret.current().map_err(|_| no_secret())?;
+            let key = secret.expose_secret().as_bytes();
+            let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { continue };
+            parts.iter().for_each(|part| mac.update(part));
+            // An empty secret, from a variable that is not set, would let everybody sign.
+            right |= mac.verify_slice(&signature).is_ok() && !key.is_empty();
+        }
+        if right { Ok(signed_at) } else { Err(forged()) }
+    }
+}
+
+impl ReceiptVerifier for Receipts {
+    fn verify(
+        &self,
+        request: &ReceiptRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, ReceiptError> {
+        let signed_at = self.check(request, now)?;
+        let body: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
+        let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
+        let report = match text(&body, "type").as_deref() {
+            Some("recipient_delivery_report_sms") => &body,
+            // A gate's batch has one recipient, and so one status.
+            Some("delivery_report_sms") => body.pointer("/statuses/0").ok_or(malformed())?,
+            Some(_) => return Ok(Vec::new()),
+            None => return Err(malformed()),
+        };
+        let id = text(&body, "batch_id").filter(|id| is_plain(id)).ok_or(malformed())?;
+        let word = text(report, "status").filter(|word| is_plain(word)).ok_or(malformed())?;
+        let word = word.to_ascii_lowercase();
+        let state = match word.as_str() {
+            "delivered" => ReceiptState::Delivered,
+            "aborted" | "cancelled" | "deleted" | "expired" | "failed" | "rejected" => {
+                ReceiptState::Undelivered
+            }
+            _ => ReceiptState::Pending,
+        };
+        let key = text(&body, "client_reference").filter(|key| CallbackUrl::is_key(key));
+        let key = key.as_deref().or_else(|| CallbackUrl::key_in(request.url));
+        let mut receipt = Receipt::verified(NAME, id, state, word).signed_at(signed_at);
+        receipt = receipt.with_key(key);
+        if state == ReceiptState::Undelivered {
+            let code = report.get("code").and_then(Value::as_u64).map(|code| code.to_string());
+            let code = code.unwrap_or_else(|| "unknown".to_owned());
+            let row = FAULTS.iter().find(|row| row.code == code);
+            receipt = receipt.failed(code, row.map_or(DeliveryFault::Unknown, |row| row.fault));
+        }
+        Ok(vec![receipt])
+    }
+}
+
+/// Letters, digits, `_` and `-`: what identifiers and statuses of Sinch are made of.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+const fn unsigned() -> ReceiptError {
+    let remedy = "have Sinch's account manager switch signatures on, and keep proxies from \
+                  dropping headers";
+    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
+}
+
+const fn forged() -> ReceiptError {
+    let remedy = "if it was genuine, check the secret, and that the body is handed on unchanged";
+    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
+}
+
+const fn stale() -> ReceiptError {
+    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
+    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
+}
+
+const fn malformed() -> ReceiptError {
+    let remedy = "send Sinch's SMS callbacks to it and nothing else";
+    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
+}
+
+const fn no_secret() -> ReceiptError {
+    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
+}
