@@ -49,7 +49,7 @@ mod error;
 mod error_row;
 #[cfg(feature = "esendex")]
 pub mod esendex;
-#[cfg(any(feature = "aws", feature = "twilio", feature = "vonage"))]
+#[cfg(any(feature = "aws", feature = "template", feature = "twilio", feature = "vonage"))]
 mod hex;
 #[cfg(feature = "infobip")]
 pub mod infobip;

@@ -5,11 +5,12 @@
 //! Conversation interface fetches a token first.
 
 use base64ct::{Base64, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use serde_json::Value;
 use sha2::Sha256;
 
 use super::DeliveryFault::{Account, Unknown};
+use super::receipt::mac::{Secrets, is_signed};
 use super::receipt::signed_time::{is_stale, seconds};
 use super::{
     CallbackUrl, DeliveryFault, FaultRow, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
@@ -49,8 +50,8 @@ pub const FAULTS: &[FaultRow] = &[
 /// Checks and reads Sinch's delivery reports.
 ///
 /// Sinch signs them only after its account manager has switched that on: HMAC-SHA-256 over the raw body,
-/// a nonce and the time, which is at most five minutes from now. The text's own key comes back as
-/// `client_reference`, if the template sends it. Inbound messages hold no receipts.
+/// a nonce and the time, which is at most five minutes from now, and not over the URL. The text's own
+/// key comes back as `client_reference`, if the template sends `{receipt_key}` there. Inbound messages hold no receipts.
 ///
 /// ```
 /// use otpgate::Timestamp;
@@ -74,14 +75,14 @@ pub const FAULTS: &[FaultRow] = &[
 /// ```
 #[derive(Clone, Debug)]
 pub struct Receipts {
-    secrets: Vec<Credentials<SecretText>>,
+    secrets: Secrets,
 }
 
 impl Receipts {
     /// Reports signed with this secret.
     #[must_use]
     pub fn signed_by(secret: impl Into<Credentials<SecretText>>) -> Self {
-        Self { secrets: vec![secret.into()] }
+        Self { secrets: Secrets::new(secret) }
     }
 
     /// Accepts another secret too, while one is being exchanged.
@@ -110,15 +111,8 @@ impl Receipts {
             return Err(stale());
         }
         let parts = [request.body, b".", nonce.as_bytes(), b".", timestamp.as_bytes()];
-        let mut right = false;
-        for secret in &self.secrets {
-            let secret = secret.current().map_err(|_| no_secret())?;
-            let key = secret.expose_secret().as_bytes();
-            let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { continue };
-            parts.iter().for_each(|part| mac.update(part));
-            // An empty secret, from a variable that is not set, would let everybody sign.
-            right |= mac.verify_slice(&signature).is_ok() && !key.is_empty();
-        }
+        let signed = |secret: &[u8]| is_signed::<Hmac<Sha256>>(secret, &parts, &signature);
+        let right = self.secrets.any(signed).map_err(|_| no_secret())?;
         if right { Ok(signed_at) } else { Err(forged()) }
     }
 }
@@ -150,9 +144,8 @@ impl ReceiptVerifier for Receipts {
             _ => ReceiptState::Pending,
         };
         let key = text(&body, "client_reference").filter(|key| CallbackUrl::is_key(key));
-        let key = key.as_deref().or_else(|| CallbackUrl::key_in(request.url));
         let mut receipt = Receipt::verified(NAME, id, state, word).signed_at(signed_at);
-        receipt = receipt.with_key(key);
+        receipt = receipt.with_key(key.as_deref());
         if state == ReceiptState::Undelivered {
             let code = report.get("code").and_then(Value::as_u64).map(|code| code.to_string());
             let code = code.unwrap_or_else(|| "unknown".to_owned());

@@ -114,6 +114,7 @@ mod clicksend {
         assert_eq!(id, Some("BF7AD270-0DE2-418B-B606-71D527D9C1AE"));
         assert_eq!((handoff.provider, handoff.segments), (Some("clicksend"), Some(2)));
         assert_eq!(handoff.price, Price::from_micros(154_000, "AUD"));
+        assert!(handoff.receipts_by_id);
     }
 }
 
@@ -221,6 +222,18 @@ mod messente {
         let handoff = messente.hand_off(&sms()).await.unwrap();
         recorded("messente-api 2.7.0 PyPI", "/v1/omnimessage").assert_same(&server.seen()[0], &[]);
         assert_eq!(handoff.message_id.as_deref(), Some("6a2c4b1e"));
+        assert!(!handoff.receipts_by_id);
+        let secrets = |_: &str| Ok(SecretText::new("s"));
+        let messente = HttpTransport::builder(template("messente"), secrets)
+            .client(client())
+            .base_url(server.base_url())
+            .senders("Acme".to_owned())
+            .callback("https://hooks.example.com/s".parse().unwrap())
+            .build()
+            .unwrap();
+        messente.hand_off(&sms()).await.unwrap();
+        let url = at(&server.seen()[1], "/dlr_url");
+        assert_eq!(url, Some(format!("https://hooks.example.com/s?otpgate={OWN_KEY}")));
     }
 }
 

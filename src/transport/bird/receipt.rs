@@ -1,7 +1,7 @@
 //! [`Receipts`]: webhooks that are signed as *Standard Webhooks* say.
 
 use base64ct::{Base64, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Hmac;
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -9,6 +9,7 @@ use super::{FAULTS, METADATA_KEY, NAME, price};
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
 use crate::transport::json::{at, text_at};
+use crate::transport::receipt::mac::is_signed;
 use crate::transport::receipt::signed_time::{is_stale, seconds};
 use crate::transport::{
     AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind,
@@ -54,11 +55,8 @@ impl WebhookSecret {
         Base64::decode_vec(base64).ok().map(Into::into)
     }
 
-    fn signed(&self, parts: [&[u8]; 5], signature: &[u8]) -> bool {
-        let Some(key) = self.key() else { return false };
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return false };
-        parts.iter().for_each(|part| mac.update(part));
-        mac.verify_slice(signature).is_ok()
+    fn signed(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
+        self.key().is_some_and(|key| is_signed::<Hmac<Sha256>>(&key, parts, signature))
     }
 }
 
@@ -125,7 +123,7 @@ impl Receipts {
         if is_stale(signed_at, now) {
             return Err(stale());
         }
-        let signed: [&[u8]; 5] = [id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body];
+        let signed: &[&[u8]] = &[id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body];
         let mut right = false;
         for secret in &self.secrets {
             let secret = secret.current().map_err(|_| no_secret())?;

@@ -33,6 +33,7 @@ pub(super) struct Reader {
     pub(super) currency: Option<Currency>,
     pub(super) segments: Option<String>,
     pub(super) retry_after: Option<String>,
+    pub(super) receipts_by_id: bool,
 }
 
 /// Where the currency of a price comes from.

@@ -61,6 +61,8 @@ struct Answer {
     currency_at: Option<String>,
     segments: Option<String>,
     retry_after: Option<String>,
+    #[serde(default)]
+    receipts_by_id: bool,
 }
 
 #[derive(Deserialize)]
@@ -316,6 +318,7 @@ impl Answer {
             currency,
             segments: optional("answer.segments", self.segments)?,
             retry_after: optional("answer.retry_after", self.retry_after)?,
+            receipts_by_id: self.receipts_by_id,
         })
     }
 }

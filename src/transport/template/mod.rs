@@ -258,7 +258,7 @@ impl SmsTransport for HttpTransport {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         let secrets = self.api.credentials(&self.secrets)?;
         let own = || self.senders.as_ref().map(|senders| senders.of(sms.region()).as_str());
-        let callback = self.callback.as_ref().map(|callback| callback.of(sms.idempotency_key()));
+        let callback = self.callback.as_ref().map(|callback| callback.of(sms.callback_key()));
         let values = Values {
             sms,
             sender: sms.registered_sender().or_else(own),
@@ -268,7 +268,9 @@ impl SmsTransport for HttpTransport {
         let request = self.template.request(&self.base, &values);
         let request = request.map_err(|why| self.unsent(&why))?;
         let response = self.api.send(request).await?;
-        self.template.answer.read(&self.api, &self.template.errors, &response)
+        let handoff = self.template.answer.read(&self.api, &self.template.errors, &response)?;
+        let by_id = self.template.answer.receipts_by_id;
+        Ok(if by_id { handoff.with_receipts_by_id() } else { handoff })
     }
 }
 

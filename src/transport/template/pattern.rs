@@ -17,6 +17,7 @@ pub(super) enum Place {
     Text,
     Sender,
     Key,
+    ReceiptKey,
     Callback,
     Purpose,
     Region,
@@ -26,8 +27,8 @@ pub(super) enum Place {
     Secret(String),
 }
 
-const NAMES: &str = "number, digits, text, sender, key, callback, purpose, region, segments, \
-                     entity, template and secret.NAME";
+const NAMES: &str = "number, digits, text, sender, key, receipt_key, callback, purpose, region, \
+                     segments, entity, template and secret.NAME";
 
 impl Place {
     fn named(name: &str) -> Option<Self> {
@@ -37,6 +38,7 @@ impl Place {
             "text" => Self::Text,
             "sender" => Self::Sender,
             "key" => Self::Key,
+            "receipt_key" => Self::ReceiptKey,
             "callback" => Self::Callback,
             "purpose" => Self::Purpose,
             "region" => Self::Region,
@@ -70,6 +72,7 @@ impl Values<'_> {
             Place::Text => self.sms.expose_text().into(),
             Place::Sender => self.sender?.into(),
             Place::Key => self.sms.idempotency_key().as_str().into(),
+            Place::ReceiptKey => self.sms.callback_key().as_str().into(),
             Place::Callback => self.callback?.into(),
             Place::Purpose => {
                 Some(self.sms.purpose()).filter(|purpose| !purpose.is_empty())?.into()
