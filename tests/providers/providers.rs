@@ -24,6 +24,8 @@ mod bird;
 mod esendex;
 #[cfg(feature = "infobip")]
 mod infobip;
+#[cfg(feature = "plivo")]
+mod plivo;
 #[cfg(feature = "telnyx")]
 mod telnyx;
 #[cfg(feature = "template")]
