@@ -168,12 +168,14 @@ impl Lane {
     }
 
     /// How much of a number's quota over all lanes this one may fill: a third of it is out of reach
-    /// of strangers, and a sixth of clients that passed a human check.
+    /// of strangers, a sixth of clients that passed a human check, and a fifteenth of device proofs.
     pub(crate) const fn of_total(self, max: u64) -> u64 {
         let kept = match self {
             Self::Open => max / 3,
             Self::Checked => max / 6,
-            Self::Proven | Self::Caller => 0,
+            // A device proof is good for 90 days, and a former partner may have some.
+            Self::Proven => max / 15,
+            Self::Caller => 0,
         };
         max.saturating_sub(kept)
     }
@@ -207,4 +209,15 @@ pub(crate) enum Proved {
     Work,
     /// A human check, a known device, or a caller's key.
     Human,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_keep_texts_of_the_day() {
+        let of_thirty = Lane::ALL.map(|lane| lane.of_total(30));
+        assert_eq!(of_thirty, [20, 25, 28, 30], "each leaves some to whoever proves more");
+    }
 }

@@ -71,7 +71,8 @@ pub struct ModePolicy {
     /// [`KnownNumbersOnly`](crate::access::Effect::KnownNumbersOnly), and in a country or prefix that
     /// operators block while some entry allows a single number.
     ///
-    /// - A step-up that the client can still take is asked of every number.
+    /// - A step-up that the client can still take is asked of every number, and a human check where
+    ///   the detector refuses.
     /// - Then a number that is neither known nor allowed is answered as if a text had gone out: a
     ///   grant, a code page and intervals. No text is sent, no money is spent, and no code opens it.
     ///   [`EventKind::QuietlyRefused`](crate::EventKind::QuietlyRefused) tells the observer.

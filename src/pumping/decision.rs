@@ -198,8 +198,7 @@ impl Detector {
                 .any(|slot| self.table.at(*slot).is_some_and(|node| node.state != State::Open));
         let failures = self.sessions.failures(subject.digits, now);
         // in context only a session whose code went unanswered counts against its number
-        let unanswered =
-            self.sessions.open(session_key(subject)).is_none_or(|s| !s.verified && s.stage >= 4);
+        let unanswered = self.sessions.is_unanswered(session_key(subject), now);
         let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
         if covered && unanswered {
             let (ask, refuse) = self.tuning.number_limits_in_context;

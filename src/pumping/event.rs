@@ -27,6 +27,8 @@ pub enum EventKind {
     Delivered = 6,
     /// The carrier reports that delivery failed.
     Undelivered = 7,
+    /// A message was withheld, and its client told otherwise. It counts at its number and nowhere else.
+    Withheld = 8,
 }
 
 /// One event. `Debug` masks the number.
@@ -84,6 +86,7 @@ impl Event {
             5 => EventKind::Verified,
             6 => EventKind::Delivered,
             7 => EventKind::Undelivered,
+            8 => EventKind::Withheld,
             _ => return None,
         };
         let digits = u64::from_be_bytes(*digits);

@@ -9,7 +9,6 @@ use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key};
 use super::table::{NONE, Slot};
 use super::tuning::Tuning;
-use crate::base::time::Timestamp;
 
 impl Detector {
     pub(super) fn apply(&mut self, event: &Event) {
@@ -27,6 +26,7 @@ impl Detector {
             EventKind::Verified => self.verified(now, subject),
             EventKind::Delivered => self.receipt(now, subject, true),
             EventKind::Undelivered => self.receipt(now, subject, false),
+            EventKind::Withheld => self.withheld(now, subject),
         }
         if event.acting != 0 {
             self.adopt(now, event);
@@ -201,17 +201,19 @@ impl Detector {
 
     /// Counts a text that was withheld while its client is told otherwise: it limits its number as a
     /// sent one does, and is evidence of nothing.
-    pub(crate) fn withheld(&mut self, now: Timestamp, subject: &Subject, is_new: bool) {
-        self.advance(now.as_millis());
-        self.sessions.count_number(subject.digits, self.now, is_new);
+    fn withheld(&mut self, now: u64, subject: &Subject) {
+        let key = session_key(subject);
+        let begins = self.sessions.begins(key, now);
+        self.sessions.count_number(subject.digits, now, begins);
+        self.sessions.withhold(key, now);
     }
 
     fn sent(&mut self, now: u64, subject: &Subject, stepped_up: bool) {
         let key = session_key(subject);
         let open = self.sessions.open(key).copied();
-        let is_new = open.is_none_or(|s| s.verified);
-        self.sessions.count_number(subject.digits, now, is_new);
-        if !is_new {
+        let begins = self.sessions.begins(key, now);
+        self.sessions.count_number(subject.digits, now, begins);
+        if open.is_some_and(|session| !session.verified) {
             return;
         }
         if let Some(slot) = self.sessions.index.get(&key).copied() {
@@ -269,6 +271,7 @@ impl Detector {
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
         let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         let key = session_key(subject);
+        self.sessions.end_withheld(key);
         let Some(slot) = self.sessions.index.get(&key).copied() else {
             self.sessions.remember(key, now, |answer| answer.verified = now);
             return;

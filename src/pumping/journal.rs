@@ -14,7 +14,9 @@ const PEERS: usize = 256;
 /// Clock difference between gates that is tolerated; events further ahead are dropped.
 const AHEAD: Duration = Duration::from_secs(300);
 const HEADER: usize = 21;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before knew no withheld texts, and is read all the same.
+const OLDEST: u8 = 1;
 
 /// Why a journal entry or snapshot was not taken.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +56,10 @@ impl Journal {
         if !self.shared {
             return;
         }
-        // refusals are the one thing a flood makes for free: when the outbox is half full they stay
-        // at home, where they only serve to end a block
-        if event.kind == EventKind::Refused && self.outbox.len() >= OUTBOX / 2 {
+        // refusals, quiet ones too, are what a flood makes for free: when the outbox is half full
+        // they stay at home
+        let is_free = matches!(event.kind, EventKind::Refused | EventKind::Withheld);
+        if is_free && self.outbox.len() >= OUTBOX / 2 {
             return;
         }
         if self.outbox.len() >= OUTBOX {
@@ -134,7 +137,7 @@ impl Detector {
         }
         let (head, body) = bytes.split_first_chunk::<HEADER>().ok_or(CodecError::Length)?;
         let [version, rest @ ..] = head;
-        if *version != VERSION {
+        if !(OLDEST..=VERSION).contains(version) {
             return Err(CodecError::Version(*version));
         }
         let (gate, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Length)?;

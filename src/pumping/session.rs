@@ -98,6 +98,9 @@ pub(super) struct Sessions {
     /// Answers that came before the question did: another gate asked, or sent.
     pub(super) answers: KeyMap<Answer>,
     pub(super) answer_queue: VecDeque<(u64, u64)>,
+    /// Since when a session is believed to be open of which no text went out.
+    withheld: KeyMap<u64>,
+    withheld_queue: VecDeque<(u64, u64)>,
     pub(super) generation: u32,
     pub(super) cap: usize,
 }
@@ -187,6 +190,51 @@ impl Sessions {
         self.numbers.get(&digits).map_or((0.0, 0), |count| (count.sends_at(now), count.sessions))
     }
 
+    /// Since when a session is believed to be open of which every text was withheld.
+    fn withheld_since(&self, key: u64, now: u64) -> Option<u64> {
+        let since = self.withheld.get(&key).copied();
+        since.filter(|since| now < since.saturating_add(SESSION_MS))
+    }
+
+    /// Whether a text of this session, sent or withheld, begins it.
+    pub(super) fn begins(&self, key: u64, now: u64) -> bool {
+        self.open(key).is_none_or(|session| session.verified)
+            && self.withheld_since(key, now).is_none()
+    }
+
+    /// Whether the session's code has been out for longer than people take. One of which no text
+    /// went out is no different from outside, and must not be here.
+    pub(super) fn is_unanswered(&self, key: u64, now: u64) -> bool {
+        let settled = |since: u64| now >= since.saturating_add(STAGES[3]);
+        match (self.open(key), self.withheld_since(key, now)) {
+            (Some(session), _) if session.verified => false,
+            (Some(session), since) => session.stage >= 4 || since.is_some_and(settled),
+            (None, since) => since.is_none_or(settled),
+        }
+    }
+
+    /// Remembers a session that its client believes to be open: no evidence, and as good as a real
+    /// one for whatever may be seen from outside.
+    pub(super) fn withhold(&mut self, key: u64, now: u64) {
+        while let Some((at, old)) = self.withheld_queue.front().copied()
+            && (at.saturating_add(SESSION_MS) <= now || self.withheld_queue.len() >= self.cap)
+        {
+            self.withheld_queue.pop_front();
+            if self.withheld.get(&old) == Some(&at) {
+                self.withheld.remove(&old);
+            }
+        }
+        if self.begins(key, now) {
+            self.withheld.insert(key, now);
+            self.withheld_queue.push_back((now, key));
+        }
+    }
+
+    /// Ends a session of which no text went out: its number has verified.
+    pub(super) fn end_withheld(&mut self, key: u64) {
+        self.withheld.remove(&key);
+    }
+
     /// Counts a send to a number.
     pub(super) fn count_number(&mut self, digits: u64, now: u64, is_new_session: bool) {
         let queue = &mut self.number_queue;
@@ -274,6 +322,8 @@ impl Sessions {
             .saturating_add(self.number_queue.capacity().saturating_mul(16))
             .saturating_add(self.answers.capacity().saturating_mul(32))
             .saturating_add(self.answer_queue.capacity().saturating_mul(16))
+            .saturating_add(self.withheld.capacity().saturating_mul(20))
+            .saturating_add(self.withheld_queue.capacity().saturating_mul(16))
     }
 }
 

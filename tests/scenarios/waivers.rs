@@ -1,5 +1,7 @@
 //! What is waived for some numbers and withheld from others, and that nobody can tell which.
 
+use std::time::Duration;
+
 use otpgate::access::{
     Actor, AnonymiserKind, AnonymiserList, Anonymisers, CallerId, CallerKey, CallerRequest,
     CallerRule, CallerRules, Effect, Network, Reason, Target,
@@ -9,11 +11,13 @@ use otpgate::pumping::Tuning;
 use otpgate::testing::{Calls, Counting, Verb};
 use otpgate::{
     Cleared, ClientContext, Clock, Entry, EntryGrant, EventKind, Money, Policy, Purpose, Sent,
-    SystemEntropy, Verified,
+    SystemEntropy,
 };
 
 use crate::step_up::Turing;
-use crate::support::{House, client, days, hours, keys, minutes, quick, recipient, seconds, small};
+use crate::support::{
+    Dice, House, client, days, hours, keys, memory, minutes, quick, recipient, seconds, small,
+};
 
 /// Why a number gets no text, though another would.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -78,6 +82,10 @@ struct Scene {
 
 /// A house where `cause` stands against every number, and `fact` waives it for the customer's.
 async fn scene(cause: Cause, fact: Fact) -> Scene {
+    scene_with(cause, fact, cause == Cause::Asked).await
+}
+
+async fn scene_with(cause: Cause, fact: Fact, human: bool) -> Scene {
     let (store, calls) = Counting::new(small());
     let mut policy = quick(Policy::default());
     policy.quotas.client_unverified = None;
@@ -95,7 +103,7 @@ async fn scene(cause: Cause, fact: Fact) -> Scene {
     let house = House::with(|builder| {
         let builder = builder.store(store).policy(policy).tuning(Tuning::default()).callers(rules);
         let builder = builder.anonymisers(anonymisers.clone());
-        if cause == Cause::Asked { builder.human_check(Turing) } else { builder }
+        if human { builder.human_check(Turing) } else { builder }
     });
     if fact == Fact::Known {
         drop(house.prove(&customer(), &client(7)).await);
@@ -153,11 +161,15 @@ struct Prober {
     grant: Option<EntryGrant>,
     trace: Vec<(&'static str, String, [u64; 4])>,
     texts: usize,
+    index: u32,
+    /// How many numbers of the same block he has asked for as well.
+    met: u32,
 }
 
 impl Prober {
     fn new(number: String, index: u32) -> Self {
-        Self { number, who: client(20_000 + index), grant: None, trace: Vec::new(), texts: 0 }
+        let who = client(20_000 + index);
+        Self { number, who, grant: None, trace: Vec::new(), texts: 0, index, met: 0 }
     }
 
     /// Does `step` and writes down what can be seen of it, and what it costs the store.
@@ -172,62 +184,65 @@ impl Prober {
 
     async fn seen(&mut self, scene: &Scene, step: &str) -> String {
         let (house, gate) = (&scene.house, &scene.house.gate);
-        let who = if step == "checked" {
-            self.who.clone().human_response("yes")
-        } else {
-            self.who.clone()
-        };
-        let cleared = match step {
-            "issue" => Some(house.clear(&self.number, &Purpose::SIGN_UP, &who).await),
-            "checked" => Some(self.checked(scene, &who).await),
-            "decoy" => Some(house.clear(&self.number, &Purpose::LOG_IN, &who).await),
-            "caller" => Some(self.authorised(scene)),
-            _ => None,
-        };
-        match (step, cleared, self.grant.clone()) {
-            ("decoy", Some(Cleared::Cleared(clearance)), _) => {
-                self.sent(house, gate.decoy(clearance).await.unwrap())
+        let sent = match step {
+            "issue" => house.try_send(&self.number, &self.who).await,
+            "checked" => self.checked(house).await,
+            "log-in" => house.try_send_for(&self.number, &Purpose::LOG_IN, &self.who).await,
+            "neighbour" => {
+                self.met += 1;
+                let other = number(1_000 + self.met * 2 + self.index);
+                let sent = house.try_send_for(&other, &Purpose::RESET, &self.who).await;
+                let grant = self.grant.take();
+                let seen = self.sent(house, sent);
+                self.grant = grant;
+                return seen;
             }
-            (_, Some(Cleared::Cleared(clearance)), _) => {
-                self.sent(house, gate.issue(clearance).await.unwrap())
-            }
-            (_, Some(Cleared::StepUp(step_up)), _) => self.sent(house, Sent::StepUp(step_up)),
-            (_, Some(Cleared::Refused(refusal)), _) => self.sent(house, Sent::Refused(refusal)),
-            ("resend", None, Some(grant)) => {
-                self.sent(house, gate.resend(&grant, &who).await.unwrap())
-            }
-            ("entry", None, Some(grant)) => match gate.entry(&grant, &who).await.unwrap() {
-                Entry::Open(view) => format!(
-                    "open {} left, {:?}, again in {:?}",
-                    view.attempts_left(),
-                    view.expires_in(),
-                    view.resend_after()
-                ),
-                Entry::Closed(_) => "closed".to_owned(),
+            "decoy" => match house.clear(&self.number, &Purpose::LOG_IN, &self.who).await {
+                Cleared::Cleared(clearance) => gate.decoy(clearance).await.unwrap(),
+                Cleared::StepUp(step_up) => Sent::StepUp(step_up),
+                Cleared::Refused(refusal) => Sent::Refused(refusal),
             },
-            ("verify", None, Some(grant)) => {
-                match gate.verify(&grant, "12345", &who).await.unwrap() {
-                    Verified::Accepted(_) => "accepted".to_owned(),
-                    Verified::Rejected(_) => "rejected".to_owned(),
+            "caller" => match self.authorised(scene) {
+                Cleared::Cleared(clearance) => gate.issue(clearance).await.unwrap(),
+                other => panic!("not authorised: {other:?}"),
+            },
+            _ => {
+                let Some(grant) = self.grant.clone() else { return format!("no {step}: no grant") };
+                match step {
+                    "resend" => gate.resend(&grant, &self.who).await.unwrap(),
+                    "entry" => return self.entry(house, &grant).await,
+                    "verify" => {
+                        let accepted = house.accepts_from(&grant, "12345", &self.who).await;
+                        return format!("accepted: {accepted}");
+                    }
+                    other => panic!("no step: {other}"),
                 }
             }
-            (step, _, None) => format!("no {step}: no grant"),
-            (other, ..) => panic!("no step: {other}"),
+        };
+        self.sent(house, sent)
+    }
+
+    async fn entry(&self, house: &House, grant: &EntryGrant) -> String {
+        match house.gate.entry(grant, &self.who).await.unwrap() {
+            Entry::Open(view) => format!(
+                "open {} left, {:?}, again in {:?}",
+                view.attempts_left(),
+                view.expires_in(),
+                view.resend_after()
+            ),
+            Entry::Closed(_) => "closed".to_owned(),
         }
     }
 
-    /// The demand of the last answer, met with a human check.
-    async fn checked(&self, scene: &Scene, who: &ClientContext) -> Cleared {
-        let house = &scene.house;
-        let cleared = house.clear(&self.number, &Purpose::SIGN_UP, &self.who).await;
-        let Cleared::Cleared(clearance) = cleared else { return cleared };
-        match house.gate.issue(clearance).await.unwrap() {
-            Sent::StepUp(step_up) => {
-                let ticket = step_up.ticket().as_str().to_owned();
-                house.clear_with(&ticket, &self.number, &Purpose::SIGN_UP, who).await
-            }
-            Sent::Refused(refusal) => Cleared::Refused(refusal),
-            other => panic!("nothing asked: {other:?}"),
+    /// A request; what it asks for is met with a human check.
+    async fn checked(&self, house: &House) -> Sent {
+        let sent = house.try_send(&self.number, &self.who).await;
+        let Sent::StepUp(step_up) = sent else { return sent };
+        let (ticket, who) = (step_up.ticket().as_str(), self.who.clone().human_response("yes"));
+        match house.clear_with(ticket, &self.number, &Purpose::SIGN_UP, &who).await {
+            Cleared::Cleared(clearance) => house.gate.issue(clearance).await.unwrap(),
+            Cleared::StepUp(step_up) => Sent::StepUp(step_up),
+            Cleared::Refused(refusal) => Sent::Refused(refusal),
         }
     }
 
@@ -293,6 +308,66 @@ async fn probe(cause: Cause, fact: Fact, first: String, second: String) -> ([Pro
     (both, told)
 }
 
+/// What a prober does next, and how long he waits after it.
+fn next(dice: &mut Dice) -> (&'static str, Duration) {
+    let steps = [
+        "issue",
+        "issue",
+        "checked",
+        "checked",
+        "log-in",
+        "caller",
+        "entry",
+        "verify",
+        "resend",
+        "resend",
+        "decoy",
+        "neighbour",
+        "neighbour",
+    ];
+    let waits = [seconds(0), seconds(0), seconds(31), minutes(2), minutes(11), hours(1)];
+    let step = steps[dice.below(steps.len() as u64) as usize];
+    (step, waits[dice.below(waits.len() as u64) as usize])
+}
+
+/// Sixty steps at random of two numbers, each step of `first` before that of `second`; and what was
+/// seen, without what it cost the store: how many texts a block has had decides that, not the number.
+async fn wander(
+    (cause, fact): (Cause, Fact),
+    seed: u64,
+    first: String,
+    second: String,
+) -> [Vec<(&'static str, String)>; 2] {
+    let scene = scene_with(cause, fact, seed.is_multiple_of(2) || cause == Cause::Asked).await;
+    let mut both = [Prober::new(first, 0), Prober::new(second, 1)];
+    let mut dice = Dice(seed);
+    for _ in 0..60 {
+        let (step, wait) = next(&mut dice);
+        for prober in &mut both {
+            prober.probe(&scene, step).await;
+        }
+        scene.house.clock.advance(wait);
+    }
+    both.map(|prober| prober.trace.into_iter().map(|(step, seen, _)| (step, seen)).collect())
+}
+
+/// Tried: new requests after a quiet answer, other purposes, callers, decoys, human checks, waits of
+/// every length, and requests for the number's neighbours in between.
+#[tokio::test]
+async fn nobody_sees_it_whatever_they_try() {
+    for row in ROWS {
+        for seed in [1, 2, 4, 9] {
+            let seen = wander(row, seed, customer(), stranger()).await;
+            let other = wander(row, seed, stranger(), customer()).await;
+            for (seen, other) in seen.iter().zip(&other) {
+                let differs = seen.iter().zip(other).position(|(one, two)| one != two);
+                let at = differs.map(|at| (at, &seen[at], &other[at]));
+                assert_eq!(at, None, "{row:?}, seed {seed}");
+            }
+        }
+    }
+}
+
 /// Whoever comes first and whoever comes second sees the same, whichever of them is the customer.
 #[tokio::test]
 async fn nobody_sees_for_whom_a_refusal_is_waived() {
@@ -315,4 +390,45 @@ async fn nobody_sees_for_whom_a_refusal_is_waived() {
             }
         }
     }
+}
+
+/// What another gate on the same store says of `number` after this one has answered four requests
+/// for it.
+async fn at_the_other_gate(number: String) -> (String, String) {
+    let store = std::sync::Arc::new(memory());
+    let set = |builder: otpgate::GateBuilder| {
+        let (store, policy) = (std::sync::Arc::clone(&store), quick(Policy::default()));
+        builder.store(store).policy(policy).tuning(Tuning::default()).human_check(Turing)
+    };
+    let here = House::with(set);
+    drop(here.prove(&customer(), &client(7)).await);
+    here.clock.advance(days(4));
+    enter(&here, Target::Everything, Effect::KnownNumbersOnly).await;
+    let there = here.beside(set);
+    // Later it would read what this gate has saved.
+    there.gate.warm_up().await.unwrap();
+    let purposes = [Purpose::SIGN_UP, Purpose::LOG_IN, Purpose::RESET, Purpose::PAYMENT];
+    for (index, purpose) in (0..).zip(purposes) {
+        let sent = here.try_send_for(&number, &purpose, &client(30_000 + index)).await;
+        assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+        // What a gate has to tell travels with its next call, to whoever calls next.
+        let _ = here.try_send(&self::number(910 + index), &client(900)).await;
+        let _ = there.try_send(&self::number(920 + index), &client(901)).await;
+        here.clock.advance(seconds(40));
+    }
+    let mut prober = Prober::new(number, 0);
+    let fifth = Purpose::new("fifth").unwrap();
+    let sent = there.try_send_for(&prober.number, &fifth, &prober.who).await;
+    let limited = prober.sent(&there, sent);
+    let sent = there.try_send(&self::number(901), &prober.who).await;
+    (limited, prober.sent(&there, sent))
+}
+
+#[tokio::test]
+async fn the_other_gate_counts_what_this_one_withheld() {
+    let (known, unknown) =
+        (at_the_other_gate(customer()).await, at_the_other_gate(stranger()).await);
+    assert!(known.0.starts_with("asked Human"), "four texts limit a number: {known:?}");
+    assert!(known.1.starts_with("sent"), "and no other: {known:?}");
+    assert_eq!(known, unknown);
 }

@@ -69,7 +69,8 @@ impl Plan {
     fn checking(mut self, only: impl Fn(&Item) -> bool) -> Self {
         let pairs = self.charges.iter_mut().zip(&mut self.items);
         for (charge, item) in pairs.filter(|(_, item)| only(item)) {
-            item.checked = Some(charge.cost);
+            // A decoy is checked once, though it is withheld as well.
+            item.checked.get_or_insert(charge.cost);
             (charge.limit, charge.cost) = checked(charge.limit, charge.cost);
         }
         self

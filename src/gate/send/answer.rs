@@ -46,9 +46,13 @@ impl Gate {
         send: &Send<'_>,
         reason: RefusalReason,
         remedy: Remedy,
+        pumping: bool,
     ) -> Result<Sent, GateError> {
-        if matches!(reason, RefusalReason::Pumping(_)) {
-            self.watch(send, SightingKind::Asked);
+        match reason {
+            // Where it refuses, the answer to the question is no evidence.
+            _ if pumping => self.watch(send, SightingKind::Refused),
+            RefusalReason::Pumping(_) => self.watch(send, SightingKind::Asked),
+            _ => {}
         }
         self.note(send, EventKind::StepUpAsked { reason: reason.clone() });
         let means = self.means(send.policy, remedy);

@@ -33,7 +33,8 @@ pub(super) enum Decision {
     /// Granted to a test number: no text, and its own code.
     Test(Paid, TestEntry),
     Refused(Refused),
-    StepUp(RefusalReason, Remedy),
+    /// With whether the detector refuses: it counts those that still come.
+    StepUp(RefusalReason, Remedy, bool),
 }
 
 impl Gate {
@@ -61,7 +62,7 @@ impl Gate {
             }
             let observed =
                 send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe;
-            let asked = standing.pumping(send.proved).filter(|remedy| self.offers(send, *remedy));
+            let asked = self.asked(send, &standing);
             let withheld = match asked {
                 Some(_) if !observed => None,
                 _ => self.withheld(send, &standing, asked.is_some()).await?,
@@ -141,14 +142,12 @@ impl Gate {
                         Cause::Pumping => standing.pumping_wait(send.now).unwrap_or(retry_after),
                         _ => retry_after,
                     };
+                    let pumping = standing.pumping(send.proved) == Some(Remedy::Wait);
                     return Ok(if self.offers(send, remedy) {
-                        Decision::StepUp(reason, remedy)
+                        Decision::StepUp(reason, remedy, pumping)
                     } else {
-                        Decision::Refused(Refused {
-                            reason,
-                            retry_after: Some(retry_after),
-                            pumping: standing.pumping(send.proved) == Some(Remedy::Wait),
-                        })
+                        let retry_after = Some(retry_after);
+                        Decision::Refused(Refused { reason, retry_after, pumping })
                     });
                 }
                 Admitted::NonceSpent { .. } => {
@@ -167,6 +166,19 @@ impl Gate {
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    /// What the detector asks of this client, if it is something that the client can do.
+    ///
+    /// Where the detector refuses, known numbers are served: everybody is asked for a human check
+    /// there, as where it asks. Whether it asks or refuses may turn on one text, and so would tell
+    /// whether a number that somebody tried before counts as evidence, which a known one does not.
+    fn asked(&self, send: &Send<'_>, standing: &Standing) -> Option<Remedy> {
+        let remedy = match standing.pumping(send.proved)? {
+            Remedy::Wait if send.policy.mode.quiet => Remedy::Human,
+            remedy => remedy,
+        };
+        self.offers(send, remedy).then_some(remedy)
     }
 
     /// Asks the store to admit what `plan` charges. A renewal whose number has had its free one is

@@ -239,7 +239,9 @@ impl Gate {
         }
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
-            Decision::StepUp(reason, remedy) => self.step_up(&send, reason, remedy),
+            Decision::StepUp(reason, remedy, pumping) => {
+                self.step_up(&send, reason, remedy, pumping)
+            }
             Decision::Granted(paid) => {
                 self.note_budgets(&send, &paid.plan, &paid.counts);
                 match self.deliver(&send, text, &paid).await? {

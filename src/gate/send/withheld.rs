@@ -10,6 +10,7 @@ use crate::gate::withheld::Withheld;
 use crate::gate::{Gate, guarded};
 use crate::limit::MeterKey;
 use crate::policy::{AnonymiserTier, Mode};
+use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::store::TallyQuery;
 
 impl Gate {
@@ -29,6 +30,7 @@ impl Gate {
             return Ok(None);
         }
         let mut query = TallyQuery::new(send.now, self.inner.partition);
+        query.clock = self.inner.clock_check;
         query.marks = vec![MeterKey::new(send.subjects.number, slot::KNOWN)];
         let tallies = guarded::tally(&*self.inner.store, &query).await?;
         let mark = tallies.marks.first().copied().flatten();
@@ -44,9 +46,10 @@ impl Gate {
         Ok(withheld)
     }
 
-    /// Tells the detector of a text that was withheld while the client is told otherwise.
+    /// Tells the detector, and those of the other gates, of a text that was withheld while the client
+    /// is told otherwise.
     pub(super) fn count_withheld(&self, send: &Send<'_>) {
         let subject = self.sighted(send.recipient, send.purpose, send.price, send.seen_from());
-        self.realm.detector().withheld(send.now, &subject, !send.challenge.renew);
+        self.realm.saw(self, Sighting::of(send.now, SightingKind::Withheld, &subject));
     }
 }
