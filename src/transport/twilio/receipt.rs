@@ -1,6 +1,6 @@
 //! [`Receipts`]: delivery receipts whose signature is Twilio's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
 
 use base64ct::{Base64, Encoding};
 use form_urlencoded::parse;
@@ -84,26 +84,32 @@ impl Receipts {
         self
     }
 
-    /// Whether the request is Twilio's.
-    fn check(&self, request: &ReceiptRequest<'_>) -> Result<(), ReceiptError> {
+    /// What a request of Twilio's says; an error if it is not Twilio's.
+    fn check<'a>(&self, request: &ReceiptRequest<'a>) -> Result<Body<'a>, ReceiptError> {
         let signature = request.header(SIGNATURE).ok_or(unsigned())?;
         if asked(request) != Some(self.mode) {
             return Err(forged());
         }
         let signature = Base64::decode_vec(signature).map_err(|_| forged())?;
-        let fields = match hash_in(request.query()) {
-            Some(hash) if hash == hex(&Sha256::digest(request.body)) => String::new(),
+        let (body, signed) = match hash_in(request.query()) {
+            Some(hash) if hash == hex(&Sha256::digest(request.body)) => {
+                (Body::Hashed(request.body), String::new())
+            }
             Some(_) => return Err(forged()),
-            None => form_text(request.body),
+            None => {
+                let fields = Form::read(request.body);
+                let signed = fields.signed();
+                (Body::Form(fields), signed)
+            }
         };
         let urls: Vec<String> = candidates(request.url).collect();
         let by = |secret: &[u8]| {
             urls.iter().fold(false, |right, url| {
-                right | self.mode.verify(secret, &[url.as_bytes(), fields.as_bytes()], &signature)
+                right | self.mode.verify(secret, &[url.as_bytes(), signed.as_bytes()], &signature)
             })
         };
         let right = self.secrets.any(by).map_err(|_| no_secret())?;
-        if right { Ok(()) } else { Err(forged()) }
+        if right { Ok(body) } else { Err(forged()) }
     }
 }
 
@@ -122,14 +128,13 @@ impl ReceiptVerifier for Receipts {
         request: &ReceiptRequest<'_>,
         _now: Timestamp,
     ) -> Result<Vec<Receipt>, ReceiptError> {
-        self.check(request)?;
-        let field = if hash_in(request.query()).is_some() {
-            let json: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
-            FieldsOf::Json(json)
-        } else {
-            FieldsOf::Form(request.body)
+        let fields = match self.check(request)? {
+            Body::Form(form) => Fields::Form(form),
+            Body::Hashed(body) => {
+                Fields::Json(serde_json::from_slice(body).map_err(|_| malformed())?)
+            }
         };
-        let read = |name| field.one(name);
+        let read = |name| fields.one(name);
         let id = read("MessageSid").filter(|id| is_plain(id)).ok_or(malformed())?;
         let word = read("MessageStatus").filter(|word| is_plain(word)).ok_or(malformed())?;
         let state = match word.as_str() {
@@ -147,28 +152,64 @@ impl ReceiptVerifier for Receipts {
     }
 }
 
+/// The body of a request, checked.
+enum Body<'a> {
+    Form(Form<'a>),
+    /// Signed by its hash.
+    Hashed(&'a [u8]),
+}
+
 /// Where the fields of a receipt stand.
-enum FieldsOf<'a> {
-    Form(&'a [u8]),
+enum Fields<'a> {
+    Form(Form<'a>),
     Json(Value),
 }
 
-impl FieldsOf<'_> {
+impl Fields<'_> {
     /// The field's value, if it is there once.
     fn one(&self, name: &str) -> Option<String> {
         match self {
-            Self::Form(body) => {
-                let mut values = parse(body).filter(|(known, _)| known == name);
-                match (values.next(), values.next()) {
-                    (Some((_, value)), None) => Some(value.into_owned()),
-                    _ => None,
-                }
-            }
+            Self::Form(form) => form.one(name).map(Into::into),
             Self::Json(json) => match json.get(name)? {
                 Value::String(text) => Some(text.clone()),
                 Value::Number(number) => Some(number.to_string()),
                 _ => None,
             },
+        }
+    }
+}
+
+/// The fields of a form in the order in which they are signed: that of JavaScript's strings, UTF-16.
+/// Python's SDK disagrees outside of the basic plane.
+struct Form<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Form<'a> {
+    fn read(body: &'a [u8]) -> Self {
+        let mut fields: Vec<_> = parse(body).collect();
+        let units = |a: &str, b: &str| a.encode_utf16().cmp(b.encode_utf16());
+        fields.sort_by(|(a, first), (b, second)| units(a, b).then_with(|| units(first, second)));
+        Self(fields)
+    }
+
+    /// Every field's name and value, each pair once.
+    fn signed(&self) -> String {
+        let mut text = String::new();
+        let mut last = None;
+        for field in &self.0 {
+            if last != Some(field) {
+                text.push_str(&field.0);
+                text.push_str(&field.1);
+            }
+            last = Some(field);
+        }
+        text
+    }
+
+    fn one(&self, name: &str) -> Option<&str> {
+        let mut values = self.0.iter().filter(|(known, _)| known == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Some(value),
+            _ => None,
         }
     }
 }
@@ -215,21 +256,6 @@ fn candidates(url: &str) -> impl Iterator<Item = String> {
     let usual = if scheme.eq_ignore_ascii_case("http") { "80" } else { "443" };
     let port = port.unwrap_or(usual);
     [format!("{scheme}://{host}{tail}"), format!("{scheme}://{host}:{port}{tail}")].into_iter()
-}
-
-/// Every field and its value, sorted, each value of a name once. The order is that of JavaScript's
-/// strings, UTF-16: Twilio signs so, and Python's SDK disagrees outside of the basic plane.
-fn form_text(body: &[u8]) -> String {
-    type Utf16 = Vec<u16>;
-    let mut fields: BTreeMap<(Utf16, String), BTreeSet<(Utf16, String)>> = BTreeMap::new();
-    let ordered = |text: &str| (text.encode_utf16().collect(), text.to_owned());
-    for (name, value) in parse(body) {
-        fields.entry(ordered(&name)).or_default().insert(ordered(&value));
-    }
-    let each = |((_, name), values): ((Utf16, String), BTreeSet<(Utf16, String)>)| {
-        values.into_iter().map(move |(_, value)| format!("{name}{value}")).collect::<String>()
-    };
-    fields.into_iter().map(each).collect()
 }
 
 const fn unsigned() -> ReceiptError {
