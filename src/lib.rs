@@ -122,7 +122,7 @@
 //!   used: they bring the redis crate and tokio.
 //! - `postgres`: [`store::PostgresStore`], shared by many gates, nothing acknowledged is lost. Leave it
 //!   off when another store is used: it brings tokio-postgres and tokio.
-//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `plivo`, `vonage`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
+//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `vonage`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
 //!   Leave those off that you have no account with.
 //! - `template`: `transport::template::HttpTransport`, any other provider by a template in the configuration.
 //!   Leave it off without one: it brings serde.

@@ -129,8 +129,6 @@ fn the_gate_knows_no_adapter() {
                 "transport::template",
                 "transport::sinch",
                 "transport::messagebird",
-                "transport::plivo",
-                "transport::vonage",
                 "transport::aws",
                 "ReqwestClient",
             ] {

@@ -8,7 +8,6 @@
 //! | `aws::EndUserMessaging`, `aws::Sns` | `aws` |
 //! | `bird::Bird` | `bird` |
 //! | `infobip::Infobip` | `infobip` |
-//! | `plivo::Plivo` | `plivo` |
 //! | `vonage::SmsApi`, `vonage::MessagesApi` | `vonage` |
 //! | `template::HttpTransport`, any other provider, described by a template | `template` |
 //! | [`ConsoleTransport`], for a first run | – |
@@ -58,7 +57,6 @@ pub mod infobip;
     feature = "aws",
     feature = "bird",
     feature = "infobip",
-    feature = "plivo",
     feature = "telnyx",
     feature = "vonage"
 ))]
@@ -69,8 +67,6 @@ pub mod infobip;
 mod json;
 #[cfg(feature = "template")]
 pub mod messagebird;
-#[cfg(feature = "plivo")]
-pub mod plivo;
 mod price;
 mod receipt;
 mod sender;

@@ -10,9 +10,13 @@
 #[macro_use]
 mod adapter;
 mod docs;
+#[cfg(all(feature = "esendex", feature = "twilio"))]
+mod fault_schedules;
 mod http_client;
 #[path = "../support/http_server/mod.rs"]
 mod http_server;
+#[path = "../support/mod.rs"]
+mod support;
 mod vectors;
 mod wire;
 
@@ -24,8 +28,6 @@ mod bird;
 mod esendex;
 #[cfg(feature = "infobip")]
 mod infobip;
-#[cfg(feature = "plivo")]
-mod plivo;
 #[cfg(feature = "telnyx")]
 mod telnyx;
 #[cfg(feature = "template")]

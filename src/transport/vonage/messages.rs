@@ -7,9 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{
-    Account, Application, MESSAGES_ERRORS, MESSAGES_NAME, Sender, found_by, reference, without_sign,
-};
+use super::{Account, Application, MESSAGES_ERRORS, MESSAGES_NAME, Sender, without_sign};
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
 use crate::transport::json::{Object, text_at};
@@ -67,7 +65,7 @@ impl MessagesApi {
             .text("to", without_sign(sms.expose_number()))
             .text("from", sender)
             .text("text", sms.expose_text())
-            .text_if("client_ref", reference(sms))
+            .text("client_ref", sms.idempotency_key().as_str())
             .number_if("ttl", self.validity.map(|span| span.as_secs()))
             .text_if("webhook_url", webhook)
             .text_if("webhook_version", webhook.map(|_| "v1"));
@@ -127,7 +125,7 @@ impl SmsTransport for MessagesApi {
         let request = self.authenticated(request, sms)?;
         let request = request.with_body("application/json", self.body(sms).finish());
         let response = self.api.send(request).await?;
-        self.read(&response).map(|handoff| found_by(sms, handoff))
+        self.read(&response)
     }
 }
 

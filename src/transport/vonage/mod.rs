@@ -80,8 +80,6 @@ pub use signature::SignatureMethod;
 pub use sms::{SmsApi, SmsApiBuilder};
 pub use sms_receipt::SmsReceipts;
 
-use super::{Handoff, OutboundSms};
-
 /// The name of the SMS API in outcomes, events and errors.
 pub const NAME: &str = "vonage";
 
@@ -93,69 +91,8 @@ fn without_sign(number: &str) -> &str {
     number.strip_prefix('+').unwrap_or(number)
 }
 
-/// The longest reference of the host's that Vonage takes.
-const LONGEST_REFERENCE: usize = 100;
-
-/// The text's key, if Vonage has room for it.
-fn reference(sms: &OutboundSms) -> Option<&str> {
-    Some(sms.callback_key().as_str()).filter(|key| key.len() <= LONGEST_REFERENCE)
-}
-
-/// A text whose key did not go along is found by its message identifier.
-fn found_by(sms: &OutboundSms, handoff: Handoff) -> Handoff {
-    if reference(sms).is_some() { handoff } else { handoff.with_receipts_by_id() }
-}
-
 /// Letters, digits, `_` and `-`: what identifiers, statuses and codes of Vonage are made of.
 fn is_plain(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::http::{ClientFn, HttpResponse};
-    use crate::testing::block_on;
-    use crate::transport::SmsTransport;
-
-    /// The body that is sent for a text with a key of this length, and whether receipts find it by
-    /// its identifier.
-    fn sent(messages: bool, length: usize) -> (String, bool) {
-        let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
-        let body = seen.clone();
-        let client = ClientFn::new("test", move |request| {
-            let text = String::from_utf8(request.expose_body().to_vec()).unwrap();
-            *body.lock().unwrap() = text;
-            async move {
-                Ok(match messages {
-                    true => HttpResponse::new(202).with_body(r#"{"message_uuid":"1"}"#),
-                    false => HttpResponse::new(200)
-                        .with_body(r#"{"messages":[{"status":"0","message-id":"1"}]}"#),
-                })
-            }
-        });
-        let (account, sender) =
-            (Account::new("abcd1234", "s").unwrap(), Sender::from_name("Example"));
-        let transport: Box<dyn SmsTransport> = if messages {
-            Box::new(MessagesApi::builder(account, sender).client(client).build().unwrap())
-        } else {
-            Box::new(SmsApi::builder(account, sender).client(client).build().unwrap())
-        };
-        let sms = OutboundSms::for_test("+15550100", "text", [1; 16]);
-        let sms = sms.with_callback_key(&"k".repeat(length));
-        let handoff = block_on(transport.hand_off(&sms)).unwrap();
-        let body = seen.lock().unwrap().clone();
-        (body, handoff.receipts_by_id)
-    }
-
-    #[test]
-    fn a_key_that_is_too_long_for_a_reference_stays_at_home() {
-        for messages in [false, true] {
-            let (body, by_id) = sent(messages, 100);
-            assert!(body.contains(&"k".repeat(100)) && !by_id, "{body}");
-            let (body, by_id) = sent(messages, 101);
-            assert!(!body.contains("kk") && !body.contains("client") && by_id, "{body}");
-        }
-    }
 }

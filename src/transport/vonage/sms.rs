@@ -9,7 +9,7 @@ use form_urlencoded::Serializer;
 use serde_json::Value;
 
 use super::signature::signed_text;
-use super::{Account, ERRORS, NAME, Sender, SigningAccount, found_by, reference, without_sign};
+use super::{Account, ERRORS, NAME, Sender, SigningAccount, without_sign};
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
 use crate::message::{Encoding, Segments};
@@ -70,8 +70,8 @@ impl SmsApi {
             ("to", without_sign(sms.expose_number())),
             ("from", sender),
             ("text", sms.expose_text()),
+            ("client-ref", sms.idempotency_key().as_str()),
         ];
-        fields.extend(reference(sms).map(|key| ("client-ref", key)));
         // Without it Vonage replaces what GSM-7 does not have.
         if Segments::of(sms.expose_text()).encoding != Encoding::Gsm7 {
             fields.push(("type", "unicode"));
@@ -173,7 +173,7 @@ fn code(parts: &[Value]) -> Option<String> {
 impl SmsTransport for SmsApi {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         let response = self.api.send(self.request(sms)?).await?;
-        self.read(&response).map(|handoff| found_by(sms, handoff))
+        self.read(&response)
     }
 }
 

@@ -84,8 +84,9 @@ fn talk(shared: &Shared, mut stream: impl Read + Write, number: usize) -> io::Re
         let request = read(&mut stream, number)?;
         let (play, keep) = {
             let mut state = shared.lock();
-            state.seen.push(request);
-            (state.next.pop_front().unwrap_or_else(|| state.always.clone()), state.keep_alive)
+            let play = state.next.pop_front().unwrap_or_else(|| state.always.clone());
+            state.served.push((request, play.clone()));
+            (play, state.keep_alive)
         };
         match play {
             Play::Answer(answer) => {

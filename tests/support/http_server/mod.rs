@@ -96,7 +96,7 @@ pub(crate) struct State {
     keep_alive: bool,
     always: Play,
     next: VecDeque<Play>,
-    seen: Vec<Seen>,
+    served: Vec<(Seen, Play)>,
     connections: usize,
     open: HashMap<usize, TcpStream>,
 }
@@ -121,7 +121,7 @@ impl LocalServer {
             keep_alive: true,
             always: Play::Answer(Answer::new(200)),
             next: VecDeque::new(),
-            seen: Vec::new(),
+            served: Vec::new(),
             connections: 0,
             open: HashMap::new(),
         };
@@ -165,7 +165,14 @@ impl LocalServer {
 
     /// Every request it has read in full, in order.
     pub fn seen(&self) -> Vec<Seen> {
-        self.shared.lock().seen.clone()
+        self.shared.lock().served.iter().map(|(seen, _)| seen.clone()).collect()
+    }
+
+    /// The same, each with what the server did, and forgets them and the rest of the script.
+    pub fn take_served(&self) -> Vec<(Seen, Play)> {
+        let mut state = self.shared.lock();
+        state.next.clear();
+        std::mem::take(&mut state.served)
     }
 
     /// How many connections it has accepted.
