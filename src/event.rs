@@ -15,7 +15,7 @@ use crate::context::Purpose;
 use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
-use crate::transport::{Channel, DeliveryFault, Price};
+use crate::transport::{Channel, DeliveryFault, NumberFault, Price};
 
 /// One decision or change of state (ASVS 16.3). Holds no code, key, token or number: a number appears
 /// as its country and a keyed pseudonym that is the same for the same number. Addresses appear only as
@@ -196,6 +196,15 @@ pub enum EventKind {
     PriceUnconverted {
         /// What the provider said.
         stated: Price,
+    },
+    /// A provider reported something about a number that holds for later texts too. None goes to it for
+    /// as long as it is remembered, and `QuietlyRefused` tells of those that were asked for;
+    /// [`Controls::forget_faults`](crate::Controls::forget_faults) ends it.
+    NumberFault {
+        /// What it reported.
+        fault: NumberFault,
+        /// How long it is remembered.
+        remembered: Duration,
     },
     /// A genuine receipt belongs to no send that this deployment knows: one of another system on the
     /// same account, or one whose send has been forgotten.

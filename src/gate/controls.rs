@@ -219,6 +219,37 @@ impl<'a> Controls<'a> {
         Ok(())
     }
 
+    /// Forgets what providers reported about a number, so that it gets a text again: for an owner whose
+    /// number is back in service, or who opted in again. If the provider still says the same, the next
+    /// text tells.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, recipient, .. } = shop;
+    /// use otpgate::access::{Actor, Reason};
+    ///
+    /// let (why, ada) = (Reason::new("texted START, ticket 4713")?, Actor::new("ada")?);
+    /// gate.controls().forget_faults(&recipient, &why, &ada).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn forget_faults(
+        &self,
+        recipient: &Recipient,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(), ControlsError> {
+        self.gate.forget_faults(recipient, self.gate.now()).await?;
+        let change = format!("reports about {recipient:?} forgotten: {}", reason.as_str());
+        self.announce(actor.as_str(), change);
+        Ok(())
+    }
+
     /// Forgets the wrong authenticator codes counted against an account, as
     /// [`forgive`](Self::forgive) does for a number. `user` is the account's identifier at the host.
     ///

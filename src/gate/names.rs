@@ -7,6 +7,7 @@ use crate::base::mac::MacKey;
 use crate::context::Purpose;
 use crate::limit::Slot;
 use crate::recipient::{Level, Recipient, Region};
+use crate::transport::NumberFault;
 
 /// Makes pseudonyms within one realm. What is not tied to a realm is named by [`Names::shared`].
 #[derive(Clone, Copy, Debug)]
@@ -171,7 +172,7 @@ fn name(key: &MacKey, kind: &str, realm: &str, value: &[u8]) -> Pseudonym {
 
 /// The meters of a subject. The top byte says which; the rest separates purposes or ranks quotas.
 pub(crate) mod slot {
-    use super::{Purpose, Slot};
+    use super::{NumberFault, Purpose, Slot};
 
     /// When the number was verified.
     pub(crate) const KNOWN: Slot = Slot(0x0100_0000);
@@ -218,6 +219,14 @@ pub(crate) mod slot {
     /// Messages of a verification by a channel.
     pub(crate) const fn carried(channel: u8) -> Slot {
         Slot(0x1500_0000 | channel as u32)
+    }
+
+    /// Until when what a provider reported about a number is remembered.
+    pub(crate) const FAULT: Slot = Slot(0x1303_0000);
+
+    /// Whether a provider reported this about a number.
+    pub(crate) const fn fault(fault: NumberFault) -> Slot {
+        Slot(0x1304_0000 | fault as u32)
     }
 
     /// Unverified messages of a network, or of the `part`th network that it keeps the meters of.
@@ -339,6 +348,11 @@ mod tests {
             .chain([slot::CUSTOMERS, slot::PAID, slot::GIVEN_BACK, slot::UNDELIVERED])
             .chain((0..4).map(slot::carried))
             .chain([slot::NOT_ARRIVED])
+            .chain([
+                slot::FAULT,
+                slot::fault(NumberFault::Invalid),
+                slot::fault(NumberFault::Barred),
+            ])
             .collect();
         let all = slots.len();
         slots.sort_unstable();

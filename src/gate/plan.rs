@@ -13,11 +13,12 @@ use crate::context::Purpose;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::outcome::{LimitName, RefusalReason};
-use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota};
+use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota, ReceiptPolicy};
 use crate::store::{Charge, Refund};
-use crate::transport::Channel;
+use crate::transport::{Channel, NumberFault};
 
 use super::names::slot;
+use super::receipts::fault;
 use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
 pub(crate) use credits::{credits, customers};
@@ -55,6 +56,8 @@ pub(crate) enum Cause {
     KnownOnly(ControlId),
     /// Messages of a verification by one channel.
     Channel(Channel),
+    /// A provider reported that texts to the number are in vain.
+    Fault,
 }
 
 impl Cause {
@@ -73,6 +76,7 @@ impl Cause {
             Self::Pumping => RefusalReason::Pumping(pumping.unwrap_or_default()),
             Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
             Self::Channel(channel) => RefusalReason::ChannelNotYet { channel },
+            Self::Fault => RefusalReason::NumberFault { fault: None },
         }
     }
 }
@@ -153,6 +157,27 @@ impl Plan {
         plan.money(terms, who);
         plan.count(who);
         plan
+    }
+
+    /// Adds the question whether a provider has reported that texts to `number` are in vain.
+    pub(crate) fn ask_fault(&mut self, number: Pseudonym) {
+        self.charge(number, slot::FAULT, fault::FREE, 0, Cause::Fault, Remedy::Wait);
+    }
+
+    /// The same as a send that is withheld because of a fault of `number`, which the counts will name.
+    pub(crate) fn of_fault(self, number: Pseudonym, policy: &ReceiptPolicy) -> Self {
+        let mut plan = self.withheld();
+        for fault in ReceiptPolicy::FAULTS {
+            let charge = fault::kind(number, fault, millis(policy.memory_of(fault)), 0);
+            plan.push(charge, Item::new(Cause::Fault, Remedy::Wait));
+        }
+        plan
+    }
+
+    /// The fault that the counts of [`of_fault`](Self::of_fault) name.
+    pub(crate) fn fault(counts: &[u64]) -> Option<NumberFault> {
+        let kinds = counts.iter().rev().zip(ReceiptPolicy::FAULTS.iter().rev());
+        kinds.filter(|(count, _)| **count > 0).map(|(_, fault)| *fault).next()
     }
 
     /// What a text charges to its number alone: the interval and the quotas.

@@ -10,6 +10,7 @@ use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::recipient::Recipient;
+use crate::transport::Channel;
 
 use super::subjects::Lane;
 
@@ -68,6 +69,7 @@ pub(crate) struct Note {
     pub(crate) purpose: Purpose,
     pub(crate) recipient: Recipient,
     pub(crate) lane: Lane,
+    pub(crate) channel: Channel,
     /// What was reserved for it; nothing for a text that was withheld.
     pub(crate) price: Money,
     pub(crate) segments: u8,
@@ -85,7 +87,7 @@ impl Note {
         let purpose = self.purpose.as_str();
         let realm = Some(self.realm.as_str()).filter(|_| self.realm != Realm::default());
         let plain = Writer::new()
-            .u8(self.lane.index() | u8::from(self.paid) << 7)
+            .u8(self.lane.index() | self.channel.index() << 2 | u8::from(self.paid) << 7)
             .time(self.at)
             .u64(self.price.as_microdollars())
             .u8(self.segments)
@@ -120,7 +122,8 @@ impl Note {
             realm,
             purpose,
             recipient: Recipient::from_e164(&format!("+{digits}")).ok()?,
-            lane: Lane::from_index(kind & 0x7F)?,
+            lane: Lane::from_index(kind & 0x03)?,
+            channel: *Channel::ALL.get(usize::from(kind >> 2 & 0x1F))?,
             price,
             segments,
             paid: kind & 0x80 != 0,
@@ -143,6 +146,7 @@ mod tests {
             purpose: Purpose::new(purpose.to_owned()).unwrap(),
             recipient: Recipient::from_e164(number).unwrap(),
             lane: Lane::Checked,
+            channel: Channel::Email,
             price: Money::microdollars(105_800),
             segments: 2,
             paid: true,
@@ -161,7 +165,8 @@ mod tests {
             assert_eq!((read.id, read.at), ([7; 16], Timestamp::from_millis(1_795_348_800_000)));
             assert_eq!((read.purpose.as_str(), read.realm.as_str()), (purpose, realm));
             assert_eq!(read.recipient.expose_e164().as_str(), "+4915112345678");
-            assert_eq!((read.lane, read.price), (Lane::Checked, Money::microdollars(105_800)));
+            assert_eq!((read.lane, read.channel), (Lane::Checked, Channel::Email));
+            assert_eq!(read.price, Money::microdollars(105_800));
             assert_eq!((read.segments, read.paid), (2, true));
             assert!(Note::open(record.as_str(), &other).is_none());
             // A number of another length makes no other length.

@@ -140,7 +140,7 @@ impl Standing {
         match withheld {
             Withheld::Block(_) => self.allowed,
             Withheld::KnownOnly(_) | Withheld::Pumping => self.allowed || known,
-            Withheld::Anonymiser(_) => false,
+            Withheld::Anonymiser(_) | Withheld::Fault(_) => false,
         }
     }
 
@@ -151,6 +151,7 @@ impl Standing {
             Withheld::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
             Withheld::Pumping => RefusalReason::Pumping(self.pumping_words().unwrap_or_default()),
             Withheld::Anonymiser(kind) => RefusalReason::Anonymiser(kind),
+            Withheld::Fault(fault) => RefusalReason::NumberFault { fault },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::access::{AnonymiserKind, ControlId};
 use crate::outcome::RefusalReason;
+use crate::transport::NumberFault;
 
 /// Why a text is withheld. Most are waived for a private reason: the number was verified before, or
 /// an operator's entry allows it.
@@ -16,6 +17,8 @@ pub(super) enum Withheld {
     /// The client's network hides who it is, and its kind is answered quietly. The number decides
     /// nothing about it.
     Anonymiser(AnonymiserKind),
+    /// A provider reported that texts to the number are in vain.
+    Fault(Option<NumberFault>),
 }
 
 #[cfg(test)]
@@ -38,11 +41,19 @@ mod tests {
             Withheld::Anonymiser(_) => {
                 ["(Cause::Anonymiser, Fact::Known)", "(Cause::Anonymiser, Fact::Allowed)"]
             }
+            Withheld::Fault(_) => {
+                let scenario = "nobody_sees_of_which_number_a_fault_is_remembered";
+                [scenario, scenario]
+            }
         };
-        let rows = include_str!("../../tests/scenarios/waivers.rs");
+        let rows = concat!(
+            include_str!("../../tests/scenarios/waivers.rs"),
+            include_str!("../../tests/scenarios/number_faults.rs")
+        );
         let block = Withheld::Block(RefusalReason::SmsOff);
         let hidden = Withheld::Anonymiser(AnonymiserKind::Tor);
-        for reason in [block, Withheld::KnownOnly(ControlId(1)), Withheld::Pumping, hidden] {
+        let known = Withheld::KnownOnly(ControlId(1));
+        for reason in [block, known, Withheld::Pumping, hidden, Withheld::Fault(None)] {
             assert!(row(&reason).iter().all(|row| rows.contains(row)), "{reason:?}");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::access::{AnonymiserKind, CallerError, ControlId, DestinationRefusal};
 use crate::token::TokenError;
-use crate::transport::Channel;
+use crate::transport::{Channel, NumberFault};
 
 use super::LimitName;
 
@@ -271,6 +271,16 @@ pub enum RefusalReason {
         /// Which.
         channel: Channel,
     },
+    /// A provider reported lately that texts to the number are in vain; `None` if another gate has
+    /// forgotten it meanwhile.
+    #[error(
+        "a provider reported the number as {}; see `Controls::forget_faults`",
+        fault.map_or_else(|| "faulty".to_owned(), |fault| fault.to_string())
+    )]
+    NumberFault {
+        /// What it reported.
+        fault: Option<NumberFault>,
+    },
     /// The verification that was to be renewed is over.
     #[error("the verification is accepted, locked, closed or not this client's; start again")]
     VerificationOver,
@@ -284,7 +294,9 @@ impl RefusalReason {
             Self::Token(_) | Self::TokenSpent | Self::HumanCheckFailed => {
                 PublicRefusalKind::ReloadPage
             }
-            Self::Destination(_) | Self::NumberRefused => PublicRefusalKind::OtherNumber,
+            Self::Destination(_) | Self::NumberRefused | Self::NumberFault { .. } => {
+                PublicRefusalKind::OtherNumber
+            }
             Self::SmsOff => PublicRefusalKind::OtherMethod,
             Self::VerificationOver => PublicRefusalKind::StartOver,
             _ => PublicRefusalKind::TryLater,

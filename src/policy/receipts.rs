@@ -1,7 +1,10 @@
 //! What a delivery receipt may give back.
 
+use std::time::Duration;
+
 use crate::error::ConfigError;
 use crate::limit::Limit;
+use crate::transport::NumberFault;
 
 /// Rules about delivery receipts, for [`Gate::receipts`](crate::Gate::receipts).
 ///
@@ -25,11 +28,44 @@ pub struct ReceiptPolicy {
     /// Default: no; most providers bill what they handed to the network, and budgets must not hold less
     /// than was spent.
     pub undelivered_is_free: bool,
+    /// How long a number is remembered that a provider calls no number of a subscriber. No text goes to a
+    /// remembered number: the client is answered as if one had
+    /// ([`ModePolicy::quiet`](super::ModePolicy::quiet)), and
+    /// [`Controls::forget_faults`](crate::Controls::forget_faults) ends it. Nothing is remembered for a
+    /// time of zero. Default: 7 days; numbering plans open new ranges, and a customer should not wait
+    /// longer for a provider's list.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub invalid: Duration,
+    /// As `invalid`, for one that takes no texts. Default: 7 days; a landline that is ported to a mobile
+    /// network takes a day, and the provider's list some more.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub not_mobile: Duration,
+    /// As `invalid`, for one that is out of service. Default: 1 day; networks say so as well of a handset
+    /// that is between two cards, and the number comes to another holder after 45 days at the earliest
+    /// (47 CFR 52.15(f)(1)(ii)).
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub disconnected: Duration,
+    /// As `invalid`, for one whose owner asked for no more texts. Default: 1 day; the provider keeps the
+    /// opt-out itself, and an owner who opts in again where nobody tells the gate waits no longer.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub opted_out: Duration,
+    /// As `invalid`, for one that provider or network block. Default: 1 day; filters are tuned daily.
+    #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
+    pub barred: Duration,
 }
 
 impl Default for ReceiptPolicy {
     fn default() -> Self {
-        Self { refunds: 2, undelivered_is_free: false }
+        const DAY: Duration = Duration::from_secs(86_400);
+        Self {
+            refunds: 2,
+            undelivered_is_free: false,
+            invalid: DAY.saturating_mul(7),
+            not_mobile: DAY.saturating_mul(7),
+            disconnected: DAY,
+            opted_out: DAY,
+            barred: DAY,
+        }
     }
 }
 
@@ -38,9 +74,35 @@ impl ReceiptPolicy {
         Limit::Window { max: self.refunds, span_ms: 86_400_000 }
     }
 
+    pub(crate) const FAULTS: [NumberFault; 5] = [
+        NumberFault::Invalid,
+        NumberFault::NotMobile,
+        NumberFault::Disconnected,
+        NumberFault::OptedOut,
+        NumberFault::Barred,
+    ];
+
+    /// How long a fault of a number is remembered.
+    pub(crate) fn memory_of(&self, fault: NumberFault) -> Duration {
+        match fault {
+            NumberFault::Invalid => self.invalid,
+            NumberFault::NotMobile => self.not_mobile,
+            NumberFault::Disconnected => self.disconnected,
+            NumberFault::OptedOut => self.opted_out,
+            NumberFault::Barred => self.barred,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.refunds > 100 {
             return Err(ConfigError::rule("receipts.refunds", self.refunds, "at most 100 a day"));
+        }
+        for fault in Self::FAULTS {
+            let span = self.memory_of(fault);
+            if span > Duration::from_secs(90 * 86_400) {
+                let found = format!("{span:?} for {fault}");
+                return Err(ConfigError::rule("receipts", found, "at most 90 days"));
+            }
         }
         Ok(())
     }

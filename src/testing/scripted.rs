@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::transport::{Handoff, HandoffError, OutboundSms, SmsTransport};
+use crate::transport::{Handoff, HandoffError, NumberFault, OutboundSms, SmsTransport};
 
 /// A transport that answers as its [`TransportHandle`] says and keeps every text it was handed.
 ///
@@ -43,6 +43,8 @@ pub enum Reply {
     NotSent,
     /// Refuses it for good; it does not arrive.
     Refused,
+    /// Refuses it and reports this about the number; it does not arrive.
+    Reported(NumberFault),
     /// Takes it and loses the answer: it arrives, the caller sees
     /// [`Indeterminate`](crate::transport::HandoffErrorKind::Indeterminate).
     LostAnswer,
@@ -98,6 +100,9 @@ impl SmsTransport for ScriptedTransport {
             Reply::Accept | Reply::AcceptTwice => Ok(Handoff::accepted(format!("sms-{number}"))),
             Reply::NotSent => Err(HandoffError::not_sent("the test: not connected")),
             Reply::Refused => Err(HandoffError::refused("the test: no such subscriber")),
+            Reply::Reported(fault) => {
+                Err(HandoffError::refused("the test: a faulty number").about_number(fault))
+            }
             Reply::LostAnswer | Reply::LostText => {
                 Err(HandoffError::indeterminate("the test: the answer was lost"))
             }
@@ -176,7 +181,12 @@ impl TransportHandle {
             let deliveries = match reply {
                 Reply::Accept | Reply::LostAnswer | Reply::HangAfterSending => 1,
                 Reply::AcceptTwice => 2,
-                Reply::NotSent | Reply::Refused | Reply::LostText | Reply::Hang | Reply::Panic => 0,
+                Reply::NotSent
+                | Reply::Refused
+                | Reply::Reported(_)
+                | Reply::LostText
+                | Reply::Hang
+                | Reply::Panic => 0,
             };
             script.sent.push(Sent {
                 number: sms.expose_number().into(),

@@ -51,6 +51,18 @@ pub enum NumberFault {
     Barred,
 }
 
+impl fmt::Display for NumberFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "no number of a subscriber",
+            Self::NotMobile => "taking no texts",
+            Self::Disconnected => "out of service",
+            Self::OptedOut => "opted out",
+            Self::Barred => "blocked by provider or network",
+        })
+    }
+}
+
 /// A failed hand-off. Holds neither the number nor the text nor a credential.
 ///
 /// ```

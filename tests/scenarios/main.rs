@@ -53,6 +53,7 @@ mod forgive;
 mod hundred_by_any_lane;
 mod megabytes;
 mod mutated;
+mod number_faults;
 mod pumped;
 mod quiet;
 mod quotas;

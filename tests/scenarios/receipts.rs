@@ -8,7 +8,7 @@ use otpgate::pumping::PriceTable;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{Calls, Counting, Latency, Verb, pauses};
 use otpgate::transport::{
-    DeliveryFault, Handoff, HandoffError, OutboundSms, Price, Receipt, ReceiptError,
+    DeliveryFault, Handoff, HandoffError, NumberFault, OutboundSms, Price, Receipt, ReceiptError,
     ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
 use otpgate::{
@@ -60,6 +60,9 @@ fn read(line: &str) -> Receipt {
     }
     while let Some(word) = words.next() {
         match word.split_once('=') {
+            Some(("fault", "opted-out")) => {
+                receipt.fault = Some(DeliveryFault::Number(NumberFault::OptedOut));
+            }
             Some(("segments", count)) => receipt = receipt.in_segments(count.parse().ok()),
             Some(("signed", at)) => {
                 receipt = receipt.signed_at(Timestamp::from_millis(at.parse().unwrap()));
@@ -644,4 +647,27 @@ async fn a_receipt_by_id_and_its_send_meet_in_every_interleaving() {
         assert_eq!(spent(&here).await, 30_000, "seed {seed}");
     }
     assert!((1..240).contains(&early), "{early}: both orders happen");
+}
+
+/// What a receipt reports about the number holds for the next text, once told.
+#[tokio::test]
+async fn a_fault_in_a_receipt_is_remembered() {
+    let house = House::lab(small());
+    let _ = house.send(ALICE).await;
+    let line = format!("undelivered {} 1 fault=opted-out", key(&house));
+    for _ in 0..3 {
+        let _ = one(&house, &line).await;
+    }
+    let told = |kind: &EventKind| {
+        matches!(kind, EventKind::NumberFault { fault: NumberFault::OptedOut, .. })
+    };
+    assert_eq!(house.log.count(told), 1);
+    house.clock.advance(hours(23));
+    let _ = house.send_to(ALICE, &client(2)).await;
+    assert_eq!(house.texts(), 1, "answered as if sent");
+    // A repetition does not make it longer.
+    let _ = one(&house, &line).await;
+    house.clock.advance(hours(2));
+    let _ = house.send_to(ALICE, &client(3)).await;
+    assert_eq!(house.texts(), 2);
 }

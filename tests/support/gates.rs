@@ -10,10 +10,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
 use otpgate::pumping::{PriceTable, Tuning};
-use otpgate::testing::{Counting, Verb};
+use otpgate::testing::{Counting, Reply, ScriptedTransport, Verb};
+use otpgate::transport::{
+    Handoff, HandoffError, NumberFault, OutboundSms, Price, Receipt, ReceiptError, ReceiptRequest,
+    ReceiptState, ReceiptVerifier,
+};
 use otpgate::{
     AuthenticatorVerdict, Clock, EventKind, GateErrorKind, LimitName, Money, Policy, Purpose,
-    RefusalReason, RejectionCause, Sent, Store,
+    ReceiptOutcome, RefusalReason, RejectionCause, Sent, SmsTransport, Store, Timestamp,
 };
 
 use crate::support::{ALICE, BOB, House, client, days, german, hours, off_by, quick, seconds};
@@ -26,6 +30,7 @@ pub async fn two_gates_are_one<S: Store>(stores: impl AsyncFn() -> (S, S)) {
     device_proofs(stores().await).await;
     authenticator_steps(stores().await).await;
     detector(stores().await).await;
+    receipts(stores().await).await;
     round_trips(stores().await.0).await;
 }
 
@@ -33,6 +38,96 @@ fn pair<S: Store>((one, two): (S, S)) -> (House, House) {
     let here = House::lab(one);
     let there = here.beside(|builder| builder.store(two));
     (here, there)
+}
+
+/// A provider that signs nothing: `undelivered`, `delivered`, with the key or the identifier, and a
+/// price in millionths.
+#[derive(Debug)]
+struct Hook;
+
+impl ReceiptVerifier for Hook {
+    fn verify(
+        &self,
+        request: &ReceiptRequest<'_>,
+        _now: Timestamp,
+    ) -> Result<Vec<Receipt>, ReceiptError> {
+        let words: Vec<&str> = std::str::from_utf8(request.body).unwrap().split(' ').collect();
+        let [word, key, id, price] = words[..] else { panic!("four words") };
+        let state = match word {
+            "delivered" => ReceiptState::Delivered,
+            _ => ReceiptState::Undelivered,
+        };
+        let receipt = Receipt::verified("hook", id, state, word)
+            .priced(Price::from_micros(price.parse().unwrap(), "USD"));
+        Ok(vec![if key == "-" { receipt.found_by_id() } else { receipt.with_key(Some(key)) }])
+    }
+}
+
+/// A provider whose receipts name its own identifier only, and which reports what it is told to.
+#[derive(Debug)]
+struct ById(ScriptedTransport);
+
+#[async_trait::async_trait]
+impl SmsTransport for ById {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        Ok(self.0.hand_off(sms).await?.with_receipts_by_id())
+    }
+}
+
+async fn post(house: &House, line: String) -> ReceiptOutcome {
+    let url = "https://hooks.example.com/sms";
+    let request = ReceiptRequest { method: "POST", url, headers: &[], body: line.as_bytes() };
+    house.gate.receipts(&Hook, &request).await.unwrap()[0].outcome
+}
+
+/// Each receipt once over both gates, both at once; prices; sends by message identifier, early and
+/// late; and what a provider reported about a number.
+async fn receipts<S: Store>((one, two): (S, S)) {
+    let prices = || PriceTable::builtin().with(*b"DE", 100_000);
+    let here = House::lab_with(|builder| builder.store(one).prices(prices()));
+    let by_id = ById(here.carrier.clone());
+    let there = here.beside(|builder| builder.store(two).prices(prices()).transport(by_id));
+    let _ = here.send(ALICE).await;
+    let key = here.outbox.sent()[0].callback_key().to_owned();
+    let (here, there) = (Arc::new(here), Arc::new(there));
+    let spent = async || here.gate.snapshot().await.unwrap().spent.as_microdollars();
+    let posts = (0..8).map(|copy| {
+        let house = Arc::clone(if copy % 2 == 0 { &here } else { &there });
+        let line = format!("undelivered {key} 1 40000");
+        async move { post(&house, line).await }
+    });
+    let outcomes = crate::support::race(posts.collect()).await;
+    let applied = outcomes.iter().filter(|outcome| **outcome == ReceiptOutcome::Applied).count();
+    assert_eq!((applied, spent().await), (1, 40_000), "{outcomes:?}");
+    assert_eq!(post(&there, format!("delivered {key} 1 140000")).await, ReceiptOutcome::Repeated);
+    assert_eq!(spent().await, 140_000, "a later price counts if it is higher");
+    assert!(
+        matches!(there.try_send(ALICE, &client(2)).await, Sent::Sent(_)),
+        "the interval is back"
+    );
+    assert!(matches!(here.try_send(ALICE, &client(3)).await, Sent::Refused(_)), "once");
+
+    // The scripted carrier calls its texts sms-1, sms-2 and so on.
+    let id = here.outbox.handed_off();
+    let late = post(&here, format!("delivered - sms-{id} 20000")).await;
+    assert_eq!((late, spent().await), (ReceiptOutcome::Applied, 160_000));
+    let early = post(&here, format!("undelivered - sms-{} 30000", id + 1)).await;
+    assert_eq!((early, spent().await), (ReceiptOutcome::Early, 160_000));
+    let _ = there.send_to(BOB, &client(4)).await;
+    assert_eq!(spent().await, 190_000);
+
+    there.outbox.reply(Reply::Reported(NumberFault::OptedOut));
+    let faulty = german(7);
+    let _ = there.try_send(&faulty, &client(5)).await;
+    let texts = here.texts();
+    for wait in [hours(1), hours(22)] {
+        here.clock.advance(wait);
+        let _ = here.send_to(&faulty, &client(6)).await;
+        assert_eq!(here.texts(), texts, "answered as if sent");
+    }
+    here.clock.advance(hours(2));
+    let _ = here.send_to(&faulty, &client(7)).await;
+    assert_eq!(here.texts(), texts + 1);
 }
 
 async fn codes_attempts_and_intervals<S: Store>(stores: (S, S)) {

@@ -37,13 +37,14 @@ impl Plan {
     /// What a send to a test number costs: the same checks, no money, and no evidence of pumping, which
     /// its success will not give back either.
     pub(crate) fn tested(self) -> Self {
-        self.checking(|item| item.evidence || matches!(item.cause, Cause::Budget(_)))
+        self.without_fault()
+            .checking(|item| item.evidence || matches!(item.cause, Cause::Budget(_)))
     }
 
     /// What a send costs that is withheld: the same checks, charged to nobody but the client and the
     /// number it typed, or bots would use up the quotas of those whom they imitate.
     pub(crate) fn withheld(self) -> Self {
-        self.checking(|item| match item.cause {
+        self.without_fault().checking(|item| match item.cause {
             Cause::Failures | Cause::FreeResend | Cause::Channel(_) => false,
             Cause::Limit(name) => !matches!(
                 name,
@@ -61,8 +62,17 @@ impl Plan {
                     | LimitName::Device
                     | LimitName::Caller
             ),
-            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => true,
+            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) | Cause::Fault => true,
         })
+    }
+
+    /// The same charges; whether texts to the number are in vain is not asked.
+    fn without_fault(mut self) -> Self {
+        let stays = |item: &Item| item.cause != Cause::Fault;
+        let mut items = self.items.iter();
+        self.charges.retain(|_| items.next().is_some_and(stays));
+        self.items.retain(stays);
+        self
     }
 
     /// The same charges, those that `only` names checked and not made.

@@ -13,6 +13,8 @@ use crate::outcome::ReceiptOutcome;
 use crate::pumping::EventKind as SightingKind;
 use crate::store::{Admitted, Charge};
 
+use crate::transport::{Channel, DeliveryFault};
+
 use super::said::Said;
 use super::{unexpected, window_ms};
 
@@ -52,6 +54,12 @@ impl Gate {
         }
         if !self.is_first(note, "told undelivered", b"", now).await? {
             return Ok(ReceiptOutcome::Repeated);
+        }
+        if let Some(DeliveryFault::Number(fault)) = said.fault
+            && note.channel == Channel::Sms
+        {
+            let policy = self.policy(&note.purpose);
+            self.remember_fault(&note.recipient, fault, policy, now).await?;
         }
         self.watch_note(note, SightingKind::Undelivered, now);
         let fault = said.fault;

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod error;
+pub(super) mod fault;
 mod pigeonhole;
 mod price;
 mod said;

@@ -145,6 +145,7 @@ impl Gate {
             purpose: send.purpose.clone(),
             recipient: send.recipient.clone(),
             lane: send.lane,
+            channel: send.chosen.channel,
             price: send.price,
             segments: u8::try_from(send.segments).unwrap_or(u8::MAX),
             paid: !send.decoy,

@@ -13,6 +13,7 @@ use crate::outcome::RefusalReason;
 use crate::policy::Mode;
 use crate::pumping::EventKind as SightingKind;
 use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Observation, VoidCode};
+use crate::transport::Channel;
 
 use super::{Paid, Refused, Send};
 use crate::gate::names::slot;
@@ -20,6 +21,7 @@ use crate::gate::plan::{COUNT_SPAN_MS, Cause, Plan, Remedy, Terms};
 use crate::gate::standing::{Concern, Standing};
 use crate::gate::subjects::Proved;
 use crate::gate::test_number::TestEntry;
+use crate::gate::withheld::Withheld;
 use crate::gate::{Gate, REMEMBER, guarded, recall};
 
 /// How often a decision is made afresh because the controls changed under it.
@@ -63,7 +65,7 @@ impl Gate {
             let observed =
                 send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe;
             let asked = self.asked(send, &standing);
-            let withheld = match asked {
+            let mut withheld = match asked {
                 Some(_) if !observed => None,
                 _ => self.withheld(send, &standing, asked.is_some()).await?,
             };
@@ -112,11 +114,29 @@ impl Gate {
                 admission.exchange = None;
                 answer = self.pay(&mut plan, &mut admission).await?;
             }
+            if let Admitted::Exhausted { index, news, .. } = &answer
+                && plan.cause(*index).0 == Cause::Fault
+                && send.policy.mode.quiet
+            {
+                self.realm.take_in(self, news);
+                plan = plan.of_fault(send.subjects.number, &send.policy.receipts);
+                withheld = Some(Withheld::Fault(None));
+                // Counted and told already; what this gate saves goes with a text that is sent.
+                admission.observe.clear();
+                (admission.exchange, saved) = (None, None);
+                admission.documents.clear();
+                let challenge = code.challenge;
+                admission.challenge = Some(write(send, challenge, nobodys, expires, until, true));
+                answer = self.pay(&mut plan, &mut admission).await?;
+            }
             match answer {
                 Admitted::Granted { counts, news, .. } => {
                     self.realm.take_in(self, &news);
                     if let Some(saved) = saved {
                         self.realm.saved(saved);
+                    }
+                    if let Some(Withheld::Fault(fault)) = &mut withheld {
+                        *fault = Plan::fault(&counts);
                     }
                     let paid = Paid { plan, counts, id, code };
                     if let Some(entry) = test {
@@ -251,6 +271,9 @@ impl Gate {
             if let Some(remedy) = standing.pumping(send.proved) {
                 plan.verdict(Cause::Pumping, remedy, number, known);
             }
+        }
+        if send.chosen.channel == Channel::Sms {
+            plan.ask_fault(number);
         }
         if let Some(max) = send.chosen.most {
             let challenge = self.names().challenge(&send.challenge.id);

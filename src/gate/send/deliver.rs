@@ -7,7 +7,9 @@ use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::EventKind as SightingKind;
 use crate::store::Settlement;
-use crate::transport::{Handoff, HandoffErrorKind, OutboundSms, SmsTransport};
+use crate::transport::{
+    Channel, Handoff, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
+};
 
 use super::{Paid, Send};
 use crate::gate::receipts::Named;
@@ -98,23 +100,39 @@ impl Gate {
                 self.note(send, sent(false));
                 Ok(Handed::Over(Over::default()))
             }
-            Ok(Err(error)) => match error.kind() {
-                HandoffErrorKind::NotSent => {
-                    self.give_back(send, paid, false).await;
-                    self.note(send, EventKind::NotSent { refused: false, channel });
-                    Err(error.into())
+            Ok(Err(error)) => {
+                if let Some(fault) = error.number_fault()
+                    && channel == Channel::Sms
+                {
+                    self.remember_handed(send, fault).await;
                 }
-                HandoffErrorKind::Refused => {
-                    self.give_back(send, paid, true).await;
-                    self.note(send, EventKind::NotSent { refused: true, channel });
-                    Ok(Handed::Refused)
+                match error.kind() {
+                    HandoffErrorKind::NotSent => {
+                        self.give_back(send, paid, false).await;
+                        self.note(send, EventKind::NotSent { refused: false, channel });
+                        Err(error.into())
+                    }
+                    HandoffErrorKind::Refused => {
+                        self.give_back(send, paid, true).await;
+                        self.note(send, EventKind::NotSent { refused: true, channel });
+                        Ok(Handed::Refused)
+                    }
+                    HandoffErrorKind::Indeterminate => {
+                        self.watch(send, SightingKind::Sent);
+                        self.note(send, sent(false));
+                        Ok(Handed::Over(Over::default()))
+                    }
                 }
-                HandoffErrorKind::Indeterminate => {
-                    self.watch(send, SightingKind::Sent);
-                    self.note(send, sent(false));
-                    Ok(Handed::Over(Over::default()))
-                }
-            },
+            }
+        }
+    }
+
+    async fn remember_handed(&self, send: &Send<'_>, fault: NumberFault) {
+        let now = self.now();
+        let remembered = self.remember_fault(send.recipient, fault, send.policy, now);
+        if let Err(error) = remembered.await {
+            let what = format!("what the provider reported about a number is lost: {error}");
+            self.note(send, EventKind::Outage { what });
         }
     }
 
