@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "postgres", feature = "testing", feature = "totp"))]
 
+#[path = "support/clocks.rs"]
+mod clocks;
 #[path = "support/gates.rs"]
 mod gates;
 #[path = "support/postgres_server.rs"]
@@ -11,6 +13,13 @@ mod support;
 
 use otpgate::store::PostgresStore;
 
+fn empty(server: &postgres_server::PostgresServer) {
+    let tables = "truncate otpgate.subject, otpgate.once, otpgate.challenge, otpgate.document, \
+                  otpgate.journal, otpgate.entry";
+    let emptied = server.client("psql").args(["-q", "-c", tables, "postgres"]).status().unwrap();
+    assert!(emptied.success());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gates_on_one_database_are_one() {
     let Some(server) = postgres_server::start(&[]) else { return };
@@ -18,11 +27,7 @@ async fn two_gates_on_one_database_are_one() {
         let connect = async || PostgresStore::connect(&server.url()).await.unwrap();
         let (one, two) = (connect().await, connect().await);
         one.migrate().await.unwrap();
-        let tables = "truncate otpgate.subject, otpgate.once, otpgate.challenge, \
-                      otpgate.document, otpgate.journal, otpgate.entry";
-        let mut psql = server.client("psql");
-        let emptied = psql.args(["-q", "-c", tables, "postgres"]).status().unwrap();
-        assert!(emptied.success());
+        empty(&server);
         (one, two)
     };
     gates::two_gates_are_one(stores).await;
@@ -39,4 +44,16 @@ async fn an_outage_fails_closed_and_ends_by_itself() {
         async || server.restart(),
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let stores = async || {
+        let store = PostgresStore::connect(&server.url()).await.unwrap();
+        store.migrate().await.unwrap();
+        empty(&server);
+        std::sync::Arc::new(store)
+    };
+    clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
 }

@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "redb", feature = "testing", feature = "totp"))]
 
+#[path = "support/clocks.rs"]
+mod clocks;
 #[path = "support/gates.rs"]
 mod gates;
 mod support;
@@ -25,5 +27,18 @@ async fn two_gates_on_one_file_are_one() {
         (Arc::clone(&store), store)
     };
     gates::two_gates_are_one(stores).await;
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
+    let folder = std::env::temp_dir().join(format!("otpgate-redb-clocks-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let next = Cell::new(0);
+    let stores = async || {
+        next.set(next.get() + 1);
+        Arc::new(RedbStore::open(folder.join(format!("{}.redb", next.get()))).unwrap())
+    };
+    clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
     fs::remove_dir_all(&folder).unwrap();
 }

@@ -2,6 +2,8 @@
 
 #![cfg(all(feature = "redis", feature = "testing", feature = "totp"))]
 
+#[path = "support/clocks.rs"]
+mod clocks;
 #[path = "support/gates.rs"]
 mod gates;
 #[path = "support/redis_proxy.rs"]
@@ -10,7 +12,7 @@ mod redis_proxy;
 mod redis_server;
 mod support;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use otpgate::store::RedisStore;
 
@@ -62,4 +64,28 @@ async fn an_outage_fails_closed_and_ends_by_itself() {
         async || server.lock().unwrap().start_again(),
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
+    needs_redis!();
+    let server = RedisServer::start(&[]);
+    let stores = async || {
+        server.say(&["FLUSHALL"]);
+        Arc::new(RedisStore::connect(&server.url()).await.unwrap())
+    };
+    clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
+}
+
+#[cfg(feature = "redis-cluster")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clock_on_a_cluster() {
+    needs_redis!();
+    let cluster = redis_server::RedisCluster::start();
+    let urls = cluster.urls();
+    let stores = async || {
+        cluster.nodes.iter().for_each(|node| drop(node.say(&["FLUSHALL"])));
+        Arc::new(RedisStore::cluster(&urls).await.unwrap())
+    };
+    clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
 }

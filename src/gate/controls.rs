@@ -301,7 +301,7 @@ impl<'a> Controls<'a> {
     /// too far from it.
     pub async fn trust_clock(&self, reason: &Reason, actor: &Actor) -> Result<(), ControlsError> {
         let gate = self.gate;
-        gate.inner.clock.relearn();
+        gate.relearn_clock();
         let now = gate.now();
         let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
         let mut admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);

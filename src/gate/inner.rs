@@ -94,14 +94,19 @@ impl Gate {
             && error.kind() != GateErrorKind::HandOff
         {
             if error.kind() == GateErrorKind::Clock {
-                // The largest lead this process has seen may be the fault; the next call starts
-                // from the wall clock as it is now.
-                self.inner.clock.relearn();
+                self.relearn_clock();
             }
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             self.tell_outage(format!("{error}{cause}"));
         }
         answer
+    }
+
+    /// The largest lead this process has seen may be the fault: the next call starts from the wall
+    /// clock as it is now, and what was dated by the lead comes back.
+    pub(super) fn relearn_clock(&self) {
+        self.inner.clock.relearn();
+        self.realm.heal(self.now());
     }
 
     pub(super) fn tell_outage(&self, what: String) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::access::{ControlBook, ControlId, Effect, Ruling};
 use crate::base::entropy::random;
@@ -39,6 +40,9 @@ impl Realms {
         Arc::clone(state)
     }
 }
+
+/// How far apart two readings of the clock may be within one request.
+const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 /// A tenant's state in this process.
 pub(crate) struct RealmState {
@@ -128,8 +132,21 @@ impl RealmState {
         Standing::new(&seen, &ruling, assessment, concern)
     }
 
+    /// Takes back what this process has dated ahead of `now`, the clock's own reading.
+    pub(super) fn heal(&self, now: Timestamp) {
+        if self.detector().heal(now) {
+            self.recall.heal(now);
+        }
+    }
+
     /// Tells the detector what happened, and the host what the detector has to say about it.
-    pub(super) fn saw(&self, gate: &Gate, sighting: Sighting) {
+    pub(super) fn saw(&self, gate: &Gate, mut sighting: Sighting) {
+        // A request that began while the clock led must not date ahead what has just healed.
+        let now = gate.now();
+        self.heal(now);
+        if sighting.at_ms > (now + CLOCKS_APART).as_millis() {
+            sighting.at_ms = now.as_millis();
+        }
         self.recall.note_early(&sighting);
         let alerts = {
             let mut detector = self.detector();
@@ -188,7 +205,7 @@ impl RealmState {
         let (saved, events) = Saved::read(plain)?;
         self.detector().absorb(gate.now(), events).ok()?;
         if let Some(saved) = saved {
-            self.recall.hear(saved);
+            self.recall.hear(saved, gate.now());
         }
         Some(())
     }
@@ -262,9 +279,7 @@ impl RealmState {
         let restored = recall::open(gate, 0, head).and_then(|plain| {
             let (lifted, head) = plain.split_first_chunk::<8>()?;
             let parts = opened.iter().map(Vec::as_slice);
-            let latest = recall::latest(now);
-            unread =
-                unread.saturating_add(self.detector().restore_parts(head, parts, latest).ok()?);
+            unread = unread.saturating_add(self.detector().restore_parts(head, parts, now).ok()?);
             self.lifted.fetch_max(u64::from_be_bytes(*lifted), Ordering::Relaxed);
             // announced to the detector that is gone
             self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;
 use crate::base::seal;
-use crate::base::time::{Timestamp, millis};
+use crate::base::time::Timestamp;
 use crate::pumping::{Event as Sighting, SHARDS};
 use crate::store::{Document, DocumentWrite, JOURNAL_LIFE};
 
@@ -32,8 +32,8 @@ const ANYBODY: Duration = Duration::from_secs(180);
 const PEERS: usize = 256;
 /// Sightings kept for a memory that is still on its way.
 const EARLY: usize = 1_024;
-/// How far a memory may be dated ahead of this gate's clock.
-pub(super) const AHEAD: Duration = Duration::from_secs(300);
+/// How far another gate's clock may be ahead of this one's.
+const AHEAD: Duration = Duration::from_secs(300);
 
 const BLANK: u8 = 0;
 const LOADING: u8 = 1;
@@ -225,20 +225,21 @@ impl Recall {
 
     /// A save of this gate was admitted.
     pub(super) fn saved(&self, saved: Saved) {
-        self.hear(saved);
+        self.hear(saved, saved.at);
         self.shelf().news = Some(saved);
     }
 
-    /// A save was made, by this gate or another.
-    pub(super) fn hear(&self, saved: Saved) {
+    /// A save was made, by this gate or another whose clock may lead.
+    pub(super) fn hear(&self, saved: Saved, now: Timestamp) {
         let mut shelf = self.shelf();
+        let at = saved.at.min(now + AHEAD);
         shelf.head = shelf.head.max(saved.head);
         if let Some(version) = shelf.shards.get_mut(saved.shard) {
             *version = saved.version.max(*version);
         }
         shelf.next = saved.shard.saturating_add(1) % SHARDS;
-        shelf.last = shelf.last.max(saved.at);
-        shelf.due = shelf.due.max(saved.at + EVERY);
+        shelf.last = shelf.last.max(at);
+        shelf.due = shelf.due.max(at + EVERY);
     }
 
     /// The document has another version than was thought: another gate has just saved it.
@@ -254,6 +255,17 @@ impl Recall {
         }
         shelf.due = now + EVERY;
         shelf.last = now;
+    }
+
+    /// The clock led and is right again: nothing waits for a time that it showed.
+    pub(super) fn heal(&self, now: Timestamp) {
+        let mut shelf = self.shelf();
+        shelf.due = shelf.due.min(now + EVERY);
+        shelf.last = shelf.last.min(now);
+        shelf.peers.iter_mut().for_each(|(_, heard)| *heard = now.min(*heard));
+        if let Some(saved) = &mut shelf.news {
+            saved.at = saved.at.min(now);
+        }
     }
 
     /// The save the others have not heard of.
@@ -301,11 +313,6 @@ pub(super) fn open(gate: &Gate, place: usize, document: &Document) -> Option<Vec
 
 fn context(gate: &Gate, place: usize) -> Vec<u8> {
     Writer::new().text("otpgate/v1/memory").text(gate.realm.name()).u64(place as u64).finish()
-}
-
-/// The latest date a memory may bear.
-pub(super) fn latest(now: Timestamp) -> u64 {
-    now.as_millis().saturating_add(millis(AHEAD))
 }
 
 #[cfg(test)]
@@ -367,5 +374,22 @@ mod tests {
         assert_eq!(recall.due(5, at(280_000)), Some((1, 1, 0)), "but does not save");
         recall.saved(Saved { at: at(280_000), head: 2, shard: 1, version: 1 });
         assert_eq!(recall.due(5, at(340_000)), Some((2, 2, 0)), "nor is it heard of any more");
+    }
+
+    #[test]
+    fn a_clock_that_led_keeps_no_save_waiting() {
+        let recall = Recall::default();
+        recall.turn().unwrap().finish();
+        let (at, year) = (Timestamp::from_millis, 31_536_000_000);
+        recall.saved(Saved { at: at(year), head: 1, shard: 0, version: 1 });
+        recall.meet(3, at(year));
+        recall.heal(at(100_000));
+        assert_eq!(recall.due(5, at(159_999)), None);
+        assert_eq!(recall.due(5, at(280_000)), Some((1, 1, 0)));
+        assert!(recall.is_overdue(at(220_000)));
+
+        // Another gate's clock leads: its word is taken, its date is not.
+        recall.hear(Saved { at: at(year), head: 2, shard: 1, version: 1 }, at(300_000));
+        assert_eq!(recall.due(5, at(1_000_000)), Some((2, 2, 0)));
     }
 }

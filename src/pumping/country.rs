@@ -195,6 +195,19 @@ impl Country {
         (factor(ratio), factor(by_receipt))
     }
 
+    /// Takes back what is dated after `now`.
+    pub(super) fn take_back(&mut self, now: u64) {
+        self.day = self.day.min(day_of(now));
+        self.control_at = self.control_at.min(now);
+        self.hour.number = u64::MAX;
+        let minute = now / 60_000;
+        for slot in &mut self.sampled {
+            if *slot & 0xffff_ffff > minute {
+                *slot = 0;
+            }
+        }
+    }
+
     fn fade_control(&mut self, now: u64) {
         let seconds = now.saturating_sub(self.control_at) as f32 / 1_000.0;
         self.control_at = self.control_at.max(now);

@@ -12,7 +12,7 @@ const OUTBOX: usize = 4_096;
 /// Gates remembered.
 const PEERS: usize = 256;
 /// Clock difference between gates that is tolerated; events further ahead are dropped.
-const AHEAD: Duration = Duration::from_secs(300);
+pub(super) const AHEAD: Duration = Duration::from_secs(300);
 const HEADER: usize = 21;
 const VERSION: u8 = 2;
 /// The version before knew no withheld texts, and is read all the same.

@@ -12,6 +12,7 @@ mod detector;
 mod event;
 mod evidence;
 mod flow;
+mod heal;
 mod journal;
 mod known;
 mod level;

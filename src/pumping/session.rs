@@ -329,7 +329,7 @@ impl Sessions {
 
 /// Eight hours: a person whose phone was off is not remembered tomorrow.
 const NUMBER_TAU: f32 = 8.0 * 3_600.0 * std::f32::consts::LOG2_E;
-const NUMBER_KEEP_MS: u64 = 24 * 3_600_000;
+pub(super) const NUMBER_KEEP_MS: u64 = 24 * 3_600_000;
 
 /// Name of a session.
 pub(super) fn session_key(subject: &Subject) -> u64 {

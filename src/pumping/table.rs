@@ -120,6 +120,11 @@ impl Table {
             .filter_map(|(i, node)| u32::try_from(i).ok().map(|slot| (slot, node)))
     }
 
+    /// Every node in use, to be changed.
+    pub(super) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.slab.iter_mut().filter(|node| node.at != 0)
+    }
+
     fn sweep(&mut self, now: u64, steps: usize, pressed: bool) {
         for _ in 0..steps {
             if self.slab.is_empty() {

@@ -277,7 +277,7 @@ fn a_network_is_seen_a_day_after_a_code_asked_for_from_it_was_entered() {
     c.restore(&a.snapshot()).unwrap();
     let mut e = Detector::new(4);
     let shards: Vec<_> = (0..SHARDS).map(|shard| b.shard(shard)).collect();
-    e.restore_parts(&b.head(), shards.iter().map(Vec::as_slice), u64::MAX).unwrap();
+    e.restore_parts(&b.head(), shards.iter().map(Vec::as_slice), Timestamp::MAX).unwrap();
     let neighbour = subject(998_901_110_001, 0x0a01_0909);
     let abroad = Subject { region: *b"KZ", ..neighbour };
     for d in [&a, &b, &c, &e] {

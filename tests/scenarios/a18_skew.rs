@@ -228,3 +228,10 @@ async fn clocks_within_the_bound_share_every_limit() {
         assert!(each.iter().all(|texts| (A_DAY / 2..=A_DAY).contains(texts)), "{off:?}: {each:?}");
     }
 }
+
+/// The same on every store: `tests/redb_gate.rs`, `redis_gate.rs`, `postgres_gate.rs`.
+#[tokio::test]
+async fn what_a_wrong_clock_wrote_is_not_spent_twice_and_shuts_nothing() {
+    let stores = async || Arc::new(MemoryStore::new());
+    crate::clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
+}

@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 #![allow(clippy::arithmetic_side_effects)]
 
+#[path = "../support/clocks.rs"]
+mod clocks;
 #[path = "../support/mod.rs"]
 mod support;
 

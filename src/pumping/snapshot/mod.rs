@@ -21,6 +21,7 @@ use super::node::Node;
 use super::path::places_of;
 use super::session::{OpenStepUp, Session};
 use super::table::{Slot, mix};
+use crate::base::time::Timestamp;
 use codec::{Reader, Writer, checksum};
 use rows::{
     NODE, SESSION, read_country, read_node, read_session, write_country, write_node, write_session,
@@ -93,23 +94,21 @@ impl Detector {
         Ok(())
     }
 
-    /// Takes over the state of a head and of those shards that can be read; how many could not.
+    /// Takes over the state of a head and of those shards that can be read; how many could not. What
+    /// is dated ahead of `now` was saved under a wrong clock, and [heals](Self::heal).
     ///
     /// # Errors
-    /// [`CodecError`] when the head cannot be read or is dated after `latest`; nothing changes then.
+    /// [`CodecError`] when the head cannot be read; nothing changes then.
     pub(crate) fn restore_parts<'a>(
         &mut self,
         head: &[u8],
         shards: impl Iterator<Item = &'a [u8]>,
-        latest: u64,
+        now: Timestamp,
     ) -> Result<usize, CodecError> {
         let mut fresh = Self::with(self.journal.gate(), self.tuning.clone(), self.costs);
         fresh.read(head)?;
-        // a clock that ran ahead must not drag this one along
-        if fresh.now > latest {
-            return Err(CodecError::Damaged);
-        }
         let unread = shards.filter(|shard| fresh.read(shard).is_err()).count();
+        fresh.heal_memory(now.as_millis());
         self.become_of(fresh);
         Ok(unread)
     }

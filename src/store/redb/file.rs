@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadableDatabase, TableHandle};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableHandle};
 
 use super::error::{RedbSetupError, is_damage};
-use super::row::{ENTRIES, KNOWN_SCHEMA, META, ROWS, SCHEMA};
+use super::row::{ENTRIES, KNOWN_SCHEMA, META, OPENINGS, ROWS, SCHEMA};
 
 /// Opens the file, and makes it if there is none.
 pub(super) fn open_or_create(path: &Path, cache: usize) -> Result<Database, RedbSetupError> {
@@ -36,12 +36,14 @@ pub(super) fn open(path: &Path, cache: usize) -> Result<Database, RedbSetupError
     let database = Database::builder().set_cache_size(cache).open(path);
     let database = database.map_err(|error| problem.opening(error))?;
     match schema(&database).map_err(|error| problem.using(error))? {
-        None => Err(problem.foreign()),
+        None => return Err(problem.foreign()),
         Some(found) if found > KNOWN_SCHEMA => {
-            Err(RedbSetupError::Newer { path: path.into(), found, known: KNOWN_SCHEMA })
+            return Err(RedbSetupError::Newer { path: path.into(), found, known: KNOWN_SCHEMA });
         }
-        Some(_) => Ok(database),
+        Some(_) => {}
     }
+    try_writing(&database).map_err(|error| problem.using(error))?;
+    Ok(database)
 }
 
 /// Makes the file apart and gives it its name when it is whole: a process that is killed meanwhile
@@ -91,6 +93,18 @@ fn furnish(database: &Database) -> Result<(), redb::Error> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Counts the openings, down to the disk. A full disk, a quota or a file system that went read-only is
+/// then known when the host starts, and not by its first customer.
+fn try_writing(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        let before = meta.get(OPENINGS)?.map_or(0, |openings| openings.value());
+        meta.insert(OPENINGS, before.saturating_add(1))?;
+    }
+    Ok(transaction.commit()?)
 }
 
 fn schema(database: &Database) -> Result<Option<u64>, redb::Error> {
@@ -143,5 +157,72 @@ impl Problem<'_> {
             }
             error => self.io(io::Error::other(error)),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a panic in a test is its failure")]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use redb::StorageBackend;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    /// A disk that is full, from some time on.
+    #[derive(Debug)]
+    struct Disk {
+        kept: InMemoryBackend,
+        full: Arc<AtomicBool>,
+    }
+
+    impl Disk {
+        fn room(&self) -> io::Result<()> {
+            match self.full.load(Ordering::Relaxed) {
+                true => Err(io::Error::from(ErrorKind::StorageFull)),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.kept.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.kept.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.room()?;
+            self.kept.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.kept.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.room()?;
+            self.kept.write(offset, data)
+        }
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_known_at_the_opening() {
+        let full = Arc::new(AtomicBool::new(false));
+        let disk = Disk { kept: InMemoryBackend::new(), full: Arc::clone(&full) };
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        furnish(&database).unwrap();
+        try_writing(&database).unwrap();
+        full.store(true, Ordering::Relaxed);
+        assert_eq!(schema(&database).unwrap(), Some(KNOWN_SCHEMA), "it can still be read");
+        let error = Problem(Path::new("otp.redb")).using(try_writing(&database).unwrap_err());
+        assert!(matches!(error, RedbSetupError::Unreachable { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("otp.redb") && text.contains("disk is not full"), "{text}");
     }
 }

@@ -25,6 +25,9 @@ pub(super) const META: TableDefinition<'static, &'static str, u64> =
 /// In [`META`], the version of everything in this file of code.
 pub(super) const SCHEMA: &str = "schema";
 
+/// In [`META`], how often the file was opened: what an opening writes to see that it can.
+pub(super) const OPENINGS: &str = "openings";
+
 /// The newest schema this code reads, and the one it writes.
 pub(super) const KNOWN_SCHEMA: u64 = 1;
 
