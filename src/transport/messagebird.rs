@@ -41,6 +41,9 @@ pub const FAULTS: &[FaultRow] = &[
     FaultRow::new("DLR not received", DeliveryFault::Unknown, "the network did not report"),
 ];
 
+/// A keyed hash: key, parts and signature.
+type IsSigned = fn(&[u8], &[&[u8]], &[u8]) -> bool;
+
 /// Checks and reads MessageBird's status reports.
 ///
 /// `MessageBird-Signature-JWT` is a token with HMAC-SHA-2 (256, 384 or 512) that is good for a short time
@@ -91,13 +94,12 @@ impl Receipts {
             serde_json::from_slice(&decode(part)?).map_err(|_| forged())
         };
         let header = json(header)?;
-        let is_signed: fn(&[u8], &[&[u8]], &[u8]) -> bool =
-            match header.get("alg").and_then(Value::as_str) {
-                Some("HS256") => is_signed::<Hmac<Sha256>>,
-                Some("HS384") => is_signed::<Hmac<Sha384>>,
-                Some("HS512") => is_signed::<Hmac<Sha512>>,
-                _ => return Err(forged()),
-            };
+        let is_signed: IsSigned = match header.get("alg").and_then(Value::as_str) {
+            Some("HS256") => is_signed::<Hmac<Sha256>>,
+            Some("HS384") => is_signed::<Hmac<Sha384>>,
+            Some("HS512") => is_signed::<Hmac<Sha512>>,
+            _ => return Err(forged()),
+        };
         let signature = decode(signature)?;
         let by = |key: &[u8]| is_signed(key, &[signed.as_bytes()], &signature);
         let right = self.keys.any(by).map_err(|_| no_secret())?;
