@@ -91,9 +91,9 @@ async fn local() -> Outcome<()> {
         HttpRequest::post(url).with_body("application/xml", delivered)
     };
     let seen = post(&endpoint, at(TOKEN)).await?;
-    host.take_receipt(&issued, &receipts, &endpoint, &seen)?;
+    host.take_receipt(&receipts, &endpoint, &seen).await?;
     let seen = post(&endpoint, at("guessed")).await?;
-    match host.take_receipt(&issued, &receipts, &endpoint, &seen) {
+    match host.take_receipt(&receipts, &endpoint, &seen).await {
         Err(error) => println!("   {error}"),
         Ok(()) => return Err("a forged notification was believed".into()),
     }

@@ -116,7 +116,7 @@ async fn local() -> Outcome<()> {
     let request = HttpRequest::post(url).with_body("application/xml", DELIVERED);
     let seen = post(&endpoint, request).await?;
     let token = PathToken::new(PATH_TOKEN).ok_or("too short a token")?;
-    host.take_receipt(&issued, &esendex::Receipts::behind(token), &endpoint, &seen)?;
+    host.take_receipt(&esendex::Receipts::behind(token), &endpoint, &seen).await?;
     let spent = host.show_money().await?;
 
     println!("4. Both are down: nothing was sent, nothing was spent, and the error names both");

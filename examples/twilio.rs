@@ -86,18 +86,21 @@ async fn local() -> Outcome<()> {
         .with_body("application/x-www-form-urlencoded", form);
     let seen = post(&endpoint, request).await?;
     let receipts = Receipts::with_auth_token(SecretText::new(TOKEN));
-    host.take_receipt(&issued, &receipts, &endpoint, &seen)?;
+    host.take_receipt(&receipts, &endpoint, &seen).await?;
     let forged = HttpRequest::post(&callback)
         .with_header("x-twilio-signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
         .with_body("application/x-www-form-urlencoded", form);
     let seen = post(&endpoint, forged).await?;
-    match host.take_receipt(&issued, &receipts, &endpoint, &seen) {
+    match host.take_receipt(&receipts, &endpoint, &seen).await {
         Err(error) => println!("   {error}"),
         Ok(()) => return Err("a forged receipt was believed".into()),
     }
 
-    println!("3. The money");
+    println!("3. The money: what Twilio says it charged, in place of the estimate");
     let spent = host.show_money().await?;
+    if spent != otpgate::Money::microdollars(95_000) {
+        return Err("the budget does not hold the real price".into());
+    }
 
     println!("4. Wrong credentials");
     provider.always(Play::Answer(error(401, 20003)));
@@ -122,7 +125,7 @@ async fn local() -> Outcome<()> {
 }
 
 const ACCEPTED: &str = r#"{"sid":"SM00000000000000000000000000000001","status":"queued",
-    "num_segments":"1","price":"-0.1058","price_unit":"USD","error_code":null}"#;
+    "num_segments":"1","price":"-0.0950","price_unit":"USD","error_code":null}"#;
 
 fn error(status: u16, code: u32) -> Answer {
     let body = format!(r#"{{"code":{code},"message":"no: +4915112345679","status":{status}}}"#);

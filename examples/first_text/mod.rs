@@ -10,8 +10,8 @@ use otpgate::store::MemoryStore;
 use otpgate::token::HumanTime;
 use otpgate::transport::{ReceiptRequest, ReceiptVerifier};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Clock, Gate, Issued, KeyId, KeyRing, Money, Pepper, Policy,
-    Purpose, Recipient, Region, Sent, SmsTransport, SystemClock, SystemEntropy, Verified,
+    Cleared, ClientContext, ClientIp, Gate, Issued, KeyId, KeyRing, Money, Pepper, Policy, Purpose,
+    ReceiptOutcome, Recipient, Region, Sent, SmsTransport, SystemEntropy, Verified,
 };
 
 use crate::http_server::{LocalServer, Seen};
@@ -86,10 +86,9 @@ impl FirstText {
         }
     }
 
-    /// Takes the receipt that the host's endpoint has received: checked first, then believed.
-    pub fn take_receipt(
+    /// Hands what the host's endpoint has received to the gate: checked first, then applied, once.
+    pub async fn take_receipt(
         &self,
-        issued: &Issued,
         verifier: &dyn ReceiptVerifier,
         endpoint: &LocalServer,
         seen: &Seen,
@@ -99,14 +98,12 @@ impl FirstText {
             seen.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request =
             ReceiptRequest { method: &seen.method, url: &url, headers: &headers, body: &seen.body };
-        for receipt in verifier.verify(&request, SystemClock::default().now())? {
-            let sent = issued.handoff().and_then(|handoff| handoff.message_id.as_deref());
-            if sent != Some(receipt.message_id.as_str()) {
-                return Err("the receipt is of another text".into());
-            }
-            println!("   genuine: {receipt:?}");
-            if let Some(delivery) = receipt.delivery() {
-                self.gate.receipt(issued.record(), delivery)?;
+        for expected in [ReceiptOutcome::Applied, ReceiptOutcome::Repeated] {
+            for taken in self.gate.receipts(verifier, &request).await? {
+                println!("   genuine: {:?}: {:?}", taken.receipt, taken.outcome);
+                if taken.outcome != expected {
+                    return Err("a receipt was not taken once".into());
+                }
             }
         }
         Ok(())

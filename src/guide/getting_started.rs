@@ -217,6 +217,13 @@
 //! text, and no code that opens the grant. The provider's time is missing: if a client could measure that, answer
 //! the page before the call has returned.
 //!
+//! # Delivery receipts
+//!
+//! The webhook that the provider calls has one line: hand method, the exact public URL, headers and the raw
+//! body to [`Gate::receipts`] with the provider's verifier, and answer 200 or the error's status. Receipts
+//! find their sends by themselves; nothing has to be kept. They give an undelivered text back to its number
+//! twice a day, put the real price into the budgets, and warn of a carrier that is down.
+//!
 //! # Payments
 //!
 //! [`Clearance::bind`](crate::Clearance::bind) ties the code to an amount and a payee; the text shows
@@ -231,6 +238,7 @@
 //! [`Gate::authorise`]: crate::Gate::authorise
 //! [`Gate::decoy`]: crate::Gate::decoy
 //! [`Gate::issue`]: crate::Gate::issue
+//! [`Gate::receipts`]: crate::Gate::receipts
 //! [`Gate::verify_bound`]: crate::Gate::verify_bound
 //! [`Sent::Refused`]: crate::Sent::Refused
 //! [`Sent::Sent`]: crate::Sent::Sent

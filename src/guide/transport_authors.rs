@@ -114,12 +114,22 @@
 //!
 //! # Delivery receipts
 //!
-//! They come to the host's own endpoint. Check the provider's signature there: an adapter's
-//! [`ReceiptVerifier`](crate::transport::ReceiptVerifier) does. Find the [`SendRecord`](crate::SendRecord)
-//! that was kept beside the message's identifier, and hand it to [`Gate::receipt`](crate::Gate::receipt).
-//! [`Issued::handoff`](crate::Issued::handoff) has the identifier; `None` when the provider did not answer.
+//! They come to the host's own endpoint, which hands the raw request to
+//! [`Gate::receipts`](crate::Gate::receipts). It asks the adapter's
+//! [`ReceiptVerifier`](crate::transport::ReceiptVerifier), finds the send, and applies the receipt once,
+//! whichever gate gets it how often.
 //!
-//! A receipt can arrive before [`Gate::issue`](crate::Gate::issue) has returned, and so before the host knows the
-//! identifier. Answer such a receipt with an error that makes the provider repeat it, or pass the
-//! [idempotency key](crate::transport::OutboundSms::idempotency_key) on as the provider's client reference:
-//! [`Issued::idempotency_key`](crate::Issued::idempotency_key) is the same one.
+//! What it takes to find the send, best first:
+//!
+//! 1. Put [`OutboundSms::callback_key`](crate::transport::OutboundSms::callback_key) into the URL that the
+//!    provider calls, or into a field that comes back and that its signature covers, and give it to
+//!    [`Receipt::with_key`](crate::transport::Receipt::with_key). The key holds the send, sealed, so also a
+//!    receipt that overtakes the provider's answer is applied at once. It has up to 164 characters.
+//! 2. If nothing comes back but the provider's message identifier, or the field is too short, say so in both
+//!    directions: [`Handoff::with_receipts_by_id`](crate::transport::Handoff::with_receipts_by_id) and
+//!    [`Receipt::found_by_id`](crate::transport::Receipt::found_by_id). Sends and early receipts then meet in
+//!    the store, at two round trips for each text. An early receipt waits ten minutes.
+//!
+//! Say what the provider says, and no more: the price with its currency, the segments it counted, and the
+//! [`DeliveryFault`](crate::transport::DeliveryFault). A price replaces the estimate in the budgets; a
+//! [`NumberFault`](crate::transport::NumberFault) keeps texts from the number for days.

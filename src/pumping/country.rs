@@ -208,6 +208,20 @@ impl Country {
         }
     }
 
+    /// The evidence, in nats, that texts to customers do not arrive, as against one in twenty that is lost
+    /// on ordinary days; `None` while so many arrive that nothing is held to be out of order.
+    pub(super) fn receipt_outage(&self, tuning: &Tuning) -> Option<f32> {
+        let [delivered, sent] = self.receipts;
+        if sent < tuning.outage_samples || delivered / sent / 0.95 >= tuning.outage_full {
+            return None;
+        }
+        let nats = |count: f32, usual: f32| match count > 0.0 {
+            true => count * (count / sent / usual).ln(),
+            false => 0.0,
+        };
+        Some(nats(delivered, 0.95) + nats(sent - delivered, 0.05))
+    }
+
     fn fade_control(&mut self, now: u64) {
         let seconds = now.saturating_sub(self.control_at) as f32 / 1_000.0;
         self.control_at = self.control_at.max(now);

@@ -260,7 +260,11 @@ impl Detector {
             self.each(&path, |node| node.pending = node.pending.saturating_sub(1));
         }
         self.evaluate(now, &path, known, &local, subject.price_microusd);
-        if self.sessions.answers.get(&key).is_some_and(|answer| answer.verified >= now) {
+        let answer = self.sessions.answers.get(&key).copied().unwrap_or_default();
+        if answer.undelivered >= now {
+            self.receipt(now, subject, false);
+        }
+        if answer.verified >= now {
             self.verified(now, subject);
         }
     }
@@ -346,14 +350,24 @@ impl Detector {
         let block = NodeId::block(Level::HundredThousand, subject.digits);
         let cold = self.is_cold(subject, Level::HundredThousand);
         let local = self.local(now, subject.region);
+        let mut outage = None;
         if !cold && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
             c.receipt(now, block, delivered);
+            outage = c.receipt_outage(&self.tuning);
         }
         if delivered {
             return;
         }
+        if let Some(evidence) = outage {
+            let country = NodeId::region(Level::Country, subject.region);
+            self.alert(AlertKind::CarrierOutage, country, evidence);
+        }
         let key = session_key(subject);
-        let Some(slot) = self.sessions.index.get(&key).copied() else { return };
+        let Some(slot) = self.sessions.index.get(&key).copied() else {
+            // The receipt overtook the provider's answer.
+            self.sessions.remember(key, now, |answer| answer.undelivered = now);
+            return;
+        };
         let Some(session) = self.sessions.slab.get_mut(slot as usize) else { return };
         if session.verified || session.undelivered {
             return;

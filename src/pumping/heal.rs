@@ -66,6 +66,7 @@ impl Detector {
         for answer in sessions.answers.values_mut() {
             answer.passed = answer.passed.min(now);
             answer.verified = answer.verified.min(now);
+            answer.undelivered = answer.undelivered.min(now);
         }
         sessions.answer_queue.iter_mut().for_each(|(at, _)| *at = now.min(*at));
     }

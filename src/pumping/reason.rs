@@ -153,6 +153,9 @@ pub enum AlertKind {
     ScoutSeen,
     /// A block takes a share of its country that codes entered cannot excuse.
     ShareUnexplained,
+    /// Where customers are, texts are not delivered: the provider or a carrier is down. It refuses
+    /// nobody; evidence of pumping grows more slowly there until texts arrive again.
+    CarrierOutage,
 }
 
 impl fmt::Display for AlertKind {
@@ -164,6 +167,7 @@ impl fmt::Display for AlertKind {
             Self::ConversionCollapsed => "codes are hardly entered any more:",
             Self::ScoutSeen => "test messages to a range without customers:",
             Self::ShareUnexplained => "an unexplained share of its country:",
+            Self::CarrierOutage => "texts to customers are not delivered:",
         })
     }
 }

@@ -68,11 +68,13 @@ impl NumberCount {
     }
 }
 
-/// When a session last passed a step-up, and was last verified without being known here.
+/// When a session last passed a step-up, and was last verified or reported as not delivered without being
+/// known here.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Answer {
     pub(super) passed: u64,
     pub(super) verified: u64,
+    pub(super) undelivered: u64,
 }
 
 /// Something that falls due.
@@ -320,7 +322,7 @@ impl Sessions {
             )
             .saturating_add(self.numbers.capacity().saturating_mul(40))
             .saturating_add(self.number_queue.capacity().saturating_mul(16))
-            .saturating_add(self.answers.capacity().saturating_mul(32))
+            .saturating_add(self.answers.capacity().saturating_mul(40))
             .saturating_add(self.answer_queue.capacity().saturating_mul(16))
             .saturating_add(self.withheld.capacity().saturating_mul(20))
             .saturating_add(self.withheld_queue.capacity().saturating_mul(16))

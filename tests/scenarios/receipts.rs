@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use otpgate::pumping::PriceTable;
+use otpgate::pumping::{AlertKind, PriceTable};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{Calls, Counting, Latency, Verb, pauses};
 use otpgate::transport::{
@@ -670,4 +670,31 @@ async fn a_fault_in_a_receipt_is_remembered() {
     house.clock.advance(hours(2));
     let _ = house.send_to(ALICE, &client(3)).await;
     assert_eq!(house.texts(), 2);
+}
+
+/// A carrier that loses the texts of customers is told as such, and nobody is refused for it.
+#[tokio::test]
+async fn a_carrier_outage_is_told_and_refuses_nobody() {
+    let told = |kind: &EventKind| matches!(kind, EventKind::Pumping { alert } if alert.kind == AlertKind::CarrierOutage);
+    for (word, alarmed) in [("delivered", false), ("undelivered", true)] {
+        let house = House::with(|builder| builder.store(small()));
+        // Customers in blocks of their own, who come back a day later.
+        for index in 0..12_u64 {
+            drop(house.prove(&german(index * 10), &client(index as u32)).await);
+        }
+        house.clock.advance(hours(26));
+        for index in 0..12_u64 {
+            let sent = house.try_send(&german(index * 10), &client(index as u32)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{index}: {sent:?}");
+            let line = format!("{word} {} {index}", key(&house));
+            assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+            house.clock.advance(seconds(20));
+        }
+        assert_eq!(house.log.count(told) > 0, alarmed, "{word}");
+        for index in 20..40_u64 {
+            let sent = house.try_send(&german(index * 10), &client(index as u32)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{word} {index}: {sent:?}");
+            house.clock.advance(seconds(20));
+        }
+    }
 }
