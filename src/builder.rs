@@ -14,14 +14,18 @@ use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
 use crate::gate::{Carrier, FallbackChannel, Gate, Inner, Realms, shared_name, shared_slots};
 use crate::message::MessageFormat;
-use crate::policy::{Policy, agree};
+use crate::policy::{AskNetwork, Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW, Store};
 use crate::token::HumanCheck;
+use crate::transport::signals::NumberSignals;
 use crate::transport::{Channel, Deadline, SmsTransport};
 
 /// See [`GateBuilder::hand_off_deadline`].
 const HAND_OFF_DEADLINE: Duration = Duration::from_secs(30);
+
+/// See [`GateBuilder::signals_deadline`].
+const SIGNALS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Collects the parts of a [`Gate`]. [`build`](Self::build) checks them together.
 ///
@@ -63,6 +67,8 @@ pub struct GateBuilder {
     prices: Option<PriceTable>,
     callers: Option<CallerRules>,
     anonymisers: Anonymisers,
+    signals: Option<Box<dyn NumberSignals>>,
+    signals_deadline: Option<Duration>,
     clock: Option<Box<dyn Clock>>,
     clock_check: Option<ClockCheck>,
     entropy: Option<Box<dyn Entropy>>,
@@ -248,6 +254,48 @@ impl GateBuilder {
         self
     }
 
+    /// Whom to ask what a network knows of a number. Default: nobody. What is asked, and what follows,
+    /// says [`Policy::signals`](crate::policy::SignalsPolicy).
+    ///
+    /// ```
+    /// # use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap};
+    /// # #[derive(Debug)] struct Register;
+    /// # #[async_trait::async_trait]
+    /// # impl NumberSignals for Register {
+    /// #     async fn look_up(&self, _: &SignalsQuery) -> Result<Signals, SignalsError> {
+    /// #         Ok(Signals::default().sim_swap(SimSwap::Within(std::time::Duration::from_secs(3_600))))
+    /// #     }
+    /// # }
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// use otpgate::RefusalReason;
+    /// use otpgate::policy::AskNetwork;
+    ///
+    /// # let mut policy = shop::policy();
+    /// policy.signals.ask = AskNetwork::Always;
+    /// policy.mode.quiet = false; // the page may say that no text goes out
+    /// # shop::open_with(|parts| parts.policy(policy).signals(Register), async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, outbox, .. } = shop;
+    /// // `Register` says that the SIM card was changed in the last hour.
+    /// let otpgate::Sent::Refused(refusal) = gate.issue(clearance).await? else { panic!("sent") };
+    /// assert_eq!(*refusal.reason(), RefusalReason::SimSwapped);
+    /// assert_eq!(refusal.public().status(), 429, "the page learns what any limit tells");
+    /// assert_eq!(outbox.handed_off(), 0);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn signals(mut self, signals: impl NumberSignals) -> Self {
+        self.signals = Some(Box::new(signals));
+        self
+    }
+
+    /// How long a look-up may take before it counts as one without an answer. Default: 5 seconds. It
+    /// stands before the text, and people begin to ask for another code after 15 to 30.
+    pub fn signals_deadline(mut self, span: Duration) -> Self {
+        self.signals_deadline = Some(span);
+        self
+    }
+
     /// The clock. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Box::new(clock));
@@ -408,6 +456,14 @@ impl GateBuilder {
                 "more, or every text counts as one that may have gone out; 30 seconds is the default",
             ));
         }
+        let signals_deadline = self.signals_deadline.unwrap_or(SIGNALS_DEADLINE);
+        if signals_deadline.is_zero() {
+            return Err(ConfigError::rule(
+                "signals_deadline",
+                "0",
+                "more, or the network never answers; 5 seconds is the default",
+            ));
+        }
         only_where_developed(message.development_host(), cfg!(debug_assertions))?;
         let clock_check = self.clock_check.unwrap_or(ClockCheck::Within(DEFAULT_CLOCK_SKEW));
         if let Some(skew) = clock_check.skew()
@@ -434,6 +490,22 @@ impl GateBuilder {
                     "token.human_check_always",
                     true,
                     "false unless `GateBuilder::human_check` gives a check",
+                ));
+            }
+            if policy.signals.ask != AskNetwork::Never && self.signals.is_none() {
+                return Err(ConfigError::rule(
+                    "signals.ask",
+                    format!("{:?}", policy.signals.ask),
+                    "`Never` unless `GateBuilder::signals` gives somebody to ask",
+                ));
+            }
+            if policy.signals.ask != AskNetwork::Never
+                && daily_budget < policy.budget.message + policy.signals.price
+            {
+                return Err(ConfigError::rule(
+                    "daily_budget",
+                    daily_budget,
+                    "at least budget.message and signals.price, or nothing is ever sent",
                 ));
             }
             if daily_budget < policy.budget.message {
@@ -495,6 +567,8 @@ impl GateBuilder {
             purposes: self.purposes,
             callers: self.callers,
             anonymisers: self.anonymisers,
+            signals: self.signals,
+            signals_deadline,
             realms: Realms::default(),
         };
         Ok(Gate::new(inner, &self.realm))

@@ -15,6 +15,7 @@ use crate::context::Purpose;
 use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
+use crate::transport::signals::Signals;
 use crate::transport::{Channel, DeliveryFault, NumberFault, Price};
 
 /// One decision or change of state (ASVS 16.3). Holds no code, key, token or number: a number appears
@@ -169,6 +170,13 @@ pub enum EventKind {
     Pumping {
         /// What, where, and on what evidence.
         alert: Alert,
+    },
+    /// What the network says of a number, before its text goes out or is refused.
+    Signals {
+        /// What it says.
+        signals: Signals,
+        /// Whether it was asked for this text and paid for, or kept from before.
+        asked: bool,
     },
     /// A delivery receipt came in, the first that says what became of its text.
     Receipt {

@@ -165,6 +165,12 @@ fn values() -> BTreeMap<&'static str, String> {
         ("anonymisers.proxy", format!("{:?}", policy.anonymisers.proxy)),
         ("anonymisers.hosting", format!("{:?}", policy.anonymisers.hosting)),
         ("anonymisers.unverified_percent", format!("{} %", policy.anonymisers.unverified_percent)),
+        ("signals.ask", format!("{:?}", policy.signals.ask)),
+        ("signals.price", policy.signals.price.to_string()),
+        ("signals.sim_swap", format!("{} h", policy.signals.sim_swap.as_secs() / 3_600)),
+        ("signals.without_answer", format!("{:?}", policy.signals.without_answer)),
+        ("signals.sim_swap_life", span(policy.signals.sim_swap_life)),
+        ("signals.line_life", span(policy.signals.line_life)),
         ("mode.quiet", if policy.mode.quiet { "on".into() } else { "off".into() }),
         ("mode.general", format!("{:?}", policy.mode.general)),
         (

@@ -4,8 +4,8 @@
 //! who wait; it starts with the first of them and ends when there was none for some seconds.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -21,6 +21,21 @@ static TIMER: LazyLock<Timer> = LazyLock::new(Timer::default);
 /// Done once `span` has passed on the monotonic clock.
 pub(crate) fn wait(span: Duration) -> Wait {
     Wait { due: TIMER.clock.elapsed().saturating_add(span), place: None }
+}
+
+/// What comes of `future` within `span`; `None` if it is not done by then.
+pub(crate) async fn within<F: Future>(span: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    // Who answers at once needs no timer.
+    let mut end: Option<Pin<Box<Wait>>> = None;
+    poll_fn(move |context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        let end = end.get_or_insert_with(|| Box::pin(wait(span)));
+        end.as_mut().poll(context).map(|()| None)
+    })
+    .await
 }
 
 /// See [`wait`].
@@ -113,8 +128,6 @@ impl Timer {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-    use std::pin::pin;
     use std::sync::Arc;
     use std::task::Wake;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::{Anonymisers, CallerRules, DestinationPolicy};
 use crate::base::entropy::Entropy;
@@ -18,6 +19,7 @@ use crate::policy::Policy;
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::{ClockCheck, Store};
 use crate::token::HumanCheck;
+use crate::transport::signals::NumberSignals;
 use crate::transport::{Deadline, SmsTransport};
 
 use super::Gate;
@@ -42,6 +44,9 @@ pub(crate) struct Inner {
     pub(crate) destinations: DestinationPolicy,
     pub(crate) callers: Option<CallerRules>,
     pub(crate) anonymisers: Anonymisers,
+    pub(crate) signals: Option<Box<dyn NumberSignals>>,
+    /// How long a look-up may take.
+    pub(crate) signals_deadline: Duration,
     pub(crate) message: MessageFormat,
     pub(crate) prices: PriceTable,
     pub(crate) daily_budget: Money,

@@ -1,6 +1,7 @@
 //! [`Gate`]: the one way to a text and to an accepted code. Reads from top to bottom as a request
 //! goes through it.
 
+mod answers;
 mod caution;
 mod channels;
 mod clear;

@@ -150,6 +150,11 @@ impl Names<'_> {
         self.name("once", &[id, &length[..], what.as_bytes(), detail].concat())
     }
 
+    /// A shelf of what networks said of numbers.
+    pub(crate) fn shelf(&self, place: u16) -> Pseudonym {
+        self.name("shelf", &place.to_be_bytes())
+    }
+
     pub(crate) fn journal(&self) -> Pseudonym {
         self.fixed.journal
     }

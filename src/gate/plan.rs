@@ -86,6 +86,8 @@ impl Cause {
 pub(crate) struct Plan {
     pub(crate) charges: Vec<Charge>,
     items: Vec<Item>,
+    /// What of the money was spent before the text: it is not given back with it.
+    kept: Money,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +151,11 @@ impl Terms<'_> {
 impl Plan {
     /// Every charge of one send.
     pub(crate) fn of_send(terms: &Terms<'_>, who: &Subjects) -> Self {
-        let mut plan = Self { charges: Vec::with_capacity(16), items: Vec::with_capacity(16) };
+        let mut plan = Self {
+            charges: Vec::with_capacity(16),
+            items: Vec::with_capacity(16),
+            kept: Money::ZERO,
+        };
         plan.number(terms, who);
         plan.free_resend(terms, who);
         plan.client(terms, who);
@@ -257,7 +263,7 @@ impl Plan {
                 (Charge { limit, cost, ..*charge }, *item)
             })
             .unzip();
-        Some(Self { charges, items })
+        Some(Self { charges, items, kept: self.kept })
     }
 
     /// The cause and remedy of the charge at `index`.
@@ -270,22 +276,32 @@ impl Plan {
     /// What is given back when the text did not go out. A number that the provider refused for good
     /// leaves the client's charges standing, or probing for numbers would be free.
     pub(crate) fn refunds(&self, refused: bool, due: Due, charged: Timestamp) -> Vec<Refund> {
-        let given_back = |item: &Item| match item.cause {
+        self.given_back(charged, |item| match item.cause {
             Cause::Limit(LimitName::NumberInterval | LimitName::Number) => due.number,
             Cause::Budget(LimitName::RealmUnverified) => true,
             Cause::Budget(_) => due.money,
             _ => !(refused && item.kept_on_refusal),
-        };
-        let pairs = self.charges.iter().zip(&self.items);
+        })
+    }
+
+    /// Notes that `money` of what was reserved is spent, whatever becomes of the text.
+    pub(crate) fn keep(&mut self, money: Money) {
+        self.kept = money;
+    }
+
+    fn given_back(&self, charged: Timestamp, which: impl Fn(&Item) -> bool) -> Vec<Refund> {
+        let pairs = self.charges.iter().zip(&self.items).filter(|(_, item)| which(item));
         pairs
-            .filter(|(charge, item)| charge.cost > 0 && given_back(item))
-            .map(|(charge, _)| Refund {
-                key: charge.key,
-                limit: charge.limit,
-                cost: charge.cost,
-                charged,
-                waiver: charge.waiver,
+            .map(|(charge, item)| {
+                let kept = match item.cause {
+                    Cause::Budget(_) => self.kept.as_microdollars(),
+                    _ => 0,
+                };
+                let cost = charge.cost.saturating_sub(kept);
+                let Charge { key, limit, waiver, .. } = *charge;
+                Refund { key, limit, cost, charged, waiver }
             })
+            .filter(|refund| refund.cost > 0)
             .collect()
     }
 

@@ -27,6 +27,33 @@ pub(super) fn seconds(text: &str) -> Option<u64> {
     hours.checked_mul(60)?.checked_add(minute)?.checked_mul(60)?.checked_add(second)
 }
 
+/// Milliseconds since 1970 of `2026-11-28T06:00:00.5Z` (RFC 3339), in UTC; without a zone it is taken
+/// for UTC, too. `None` for everything else.
+#[cfg(any(feature = "twilio", feature = "vonage"))]
+pub(crate) fn rfc3339_millis(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', 't'])?;
+    let time = ["Z", "z", "+00:00"].iter().find_map(|zone| time.strip_suffix(zone)).unwrap_or(time);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut date = date.split('-');
+    let (year, month) = (number(date.next()?, 4)?, number(date.next()?, 2)?);
+    let day = number(date.next()?, 2)?;
+    let mut clock = time.split(':');
+    let (hour, minute) = (number(clock.next()?, 2)?, number(clock.next()?, 2)?);
+    let second = number(clock.next()?, 2)?;
+    let whole = date.next().is_none() && clock.next().is_none();
+    let digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = (1..=12).contains(&month) && (1..=31).contains(&day) && year >= 1970;
+    if !whole || !digits || !fits || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let millis: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    let days = days_before(year, month.checked_sub(1)?)?.checked_add(day)?.checked_sub(1)?;
+    let hours = days.checked_mul(24)?.checked_add(hour)?;
+    let seconds =
+        hours.checked_mul(60)?.checked_add(minute)?.checked_mul(60)?.checked_add(second)?;
+    seconds.checked_mul(1_000)?.checked_add(millis)
+}
+
 /// Days from 1970-01-01 to the first of a month; months count from 0. The year begins in March, so
 /// that the leap day is its last.
 fn days_before(year: u64, month: u64) -> Option<u64> {
@@ -55,6 +82,36 @@ mod tests {
         assert_eq!(seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
         assert_eq!(seconds("Thu, 29 Feb 2024 23:59:59 GMT"), Some(1_709_251_199));
         assert_eq!(seconds("Sat, 28 Nov 2026 06:00:00 GMT"), Some(1_795_845_600));
+    }
+
+    #[cfg(any(feature = "twilio", feature = "vonage"))]
+    #[test]
+    fn dates_of_the_internet_are_read_to_the_millisecond() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1994-11-06T08:49:37Z", 784_111_777_000),
+            ("2024-02-29T23:59:59.5Z", 1_709_251_199_500),
+            ("2024-07-08T09:30:27.504Z", 1_720_431_027_504),
+            ("2024-07-08T09:30:27.504999+00:00", 1_720_431_027_504),
+            ("2025-10-11T08:23:23.456", 1_760_171_003_456),
+        ] {
+            assert_eq!(rfc3339_millis(text), Some(millis), "{text}");
+        }
+        for text in [
+            "",
+            "2024-07-08",
+            "2024-07-08 09:30:27Z",
+            "2024-07-08T09:30:27+02:00",
+            "2024-13-08T09:30:27Z",
+            "2024-00-08T09:30:27Z",
+            "2024-07-08T24:30:27Z",
+            "2024-07-08T09:30:27.Z",
+            "2024-07-08T09:30Z",
+            "1969-07-08T09:30:27Z",
+            "2024-07-08T09:30:27Z2024",
+        ] {
+            assert_eq!(rfc3339_millis(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -28,7 +28,8 @@ impl Method {
     }
 }
 
-/// One request. Headers and body are wiped when it is dropped; `Debug` shows neither, nor the query.
+/// One request. Headers and body are wiped when it is dropped; `Debug` shows neither, nor the query,
+/// nor a number in the path.
 ///
 /// ```
 /// use otpgate::http::{HttpRequest, SecretText};
@@ -40,6 +41,8 @@ impl Method {
 /// let shown = format!("{request:?}");
 /// assert!(shown.contains("api.example.com/sms") && !shown.contains("key=k"));
 /// assert!(!shown.contains("YWNj") && !shown.contains("15550100"));
+/// let asked = HttpRequest::get("https://api.example.com/numbers/+15550100");
+/// assert!(format!("{asked:?}").contains("api.example.com/numbers/…"));
 /// ```
 pub struct HttpRequest {
     method: Method,
@@ -132,9 +135,19 @@ impl HttpRequest {
     }
 }
 
+/// `url` without the numbers in its path: what has seven digits or more in a row may be one.
+fn masked(url: &str) -> String {
+    let parts = url.split('/').map(|part| {
+        let number = part.trim_start_matches('+');
+        let digits = number.len() >= 7 && number.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { "…" } else { part }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.url.split('?').next().unwrap_or_default();
+        let url = masked(self.url.split('?').next().unwrap_or_default());
         let names: Vec<_> = self.headers.iter().map(|(name, _)| *name).collect();
         f.debug_struct("HttpRequest")
             .field("method", &self.method)

@@ -256,6 +256,18 @@ pub enum RefusalReason {
              or change `policy.anonymisers`"
     )]
     Anonymiser(AnonymiserKind),
+    /// The number's SIM card was changed lately.
+    #[error(
+        "the SIM card of the number was changed lately; offer the authenticator app, or call the \
+             owner back"
+    )]
+    SimSwapped,
+    /// The network said nothing of the number, and the policy sends no text then.
+    #[error(
+        "the network said nothing of the number; see the outage told before, or set \
+             `signals.without_answer`"
+    )]
+    NoSignals,
     /// The provider refused the number for good.
     #[error("the provider refused the number; ask for another")]
     NumberRefused,

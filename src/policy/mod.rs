@@ -16,6 +16,7 @@ mod preset;
 mod quota;
 mod receipts;
 mod shared;
+mod signals;
 mod test;
 #[cfg(feature = "serde")]
 mod text;
@@ -31,6 +32,7 @@ pub use fallback::{FallbackPolicy, FallbackStep};
 pub use mode::{Mode, ModePolicy};
 pub use quota::{Evidence, IntervalPolicy, Ladder, Quota, QuotaPolicy};
 pub use receipts::ReceiptPolicy;
+pub use signals::{AskNetwork, SignalsPolicy, WithoutAnswer};
 pub use test::TestPolicy;
 pub use token::TokenPolicy;
 
@@ -67,6 +69,8 @@ pub struct Policy {
     pub budget: BudgetPolicy,
     /// Clients whose network hides who they are.
     pub anonymisers: AnonymiserPolicy,
+    /// What networks are asked about numbers.
+    pub signals: SignalsPolicy,
     /// Whether refusals are enforced or only recorded.
     pub mode: ModePolicy,
     /// Other channels than the text message.
@@ -93,6 +97,7 @@ impl Policy {
         self.anonymisers.check()?;
         self.fallback.check(&self.code)?;
         self.test.check()?;
-        self.receipts.check()
+        self.receipts.check()?;
+        self.signals.check()
     }
 }

@@ -29,6 +29,10 @@ pub enum EventKind {
     Undelivered = 7,
     /// A message was withheld, and its client told otherwise. It counts at its number and nowhere else.
     Withheld = 8,
+    /// The network calls the line what its block was assigned for: mobile.
+    Alike = 9,
+    /// The network calls the line something else.
+    Unlike = 10,
 }
 
 /// One event. `Debug` masks the number.
@@ -87,6 +91,8 @@ impl Event {
             6 => EventKind::Delivered,
             7 => EventKind::Undelivered,
             8 => EventKind::Withheld,
+            9 => EventKind::Alike,
+            10 => EventKind::Unlike,
             _ => return None,
         };
         let digits = u64::from_be_bytes(*digits);

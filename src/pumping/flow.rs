@@ -27,6 +27,8 @@ impl Detector {
             EventKind::Delivered => self.receipt(now, subject, true),
             EventKind::Undelivered => self.receipt(now, subject, false),
             EventKind::Withheld => self.withheld(now, subject),
+            EventKind::Alike => self.line(now, subject, true),
+            EventKind::Unlike => self.line(now, subject, false),
         }
         if event.acting != 0 {
             self.adopt(now, event);

@@ -14,6 +14,19 @@ use super::table::Slot;
 /// Step-ups out at once that are remembered; beyond it, new ones are asked but not counted.
 const STEP_UPS: usize = 16_384;
 
+/// What a line that is as expected multiplies the evidence by. Close to one: most numbers that pump
+/// are mobile, and their lines must not wash off what unanswered step-ups said.
+const ALIKE: f32 = 0.97;
+
+/// What a line adds: an e-value, since `(1 − q)·ALIKE + q·unlike = 1` where `q` is the share of honest
+/// lines that are not what their block was assigned for.
+fn line_step(unlike_at_most: f32, alike: bool) -> f32 {
+    match alike {
+        true => ALIKE.ln(),
+        false => ((1.0 - (1.0 - unlike_at_most) * ALIKE) / unlike_at_most).ln(),
+    }
+}
+
 impl Detector {
     pub(super) fn asked(&mut self, now: u64, subject: &Subject) {
         self.attempted(now, subject);
@@ -69,6 +82,16 @@ impl Detector {
                 node.failed += 1.0;
             });
         }
+    }
+
+    /// What a network says of a line, as evidence of its own. The null is that of step-ups: at most
+    /// [`Tuning::honest_failure`](super::Tuning::honest_failure) of a market's customers have a number
+    /// that was assigned as mobile and is something else.
+    pub(super) fn line(&mut self, now: u64, subject: &Subject, alike: bool) {
+        let known = self.is_known(subject, now);
+        let path = self.find_path(now, subject, known);
+        let step = line_step(self.tuning.honest_failure, alike);
+        self.asked_evidence(now, subject, (known, &path), step, |_| {});
     }
 
     pub(super) fn step_up_ages(&mut self, at: u64, key: u64, open: OpenStepUp, stage: usize) {
@@ -134,5 +157,22 @@ impl Detector {
             }
         }
         self.evaluate(now, path, known, &local, subject.price_microusd);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The expectation of an e-value is one where the null holds with equality, and less inside it.
+    #[test]
+    fn what_networks_say_of_honest_lines_is_no_evidence() {
+        for most in [0.05_f32, 0.15, 0.3] {
+            let mean = |share: f32| {
+                (1.0 - share) * line_step(most, true).exp() + share * line_step(most, false).exp()
+            };
+            assert!((mean(most) - 1.0).abs() < 1e-6, "{most}: {}", mean(most));
+            assert!(mean(most / 2.0) < 1.0 && mean(0.0) < 1.0 && mean(most * 2.0) > 1.0);
+        }
     }
 }

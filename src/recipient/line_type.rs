@@ -83,7 +83,7 @@ impl LineType {
     }
 
     /// The type of a table output. Keep in step with scripts/numbering/generate.py.
-    pub(super) const fn from_table(output: u16) -> Self {
+    pub(crate) const fn from_table(output: u16) -> Self {
         match output {
             1 => Self::FixedLine,
             2 => Self::Mobile,
@@ -97,6 +97,24 @@ impl LineType {
             10 => Self::Uan,
             11 => Self::Voicemail,
             _ => Self::Unknown,
+        }
+    }
+
+    /// The table's output for the type.
+    pub(crate) const fn to_table(self) -> u16 {
+        match self {
+            Self::Unknown => 0,
+            Self::FixedLine => 1,
+            Self::Mobile => 2,
+            Self::FixedLineOrMobile => 3,
+            Self::TollFree => 4,
+            Self::PremiumRate => 5,
+            Self::SharedCost => 6,
+            Self::Voip => 7,
+            Self::PersonalNumber => 8,
+            Self::Pager => 9,
+            Self::Uan => 10,
+            Self::Voicemail => 11,
         }
     }
 }

@@ -127,12 +127,26 @@ impl ProviderApi {
     /// [`HandoffError`] if there was no complete answer, or it was a redirect: the interface moved, and
     /// neither the code nor the credentials go along.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HandoffError> {
+        self.exchange(request, "the text went out").await
+    }
+
+    /// As [`send`](Self::send), of a question that sends no text.
+    #[cfg(any(feature = "twilio", feature = "vonage"))]
+    pub(crate) async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, HandoffError> {
+        self.exchange(request, "the look-up was charged").await
+    }
+
+    async fn exchange(
+        &self,
+        request: HttpRequest,
+        doubt: &str,
+    ) -> Result<HttpResponse, HandoffError> {
         let host = host_of(request.url());
         let response = self.client.send(request).await.map_err(|error| {
             let remedy = match error.kind() {
                 HttpErrorKind::Unreachable => format!("check that this host reaches {host}"),
                 HttpErrorKind::Invalid => "check credentials and sender for odd characters".into(),
-                _ => format!("see at {host} whether the text went out"),
+                _ => format!("see at {host} whether {doubt}"),
             };
             let kind = match error.kind().is_unsent() {
                 true => HandoffErrorKind::NotSent,
@@ -183,6 +197,16 @@ impl ProviderApi {
     /// (`HTTP 401`). What neither explains may have gone out, and so may anything after a 5xx.
     #[must_use]
     pub fn rejected(&self, response: &HttpResponse, code: Option<&str>) -> HandoffError {
+        self.explained(response, code, "the text went out")
+    }
+
+    /// As [`rejected`](Self::rejected), of a question that sends no text.
+    #[cfg(any(feature = "twilio", feature = "vonage"))]
+    pub(crate) fn unanswered(&self, response: &HttpResponse, code: Option<&str>) -> HandoffError {
+        self.explained(response, code, "the look-up was charged")
+    }
+
+    fn explained(&self, response: &HttpResponse, code: Option<&str>, doubt: &str) -> HandoffError {
         let status = format!("HTTP {}", response.status());
         let row = code
             .and_then(|code| self.row(code))
@@ -195,7 +219,7 @@ impl ProviderApi {
             {
                 error
             }
-            _ => self.undocumented(status, code),
+            _ => self.undocumented(status, code, doubt),
         };
         response.retry_after().into_iter().fold(error, HandoffError::retry_after)
     }
@@ -204,12 +228,12 @@ impl ProviderApi {
         self.errors.iter().find(|row| row.code == code)
     }
 
-    fn undocumented(&self, status: String, code: Option<&str>) -> HandoffError {
+    fn undocumented(&self, status: String, code: Option<&str>, doubt: &str) -> HandoffError {
         let shown = code.and_then(shown).map_or(status.clone(), |code| format!("{code}, {status}"));
         HandoffError::indeterminate(format!("an answer that proves nothing ({shown})"))
             .by(self.provider)
             .code(shown)
-            .remedy("see in the provider's log whether the text went out")
+            .remedy(format!("see in the provider's log whether {doubt}"))
     }
 }
 

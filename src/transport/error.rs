@@ -113,6 +113,15 @@ struct Details {
 }
 
 impl HandoffError {
+    /// Provider, cause, what came of it, and remedy.
+    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>, result: &str) -> fmt::Result {
+        let details = self.details.as_ref();
+        let provider = details.and_then(|details| details.provider).unwrap_or("provider");
+        write!(f, "{provider}: {}; {result}", self.source)?;
+        let remedy = details.and_then(|details| details.remedy.as_ref());
+        remedy.map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
+    }
+
     /// The text was provably not accepted.
     pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(HandoffErrorKind::NotSent, source)
@@ -233,7 +242,7 @@ impl HandoffError {
 
 impl fmt::Display for HandoffError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(details) = &self.details else {
+        if self.details.is_none() {
             return f.write_str(match self.kind {
                 HandoffErrorKind::NotSent => {
                     "the provider did not accept the text; nothing was spent; see the cause and retry"
@@ -245,14 +254,13 @@ impl fmt::Display for HandoffError {
                     "the text may have gone out; wait for it, and resend only when the interval is over"
                 }
             });
-        };
+        }
         let result = match self.kind {
             HandoffErrorKind::NotSent => "the text was not sent",
             HandoffErrorKind::Refused => "the text was refused for good",
             HandoffErrorKind::Indeterminate => "the text may have gone out",
         };
-        write!(f, "{}: {}; {result}", details.provider.unwrap_or("provider"), self.source)?;
-        details.remedy.as_ref().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
+        self.describe(f, result)
     }
 }
 

@@ -70,6 +70,7 @@ pub mod messagebird;
 mod price;
 mod receipt;
 mod sender;
+pub mod signals;
 #[cfg(feature = "template")]
 pub mod sinch;
 mod sms;

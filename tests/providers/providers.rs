@@ -28,6 +28,10 @@ mod bird;
 mod esendex;
 #[cfg(feature = "infobip")]
 mod infobip;
+#[cfg(feature = "vonage")]
+mod insights;
+#[cfg(feature = "twilio")]
+mod lookup;
 #[cfg(feature = "telnyx")]
 mod telnyx;
 #[cfg(feature = "template")]

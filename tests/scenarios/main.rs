@@ -68,6 +68,7 @@ mod restart_detector;
 mod rotation;
 mod separation;
 mod shadow;
+mod signals;
 mod step_up;
 mod street;
 mod test_numbers;

@@ -210,7 +210,7 @@ impl fmt::Display for BadLine {
 }
 
 /// What is wrong with a line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadLineKind {
     /// The first word is no address and no network.
@@ -330,6 +330,7 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
 }
 
 crate::base::sentence::debug_as_sentence!(AnonymiserListError);
+crate::base::sentence::debug_as_sentence!(BadLineKind);
 
 #[cfg(test)]
 mod tests {

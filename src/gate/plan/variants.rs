@@ -1,9 +1,11 @@
 //! The same send on other terms: in shadow mode, as a decoy, quietly.
 
+use crate::base::time::Timestamp;
 use crate::gate::plan::{Cause, Item, Plan, Remedy};
 use crate::limit::Limit;
 use crate::outcome::LimitName;
 use crate::policy::BudgetPolicy;
+use crate::store::Refund;
 
 impl Plan {
     /// The same charges, of which none but the purses and an operator's switch refuses: shadow mode
@@ -44,7 +46,17 @@ impl Plan {
     /// What a send costs that is withheld: the same checks, charged to nobody but the client and the
     /// number it typed, or bots would use up the quotas of those whom they imitate.
     pub(crate) fn withheld(self) -> Self {
-        self.without_fault().checking(|item| match item.cause {
+        self.without_fault().checking(Self::is_spared)
+    }
+
+    /// What is given back when a text was charged and is withheld after all.
+    pub(crate) fn refunds_of_withheld(&self, charged: Timestamp) -> Vec<Refund> {
+        self.given_back(charged, Self::is_spared)
+    }
+
+    /// Whether a withheld text does not charge it.
+    fn is_spared(item: &Item) -> bool {
+        match item.cause {
             Cause::Failures | Cause::FreeResend | Cause::Channel(_) => false,
             Cause::Limit(name) => !matches!(
                 name,
@@ -63,7 +75,7 @@ impl Plan {
                     | LimitName::Caller
             ),
             Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) | Cause::Fault => true,
-        })
+        }
     }
 
     /// The same charges; whether texts to the number are in vain is not asked.

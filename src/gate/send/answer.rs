@@ -91,7 +91,7 @@ impl Gate {
     /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
     pub(super) fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
         let soft = send.policy.budget.soft_percent;
-        for tier in plan.budget_tiers(counts, send.price.as_microdollars(), soft) {
+        for tier in plan.budget_tiers(counts, send.reserved().as_microdollars(), soft) {
             self.note(send, tier);
         }
     }

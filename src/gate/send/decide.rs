@@ -250,7 +250,7 @@ impl Gate {
             purpose: send.purpose,
             lane: send.lane,
             proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
-            price: send.price,
+            price: send.reserved(),
             daily_budget: self.inner.daily_budget,
             resend: send.challenge.renew,
             open: send.policy.code.open,

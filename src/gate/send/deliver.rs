@@ -6,7 +6,7 @@ use crate::event::EventKind;
 use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::EventKind as SightingKind;
-use crate::store::Settlement;
+use crate::store::{Refund, Settlement};
 use crate::transport::{
     Channel, Handoff, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
 };
@@ -175,20 +175,33 @@ impl Gate {
         }
     }
 
+    /// Gives back what a text has cost that is withheld after all: what one costs that is withheld from
+    /// the start stays charged.
+    pub(super) async fn take_back(&self, send: &Send<'_>, paid: &Paid) {
+        let refunds = paid.plan.refunds_of_withheld(send.now);
+        if let Err(error) = self.settle_unsent(paid, refunds).await {
+            let what = format!("a refund was not recorded and stays spent: {error}");
+            self.note(send, EventKind::Outage { what });
+        }
+    }
+
     async fn try_give_back(
         &self,
         send: &Send<'_>,
         paid: &Paid,
         refused: bool,
     ) -> Result<(), GateError> {
-        let now = self.now();
-        let due = self.due(&self.note_of(send, paid.id), now).await?;
+        let due = self.due(&self.note_of(send, paid.id), self.now()).await?;
+        self.settle_unsent(paid, paid.plan.refunds(refused, due, send.now)).await
+    }
+
+    async fn settle_unsent(&self, paid: &Paid, refunds: Vec<Refund>) -> Result<(), GateError> {
         let settlement = Settlement {
             admission: paid.id,
-            now,
+            now: self.now(),
             clock: self.inner.clock_check,
             realm: self.inner.partition,
-            refunds: paid.plan.refunds(refused, due, send.now),
+            refunds,
             void: Some(paid.code),
             observe: Vec::new(),
             exchange: None,

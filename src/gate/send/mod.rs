@@ -3,6 +3,7 @@
 mod answer;
 mod decide;
 mod deliver;
+mod signals;
 mod withheld;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
+use crate::event::EventKind;
 use crate::event::TestUse;
 use crate::message::Language;
 use crate::otp::{Binding, Passcode};
@@ -54,6 +56,8 @@ struct Send<'a> {
     price: Money,
     segments: u32,
     chosen: Chosen,
+    /// What is reserved beside the text's price, for a look-up.
+    look_up: Money,
     challenge: Challenge,
     caution: Option<Caution>,
     now: Timestamp,
@@ -88,6 +92,11 @@ struct Refused {
 }
 
 impl Send<'_> {
+    /// All that is reserved for it.
+    fn reserved(&self) -> Money {
+        self.price + self.look_up
+    }
+
     /// Whether a test number's code may stand in for a text.
     fn may_be_tested(&self) -> bool {
         !self.decoy && self.policy.test.numbers > 0
@@ -136,6 +145,7 @@ impl Gate {
             price: self.price(&clearance.recipient),
             segments: 1,
             chosen: Chosen::SMS,
+            look_up: Money::ZERO,
             challenge: Challenge {
                 id: random(&*self.inner.entropy)?,
                 key: self.inner.keys.current(),
@@ -205,6 +215,7 @@ impl Gate {
             price: self.price_by(chosen.channel, &grant.recipient),
             chosen,
             segments: 1,
+            look_up: Money::ZERO,
             challenge: Challenge {
                 id: grant.challenge,
                 key: grant.key,
@@ -237,13 +248,30 @@ impl Gate {
             let reason = RefusalReason::Budget(LimitName::Message);
             return self.refused(send.now, Some(&send), reason.into());
         }
+        let known = self.known_signals(&send).await?;
+        send.look_up = known.as_ref().map_or(Money::ZERO, |known| known.price(&send));
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
             Decision::StepUp(reason, remedy, pumping) => {
                 self.step_up(&send, reason, remedy, pumping)
             }
-            Decision::Granted(paid) => {
+            Decision::Granted(mut paid) => {
                 self.note_budgets(&send, &paid.plan, &paid.counts);
+                let refused = match known {
+                    Some(known) => self.ask_network(&send, &mut paid, known).await,
+                    None => None,
+                };
+                if let Some(reason) = refused {
+                    self.take_back(&send, &paid).await;
+                    if !send.policy.mode.quiet {
+                        return self.refused(send.now, Some(&send), reason.into());
+                    }
+                    // Nobody is told what only the carrier and the number's owner know.
+                    self.count_withheld(&send);
+                    self.note(&send, EventKind::QuietlyRefused { reason });
+                    send.decoy = true;
+                    return self.issued(&send, &paid, grant, expires, Over::withheld());
+                }
                 match self.deliver(&send, text, &paid).await? {
                     Handed::Refused => {
                         self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())

@@ -14,6 +14,8 @@
 //! # }
 //! ```
 //!
+//! [`Lookup`] asks Twilio what it knows of a number before a text is paid for.
+//!
 //! # A repeat
 //!
 //! Twilio takes no idempotency key: a repeated request is a second text and a second charge. The
@@ -34,6 +36,7 @@
 
 mod account;
 mod error;
+mod lookup;
 mod receipt;
 
 use std::fmt;
@@ -52,6 +55,7 @@ use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
 
 pub use account::{Account, Sender};
 pub use error::{ERRORS, FAULTS};
+pub use lookup::{Lookup, LookupBuilder};
 pub use receipt::Receipts;
 
 /// The provider's name in outcomes, events and errors.

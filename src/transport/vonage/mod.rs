@@ -38,6 +38,8 @@
 //! # }
 //! ```
 //!
+//! [`IdentityInsights`] asks Vonage what it knows of a number before a text is paid for.
+//!
 //! # A repeat
 //!
 //! Vonage takes no idempotency key: a repeated request is a second text and a second charge. Its SDK
@@ -63,6 +65,7 @@
 mod account;
 mod application;
 mod error;
+mod insights;
 mod messages;
 mod messages_error;
 mod messages_receipt;
@@ -73,6 +76,7 @@ mod sms_receipt;
 pub use account::{Account, Sender, SigningAccount};
 pub use application::Application;
 pub use error::{ERRORS, FAULTS};
+pub use insights::{IdentityInsights, IdentityInsightsBuilder};
 pub use messages::{MessagesApi, MessagesApiBuilder};
 pub use messages_error::{MESSAGES_ERRORS, MESSAGES_FAULTS};
 pub use messages_receipt::MessagesReceipts;
@@ -85,6 +89,9 @@ pub const NAME: &str = "vonage";
 
 /// The name of the Messages API in outcomes, events and errors.
 pub const MESSAGES_NAME: &str = "vonage-messages";
+
+/// The name of the Identity Insights API in errors.
+pub const INSIGHTS_NAME: &str = "vonage-insights";
 
 /// A number as Vonage documents it: digits only. Its SDKs leave the sign in.
 fn without_sign(number: &str) -> &str {

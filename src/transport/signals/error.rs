@@ -1,0 +1,95 @@
+//! [`SignalsError`]: no answer, and whether it cost something.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::transport::{HandoffError, HandoffErrorKind};
+
+/// Whether a look-up that gave no answer was paid for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum SignalsErrorKind {
+    /// The provider provably was not asked, or charged nothing.
+    NotAsked,
+    /// It may have been paid for.
+    Unknown,
+}
+
+/// The network said nothing of a number. Holds no number.
+///
+/// ```
+/// use otpgate::transport::signals::{SignalsError, SignalsErrorKind};
+///
+/// let error = SignalsError::not_asked("connection refused");
+/// assert_eq!(error.kind(), SignalsErrorKind::NotAsked);
+/// assert_eq!(error.to_string(), "the network said nothing of the number: connection refused");
+/// ```
+pub struct SignalsError {
+    kind: SignalsErrorKind,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl SignalsError {
+    /// Nothing was charged.
+    pub fn not_asked(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind: SignalsErrorKind::NotAsked, source: source.into() }
+    }
+
+    /// It may have been paid for.
+    pub fn unknown(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind: SignalsErrorKind::Unknown, source: source.into() }
+    }
+
+    /// Whether it was paid for.
+    #[must_use]
+    pub fn kind(&self) -> SignalsErrorKind {
+        self.kind
+    }
+}
+
+/// What the layer that adapters share says of a request: only what was not sent cost nothing.
+impl From<HandoffError> for SignalsError {
+    fn from(error: HandoffError) -> Self {
+        match error.kind() {
+            HandoffErrorKind::NotSent => Self::not_asked(Question(error)),
+            _ => Self::unknown(Question(error)),
+        }
+    }
+}
+
+/// The failure of a request that was no text.
+struct Question(HandoffError);
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.describe(
+            f,
+            match self.0.kind() {
+                HandoffErrorKind::NotSent => "nothing was charged",
+                _ => "it may have been charged",
+            },
+        )
+    }
+}
+
+impl StdError for Question {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+crate::base::sentence::debug_as_sentence!(Question);
+
+impl fmt::Display for SignalsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the network said nothing of the number: {}", self.source)
+    }
+}
+
+impl StdError for SignalsError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+crate::base::sentence::debug_as_sentence!(SignalsError);
