@@ -37,11 +37,14 @@ enum Told {
     Unclear,
 }
 
+/// Every hand-off, in the order of their ends.
+type Kept = Arc<Mutex<Vec<(Text, Told)>>>;
+
 /// Stands between gate and providers and keeps what either says.
 #[derive(Debug)]
 struct Ledger<T> {
     inner: T,
-    kept: Arc<Mutex<Vec<(Text, Told)>>>,
+    kept: Kept,
 }
 
 #[async_trait]
@@ -182,7 +185,7 @@ impl Town {
         }
     }
 
-    fn house(&self, breaker: bool) -> (House, Arc<Mutex<Vec<(Text, Told)>>>) {
+    fn house(&self, breaker: bool) -> (House, Kept) {
         let [first, second] = &self.desks;
         let account = twilio::Account::with_token(format!("AC{:032}", 0), "tok").unwrap();
         let twilio = Twilio::builder(account, twilio::Sender::from_number("+15550101"))
@@ -196,7 +199,7 @@ impl Town {
             .base_url(second.server.base_url())
             .build()
             .unwrap();
-        let kept = Arc::new(Mutex::new(Vec::new()));
+        let kept = Kept::default();
         let house = House::lab_with(|builder| {
             let clock = Arc::new(otpgate::testing::ManualClock::new(crate::support::NOON));
             let both = match breaker {
