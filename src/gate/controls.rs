@@ -203,19 +203,26 @@ impl<'a> Controls<'a> {
     /// # shop::open(async |shop| {
     /// # let grant = shop.grant().await;
     /// # let shop::Shop { gate, client, recipient, .. } = shop;
-    /// use otpgate::access::Actor;
+    /// use otpgate::access::{Actor, Reason};
     ///
-    /// gate.controls().forgive(&recipient, &Actor::new("help desk, ada")?).await?;
+    /// let (why, desk) = (Reason::new("passport seen, ticket 4712")?, Actor::new("ada, help desk")?);
+    /// gate.controls().forgive(&recipient, &why, &desk).await?;
     /// # Ok(())
     /// # });
     /// ```
-    pub async fn forgive(&self, recipient: &Recipient, actor: &Actor) -> Result<(), ControlsError> {
+    pub async fn forgive(
+        &self,
+        recipient: &Recipient,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(), ControlsError> {
         let number = self.gate.names().number(recipient);
         let attempts = &self.gate.inner.policy.attempts;
         let lane =
             |lane: &Lane| (MeterKey::new(number, lane.counted()), lane.failures(attempts).limit());
         self.give_back_failures(Lane::ALL.iter().map(lane)).await?;
-        self.announce(actor.as_str(), format!("failures of {recipient:?} forgiven"));
+        let change = format!("failures of {recipient:?} forgiven: {}", reason.as_str());
+        self.announce(actor.as_str(), change);
         Ok(())
     }
 
@@ -260,12 +267,14 @@ impl<'a> Controls<'a> {
     pub async fn forgive_authenticator(
         &self,
         user: &str,
+        reason: &Reason,
         actor: &Actor,
     ) -> Result<(), ControlsError> {
         let account = MeterKey::new(self.gate.names().user(user), slot::AUTHENTICATOR);
         let meter = (account, self.gate.inner.policy.attempts.authenticator.limit());
         self.give_back_failures(std::iter::once(meter)).await?;
-        self.announce(actor.as_str(), "failures of an account's authenticator forgiven".to_owned());
+        let what = "failures of an account's authenticator forgiven";
+        self.announce(actor.as_str(), format!("{what}: {}", reason.as_str()));
         Ok(())
     }
 

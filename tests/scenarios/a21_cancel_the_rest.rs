@@ -111,10 +111,10 @@ async fn what_operators_give_up_is_done_or_can_be_repeated() {
         }
         let controls = house.gate.controls();
         let target = Target::Country("DE".parse().unwrap());
-        let reason = Reason::new("incident").unwrap();
-        let id = controls.enter(target, Effect::Block, reason, ada(), None).await.unwrap();
+        let why = Reason::new("incident").unwrap();
+        let id = controls.enter(target, Effect::Block, why.clone(), ada(), None).await.unwrap();
 
-        finished[0] |= abandon(controls.forgive(&recipient(ALICE), &ada()), times).is_some();
+        finished[0] |= abandon(controls.forgive(&recipient(ALICE), &why, &ada()), times).is_some();
         let done = abandon(controls.lift(id, &ada()), times).is_some();
         finished[1] |= done;
 
@@ -123,7 +123,7 @@ async fn what_operators_give_up_is_done_or_can_be_repeated() {
         let sent = house.try_send(BOB, &client(2)).await;
         assert_eq!(matches!(sent, Sent::Sent(_)), lifted, "{times} polls");
         assert_eq!(controls.lift(id, &ada()).await.is_err(), lifted, "{times} polls");
-        controls.forgive(&recipient(ALICE), &ada()).await.unwrap();
+        controls.forgive(&recipient(ALICE), &why, &ada()).await.unwrap();
         // No pause is left of the ten wrong codes.
         let grant = house.send(ALICE).await.into_grant();
         assert!(!house.accepts(&grant, &house.wrong_code()).await);

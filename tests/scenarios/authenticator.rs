@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use otpgate::access::Actor;
+use otpgate::access::{Actor, Reason};
 use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
 use otpgate::{AuthenticatorVerdict, ClientContext, Clock, EventKind};
 
@@ -87,8 +87,8 @@ async fn guesses_past_a_limit_are_not_for_free() {
     }
     // Somebody else is not concerned, and the help desk knows the way back.
     assert!(enters(&house, "bob", &app_code(&house), &client(1)).await);
-    let actor = Actor::new("desk").unwrap();
-    house.gate.controls().forgive_authenticator("ada", &actor).await.unwrap();
+    let (why, desk) = (Reason::new("ticket 4712").unwrap(), Actor::new("desk").unwrap());
+    house.gate.controls().forgive_authenticator("ada", &why, &desk).await.unwrap();
     house.clock.advance(seconds(30));
     assert!(enters(&house, "ada", &app_code(&house), &client(1)).await);
 }

@@ -1,6 +1,6 @@
 //! The help desk's way out: what strangers failed on a number is forgotten, in every lane.
 
-use otpgate::access::Actor;
+use otpgate::access::{Actor, Reason};
 use otpgate::{ClientContext, EventKind, Policy, Purpose, RefusalReason, Sent};
 
 use crate::step_up::Turing;
@@ -85,8 +85,8 @@ async fn every_lane_of_every_purpose_is_open_again() {
                 assert!(is_shut(&house, ALICE, &purpose, &who).await, "{purpose}, {lane}");
             }
 
-            let desk = Actor::new("desk").unwrap();
-            house.gate.controls().forgive(&recipient(ALICE), &desk).await.unwrap();
+            let (why, desk) = (Reason::new("ticket 4712").unwrap(), Actor::new("desk").unwrap());
+            house.gate.controls().forgive(&recipient(ALICE), &why, &desk).await.unwrap();
 
             // One lane in each house, since a success opens all of them.
             let (lane, who) = &lanes(&proof)[index];
@@ -106,12 +106,12 @@ async fn every_lane_of_every_purpose_is_open_again() {
 #[tokio::test]
 async fn a_forgiven_lane_shuts_again() {
     let (house, _) = lived_in().await;
-    let desk = Actor::new("desk").unwrap();
+    let (why, desk) = (Reason::new("ticket 4712").unwrap(), Actor::new("desk").unwrap());
     for round in 1..=2 {
         house.log.clear();
         shut(&house, &[(ALICE, client(2))]).await;
         assert_eq!(house.log.compared(), 20, "round {round}");
-        house.gate.controls().forgive(&recipient(ALICE), &desk).await.unwrap();
+        house.gate.controls().forgive(&recipient(ALICE), &why, &desk).await.unwrap();
         house.clock.advance(seconds(1));
     }
 }
@@ -119,13 +119,13 @@ async fn a_forgiven_lane_shuts_again() {
 #[tokio::test]
 async fn who_forgave_is_told_and_whom_is_not() {
     let (house, _) = lived_in().await;
-    let desk = Actor::new("desk").unwrap();
-    house.gate.controls().forgive(&recipient(ALICE), &desk).await.unwrap();
+    let (why, desk) = (Reason::new("ticket 4712").unwrap(), Actor::new("desk").unwrap());
+    house.gate.controls().forgive(&recipient(ALICE), &why, &desk).await.unwrap();
     let events = house.log.events();
     let Some(EventKind::ControlsChanged { actor, change }) = events.last().map(|it| &it.kind)
     else {
         panic!("{events:?}")
     };
     assert_eq!(actor, "desk");
-    assert!(change.contains("forgiven") && !change.contains(&ALICE[6..]), "{change}");
+    assert!(change.contains("forgiven: ticket 4712") && !change.contains(&ALICE[6..]), "{change}");
 }

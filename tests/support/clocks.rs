@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use otpgate::access::Actor;
+use otpgate::access::{Actor, Reason};
 use otpgate::pumping::PriceTable;
 use otpgate::testing::ManualClock;
 use otpgate::{
@@ -191,6 +191,6 @@ async fn forgiven<S: Store>(store: &Arc<S>, off: Off) {
     // The pause after the eighth wrong code counts from now where it was dated ahead.
     let over = matches!(off, Off::Behind(by) if by >= HOURS_25);
     assert_eq!(shut().await, !over, "{off:?}: the failures are kept");
-    good.gate.controls().forgive(&number, &actor).await.unwrap();
+    good.gate.controls().forgive(&number, &Reason::new("a clock").unwrap(), &actor).await.unwrap();
     assert!(!shut().await, "{off:?}: forgiven");
 }
