@@ -620,7 +620,7 @@ async fn an_early_receipt_waits_for_its_send() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receipt_by_id_and_its_send_meet_in_every_interleaving() {
     let mut early = 0;
-    for seed in 0..60_u64 {
+    for seed in 0..160_u64 {
         let store: Arc<Latency<MemoryStore>> = Arc::new(Latency::new(memory(), 9, seed));
         let mut dice = Dice(seed);
         let (here, taken) = by_id(Arc::clone(&store), dice.below(20) as u32);
@@ -632,9 +632,11 @@ async fn a_receipt_by_id_and_its_send_meet_in_every_interleaving() {
         while taken.load(std::sync::atomic::Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
-        let posts = (0..4).map(|copy| {
+        // One alone as a rule: a copy that comes later would make up for one that was lost.
+        let copies = if seed % 4 == 0 { 4 } else { 1 };
+        let posts = (0..copies).map(|copy| {
             let house = Arc::clone(if copy % 2 == 0 { &here } else { &there });
-            let waits = dice.below(60) as u32;
+            let waits = dice.below(50) as u32;
             async move {
                 pauses(waits).await;
                 one(&house, "undelivered id text-0 0.03 USD").await
@@ -646,7 +648,7 @@ async fn a_receipt_by_id_and_its_send_meet_in_every_interleaving() {
         assert_eq!(receipts(&here), [(false, true)], "seed {seed}: {outcomes:?}");
         assert_eq!(spent(&here).await, 30_000, "seed {seed}");
     }
-    assert!((1..240).contains(&early), "{early}: both orders happen");
+    assert!((1..280).contains(&early), "{early}: both orders happen");
 }
 
 /// What a receipt reports about the number holds for the next text, once told.
