@@ -104,7 +104,7 @@ impl Default for SignalsPolicy {
 
 impl SignalsPolicy {
     /// How far back a change of the SIM card matters.
-    pub(crate) fn sim_swap(&self) -> Option<Duration> {
+    pub(crate) fn swap_rule(&self) -> Option<Duration> {
         (!self.sim_swap.is_zero()).then_some(self.sim_swap)
     }
 
@@ -112,7 +112,7 @@ impl SignalsPolicy {
         const HOUR: Duration = Duration::from_secs(3_600);
         const DAY: Duration = Duration::from_secs(86_400);
         let longest = DAY.saturating_mul(100);
-        if let Some(span) = self.sim_swap()
+        if let Some(span) = self.swap_rule()
             && !(HOUR..=longest).contains(&span)
         {
             return Err(ConfigError::rule(
@@ -122,7 +122,7 @@ impl SignalsPolicy {
                  `maxAge`, 1 to 2400 hours)",
             ));
         }
-        if self.sim_swap().is_some_and(|span| self.sim_swap_life > span) {
+        if self.swap_rule().is_some_and(|span| self.sim_swap_life > span) {
             return Err(ConfigError::rule(
                 "signals.sim_swap_life",
                 format!("{:?}", self.sim_swap_life),

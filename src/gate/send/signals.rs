@@ -74,7 +74,7 @@ impl Gate {
         }
         let shelf = self.open_shelf(name, tallies.documents.first().unwrap_or(&Default::default()));
         let answer = shelf.answer(send.subjects.number);
-        let sim_swap = policy.sim_swap().filter(|span| !answer.has_sim(*span, send.now));
+        let sim_swap = policy.swap_rule().filter(|span| !answer.has_sim(*span, send.now));
         let line = !answer.has_line(send.now);
         let ask = (line || sim_swap.is_some()).then_some(Ask { line, sim_swap });
         Ok(Some(Known { shelf, answer, ask }))
@@ -172,7 +172,7 @@ impl Gate {
             WithoutAnswer::Refuse => Some(RefusalReason::NoSignals),
         };
         let Some(signals) = heard else { return missing };
-        let span = policy.sim_swap()?;
+        let span = policy.swap_rule()?;
         match signals.sim_swap.and_then(|swap| swap.since(span, send.now)) {
             Some(true) => Some(RefusalReason::SimSwapped),
             Some(false) => None,

@@ -34,7 +34,7 @@ const SLOWER: &str = "wait, or ask Twilio for a higher rate";
 /// Each package is paid for each look-up, and some have to be unlocked for the account by Twilio and
 /// the carriers. A country or carrier that a package does not cover is no error: nothing is known then.
 /// How far back the SIM swap package looks where it tells no date is a setting of the account; ask for
-/// 72 hours or more ([`SignalsPolicy::sim_swap`](crate::policy::SignalsPolicy::sim_swap)).
+/// 72 hours or more ([`SignalsPolicy::sim_swap`](field@crate::policy::SignalsPolicy::sim_swap)).
 ///
 /// ```no_run
 /// use otpgate::transport::twilio::{Account, Lookup};
