@@ -93,3 +93,29 @@ async fn customers_lift_the_limits_of_their_own_networks_up_to_a_bound() {
         "{sent}: up to what the allocation may send, whoever it has"
     );
 }
+
+/// Tried: one network in every form of its addresses. `most` is what it may send in plain IPv4.
+#[tokio::test]
+async fn the_forms_of_an_address_are_one_network() {
+    let form = |n: u32| -> std::net::IpAddr {
+        let (v4, host) = (0xcb00_7100 | n * 7 % 64, u128::from(n));
+        let v6 = match n % 5 {
+            0 => return std::net::Ipv4Addr::from_bits(v4).into(),
+            1 => 0xffff_u128 << 32 | u128::from(v4),
+            2 => 0x64_ff9b_u128 << 96 | u128::from(v4),
+            3 => 0x2002_u128 << 112 | u128::from(v4) << 80 | host << 64 | host,
+            // Two forms in one: 6to4 whose subnet and host change, with the same IPv4 address.
+            _ => 0x2002_u128 << 112 | u128::from(v4) << 80 | (host * 977) << 64 | 1,
+        };
+        std::net::Ipv6Addr::from_bits(v6).into()
+    };
+    let street = Street::new(small).await;
+    let mut by_form = [0; 5];
+    for n in 0..320 {
+        let sent = matches!(street.insist(from(n, form(n))).await, Sent::Sent(_));
+        by_form[n as usize % 5] += u32::from(sent);
+    }
+    // Plain, mapped and translated are one, and all of 6to4 is one beside it: twice at the most.
+    let [plain, mapped, translated, site, subnet] = by_form;
+    assert_eq!((plain + mapped + translated, site + subnet), (6, 6), "{by_form:?}");
+}
