@@ -98,7 +98,7 @@ async fn customers_lift_the_limits_of_their_own_networks_up_to_a_bound() {
 #[tokio::test]
 async fn the_forms_of_an_address_are_one_network() {
     let form = |n: u32| -> std::net::IpAddr {
-        let (v4, host) = (0xcb00_7100 | n * 7 % 64, u128::from(n));
+        let (v4, host) = (0xcb00_7100 | (n * 7 % 64), u128::from(n));
         let v6 = match n % 5 {
             0 => return std::net::Ipv4Addr::from_bits(v4).into(),
             1 => 0xffff_u128 << 32 | u128::from(v4),
