@@ -29,12 +29,15 @@ enum Says {
     Hangs,
 }
 
+/// Whether a look-up asked for the line, and how far back for the SIM card.
+type Asked = (bool, Option<Duration>);
+
 /// A network that answers as told, and remembers what it was asked: whether for the line, and how far
 /// back for the SIM card.
 #[derive(Clone, Debug)]
 struct Network {
     says: Arc<Mutex<Says>>,
-    asked: Arc<Mutex<Vec<(bool, Option<Duration>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Network {
