@@ -301,6 +301,7 @@ fn the_default_is_the_strictest_but_for_what_psd2_says() {
     assert_eq!(Policy::asvs_l2(), Policy::default());
     let mut psd2 = Policy::psd2();
     psd2.code.resend = Policy::default().code.resend;
+    assert_eq!(std::mem::replace(&mut psd2.test.numbers, Policy::default().test.numbers), 0);
     assert_eq!(psd2, Policy::default());
 }
 

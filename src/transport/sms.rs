@@ -137,9 +137,9 @@ impl OutboundSms {
         self.registration.as_deref()
     }
 
-    /// The sender that the text is registered with.
-    #[cfg(feature = "http")]
-    pub(crate) fn registered_sender(&self) -> Option<&str> {
+    /// The sender that the text is registered with. An adapter sends it before any sender of its own.
+    #[must_use]
+    pub fn registered_sender(&self) -> Option<&str> {
         self.registration()?.sender_id()
     }
 
