@@ -149,8 +149,8 @@ impl ReceiptVerifier for Receipts {
         if state == ReceiptState::Undelivered {
             let code = report.get("code").and_then(Value::as_u64).map(|code| code.to_string());
             let code = code.unwrap_or_else(|| "unknown".to_owned());
-            let row = FAULTS.iter().find(|row| row.code == code);
-            receipt = receipt.failed(code, row.map_or(DeliveryFault::Unknown, |row| row.fault));
+            let fault = FaultRow::fault_of(FAULTS, &code);
+            receipt = receipt.failed(code, fault);
         }
         Ok(vec![receipt])
     }

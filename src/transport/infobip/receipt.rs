@@ -6,7 +6,7 @@ use super::{FAULTS, NAME, count};
 use crate::base::time::Timestamp;
 use crate::transport::json::{at, text_at};
 use crate::transport::{
-    CallbackUrl, DeliveryFault, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
+    CallbackUrl, FaultRow, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
 
@@ -93,8 +93,8 @@ fn read(result: &Value) -> Option<Receipt> {
     }
     let error = text_at(result, "/error/name").filter(|name| *name != "NO_ERROR" && is_plain(name));
     let code = error.unwrap_or(word);
-    let row = FAULTS.iter().find(|row| row.code == code);
-    Some(receipt.failed(code, row.map_or(DeliveryFault::Unknown, |row| row.fault)))
+    let fault = FaultRow::fault_of(FAULTS, code);
+    Some(receipt.failed(code, fault))
 }
 
 /// Infobip writes the price of one segment, as a number.

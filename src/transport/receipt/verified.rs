@@ -55,6 +55,22 @@ impl FaultRow {
     pub const fn new(code: &'static str, fault: DeliveryFault, meaning: &'static str) -> Self {
         Self { code, fault, meaning }
     }
+
+    /// What `table` says of `code`; [`Unknown`](DeliveryFault::Unknown) if it has no such row, because
+    /// providers add codes.
+    ///
+    /// ```
+    /// use otpgate::transport::{DeliveryFault, FaultRow};
+    ///
+    /// const TABLE: &[FaultRow] = &[FaultRow::new("30005", DeliveryFault::Handset, "no answer")];
+    /// assert_eq!(FaultRow::fault_of(TABLE, "30005"), DeliveryFault::Handset);
+    /// assert_eq!(FaultRow::fault_of(TABLE, "39999"), DeliveryFault::Unknown);
+    /// ```
+    #[must_use]
+    pub fn fault_of(table: &[Self], code: &str) -> DeliveryFault {
+        let row = table.iter().find(|row| row.code == code);
+        row.map_or(DeliveryFault::Unknown, |row| row.fault)
+    }
 }
 
 /// A receipt that passed its provider's check. It holds no number.

@@ -15,8 +15,8 @@ use crate::http::Credentials;
 use crate::transport::hex::hex;
 use crate::transport::receipt::mac::{Secrets, is_signed};
 use crate::transport::{
-    CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
-    ReceiptState, ReceiptVerifier, SecretText,
+    CallbackUrl, FaultRow, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState,
+    ReceiptVerifier, SecretText,
 };
 
 const SIGNATURE: &str = "x-twilio-signature";
@@ -145,8 +145,8 @@ impl ReceiptVerifier for Receipts {
         let mut receipt =
             Receipt::verified(NAME, id, state, word).with_key(CallbackUrl::key_in(request.url));
         if let Some(code) = read("ErrorCode").filter(|code| is_plain(code)) {
-            let row = FAULTS.iter().find(|row| row.code == code);
-            receipt = receipt.failed(code, row.map_or(DeliveryFault::Unknown, |row| row.fault));
+            let fault = FaultRow::fault_of(FAULTS, &code);
+            receipt = receipt.failed(code, fault);
         }
         Ok(vec![receipt])
     }

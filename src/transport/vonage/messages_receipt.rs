@@ -14,7 +14,7 @@ use crate::transport::json::{at, plain, text_at};
 use crate::transport::receipt::mac::{Secrets, is_signed};
 use crate::transport::receipt::signed_time::is_stale;
 use crate::transport::{
-    CallbackUrl, DeliveryFault, Price, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
+    CallbackUrl, FaultRow, Price, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
     ReceiptState, ReceiptVerifier, SecretText,
 };
 
@@ -140,8 +140,8 @@ impl ReceiptVerifier for MessagesReceipts {
         if state == ReceiptState::Undelivered
             && let Some(code) = code
         {
-            let row = MESSAGES_FAULTS.iter().find(|row| row.code == code);
-            receipt = receipt.failed(code, row.map_or(DeliveryFault::Unknown, |row| row.fault));
+            let fault = FaultRow::fault_of(MESSAGES_FAULTS, &code);
+            receipt = receipt.failed(code, fault);
         }
         Ok(vec![receipt])
     }

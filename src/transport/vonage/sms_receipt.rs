@@ -12,7 +12,7 @@ use crate::http::Credentials;
 use crate::transport::receipt::mac::Secrets;
 use crate::transport::receipt::signed_time::{is_stale, seconds};
 use crate::transport::{
-    CallbackUrl, DeliveryFault, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
+    CallbackUrl, FaultRow, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
 };
 
@@ -177,8 +177,8 @@ impl ReceiptVerifier for SmsReceipts {
         if state == ReceiptState::Undelivered
             && let Some(code) = code
         {
-            let row = FAULTS.iter().find(|row| row.code == code);
-            receipt = receipt.failed(code, row.map_or(DeliveryFault::Unknown, |row| row.fault));
+            let fault = FaultRow::fault_of(FAULTS, code);
+            receipt = receipt.failed(code, fault);
         }
         Ok(vec![signed_at.into_iter().fold(receipt, Receipt::signed_at)])
     }
