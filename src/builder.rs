@@ -13,11 +13,11 @@ use crate::context::{Purpose, Realm};
 use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
 use crate::gate::{Carrier, FallbackChannel, Gate, Inner, Realms, shared_name, shared_slots};
+use crate::human::HumanCheck;
 use crate::message::MessageFormat;
 use crate::policy::{AskNetwork, Policy, agree};
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW, Store};
-use crate::token::HumanCheck;
 use crate::transport::signals::NumberSignals;
 use crate::transport::{Channel, Deadline, SmsTransport};
 

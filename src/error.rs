@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::base::entropy::EntropyError;
+use crate::human::HumanCheckError;
 use crate::message::RenderError;
 use crate::store::{StoreError, StoreErrorKind};
-use crate::token::HumanCheckError;
 use crate::transport::HandoffError;
 
 /// What failed, and so what the host does next.

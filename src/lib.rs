@@ -147,6 +147,7 @@ struct Readme;
 pub mod access;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod human;
 pub mod limit;
 pub mod message;
 pub mod otp;

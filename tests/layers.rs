@@ -15,6 +15,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("pumping", 1),
     ("message", 1),
     ("http", 2),
+    ("human", 2),
     ("transport", 2),
     ("store", 2),
     ("context", 3),

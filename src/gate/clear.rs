@@ -13,6 +13,7 @@ use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
+use crate::human::{HumanFailure, HumanRequest, HumanResponse, HumanVerdict};
 use crate::outcome::{
     Cleared, LimitName, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans,
 };
@@ -20,10 +21,7 @@ use crate::policy::{AnonymiserTier, Policy};
 use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
 use crate::recipient::Recipient;
 use crate::store::Nonce;
-use crate::token::{
-    CheckedToken, HumanRequest, HumanResponse, HumanVerdict, Level, Scope, SendTicket, TicketTerms,
-    TokenError, TokenProof,
-};
+use crate::token::{CheckedToken, Level, Scope, SendTicket, TicketTerms, TokenError, TokenProof};
 use crate::transport::Channel;
 
 use super::Gate;
@@ -421,10 +419,10 @@ impl Gate {
         client: &ClientContext,
     ) -> Result<HumanVerdict, GateError> {
         let Some(check) = &self.inner.human else {
-            return Ok(HumanVerdict::Failed(crate::token::HumanFailure::NotHuman));
+            return Ok(HumanVerdict::Failed(HumanFailure::NotHuman));
         };
         let Ok(response) = HumanResponse::parse(response) else {
-            return Ok(HumanVerdict::Failed(crate::token::HumanFailure::NotHuman));
+            return Ok(HumanVerdict::Failed(HumanFailure::NotHuman));
         };
         let mut request = HumanRequest::new(&response, purpose.as_str());
         if let Some(address) = client.ip().expose_ip() {

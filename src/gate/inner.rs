@@ -14,11 +14,11 @@ use crate::base::time::{Clock, Forward, Timestamp};
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind, Observer, tell};
+use crate::human::HumanCheck;
 use crate::message::MessageFormat;
 use crate::policy::Policy;
 use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::store::{ClockCheck, Store};
-use crate::token::HumanCheck;
 use crate::transport::signals::NumberSignals;
 use crate::transport::{Deadline, SmsTransport};
 

@@ -12,12 +12,12 @@ use super::RefusalReason;
 /// ```
 /// # #[derive(Debug)] struct Captcha;
 /// # #[async_trait::async_trait]
-/// # impl otpgate::token::HumanCheck for Captcha {
+/// # impl otpgate::human::HumanCheck for Captcha {
 /// #     async fn check(
 /// #         &self,
-/// #         _: otpgate::token::HumanRequest<'_>,
-/// #     ) -> Result<otpgate::token::HumanVerdict, otpgate::token::HumanCheckError> {
-/// #         Ok(otpgate::token::HumanVerdict::Passed)
+/// #         _: otpgate::human::HumanRequest<'_>,
+/// #     ) -> Result<otpgate::human::HumanVerdict, otpgate::human::HumanCheckError> {
+/// #         Ok(otpgate::human::HumanVerdict::Passed)
 /// #     }
 /// # }
 /// # let mut policy = shop::policy();

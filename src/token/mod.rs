@@ -41,7 +41,6 @@
 
 mod answer;
 mod error;
-mod human;
 mod proof;
 mod scope;
 mod terms;
@@ -50,10 +49,6 @@ mod work;
 
 pub use answer::{AnswerError, answer, answer_within};
 pub use error::TokenError;
-pub use human::{
-    HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanRequest, HumanResponse,
-    HumanResponseError, HumanVerdict, NoHumanCheck,
-};
 pub use proof::{CheckedToken, TokenProof};
 pub use scope::Scope;
 pub use terms::{HumanTime, Level, TermsError, TicketTerms, TicketTtl, WorkBits};

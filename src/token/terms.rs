@@ -54,7 +54,7 @@ pub enum Level {
     Ordinary,
     /// The ticket was issued because the risk called for more work.
     HarderWork,
-    /// The ticket was issued because a [`HumanCheck`](super::HumanCheck) must pass with it. The
+    /// The ticket was issued because a [`HumanCheck`](crate::human::HumanCheck) must pass with it. The
     /// level says that the check was *asked for*; whether it passed is for the port to say.
     HumanCheck,
 }

@@ -1,7 +1,7 @@
 //! Proving more: the human check, and what its outage means.
 
 use async_trait::async_trait;
-use otpgate::token::{
+use otpgate::human::{
     HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanRequest, HumanVerdict,
 };
 use otpgate::{Cleared, GateErrorKind, LimitName, Purpose, RefusalReason, Sent, StepUpMeans};

@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use otpgate::access::DestinationPolicy;
+use otpgate::human::{HumanCheck, HumanCheckError, HumanFailure, HumanRequest, HumanVerdict};
 use otpgate::message::{Brand, MessageFormat, OriginHost, parse_origin_bound};
 use otpgate::pumping::{Costs, PriceTable};
 use otpgate::recipient::LineType;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, SeededEntropy, block_on};
-use otpgate::token::{
-    HumanCheck, HumanCheckError, HumanFailure, HumanRequest, HumanTime, HumanVerdict, SendTicket,
-    WorkBits,
-};
+use otpgate::token::{HumanTime, SendTicket, WorkBits};
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
     Cleared, ClientContext, ClientIp, DeliveryStatus, EntryGrant, Gate, Issued, KeyId, KeyRing,

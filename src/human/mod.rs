@@ -1,9 +1,12 @@
 //! The [`HumanCheck`] port: a CAPTCHA or any other service that tells people from scripts.
 
-use std::error::Error;
+mod verdict;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+pub use verdict::{HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanVerdict};
 
 /// A service that tells people from scripts: the second means of step-up, next to harder work.
 ///
@@ -28,7 +31,7 @@ use std::sync::Arc;
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use otpgate::token::{
+/// use otpgate::human::{
 ///     HumanCheck, HumanCheckError, HumanFailure, HumanRequest, HumanResponse, HumanVerdict,
 /// };
 ///
@@ -80,12 +83,12 @@ impl<H: HumanCheck + ?Sized> HumanCheck for Box<H> {
 /// One question to a [`HumanCheck`].
 ///
 /// ```
-/// use otpgate::token::{HumanRequest, HumanResponse};
+/// use otpgate::human::{HumanRequest, HumanResponse};
 ///
 /// let response = HumanResponse::parse("what-the-widget-gave")?;
 /// let request = HumanRequest::new(&response, "sign-up").from_client("192.0.2.7".parse().unwrap());
 /// assert_eq!((request.action, request.client.is_some()), ("sign-up", true));
-/// # Ok::<(), otpgate::token::HumanResponseError>(())
+/// # Ok::<(), otpgate::human::HumanResponseError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -116,7 +119,7 @@ impl<'a> HumanRequest<'a> {
 /// What a page got from the service: opaque, single use, masked in `Debug`.
 ///
 /// ```
-/// use otpgate::token::{HumanResponse, HumanResponseError};
+/// use otpgate::human::{HumanResponse, HumanResponseError};
 ///
 /// let response = HumanResponse::parse("what-the-widget-gave")?;
 /// assert_eq!(response.expose_response(), "what-the-widget-gave");
@@ -167,127 +170,13 @@ impl fmt::Debug for HumanResponse {
 )]
 pub struct HumanResponseError;
 
-/// What the service said. Exhaustive on purpose: there is no third answer.
-///
-/// What an adapter makes of the usual answer of a service:
-///
-/// ```
-/// use otpgate::token::{HumanFailure, HumanVerdict};
-///
-/// fn verdict(success: bool, hostname: &str, codes: &[&str]) -> HumanVerdict {
-///     match (success, hostname) {
-///         (true, "shop.example") => HumanVerdict::Passed,
-///         (true, _) => HumanVerdict::Failed(HumanFailure::WrongSite),
-///         _ if codes.contains(&"timeout-or-duplicate") => HumanVerdict::Failed(HumanFailure::Spent),
-///         _ => HumanVerdict::Failed(HumanFailure::NotHuman),
-///     }
-/// }
-/// assert_eq!(verdict(true, "shop.example", &[]), HumanVerdict::Passed);
-/// assert_eq!(verdict(true, "evil.example", &[]), HumanVerdict::Failed(HumanFailure::WrongSite));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use = "a verdict that is not looked at lets scripts pass"]
-pub enum HumanVerdict {
-    /// A person, as far as the service can tell.
-    Passed,
-    /// No.
-    Failed(HumanFailure),
-}
-
-/// Why a check failed; for the log. To the page every reason is the same.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum HumanFailure {
-    /// The service holds the visitor for a script, or scored it below the threshold.
-    NotHuman,
-    /// The response was used before or is too old.
-    Spent,
-    /// The response was earned on another host or for another action.
-    WrongSite,
-}
-
-/// The human check gave no clear answer. Nothing was sent.
-///
-/// ```
-/// use otpgate::token::{HumanCheckError, HumanCheckErrorKind};
-///
-/// let time_out = std::io::Error::from(std::io::ErrorKind::TimedOut);
-/// let error = HumanCheckError::new(HumanCheckErrorKind::Unavailable).caused_by(time_out);
-/// assert_eq!(error.kind(), HumanCheckErrorKind::Unavailable);
-/// assert!(std::error::Error::source(&error).is_some());
-/// ```
-pub struct HumanCheckError {
-    kind: HumanCheckErrorKind,
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl HumanCheckError {
-    /// An error of `kind` without a cause.
-    #[must_use]
-    pub const fn new(kind: HumanCheckErrorKind) -> Self {
-        Self { kind, source: None }
-    }
-
-    /// Adds the cause. It must hold neither the response nor the service's secret.
-    #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// What went wrong, as far as the caller can act on it.
-    #[must_use]
-    pub const fn kind(&self) -> HumanCheckErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Display for HumanCheckError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            HumanCheckErrorKind::Unavailable => {
-                "the human-check service gave no answer in time; nothing was sent; ask for a new response and try again later"
-            }
-            HumanCheckErrorKind::Unreadable => {
-                "the human-check service answered with something unreadable; nothing was sent; compare the adapter with the service's current API"
-            }
-            HumanCheckErrorKind::Misconfigured => {
-                "the human-check service refused our credentials or request; nothing was sent; check the site key, the secret and the host name"
-            }
-            HumanCheckErrorKind::NotConfigured => {
-                "a human check was asked for and none is configured; nothing was sent; give the builder a `HumanCheck` or a policy that steps up by work alone"
-            }
-        })
-    }
-}
-
-impl Error for HumanCheckError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// The kinds of [`HumanCheckError`], by what to do next. The gate sends nothing in any of them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum HumanCheckErrorKind {
-    /// Time-out, refused connection, 5xx: try later, with a new response.
-    Unavailable,
-    /// The answer could not be understood: look at the adapter.
-    Unreadable,
-    /// The service refused the site's credentials: look at the configuration.
-    Misconfigured,
-    /// There is no service: see [`NoHumanCheck`].
-    NotConfigured,
-}
-
 /// The check of a host that has none: it answers every question with
 /// [`HumanCheckErrorKind::NotConfigured`], so that a step-up without a service fails closed.
 ///
 /// ```
 /// # use otpgate::testing::block_on;
 /// # block_on(async {
-/// use otpgate::token::{HumanCheck, HumanCheckErrorKind, HumanRequest, HumanResponse, NoHumanCheck};
+/// use otpgate::human::{HumanCheck, HumanCheckErrorKind, HumanRequest, HumanResponse, NoHumanCheck};
 ///
 /// let response = HumanResponse::parse("anything").unwrap();
 /// let error = NoHumanCheck.check(HumanRequest::new(&response, "sign-up")).await.unwrap_err();
@@ -304,7 +193,7 @@ impl HumanCheck for NoHumanCheck {
     }
 }
 
-crate::base::sentence::debug_as_sentence!(HumanResponseError, HumanCheckError);
+crate::base::sentence::debug_as_sentence!(HumanResponseError);
 
 #[cfg(test)]
 mod tests {
@@ -331,12 +220,5 @@ mod tests {
         let check: Arc<dyn HumanCheck> = Arc::new(Box::new(NoHumanCheck));
         let error = check.check(HumanRequest::new(&response, "a")).await.unwrap_err();
         assert_eq!(error.kind(), HumanCheckErrorKind::NotConfigured);
-    }
-
-    #[test]
-    fn the_cause_is_kept() {
-        let error = HumanCheckError::new(HumanCheckErrorKind::Unavailable)
-            .caused_by(std::io::Error::from(std::io::ErrorKind::TimedOut));
-        assert!(error.source().is_some_and(|source| source.is::<std::io::Error>()));
     }
 }
