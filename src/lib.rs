@@ -128,6 +128,8 @@
 //!   Leave it off without one: it brings serde.
 //! - `reqwest`: `http::ReqwestClient`, on rustls and ring; the providers bring it. `http` alone is the port
 //!   for a client of the host's own.
+//! - `web`: the endpoints that a page talks to, as functions over `http` types; `axum`: the same as a router.
+//!   Leave them off if the page's handlers are the host's own: they bring http, serde_json and axum.
 //! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
 //! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
 //!   code, a key or a number has a text form. Leave it off if policies are made in code.
@@ -159,6 +161,8 @@ pub mod store;
 pub mod testing;
 pub mod token;
 pub mod transport;
+#[cfg(feature = "web")]
+pub mod web;
 
 mod builder;
 mod context;

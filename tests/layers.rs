@@ -25,6 +25,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("outcome", 3),
     ("gate", 3),
     ("builder", 3),
+    ("web", 4),
     ("testing", 5),
     ("guide", 5),
 ];

@@ -1,0 +1,1 @@
+//! The endpoints as a router of axum.

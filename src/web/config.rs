@@ -1,0 +1,360 @@
+//! [`Config`]: where the endpoints stand and what they allow.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderName};
+
+use crate::access::{ClientIp, TrustedProxies};
+use crate::context::Purpose;
+use crate::error::ConfigError;
+use crate::recipient::Region;
+use crate::transport::ReceiptVerifier;
+
+use super::cookie::SameSite;
+use super::host::Host;
+use super::origin;
+
+/// How long a body may take to arrive. The largest takes a second at 64 kB/s; nobody's first bars of mobile
+/// signal are ten times slower for long, and a connection held open on purpose ends here.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Where the endpoints stand, what they allow, and the host behind them.
+///
+/// ```
+/// # use otpgate::web::{Admit, Ask, Host, HostError, Next};
+/// # #[derive(Debug)] struct SignUp;
+/// # #[async_trait::async_trait]
+/// # impl Host for SignUp {
+/// #     async fn admit(&self, _: &Ask<'_>) -> Result<Admit, HostError> { Ok(Admit::Send) }
+/// #     async fn verified(&self, _: otpgate::Verification, _: &http::request::Parts)
+/// #         -> Result<Next, HostError> { Ok(Next::to("/")) }
+/// # }
+/// use otpgate::access::TrustedProxies;
+/// use otpgate::web::{ClientSource, Config};
+/// use otpgate::{Purpose, Region};
+///
+/// let config = Config::builder("https://shop.example", SignUp)
+///     .purposes([Purpose::SIGN_UP, Purpose::PAYMENT])
+///     .default_region(Region::DE)
+///     .client_source(ClientSource::XForwardedFor(TrustedProxies::parse(["10.0.0.0/8"])?))
+///     .code_page("/sign-up/code")
+///     .build()?;
+/// assert_eq!(config.mount(), "/otp");
+///
+/// let error = Config::builder("shop.example", SignUp).build().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "`origin` is shop.example, but must be the origin in the browser's address bar, such as \
+///      https://shop.example, or http on localhost",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Config {
+    pub(super) origin: String,
+    pub(super) mount: String,
+    pub(super) host: Box<dyn Host>,
+    pub(super) purposes: Vec<Purpose>,
+    pub(super) default_region: Option<Region>,
+    pub(super) client_source: ClientSource,
+    pub(super) same_site: SameSite,
+    pub(super) human: Option<HumanWidget>,
+    pub(super) receipts: BTreeMap<String, Box<dyn ReceiptVerifier>>,
+    pub(super) receipts_origin: String,
+    pub(super) code_page: Option<String>,
+    pub(super) body_deadline: Duration,
+}
+
+/// Collects a [`Config`].
+#[must_use]
+pub struct ConfigBuilder(Config);
+
+/// Where the client's address is read. The peer is that of the connection; a forwarding header is believed
+/// only if a trusted proxy sent it, and only what the proxies appended.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum ClientSource {
+    /// The host faces the network itself: the peer is the client, whatever headers say.
+    #[default]
+    Peer,
+    /// Behind proxies that append their peer to `X-Forwarded-For`.
+    XForwardedFor(TrustedProxies),
+    /// Behind proxies that write `Forwarded` (RFC 7239).
+    Forwarded(TrustedProxies),
+}
+
+/// The human check (CAPTCHA) that the page shows when a step-up asks for one. It belongs to the
+/// [`HumanCheck`](crate::GateBuilder::human) of the gate; both are of one provider and one site.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HumanWidget {
+    /// The provider, as the browser module calls it: `turnstile` for example.
+    pub provider: String,
+    /// The public key of the site.
+    pub site_key: String,
+}
+
+impl Config {
+    /// Starts a configuration. `origin` is what the browser's address bar begins with: `https`, host and,
+    /// if it is not the usual one, port. It is never taken from a request.
+    pub fn builder(origin: impl Into<String>, host: impl Host) -> ConfigBuilder {
+        let origin = origin.into();
+        ConfigBuilder(Self {
+            receipts_origin: origin.clone(),
+            origin,
+            mount: "/otp".to_owned(),
+            host: Box::new(host),
+            purposes: vec![Purpose::SIGN_UP],
+            default_region: None,
+            client_source: ClientSource::Peer,
+            same_site: SameSite::Strict,
+            human: None,
+            receipts: BTreeMap::new(),
+            code_page: None,
+            body_deadline: BODY_DEADLINE,
+        })
+    }
+
+    /// Where the endpoints stand.
+    #[must_use]
+    pub fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    /// The origin of the pages.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What codes may be asked for here.
+    #[must_use]
+    pub fn purposes(&self) -> &[Purpose] {
+        &self.purposes
+    }
+
+    /// The human check's widget, if there is one.
+    #[must_use]
+    pub fn human(&self) -> Option<&HumanWidget> {
+        self.human.as_ref()
+    }
+
+    /// Where the code page is.
+    #[must_use]
+    pub fn code_page_url(&self) -> String {
+        self.code_page.clone().unwrap_or_else(|| format!("{}/code", self.mount))
+    }
+}
+
+impl ConfigBuilder {
+    /// Where the endpoints stand. Default: `/otp`.
+    pub fn mount(mut self, path: impl Into<String>) -> Self {
+        self.0.mount = path.into();
+        self
+    }
+
+    /// What codes may be asked for here. Default: [`Purpose::SIGN_UP`] alone, so that nobody asks for a
+    /// purpose that the host's [`verified`](Host::verified) does not expect.
+    pub fn purposes(mut self, purposes: impl IntoIterator<Item = Purpose>) -> Self {
+        self.0.purposes = purposes.into_iter().collect();
+        self
+    }
+
+    /// The country of numbers without a country code. Default: none; such a number is refused.
+    pub fn default_region(mut self, region: Region) -> Self {
+        self.0.default_region = Some(region);
+        self
+    }
+
+    /// Where the client's address is read. Default: the peer.
+    pub fn client_source(mut self, source: ClientSource) -> Self {
+        self.0.client_source = source;
+        self
+    }
+
+    /// The attribute of the cookies of session and grant. Default: [`SameSite::Strict`].
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.0.same_site = same_site;
+        self
+    }
+
+    /// The human check's widget. Default: none.
+    pub fn human(mut self, widget: HumanWidget) -> Self {
+        self.0.human = Some(widget);
+        self
+    }
+
+    /// Takes the receipts of a provider at `receipts/{name}`, and at `receipts/{name}/{token}` for those
+    /// whose URL holds a secret. `name` is 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+    pub fn receipts(mut self, name: impl Into<String>, verifier: impl ReceiptVerifier) -> Self {
+        self.0.receipts.insert(name.into(), Box::new(verifier));
+        self
+    }
+
+    /// The origin of the URL that providers were given for receipts, which they sign. Default: that of the
+    /// pages.
+    pub fn receipts_origin(mut self, origin: impl Into<String>) -> Self {
+        self.0.receipts_origin = origin.into();
+        self
+    }
+
+    /// Where the host's code page is: a path, or a whole URL. Default: the hosted one, `{mount}/code`.
+    pub fn code_page(mut self, url: impl Into<String>) -> Self {
+        self.0.code_page = Some(url.into());
+        self
+    }
+
+    /// How long a request's body may take to arrive, 10 milliseconds to a minute. Default: 10 seconds.
+    pub fn body_deadline(mut self, deadline: Duration) -> Self {
+        self.0.body_deadline = deadline;
+        self
+    }
+
+    /// Checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Rule`], which names the field.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let Self(config) = self;
+        for (field, origin) in
+            [("origin", &config.origin), ("receipts_origin", &config.receipts_origin)]
+        {
+            if !origin::is_origin(origin) {
+                return Err(ConfigError::rule(
+                    field,
+                    origin,
+                    "the origin in the browser's address bar, such as https://shop.example, or \
+                     http on localhost",
+                ));
+            }
+        }
+        if !is_path(&config.mount) {
+            return Err(ConfigError::rule(
+                "mount",
+                &config.mount,
+                "a path like /otp, of letters, digits, '-', '.', '_' and '~', without an end slash",
+            ));
+        }
+        if config.purposes.is_empty() {
+            return Err(ConfigError::rule("purposes", "empty", "one purpose at least"));
+        }
+        if let Some(name) =
+            config.receipts.keys().find(|name| Purpose::new((*name).clone()).is_err())
+        {
+            return Err(ConfigError::rule(
+                "receipts",
+                name,
+                "named with 1 to 32 of a-z, 0-9 and '-'",
+            ));
+        }
+        let span = Duration::from_millis(10)..=Duration::from_secs(60);
+        if !span.contains(&config.body_deadline) {
+            return Err(ConfigError::rule(
+                "body_deadline",
+                format!("{:?}", config.body_deadline),
+                "10 milliseconds to a minute",
+            ));
+        }
+        Ok(config)
+    }
+}
+
+/// Whether `path` is one that no proxy and no router rewrites.
+fn is_path(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let segment = |segment: &str| {
+        !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(plain)
+    };
+    path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
+}
+
+impl ClientSource {
+    /// The client's address. A peer that is not known is no trusted proxy.
+    pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> ClientIp {
+        const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+        const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+        let Some(peer) = peer else { return ClientIp::unknown() };
+        match self {
+            Self::Peer => ClientIp::from_peer(peer),
+            Self::XForwardedFor(proxies) => {
+                ClientIp::from_forwarded_for(peer, lines(headers, &X_FORWARDED_FOR), proxies)
+            }
+            Self::Forwarded(proxies) => {
+                ClientIp::from_forwarded(peer, lines(headers, &FORWARDED), proxies)
+            }
+        }
+    }
+}
+
+/// All lines of a header. One that is no text names no address, so it stays in its place as one that can
+/// not be read.
+fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
+    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect()
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("origin", &self.origin)
+            .field("mount", &self.mount)
+            .field("host", &self.host)
+            .field("purposes", &self.purposes)
+            .field("client_source", &self.client_source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ConfigBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_a_plain_path() {
+        for good in ["/otp", "/api/v1/otp", "/o.t-p_~"] {
+            assert!(is_path(good), "{good}");
+        }
+        for bad in
+            ["", "/", "otp", "/otp/", "//otp", "/a//b", "/a/../b", "/.", "/{otp}", "/%6ftp", "/a?b"]
+        {
+            assert!(!is_path(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", "198.51.100.1".parse().unwrap());
+        headers.append("x-forwarded-for", "203.0.113.7".parse().unwrap());
+        headers.append("forwarded", "for=198.51.100.9".parse().unwrap());
+        let source = ClientSource::XForwardedFor(proxies.clone());
+        let [proxy, other]: [IpAddr; 2] =
+            ["10.0.0.2", "192.0.2.9"].map(|text| text.parse().unwrap());
+        let client = |source: &ClientSource, peer| source.client(peer, &headers);
+        assert_eq!(
+            client(&source, Some(proxy)),
+            ClientIp::from_peer("203.0.113.7".parse().unwrap())
+        );
+        assert_eq!(client(&source, Some(other)), ClientIp::from_peer(other));
+        assert_eq!(client(&source, None), ClientIp::unknown());
+        assert_eq!(client(&ClientSource::Peer, Some(proxy)), ClientIp::from_peer(proxy));
+        let forwarded = ClientSource::Forwarded(proxies);
+        assert_eq!(
+            client(&forwarded, Some(proxy)),
+            ClientIp::from_peer("198.51.100.9".parse().unwrap())
+        );
+
+        headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(source.client(Some(proxy), &headers), ClientIp::unknown());
+    }
+
+    use ::http::HeaderValue;
+}

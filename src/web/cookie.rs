@@ -1,0 +1,148 @@
+//! Cookies with the prefix `__Host-`: whole, from this host alone, over TLS.
+
+use std::time::Duration;
+
+use ::http::header::COOKIE;
+use ::http::{HeaderMap, HeaderValue};
+
+/// The anonymous session that tickets and grants are bound to: 128 random bits.
+pub(super) const SESSION: &str = "__Host-otp-session";
+
+/// The [`EntryGrant`](crate::EntryGrant) of the running verification.
+pub(super) const GRANT: &str = "__Host-otp-grant";
+
+/// The [device proof](crate::access::DeviceProof), for as long as it is good.
+pub(super) const DEVICE: &str = "__Host-otp-device";
+
+/// Longer than any of ours.
+const LONGEST: usize = 1_024;
+
+/// Whether browsers send the cookies of session and grant along when another site leads here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum SameSite {
+    /// Never. Somebody who follows a link to the code page comes to the form first.
+    #[default]
+    Strict,
+    /// With links, not with posts: for a host that sends people away during a verification and back
+    /// again, to its bank for example.
+    Lax,
+}
+
+impl SameSite {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Lax => "Lax",
+        }
+    }
+}
+
+/// The value of the cookie called `name`. `None` if there is none, or several (then another host planted
+/// one, and nobody knows which), or if it has other characters than ours have.
+pub(super) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    for line in headers.get_all(COOKIE) {
+        for pair in line.as_bytes().split(|byte| *byte == b';') {
+            let Some(rest) = trimmed(pair).strip_prefix(name.as_bytes()) else { continue };
+            let Some(value) = rest.strip_prefix(b"=") else { continue };
+            if found.replace(value).is_some() {
+                return None;
+            }
+        }
+    }
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let value = found
+        .filter(|value| !value.is_empty() && value.len() <= LONGEST && value.iter().all(plain))?;
+    std::str::from_utf8(value).ok()
+}
+
+/// Spaces and tabs only: whoever strips more lets ` __Host-` through, with a space of Unicode, from a
+/// host that may not set it.
+fn trimmed(pair: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = pair.iter().position(|byte| !blank(byte)).unwrap_or(pair.len());
+    let rest = pair.get(start..).unwrap_or_default();
+    let end = rest.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last.saturating_add(1));
+    rest.get(..end).unwrap_or_default()
+}
+
+/// A `Set-Cookie`. Without `life` the browser forgets it when it is closed.
+pub(super) fn set(
+    name: &str,
+    value: &str,
+    same_site: SameSite,
+    life: Option<Duration>,
+) -> Option<HeaderValue> {
+    let mut line =
+        format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite={}", same_site.as_str());
+    if let Some(life) = life {
+        line.push_str("; Max-Age=");
+        line.push_str(&life.as_secs().to_string());
+    }
+    let mut line = HeaderValue::try_from(line).ok()?;
+    line.set_sensitive(true);
+    Some(line)
+}
+
+/// A `Set-Cookie` that takes the cookie away.
+pub(super) fn clear(name: &str, same_site: SameSite) -> Option<HeaderValue> {
+    set(name, "", same_site, Some(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_of(lines: &[&[u8]], name: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+        }
+        read(&headers, name).map(str::to_owned)
+    }
+
+    #[test]
+    fn one_cookie_is_found_among_others() {
+        let found = Some("abc".to_owned());
+        assert_eq!(read_of(&[b"__Host-otp-grant=abc"], GRANT), found);
+        assert_eq!(read_of(&[b"a=b;\t__Host-otp-grant=abc ; c=\"d;e\""], GRANT), found);
+        assert_eq!(read_of(&[b"a=b", b"__Host-otp-grant=abc"], GRANT), found, "HTTP/2 splits");
+        assert_eq!(read_of(&[b"a=\xff\xfe; __Host-otp-grant=abc"], GRANT), found);
+        assert_eq!(read_of(&[b"__Host-otp-grants=x; __Host-otp-grant=abc"], GRANT), found);
+    }
+
+    #[test]
+    fn a_planted_cookie_is_no_cookie() {
+        for lines in [
+            &[&b"__Host-otp-grant=abc; __Host-otp-grant=abc"[..]][..],
+            &[b"__Host-otp-grant=abc", b"__Host-otp-grant=def"],
+            &[b"__Host-otp-grant=abc; __Host-otp-grant="],
+            &[b"\xe2\x80\x80__Host-otp-grant=abc"],
+            &[b"__host-otp-grant=abc"],
+            &[b"\x0b__Host-otp-grant=abc".as_slice()].map(|_| &b"x__Host-otp-grant=abc"[..]),
+            &[b"a=b,__Host-otp-grant=abc"],
+            &[b"__Host-otp-grant =abc"],
+            &[b"__Host-otp-grant=\"abc\""],
+            &[b"__Host-otp-grant=a b"],
+            &[b"__Host-otp-grant="],
+            &[b"__Host-otp-grant"],
+            &[],
+        ] {
+            assert_eq!(read_of(lines, GRANT), None, "{lines:?}");
+        }
+        let long = [b"__Host-otp-grant=", "a".repeat(LONGEST + 1).as_bytes()].concat();
+        assert_eq!(read_of(&[&long], GRANT), None);
+    }
+
+    #[test]
+    fn a_cookie_is_whole_and_hidden_from_scripts() {
+        let line = set(SESSION, "abc", SameSite::Strict, None).unwrap();
+        assert!(line.is_sensitive());
+        assert_eq!(line, "__Host-otp-session=abc; Path=/; Secure; HttpOnly; SameSite=Strict");
+        assert_eq!(
+            clear(GRANT, SameSite::Lax).unwrap(),
+            "__Host-otp-grant=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
+        );
+        assert_eq!(set(SESSION, "a\r\nb", SameSite::Strict, None), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! The web edge: everything between a page and a [`Gate`](crate::Gate), as functions over `http` types.
+//!
+//! A host mounts the endpoints under a path (default `/otp`), puts the module's script into its page and
+//! implements [`Host`]: who gets a decoy instead of a text, and what happens at a verified code. Nothing
+//! here belongs to a framework or a runtime; the feature `axum` has the router.
+//!
+//! | below the mount | what |
+//! |---|---|
+//! | `POST preflight` | a ticket for the form, and the session cookie |
+//! | `POST send` | the form: a text goes out, or a step-up, or a refusal |
+//! | `POST resend` | "send it again" |
+//! | `GET entry` | what the code page shows, if its grant is open |
+//! | `POST verify` | the code |
+//! | `POST receipts/{provider}` | a provider's delivery receipts |
+//! | `GET assets/…` | the browser module |
+//! | `GET` the mount itself, `GET code` | the hosted pages, where the host wants them |
+//!
+//! Times on the wire are milliseconds from the answer's arrival, never the server's clock. Whatever a
+//! client did wrong is a [`Problem`] (RFC 9457), and says no more than [`Refusal::public`].
+//!
+//! [`Refusal::public`]: crate::Refusal::public
+
+pub mod assets;
+#[cfg(feature = "axum")]
+pub mod axum;
+pub mod page;
+
+#[allow(dead_code, reason = "the endpoints that use it come next")]
+mod config;
+#[allow(dead_code, reason = "the endpoints that use it come next")]
+mod cookie;
+#[allow(dead_code, reason = "the endpoints that use it come next")]
+mod host;
+#[allow(dead_code, reason = "the endpoints that use it come next")]
+mod origin;
+#[allow(dead_code, reason = "the endpoints that use it come next")]
+mod problem;
+
+pub use config::{ClientSource, Config, ConfigBuilder, HumanWidget};
+pub use cookie::SameSite;
+pub use host::{Admit, Ask, Host, HostError, Known, Next};
+pub use problem::{Problem, ProblemKind};
+
+use ::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use ::http::{HeaderName, HeaderValue, Response};
+use bytes::Bytes;
+
+/// Adds what every answer has, but pages and assets with their own: it is kept nowhere, is what it says,
+/// runs nothing, and is read by this site alone.
+fn secured(mut response: Response<Bytes>) -> Response<Bytes> {
+    const SAME_ORIGIN: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (SAME_ORIGIN, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

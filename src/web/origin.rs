@@ -1,0 +1,185 @@
+//! Whether a request comes from the site's own pages.
+
+use std::net::IpAddr;
+
+use ::http::header::ORIGIN;
+use ::http::{HeaderMap, HeaderName};
+
+use super::problem::{Problem, ProblemKind};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// `text` is an origin (RFC 6454 §6.2) that cookies with `Secure` reach: `https`, or plain HTTP on the
+/// loopback of a developer's machine, which browsers trust as well.
+pub(super) fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
+    port.is_none_or(is_port)
+        && is_host(host)
+        && (scheme == "https" || scheme == "http" && is_loopback(host))
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return inner.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !host.is_empty()
+        && host.len() <= 253
+        && host.split('.').all(|label| !label.is_empty() && label.bytes().all(letters))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Lets a request through that changes something, if the site's own page made it.
+///
+/// Browsers say where a request comes from in `Sec-Fetch-Site`, which no script can set, and older ones in
+/// `Origin`. What is sent must be right; one of the two must be sent. `Origin: null` is what a page under
+/// `Referrer-Policy: no-referrer` sends, and says nothing.
+///
+/// # Errors
+///
+/// [`ProblemKind::CrossSite`].
+pub(super) fn check_post(headers: &HeaderMap, own: &str) -> Result<(), Problem> {
+    let site = one(headers, &SEC_FETCH_SITE)?;
+    let origin = one(headers, &ORIGIN)?;
+    let same = match (site, origin) {
+        (Some(site), None | Some(b"null")) => site == b"same-origin",
+        (Some(site), Some(origin)) => site == b"same-origin" && origin == own.as_bytes(),
+        (None, Some(origin)) => origin == own.as_bytes(),
+        (None, None) => false,
+    };
+    if same { Ok(()) } else { Err(Problem::new(ProblemKind::CrossSite)) }
+}
+
+/// Lets a request through that only reads. No other site can read the answer, since nothing here allows it
+/// to; where the browser says that one asks, it gets none.
+///
+/// # Errors
+///
+/// [`ProblemKind::CrossSite`].
+pub(super) fn check_get(headers: &HeaderMap, own: &str) -> Result<(), Problem> {
+    let site = one(headers, &SEC_FETCH_SITE)?;
+    let origin = one(headers, &ORIGIN)?;
+    let same = site.is_none_or(|site| site == b"same-origin" || site == b"none")
+        && origin.is_none_or(|origin| origin == own.as_bytes());
+    if same { Ok(()) } else { Err(Problem::new(ProblemKind::CrossSite)) }
+}
+
+/// The one value of a header; an error if there are several, since nobody knows which was meant.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (first, None) => Ok(first.map(|value| value.as_bytes())),
+        _ => Err(Problem::new(ProblemKind::CrossSite)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::HeaderValue;
+
+    use super::*;
+
+    const OWN: &str = "https://shop.example";
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_post_says_where_it_comes_from() {
+        let site = "sec-fetch-site";
+        for good in [
+            &[(site, "same-origin"), ("origin", OWN)][..],
+            &[(site, "same-origin")],
+            &[(site, "same-origin"), ("origin", "null")],
+            &[("origin", OWN)],
+        ] {
+            assert!(check_post(&headers(good), OWN).is_ok(), "{good:?}");
+        }
+        for bad in [
+            &[][..],
+            &[(site, "none")],
+            &[(site, "same-site"), ("origin", "https://blog.shop.example")],
+            &[(site, "cross-site"), ("origin", "https://evil.example")],
+            &[(site, "cross-site"), ("origin", OWN)],
+            &[(site, "same-origin"), ("origin", "https://evil.example")],
+            &[(site, "same-origin"), (site, "same-origin")],
+            &[("origin", OWN), ("origin", OWN)],
+            &[("origin", "null")],
+            &[("origin", "https://shop.example.evil.example")],
+            &[("origin", "http://shop.example")],
+            &[("origin", "https://shop.example:8443")],
+            &[("origin", "https://shop.example, https://evil.example")],
+            &[("origin", "HTTPS://SHOP.EXAMPLE")],
+            &[("referer", "https://shop.example/")],
+        ] {
+            let problem = check_post(&headers(bad), OWN).unwrap_err();
+            assert_eq!(problem.kind(), ProblemKind::CrossSite, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_get_is_refused_to_another_site_only() {
+        let site = "sec-fetch-site";
+        for good in [&[][..], &[(site, "none")], &[(site, "same-origin")], &[("origin", OWN)]] {
+            assert!(check_get(&headers(good), OWN).is_ok(), "{good:?}");
+        }
+        for bad in [
+            &[(site, "cross-site")][..],
+            &[(site, "same-site")],
+            &[("origin", "https://evil.example")],
+            &[("origin", "null")],
+            &[(site, "none"), (site, "cross-site")],
+        ] {
+            assert!(check_get(&headers(bad), OWN).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_exact_and_safe_for_cookies() {
+        for good in [
+            "https://shop.example",
+            "https://shop.example:8443",
+            "https://xn--bcher-kva.example",
+            "https://192.0.2.7",
+            "https://[2001:db8::1]:8443",
+            "http://localhost:3000",
+            "http://127.0.0.1:3000",
+            "http://[::1]",
+        ] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in [
+            "",
+            "shop.example",
+            "http://shop.example",
+            "https://shop.example/",
+            "https://shop.example/otp",
+            "https://Shop.example",
+            "https://user@shop.example",
+            "https://shop.example:0443",
+            "https://shop.example:99999",
+            "https://shop.example:",
+            "https://*.shop.example",
+            "https://bücher.example",
+            "https://",
+            "null",
+            "http://localhost.evil.example",
+        ] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+}
