@@ -13,7 +13,7 @@ use crate::store::{
 
 /// The output of `future`, or an error if polling it panics. Nothing of the gate is locked while a
 /// plug-in runs, so a panic leaves no state behind.
-pub(super) async fn caught<F: Future>(future: F) -> Result<F::Output, GateError> {
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, GateError> {
     let mut future = pin!(future);
     poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

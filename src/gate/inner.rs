@@ -68,7 +68,7 @@ impl Gate {
         Self { inner, realm }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
@@ -114,7 +114,7 @@ impl Gate {
         self.realm.heal(self.now());
     }
 
-    pub(super) fn tell_outage(&self, what: String) {
+    pub(crate) fn tell_outage(&self, what: String) {
         self.tell(&self.event(self.now(), EventKind::Outage { what }));
     }
 

@@ -1,6 +1,8 @@
 //! [`Gate`]: the one way to a text and to an accepted code. Reads from top to bottom as a request
 //! goes through it.
 
+#[cfg(feature = "web")]
+mod about;
 mod answers;
 mod caution;
 mod channels;
@@ -54,7 +56,11 @@ pub use record::SendRecord;
 pub use second_factor::AuthenticatorVerdict;
 pub use test_number::TestNumber;
 
+#[cfg(feature = "web")]
+pub(crate) use about::About;
 pub(crate) use channels::Carrier;
+#[cfg(feature = "web")]
+pub(crate) use guarded::caught;
 pub(crate) use inner::Inner;
 pub(crate) use realm::Realms;
 

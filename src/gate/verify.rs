@@ -413,7 +413,7 @@ struct Attempt {
     spray_alarm: u64,
 }
 
-fn hint(grant: &Grant) -> String {
+pub(super) fn hint(grant: &Grant) -> String {
     let number = grant.recipient.expose_e164();
     let text = number.as_str();
     let tail = text.len().saturating_sub(2);

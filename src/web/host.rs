@@ -8,6 +8,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::access::{AnonymiserKind, AnonymiserKinds};
 use crate::context::Purpose;
+use crate::message::Language;
 use crate::otp::Binding;
 use crate::outcome::Verification;
 use crate::recipient::Recipient;
@@ -148,6 +149,7 @@ pub struct Known {
     pub(super) session: Option<String>,
     pub(super) user: Option<String>,
     pub(super) anonymisers: AnonymiserKinds,
+    pub(super) language: Option<Language>,
 }
 
 impl Known {
@@ -162,6 +164,12 @@ impl Known {
     /// [`ClientContext::user`]: crate::ClientContext::user
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
+        self
+    }
+
+    /// The language of the texts; see [`Clearance::language`](crate::Clearance::language).
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = Some(language);
         self
     }
 
@@ -180,6 +188,7 @@ impl fmt::Debug for Known {
             .field("session", &self.session.is_some())
             .field("user", &self.user.is_some())
             .field("anonymisers", &self.anonymisers)
+            .field("language", &self.language)
             .finish()
     }
 }

@@ -1,6 +1,6 @@
 //! The web edge: everything between a page and a [`Gate`](crate::Gate), as functions over `http` types.
 //!
-//! A host mounts the endpoints under a path (default `/otp`), puts the module's script into its page and
+//! A host mounts [`Endpoints`] under a path (default `/otp`), puts the module's script into its page and
 //! implements [`Host`]: who gets a decoy instead of a text, and what happens at a verified code. Nothing
 //! here belongs to a framework or a runtime; the feature `axum` has the router.
 //!
@@ -25,19 +25,21 @@ pub mod assets;
 pub mod axum;
 pub mod page;
 
-#[allow(dead_code, reason = "the endpoints that use it come next")]
+mod body;
+mod client;
 mod config;
-#[allow(dead_code, reason = "the endpoints that use it come next")]
 mod cookie;
-#[allow(dead_code, reason = "the endpoints that use it come next")]
+mod endpoints;
 mod host;
-#[allow(dead_code, reason = "the endpoints that use it come next")]
 mod origin;
-#[allow(dead_code, reason = "the endpoints that use it come next")]
 mod problem;
 
+#[cfg(feature = "axum")]
+pub use self::axum::router;
+pub use client::Client;
 pub use config::{ClientSource, Config, ConfigBuilder, HumanWidget};
 pub use cookie::SameSite;
+pub use endpoints::Endpoints;
 pub use host::{Admit, Ask, Host, HostError, Known, Next};
 pub use problem::{Problem, ProblemKind};
 
