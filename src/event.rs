@@ -12,6 +12,7 @@ use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
+use crate::human::HumanFailure;
 use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
@@ -121,6 +122,11 @@ pub enum EventKind {
     StepUpAsked {
         /// Why. `Display` says it in words.
         reason: RefusalReason,
+    },
+    /// A human check was made and not passed, beside [`Refused`](Self::Refused).
+    HumanCheckFailed {
+        /// Why, as far as the service tells.
+        failure: HumanFailure,
     },
     /// A code was accepted.
     Accepted {

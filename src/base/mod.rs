@@ -1,5 +1,6 @@
 //! Level 0: time, entropy, secrets, keys, identifiers and the byte codec. Imports nothing of ours.
 
+pub(crate) mod adapter_error;
 pub(crate) mod codec;
 pub(crate) mod entropy;
 pub(crate) mod id;

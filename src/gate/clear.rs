@@ -13,7 +13,7 @@ use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::human::{HumanFailure, HumanRequest, HumanResponse, HumanVerdict};
+use crate::human::HumanVerdict;
 use crate::outcome::{
     Cleared, LimitName, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans,
 };
@@ -26,7 +26,6 @@ use crate::transport::Channel;
 
 use super::Gate;
 use super::clearance::{Clearance, OwnScope};
-use super::guarded;
 use super::plan::Remedy;
 use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
@@ -86,11 +85,21 @@ impl Gate {
         let hidden = caution.filter(|caution| caution.tier == AnonymiserTier::HumanCheck);
         let asked = token.level() == Level::HumanCheck || policy.token.human_check_always;
         let asked = asked || hidden.is_some();
+        let mut human = None;
         let proved = match (client.human(), asked) {
             (Some(response), _) if self.inner.human.is_some() => {
-                match self.check_human(response, purpose, client).await? {
-                    HumanVerdict::Passed => Proved::Human,
-                    HumanVerdict::Failed(_) => {
+                match self.check_human(response, purpose, client, now).await? {
+                    HumanVerdict::Passed(pass) => {
+                        human = Some(self.human_nonce(&pass, now));
+                        Proved::Human
+                    }
+                    HumanVerdict::Failed(failure) => {
+                        let failed = EventKind::HumanCheckFailed { failure };
+                        self.tell(&Event {
+                            purpose: Some(purpose.clone()),
+                            region: recipient.region(),
+                            ..self.event(now, failed)
+                        });
                         let reason = RefusalReason::HumanCheckFailed;
                         let price = self.price(recipient);
                         let subject = self.sighted(recipient, purpose, price, *client.ip());
@@ -136,6 +145,7 @@ impl Gate {
             proved,
             caution,
             nonce: Nonce { key: names.nonce(token.nonce()), expires: token.expires() },
+            human,
             expires: token.expires(),
             binding: crate::otp::Binding::none(),
             language: None,
@@ -185,6 +195,7 @@ impl Gate {
             proved: Proved::Human,
             caution: None,
             nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
+            human: None,
             expires: caller.expires(),
             binding: crate::otp::Binding::none(),
             language: None,
@@ -410,25 +421,6 @@ impl Gate {
             price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
             client: client.expose_ip().map_or(ClientNet::unknown(), ClientNet::of),
         }
-    }
-
-    async fn check_human(
-        &self,
-        response: &str,
-        purpose: &Purpose,
-        client: &ClientContext,
-    ) -> Result<HumanVerdict, GateError> {
-        let Some(check) = &self.inner.human else {
-            return Ok(HumanVerdict::Failed(HumanFailure::NotHuman));
-        };
-        let Ok(response) = HumanResponse::parse(response) else {
-            return Ok(HumanVerdict::Failed(HumanFailure::NotHuman));
-        };
-        let mut request = HumanRequest::new(&response, purpose.as_str());
-        if let Some(address) = client.ip().expose_ip() {
-            request = request.from_client(address);
-        }
-        Ok(guarded::caught(check.check(request)).await??)
     }
 
     fn turned_away(

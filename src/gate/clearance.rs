@@ -39,6 +39,8 @@ pub struct Clearance {
     pub(super) proved: Proved,
     pub(super) caution: Option<Caution>,
     pub(super) nonce: Nonce,
+    /// What passed the human check, if one was made.
+    pub(super) human: Option<Nonce>,
     pub(super) expires: Timestamp,
     pub(super) binding: Binding,
     pub(super) language: Option<Language>,

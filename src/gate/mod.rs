@@ -11,6 +11,7 @@ mod clearance;
 mod controls;
 mod grant;
 mod guarded;
+mod human;
 mod inner;
 mod names;
 mod operate;

@@ -167,7 +167,12 @@ impl Names<'_> {
 
 /// The name of something that belongs to no single realm.
 pub(crate) fn shared(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
-    name(key, kind, "", value.as_bytes())
+    shared_bytes(key, kind, value.as_bytes())
+}
+
+/// As [`shared`], of bytes.
+pub(crate) fn shared_bytes(key: &MacKey, kind: &str, value: &[u8]) -> Pseudonym {
+    name(key, kind, "", value)
 }
 
 fn name(key: &MacKey, kind: &str, realm: &str, value: &[u8]) -> Pseudonym {

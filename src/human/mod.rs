@@ -1,12 +1,23 @@
 //! The [`HumanCheck`] port: a CAPTCHA or any other service that tells people from scripts.
+//!
+//! A check passes once: the gate remembers what passed ([`HumanPass`]) in the same atomic admission
+//! that burns the front-end token, so no response is good for two texts, at whatever gates, in whatever
+//! realms.
 
+mod pass;
 mod verdict;
+mod widget;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::base::time::Timestamp;
+
+pub use crate::base::adapter_error::AdapterError;
+pub use pass::HumanPass;
 pub use verdict::{HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanVerdict};
+pub use widget::Widget;
 
 /// A service that tells people from scripts: the second means of step-up, next to harder work.
 ///
@@ -14,8 +25,10 @@ pub use verdict::{HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanVerdi
 ///
 /// An implementation
 /// - MUST ask the service itself, from the server; a page's word for a passed check is worth nothing;
-/// - MUST let each response pass at most once, across all instances: either the service guarantees
-///   it, as Turnstile, hCaptcha and reCAPTCHA do, or the implementation remembers responses;
+/// - MUST name what it passed by something that the page cannot vary: if one proof can be written in
+///   two ways, both have one [`HumanPass`]. The gate lets each pass once, across all instances;
+/// - MUST refuse a response that is older than [`HumanPass::LIFE`], for which the gate remembers it,
+///   unless the service itself guarantees that it passes once, as Turnstile, hCaptcha and reCAPTCHA do;
 /// - MUST compare the host name that the service reports with the site's own, and the action, where
 ///   the service has one, with [`HumanRequest::action`]; a response earned elsewhere is
 ///   [`HumanFailure::WrongSite`];
@@ -32,7 +45,8 @@ pub use verdict::{HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanVerdi
 /// ```
 /// use async_trait::async_trait;
 /// use otpgate::human::{
-///     HumanCheck, HumanCheckError, HumanFailure, HumanRequest, HumanResponse, HumanVerdict,
+///     HumanCheck, HumanCheckError, HumanFailure, HumanPass, HumanRequest, HumanResponse,
+///     HumanVerdict,
 /// };
 ///
 /// #[derive(Debug)]
@@ -42,7 +56,7 @@ pub use verdict::{HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanVerdi
 /// impl HumanCheck for StaffQuestion {
 ///     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
 ///         Ok(if request.response.expose_response() == "swordfish" {
-///             HumanVerdict::Passed
+///             HumanVerdict::Passed(HumanPass::of(request.response))
 ///         } else {
 ///             HumanVerdict::Failed(HumanFailure::NotHuman)
 ///         })
@@ -51,9 +65,10 @@ pub use verdict::{HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanVerdi
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let response = HumanResponse::parse("swordfish")?;
-/// let request = HumanRequest::new(&response, "sign-up");
+/// let now = otpgate::Timestamp::from_millis(1_800_000_000_000);
+/// let request = HumanRequest::new(&response, "sign-up", now);
 /// let check: Box<dyn HumanCheck> = Box::new(StaffQuestion);
-/// assert_eq!(check.check(request).await?, HumanVerdict::Passed);
+/// assert!(matches!(check.check(request).await?, HumanVerdict::Passed(_)));
 /// # Ok(()) }
 /// ```
 #[async_trait::async_trait]
@@ -64,29 +79,68 @@ pub trait HumanCheck: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`HumanCheckError`] if the service gave no clear answer.
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError>;
-}
 
-#[async_trait::async_trait]
-impl<H: HumanCheck + ?Sized> HumanCheck for Arc<H> {
-    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
-        (**self).check(request).await
+    /// What a page shows to get a response for `action`. `None`, unless an implementation says
+    /// otherwise: the host's page then knows by itself. Nothing is decided by it, so it has a default.
+    fn widget(&self, action: &str) -> Option<Widget> {
+        let _ = action;
+        None
+    }
+
+    /// A challenge for a page that works on one the host makes itself, as JSON. `None`, unless an
+    /// implementation says otherwise: the service makes its own.
+    ///
+    /// # Errors
+    ///
+    /// [`HumanCheckError`] if none could be made.
+    fn challenge(&self, action: &str, now: Timestamp) -> Result<Option<String>, HumanCheckError> {
+        let _ = (action, now);
+        Ok(None)
     }
 }
 
 #[async_trait::async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: HumanCheck + ?Sized> HumanCheck for Arc<H> {
+    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        (**self).check(request).await
+    }
+
+    fn widget(&self, action: &str) -> Option<Widget> {
+        (**self).widget(action)
+    }
+
+    fn challenge(&self, action: &str, now: Timestamp) -> Result<Option<String>, HumanCheckError> {
+        (**self).challenge(action, now)
+    }
+}
+
+#[async_trait::async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<H: HumanCheck + ?Sized> HumanCheck for Box<H> {
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
         (**self).check(request).await
+    }
+
+    fn widget(&self, action: &str) -> Option<Widget> {
+        (**self).widget(action)
+    }
+
+    fn challenge(&self, action: &str, now: Timestamp) -> Result<Option<String>, HumanCheckError> {
+        (**self).challenge(action, now)
     }
 }
 
 /// One question to a [`HumanCheck`].
 ///
 /// ```
+/// use otpgate::Timestamp;
 /// use otpgate::human::{HumanRequest, HumanResponse};
 ///
 /// let response = HumanResponse::parse("what-the-widget-gave")?;
-/// let request = HumanRequest::new(&response, "sign-up").from_client("192.0.2.7".parse().unwrap());
+/// let now = Timestamp::from_millis(1_800_000_000_000);
+/// let request =
+///     HumanRequest::new(&response, "sign-up", now).from_client("192.0.2.7".parse().unwrap());
 /// assert_eq!((request.action, request.client.is_some()), ("sign-up", true));
 /// # Ok::<(), otpgate::human::HumanResponseError>(())
 /// ```
@@ -97,15 +151,17 @@ pub struct HumanRequest<'a> {
     pub response: &'a HumanResponse,
     /// What the check is for: the purpose of the code, used as the service's action name.
     pub action: &'a str,
-    /// The client's address, if the host knows it and may pass it to the service.
+    /// The client's address, if it is known. An adapter passes it on only if the host said so.
     pub client: Option<IpAddr>,
+    /// The gate's time, for the age of the response.
+    pub now: Timestamp,
 }
 
 impl<'a> HumanRequest<'a> {
     /// A question without the client's address.
     #[must_use]
-    pub const fn new(response: &'a HumanResponse, action: &'a str) -> Self {
-        Self { response, action, client: None }
+    pub const fn new(response: &'a HumanResponse, action: &'a str, now: Timestamp) -> Self {
+        Self { response, action, client: None, now }
     }
 
     /// Adds the client's address. It leaves the house with the question: personal data.
@@ -179,7 +235,8 @@ pub struct HumanResponseError;
 /// use otpgate::human::{HumanCheck, HumanCheckErrorKind, HumanRequest, HumanResponse, NoHumanCheck};
 ///
 /// let response = HumanResponse::parse("anything").unwrap();
-/// let error = NoHumanCheck.check(HumanRequest::new(&response, "sign-up")).await.unwrap_err();
+/// let now = otpgate::Timestamp::from_millis(1_800_000_000_000);
+/// let error = NoHumanCheck.check(HumanRequest::new(&response, "sign-up", now)).await.unwrap_err();
 /// assert_eq!(error.kind(), HumanCheckErrorKind::NotConfigured);
 /// # });
 /// ```
@@ -199,6 +256,8 @@ crate::base::sentence::debug_as_sentence!(HumanResponseError);
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
     #[test]
     fn a_response_is_visible_ascii_of_bounded_length() {
         assert!(HumanResponse::parse(&"x".repeat(8_192)).is_ok());
@@ -210,7 +269,7 @@ mod tests {
     #[test]
     fn debug_does_not_show_the_response() {
         let response = HumanResponse::parse("s3cret-response").unwrap();
-        let request = HumanRequest::new(&response, "sign-up");
+        let request = HumanRequest::new(&response, "sign-up", NOW);
         assert!(!format!("{request:?}").contains("s3cret"));
     }
 
@@ -218,7 +277,7 @@ mod tests {
     async fn no_check_fails_closed_through_every_box() {
         let response = HumanResponse::parse("x").unwrap();
         let check: Arc<dyn HumanCheck> = Arc::new(Box::new(NoHumanCheck));
-        let error = check.check(HumanRequest::new(&response, "a")).await.unwrap_err();
+        let error = check.check(HumanRequest::new(&response, "a", NOW)).await.unwrap_err();
         assert_eq!(error.kind(), HumanCheckErrorKind::NotConfigured);
     }
 }

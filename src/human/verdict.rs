@@ -3,29 +3,33 @@
 use std::error::Error;
 use std::fmt;
 
+use super::HumanPass;
+
 /// What the service said. Exhaustive on purpose: there is no third answer.
 ///
 /// What an adapter makes of the usual answer of a service:
 ///
 /// ```
-/// use otpgate::human::{HumanFailure, HumanVerdict};
+/// use otpgate::human::{HumanFailure, HumanPass, HumanVerdict};
 ///
-/// fn verdict(success: bool, hostname: &str, codes: &[&str]) -> HumanVerdict {
+/// fn verdict(success: bool, hostname: &str, codes: &[&str], pass: HumanPass) -> HumanVerdict {
 ///     match (success, hostname) {
-///         (true, "shop.example") => HumanVerdict::Passed,
+///         (true, "shop.example") => HumanVerdict::Passed(pass),
 ///         (true, _) => HumanVerdict::Failed(HumanFailure::WrongSite),
 ///         _ if codes.contains(&"timeout-or-duplicate") => HumanVerdict::Failed(HumanFailure::Spent),
 ///         _ => HumanVerdict::Failed(HumanFailure::NotHuman),
 ///     }
 /// }
-/// assert_eq!(verdict(true, "shop.example", &[]), HumanVerdict::Passed);
-/// assert_eq!(verdict(true, "evil.example", &[]), HumanVerdict::Failed(HumanFailure::WrongSite));
+/// let pass = HumanPass::named(b"identifier");
+/// assert_eq!(verdict(true, "shop.example", &[], pass), HumanVerdict::Passed(pass));
+/// let elsewhere = verdict(true, "evil.example", &[], pass);
+/// assert_eq!(elsewhere, HumanVerdict::Failed(HumanFailure::WrongSite));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "a verdict that is not looked at lets scripts pass"]
 pub enum HumanVerdict {
-    /// A person, as far as the service can tell.
-    Passed,
+    /// A person, as far as the service can tell. The gate lets what is named here pass once.
+    Passed(HumanPass),
     /// No.
     Failed(HumanFailure),
 }

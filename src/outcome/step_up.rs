@@ -15,9 +15,9 @@ use super::RefusalReason;
 /// # impl otpgate::human::HumanCheck for Captcha {
 /// #     async fn check(
 /// #         &self,
-/// #         _: otpgate::human::HumanRequest<'_>,
+/// #         request: otpgate::human::HumanRequest<'_>,
 /// #     ) -> Result<otpgate::human::HumanVerdict, otpgate::human::HumanCheckError> {
-/// #         Ok(otpgate::human::HumanVerdict::Passed)
+/// #         Ok(otpgate::human::HumanVerdict::Passed(otpgate::human::HumanPass::of(request.response)))
 /// #     }
 /// # }
 /// # let mut policy = shop::policy();

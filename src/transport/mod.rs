@@ -33,7 +33,6 @@
 //!   the secret scan; `wire.rs` compares the request with the SDK's recorded one.
 //! - `docs/providers.md`: a row, a section, and the two tables, which the test writes.
 
-mod adapter_error;
 #[cfg(feature = "http")]
 mod api;
 #[cfg(feature = "aws")]
@@ -95,8 +94,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use crate::base::adapter_error::AdapterError;
 pub use crate::base::secret::SecretText;
-pub use adapter_error::AdapterError;
 #[cfg(feature = "http")]
 pub use api::ProviderApi;
 #[cfg(feature = "http")]

@@ -56,6 +56,7 @@ mod forgive;
 mod framed;
 mod garbage_with_a_past;
 mod healed_twice;
+mod human_once;
 mod hundred_by_any_lane;
 mod megabytes;
 mod mutated;

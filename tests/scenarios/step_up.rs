@@ -1,8 +1,11 @@
 //! Proving more: the human check, and what its outage means.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
 use otpgate::human::{
-    HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanRequest, HumanVerdict,
+    HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanPass, HumanRequest,
+    HumanVerdict,
 };
 use otpgate::{Cleared, GateErrorKind, LimitName, Purpose, RefusalReason, Sent, StepUpMeans};
 
@@ -12,11 +15,17 @@ use crate::support::{ALICE, BOB, House, client, minutes, quick};
 #[derive(Debug)]
 pub(crate) struct Turing;
 
+/// Every `yes` stands for a response of its own.
+fn another() -> HumanPass {
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    HumanPass::named(&PASSED.fetch_add(1, Ordering::Relaxed).to_be_bytes())
+}
+
 #[async_trait]
 impl HumanCheck for Turing {
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
         match request.response.expose_response() {
-            "yes" => Ok(HumanVerdict::Passed),
+            "yes" => Ok(HumanVerdict::Passed(another())),
             "down" => Err(HumanCheckError::new(HumanCheckErrorKind::Unavailable)),
             "panic" => panic!("the check panicked"),
             _ => Ok(HumanVerdict::Failed(HumanFailure::NotHuman)),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use otpgate::access::{Actor, Effect, Reason, Target};
+use otpgate::human::{HumanCheck, HumanCheckError, HumanPass, HumanRequest, HumanVerdict};
 use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
 use otpgate::pumping::{PriceTable, Tuning};
 use otpgate::testing::{Counting, Reply, ScriptedTransport, Verb};
@@ -29,6 +30,7 @@ pub async fn two_gates_are_one<S: Store>(stores: impl AsyncFn() -> (S, S)) {
     controls(stores().await).await;
     device_proofs(stores().await).await;
     authenticator_steps(stores().await).await;
+    human_checks(stores().await).await;
     detector(stores().await).await;
     receipts(stores().await).await;
     round_trips(stores().await.0).await;
@@ -150,6 +152,40 @@ async fn codes_attempts_and_intervals<S: Store>(stores: (S, S)) {
     }
     assert_eq!(here.log.rejected(RejectionCause::Mismatch), 5, "five, not five each");
     assert!(!here.accepts_from(&grant, &right, &client(3)).await, "and then it is locked");
+}
+
+/// A service whose own machines do not yet know that the response was used.
+#[derive(Debug)]
+struct Forgetful;
+
+#[async_trait::async_trait]
+impl HumanCheck for Forgetful {
+    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        Ok(HumanVerdict::Passed(HumanPass::of(request.response)))
+    }
+}
+
+/// One response, at both gates at once: one text.
+async fn human_checks<S: Store>((one, two): (S, S)) {
+    let here = House::lab_with(|builder| builder.store(one).human_check(Forgetful));
+    let there = here.beside(|builder| builder.store(two).human_check(Forgetful));
+    let uses = (0..8_u32).map(|index| {
+        let gate = if index % 2 == 0 { here.gate.clone() } else { there.gate.clone() };
+        let (number, who) = (german(index.into()), client(100 + index).human_response("solved"));
+        async move {
+            let ticket = gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
+            let proof = otpgate::token::answer(ticket.as_str(), &number).unwrap();
+            let number = crate::support::recipient(&number);
+            gate.request(&proof, &number, &Purpose::SIGN_UP, &who).await.unwrap()
+        }
+    });
+    let answers = crate::support::race(uses.collect()).await;
+    let reasons = answers.iter().filter_map(|answer| match answer {
+        Sent::Refused(refusal) => Some(refusal.reason()),
+        _ => None,
+    });
+    assert_eq!(reasons.filter(|why| **why == RefusalReason::HumanCheckFailed).count(), 7);
+    assert_eq!(here.texts(), 1, "{answers:?}");
 }
 
 /// Sends of both until the realm's budget is used up: no cent more, and each tier reported once.

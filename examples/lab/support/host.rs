@@ -2,12 +2,15 @@
 //! is set by hand.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use otpgate::access::DestinationPolicy;
-use otpgate::human::{HumanCheck, HumanCheckError, HumanFailure, HumanRequest, HumanVerdict};
+use otpgate::human::{
+    HumanCheck, HumanCheckError, HumanFailure, HumanPass, HumanRequest, HumanVerdict,
+};
 use otpgate::message::{Brand, MessageFormat, OriginHost, parse_origin_bound};
 use otpgate::pumping::{Costs, PriceTable};
 use otpgate::recipient::LineType;
@@ -377,6 +380,12 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
+/// Every `solved` stands for a response of its own.
+fn another() -> HumanPass {
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    HumanPass::named(&PASSED.fetch_add(1, Ordering::Relaxed).to_be_bytes())
+}
+
 /// Passes whoever says so: the trace decides who would solve a CAPTCHA.
 #[derive(Debug)]
 struct AsTheTraceSays;
@@ -385,7 +394,7 @@ struct AsTheTraceSays;
 impl HumanCheck for AsTheTraceSays {
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
         Ok(if request.response.expose_response() == "solved" {
-            HumanVerdict::Passed
+            HumanVerdict::Passed(another())
         } else {
             HumanVerdict::Failed(HumanFailure::NotHuman)
         })

@@ -6,6 +6,7 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
+use crate::human::HumanFailure;
 use crate::limit::MeterKey;
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Passcode, ResendCode};
@@ -170,8 +171,14 @@ impl Gate {
                         Decision::Refused(Refused { reason, retry_after, pumping })
                     });
                 }
-                Admitted::NonceSpent { .. } => {
+                Admitted::NonceSpent { index: 0 } => {
                     return Ok(Decision::Refused(RefusalReason::TokenSpent.into()));
+                }
+                Admitted::NonceSpent { .. } => {
+                    let failure = HumanFailure::Spent;
+                    self.note(send, EventKind::HumanCheckFailed { failure });
+                    self.watch(send, SightingKind::Failed);
+                    return Ok(Decision::Refused(RefusalReason::HumanCheckFailed.into()));
                 }
                 Admitted::ChallengeGone => {
                     return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
@@ -292,7 +299,7 @@ impl Gate {
         let mut admission = Admission::new(id, send.now, self.inner.partition, send.now + REMEMBER);
         admission.clock = self.inner.clock_check;
         admission.guards = vec![Guard { document: names.controls(), version: standing.version() }];
-        admission.nonces = send.nonce.into_iter().collect();
+        admission.nonces = send.nonce.into_iter().chain(send.human).collect();
         admission.observe = vec![requests(send.subjects.country), requests(send.subjects.realm)];
         admission.exchange = self.realm.exchange(self, id);
         admission

@@ -50,7 +50,10 @@ struct Send<'a> {
     /// Where the request comes from, as operators list it: a page's client, or a caller's peer.
     from: ClientIp,
     user: Option<Pseudonym>,
+    /// Its token, or a caller's.
     nonce: Option<Nonce>,
+    /// What passed the human check.
+    human: Option<Nonce>,
     binding: &'a Binding,
     language: Option<&'a Language>,
     price: Money,
@@ -140,6 +143,7 @@ impl Gate {
             from: clearance.scope.ip,
             user: clearance.subjects.user,
             nonce: Some(clearance.nonce),
+            human: clearance.human,
             binding: &clearance.binding,
             language: clearance.language.as_ref(),
             price: self.price(&clearance.recipient),
@@ -210,6 +214,7 @@ impl Gate {
             from: *client.ip(),
             user: subjects.user,
             nonce: None,
+            human: None,
             binding,
             language: language.as_ref(),
             price: self.price_by(chosen.channel, &grant.recipient),
