@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Generates the table of decimal digits: src/base/typed/digits.rs and a line of docs/token-format.md.
+"""Generates the table of decimal digits: src/base/typed/digits.rs and a line of
+src/web/assets/otpgate-worker.js.
 
     python3 scripts/characters/generate.py            refresh both
     python3 scripts/characters/generate.py --check    fail if one of them is stale
@@ -19,16 +20,16 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = ROOT / "src" / "base" / "typed" / "digits.rs"
-PAGE = ROOT / "docs" / "token-format.md"
+SCRIPT = ROOT / "src" / "web" / "assets" / "otpgate-worker.js"
 LINE = re.compile(r"^const zeros = \[.*?\];\n", re.M | re.S)
 
 
 def main():
     version, zeros = decimal_digits(crate_folder())
-    page = PAGE.read_text()
-    if len(LINE.findall(page)) != 1:
-        sys.exit("docs/token-format.md: one `const zeros = […];` is expected")
-    outputs = {TABLE: rust(version, zeros), PAGE: LINE.sub(lambda _: script(zeros), page)}
+    worker = SCRIPT.read_text()
+    if len(LINE.findall(worker)) != 1:
+        sys.exit("otpgate-worker.js: one `const zeros = […];` is expected")
+    outputs = {TABLE: rust(version, zeros), SCRIPT: LINE.sub(lambda _: script(zeros), worker)}
     stale = [path for path, text in outputs.items() if not same(path, text)]
     if "--check" in sys.argv[1:]:
         sys.exit(f"stale: {[str(path.relative_to(ROOT)) for path in stale]}" if stale else 0)

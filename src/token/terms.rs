@@ -196,8 +196,8 @@ impl Default for HumanTime {
 ///
 /// Each bit doubles the work; the mean is 2^bits digests of one block. `docs/token-format.md` has the
 /// table of what that means on the machines it was measured on. `WorkBits::default()` is none; how much
-/// a gate's tickets ask for is in [`TokenPolicy`](crate::policy::TokenPolicy), 12 bits unless changed,
-/// because a person's battery pays for it too.
+/// a gate's tickets ask for is in [`TokenPolicy`](crate::policy::TokenPolicy): none unless changed, and 17
+/// bits when a client must step up.
 ///
 /// ```
 /// use otpgate::token::WorkBits;

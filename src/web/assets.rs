@@ -1,1 +1,183 @@
-//! The browser module, and how it is served: its text, and what `Integrity` and `ETag` say of it.
+//! The browser module and the style of the hosted pages: the files, and what HTTP says of them.
+//!
+//! The module has no build step and no dependency: what is served is what is read in `src/web/assets`. A
+//! host that serves files by itself writes them out from here.
+//!
+//! ```
+//! use otpgate::web::assets;
+//!
+//! let tag = format!(
+//!     r#"<script type="module" src="{}" integrity="{}"></script>"#,
+//!     assets::MODULE.path("/otp"),
+//!     assets::MODULE.integrity(),
+//! );
+//! assert!(tag.starts_with(r#"<script type="module" src="/otp/assets/"#));
+//! assert!(tag.contains(r#"/otpgate.js" integrity="sha384-"#));
+//! ```
+
+use std::sync::OnceLock;
+
+use base64ct::{Base64, Encoding};
+use sha2::{Digest, Sha256, Sha384};
+
+/// The browser module. It imports [`WORKER`] from beside itself.
+pub static MODULE: Asset =
+    Asset::new("otpgate.js", JAVASCRIPT, include_bytes!("assets/otpgate.js"));
+
+/// What the module's Worker runs: the digest, and how a number is read.
+pub static WORKER: Asset =
+    Asset::new("otpgate-worker.js", JAVASCRIPT, include_bytes!("assets/otpgate-worker.js"));
+
+/// The module's types, for a host's own scripts.
+pub static TYPES: Asset =
+    Asset::new("otpgate.d.ts", "text/plain; charset=utf-8", include_bytes!("assets/otpgate.d.ts"));
+
+/// The style of the [hosted pages](super::page).
+pub static STYLE: Asset =
+    Asset::new("otpgate.css", "text/css; charset=utf-8", include_bytes!("assets/otpgate.css"));
+
+/// Every file.
+pub static ALL: [&Asset; 4] = [&MODULE, &WORKER, &TYPES, &STYLE];
+
+/// `Cache-Control` of an address that holds the [`version`]: what it names never changes.
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// `Cache-Control` of an address by name alone: kept, and asked for again by [`Asset::etag`], so that the
+/// module and its Worker are never of two versions.
+pub const REVALIDATED: &str = "public, no-cache";
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// One file that pages load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asset {
+    name: &'static str,
+    content_type: &'static str,
+    bytes: &'static [u8],
+}
+
+impl Asset {
+    const fn new(name: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self { name, content_type, bytes }
+    }
+
+    /// The file's name, such as `otpgate.js`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// `Content-Type`.
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        self.content_type
+    }
+
+    /// The file.
+    #[must_use]
+    pub const fn bytes(&self) -> &'static [u8] {
+        self.bytes
+    }
+
+    /// The attribute `integrity` of the element that loads it (SHA-384, as the specification's examples
+    /// have it).
+    #[must_use]
+    pub fn integrity(&self) -> String {
+        format!("sha384-{}", Base64::encode_string(&Sha384::digest(self.bytes)))
+    }
+
+    /// `ETag`, quotes included: a strong one, of the content alone.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        format!("\"{}\"", short_hex(&Sha256::digest(self.bytes)))
+    }
+
+    /// The address below `mount` that may be cached for ever.
+    #[must_use]
+    pub fn path(&self, mount: &str) -> String {
+        format!("{mount}/assets/{}/{}", version(), self.name)
+    }
+}
+
+/// The file of that name.
+///
+/// ```
+/// use otpgate::web::assets;
+///
+/// assert_eq!(assets::find("otpgate-worker.js"), Some(&assets::WORKER));
+/// assert_eq!(assets::find("../Cargo.toml"), None);
+/// ```
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Asset> {
+    ALL.into_iter().find(|asset| asset.name == name)
+}
+
+/// Names the contents of all files together, 16 hex digits: the folder of the addresses that never change.
+/// One for all, since the module imports its Worker from beside itself.
+#[must_use]
+pub fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        let mut hash = Sha256::new();
+        for asset in ALL {
+            hash.update(Sha256::digest(asset.name));
+            hash.update(Sha256::digest(asset.bytes));
+        }
+        short_hex(&hash.finalize())
+    })
+}
+
+fn short_hex(digest: &[u8]) -> String {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the empty file; `openssl dgst -sha384 -binary /dev/null | base64`.
+    #[test]
+    fn integrity_is_that_of_the_specification() {
+        let empty = Asset::new("empty", "text/plain", b"");
+        assert_eq!(
+            empty.integrity(),
+            "sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/529l+9Ua0vFImLlb"
+        );
+        assert_eq!(empty.etag(), "\"e3b0c44298fc1c14\"");
+    }
+
+    #[test]
+    fn every_file_is_found_by_its_name_and_has_an_etag_of_its_own() {
+        let mut tags: Vec<_> = ALL.iter().map(|asset| asset.etag()).collect();
+        for asset in ALL {
+            assert_eq!(find(asset.name()), Some(asset));
+            assert!(!asset.bytes().is_empty());
+        }
+        tags.sort();
+        tags.dedup();
+        assert_eq!(tags.len(), ALL.len());
+        assert_eq!(version().len(), 16);
+    }
+
+    /// The policies of hosts forbid all of it, and so does the promise that nothing is built or fetched.
+    #[test]
+    fn the_module_does_nothing_that_a_strict_policy_forbids() {
+        for asset in [MODULE, WORKER] {
+            let text = str::from_utf8(asset.bytes()).unwrap();
+            for forbidden in [
+                "innerHTML",
+                "eval(",
+                "new Function",
+                "createObjectURL",
+                "importScripts",
+                "http://",
+                "https://",
+            ] {
+                assert!(!text.contains(forbidden), "{} has {forbidden}", asset.name());
+            }
+            let imports: Vec<_> = text.lines().filter(|line| line.starts_with("import ")).collect();
+            let from_beside = |line: &&str| line.ends_with("from './otpgate-worker.js';");
+            assert!(imports.iter().all(from_beside), "{imports:?}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+// The front-end token (docs/token-format.md), for the page and its Worker.
+
+const zeros = [
+  0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
+  0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,
+  0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0,
+  0x10d30, 0x10d40, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0,
+  0x116d0, 0x116da, 0x11730, 0x118e0, 0x11950, 0x11bf0, 0x11c50, 0x11d50, 0x11da0, 0x11de0, 0x11f50,
+  0x16130, 0x16a60, 0x16ac0, 0x16b50, 0x16d70, 0x1ccf0, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6,
+  0x1e140, 0x1e2f0, 0x1e4f0, 0x1e5f1, 0x1e950, 0x1fbf0,
+];
+
+/** The number as both sides hash it. @param {string} typed */
+export const reduce = typed => Array.from(typed, character => {
+  const point = character.codePointAt(0);
+  const zero = zeros.find(zero => zero <= point && point < zero + 10);
+  return zero !== undefined ? point - zero : character === '+' || character === '\uff0b' ? '+' : '';
+}).join('');
+
+// SHA-256 (FIPS 180-4). SubtleCrypto, with a promise for each try, is 17 times slower.
+const primes = [];
+for (let n = 2; primes.length < 64; n++) if (primes.every(prime => n % prime)) primes.push(n);
+const fraction = x => x % 1 * 2 ** 32;
+const rounds = Int32Array.from(primes, prime => fraction(Math.cbrt(prime)));
+const start = Int32Array.from(primes.slice(0, 8), prime => fraction(Math.sqrt(prime)));
+const words = new Int32Array(64), state = new Int32Array(8);
+
+function compress() { // one block, words[0..16], into state
+  for (let i = 16; i < 64; i++) {
+    const x = words[i - 15], y = words[i - 2];
+    words[i] = words[i - 16] + words[i - 7] + ((x >>> 7 | x << 25) ^ (x >>> 18 | x << 14) ^ x >>> 3)
+      + ((y >>> 17 | y << 15) ^ (y >>> 19 | y << 13) ^ y >>> 10);
+  }
+  let a = state[0], b = state[1], c = state[2], d = state[3];
+  let e = state[4], f = state[5], g = state[6], h = state[7];
+  for (let i = 0; i < 64; i++) {
+    const t = h + ((e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7))
+      + (g ^ e & (f ^ g)) + rounds[i] + words[i] | 0;
+    const u = ((a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10))
+      + (a & b | c & (a | b)) | 0;
+    h = g; g = f; f = e; e = d + t | 0; d = c; c = b; b = a; a = t + u | 0;
+  }
+  state[0] += a; state[1] += b; state[2] += c; state[3] += d;
+  state[4] += e; state[5] += f; state[6] += g; state[7] += h;
+}
+
+function sha256(data) {
+  const padded = new DataView(new ArrayBuffer(Math.ceil((data.length + 9) / 64) * 64));
+  [...data, 0x80].forEach((byte, at) => padded.setUint8(at, byte));
+  padded.setUint32(padded.byteLength - 4, data.length * 8);
+  state.set(start);
+  for (let at = 0; at < padded.byteLength; at += 4) {
+    words[at / 4 % 16] = padded.getInt32(at);
+    if (at / 4 % 16 === 15) compress();
+  }
+  const digest = new DataView(new ArrayBuffer(32));
+  state.forEach((word, i) => digest.setInt32(i * 4, word));
+  return new Uint8Array(digest.buffer);
+}
+
+/** What a ticket asks for, in bits and milliseconds. @param {string} text */
+export function read(text) {
+  const ticket = Uint8Array.from(
+    atob(text.replace(/-/g, '+').replace(/_/g, '/')), character => character.charCodeAt(0));
+  const view = new DataView(ticket.buffer), work = ticket[6];
+  if (ticket.length !== 99 || ticket[0] !== 1 || work > 24) throw new Error('unknown ticket');
+  return { ticket, work, humanTime: view.getUint16(7), life: view.getUint16(9) * 1000 };
+}
+
+/** What binds ticket and number. @param {Uint8Array} ticket @param {string} typed */
+export function seed(ticket, typed) {
+  const label = new TextEncoder().encode('otpgate/proof/v1');
+  const number = new TextEncoder().encode(reduce(typed));
+  return sha256(new Uint8Array([...label, ...ticket, number.length, ...number]));
+}
+
+/** The first of `count` counters that does, or -1. */
+export function search(seed, work, from, count) {
+  const view = new DataView(seed.buffer), mask = work ? -1 << 32 - work : 0;
+  for (let i = 0; i < 8; i++) words[i] = view.getInt32(i * 4);
+  words.fill(0, 8, 16);
+  words[9] = 0x80000000;
+  words[15] = 288;
+  for (let counter = from; counter < from + count; counter++) {
+    words[8] = counter;
+    state.set(start);
+    compress();
+    if ((state[0] & mask) === 0) return counter;
+  }
+  return -1;
+}
+
+export function proof(ticket, seed, counter) {
+  const tried = new Uint8Array([...seed, counter >>> 24, counter >>> 16, counter >>> 8, counter]);
+  const bytes = [...ticket, ...tried.subarray(32), ...sha256(tried)];
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_');
+}
+
+if (globalThis.WorkerGlobalScope) {
+  onmessage = ({ data: { seed, work } }) => {
+    for (let tries = 0, counter = -1; counter < 0; tries += 0x10000) {
+      counter = search(seed, work, tries, 0x10000);
+      postMessage({ counter, tries });
+    }
+  };
+}

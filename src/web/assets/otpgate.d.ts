@@ -1,0 +1,103 @@
+// Types of otpgate.js. Times are in milliseconds from the arrival of an answer.
+
+/** What a code looks like; `alphabet` is `"digits"` or `"letters"`. */
+export interface CodeShape { length: number; alphabet: string }
+
+export interface Sent {
+  status: 'sent';
+  /** The number with all but its ends hidden. */
+  number_hint: string;
+  resend_after_ms: number;
+  expires_after_ms: number;
+  code: CodeShape;
+  /** The address of the code page. */
+  next: string;
+}
+
+export interface Entry {
+  number_hint: string;
+  attempts_left: number;
+  resend_after_ms: number;
+  expires_after_ms: number;
+  code: CodeShape;
+  /** The other channels that may be asked for, and when. */
+  channels?: { channel: string; after_ms: number }[];
+}
+
+export interface Verified { status: 'verified'; next: string }
+
+/** What the server says of its human check; `{}` if it says nothing. */
+export interface HumanCheck { provider?: string; site_key?: string; action?: string }
+
+/** Shows the widget of the human check and answers with its response; closes it when `signal` aborts. */
+export type Human = (check: HumanCheck, signal?: AbortSignal) => Promise<string>;
+
+export interface WorkOptions {
+  /** Ends the work, the wait and the human check; what has been posted is not called back. */
+  signal?: AbortSignal;
+  /** Told now and then how likely it was to be done by now, from 0 to 1. Short work tells nothing. */
+  progress?: (share: number) => void;
+}
+
+/**
+ * Why it goes no further. `kind` is the last word of the problem's type (`try-later`, `reload-page`,
+ * `other-number`, `other-method`, `start-over`, `closed`, `rejected`, `bad-number`, `outage` …), or one of the
+ * page's own: `bad-number`, `empty`, `offline` (no answer), `outage` (no readable one), `cancelled`.
+ */
+export class OtpProblem extends Error {
+  constructor(kind: string, said?: object);
+  kind: string;
+  status?: number;
+  title?: string;
+  detail?: string;
+  retry_after_ms?: number;
+  step_up?: { means: 'work' | 'human'; ticket: string };
+}
+
+/** Makes the proof of a ticket and the number as it was typed: for pages with endpoints of their own. */
+export function answer(ticket: string, typed: string, options?: WorkOptions): Promise<string>;
+
+export interface OtpOptions {
+  /** The address that the router is mounted at. Default: `/otp`. */
+  base?: string;
+  /** What the codes are for, such as `sign-up`. */
+  purpose?: string;
+  /** The human check. Without it, or when it rejects, a step-up by human check ends `send`. */
+  human?: Human;
+}
+
+export interface Otp {
+  /** Takes a ticket unless the one at hand is good. Call it when the form is shown: a ticket must wait. */
+  preflight(): Promise<void>;
+  /**
+   * Sends a code to the number as typed: takes a ticket if need be, waits until a person could have typed,
+   * works, and does what a step-up asks for. `ticket` is that of a step-up of `resend`.
+   */
+  send(number: string, options?: WorkOptions & { ticket?: string }): Promise<Sent>;
+  /** Another code. A problem with `step_up` means: show the first form again, and `send` with its ticket. */
+  resend(channel?: string): Promise<Sent>;
+  /** What the code page may show; the problem `closed` if there is none to show. */
+  entry(): Promise<Entry>;
+  verify(code: string): Promise<Verified>;
+}
+
+/** All calls throw `OtpProblem`. */
+export function createOtp(options?: OtpOptions): Otp;
+
+/**
+ * Attaches a form; those in the document with `data-otpgate` are attached when the module is loaded. Its parts,
+ * its words (`data-strings`) and its events (`otpgate:sent`, `otpgate:verified`, `otpgate:human`) are in
+ * docs/web-browser.md.
+ */
+export function enhance(form: HTMLFormElement, options?: OtpOptions): Otp;
+
+declare global {
+  interface GlobalEventHandlersEventMap {
+    'otpgate:sent': CustomEvent<Sent>;
+    'otpgate:verified': CustomEvent<Verified>;
+    /** Prevent its default, show the widget, and resolve with the response. */
+    'otpgate:human': CustomEvent<
+      HumanCheck & { resolve(response: string): void; reject(reason?: unknown): void }
+    >;
+  }
+}

@@ -1,0 +1,259 @@
+// otpgate in the page; otpgate.d.ts says more. Forms with `data-otpgate` are attached by themselves.
+
+import { proof, read, reduce, search, seed } from './otpgate-worker.js';
+
+const now = () => performance.now();
+
+const pause = (ms, signal) => new Promise((done, fail) => {
+  setTimeout(done, ms);
+  signal?.addEventListener('abort', () => fail(signal.reason));
+});
+
+/** The server's problem, or one of the page's own. */
+export class OtpProblem extends Error {
+  constructor(kind, said = {}) {
+    super(said.detail ?? kind);
+    Object.assign(this, said, { kind });
+  }
+}
+
+const script = new URL('./otpgate-worker.js', import.meta.url).href;
+let policy; // a second of the same name may be forbidden
+
+// Policies refuse a Worker by an exception or by an error event.
+function inWorker(task, told, signal) {
+  let worker;
+  return new Promise((done, fail) => {
+    policy ??= globalThis.trustedTypes?.createPolicy('otpgate', { createScriptURL: () => script });
+    worker = new Worker(policy?.createScriptURL('') ?? script, { type: 'module' });
+    worker.onerror = event => (event.preventDefault(), fail(event));
+    worker.onmessage = ({ data }) => data.counter < 0 ? told(data.tries) : done(data.counter);
+    signal?.addEventListener('abort', () => fail(signal.reason));
+    worker.postMessage(task);
+  }).finally(() => worker?.terminate());
+}
+
+async function inSlices(task, told, signal, most) {
+  for (let tries = 0, since = now(); tries < most; tries += 1024) {
+    signal?.throwIfAborted();
+    const counter = search(task.seed, task.work, tries, 1024);
+    if (counter >= 0) return counter;
+    if (now() - since > 12) {
+      told(tries);
+      await pause(0); // the page lives on
+      since = now();
+    }
+  }
+}
+
+/** Makes the proof of a ticket and the number typed. */
+export async function answer(ticketText, typed, { signal, progress } = {}) {
+  const { ticket, work } = read(ticketText), reduced = reduce(typed);
+  if (!/\d/.test(reduced) || reduced.length > 32) throw new OtpProblem('bad-number');
+  const task = { seed: seed(ticket, reduced), work };
+  const told = tries => progress?.(1 - Math.exp(-tries / 2 ** work)); // the odds by now
+  const counter = await inSlices(task, told, signal, 8192) // less than a Worker's start
+    ?? await inWorker(task, told, signal).catch(() => inSlices(task, told, signal, 2 ** 32));
+  return proof(ticket, task.seed, counter);
+}
+
+/** A client of the endpoints below `base`. */
+export function createOtp({ base = '/otp', purpose, human } = {}) {
+  let held, check; // the ticket at hand; the human check's terms
+
+  async function call(path, body) {
+    let reply, said;
+    try {
+      reply = await fetch(`${base.replace(/\/+$/, '')}/${path}`, {
+        ...body && { method: 'POST', body: JSON.stringify(body) },
+        headers: { 'content-type': 'application/json' },
+      });
+      said = await reply.json();
+    } catch {
+      throw new OtpProblem(reply ? 'outage' : 'offline');
+    }
+    if (reply.ok) return said;
+    throw new OtpProblem(String(said.type).split('urn:otpgate:problem:')[1] ?? 'outage', said);
+  }
+
+  function hold(ticket) { // its clock is the server's: count from the arrival
+    const { humanTime, life } = read(ticket);
+    return { ticket, ready: now() + humanTime, lapses: now() + life - 5000 };
+  }
+
+  async function preflight() {
+    if (held?.lapses > now()) return;
+    const said = await call('preflight', { purpose });
+    check = said.human;
+    held = hold(said.ticket);
+  }
+
+  async function send(number, { signal, progress, ticket } = {}) {
+    let stepUp = ticket && hold(ticket), response, renewals = 1, steps = 3;
+    for (;;) {
+      if (!stepUp) await preflight();
+      const { ticket, ready } = stepUp ?? held;
+      const work = answer(ticket, number, { signal, progress });
+      const [proof] = await Promise.all([work, pause(ready - now(), signal)]);
+      try { // past `signal`: what is on its way stays so
+        const sent = await call('send', { purpose, number, proof, human: response });
+        held = undefined;
+        return sent;
+      } catch (problem) {
+        response = undefined;
+        const asked = problem.step_up, byHuman = asked?.means === 'human';
+        if (asked && steps-- && (human || !byHuman)) {
+          stepUp = hold(asked.ticket);
+          if (byHuman) response = await human({ ...check }, signal);
+        } else if (problem.kind === 'reload-page' && renewals--) {
+          stepUp = held = undefined;
+        } else throw problem;
+      }
+    }
+  }
+
+  return {
+    preflight,
+    send,
+    resend: channel => call('resend', { channel }),
+    entry: () => call('entry'),
+    verify: code => call('verify', { code }),
+  };
+}
+
+/** Attaches a form of the number or of the code. */
+export function enhance(form, options) {
+  const { otpgate, base, purpose, start, strings } = form.dataset;
+  const field = form.elements[otpgate], find = selector => form.querySelector(selector);
+  const words = JSON.parse(strings ?? '{}'), status = find('[role=status]');
+  const bar = find('progress'), cancel = find('[data-cancel]');
+  let busy, message; // what goes on; the text awaited
+
+  const say = (kind, value) => status.textContent =
+    (words[`${kind}-${value}`] ?? words[kind] ?? words.outage ?? kind).replace('{}', value);
+  const tell = (name, detail) => // false if the host has taken it on
+    form.dispatchEvent(new CustomEvent(`otpgate:${name}`, { detail, bubbles: true, cancelable: true }));
+  const working = on => {
+    form.setAttribute('aria-busy', on);
+    [bar, cancel].forEach(part => part?.toggleAttribute('hidden', !on));
+  };
+  const progress = share => { if (bar) bar.value = share; };
+  const human = (asked, signal) => new Promise((resolve, reject) => {
+    say('human');
+    signal.addEventListener('abort', () => reject(signal.reason));
+    if (tell('human', { ...asked, resolve, reject })) reject();
+  });
+  const otp = createOtp({ base, purpose, human, ...options });
+
+  function fail(problem) {
+    const { kind = 'outage', step_up, retry_after_ms, left = clock(retry_after_ms) } = problem ?? {};
+    if (start && (step_up || /closed|start-over/.test(kind))) return location.assign(start);
+    say(retry_after_ms ? 'wait' : kind, left);
+    if (/number|empty|rejected/.test(kind)) field.setAttribute('aria-invalid', true);
+    field.focus();
+    field.select();
+  }
+
+  // One thing at a time. Who leaves the page answers true and stays busy: nothing is sent twice.
+  async function once(act) {
+    if (busy) return;
+    busy = new AbortController();
+    message?.abort(); // a code that arrives by itself must not overtake the one typed
+    field.removeAttribute('aria-invalid');
+    working(true);
+    try {
+      if (await act(busy.signal)) return;
+    } catch (problem) {
+      fail(problem);
+    }
+    busy = undefined;
+    working(false);
+    listen();
+  }
+
+  const leave = (name, said) => tell(name, said) && !location.assign(said.next);
+
+  // WebOTP, a bonus: it may exist where no code can come this way, and every error means no code.
+  function listen() {
+    if (otpgate !== 'code' || !globalThis.OTPCredential) return;
+    message = new AbortController();
+    const { signal } = message;
+    navigator.credentials.get({ otp: { transport: ['sms'] }, signal }).then(({ code }) => {
+      field.value = code;
+      form.requestSubmit();
+    }, () => {});
+  }
+
+  form.noValidate = true; // the page has its own words
+  find('[type=submit]').disabled = false;
+  cancel?.addEventListener('click', () => busy?.abort(new OtpProblem('cancelled')));
+  form.addEventListener('submit', event => {
+    event.preventDefault();
+    once(async signal => {
+      if (!field.value.trim()) throw new OtpProblem('empty');
+      say('working');
+      return otpgate === 'code' ? verify() : send(signal);
+    });
+  });
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) busy = working(false), refresh(), listen();
+  });
+  document.addEventListener('visibilitychange', () => document.hidden || refresh());
+
+  const send = async signal => leave('sent', await otp.send(field.value, { signal, progress }));
+
+  // The code page asks for what it shows, also when it comes back from the history.
+  const buttons = Array.from(form.querySelectorAll('[data-resend]'),
+    button => ({ button, label: button.textContent }));
+  let expires = Infinity;
+
+  async function verify() {
+    try {
+      return leave('verified', await otp.verify(field.value));
+    } catch (problem) {
+      if (problem.kind === 'rejected') problem.left = (await entry()).attempts_left;
+      throw problem;
+    }
+  }
+  async function entry() {
+    const said = await otp.entry();
+    expires = now() + said.expires_after_ms;
+    for (const each of buttons) {
+      const offer = said.channels?.find(({ channel }) => channel === each.button.dataset.resend);
+      each.until = now() + Math.max(said.resend_after_ms, offer?.after_ms ?? 0);
+    }
+    return said;
+  }
+  function tick() { // a sleeping tab misses ticks, not deadlines
+    for (const { button, label, until } of buttons) {
+      const left = until - now();
+      button.setAttribute('aria-disabled', !(left <= 0));
+      button.textContent = left > 0 ? `${label} (${clock(left)})` : label;
+    }
+    if (now() > expires) expires = Infinity, say('expired');
+  }
+  for (const each of buttons) {
+    each.button.addEventListener('click', () => each.until <= now() && once(async () => {
+      say('sent', (await otp.resend(each.button.dataset.resend || undefined)).number_hint);
+      await entry();
+      field.value = '';
+      field.focus();
+    }));
+  }
+
+  // An early ticket has waited its human time when the number is typed.
+  const refresh = () => otpgate === 'code'
+    ? entry().catch(problem => busy || fail(problem))
+    : otp.preflight().catch(() => {});
+  if (buttons.length) setInterval(tick, 250);
+  refresh();
+  listen();
+  return otp;
+}
+
+function clock(ms) {
+  const seconds = Math.ceil(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+globalThis.document?.querySelectorAll('form[data-otpgate]').forEach(form => enhance(form));
