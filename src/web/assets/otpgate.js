@@ -1,4 +1,4 @@
-// otpgate in the page; otpgate.d.ts says more. Forms with `data-otpgate` are attached by themselves.
+// otpgate in the page; otpgate.d.ts says more.
 
 import { proof, read, reduce, search, seed } from './otpgate-worker.js';
 
@@ -95,7 +95,7 @@ export function createOtp({ base = '/otp', purpose, human } = {}) {
       const { ticket, ready } = stepUp ?? held;
       const work = answer(ticket, number, { signal, progress });
       const [proof] = await Promise.all([work, pause(ready - now(), signal)]);
-      try { // past `signal`: what is on its way stays so
+      try {
         const sent = await call('send', { purpose, number, proof, human: response });
         held = undefined;
         return sent;

@@ -74,6 +74,22 @@ fn the_module_reduces_as_the_crate_does() {
     }
 }
 
+/// Everything that a browser loads, comments and all.
+#[test]
+fn the_module_is_under_6_kb_compressed() {
+    if Command::new("gzip").arg("--version").output().is_err() {
+        return;
+    }
+    let size = |file: &str| {
+        let path = format!("{}/../../src/web/assets/{file}", env!("CARGO_MANIFEST_DIR"));
+        let run = Command::new("gzip").args(["-9", "-c", &path]).output().unwrap();
+        assert!(run.status.success() && !run.stdout.is_empty());
+        run.stdout.len()
+    };
+    let sizes = ["otpgate.js", "otpgate-worker.js"].map(size);
+    assert!(sizes.iter().sum::<usize>() <= 6_000, "{sizes:?}");
+}
+
 /// Runs a script that has the module's names; none without Node.
 fn node() -> Option<impl Fn(&str) -> String> {
     Command::new("node").arg("--version").output().ok()?;
