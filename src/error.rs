@@ -100,6 +100,22 @@ impl GateError {
     }
 }
 
+impl GateErrorKind {
+    /// One word for spans: the part that failed.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::StoreFull => "store_full",
+            Self::Clock => "clock",
+            Self::HumanCheck => "human_check",
+            Self::Entropy => "entropy",
+            Self::Message => "text",
+            Self::HandOff => "hand_off",
+            Self::Panic => "plug_in",
+        }
+    }
+}
+
 impl fmt::Display for GateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {

@@ -12,6 +12,7 @@ use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
+use crate::error::GateErrorKind;
 use crate::human::HumanFailure;
 use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
@@ -240,9 +241,69 @@ pub enum EventKind {
     },
     /// A part failed: the gate refused because of it, or went on without it, as the text says.
     Outage {
+        /// Which part: whom to wake.
+        part: OutagePart,
         /// What, in words.
         what: String,
     },
+}
+
+/// Which part an [`EventKind::Outage`] is about.
+///
+/// ```
+/// # let (observer, events) = otpgate::QueuedObserver::bounded(8);
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # use otpgate::store::StoreErrorKind;
+/// # use otpgate::testing::{FailNth, ModelStore, Verb};
+/// # let broken = FailNth::new(ModelStore::default(), Verb::Admit, 0, StoreErrorKind::Unavailable);
+/// # shop::open_with(|parts| parts.observer(observer).store(broken), async |shop| {
+/// # let clearance = shop.clearance().await;
+/// use otpgate::{EventKind, OutagePart};
+///
+/// assert!(shop.gate.issue(clearance).await.is_err()); // the store does not answer
+/// let outage = events.try_iter().find_map(|event| match event.kind {
+///     EventKind::Outage { part, .. } => Some(part),
+///     _ => None,
+/// });
+/// assert_eq!(outage, Some(OutagePart::Store));
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum OutagePart {
+    /// The store gave no answer, is full, or holds what cannot be read.
+    Store,
+    /// This host's clock and the store's are too far apart.
+    Clock,
+    /// The human check could not be made.
+    HumanCheck,
+    /// A look-up of a number gave no answer.
+    LookUp,
+    /// A provider failed in a way that has no event of its own: its transport panicked.
+    Provider,
+    /// The operating system gave no random bytes.
+    Entropy,
+    /// A text did not have its exact form.
+    Text,
+    /// A plug-in panicked.
+    PlugIn,
+    /// The host's half of the web edge failed.
+    Host,
+}
+
+impl OutagePart {
+    pub(crate) const fn of(kind: GateErrorKind) -> Self {
+        match kind {
+            GateErrorKind::Store | GateErrorKind::StoreFull => Self::Store,
+            GateErrorKind::Clock => Self::Clock,
+            GateErrorKind::HumanCheck => Self::HumanCheck,
+            GateErrorKind::Entropy => Self::Entropy,
+            GateErrorKind::Message => Self::Text,
+            GateErrorKind::HandOff => Self::Provider,
+            GateErrorKind::Panic => Self::PlugIn,
+        }
+    }
 }
 
 /// What was done with a test number ([`EventKind::TestNumberUsed`]).
@@ -342,6 +403,23 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
 impl<O: Observer + ?Sized> Observer for Box<O> {
     fn observe(&self, event: &Event) {
         (**self).observe(event);
+    }
+}
+
+/// Tells the first, then the second; a panic of one does not keep the event from the other. For a
+/// host that counts, logs and shows:
+///
+/// ```
+/// use otpgate::{NoObserver, Observer, QueuedObserver};
+///
+/// let (log, _events) = QueuedObserver::bounded(1_024);
+/// let both: Box<dyn Observer> = Box::new((log, (NoObserver, NoObserver)));
+/// # drop(both);
+/// ```
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&self, event: &Event) {
+        tell(&self.0, event);
+        tell(&self.1, event);
     }
 }
 
@@ -460,5 +538,8 @@ mod tests {
             }
         }
         tell(&Panics, &event());
+        let (queue, events) = QueuedObserver::bounded(2);
+        (Panics, queue).observe(&event());
+        assert_eq!(events.try_iter().count(), 1, "the one beside it hears of it all the same");
     }
 }

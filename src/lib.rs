@@ -133,6 +133,8 @@
 //! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
 //! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
 //!   code, a key or a number has a text form. Leave it off if policies are made in code.
+//! - `metrics`, `tracing`: counters and spans with bounded labels and no personal data ([`telemetry`]).
+//!   Leave them off where nobody reads them: they bring the crates of those names.
 //! - `testing`: manual clock, fault wrappers, reference model and conformance suites. Name it under
 //!   `[dev-dependencies]` only.
 //!
@@ -157,6 +159,7 @@ pub mod policy;
 pub mod pumping;
 pub mod recipient;
 pub mod store;
+pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod token;
@@ -180,7 +183,9 @@ pub use base::time::{Clock, SystemClock, Timestamp};
 pub use builder::GateBuilder;
 pub use context::{ClientContext, NameError, Purpose, Realm};
 pub use error::{ConfigError, GateError, GateErrorKind};
-pub use event::{Event, EventKind, NoObserver, Observer, QueuedObserver, RejectionCause, TestUse};
+pub use event::{
+    Event, EventKind, NoObserver, Observer, OutagePart, QueuedObserver, RejectionCause, TestUse,
+};
 #[cfg(feature = "totp")]
 pub use gate::AuthenticatorVerdict;
 pub use gate::{

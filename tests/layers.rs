@@ -26,6 +26,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("gate", 3),
     ("builder", 3),
     ("web", 4),
+    ("telemetry", 3),
     ("testing", 5),
     ("guide", 5),
 ];

@@ -10,6 +10,7 @@ use crate::store::{
     Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, StoreErrorKind,
     Tallies, TallyQuery,
 };
+use crate::telemetry::{Span, Verb};
 
 /// The output of `future`, or an error if polling it panics. Nothing of the gate is locked while a
 /// plug-in runs, so a panic leaves no state behind.
@@ -24,31 +25,40 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, GateError>
 }
 
 pub(super) async fn admit(store: &dyn Store, admission: &Admission) -> Result<Admitted, GateError> {
-    match caught(store.admit(admission)).await? {
-        Err(error) if may_have_happened(&error) => Ok(caught(store.admit(admission)).await??),
-        answer => Ok(answer?),
-    }
+    let call = async {
+        match caught(store.admit(admission)).await? {
+            Err(error) if may_have_happened(&error) => Ok(caught(store.admit(admission)).await??),
+            answer => Ok(answer?),
+        }
+    };
+    Span::of(Verb::Admit).over(call).await
 }
 
 pub(super) async fn redeem(
     store: &dyn Store,
     redemption: &Redemption,
 ) -> Result<Redeemed, GateError> {
-    match caught(store.redeem(redemption)).await? {
-        Err(error) if may_have_happened(&error) => Ok(caught(store.redeem(redemption)).await??),
-        answer => Ok(answer?),
-    }
+    let call = async {
+        match caught(store.redeem(redemption)).await? {
+            Err(error) if may_have_happened(&error) => Ok(caught(store.redeem(redemption)).await??),
+            answer => Ok(answer?),
+        }
+    };
+    Span::of(Verb::Redeem).over(call).await
 }
 
 pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> Result<(), GateError> {
-    match caught(store.settle(settlement)).await? {
-        Err(error) if may_have_happened(&error) => Ok(caught(store.settle(settlement)).await??),
-        answer => Ok(answer?),
-    }
+    let call = async {
+        match caught(store.settle(settlement)).await? {
+            Err(error) if may_have_happened(&error) => Ok(caught(store.settle(settlement)).await??),
+            answer => Ok(answer?),
+        }
+    };
+    Span::of(Verb::Settle).over(call).await
 }
 
 pub(super) async fn tally(store: &dyn Store, query: &TallyQuery) -> Result<Tallies, GateError> {
-    Ok(caught(store.tally(query)).await??)
+    Span::of(Verb::Tally).over(async { Ok(caught(store.tally(query)).await??) }).await
 }
 
 fn may_have_happened(error: &StoreError) -> bool {

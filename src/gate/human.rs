@@ -5,6 +5,7 @@ use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::human::{HumanFailure, HumanPass, HumanRequest, HumanResponse, HumanVerdict, Widget};
 use crate::store::Nonce;
+use crate::telemetry::{Span, Verb};
 
 use super::{Gate, guarded};
 
@@ -68,7 +69,8 @@ impl Gate {
         if let Some(address) = client.ip().expose_ip() {
             request = request.from_client(address);
         }
-        Ok(guarded::caught(check.check(request)).await??)
+        let call = async { Ok(guarded::caught(check.check(request)).await??) };
+        Span::of(Verb::HumanCheck).over(call).await
     }
 
     /// What is burned with the front-end token, so that a check passes once. Its name is that of no

@@ -13,12 +13,14 @@ use crate::base::money::Money;
 use crate::base::time::{Clock, Forward, Timestamp};
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
-use crate::event::{Event, EventKind, Observer, tell};
+use crate::event::{Event, EventKind, Observer, OutagePart, tell};
 use crate::human::HumanCheck;
 use crate::message::MessageFormat;
 use crate::policy::Policy;
 use crate::pumping::{Costs, PriceTable, Tuning};
+use crate::recipient::Recipient;
 use crate::store::{ClockCheck, Store};
+use crate::telemetry::{Span, Verb, note};
 use crate::transport::signals::NumberSignals;
 use crate::transport::{Deadline, SmsTransport};
 
@@ -81,6 +83,20 @@ impl Gate {
         self.inner.purposes.get(purpose).unwrap_or(&self.inner.policy)
     }
 
+    /// The span of a verb.
+    pub(super) fn span(&self, verb: Verb) -> Span {
+        Span::of(verb).with("otpgate.realm", self.realm.name())
+    }
+
+    /// The span of a verb whose purpose and number are known from the start.
+    pub(super) fn span_of(&self, verb: Verb, purpose: &Purpose, recipient: &Recipient) -> Span {
+        let span = self.span(verb).with("otpgate.purpose", purpose.as_str());
+        match recipient.region() {
+            Some(region) => span.with("otpgate.region", region.as_str()),
+            None => span,
+        }
+    }
+
     pub(super) fn event(&self, at: Timestamp, kind: EventKind) -> Event {
         Event {
             at,
@@ -102,7 +118,7 @@ impl Gate {
                 self.relearn_clock();
             }
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            self.tell_outage(format!("{error}{cause}"));
+            self.tell_outage(OutagePart::of(error.kind()), format!("{error}{cause}"));
         }
         answer
     }
@@ -114,11 +130,12 @@ impl Gate {
         self.realm.heal(self.now());
     }
 
-    pub(crate) fn tell_outage(&self, what: String) {
-        self.tell(&self.event(self.now(), EventKind::Outage { what }));
+    pub(crate) fn tell_outage(&self, part: OutagePart, what: String) {
+        self.tell(&self.event(self.now(), EventKind::Outage { part, what }));
     }
 
     pub(super) fn tell(&self, event: &Event) {
+        note(event);
         tell(&*self.inner.observer, event);
     }
 }

@@ -43,6 +43,7 @@ use crate::error::GateError;
 use crate::otp::Binding;
 use crate::outcome::{Cleared, Entry, Sent, Verified};
 use crate::recipient::{Recipient, Region};
+use crate::telemetry::Verb;
 use crate::token::SendTicket;
 use crate::transport::Channel;
 
@@ -147,7 +148,7 @@ impl Gate {
         purpose: &Purpose,
         client: &ClientContext,
     ) -> Result<SendTicket, GateError> {
-        self.ticket(purpose, client)
+        self.span(Verb::Preflight).over_call(|| self.ticket(purpose, client))
     }
 
     /// Checks what the form posted: the proof that the page's script made of the ticket and the
@@ -181,7 +182,8 @@ impl Gate {
         purpose: &Purpose,
         client: &ClientContext,
     ) -> Result<Cleared, GateError> {
-        self.told(self.clear_page(proof, recipient, purpose, client).await)
+        let clear = self.clear_page(proof, recipient, purpose, client);
+        self.told(self.span_of(Verb::Clear, purpose, recipient).over(clear).await)
     }
 
     /// Checks a request of a caller without a page, such as another service: its signature over
@@ -223,7 +225,8 @@ impl Gate {
         purpose: &Purpose,
         peer: std::net::IpAddr,
     ) -> Result<Cleared, GateError> {
-        self.clear_caller(request, recipient, purpose, peer)
+        self.span_of(Verb::Authorise, purpose, recipient)
+            .over_call(|| self.clear_caller(request, recipient, purpose, peer))
     }
 
     /// Charges everything the send must pay in one atomic step, makes the code and hands the text
@@ -250,7 +253,7 @@ impl Gate {
     /// # });
     /// ```
     pub async fn issue(&self, clearance: Clearance) -> Result<Sent, GateError> {
-        self.told(self.first_send(clearance, false).await)
+        self.told(self.span(Verb::Issue).over(self.first_send(clearance, false)).await)
     }
 
     /// As [`issue`](Self::issue) for a number that must get no text, such as one without an account
@@ -280,7 +283,7 @@ impl Gate {
     /// # });
     /// ```
     pub async fn decoy(&self, clearance: Clearance) -> Result<Sent, GateError> {
-        self.told(self.first_send(clearance, true).await)
+        self.told(self.span(Verb::Decoy).over(self.first_send(clearance, true)).await)
     }
 
     /// Whether the code-entry screen may be shown, and what is on it.
@@ -293,7 +296,7 @@ impl Gate {
         grant: &EntryGrant,
         client: &ClientContext,
     ) -> Result<Entry, GateError> {
-        self.told(self.view(grant, client).await)
+        self.told(self.span(Verb::Entry).over(self.view(grant, client)).await)
     }
 
     /// Sends another code for a running verification. Attempts are carried over, never refilled.
@@ -328,7 +331,9 @@ impl Gate {
         grant: &EntryGrant,
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
-        self.told(self.renewed_send(grant, &Binding::none(), client, None).await)
+        let none = Binding::none();
+        let resend = self.renewed_send(grant, &none, client, None);
+        self.told(self.span(Verb::Resend).over(resend).await)
     }
 
     /// [`resend`](Self::resend) for a code that is bound to a transaction: the host gives the
@@ -343,7 +348,8 @@ impl Gate {
         binding: &Binding,
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
-        self.told(self.renewed_send(grant, binding, client, None).await)
+        let resend = self.renewed_send(grant, binding, client, None);
+        self.told(self.span(Verb::Resend).over(resend).await)
     }
 
     /// [`resend`](Self::resend) by another channel, which the client asked for: "call me instead". A
@@ -381,7 +387,8 @@ impl Gate {
         binding: &Binding,
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
-        self.told(self.renewed_send(grant, binding, client, Some(channel)).await)
+        let resend = self.renewed_send(grant, binding, client, Some(channel));
+        self.told(self.span(Verb::Resend).over(resend).await)
     }
 
     /// Checks a code: charges the attempt, compares, consumes; one store round trip.
@@ -410,7 +417,9 @@ impl Gate {
         code: &str,
         client: &ClientContext,
     ) -> Result<Verified, GateError> {
-        self.told(self.redeem(grant, code, &Binding::none(), client).await)
+        let none = Binding::none();
+        let redeem = self.redeem(grant, code, &none, client);
+        self.told(self.span(Verb::Verify).over(redeem).await)
     }
 
     /// [`verify`](Self::verify) for a code that is bound to a transaction: give the transaction that
@@ -450,7 +459,8 @@ impl Gate {
         binding: &Binding,
         client: &ClientContext,
     ) -> Result<Verified, GateError> {
-        self.told(self.redeem(grant, code, binding, client).await)
+        let redeem = self.redeem(grant, code, binding, client);
+        self.told(self.span(Verb::Verify).over(redeem).await)
     }
 
     /// The operator's hand: block, allow, override, switch; each with reason, actor and end.

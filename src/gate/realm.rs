@@ -12,7 +12,7 @@ use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
-use crate::event::EventKind;
+use crate::event::{EventKind, OutagePart};
 use crate::pumping::{Detector, Event as Sighting, SHARDS, Subject};
 use crate::store::{
     Admission, Admitted, Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery,
@@ -195,7 +195,7 @@ impl RealmState {
             if plain.and_then(|plain| self.hear(gate, &plain)).is_none() {
                 let what = "a journal entry of another gate could not be read; do all gates have \
                             the same index key and version?";
-                gate.tell_outage(what.into());
+                gate.tell_outage(OutagePart::Store, what.into());
             }
         }
     }
@@ -288,10 +288,10 @@ impl RealmState {
         if restored.is_none() {
             let what = "what the detector knew before the restart cannot be read and is left \
                         out; do all gates have the same index key, version and time?";
-            gate.tell_outage(what.into());
+            gate.tell_outage(OutagePart::Store, what.into());
         } else if unread > 0 {
             let what = format!("{unread} parts of what the detector had learnt cannot be read");
-            gate.tell_outage(what);
+            gate.tell_outage(OutagePart::Store, what);
         }
     }
 
@@ -354,7 +354,10 @@ impl RealmState {
         if self.recall.is_overdue(now)
             && let Err(error) = self.save_once(gate, now).await
         {
-            gate.tell_outage(format!("what the detector knows could not be saved: {error}"));
+            gate.tell_outage(
+                OutagePart::Store,
+                format!("what the detector knows could not be saved: {error}"),
+            );
         }
     }
 

@@ -9,6 +9,7 @@ use crate::limit::MeterKey;
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
 use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
+use crate::telemetry::Verb;
 
 use super::Gate;
 use super::guarded;
@@ -73,7 +74,8 @@ impl Gate {
         authenticator: &Authenticator,
         client: &ClientContext,
     ) -> Result<AuthenticatorVerdict, GateError> {
-        self.told(self.check_authenticator(user, secret, code, authenticator, client).await)
+        let check = self.check_authenticator(user, secret, code, authenticator, client);
+        self.told(self.span(Verb::Authenticator).over(check).await)
     }
 
     async fn check_authenticator(

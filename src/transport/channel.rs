@@ -39,6 +39,15 @@ impl Channel {
         !matches!(self, Self::Email)
     }
 
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Voice => "voice",
+            Self::WhatsApp => "whatsapp",
+            Self::Email => "email",
+        }
+    }
+
     pub(crate) const fn index(self) -> u8 {
         match self {
             Self::Sms => 0,
@@ -51,11 +60,6 @@ impl Channel {
 
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sms => "sms",
-            Self::Voice => "voice",
-            Self::WhatsApp => "whatsapp",
-            Self::Email => "email",
-        })
+        f.write_str(self.word())
     }
 }

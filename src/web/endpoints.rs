@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::base::time::millis;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
+use crate::event::OutagePart;
 use crate::gate::{About, EntryGrant, Gate};
 use crate::otp::{Binding, CodeFormat};
 use crate::outcome::{Cleared, Entry, EntryView, Issued, Sent, Verification, Verified};
@@ -214,7 +215,7 @@ impl Endpoints {
     /// A problem if there was no randomness for a session.
     pub fn client(&self, request: &Parts, peer: Option<IpAddr>) -> Result<Client, Problem> {
         Client::with_session(self.config(), request, peer).map_err(|error| {
-            self.gate().tell_outage(error.to_string());
+            self.gate().tell_outage(OutagePart::Entropy, error.to_string());
             Problem::new(ProblemKind::Outage)
         })
     }
@@ -409,11 +410,14 @@ impl Endpoints {
         match crate::gate::caught(answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                self.gate().tell_outage(format!("the host's half of the web edge failed: {error}"));
+                self.gate().tell_outage(
+                    OutagePart::Host,
+                    format!("the host's half of the web edge failed: {error}"),
+                );
                 Err(Problem::new(ProblemKind::Outage))
             }
             Err(error) => {
-                self.gate().tell_outage(error.to_string());
+                self.gate().tell_outage(OutagePart::of(error.kind()), error.to_string());
                 Err(Problem::new(ProblemKind::Outage))
             }
         }

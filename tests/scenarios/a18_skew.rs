@@ -129,8 +129,7 @@ async fn one_bad_clock_of_three_spends_nothing_and_shuts_nothing() {
         assert_eq!(served, 0, "{off:?}");
         assert!(refused > 0, "{off:?}");
         assert!(each.iter().all(|texts| (A_DAY / 2..=A_DAY).contains(texts)), "{off:?}: {each:?}");
-        let named =
-            |kind: &EventKind| matches!(kind, EventKind::Outage { what } if what.contains("clock"));
+        let named = |kind: &EventKind| matches!(kind, EventKind::Outage { what, .. } if what.contains("clock"));
         assert!(three.bad.log.count(named) > 0, "{off:?}: the observer heard nothing of a clock");
     }
 }

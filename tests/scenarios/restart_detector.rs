@@ -152,7 +152,7 @@ async fn a_memory_that_cannot_be_read_is_told_and_left_out() {
     before.log.clear();
     assert_eq!(request(&after, &pumped(500), 9_000).await, 's');
     let told = after.log.count(
-        |kind| matches!(kind, EventKind::Outage { what } if what.contains("before the restart")),
+        |kind| matches!(kind, EventKind::Outage { what, .. } if what.contains("before the restart")),
     );
     assert_eq!(told, 1);
 }

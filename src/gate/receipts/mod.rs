@@ -16,6 +16,7 @@ use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
 use crate::outcome::{ReceiptOutcome, TakenReceipt};
 use crate::store::{Admission, Admitted, Nonce};
+use crate::telemetry::Verb;
 use crate::transport::{
     Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
@@ -102,7 +103,8 @@ impl Gate {
         let mut taken = Vec::new();
         for receipt in self.told(verified)?? {
             check_age(&receipt, now)?;
-            let outcome = self.told(self.take_receipt(&receipt, now).await)?;
+            let take = self.take_receipt(&receipt, now);
+            let outcome = self.told(self.span(Verb::Receipt).over(take).await)?;
             taken.push(TakenReceipt { receipt, outcome });
         }
         Ok(taken)

@@ -15,6 +15,7 @@ use crate::base::mac::MacKey;
 use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
+use crate::event::OutagePart;
 use crate::gate::names::shared;
 use crate::gate::record::Note;
 use crate::gate::{Gate, REMEMBER, guarded};
@@ -123,7 +124,7 @@ impl Gate {
             let mut hole = Hole::open(key, document, &found).unwrap_or_else(|| {
                 let what = "what is known of texts by their message identifiers cannot be read \
                             and is left out; do all gates have the same index key and version?";
-                self.tell_outage(what.into());
+                self.tell_outage(OutagePart::Store, what.into());
                 Hole::default()
             });
             hole.expire(now);

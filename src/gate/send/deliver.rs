@@ -2,11 +2,12 @@
 
 use crate::base::time::{Timestamp, millis};
 use crate::error::GateError;
-use crate::event::EventKind;
+use crate::event::{EventKind, OutagePart};
 use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::EventKind as SightingKind;
 use crate::store::{Refund, Settlement};
+use crate::telemetry::{Span, Verb};
 use crate::transport::{
     Channel, Handoff, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
 };
@@ -85,7 +86,8 @@ impl Gate {
         let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed, channel };
         let carrier = self.carrier(channel);
         let transport = carrier.map_or(&self.inner.transport, |carrier| &carrier.transport);
-        let handed = guarded::caught(transport.hand_off(&sms)).await;
+        let span = Span::of(Verb::HandOff).with("otpgate.channel", channel.word());
+        let handed = guarded::caught(span.over(transport.hand_off(&sms))).await;
         match handed {
             Ok(Ok(handoff)) => {
                 self.watch(send, SightingKind::Sent);
@@ -96,7 +98,13 @@ impl Gate {
             }
             Err(_) => {
                 self.watch(send, SightingKind::Sent);
-                self.note(send, EventKind::Outage { what: "the transport panicked".into() });
+                self.note(
+                    send,
+                    EventKind::Outage {
+                        part: OutagePart::Provider,
+                        what: "the transport panicked".into(),
+                    },
+                );
                 self.note(send, sent(false));
                 Ok(Handed::Over(Over::default()))
             }
@@ -132,7 +140,7 @@ impl Gate {
         let remembered = self.remember_fault(send.recipient, fault, send.policy, now);
         if let Err(error) = remembered.await {
             let what = format!("what the provider reported about a number is lost: {error}");
-            self.note(send, EventKind::Outage { what });
+            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
     }
 
@@ -149,7 +157,7 @@ impl Gate {
                 let settled = self.settle_price(&note, cost, handoff.price, self.now()).await;
                 if let Err(error) = settled {
                     let what = format!("what a text cost was not recorded: {error}");
-                    self.note(send, EventKind::Outage { what });
+                    self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
                 }
             }
         }
@@ -162,7 +170,7 @@ impl Gate {
         };
         if let Err(error) = self.keep_by_id(&self.note_of(send, paid.id), id).await {
             let what = format!("the receipts of a text will not be found: {error}");
-            self.note(send, EventKind::Outage { what });
+            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
     }
 
@@ -171,7 +179,7 @@ impl Gate {
     async fn give_back(&self, send: &Send<'_>, paid: &Paid, refused: bool) {
         if let Err(error) = self.try_give_back(send, paid, refused).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
-            self.note(send, EventKind::Outage { what });
+            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
     }
 
@@ -181,7 +189,7 @@ impl Gate {
         let refunds = paid.plan.refunds_of_withheld(send.now);
         if let Err(error) = self.settle_unsent(paid, refunds).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
-            self.note(send, EventKind::Outage { what });
+            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
     }
 

@@ -8,7 +8,7 @@ use crate::base::id::RequestId;
 use crate::base::money::Money;
 use crate::base::timer::within;
 use crate::error::GateError;
-use crate::event::EventKind;
+use crate::event::{EventKind, OutagePart};
 use crate::gate::answers::{Answer, Shelf};
 use crate::gate::names::slot;
 use crate::gate::{Gate, REMEMBER, guarded};
@@ -18,6 +18,7 @@ use crate::policy::{AskNetwork, Mode, WithoutAnswer};
 use crate::pumping::EventKind as SightingKind;
 use crate::recipient::LineType;
 use crate::store::{Admission, Admitted, TallyQuery};
+use crate::telemetry::{Span, Verb};
 use crate::transport::Channel;
 use crate::transport::signals::{Signals, SignalsErrorKind, SignalsQuery};
 
@@ -123,7 +124,7 @@ impl Gate {
         let number = send.recipient.expose_e164().as_str().to_owned();
         let query = SignalsQuery::new(number, send.recipient.region(), ask.line, ask.sim_swap);
         let asked = within(self.inner.signals_deadline, guarded::caught(port.look_up(&query)));
-        let (paid_for, failure) = match asked.await {
+        let (paid_for, failure) = match Span::of(Verb::LookUp).over(asked).await {
             Some(Ok(Ok(signals))) => {
                 paid.plan.keep(send.policy.signals.price);
                 return Some(signals);
@@ -139,7 +140,8 @@ impl Gate {
             WithoutAnswer::Send => "the text goes out without it",
             WithoutAnswer::Refuse => "no text goes out without it",
         };
-        self.note(send, EventKind::Outage { what: format!("{failure}; {then}") });
+        let what = format!("{failure}; {then}");
+        self.note(send, EventKind::Outage { part: OutagePart::LookUp, what });
         None
     }
 
@@ -189,7 +191,8 @@ impl Gate {
                 Ok(false) => {}
                 Err(error) => {
                     let what = format!("what the network said could not be kept: {error}");
-                    return self.note(send, EventKind::Outage { what });
+                    let part = OutagePart::of(error.kind());
+                    return self.note(send, EventKind::Outage { part, what });
                 }
             }
             // Another gate wrote there meanwhile.
