@@ -228,7 +228,7 @@ async fn a_failing_host_is_an_outage_that_somebody_hears_of() {
     let answer = browser.verify(&site.code()).await;
     assert_eq!((answer.status, answer.problem().as_str()), (503, "outage"));
     assert!(!String::from_utf8(answer.body.clone()).unwrap().contains("accounts"));
-    let told = |text: &'static str| move |kind: &EventKind| matches!(kind, EventKind::Outage { what } if what.contains(text));
+    let told = |text: &'static str| move |kind: &EventKind| matches!(kind, EventKind::Outage { what, .. } if what.contains(text));
     assert_eq!(site.log.count(told("the accounts cannot be reached")), 1);
 
     let mut book = site.host.0.lock().unwrap();
