@@ -15,64 +15,92 @@ pub(super) const JSON_LIMIT: usize = 16 * 1_024;
 pub(super) const RECEIPTS_LIMIT: usize = 64 * 1_024;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct PreflightCall {
+    /// What the code is for, such as `sign-up`.
     pub(super) purpose: String,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct SendCall {
+    /// As in the call that the ticket came from.
     pub(super) purpose: String,
+    /// As it was typed.
     pub(super) number: String,
+    /// What the browser module made of the ticket and the number.
     pub(super) proof: String,
+    /// What the human check gave, if one was asked for.
     pub(super) human: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ResendCall {
+    /// `voice` and the like, of those that `entry` offers. Without it, as the policy says.
     pub(super) channel: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct VerifyCall {
+    /// As it was typed.
     pub(super) code: String,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct PreflightAnswer<'a> {
+    /// For the browser module.
     pub(super) ticket: &'a str,
     pub(super) purpose: &'a str,
+    /// What to show where a step-up asks for a human check.
     pub(super) human: Option<HumanAnswer<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct HumanAnswer<'a> {
     pub(super) provider: &'a str,
     pub(super) site_key: &'a str,
     pub(super) action: &'a str,
+    /// The form field that the service's script fills in.
+    pub(super) field: &'a str,
+    /// The service's script; `null` if the host serves the widget.
+    pub(super) script: Option<&'a str>,
 }
 
 /// What a code looks like.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct CodeAnswer {
     pub(super) length: usize,
+    /// `digits` or `letters`.
     pub(super) alphabet: &'static str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct SentAnswer<'a> {
+    /// `sent`.
     pub(super) status: &'static str,
+    /// The number with all but its ends hidden.
     pub(super) number_hint: &'a str,
+    /// From the answer's arrival.
     pub(super) resend_after_ms: u64,
+    /// From the answer's arrival.
     pub(super) expires_after_ms: u64,
     pub(super) code: CodeAnswer,
+    /// Where the code is entered.
     pub(super) next: &'a str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct EntryAnswer<'a> {
     pub(super) number_hint: &'a str,
     pub(super) attempts_left: u32,
@@ -83,14 +111,18 @@ pub(super) struct EntryAnswer<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct ChannelAnswer {
     pub(super) channel: String,
     pub(super) after_ms: u64,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(super) struct VerifiedAnswer<'a> {
+    /// `verified`.
     pub(super) status: &'static str,
+    /// Where the browser goes, as the host says.
     pub(super) next: &'a str,
 }
 

@@ -60,7 +60,6 @@ pub struct Config {
     pub(super) default_region: Option<Region>,
     pub(super) client_source: ClientSource,
     pub(super) same_site: SameSite,
-    pub(super) human: Option<HumanWidget>,
     pub(super) receipts: BTreeMap<String, Box<dyn ReceiptVerifier>>,
     pub(super) receipts_origin: String,
     pub(super) code_page: Option<String>,
@@ -85,16 +84,6 @@ pub enum ClientSource {
     Forwarded(TrustedProxies),
 }
 
-/// The human check (CAPTCHA) that the page shows when a step-up asks for one. It belongs to the
-/// [`HumanCheck`](crate::GateBuilder::human) of the gate; both are of one provider and one site.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HumanWidget {
-    /// The provider, as the browser module calls it: `turnstile` for example.
-    pub provider: String,
-    /// The public key of the site.
-    pub site_key: String,
-}
-
 impl Config {
     /// Starts a configuration. `origin` is what the browser's address bar begins with: `https`, host and,
     /// if it is not the usual one, port. It is never taken from a request.
@@ -109,7 +98,6 @@ impl Config {
             default_region: None,
             client_source: ClientSource::Peer,
             same_site: SameSite::Strict,
-            human: None,
             receipts: BTreeMap::new(),
             code_page: None,
             body_deadline: BODY_DEADLINE,
@@ -132,12 +120,6 @@ impl Config {
     #[must_use]
     pub fn purposes(&self) -> &[Purpose] {
         &self.purposes
-    }
-
-    /// The human check's widget, if there is one.
-    #[must_use]
-    pub fn human(&self) -> Option<&HumanWidget> {
-        self.human.as_ref()
     }
 
     /// Where the code page is.
@@ -176,12 +158,6 @@ impl ConfigBuilder {
     /// The attribute of the cookies of session and grant. Default: [`SameSite::Strict`].
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.0.same_site = same_site;
-        self
-    }
-
-    /// The human check's widget. Default: none.
-    pub fn human(mut self, widget: HumanWidget) -> Self {
-        self.0.human = Some(widget);
         self
     }
 

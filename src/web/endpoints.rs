@@ -137,6 +137,11 @@ impl Endpoints {
                 only_post(parts)?;
                 self.answer_verify(parts, body, peer).await
             }
+            #[cfg(feature = "openapi")]
+            "/openapi.json" => {
+                only_get(parts)?;
+                Ok(body::answer(&super::openapi::document(self.config())))
+            }
             _ => match below.strip_prefix("/receipts/") {
                 Some(provider) => self.answer_receipts(provider, parts, body).await,
                 None => Err(Problem::new(ProblemKind::NotFound)),
@@ -221,16 +226,18 @@ impl Endpoints {
     }
 
     fn answer_preflight(&self, parts: &Parts, body: &[u8], peer: Option<IpAddr>) -> Answer {
-        let config = self.config();
-        origin::check_post(&parts.headers, &config.origin)?;
+        origin::check_post(&parts.headers, &self.config().origin)?;
         let call: PreflightCall = body::read(&parts.headers, body)?;
         let purpose = self.purpose(call.purpose)?;
         let client = self.client(parts, peer)?;
         let ticket = self.gate().preflight(&purpose, client.context()).map_err(outage)?;
-        let human = config.human.as_ref().map(|widget| HumanAnswer {
-            provider: &widget.provider,
+        let widget = self.gate().widget(&purpose);
+        let human = widget.as_ref().map(|widget| HumanAnswer {
+            provider: widget.provider,
             site_key: &widget.site_key,
-            action: purpose.as_str(),
+            action: &widget.action,
+            field: widget.field,
+            script: widget.script,
         });
         let answer = PreflightAnswer { ticket: ticket.as_str(), purpose: purpose.as_str(), human };
         let mut response = body::answer(&answer);

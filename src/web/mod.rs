@@ -13,6 +13,7 @@
 //! | `POST verify` | the code |
 //! | `POST receipts/{provider}` | a provider's delivery receipts |
 //! | `GET assets/…` | the browser module |
+//! | `GET openapi.json` | this table for machines, with the feature `openapi` |
 //! | `GET` the mount itself, `GET code` | the hosted pages, where the host wants them |
 //!
 //! Times on the wire are milliseconds from the answer's arrival, never the server's clock. Whatever a
@@ -31,13 +32,15 @@ mod config;
 mod cookie;
 mod endpoints;
 mod host;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod origin;
 mod problem;
 
 #[cfg(feature = "axum")]
 pub use self::axum::router;
 pub use client::Client;
-pub use config::{ClientSource, Config, ConfigBuilder, HumanWidget};
+pub use config::{ClientSource, Config, ConfigBuilder};
 pub use cookie::SameSite;
 pub use endpoints::Endpoints;
 pub use host::{Admit, Ask, Host, HostError, Known, Next};

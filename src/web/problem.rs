@@ -235,20 +235,25 @@ pub struct Problem {
     allow: Option<&'static str>,
 }
 
+/// What to do, and the ticket to answer.
 #[derive(Clone, PartialEq, Eq, Serialize)]
-struct Step {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct Step {
+    /// `work` or `human`.
     means: &'static str,
     ticket: String,
 }
 
-/// The body. Times are milliseconds from the answer's arrival.
+/// A problem (RFC 9457).
 #[derive(Serialize)]
-struct Body<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(super) struct ProblemBody<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     status: u16,
     detail: &'static str,
+    /// From the answer's arrival.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -282,7 +287,7 @@ impl Problem {
     #[must_use]
     pub fn response(&self) -> Response<Bytes> {
         let (urn, status, title, detail) = self.kind.row();
-        let body = Body {
+        let body = ProblemBody {
             kind: urn,
             title,
             status,

@@ -9,6 +9,8 @@
 mod address;
 mod bodies;
 mod flow;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod origin;
 mod payment;
 mod races;
