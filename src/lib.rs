@@ -124,6 +124,8 @@
 //!   off when another store is used: it brings tokio-postgres and tokio.
 //! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `vonage`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
 //!   Leave those off that you have no account with.
+//! - `turnstile`, `hcaptcha`, `recaptcha`, `friendly-captcha`: the adapter of that CAPTCHA in [`human`], with the client of `reqwest`; `altcha`: puzzles of the
+//!   host's own, which asks nobody and brings pbkdf2. Leave those off that your page does not show.
 //! - `template`: `transport::template::HttpTransport`, any other provider by a template in the configuration.
 //!   Leave it off without one: it brings serde.
 //! - `reqwest`: `http::ReqwestClient`, on rustls and ring; the providers bring it. `http` alone is the port

@@ -43,7 +43,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 ];
 
 /// Level 2: the ports do not know each other, but whoever speaks HTTP knows that port.
-const PORTS: &[(&str, &str)] = &[("transport", "http")];
+const PORTS: &[(&str, &str)] = &[("transport", "http"), ("human", "http")];
 
 /// Names that `lib.rs` re-exports, by the room they come from.
 const REEXPORTS: &[(&str, &str)] = &[
@@ -133,6 +133,11 @@ fn the_gate_knows_no_adapter() {
                 "transport::sinch",
                 "transport::messagebird",
                 "transport::aws",
+                "human::altcha",
+                "human::friendly_captcha",
+                "human::hcaptcha",
+                "human::recaptcha",
+                "human::turnstile",
                 "ReqwestClient",
             ] {
                 assert!(!line.contains(adapter), "{}:{number} names {adapter}", file.display());

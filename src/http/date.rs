@@ -29,7 +29,14 @@ pub(super) fn seconds(text: &str) -> Option<u64> {
 
 /// Milliseconds since 1970 of `2026-11-28T06:00:00.5Z` (RFC 3339), in UTC; without a zone it is taken
 /// for UTC, too. `None` for everything else.
-#[cfg(any(feature = "twilio", feature = "vonage"))]
+#[cfg(any(
+    feature = "friendly-captcha",
+    feature = "hcaptcha",
+    feature = "recaptcha",
+    feature = "turnstile",
+    feature = "twilio",
+    feature = "vonage"
+))]
 pub(crate) fn rfc3339_millis(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', 't'])?;
     let time = ["Z", "z", "+00:00"].iter().find_map(|zone| time.strip_suffix(zone)).unwrap_or(time);
@@ -84,7 +91,14 @@ mod tests {
         assert_eq!(seconds("Sat, 28 Nov 2026 06:00:00 GMT"), Some(1_795_845_600));
     }
 
-    #[cfg(any(feature = "twilio", feature = "vonage"))]
+    #[cfg(any(
+        feature = "friendly-captcha",
+        feature = "hcaptcha",
+        feature = "recaptcha",
+        feature = "turnstile",
+        feature = "twilio",
+        feature = "vonage"
+    ))]
     #[test]
     fn dates_of_the_internet_are_read_to_the_millisecond() {
         for (text, millis) in [

@@ -29,7 +29,14 @@ pub use crate::base::secret::SecretText;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use client_fn::ClientFn;
 pub use credential::{CredentialError, Credentials};
-#[cfg(any(feature = "twilio", feature = "vonage"))]
+#[cfg(any(
+    feature = "friendly-captcha",
+    feature = "hcaptcha",
+    feature = "recaptcha",
+    feature = "turnstile",
+    feature = "twilio",
+    feature = "vonage"
+))]
 pub(crate) use date::rfc3339_millis;
 pub use error::{HttpError, HttpErrorKind};
 pub use request::{HttpRequest, Method};

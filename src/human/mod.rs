@@ -4,7 +4,33 @@
 //! that burns the front-end token, so no response is good for two texts, at whatever gates, in whatever
 //! realms.
 
+#[cfg(feature = "altcha")]
+pub mod altcha;
+mod code_row;
+#[cfg(feature = "friendly-captcha")]
+pub mod friendly_captcha;
+#[cfg(feature = "hcaptcha")]
+pub mod hcaptcha;
 mod pass;
+#[cfg(feature = "recaptcha")]
+pub mod recaptcha;
+#[cfg(feature = "recaptcha")]
+pub mod recaptcha_enterprise;
+#[cfg(any(
+    feature = "friendly-captcha",
+    feature = "hcaptcha",
+    feature = "recaptcha",
+    feature = "turnstile"
+))]
+#[cfg_attr(
+    not(all(feature = "hcaptcha", feature = "recaptcha")),
+    allow(dead_code, unused_imports, reason = "each adapter needs a part of it")
+)]
+mod service;
+#[cfg(feature = "recaptcha")]
+mod thresholds;
+#[cfg(feature = "turnstile")]
+pub mod turnstile;
 mod verdict;
 mod widget;
 
@@ -15,7 +41,10 @@ use std::sync::Arc;
 use crate::base::time::Timestamp;
 
 pub use crate::base::adapter_error::AdapterError;
+pub use code_row::{CodeMeaning, CodeRow};
 pub use pass::HumanPass;
+#[cfg(feature = "recaptcha")]
+use thresholds::Thresholds;
 pub use verdict::{HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanVerdict};
 pub use widget::Widget;
 

@@ -6,6 +6,7 @@
 //! | a host when its store fails | the wrappers of [`faults`] around a [`ModelStore`] |
 //! | your own [`Store`](crate::Store) | [`store::conformance`], [`store::equivalence`] |
 //! | your own [`SmsTransport`](crate::SmsTransport) | [`transport::conformance`] |
+//! | your own [`HumanCheck`](crate::human::HumanCheck) | [`human::conformance`] |
 //! | that nothing leaks | [`secrets::Needles`] |
 //!
 //! # A store in three lines
@@ -27,6 +28,7 @@
 mod clock;
 mod entropy;
 pub mod faults;
+pub mod human;
 mod model;
 mod prng;
 mod report;

@@ -65,10 +65,16 @@ fn faults(rows: &[FaultRow]) -> String {
 
 #[test]
 fn the_page_shows_the_tables_of_the_code() {
-    let mut page = std::fs::read_to_string(PAGE).unwrap();
+    compare(PAGE, tables());
+}
+
+/// Whether the page at `path` has these tables between their markers.
+pub fn compare(path: &str, tables: BTreeMap<&'static str, String>) {
+    let mut page = std::fs::read_to_string(path).unwrap();
     let mut wrong = Vec::new();
-    for (name, table) in tables() {
-        let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- {} end -->", &name[..6]));
+    for (name, table) in tables {
+        let kind = name.split(':').next().unwrap();
+        let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- {kind} end -->"));
         let from = page.find(&start).unwrap_or_else(|| panic!("no {start}")) + start.len();
         let to = from + page[from..].find(&end).unwrap_or_else(|| panic!("no {end}"));
         if page[from..to] != table {
@@ -77,7 +83,7 @@ fn the_page_shows_the_tables_of_the_code() {
         }
     }
     if std::env::var_os("OTPGATE_BLESS").is_some() {
-        std::fs::write(PAGE, page).unwrap();
+        std::fs::write(path, page).unwrap();
     } else {
         assert!(wrong.is_empty(), "stale: {wrong:?}; set OTPGATE_BLESS=1 to write them");
     }

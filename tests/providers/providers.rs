@@ -26,6 +26,14 @@ mod aws;
 mod bird;
 #[cfg(feature = "esendex")]
 mod esendex;
+#[cfg(all(
+    feature = "altcha",
+    feature = "friendly-captcha",
+    feature = "hcaptcha",
+    feature = "recaptcha",
+    feature = "turnstile"
+))]
+mod human;
 #[cfg(feature = "infobip")]
 mod infobip;
 #[cfg(feature = "vonage")]
