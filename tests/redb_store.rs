@@ -242,7 +242,30 @@ fn an_empty_file_is_filled_and_a_newer_one_refused() {
     transaction.commit().unwrap();
     drop(raw);
     let error = RedbStore::open(&path).unwrap_err();
-    assert!(matches!(error, RedbSetupError::Newer { found: 7, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, RedbSetupError::Newer { found: 7, known: 2, .. }), "{error:?}");
+}
+
+/// Subjects are packed tighter than in schema 1. What this version writes, a version before must not
+/// take for damage, so it is told at once.
+#[test]
+fn a_file_of_schema_1_is_read_and_has_schema_2_from_then_on() {
+    use redb::ReadableTable as _;
+
+    let folder = Folder::new();
+    let path = folder.file();
+    let meta = redb::TableDefinition::<&str, u64>::new("otpgate");
+    drop(RedbStore::open(&path).unwrap());
+    let raw = redb::Database::open(&path).unwrap();
+    let transaction = raw.begin_write().unwrap();
+    transaction.open_table(meta).unwrap().insert("schema", 1).unwrap();
+    transaction.commit().unwrap();
+    drop(raw);
+
+    drop(RedbStore::open(&path).unwrap());
+    let raw = redb::Database::open(&path).unwrap();
+    let transaction = raw.begin_write().unwrap();
+    let table = transaction.open_table(meta).unwrap();
+    assert_eq!(table.get("schema").unwrap().map(|schema| schema.value()), Some(2));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::base::time::Timestamp;
 /// All meters and marks of one subject, side by side.
 ///
 /// A store that fetches and writes back whole subjects keeps its [bytes](Ledger::to_bytes): about
-/// ten for each meter.
+/// five for each meter.
 ///
 /// ```
 /// use otpgate::Timestamp;
@@ -203,6 +203,18 @@ impl Ledger {
     /// Appends the byte form to `bytes`.
     pub fn write(&self, bytes: &mut Vec<u8>) {
         packed::write(self, bytes);
+    }
+
+    /// As [`write`](Ledger::write), for a store that keeps [`over_at`](Ledger::over_at) elsewhere.
+    #[cfg(feature = "memory")]
+    pub(crate) fn write_rest(&self, bytes: &mut Vec<u8>) {
+        packed::write_rest(self, bytes);
+    }
+
+    /// The ledger that is over at `over_at` and [wrote](Ledger::write_rest) `bytes`.
+    #[cfg(feature = "memory")]
+    pub(crate) fn from_rest(over_at: Timestamp, bytes: &[u8]) -> Option<Self> {
+        packed::read_rest(over_at, bytes)
     }
 
     /// The ledger behind `bytes`; `None` if they are no ledger's.

@@ -12,6 +12,7 @@ mod ladder;
 mod ledger;
 mod meter;
 mod packed;
+mod packed_before;
 mod rule;
 #[cfg(test)]
 mod tests;

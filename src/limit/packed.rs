@@ -1,251 +1,238 @@
-//! The byte form of a [`Ledger`]: short, and fixed widths, since it is read and written on every call.
+//! The byte form of a [`Ledger`]: short, since there are millions, and read and written on every call.
 //!
 //! ```text
-//! ledger   = over meter*                      over: when it can be dropped; 6 bytes, or 6 of 255 and 8
-//! meter    = slot kind [count] fields         slot: one byte, or 255 and four; kind: see below
-//! time     = 4 bytes, how long before over; or 6 if kind has FAR, or 8 if WIDE, since the epoch
-//! units    = 1 byte, or 6 if kind has LARGE, or 8 if WIDE too
-//! level    = 3 bytes of milliseconds, or 6 if kind has LARGE, or 8 if WIDE too
+//! ledger = over meter*                       over: when it can be dropped; 6 bytes, the highest bit set,
+//!                                            or 6 of WIDE_OVER and 8
+//! meter  = head slot [time] [number] fields
+//! head   = 1 byte: kind | slot form | SAME | ONE
+//! slot   = by its form: 1 byte, the highest of the slot's four, the others 0 or those of the meter before;
+//!          2 bytes, the highest and the lowest; or all 4
+//! time   = the latest charge or the mark's start: how long before that of the meter before, or before
+//!          `over`; signed
+//! number = a level, rung, count of units or of failures; a mark has none
 //! ```
 //!
-//! Everything is little-endian. Four bytes of milliseconds reach back 49 days.
+//! All other numbers are in base 128, lowest digits first, the highest bit of a byte saying that more
+//! follow; a signed one is doubled, and less than zero complemented. What one call charged to one subject
+//! has one time, and most are asked once, so most meters have neither time nor number.
+//!
+//! [`write_rest`] and [`read_rest`] leave `over` to whoever keeps it elsewhere.
 
 use super::failures::Failures;
 use super::gcra::Gcra;
 use super::ladder::Ladder;
 use super::ledger::{Entry, Ledger};
 use super::meter::{Meter, State};
+use super::packed_before;
 use super::rule::Slot;
 use super::window::{Bucket, Window};
 use crate::base::time::Timestamp;
 
-/// A bucket of which only the time is known. It counts as one that was charged at the epoch, so that it
-/// is never taken for one that is dated ahead.
-const GCRA_ALONE: u8 = 0;
-const LADDER: u8 = 1;
+const GCRA: u8 = 0;
+/// Nothing was charged on it before, so a refund leads back to nothing.
+const LADDER_FROM_FRESH: u8 = 1;
 const LADDER_WITH_BEFORE: u8 = 2;
-const WINDOW: u8 = 3;
-const FAILURES: u8 = 4;
-const MARK: u8 = 5;
-const GCRA: u8 = 6;
+const LADDER: u8 = 3;
+/// A window of one bucket.
+const BUCKET: u8 = 4;
+const WINDOW: u8 = 5;
+const FAILURES: u8 = 6;
+const MARK: u8 = 7;
+/// A mark that ends when the ledger is over.
+const MARK_TO_THE_END: u8 = 8;
 const KIND: u8 = 0x0f;
 
-/// A time is not within four bytes before the ledger's end.
-const FAR: u8 = 0x20;
-/// Units take more than a byte.
-const LARGE: u8 = 0x40;
-/// Something takes more than six bytes.
-const WIDE: u8 = 0x80;
+/// The slot's three lower bytes are 0.
+const SLOT_ALONE: u8 = 0x00;
+/// They are those of the meter before.
+const SLOT_AS_BEFORE: u8 = 0x10;
+/// The two in the middle are 0.
+const SLOT_RANKED: u8 = 0x20;
+const SLOT_WHOLE: u8 = 0x30;
+const SLOT: u8 = 0x30;
+const LOWER: u32 = 0x00ff_ffff;
 
-/// What stands for the ledger's end when that takes more than six bytes.
-const WIDE_OVER: u64 = (1 << 48) - 1;
+/// The time is that of the meter before and is left out.
+const SAME: u8 = 0x40;
+/// The number is 1 and is left out.
+const ONE: u8 = 0x80;
+
+/// In the six bytes of `over`: it is followed by this form, not by [the one before](packed_before).
+const NEW: u64 = 1 << 47;
+/// What stands for the ledger's end when that takes more than 47 bits. The form before ends all its
+/// wide ones with all bits set.
+const WIDE_OVER: u64 = (1 << 48) - 2;
 
 pub(super) fn write(ledger: &Ledger, bytes: &mut Vec<u8>) {
     let over = ledger.over_at.as_millis();
-    let [a, b, c, d, e, f, ..] = over.min(WIDE_OVER).to_le_bytes();
+    let short = if over < WIDE_OVER ^ NEW { over | NEW } else { WIDE_OVER };
+    let [a, b, c, d, e, f, ..] = short.to_le_bytes();
     bytes.extend_from_slice(&[a, b, c, d, e, f]);
-    if over >= WIDE_OVER {
+    if short == WIDE_OVER {
         bytes.extend_from_slice(&over.to_le_bytes());
     }
-    for (slot, entry) in &ledger.entries {
-        match u8::try_from(slot.0) {
-            Ok(slot @ 0..=254) => bytes.push(slot),
-            _ => {
-                bytes.push(255);
-                bytes.extend_from_slice(&slot.0.to_le_bytes());
-            }
-        }
-        match entry {
-            Entry::Meter(Meter(State::Gcra(gcra))) => {
-                let mut out = Out::with_level(bytes, over, gcra.tat, gcra.level);
-                out.time(gcra.tat);
-                out.level(gcra.level);
-            }
-            Entry::Meter(Meter(State::Ladder(ladder))) => match ladder.before {
-                Some((rung, last)) => {
-                    let mut out =
-                        Out::new(bytes, over, LADDER_WITH_BEFORE, &[ladder.last, last], 0);
-                    out.bytes.extend_from_slice(&[ladder.rung, rung]);
-                    out.time(ladder.last);
-                    out.time(last);
-                }
-                None => {
-                    let mut out = Out::new(bytes, over, LADDER, &[ladder.last], 0);
-                    out.bytes.push(ladder.rung);
-                    out.time(ladder.last);
-                }
-            },
-            Entry::Meter(Meter(State::Window(window))) => {
-                let buckets = || std::iter::once(&window.newest).chain(&window.older);
-                let (first, last) = buckets().fold((u64::MAX, 0), |(first, last), bucket| {
-                    (bucket.time.min(first), bucket.time.max(last))
-                });
-                let units = buckets().fold(0, |all, bucket| all | bucket.units);
-                let mut out = Out::new(bytes, over, WINDOW, &[first, last], units);
-                // A window never keeps more than 128.
-                out.bytes.push(u8::try_from(window.older.len()).unwrap_or(u8::MAX));
-                for bucket in buckets() {
-                    out.time(bucket.time);
-                    out.units(bucket.units);
-                }
-            }
-            Entry::Meter(Meter(State::Failures(failures))) => {
-                let mut out = Out::new(bytes, over, FAILURES, &[failures.last], failures.count);
-                out.time(failures.last);
-                out.units(failures.count);
-            }
-            Entry::Mark(from, until) => {
-                let (from, until) = (from.as_millis(), until.as_millis());
-                let mut out = Out::new(bytes, over, MARK, &[from, until], 0);
-                out.time(from);
-                out.time(until);
-            }
-        }
-    }
+    write_rest(ledger, bytes);
 }
 
 pub(super) fn read(bytes: &[u8]) -> Option<Ledger> {
-    let mut head = In { over: 0, flags: FAR, bytes };
-    let mut over = head.time()?;
-    if over == WIDE_OVER {
-        head.flags = WIDE;
-        over = head.time()?;
+    let ([a, b, c, d, e, f], rest) = bytes.split_first_chunk::<6>()?;
+    let short = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]);
+    if short == WIDE_OVER {
+        let (over, rest) = rest.split_first_chunk::<8>()?;
+        read_rest(Timestamp::from_millis(u64::from_le_bytes(*over)), rest)
+    } else if short & NEW != 0 && short < WIDE_OVER {
+        read_rest(Timestamp::from_millis(short ^ NEW), rest)
+    } else {
+        packed_before::read(bytes)
     }
-    let mut bytes = head.bytes;
-    let mut entries = Vec::with_capacity(bytes.len().div_ceil(8).min(8));
-    while let Some((slot, rest)) = bytes.split_first() {
-        bytes = rest;
-        let slot = match slot {
-            255 => {
-                let (slot, rest) = bytes.split_first_chunk::<4>()?;
-                bytes = rest;
-                Slot(u32::from_le_bytes(*slot))
+}
+
+/// Appends what of `ledger` is not its end.
+pub(super) fn write_rest(ledger: &Ledger, bytes: &mut Vec<u8>) {
+    let over = ledger.over_at.as_millis();
+    let mut out = Out { bytes, time: over, slot: 0 };
+    for (slot, entry) in &ledger.entries {
+        match entry {
+            Entry::Meter(Meter(State::Gcra(gcra))) => {
+                out.meter(GCRA, *slot, gcra.last(), gcra.level);
             }
-            slot => Slot(u32::from(*slot)),
-        };
-        let mut from = In { over, flags: 0, bytes };
-        from.flags = from.byte()?;
-        let entry = match from.flags & KIND {
-            GCRA_ALONE => {
-                let tat = from.time()?;
-                Entry::Meter(Meter(State::Gcra(Gcra { tat, level: tat })))
-            }
-            GCRA => {
-                let (tat, level) = (from.time()?, from.level()?);
-                Entry::Meter(Meter(State::Gcra(Gcra { tat, level })))
-            }
-            LADDER => {
-                let (rung, last) = (from.byte()?, from.time()?);
-                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before: None })))
-            }
-            LADDER_WITH_BEFORE => {
-                let (rung, earlier) = (from.byte()?, from.byte()?);
-                let (last, before) = (from.time()?, Some((earlier, from.time()?)));
-                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before })))
-            }
-            WINDOW => {
-                let length = usize::from(from.byte()?);
-                let newest = from.bucket()?;
-                let mut older = Vec::with_capacity(length);
-                for _ in 0..length {
-                    older.push(from.bucket()?);
+            Entry::Meter(Meter(State::Ladder(ladder))) => {
+                let rung = u64::from(ladder.rung);
+                match ladder.before {
+                    Some((0, 0)) => out.meter(LADDER_FROM_FRESH, *slot, ladder.last, rung),
+                    Some((rung_before, before)) => {
+                        out.meter(LADDER_WITH_BEFORE, *slot, ladder.last, rung);
+                        out.bytes.push(rung_before);
+                        out.signed(ladder.last.wrapping_sub(before));
+                    }
+                    None => out.meter(LADDER, *slot, ladder.last, rung),
                 }
-                Entry::Meter(Meter(State::Window(Window { newest, older })))
             }
-            FAILURES => {
-                let Bucket { time: last, units: count } = from.bucket()?;
-                Entry::Meter(Meter(State::Failures(Failures { count, last })))
+            Entry::Meter(Meter(State::Window(window))) => {
+                let kind = if window.older.is_empty() { BUCKET } else { WINDOW };
+                let mut later = window.newest.time;
+                out.meter(kind, *slot, later, window.newest.units);
+                if kind == WINDOW {
+                    // A window never keeps more than 128.
+                    out.bytes.push(u8::try_from(window.older.len()).unwrap_or(u8::MAX));
+                }
+                for bucket in window.older.iter().rev() {
+                    out.signed(later.wrapping_sub(bucket.time));
+                    out.number(bucket.units);
+                    later = bucket.time;
+                }
             }
-            MARK => {
-                let (since, until) = (from.time()?, from.time()?);
-                Entry::Mark(Timestamp::from_millis(since), Timestamp::from_millis(until))
+            Entry::Meter(Meter(State::Failures(failures))) => {
+                out.meter(FAILURES, *slot, failures.last, failures.count);
             }
+            Entry::Mark(from, until) if *until == ledger.over_at => {
+                out.head(MARK_TO_THE_END, *slot, from.as_millis());
+            }
+            Entry::Mark(from, until) => {
+                out.head(MARK, *slot, from.as_millis());
+                out.signed(over.wrapping_sub(until.as_millis()));
+            }
+        }
+    }
+}
+
+/// The ledger that is over at `over_at` and whose other bytes are `bytes`.
+pub(super) fn read_rest(over_at: Timestamp, bytes: &[u8]) -> Option<Ledger> {
+    let over = over_at.as_millis();
+    let mut entries = Vec::with_capacity(bytes.len().div_ceil(4).min(8));
+    let mut from = In { bytes, time: over, slot: 0 };
+    while !from.bytes.is_empty() {
+        let (kind, one, slot) = from.head()?;
+        let time = from.time;
+        if matches!(kind, MARK | MARK_TO_THE_END) && !one {
+            let until = if kind == MARK { over.wrapping_sub(from.signed()?) } else { over };
+            let mark = Entry::Mark(Timestamp::from_millis(time), Timestamp::from_millis(until));
+            entries.push((slot, mark));
+            continue;
+        }
+        let number = if one { 1 } else { from.number()? };
+        let ladder = |before| {
+            let rung = u8::try_from(number).ok()?;
+            Some(State::Ladder(Ladder { rung, last: time, before }))
+        };
+        let state = match kind {
+            GCRA => State::Gcra(Gcra { tat: time.checked_add(number)?, level: number }),
+            LADDER_FROM_FRESH => ladder(Some((0, 0)))?,
+            LADDER_WITH_BEFORE => ladder(Some((from.byte()?, time.wrapping_sub(from.signed()?))))?,
+            LADDER => ladder(None)?,
+            BUCKET | WINDOW => {
+                let length = if kind == WINDOW { usize::from(from.byte()?) } else { 0 };
+                let (mut older, mut later) = (Vec::with_capacity(length), time);
+                for _ in 0..length {
+                    later = later.wrapping_sub(from.signed()?);
+                    older.push(Bucket { time: later, units: from.number()? });
+                }
+                older.reverse();
+                State::Window(Window { newest: Bucket { time, units: number }, older })
+            }
+            FAILURES => State::Failures(Failures { count: number, last: time }),
             _ => return None,
         };
-        bytes = from.bytes;
-        entries.push((slot, entry));
+        entries.push((slot, Entry::Meter(Meter(state))));
     }
-    Some(Ledger { over_at: Timestamp::from_millis(over), entries })
+    Some(Ledger { over_at, entries })
 }
 
-/// One meter being written.
+/// What is being written, with time and slot of the meter before.
 struct Out<'a> {
-    over: u64,
-    flags: u8,
     bytes: &'a mut Vec<u8>,
+    time: u64,
+    slot: u32,
 }
 
-impl<'a> Out<'a> {
-    /// Starts a meter with `times`, or the earliest and latest of them, and `units`, or-ed together.
-    fn new(bytes: &'a mut Vec<u8>, over: u64, kind: u8, times: &[u64], units: u64) -> Self {
-        Self::fitting(bytes, over, kind, times, units, 8)
-    }
-
-    /// Starts a bucket.
-    fn with_level(bytes: &'a mut Vec<u8>, over: u64, tat: u64, level: u64) -> Self {
-        Self::fitting(bytes, over, GCRA, &[tat], level, 24)
-    }
-
-    fn fitting(
-        bytes: &'a mut Vec<u8>,
-        over: u64,
-        kind: u8,
-        times: &[u64],
-        units: u64,
-        bits: u32,
-    ) -> Self {
-        let all = times.iter().fold(units, |all, time| all | time);
-        let near = |time: &u64| over.checked_sub(*time).is_some_and(|gap| gap >> 32 == 0);
-        let wide = if all >> 48 == 0 { 0 } else { WIDE };
-        let far = if wide == 0 && !times.iter().all(near) { FAR } else { 0 };
-        let large = if units.checked_shr(bits).unwrap_or(0) == 0 { 0 } else { LARGE };
-        let flags = kind | wide | far | large;
-        bytes.push(flags);
-        Self { over, flags, bytes }
-    }
-
-    fn time(&mut self, value: u64) {
-        if self.flags & (FAR | WIDE) == 0 {
-            let [a, b, c, d, ..] = self.over.wrapping_sub(value).to_le_bytes();
-            self.bytes.extend_from_slice(&[a, b, c, d]);
+impl Out<'_> {
+    /// Writes a meter that was charged at `time` at last.
+    fn meter(&mut self, kind: u8, slot: Slot, time: u64, number: u64) {
+        if number == 1 {
+            self.head(kind | ONE, slot, time);
         } else {
-            self.long(value);
+            self.head(kind, slot, time);
+            self.number(number);
         }
     }
 
-    fn units(&mut self, value: u64) {
-        if self.flags & LARGE == 0 {
-            let [low, ..] = value.to_le_bytes();
-            self.bytes.push(low);
-        } else {
-            self.long(value);
+    fn head(&mut self, head: u8, slot: Slot, time: u64) {
+        let head = if time == self.time { head | SAME } else { head };
+        let [a, b, c, d] = slot.0.to_be_bytes();
+        match slot.0 & LOWER {
+            0 => self.bytes.extend_from_slice(&[head | SLOT_ALONE, a]),
+            lower if lower == self.slot & LOWER => {
+                self.bytes.extend_from_slice(&[head | SLOT_AS_BEFORE, a]);
+            }
+            0..=0xff => self.bytes.extend_from_slice(&[head | SLOT_RANKED, a, d]),
+            _ => self.bytes.extend_from_slice(&[head | SLOT_WHOLE, a, b, c, d]),
         }
+        if time != self.time {
+            self.signed(self.time.wrapping_sub(time));
+        }
+        (self.time, self.slot) = (time, slot.0);
     }
 
-    fn level(&mut self, value: u64) {
-        if self.flags & LARGE == 0 {
-            let [a, b, c, ..] = value.to_le_bytes();
-            self.bytes.extend_from_slice(&[a, b, c]);
-        } else {
-            self.long(value);
+    fn number(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push(value as u8 | 0x80);
+            value >>= 7;
         }
+        self.bytes.push(value as u8);
     }
 
-    fn long(&mut self, value: u64) {
-        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-        if self.flags & WIDE == 0 {
-            self.bytes.extend_from_slice(&[a, b, c, d, e, f]);
-        } else {
-            self.bytes.extend_from_slice(&[a, b, c, d, e, f, g, h]);
-        }
+    /// A difference that may have wrapped.
+    fn signed(&mut self, value: u64) {
+        let sign = if value >> 63 == 0 { 0 } else { u64::MAX };
+        self.number(value << 1 ^ sign);
     }
 }
 
-/// One meter being read.
+/// What is being read, with time and slot of the meter before.
 struct In<'a> {
-    over: u64,
-    flags: u8,
     bytes: &'a [u8],
+    time: u64,
+    slot: u32,
 }
 
 impl In<'_> {
@@ -255,41 +242,43 @@ impl In<'_> {
         Some(*first)
     }
 
-    fn time(&mut self) -> Option<u64> {
-        if self.flags & (FAR | WIDE) != 0 {
-            return self.long();
+    /// A meter's kind, whether its number is left out, and its slot; its time is then in `time`.
+    fn head(&mut self) -> Option<(u8, bool, Slot)> {
+        let head = self.byte()?;
+        let a = self.byte()?;
+        let lower = match head & SLOT {
+            SLOT_AS_BEFORE => self.slot & LOWER,
+            SLOT_RANKED => u32::from(self.byte()?),
+            SLOT_WHOLE => {
+                let ([b, c, d], rest) = self.bytes.split_first_chunk::<3>()?;
+                self.bytes = rest;
+                u32::from_be_bytes([0, *b, *c, *d])
+            }
+            _ => 0,
+        };
+        self.slot = u32::from(a) << 24 | lower;
+        if head & SAME == 0 {
+            self.time = self.time.wrapping_sub(self.signed()?);
         }
-        let (gap, rest) = self.bytes.split_first_chunk::<4>()?;
-        self.bytes = rest;
-        self.over.checked_sub(u64::from(u32::from_le_bytes(*gap)))
+        Some((head & KIND, head & ONE != 0, Slot(self.slot)))
     }
 
-    fn units(&mut self) -> Option<u64> {
-        if self.flags & LARGE == 0 { self.byte().map(u64::from) } else { self.long() }
-    }
-
-    fn level(&mut self) -> Option<u64> {
-        if self.flags & LARGE != 0 {
-            return self.long();
+    fn number(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                // The tenth byte has one bit.
+                return (shift < 63 || byte <= 1).then_some(value);
+            }
         }
-        let ([a, b, c], rest) = self.bytes.split_first_chunk::<3>()?;
-        self.bytes = rest;
-        Some(u64::from_le_bytes([*a, *b, *c, 0, 0, 0, 0, 0]))
+        None
     }
 
-    fn long(&mut self) -> Option<u64> {
-        if self.flags & WIDE == 0 {
-            let ([a, b, c, d, e, f], rest) = self.bytes.split_first_chunk::<6>()?;
-            self.bytes = rest;
-            Some(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]))
-        } else {
-            let (whole, rest) = self.bytes.split_first_chunk::<8>()?;
-            self.bytes = rest;
-            Some(u64::from_le_bytes(*whole))
-        }
-    }
-
-    fn bucket(&mut self) -> Option<Bucket> {
-        Some(Bucket { time: self.time()?, units: self.units()? })
+    fn signed(&mut self) -> Option<u64> {
+        let value = self.number()?;
+        let sign = if value & 1 == 0 { 0 } else { u64::MAX };
+        Some(value >> 1 ^ sign)
     }
 }

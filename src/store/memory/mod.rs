@@ -15,7 +15,7 @@ use dashmap::DashMap;
 
 use crate::base::id::Pseudonym;
 use crate::base::time::{Clock, Timestamp};
-use crate::store::verbs::{self, Once};
+use crate::store::verbs::{self, Challenge, Once};
 use crate::store::{
     Admission, Admitted, Charge, ClockCheck, Document, Redeemed, Redemption, Settlement,
     SteadyClock, Store, StoreError, StoreErrorKind, Tallies, TallyQuery,
@@ -24,7 +24,7 @@ use crate::store::{
 use papers::Journal;
 use subject::Subject;
 use table::{Key, Mask, Room, Table};
-use view::{Kept, View};
+use view::View;
 
 /// A [`Store`] in this process's memory.
 ///
@@ -54,7 +54,7 @@ pub struct MemoryStore {
     /// One for each realm, or for a few that share it by chance.
     turns: Box<[Mutex<()>]>,
     subjects: Table<Subject>,
-    challenges: Table<Kept>,
+    challenges: Table<Challenge>,
     once: Table<Once>,
     documents: DashMap<Key, Document>,
     journals: DashMap<Key, Journal>,
@@ -110,9 +110,9 @@ impl MemoryStore {
             key(&mut bytes, name);
             bytes.extend(subject.unpack().map(|ledger| ledger.to_bytes()).unwrap_or_default());
         });
-        self.challenges.each(|name, kept| {
+        self.challenges.each(|name, challenge| {
             key(&mut bytes, name);
-            kept.challenge.write(&mut bytes);
+            challenge.write(&mut bytes);
         });
         self.once.each(|name, once| {
             key(&mut bytes, name);
@@ -137,8 +137,8 @@ impl MemoryStoreBuilder {
     /// How many entries the store may hold; by default 4 000 000.
     ///
     /// A number that is sent one code takes about six entries (itself, its session, the challenge,
-    /// the remembered admission, one or two nonces) and 600 bytes. Four million entries are
-    /// therefore 400 MB at the most, and 650 000 numbers within the longest window, which is a day
+    /// the remembered admission, one or two nonces) and 480 bytes. Four million entries are
+    /// therefore 350 MB at the most, and 650 000 numbers within the longest window, which is a day
     /// by default: seven codes a second, day and night.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;

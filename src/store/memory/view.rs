@@ -13,13 +13,6 @@ use super::subject::Subject;
 use super::table::{DropAt, Held, Key, Mask};
 use super::{MemoryStore, Undone};
 
-/// A challenge in its table.
-#[derive(Debug)]
-pub(super) struct Kept {
-    drop_at: DropAt,
-    pub(super) challenge: Box<Challenge>,
-}
-
 /// One call's view. Changes take effect at once: nobody else of the realm has a turn meanwhile, and
 /// a call changes nothing before it knows that there is room.
 pub(super) struct View<'a> {
@@ -61,13 +54,12 @@ impl Realm for View<'_> {
         ledger: Ledger,
         scratch: &mut Vec<u8>,
     ) -> Result<bool, Undone> {
-        let drop_at = DropAt::after(ledger.over_at());
         Ok(self.store.subjects.put_with(self.mask.name(name), |held| match held {
             Some(subject) => {
-                subject.refill(drop_at, ledger, scratch);
+                subject.refill(ledger, scratch);
                 None
             }
-            None => Some(Subject::new(drop_at, ledger, scratch)),
+            None => Some(Subject::new(ledger, scratch)),
         }))
     }
 
@@ -84,7 +76,7 @@ impl Realm for View<'_> {
         name: Pseudonym,
         read: impl FnOnce(&Challenge) -> T,
     ) -> Result<Option<T>, Undone> {
-        Ok(self.store.challenges.read(self.mask.name(name), |kept| read(&kept.challenge)))
+        Ok(self.store.challenges.read(self.mask.name(name), read))
     }
 
     fn change_challenge<T>(
@@ -92,14 +84,11 @@ impl Realm for View<'_> {
         name: Pseudonym,
         change: impl FnOnce(&mut Challenge) -> T,
     ) -> Result<Option<T>, Undone> {
-        let change = |kept: &mut Kept| change(&mut kept.challenge);
         Ok(self.store.challenges.change(self.mask.name(name), change))
     }
 
     fn keep_challenge(&self, name: Pseudonym, challenge: Challenge) -> Result<bool, Undone> {
-        let drop_at = DropAt::after(challenge.closes());
-        let kept = Kept { drop_at, challenge: Box::new(challenge) };
-        Ok(self.store.challenges.put(self.mask.name(name), kept))
+        Ok(self.store.challenges.put(self.mask.name(name), challenge))
     }
 
     fn version(&self, name: Pseudonym) -> Result<Option<u64>, Undone> {
@@ -153,9 +142,9 @@ impl Realm for View<'_> {
     }
 }
 
-impl Held for Kept {
+impl Held for Challenge {
     fn drop_at(&self) -> DropAt {
-        self.drop_at
+        DropAt::after(self.closes())
     }
 }
 

@@ -95,14 +95,15 @@ fn furnish(database: &Database) -> Result<(), redb::Error> {
     Ok(())
 }
 
-/// Counts the openings, down to the disk. A full disk, a quota or a file system that went read-only is
-/// then known when the host starts, and not by its first customer.
+/// Counts the openings, down to the disk, and says what is written from now on. A full disk, a quota or
+/// a file system that went read-only is then known when the host starts, and not by its first customer.
 fn try_writing(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;
         let before = meta.get(OPENINGS)?.map_or(0, |openings| openings.value());
         meta.insert(OPENINGS, before.saturating_add(1))?;
+        meta.insert(SCHEMA, KNOWN_SCHEMA)?;
     }
     Ok(transaction.commit()?)
 }

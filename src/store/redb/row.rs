@@ -28,8 +28,8 @@ pub(super) const SCHEMA: &str = "schema";
 /// In [`META`], how often the file was opened: what an opening writes to see that it can.
 pub(super) const OPENINGS: &str = "openings";
 
-/// The newest schema this code reads, and the one it writes.
-pub(super) const KNOWN_SCHEMA: u64 = 1;
+/// The newest schema this code reads, and the one it writes. 2: subjects are packed tighter.
+pub(super) const KNOWN_SCHEMA: u64 = 2;
 
 /// A key of [`ROWS`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -30,15 +30,22 @@ struct Codes {
     expires: Timestamp,
 }
 
-/// A challenge.
+/// A challenge. Of the million that a store in memory holds, what a sweep asks for is at hand and the
+/// rest apart, since a table has room for more than it holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::store) struct Challenge {
-    opened: Timestamp,
     closes: Timestamp,
-    attempts: u32,
-    used: u32,
+    course: Box<Course>,
+}
+
+/// What became of a challenge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Course {
+    opened: Timestamp,
     /// The latest attempt that was compared; meaningful if `used > 0`.
     seen: RequestId,
+    attempts: u32,
+    used: u32,
     /// None once one of them was accepted: most of what a store holds, and it needs no digest.
     codes: Option<Box<Codes>>,
 }
@@ -60,14 +67,14 @@ impl Challenge {
             return None;
         };
         let newest = Code { digest: *digest, expires: *expires };
-        Some(Self {
-            codes: Some(Box::new(Codes { newest, previous: None, expires: *expires })),
+        let course = Course {
             opened: now,
-            closes: *closes,
+            seen: RequestId::default(),
             attempts: *attempts,
             used: 0,
-            seen: RequestId::default(),
-        })
+            codes: Some(Box::new(Codes { newest, previous: None, expires: *expires })),
+        };
+        Some(Self { closes: *closes, course: Box::new(course) })
     }
 
     /// When it closes, and can be dropped after the grace.
@@ -78,15 +85,15 @@ impl Challenge {
     /// One that was opened beyond the horizon is none: its codes would be good for as long as the
     /// clock led that dated them.
     pub(super) fn is_open(&self, at: Moment) -> bool {
-        at.now < self.closes && self.opened <= at.horizon
+        at.now < self.closes && self.course.opened <= at.horizon
     }
 
     pub(super) fn can_be_renewed(&self, at: Moment) -> bool {
-        self.is_open(at) && self.codes.is_some() && self.left() > 0
+        self.is_open(at) && self.course.codes.is_some() && self.left() > 0
     }
 
     pub(super) fn renew(&mut self, digest: Tag, expires: Timestamp, keep_previous: bool) {
-        let Some(codes) = self.codes.as_mut() else { return };
+        let Some(codes) = self.course.codes.as_mut() else { return };
         let current = std::mem::replace(&mut codes.newest, Code { digest, expires });
         let keep = keep_previous && current != Code::VOID;
         codes.previous = keep.then(|| Box::new(current));
@@ -95,7 +102,7 @@ impl Challenge {
 
     /// Forgets the code with this digest; if it was the newest, the one before is then the newest.
     pub(super) fn void(&mut self, digest: &Tag) {
-        let Some(codes) = self.codes.as_mut() else { return };
+        let Some(codes) = self.course.codes.as_mut() else { return };
         let is = |code: &Code| constant_time_eq_32(digest, &code.digest);
         let previous = codes.previous.take().filter(|code| !is(code));
         if is(&codes.newest) {
@@ -107,7 +114,7 @@ impl Challenge {
 
     /// The answer to a repetition of the latest attempt.
     pub(super) fn repeated(&self, id: RequestId, at: Moment) -> Option<Verdict> {
-        (self.is_open(at) && self.used > 0 && self.seen == id).then(|| self.answer())
+        (self.is_open(at) && self.course.used > 0 && self.course.seen == id).then(|| self.answer())
     }
 
     /// Why no attempt can be made, if none can.
@@ -115,7 +122,7 @@ impl Challenge {
         if !self.is_open(at) {
             return Some(Verdict::Unknown);
         }
-        let Some(codes) = &self.codes else { return Some(Verdict::Consumed) };
+        let Some(codes) = &self.course.codes else { return Some(Verdict::Consumed) };
         if self.left() == 0 {
             Some(Verdict::Locked)
         } else if codes.each().all(|code| at.now >= code.expires) {
@@ -128,16 +135,16 @@ impl Challenge {
     /// Counts an attempt, compares, consumes. Every code is compared with every digest, so that
     /// the time tells nothing.
     pub(super) fn attempt(&mut self, id: RequestId, digests: &[Tag], now: Timestamp) -> Verdict {
-        self.used = self.used.saturating_add(1);
-        self.seen = id;
-        let codes = self.codes.iter().flat_map(|codes| codes.each());
+        self.course.used = self.course.used.saturating_add(1);
+        self.course.seen = id;
+        let codes = self.course.codes.iter().flat_map(|codes| codes.each());
         let right = codes.fold(false, |right, code| {
             digests.iter().fold(right, |right, digest| {
                 right | (constant_time_eq_32(digest, &code.digest) & (now < code.expires))
             })
         });
         if right {
-            self.codes = None;
+            self.course.codes = None;
         }
         self.answer()
     }
@@ -146,7 +153,7 @@ impl Challenge {
         if !self.is_open(at) {
             return ChallengeState::Unknown;
         }
-        match &self.codes {
+        match &self.course.codes {
             None => ChallengeState::Consumed,
             Some(_) if self.left() == 0 => ChallengeState::Locked,
             Some(codes) => ChallengeState::Live {
@@ -161,13 +168,17 @@ impl Challenge {
     #[cfg(any(feature = "redb", feature = "testing", test))]
     pub(in crate::store) fn write(&self, bytes: &mut Vec<u8>) {
         let mut writer = Writer::new()
-            .u8(self.codes.as_ref().map_or(0, |codes| if codes.previous.is_some() { 2 } else { 1 }))
+            .u8(self
+                .course
+                .codes
+                .as_ref()
+                .map_or(0, |codes| if codes.previous.is_some() { 2 } else { 1 }))
             .time(self.closes)
-            .time(self.opened)
-            .u32(self.attempts)
-            .u32(self.used)
-            .raw(self.seen.as_bytes());
-        if let Some(codes) = &self.codes {
+            .time(self.course.opened)
+            .u32(self.course.attempts)
+            .u32(self.course.used)
+            .raw(self.course.seen.as_bytes());
+        if let Some(codes) = &self.course.codes {
             let code = |writer: Writer, code: &Code| writer.raw(&code.digest).time(code.expires);
             writer = codes.each().fold(writer.time(codes.expires), code);
         }
@@ -191,18 +202,19 @@ impl Challenge {
             let previous = if number == 2 { Some(Box::new(code()?)) } else { None };
             Some(Box::new(Codes { newest, previous, expires }))
         };
-        reader.end(Self { opened, closes, attempts, used, seen, codes })
+        let course = Course { opened, seen, attempts, used, codes };
+        reader.end(Self { closes, course: Box::new(course) })
     }
 
     fn answer(&self) -> Verdict {
-        if self.codes.is_none() {
-            Verdict::Accepted { attempts: self.used, opened: self.opened }
+        if self.course.codes.is_none() {
+            Verdict::Accepted { attempts: self.course.used, opened: self.course.opened }
         } else {
             Verdict::Mismatch { left: self.left() }
         }
     }
 
     fn left(&self) -> u32 {
-        self.attempts.saturating_sub(self.used)
+        self.course.attempts.saturating_sub(self.course.used)
     }
 }
