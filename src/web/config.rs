@@ -16,6 +16,7 @@ use crate::transport::ReceiptVerifier;
 use super::cookie::SameSite;
 use super::host::Host;
 use super::origin;
+use super::page::PageContext;
 
 /// How long a body may take to arrive. The largest takes a second at 64 kB/s; nobody's first bars of mobile
 /// signal are ten times slower for long, and a connection held open on purpose ends here.
@@ -63,6 +64,7 @@ pub struct Config {
     pub(super) receipts: BTreeMap<String, Box<dyn ReceiptVerifier>>,
     pub(super) receipts_origin: String,
     pub(super) code_page: Option<String>,
+    pub(super) pages: Option<PageContext>,
     pub(super) body_deadline: Duration,
 }
 
@@ -100,6 +102,7 @@ impl Config {
             same_site: SameSite::Strict,
             receipts: BTreeMap::new(),
             code_page: None,
+            pages: None,
             body_deadline: BODY_DEADLINE,
         })
     }
@@ -181,6 +184,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// Serves the hosted pages: the form at the mount and the code page at `{mount}/code`. The mount of
+    /// `pages` is that of the endpoints. Default: no pages.
+    pub fn pages(mut self, pages: PageContext) -> Self {
+        self.0.pages = Some(pages);
+        self
+    }
+
     /// How long a request's body may take to arrive, 10 milliseconds to a minute. Default: 10 seconds.
     pub fn body_deadline(mut self, deadline: Duration) -> Self {
         self.0.body_deadline = deadline;
@@ -224,6 +234,23 @@ impl ConfigBuilder {
                 name,
                 "named with 1 to 32 of a-z, 0-9 and '-'",
             ));
+        }
+        if let Some(pages) = &config.pages {
+            let header = |text: &str| ::http::HeaderValue::from_str(text).is_ok();
+            if pages.mount != config.mount {
+                return Err(ConfigError::rule(
+                    "pages.mount",
+                    &pages.mount,
+                    "the mount of the endpoints",
+                ));
+            }
+            if !header(&pages.form_url) || !header(&pages.content_security_policy()) {
+                return Err(ConfigError::rule(
+                    "pages",
+                    &pages.form_url,
+                    "addresses and policies of printable ASCII",
+                ));
+            }
         }
         let span = Duration::from_millis(10)..=Duration::from_secs(60);
         if !span.contains(&config.body_deadline) {

@@ -74,7 +74,7 @@ struct Inner {
 }
 
 /// What a request comes to: an answer, or a problem, which is one as well.
-type Answer = Result<Response<Bytes>, Problem>;
+pub(super) type Answer = Result<Response<Bytes>, Problem>;
 
 impl Endpoints {
     /// The endpoints of `gate`. A host with several tenants makes one for each
@@ -144,7 +144,7 @@ impl Endpoints {
             }
             _ => match below.strip_prefix("/receipts/") {
                 Some(provider) => self.answer_receipts(provider, parts, body).await,
-                None => Err(Problem::new(ProblemKind::NotFound)),
+                None => self.answer_hosted(below, parts, peer).await,
             },
         }
     }
@@ -503,7 +503,7 @@ fn only_post(parts: &Parts) -> Result<(), Problem> {
     if parts.method == Method::POST { Ok(()) } else { Err(Problem::allow("POST")) }
 }
 
-fn only_get(parts: &Parts) -> Result<(), Problem> {
+pub(super) fn only_get(parts: &Parts) -> Result<(), Problem> {
     if matches!(parts.method, Method::GET | Method::HEAD) {
         Ok(())
     } else {

@@ -32,6 +32,7 @@ mod config;
 mod cookie;
 mod endpoints;
 mod host;
+mod hosted;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;

@@ -42,6 +42,8 @@ pub struct PageContext {
     /// Where the code page leads those whose verification is over. Default: the mount, which is the hosted
     /// form.
     pub form_url: String,
+    /// The language of clients who like none of the pages'. Default: English.
+    pub language: PageLanguage,
     /// A sentence of the host's below the form: why the number is asked for, what a text costs, a privacy
     /// notice. Default: none.
     pub note: Option<String>,
@@ -50,10 +52,10 @@ pub struct PageContext {
     /// Modules after the page's own, of the same origin, such as the one that shows the widget of a human
     /// check. Default: none.
     pub scripts: Vec<String>,
-    /// Sources that the widget of a human check loads from, as its vendor documents them for a
-    /// `Content-Security-Policy`. Default: none. With any, the pages' policy no longer asks for Trusted
-    /// Types, which widgets do not know.
-    pub widget_sources: Vec<String>,
+    /// What the form page loads besides, as directives and sources of a policy. The endpoints add what the
+    /// gate's [`Widget`](crate::human::Widget) of a human check names. Default: nothing. With any, the
+    /// policy no longer asks for Trusted Types, which widgets do not know.
+    pub widget_policy: Vec<(String, String)>,
 }
 
 impl PageContext {
@@ -65,10 +67,11 @@ impl PageContext {
             brand: brand.into(),
             form_url: mount.clone(),
             mount,
+            language: PageLanguage::English,
             note: None,
             stylesheets: Vec::new(),
             scripts: Vec::new(),
-            widget_sources: Vec::new(),
+            widget_policy: Vec::new(),
         }
     }
 
@@ -83,24 +86,42 @@ impl PageContext {
     /// assert!(policy.starts_with("default-src 'none'; script-src 'self';"));
     /// assert!(policy.contains("require-trusted-types-for 'script'; trusted-types otpgate"));
     ///
-    /// context.widget_sources.push("https://challenges.cloudflare.com".to_owned());
+    /// let frames = ("frame-src".to_owned(), "https://captcha.example".to_owned());
+    /// context.widget_policy.push(frames);
     /// let policy = context.content_security_policy();
-    /// assert!(policy.contains("frame-src https://challenges.cloudflare.com"));
+    /// assert!(policy.contains("frame-src https://captcha.example;"));
     /// assert!(!policy.contains("trusted-types"));
     /// ```
     #[must_use]
     pub fn content_security_policy(&self) -> String {
-        let sources = self.widget_sources.join(" ");
-        let (with, last) = if sources.is_empty() {
-            (String::new(), "require-trusted-types-for 'script'; trusted-types otpgate".to_owned())
-        } else {
-            (format!(" {sources}"), format!("frame-src {sources}"))
-        };
-        format!(
-            "default-src 'none'; script-src 'self'{with}; worker-src 'self'; connect-src 'self'{with}; \
-             style-src 'self'{with}; img-src 'self'{with}; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'; {last}"
-        )
+        const OURS: [(&str, &str); 9] = [
+            ("default-src", "'none'"),
+            ("script-src", "'self'"),
+            ("worker-src", "'self'"),
+            ("connect-src", "'self'"),
+            ("style-src", "'self'"),
+            ("img-src", "'self'"),
+            ("base-uri", "'none'"),
+            ("form-action", "'none'"),
+            ("frame-ancestors", "'none'"),
+        ];
+        let mut policy: Vec<(&str, String)> =
+            OURS.iter().map(|(directive, source)| (*directive, (*source).to_owned())).collect();
+        for (directive, source) in &self.widget_policy {
+            match policy.iter_mut().find(|(ours, _)| ours == directive) {
+                Some((_, sources)) => {
+                    sources.push(' ');
+                    sources.push_str(source);
+                }
+                None => policy.push((directive, source.clone())),
+            }
+        }
+        if self.widget_policy.is_empty() {
+            policy.push(("require-trusted-types-for", "'script'".to_owned()));
+            policy.push(("trusted-types", "otpgate".to_owned()));
+        }
+        let lines = policy.iter().map(|(directive, sources)| format!("{directive} {sources}"));
+        lines.collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -167,7 +188,7 @@ pub fn code_page(
     let form = format!(
         r#"<form data-otpgate="code" data-base="{mount}" data-start="{start}" data-strings="{strings}">
 <label for="code">{label}</label>
-<input id="code" name="code" {keyboard} autocomplete="one-time-code" required aria-describedby="hint status">
+<input id="code" name="code" {keyboard} autocomplete="one-time-code" required autofocus aria-describedby="hint status">
 <p class="otp-hint" id="hint">{hint}</p>
 <p role="status" id="status"></p>
 <button type="submit" disabled>{confirm}</button>

@@ -1,0 +1,125 @@
+//! What a browser loads from the endpoints: the module's files, and the hosted pages where a host wants them.
+
+use std::net::IpAddr;
+
+use ::http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    LOCATION, REFERRER_POLICY,
+};
+use ::http::request::Parts;
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use bytes::Bytes;
+
+use crate::context::Purpose;
+
+use super::assets;
+use super::endpoints::{Answer, Endpoints, only_get};
+use super::page::{PageContext, PageLanguage, code_page, form_page};
+use super::problem::{Problem, ProblemKind};
+
+impl Endpoints {
+    /// `below` the mount: an asset, a page, or nothing of ours.
+    pub(super) async fn answer_hosted(
+        &self,
+        below: &str,
+        parts: &Parts,
+        peer: Option<IpAddr>,
+    ) -> Answer {
+        let not_found = || Problem::new(ProblemKind::NotFound);
+        if let Some(path) = below.strip_prefix("/assets/") {
+            let (version, name) = path.split_once('/').map_or((None, path), |(v, n)| (Some(v), n));
+            let known = version.is_none_or(|version| version == assets::version());
+            let asset = assets::find(name).filter(|_| known).ok_or_else(not_found)?;
+            only_get(parts)?;
+            return Ok(asset_answer(asset, version.is_some(), &parts.headers));
+        }
+        let context = self.config().pages.as_ref().ok_or_else(not_found)?;
+        let language = language(&parts.headers, context.language);
+        match below {
+            "" | "/" => {
+                only_get(parts)?;
+                let purpose = self.asked_purpose(parts)?;
+                let widget = self.gate().widget(purpose);
+                let policy = widget.iter().flat_map(|widget| widget.policy);
+                let mut context = context.clone();
+                context.widget_policy.extend(
+                    policy.map(|(directive, source)| {
+                        (String::from(*directive), String::from(*source))
+                    }),
+                );
+                page_answer(&context, form_page(&context, purpose, language))
+            }
+            "/code" => {
+                only_get(parts)?;
+                match self.open_entry(parts, peer).await? {
+                    Some((entry, code)) => {
+                        page_answer(context, code_page(context, &entry, code, language))
+                    }
+                    None => Ok(redirect(&context.form_url)),
+                }
+            }
+            _ => Err(not_found()),
+        }
+    }
+
+    /// That of the query, `?purpose=…`, if codes are given for it here; the first one without a query.
+    fn asked_purpose(&self, parts: &Parts) -> Result<&Purpose, Problem> {
+        let mut purposes = self.config().purposes().iter();
+        let asked = parts.uri.query().and_then(|query| query.strip_prefix("purpose="));
+        let purpose = match asked {
+            Some(asked) => purposes.find(|purpose| purpose.as_str() == asked),
+            None => purposes.next(),
+        };
+        purpose.ok_or(Problem::new(ProblemKind::NotFound))
+    }
+}
+
+fn language(headers: &HeaderMap, otherwise: PageLanguage) -> PageLanguage {
+    let accept = headers.get(ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());
+    PageLanguage::negotiate(accept.unwrap_or_default(), otherwise)
+}
+
+fn asset_answer(asset: &assets::Asset, for_ever: bool, headers: &HeaderMap) -> Response<Bytes> {
+    let etag = asset.etag();
+    // Browsers send back what they were sent: one tag, or several of caches on the way (RFC 9110 §13.1.2).
+    let known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| {
+        let mut tags = tags.to_str().unwrap_or_default().split(',').map(str::trim);
+        tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    });
+    let body = if known { Bytes::new() } else { Bytes::from_static(asset.bytes()) };
+    let mut response = super::secured(Response::new(body));
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let control = if for_ever { assets::IMMUTABLE } else { assets::REVALIDATED };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(control));
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        headers.insert(ETAG, etag);
+    }
+    response
+}
+
+fn page_answer(context: &PageContext, html: String) -> Answer {
+    let mut response = super::secured(Response::new(html.into()));
+    let policy = HeaderValue::try_from(context.content_security_policy());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // `build` has checked it; without it the page would stay under the policy that allows nothing.
+    if let Ok(policy) = policy {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(response)
+}
+
+/// To the form. 303, so that nothing is posted again.
+fn redirect(to: &str) -> Response<Bytes> {
+    let mut response = super::secured(Response::new(Bytes::new()));
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(to) = HeaderValue::try_from(to) {
+        response.headers_mut().insert(LOCATION, to);
+    }
+    response
+}
