@@ -135,6 +135,8 @@
 //! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
 //! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
 //!   code, a key or a number has a text form. Leave it off if policies are made in code.
+//! - `console`: a page for whoever is on call, which the host mounts behind its own authentication
+//!   (`web::console`). Leave it off where nobody looks: it brings http and bytes.
 //! - `metrics`, `tracing`: counters and spans with bounded labels and no personal data ([`telemetry`]).
 //!   Leave them off where nobody reads them: they bring the crates of those names.
 //! - `testing`: manual clock, fault wrappers, reference model and conformance suites. Name it under
@@ -192,8 +194,8 @@ pub use event::{
 pub use gate::AuthenticatorVerdict;
 pub use gate::{
     Clearance, Controls, ControlsError, CountrySnapshot, DetectorFootprint, EntryGrant,
-    FallbackChannel, Gate, RECEIPT_WINDOW, ReceiptsError, RecordError, SendRecord, Snapshot,
-    TestNumber,
+    FallbackChannel, Gate, OtherGate, RECEIPT_WINDOW, ReceiptsError, RecordError, SendRecord,
+    Snapshot, TestNumber,
 };
 pub use outcome::{
     ChannelOffer, Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal,

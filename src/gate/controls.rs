@@ -186,8 +186,46 @@ impl<'a> Controls<'a> {
     /// # });
     /// ```
     pub async fn lift(&self, id: ControlId, actor: &Actor) -> Result<(), ControlsError> {
+        self.lift_entry(id, actor, "").await
+    }
+
+    /// [`lift`](Self::lift) with a reason, which the observer is told: for whoever asks tomorrow why the
+    /// block is gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`lift`](Self::lift).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// # use otpgate::access::{Actor, Effect, Reason, Target};
+    /// # let (controls, ada) = (gate.controls(), Actor::new("ada")?);
+    /// # let why = Reason::new("provider is down")?;
+    /// let id = controls.enter(Target::Everything, Effect::SmsOff, why, ada.clone(), None).await?;
+    /// controls.lift_because(id, &Reason::new("the provider is back")?, &ada).await?;
+    /// assert!(controls.list().await?.is_empty());
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn lift_because(
+        &self,
+        id: ControlId,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(), ControlsError> {
+        self.lift_entry(id, actor, &format!(": {}", reason.as_str())).await
+    }
+
+    async fn lift_entry(
+        &self,
+        id: ControlId,
+        actor: &Actor,
+        why: &str,
+    ) -> Result<(), ControlsError> {
         self.change(|book| book.without(id).map(|book| (book, id))).await?;
-        self.announce(actor.as_str(), format!("{id}: lifted"));
+        self.announce(actor.as_str(), format!("{id}: lifted{why}"));
         Ok(())
     }
 

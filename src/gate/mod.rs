@@ -51,7 +51,7 @@ pub use channels::FallbackChannel;
 pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
 pub use grant::EntryGrant;
-pub use operate::{CountrySnapshot, DetectorFootprint, RecordError, Snapshot};
+pub use operate::{CountrySnapshot, DetectorFootprint, OtherGate, RecordError, Snapshot};
 pub use receipts::{RECEIPT_WINDOW, ReceiptsError};
 pub use record::SendRecord;
 #[cfg(feature = "totp")]
@@ -124,6 +124,21 @@ impl Gate {
     #[must_use]
     pub fn in_realm(&self, realm: &Realm) -> Self {
         Self { inner: Arc::clone(&self.inner), realm: self.inner.realms.of(realm, &self.inner) }
+    }
+
+    /// The tenant that this gate is for.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// assert_eq!(gate.realm().as_str(), "default");
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn realm(&self) -> &Realm {
+        self.realm.id()
     }
 
     /// A ticket for the page that asks for the number: signed, short-lived, bound to the client's

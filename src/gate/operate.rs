@@ -78,6 +78,19 @@ pub struct Snapshot {
     pub controls: Vec<crate::access::Control>,
     /// Number blocks and networks in which the detector of this gate asks or refuses, and why.
     pub blocks: Vec<NodeView>,
+    /// The other gates on the store that this one has heard of lately.
+    pub gates: Vec<OtherGate>,
+}
+
+/// Another gate on the same store, as this one has heard of it: gates tell each other what their
+/// detectors see along with the calls they make anyway.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct OtherGate {
+    /// A random name that it has for the life of its process.
+    pub name: String,
+    /// When something of it was last read.
+    pub heard: Timestamp,
 }
 
 /// The size of a detector.
@@ -228,6 +241,8 @@ impl Gate {
         let seen = self.realm.reload_controls(self, now).await?;
         let controls = seen.book.entries().filter(|entry| entry.holds(now)).cloned().collect();
         let blocks = self.realm.detector().acting();
+        let named = |(name, heard)| OtherGate { name: format!("{name:016x}"), heard };
+        let gates = self.realm.others(now).into_iter().map(named).collect();
         Ok(Snapshot {
             at: now,
             requests,
@@ -239,6 +254,7 @@ impl Gate {
             countries,
             controls,
             blocks,
+            gates,
         })
     }
 

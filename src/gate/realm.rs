@@ -107,6 +107,11 @@ impl RealmState {
         Arc::clone(&self.name)
     }
 
+    /// The other gates on the store, and when each was last heard of.
+    pub(super) fn others(&self, now: Timestamp) -> Vec<(u64, Timestamp)> {
+        self.recall.peers(now)
+    }
+
     pub(super) fn controls(&self) -> Arc<Book> {
         Arc::clone(&self.controls.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -195,6 +195,13 @@ impl Recall {
         }
     }
 
+    /// The other gates that were heard of lately, and when.
+    pub(super) fn peers(&self, now: Timestamp) -> Vec<(u64, Timestamp)> {
+        let shelf = self.shelf();
+        let heard = shelf.peers.iter().filter(|(_, heard)| now.since(*heard) < JOURNAL_LIFE);
+        heard.copied().collect()
+    }
+
     /// What `gate` has to save at `now`, if it is time and its turn: the head's version, the shard,
     /// and its version.
     pub(super) fn due(&self, gate: u64, now: Timestamp) -> Option<(u64, usize, u64)> {

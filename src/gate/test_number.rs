@@ -11,7 +11,7 @@ use crate::context::Purpose;
 use crate::error::GateError;
 use crate::event::{Event, EventKind, TestUse};
 use crate::limit::MeterKey;
-use crate::otp::TestCode;
+use crate::otp::{CodeFormat, TestCode};
 use crate::recipient::Recipient;
 use crate::store::{StoreError, StoreErrorKind, TallyQuery};
 
@@ -94,6 +94,24 @@ impl TestNumber {
 }
 
 impl Controls<'_> {
+    /// The format that the code of a test number has: that of the gate's texts.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// use otpgate::otp::TestCode;
+    ///
+    /// let code = TestCode::draw(&gate.controls().code_format(), &otpgate::SystemEntropy)?;
+    /// assert_eq!(code.expose_secret().len(), 6);
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn code_format(&self) -> CodeFormat {
+        self.gate().inner.message.codes()
+    }
+
     /// Enters a test number; every gate on the store obeys from its next request on.
     ///
     /// # Errors

@@ -46,7 +46,9 @@
 //! # reader.join().unwrap();
 //! ```
 //!
-//! An event holds no number and no code, so it may go into a log as it is.
+//! An event holds no number and no code, so it may go into a log as it is. The features `metrics` and
+//! `tracing` make counters and spans of it (`docs/telemetry.md`), and `console` the page for whoever is on
+//! call (`docs/console.md`).
 //!
 //! # The operator's hand
 //!

@@ -9,6 +9,7 @@ use crate::token::TokenError;
 use crate::transport::{Channel, DeliveryFault, NumberFault};
 
 /// What stands where there is nothing to say.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) const NONE: &str = "none";
 
 /// What stands for everything beyond a bound.
@@ -212,6 +213,7 @@ words!(REASONS, reason_word(reason: &RefusalReason) {
 });
 
 /// The kind of a reason, and which of that kind.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) fn reason(reason: &RefusalReason) -> [&'static str; 2] {
     let detail = match reason {
         RefusalReason::Token(error) => token(error),
@@ -244,7 +246,7 @@ pub(crate) fn reason_pairs() -> usize {
     REASONS.iter().map(of).sum()
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "metrics", feature = "tracing")))]
 mod tests {
     use super::*;
 

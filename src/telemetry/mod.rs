@@ -16,7 +16,7 @@
 
 #[cfg(feature = "metrics")]
 mod catalogue;
-#[cfg(any(feature = "metrics", feature = "tracing"))]
+#[cfg(any(feature = "metrics", feature = "tracing", feature = "console"))]
 pub(crate) mod label;
 #[cfg(feature = "metrics")]
 mod metered;

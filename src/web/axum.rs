@@ -99,7 +99,7 @@ async fn collect(endpoints: &Endpoints, parts: &Parts, body: Body) -> Result<Byt
 }
 
 /// All of a body, and never more than `limit` bytes of it.
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut all = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let Ok(frame) = frame else { return Err(Problem::new(ProblemKind::BadRequest)) };

@@ -265,7 +265,7 @@ impl ConfigBuilder {
 }
 
 /// Whether `path` is one that no proxy and no router rewrites.
-fn is_path(path: &str) -> bool {
+pub(super) fn is_path(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let segment = |segment: &str| {
         !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(plain)

@@ -24,6 +24,8 @@
 pub mod assets;
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "console")]
+pub mod console;
 pub mod page;
 
 mod body;

@@ -139,7 +139,7 @@ fn expressions(value: &Value, found: &mut Vec<String>) {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match (name.as_str(), field) {
-                    ("expr" | "definition", Value::String(query)) => found.push(query.clone()),
+                    ("expr" | "query", Value::String(query)) => found.push(query.clone()),
                     _ => expressions(field, found),
                 }
             }

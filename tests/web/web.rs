@@ -8,6 +8,8 @@
 
 mod address;
 mod bodies;
+#[cfg(feature = "console")]
+mod console;
 mod flow;
 #[cfg(feature = "openapi")]
 mod openapi;

@@ -1,0 +1,508 @@
+//! [`ConsoleFeed`]: what this process has seen of a realm lately, in a bounded memory.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::base::money::Money;
+use crate::base::time::Timestamp;
+use crate::context::Realm;
+use crate::event::{Event, EventKind, Observer};
+use crate::gate::Snapshot;
+use crate::pumping::NodeId;
+use crate::telemetry::label;
+
+/// Minutes kept: three hours, the length of a night's alarm.
+const MINUTES: usize = 180;
+/// Hours kept: three days, so that today stands beside yesterday.
+const HOURS: usize = 72;
+/// Places whose evidence is kept.
+const PLACES: usize = 64;
+/// Readings kept of each place: one a minute for three hours.
+const READINGS: usize = 180;
+/// Things that happened that are kept.
+const NOTICES: usize = 48;
+/// The longest text of a notice, in bytes.
+const NOTICE: usize = 280;
+
+/// What the console shows over time: an [`Observer`] that counts a realm's events by the minute for three
+/// hours and by the hour for three days, and keeps the evidence of at most 64 places and the last 48
+/// things that happened. About 330 kB at most, whatever the traffic; no number, code or address.
+///
+/// It knows what this process has seen since it started. What holds for all gates on a store comes from
+/// [`Gate::snapshot`](crate::Gate::snapshot).
+///
+/// ```
+/// # use otpgate::Realm;
+/// # use otpgate::web::console::ConsoleFeed;
+/// let feed = ConsoleFeed::of(&Realm::default());
+/// # let told = feed.clone();
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open_with(|parts| parts.observer(told), async |shop| {
+/// // `Gate::builder().observer((feed.clone(), my_log))`
+/// # shop.issued().await;
+/// assert!(feed.bytes() < 400_000);
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct ConsoleFeed(Arc<Shared>);
+
+struct Shared {
+    realm: Box<str>,
+    kept: Mutex<Kept>,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub(super) enum Tally {
+    Tickets,
+    Sent,
+    Accepted,
+    Rejected,
+    Refused,
+    Withheld,
+    WouldRefuse,
+    StepUps,
+    Unconfirmed,
+    NotAccepted,
+    NumberRefused,
+    Delivered,
+    Undelivered,
+    Outages,
+}
+
+const TALLIES: usize = Tally::Outages as usize + 1;
+const REASONS: usize = label::REASONS.len();
+
+/// The counts of a minute or an hour.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Which minute or hour since 1970.
+    index: u64,
+    tallies: [u32; TALLIES],
+    /// Refusals and withheld texts, by the kind of reason.
+    reasons: [u32; REASONS],
+    spent: u64,
+}
+
+impl Slot {
+    const EMPTY: Self =
+        Self { index: u64::MAX, tallies: [0; TALLIES], reasons: [0; REASONS], spent: 0 };
+}
+
+/// A ring of slots; an index has one place.
+struct Ring {
+    slots: Vec<Slot>,
+    millis: u64,
+}
+
+impl Ring {
+    fn new(slots: usize, millis: u64) -> Self {
+        Self { slots: vec![Slot::EMPTY; slots], millis }
+    }
+
+    fn index(&self, at: Timestamp) -> u64 {
+        at.as_millis().checked_div(self.millis).unwrap_or(0)
+    }
+
+    /// The slot of a time; `None` if its place was given to a later one.
+    fn slot(&mut self, at: Timestamp) -> Option<&mut Slot> {
+        let index = self.index(at);
+        let length = u64::try_from(self.slots.len()).unwrap_or(1);
+        let place = usize::try_from(index.checked_rem(length)?).ok()?;
+        let slot = self.slots.get_mut(place)?;
+        if slot.index != index {
+            if slot.index != u64::MAX && slot.index > index {
+                return None;
+            }
+            *slot = Slot { index, ..Slot::EMPTY };
+        }
+        Some(slot)
+    }
+
+    /// The slots of the last `count` spans up to `now`, the oldest first; empty ones where nothing was.
+    fn last(&self, count: usize, now: Timestamp) -> Vec<Slot> {
+        let newest = self.index(now);
+        let length = u64::try_from(self.slots.len()).unwrap_or(1);
+        let count = u64::try_from(count.min(self.slots.len())).unwrap_or(0);
+        (0..count)
+            .rev()
+            .map(|back| {
+                let index = newest.saturating_sub(back);
+                let place = index.checked_rem(length).and_then(|place| usize::try_from(place).ok());
+                let slot = place.and_then(|place| self.slots.get(place));
+                slot.filter(|slot| slot.index == index).copied().unwrap_or(Slot::EMPTY)
+            })
+            .collect()
+    }
+}
+
+/// The evidence against a place, over time.
+#[derive(Default)]
+struct Course {
+    readings: VecDeque<(Timestamp, f32)>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub(super) struct Notice {
+    pub(super) at: Timestamp,
+    pub(super) urgent: bool,
+    pub(super) words: String,
+    /// How often the same was said in a row.
+    pub(super) times: u32,
+}
+
+struct Kept {
+    minutes: Ring,
+    hours: Ring,
+    places: BTreeMap<u64, Course>,
+    notices: VecDeque<Notice>,
+    since: Option<Timestamp>,
+}
+
+/// The spans that the console shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Window {
+    /// An hour, by the minute.
+    Hour,
+    /// Three hours, by the minute.
+    Night,
+    /// Three days, by the hour.
+    Days,
+}
+
+impl ConsoleFeed {
+    /// A feed of `realm`; events of others are not counted. Give it to the gate as its observer, or as one
+    /// of a pair, and to the [`Console`](super::Console).
+    #[must_use]
+    pub fn of(realm: &Realm) -> Self {
+        let kept = Kept {
+            minutes: Ring::new(MINUTES, 60_000),
+            hours: Ring::new(HOURS, 3_600_000),
+            places: BTreeMap::new(),
+            notices: VecDeque::new(),
+            since: None,
+        };
+        Self(Arc::new(Shared { realm: realm.as_str().into(), kept: Mutex::new(kept) }))
+    }
+
+    /// How much it holds, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let kept = self.kept();
+        let slots = kept.minutes.slots.len().saturating_add(kept.hours.slots.len());
+        let readings: usize = kept.places.values().map(|course| course.readings.capacity()).sum();
+        let words: usize = kept.notices.iter().map(|notice| notice.words.capacity()).sum();
+        slots
+            .saturating_mul(size_of::<Slot>())
+            .saturating_add(readings.saturating_mul(size_of::<(Timestamp, f32)>()))
+            .saturating_add(kept.notices.capacity().saturating_mul(size_of::<Notice>()))
+            .saturating_add(words)
+    }
+
+    pub(super) fn realm(&self) -> &str {
+        &self.0.realm
+    }
+
+    /// Takes a reading of the evidence against every place that the detector acts on.
+    pub(super) fn sample(&self, snapshot: &Snapshot) {
+        let mut kept = self.kept();
+        for place in &snapshot.blocks {
+            kept.read(place.node, snapshot.at, super::words::evidence(place));
+        }
+    }
+
+    /// One tally over a window, the oldest span first.
+    pub(super) fn course(&self, of: Tally, window: Window, now: Timestamp) -> Vec<u64> {
+        self.slots(window, now).iter().map(|slot| slot.tally(of)).collect()
+    }
+
+    /// The sum of a tally over a window.
+    pub(super) fn sum(&self, of: Tally, window: Window, now: Timestamp) -> u64 {
+        self.course(of, window, now).iter().sum()
+    }
+
+    /// What was spent in a window.
+    pub(super) fn spent(&self, window: Window, now: Timestamp) -> Money {
+        let spent = self.slots(window, now).iter().map(|slot| slot.spent).sum();
+        Money::microdollars(spent)
+    }
+
+    /// Refusals and withheld texts of a window by the kind of reason, the most first.
+    pub(super) fn reasons(&self, window: Window, now: Timestamp) -> Vec<(&'static str, u64)> {
+        let slots = self.slots(window, now);
+        let count = |place: usize| -> u64 {
+            slots.iter().map(|slot| u64::from(slot.reasons.get(place).copied().unwrap_or(0))).sum()
+        };
+        let all = label::REASONS.iter().enumerate().map(|(place, word)| (*word, count(place)));
+        let mut reasons: Vec<_> = all.filter(|(_, count)| *count > 0).collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        reasons
+    }
+
+    /// The readings of a place's evidence, the oldest first.
+    pub(super) fn evidence(&self, node: NodeId) -> Vec<(Timestamp, f32)> {
+        let kept = self.kept();
+        let course = kept.places.get(&node.to_bits());
+        course.map(|course| course.readings.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// What happened, the newest first.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        self.kept().notices.iter().rev().cloned().collect()
+    }
+
+    /// When the first event came.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.kept().since
+    }
+
+    fn slots(&self, window: Window, now: Timestamp) -> Vec<Slot> {
+        let kept = self.kept();
+        match window {
+            Window::Hour => kept.minutes.last(60, now),
+            Window::Night => kept.minutes.last(MINUTES, now),
+            Window::Days => kept.hours.last(HOURS, now),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn tally(&self, of: Tally) -> u64 {
+        u64::from(self.tallies.get(of as usize).copied().unwrap_or(0))
+    }
+}
+
+impl Kept {
+    fn count(&mut self, of: Tally, at: Timestamp) {
+        self.change(at, |slot| {
+            if let Some(count) = slot.tallies.get_mut(of as usize) {
+                *count = count.saturating_add(1);
+            }
+        });
+    }
+
+    fn reason(&mut self, word: &str, at: Timestamp) {
+        let place = label::REASONS.iter().position(|known| *known == word);
+        self.change(at, |slot| {
+            if let Some(count) = place.and_then(|place| slot.reasons.get_mut(place)) {
+                *count = count.saturating_add(1);
+            }
+        });
+    }
+
+    fn change(&mut self, at: Timestamp, change: impl Fn(&mut Slot)) {
+        self.minutes.slot(at).into_iter().for_each(&change);
+        self.hours.slot(at).into_iter().for_each(&change);
+    }
+
+    fn read(&mut self, node: NodeId, at: Timestamp, evidence: f32) {
+        let name = node.to_bits();
+        if !self.places.contains_key(&name) && self.places.len() >= PLACES {
+            // The one that was quiet longest makes room.
+            let last = |course: &Course| course.readings.back().map(|(at, _)| *at);
+            let oldest = self.places.iter().min_by_key(|(_, course)| last(course));
+            if let Some(oldest) = oldest.map(|(name, _)| *name) {
+                self.places.remove(&oldest);
+            }
+        }
+        let course = self.places.entry(name).or_default();
+        match course.readings.back_mut() {
+            // One a minute: the later one of the same minute counts.
+            Some((before, value)) if before.as_millis() / 60_000 >= at.as_millis() / 60_000 => {
+                *value = evidence;
+            }
+            _ => {
+                if course.readings.len() >= READINGS {
+                    course.readings.pop_front();
+                }
+                course.readings.push_back((at, evidence));
+            }
+        }
+    }
+
+    fn notice(&mut self, at: Timestamp, urgent: bool, mut words: String) {
+        let mut end = words.len().min(NOTICE);
+        while !words.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        words.truncate(end);
+        words.shrink_to_fit();
+        if let Some(last) = self.notices.back_mut().filter(|last| last.words == words) {
+            (last.at, last.times) = (at, last.times.saturating_add(1));
+            return;
+        }
+        if self.notices.len() >= NOTICES {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(Notice { at, urgent, words, times: 1 });
+    }
+}
+
+impl Observer for ConsoleFeed {
+    fn observe(&self, event: &Event) {
+        if *event.realm != *self.0.realm {
+            return;
+        }
+        let at = event.at;
+        let mut kept = self.kept();
+        kept.since.get_or_insert(at);
+        match &event.kind {
+            EventKind::TicketIssued => kept.count(Tally::Tickets, at),
+            EventKind::Sent { price, confirmed, .. } => {
+                kept.count(Tally::Sent, at);
+                let price = price.as_microdollars();
+                kept.change(at, |slot| slot.spent = slot.spent.saturating_add(price));
+                if !confirmed {
+                    kept.count(Tally::Unconfirmed, at);
+                }
+            }
+            EventKind::NotSent { refused, .. } => {
+                kept.count(if *refused { Tally::NumberRefused } else { Tally::NotAccepted }, at);
+            }
+            EventKind::Accepted { .. } => kept.count(Tally::Accepted, at),
+            EventKind::Rejected { .. } => kept.count(Tally::Rejected, at),
+            EventKind::Refused { reason } => {
+                kept.count(Tally::Refused, at);
+                kept.reason(label::reason_word(reason), at);
+            }
+            EventKind::QuietlyRefused { reason } => {
+                kept.count(Tally::Withheld, at);
+                kept.reason(label::reason_word(reason), at);
+            }
+            EventKind::WouldRefuse { .. } => kept.count(Tally::WouldRefuse, at),
+            EventKind::StepUpAsked { .. } => kept.count(Tally::StepUps, at),
+            EventKind::Receipt { delivered, .. } => {
+                kept.count(if *delivered { Tally::Delivered } else { Tally::Undelivered }, at);
+            }
+            EventKind::Outage { part, what } => {
+                kept.count(Tally::Outages, at);
+                kept.notice(at, true, format!("Outage ({}): {what}", label::part(*part)));
+            }
+            EventKind::Pumping { alert } => {
+                kept.read(alert.node, at, alert.evidence);
+                kept.notice(at, super::words::is_urgent(alert.kind), format!("Detector: {alert}"));
+            }
+            EventKind::BudgetTier { scope, percent } => {
+                let words = format!("Budget ({scope}): {percent} percent are used");
+                kept.notice(at, *percent == 100, words);
+            }
+            EventKind::GuessSpraying { failures } => {
+                let words = format!("Guess spraying: {failures} wrong codes in an hour");
+                kept.notice(at, true, words);
+            }
+            EventKind::TestNumberUsed { id, step, .. } => {
+                let step = label::test_use(*step);
+                kept.notice(at, true, format!("Test number of entry {id} used: {step}"));
+            }
+            EventKind::ControlsChanged { actor, change } => {
+                kept.notice(at, false, format!("{actor}: {change}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for ConsoleFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsoleFeed").field("realm", &self.0.realm).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::RefusalReason;
+    use crate::pumping::{Alert, AlertKind, Level};
+
+    const NOON: u64 = 1_795_348_800_000;
+
+    fn event(at: u64, kind: EventKind) -> Event {
+        Event {
+            at: Timestamp::from_millis(at),
+            realm: Realm::default().as_str().into(),
+            purpose: None,
+            region: None,
+            number: None,
+            kind,
+        }
+    }
+
+    fn feed() -> ConsoleFeed {
+        ConsoleFeed::of(&Realm::default())
+    }
+
+    fn refused() -> EventKind {
+        EventKind::Refused { reason: RefusalReason::SmsOff }
+    }
+
+    #[test]
+    fn counts_stand_in_their_minute_and_go_after_three_hours() {
+        let feed = feed();
+        for minute in 0..400_u64 {
+            for _ in 0..=minute % 3 {
+                feed.observe(&event(NOON + minute * 60_000, refused()));
+            }
+        }
+        let now = Timestamp::from_millis(NOON + 399 * 60_000);
+        let night = feed.course(Tally::Refused, Window::Night, now);
+        let expected: Vec<u64> = (220..400).map(|minute| minute % 3 + 1).collect();
+        assert_eq!(night, expected);
+        let sum = |window| feed.sum(Tally::Refused, window, now);
+        assert_eq!(sum(Window::Hour), expected[120..].iter().sum::<u64>());
+        assert_eq!(feed.reasons(Window::Hour, now), [("sms_off", 120)]);
+        assert_eq!(sum(Window::Days), (0..400_u64).map(|minute| minute % 3 + 1).sum::<u64>());
+        // Two days later the minutes are empty, and the hours still there.
+        let later = Timestamp::from_millis(NOON + 2 * 86_400_000);
+        assert_eq!(feed.sum(Tally::Refused, Window::Night, later), 0);
+        assert!(feed.sum(Tally::Refused, Window::Days, later) > 0);
+    }
+
+    #[test]
+    fn a_straggler_does_not_fall_into_a_later_minute() {
+        let feed = feed();
+        feed.observe(&event(NOON + 180 * 60_000, refused()));
+        feed.observe(&event(NOON, refused())); // the same place in the ring
+        let now = Timestamp::from_millis(NOON + 180 * 60_000);
+        assert_eq!(feed.course(Tally::Refused, Window::Night, now).last(), Some(&1));
+        assert_eq!(feed.sum(Tally::Refused, Window::Night, now), 1);
+    }
+
+    #[test]
+    fn whatever_comes_it_stays_within_its_bytes() {
+        let feed = feed();
+        for index in 0..5_000_u64 {
+            let node = NodeId::block(Level::TenThousand, 998_941_230_000 + index * 10_000);
+            let at_ms = NOON + index * 61_000;
+            let alert = Alert { at_ms, kind: AlertKind::BlockBegun, node, evidence: 7.0 };
+            feed.observe(&event(at_ms, EventKind::Pumping { alert }));
+            let again = Alert { at_ms: at_ms + 1, node: NodeId::pool(Level::Cold), ..alert };
+            feed.observe(&event(at_ms + 1, EventKind::Pumping { alert: again }));
+            let (actor, change) = (format!("actor {index}"), "ß".repeat(1_000));
+            feed.observe(&event(at_ms, EventKind::ControlsChanged { actor, change }));
+        }
+        assert!(feed.bytes() < 400_000, "{}", feed.bytes());
+        assert_eq!(feed.notices().len(), NOTICES);
+        assert!(feed.notices().iter().all(|notice| notice.words.len() <= NOTICE));
+        assert_eq!(feed.kept().places.len(), PLACES);
+        // The place that is always spoken of was never the quietest.
+        assert_eq!(feed.evidence(NodeId::pool(Level::Cold)).len(), READINGS);
+    }
+
+    #[test]
+    fn another_realm_s_events_are_not_its_own() {
+        let feed = feed();
+        let mut other = event(NOON, refused());
+        other.realm = "tenant-8".into();
+        feed.observe(&other);
+        assert_eq!(feed.sum(Tally::Refused, Window::Hour, Timestamp::from_millis(NOON)), 0);
+        assert_eq!(feed.since(), None);
+    }
+}
