@@ -540,7 +540,7 @@ impl GateBuilder {
             // Asking stands in for refusing only where a person can answer what a bot cannot.
             tuning: match self.human {
                 Some(_) => self.tuning,
-                None => Tuning { young_daily: 0.0, ..self.tuning },
+                None => Tuning { young_daily: 0.0, unsent_weight: 0.0, ..self.tuning },
             },
             costs: self.costs,
             entropy,

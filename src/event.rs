@@ -191,7 +191,8 @@ pub enum EventKind {
         delivered: bool,
         /// Why it was not, where the provider says so.
         fault: Option<DeliveryFault>,
-        /// Whether the number got its interval and its quotas back.
+        /// Whether the number's owner got interval and quotas back: in the lanes of device proofs and
+        /// callers, a few times a day.
         given_back: bool,
     },
     /// A provider named what a text really cost, and the budgets were put right.

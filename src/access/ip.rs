@@ -153,7 +153,8 @@ impl ClientIp {
     }
 
     /// What the client is counted by: the address in IPv4, the /64 in IPv6, since one subscriber line
-    /// commonly gets a /64 and can use all of its 2^64 addresses.
+    /// commonly gets a /64 and can use all of its 2^64 addresses. An address of 6to4 counts as the IPv4
+    /// address in it.
     ///
     /// ```
     /// use otpgate::ClientIp;
@@ -188,11 +189,12 @@ impl ClientIp {
     /// to each other.
     pub(crate) fn around(&self) -> Option<Around> {
         let (campus, allocation) = (self.cut(20, 48), self.cut(16, 32));
-        let third = match self.0? {
+        let third = match translated::counted(self.0?) {
             IpAddr::V4(address) => {
                 let [_, _, third, _] = address.octets();
                 third
             }
+            // Of an address that is not public.
             IpAddr::V6(address) if translated::is_6to4(address.into()) => {
                 let [_, _, _, _, third, ..] = address.octets();
                 third
@@ -203,6 +205,12 @@ impl ClientIp {
             }
         };
         Some(Around::V4 { site: third & 0x0F, campus, allocation })
+    }
+
+    /// The address that limits and evidence go by. A list of networks goes by
+    /// [`expose_ip`](Self::expose_ip).
+    pub(crate) fn counted(&self) -> Option<IpAddr> {
+        self.0.map(translated::counted)
     }
 
     fn through<'a, L>(
@@ -222,10 +230,10 @@ impl ClientIp {
     }
 
     fn cut(&self, v4: u8, v6: u8) -> ClientPrefix {
-        ClientPrefix(self.0.and_then(|address| {
+        ClientPrefix(self.counted().and_then(|address| {
             let length = match address {
                 IpAddr::V4(_) => v4,
-                // The network of one IPv4 address, its /24 or its /16, in 6to4's spelling.
+                // One of those that are not public: its address, /24 or /16 in 6to4's spelling.
                 IpAddr::V6(_) if translated::is_6to4(address) => v4.saturating_add(16),
                 IpAddr::V6(_) if translated::is_teredo(address) => 32,
                 IpAddr::V6(_) => v6,
@@ -358,15 +366,19 @@ mod tests {
         assert!(ClientIp::from_peer(inside).expose_ip().is_some_and(|ip| ip.is_ipv6()));
     }
 
-    /// An IPv4 address has 65 536 /64s in 6to4: they are one.
+    /// An IPv4 address has 65 536 /64s in 6to4: they are one, and that address.
     #[test]
-    fn a_6to4_site_counts_like_its_ipv4_address() {
+    fn a_6to4_site_counts_as_its_ipv4_address() {
         let [one, other] = [peer("2002:cb00:7107:1::1"), peer("2002:cb00:7107:ffff::1")];
-        assert_eq!(one.prefix(), other.prefix());
-        assert_eq!(one.prefix().to_string(), "2002:cb00:7107::/48");
-        assert_eq!(one.site().to_string(), "2002:cb00:7100::/40");
-        assert_eq!(one.organisation().to_string(), "2002:cb00::/32");
-        assert_ne!(one.prefix(), peer("203.0.113.7").prefix(), "no list takes it for IPv4");
+        let v4 = peer("203.0.113.7");
+        for cut in [ClientIp::prefix, ClientIp::site, ClientIp::organisation] {
+            assert_eq!([cut(&one), cut(&other)], [cut(&v4); 2]);
+        }
+        assert_eq!(one.around(), v4.around());
+        assert_ne!(one, v4, "no list takes it for IPv4");
+        assert_eq!(one.expose_ip(), Some("2002:cb00:7107:1::1".parse().unwrap()));
+        let private = peer("2002:a01:203:1::1");
+        assert_eq!(private.prefix().to_string(), "2002:a01:203::/48");
     }
 
     /// A Teredo client chooses its server, and with it its /64.
@@ -426,8 +438,9 @@ mod tests {
             allocation: allocation.to_owned(),
         };
         assert_eq!(around("203.0.113.7"), v4("203.0.112.0/20", "203.0.0.0/16"));
-        // 203.0.113.7
-        assert_eq!(around("2002:cb00:7107::1"), v4("2002:cb00:7000::/36", "2002:cb00::/32"));
+        assert_eq!(around("2002:cb00:7107::1"), around("203.0.113.7"));
+        // 10.0.113.7
+        assert_eq!(around("2002:a00:7107::1"), v4("2002:a00:7000::/36", "2002:a00::/32"));
         let [site, campus, provider, allocation] =
             ["2001:db8:1203::/56", "2001:db8:1203::/48", "2001:db8:1200::/40", "2001:db8::/32"]
                 .map(str::to_owned);

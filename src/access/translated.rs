@@ -3,14 +3,16 @@
 //! A server that has IPv6 alone sees the IPv4 half of the world through a translator, all of it in one
 //! /96 and so in one /64. Counted by that, every IPv4 client would share one bucket.
 //!
-//! | form | counts as | why |
+//! | form | counts as | on a list of networks |
 //! |---|---|---|
-//! | `::ffff:0:0/96`, mapped (RFC 4291) | its IPv4 address | the same socket's other spelling |
-//! | `64:ff9b::/96`, well-known prefix (RFC 6052) | its IPv4 address | written by a translator of the server's own network; not routed between networks |
-//! | `::ffff:0:0:0/96`, translated (RFC 2765) | its IPv4 address | likewise |
-//! | `64:ff9b:1::/48`, local use (RFC 8215), and a prefix of one's own | its /64, unless the host says more | where the address stands depends on a length that the address does not show: see [`Network::embedded_ipv4`](super::Network::embedded_ipv4) |
-//! | `2002::/16`, 6to4 (RFC 3056) | its /48, /40 and /32, which are one IPv4 address, its /24 and its /16 | anybody may announce the route, so a list of networks must not take it for the IPv4 address |
-//! | `2001::/32`, Teredo (RFC 4380) | one client in all | likewise; bits 32 to 63 name a server that the client chooses, so one IPv4 address has 2³² /64s; the service has ended |
+//! | `::ffff:0:0/96`, mapped (RFC 4291) | its IPv4 address: the same socket's other spelling | its IPv4 address |
+//! | `64:ff9b::/96`, well-known prefix (RFC 6052) | its IPv4 address: written by a translator of the server's own network, and not routed between networks | its IPv4 address |
+//! | `::ffff:0:0:0/96`, translated (RFC 2765) | its IPv4 address, likewise | its IPv4 address |
+//! | `2002::/16`, 6to4 (RFC 3056) | its IPv4 address, or each address would have every limit twice | itself: anybody may announce the route, so no entry for the IPv4 address lets it in |
+//! | `64:ff9b:1::/48`, local use (RFC 8215), and a prefix of one's own (RFC 6052, 6rd) | its /64, unless the host says more: where the address stands depends on a length that it does not show ([`Network::embedded_ipv4`](super::Network::embedded_ipv4)) | itself |
+//! | `2001::/32`, Teredo (RFC 4380) | one client in all: bits 32 to 63 name a server that the client chooses, so one IPv4 address has 2³² /64s; the service has ended | itself |
+//! | ISATAP, `::0:5efe:0:0/96` and `::200:5efe:0:0/96` in any /64 (RFC 5214) | its /64, as every host of the site: the IPv4 address is one inside it, often private | itself |
+//! | `::/96`, IPv4-compatible (RFC 4291 §2.5.5.1, deprecated) | one client in all, its /64: no network carries them | itself |
 //!
 //! An address that is not public (private, loopback, shared, link-local) stays IPv6: RFC 6052 §3.1 forbids
 //! to translate it with the well-known prefix, and a rule for an internal network must not match it.
@@ -40,6 +42,21 @@ pub(super) fn network(network: Network) -> Network {
         .unwrap_or(network)
 }
 
+/// The address that a client's limits and evidence are counted by. Lists of networks go by the address
+/// itself.
+pub(super) fn counted(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    match v6.segments() {
+        [0x2002, high, low, ..] => {
+            let v4 = embedded(high, low);
+            if is_public(v4) { v4.into() } else { address }
+        }
+        // All of Teredo.
+        [0x2001, 0, ..] => Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0).into(),
+        _ => address,
+    }
+}
+
 /// Whether `address` belongs to an IPv4 address by 6to4: then bits 16 to 47 are that address.
 pub(super) fn is_6to4(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.segments().first() == Some(&0x2002))
@@ -56,9 +73,13 @@ fn well_known(address: Ipv6Addr) -> Option<Ipv4Addr> {
         [0, 0, 0, 0, 0xffff, 0, high, low] => ([high, low], true),
         _ => ([0, 0], false),
     };
-    let [high, low] = v4.map(u16::to_be_bytes);
-    let v4 = Ipv4Addr::new(high[0], high[1], low[0], low[1]);
+    let [high, low] = v4;
+    let v4 = embedded(high, low);
     (inside && is_public(v4)).then_some(v4)
+}
+
+fn embedded(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
 }
 
 fn is_public(address: Ipv4Addr) -> bool {
@@ -93,6 +114,32 @@ mod tests {
         ] {
             assert_eq!(as_network(form), is, "{form}");
         }
+    }
+
+    /// One row for each form, and what it counts as.
+    #[test]
+    fn every_form_counts_as_the_table_says() {
+        let as_counted = |text: &str| counted(client(text.parse().unwrap())).to_string();
+        for (form, is) in [
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("64:ff9b::203.0.113.7", "203.0.113.7"),
+            ("::ffff:0:203.0.113.7", "203.0.113.7"),
+            ("2002:cb00:7107:9::7", "203.0.113.7"),
+            ("2002:a01:203::1", "2002:a01:203::1"),
+            ("64:ff9b:1::203.0.113.7", "64:ff9b:1::cb00:7107"),
+            ("2001:0:cb00:7107:8000::1", "2001::"),
+            ("2001:db8::5efe:203.0.113.7", "2001:db8::5efe:cb00:7107"),
+            ("2001:db8::200:5efe:203.0.113.7", "2001:db8::200:5efe:cb00:7107"),
+            ("::203.0.113.7", "::203.0.113.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("203.0.113.7", "203.0.113.7"),
+        ] {
+            assert_eq!(as_counted(form), form_of(is), "{form}");
+        }
+    }
+
+    fn form_of(text: &str) -> String {
+        text.parse::<IpAddr>().unwrap().to_string()
     }
 
     #[test]

@@ -419,7 +419,7 @@ impl Gate {
             known: false,
             purpose: super::realm::purpose_byte(purpose),
             price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
-            client: client.expose_ip().map_or(ClientNet::unknown(), ClientNet::of),
+            client: client.counted().map_or(ClientNet::unknown(), ClientNet::of),
         }
     }
 

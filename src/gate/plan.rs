@@ -157,6 +157,7 @@ impl Plan {
             kept: Money::ZERO,
         };
         plan.number(terms, who);
+        plan.number_total(terms, who);
         plan.free_resend(terms, who);
         plan.client(terms, who);
         plan.groups(terms, who);
@@ -186,7 +187,8 @@ impl Plan {
         kinds.filter(|(count, _)| **count > 0).map(|(_, fault)| *fault).next()
     }
 
-    /// What a text charges to its number alone: the interval and the quotas.
+    /// What a text charges to its number in its lane: the interval and the quotas. The count that all
+    /// lanes share is not in it.
     pub(crate) fn of_number(terms: &Terms<'_>, who: &Subjects) -> Self {
         let mut plan = Self::default();
         plan.number(terms, who);
@@ -391,8 +393,12 @@ impl Plan {
                 human,
             );
         }
-        for (rank, quota) in (0..).zip(&policy.quotas.number_total) {
-            // One count for everybody, of which those who have proved less may fill less.
+    }
+
+    /// One count of a number's texts for everybody, of which those who have proved less may fill less.
+    fn number_total(&mut self, terms: &Terms<'_>, who: &Subjects) {
+        let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
+        for (rank, quota) in (0..).zip(&terms.policy.quotas.number_total) {
             let quota = Quota { max: terms.lane.of_total(quota.max), ..*quota };
             let cause = Cause::Limit(LimitName::Number);
             self.charge(who.number, slot::total(rank), quota.limit(), 1, cause, human);

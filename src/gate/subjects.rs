@@ -180,6 +180,11 @@ impl Lane {
         max.saturating_sub(kept)
     }
 
+    /// Whether it is used by nobody but who has shown that the number is his, and the host.
+    pub(crate) const fn is_owners(self) -> bool {
+        matches!(self, Self::Proven | Self::Caller)
+    }
+
     pub(crate) const fn index(self) -> u8 {
         match self {
             Self::Open => 0,

@@ -2,6 +2,7 @@
 
 use crate::access::{AnonymiserKind, ControlId};
 use crate::outcome::RefusalReason;
+use crate::pumping::EventKind as SightingKind;
 use crate::transport::NumberFault;
 
 /// Why a text is withheld. Most are waived for a private reason: the number was verified before, or
@@ -19,6 +20,17 @@ pub(super) enum Withheld {
     Anonymiser(AnonymiserKind),
     /// A provider reported that texts to the number are in vain.
     Fault(Option<NumberFault>),
+}
+
+impl Withheld {
+    /// What the detector is told of it; `pumping`: whether it stands in the way itself.
+    pub(super) fn sighting(&self, pumping: bool) -> SightingKind {
+        match self {
+            Self::Fault(_) => SightingKind::Unsent,
+            _ if pumping => SightingKind::Knocked,
+            _ => SightingKind::Withheld,
+        }
+    }
 }
 
 #[cfg(test)]

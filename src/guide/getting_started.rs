@@ -221,8 +221,8 @@
 //!
 //! The webhook that the provider calls has one line: hand method, the exact public URL, headers and the raw
 //! body to [`Gate::receipts`] with the provider's verifier, and answer 200 or the error's status. Receipts
-//! find their sends by themselves; nothing has to be kept. They give an undelivered text back to its number
-//! twice a day, put the real price into the budgets, and warn of a carrier that is down.
+//! find their sends by themselves; nothing has to be kept. They give an undelivered text back to a proven
+//! device twice a day, put the real price into the budgets, and warn of a carrier that is down.
 //!
 //! # Payments
 //!

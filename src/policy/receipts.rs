@@ -19,8 +19,9 @@ use crate::transport::NumberFault;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ReceiptPolicy {
-    /// How many undelivered texts of a number are given back to its interval and its quotas in any 24
-    /// hours. The next ones count like texts that arrived, or whoever has the carrier say
+    /// How many undelivered texts of a number are given back in any 24 hours: to interval and quotas of
+    /// the lanes of device proofs and callers, since a stranger must not see what the network says of a
+    /// number, and, where such a text is free, to the budgets. The next ones count like texts that arrived, or whoever has the carrier say
     /// "undelivered" could have a number called without end. Default: 2.
     pub refunds: u64,
     /// Whether the provider bills nothing for a text that it reports as undelivered. Then the budgets

@@ -15,17 +15,10 @@ const STRIKE_MS: u64 = 12 * 3_600_000;
 
 impl Detector {
     /// Looks at every node of a path, finest first, and changes states that evidence changes.
-    pub(super) fn evaluate(
-        &mut self,
-        now: u64,
-        path: &[Slot; PATH],
-        known: bool,
-        local: &Local,
-        price: u32,
-    ) {
+    pub(super) fn evaluate(&mut self, now: u64, path: &[Slot; PATH], local: &Local, price: u32) {
         let tuning = &self.tuning;
         let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
-        for (place, (slot, level)) in path.iter().zip(levels(known)).enumerate() {
+        for (place, (slot, level)) in path.iter().zip(levels()).enumerate() {
             let (slot, level) = (*slot, *level);
             let Some(node) = self.table.at(slot).filter(|node| !self.is_calm(node, now, least))
             else {
@@ -61,7 +54,7 @@ impl Detector {
             {
                 node.state = State::Open;
             }
-            if known || level.only_asks() {
+            if level.only_asks() {
                 continue;
             }
             // inside an alarm only failed step-ups, not mere company, lower the threshold
@@ -325,7 +318,7 @@ impl Detector {
         }
         let away = self.is_away(subject, now);
         let names = Self::names(subject);
-        names.iter().take(if away { PATH } else { 12 }).find_map(|id| {
+        names.iter().take(if away { 14 } else { 12 }).find_map(|id| {
             match self.rules.get(&id.to_bits()) {
                 Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
                 _ => None,

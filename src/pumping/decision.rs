@@ -49,11 +49,11 @@ impl Detector {
         let local = self.local(now, subject.region);
         let path = self.find_path(now, subject, known);
         for (place, slot) in path.into_iter().enumerate().filter(|(_, slot)| *slot != NONE) {
-            if let Some(hint) = self.hint.get_mut(level_at(known, place).index()) {
+            if let Some(hint) = self.hint.get_mut(level_at(place).index()) {
                 *hint = slot;
             }
         }
-        let rates = self.release_ended(now, &path, known, &local);
+        let rates = self.release_ended(now, &path, &local);
         let mut reasons = Vec::new();
         let mut refuse: Option<u64> = None;
         let mut ask: Option<Strength> = None;
@@ -70,10 +70,11 @@ impl Detector {
         }
         let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
-            if *slot == NONE {
+            let level = level_at(place);
+            // What is thought of an address counts known numbers and stops none.
+            if *slot == NONE || (known && level.is_address()) {
                 continue;
             }
-            let level = level_at(known, place);
             let rate = rates.get(place).copied().unwrap_or(0.0);
             let Some(node) = self.table.at(*slot) else { continue };
             let id = NodeId::from_bits(node.id);

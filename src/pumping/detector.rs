@@ -249,8 +249,8 @@ impl Detector {
             && matches!(self.rules.get(&node), Some(OperatorRule::Forbid { until }) if *until > self.now)
     }
 
-    /// The nodes of a request to an unknown number: blocks, finest first, then pools, then the
-    /// client's, then the groups it may or may not belong to.
+    /// The nodes of a request, by place: blocks, finest first, then pools, then the client's, then the
+    /// groups it may or may not belong to, and last those of known numbers.
     pub(super) fn names(subject: &Subject) -> [NodeId; PATH] {
         let d = subject.digits;
         let r = subject.region;
@@ -269,15 +269,8 @@ impl Detector {
             NodeId::pool(Level::Everyone),
             NodeId::region(Level::AwayCountry, r),
             NodeId::pool(Level::Away),
-        ]
-    }
-
-    /// The nodes of a request to a known number.
-    pub(super) fn known_names(subject: &Subject) -> [NodeId; 3] {
-        [
-            NodeId::region(Level::KnownCountry, subject.region),
+            NodeId::region(Level::KnownCountry, r),
             NodeId::pool(Level::Known),
-            NodeId::pool(Level::Away),
         ]
     }
 }

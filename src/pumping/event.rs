@@ -27,12 +27,20 @@ pub enum EventKind {
     Delivered = 6,
     /// The carrier reports that delivery failed.
     Undelivered = 7,
-    /// A message was withheld, and its client told otherwise. It counts at its number and nowhere else.
+    /// A message was withheld, and its client told otherwise. It counts at its number, and at its client
+    /// as a sent one would; nowhere else.
     Withheld = 8,
     /// The network calls the line what its block was assigned for: mobile.
     Alike = 9,
     /// The network calls the line something else.
     Unlike = 10,
+    /// As [`Withheld`](Self::Withheld), where the detector refuses: what refuses counts those that still
+    /// come.
+    Knocked = 11,
+    /// The host answered without a message, or withheld it because of this number alone. As
+    /// [`Withheld`](Self::Withheld), and where nobody has verified it looks like a message in its
+    /// blocks too.
+    Unsent = 12,
 }
 
 /// One event. `Debug` masks the number.
@@ -93,6 +101,8 @@ impl Event {
             8 => EventKind::Withheld,
             9 => EventKind::Alike,
             10 => EventKind::Unlike,
+            11 => EventKind::Knocked,
+            12 => EventKind::Unsent,
             _ => return None,
         };
         let digits = u64::from_be_bytes(*digits);

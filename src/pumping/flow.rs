@@ -4,11 +4,21 @@ use super::detector::Detector;
 use super::event::{Event, EventKind};
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
-use super::path::{Local, Shade, attempt, level_at, levels, pick};
+use super::path::{CLIENT, KNOWN, Local, STRANGER, Shade, attempt, is_clients, level_at, levels};
+use super::path::{only, pick};
 use super::reason::AlertKind;
-use super::session::{PATH, Session, session_key};
+use super::session::{PATH, Session, session_key, withheld_key};
 use super::table::{NONE, Slot};
 use super::tuning::Tuning;
+
+/// A session that begins.
+struct Begun {
+    key: u64,
+    /// The places that count it, one bit each.
+    counted: u16,
+    unsent: bool,
+    stepped_up: bool,
+}
 
 impl Detector {
     pub(super) fn apply(&mut self, event: &Event) {
@@ -26,7 +36,12 @@ impl Detector {
             EventKind::Verified => self.verified(now, subject),
             EventKind::Delivered => self.receipt(now, subject, true),
             EventKind::Undelivered => self.receipt(now, subject, false),
-            EventKind::Withheld => self.withheld(now, subject),
+            EventKind::Withheld => self.withheld(now, subject, CLIENT, event.passed),
+            EventKind::Knocked => {
+                self.knocked(now, subject);
+                self.withheld(now, subject, CLIENT, event.passed);
+            }
+            EventKind::Unsent => self.unsent(now, subject, event.passed),
             EventKind::Alike => self.line(now, subject, true),
             EventKind::Unlike => self.line(now, subject, false),
         }
@@ -46,7 +61,7 @@ impl Detector {
         let path = self.find_path(now, subject, known);
         let local = self.local(now, subject.region);
         for place in 0..PATH {
-            let level = level_at(known, place);
+            let level = level_at(place);
             let slot = path.get(place).copied().unwrap_or(NONE);
             let Some(node) = self.table.at(slot).copied() else { continue };
             if event.acting >> level.index() & 1 == 0 || self.forbidden(node.id) {
@@ -119,19 +134,21 @@ impl Detector {
         }
         if stage == 3
             && !session.known
+            && !session.unsent
             && let Some(c) = self.countries.get_mut(usize::from(session.country))
         {
             c.settled(at, false);
         }
-        if session.verified || (stage < 3 && !self.is_crowded(&session.path, session.known)) {
+        let nodes = session.nodes();
+        if session.verified || (stage < 3 && !self.is_crowded(&nodes)) {
             return;
         }
         let local = self.local_of(at, session.country, subject.region);
         let weight = self.weight(at, &session);
-        self.refresh(at, &session.path, session.known, &local);
+        self.refresh(at, &nodes, &local);
         self.accrue(&session, stage, weight);
         if stage == 3 {
-            self.each(&session.path, |node| node.pending = node.pending.saturating_sub(1));
+            self.each(&nodes, |node| node.pending = node.pending.saturating_sub(1));
             if session.control
                 && let Some(c) = self.countries.get_mut(usize::from(session.country))
             {
@@ -143,7 +160,7 @@ impl Detector {
             s.stage = u8::try_from(stage.saturating_add(1)).unwrap_or(4);
             s.weight = weight;
         }
-        self.evaluate(at, &session.path, session.known, &local, subject.price_microusd);
+        self.evaluate(at, &nodes, &local, subject.price_microusd);
         if stage == 3 {
             self.scout(&session);
         }
@@ -155,8 +172,8 @@ impl Detector {
     /// more go out in the minute until then. Which of a session's projections are counted may depend
     /// on anything that is known at that moment, so the bound holds; and an ordinary session is
     /// looked at once instead of four times.
-    fn is_crowded(&self, path: &[Slot; PATH], known: bool) -> bool {
-        path.iter().zip(levels(known)).any(|(slot, level)| {
+    fn is_crowded(&self, path: &[Slot; PATH]) -> bool {
+        path.iter().zip(levels()).any(|(slot, level)| {
             self.table.at(*slot).is_some_and(|node| {
                 let window = Tuning::of(&self.tuning.window, *level);
                 4.0 * f32::from(node.pending) > window + node.verified_quarter
@@ -171,13 +188,10 @@ impl Detector {
             weight = country.outage_factors(at, &self.tuning);
         }
         let mut both = 1.0;
-        if session.undelivered {
-            both *= self.tuning.undelivered_weight;
-        }
         let (_, tries) = self.sessions.number(session.subject.digits, at);
         if tries > 2 {
             // evidence is about distinct numbers; one person trying again is not a crowd
-            both *= 0.3;
+            both = 0.3;
         }
         (weight.0 * both, weight.1 * both)
     }
@@ -185,14 +199,13 @@ impl Detector {
     /// Adds an open session's evidence to its path: what has come since it was last counted.
     fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
         let bets = &self.bets;
-        let pass_up = self.tuning.pass_up;
-        let shade = Shade::of(&self.table, &session.path, session.known, pass_up);
+        let tuning = &self.tuning;
+        let shade = Shade::of(&self.table, &session.path, tuning.pass_up);
         let applied = usize::from(session.stage).checked_sub(1);
-        let places = session.path.iter().zip(levels(session.known)).enumerate();
-        for (place, (slot, level)) in places {
+        for (place, (slot, level)) in session.nodes().iter().zip(levels()).enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             let level = *level;
-            let factor = pick(weight, level) * shade.at(place);
+            let factor = pick(weight, level) * shade.at(place) * session.share_at(place, tuning);
             for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
                 let before = applied.and_then(|i| bet.open.get(i)).copied();
                 let after = bet.open.get(stage).copied().unwrap_or(0.0);
@@ -201,13 +214,42 @@ impl Detector {
         }
     }
 
-    /// Counts a text that was withheld while its client is told otherwise: it limits its number as a
-    /// sent one does, and is evidence of nothing.
-    fn withheld(&mut self, now: u64, subject: &Subject) {
+    /// Counts a text that was withheld while its client is told otherwise. It limits its number as a
+    /// sent one does, and the places of `counted` count it likewise: the client's at least, or what the
+    /// client is answered next would tell. The rest have no evidence in it.
+    fn withheld(&mut self, now: u64, subject: &Subject, counted: u16, stepped_up: bool) {
         let key = session_key(subject);
         let begins = self.sessions.begins(key, now);
         self.sessions.count_number(subject.digits, now, begins);
         self.sessions.withhold(key, now);
+        if begins && self.sessions.has_room_for_unsent() {
+            self.begin(
+                now,
+                subject,
+                Begun { key: withheld_key(key), counted, unsent: true, stepped_up },
+            );
+        }
+    }
+
+    /// Counts a request whose number alone decided that no text goes out: a text to that very number is
+    /// what nobody may tell it from. Where nobody had verified before yesterday, that is a text to a
+    /// stranger, which is seen everywhere. Where people had, it may be one to a known number, which is
+    /// not seen in the number's blocks; and there live those who mistype.
+    fn unsent(&mut self, now: u64, subject: &Subject, stepped_up: bool) {
+        let block = self.table.find(NodeId::block(Level::HundredThousand, subject.digits));
+        let has_customers =
+            block.and_then(|slot| self.table.at(slot)).is_some_and(|node| node.weekly > 0.0);
+        let strange = !has_customers && !self.is_known(subject, now);
+        let counted = if strange { STRANGER } else { CLIENT };
+        self.withheld(now, subject, counted, stepped_up);
+    }
+
+    /// Counts somebody who still comes where the detector refuses. The client's side hears of it by
+    /// what is withheld.
+    fn knocked(&mut self, now: u64, subject: &Subject) {
+        let known = self.is_known(subject, now);
+        let path = only(&self.find_path(now, subject, known), !CLIENT);
+        self.count_attempt(now, subject, &path);
     }
 
     fn sent(&mut self, now: u64, subject: &Subject, stepped_up: bool) {
@@ -218,27 +260,48 @@ impl Detector {
         if open.is_some_and(|session| !session.verified) {
             return;
         }
+        let known = self.is_known(subject, now);
+        let counted = if known { KNOWN } else { STRANGER };
+        // the client has believed it to be open since a text of it was withheld
+        let goes_on = self.sessions.withheld_since(key, now).is_some();
+        let counted = if goes_on { counted & !CLIENT } else { counted };
+        self.begin(now, subject, Begun { key, counted, unsent: false, stepped_up });
+        let answer = self.sessions.answers.get(&key).copied().unwrap_or_default();
+        if answer.undelivered >= now {
+            self.receipt(now, subject, false);
+        }
+        if answer.verified >= now {
+            self.verified(now, subject);
+        }
+    }
+
+    fn begin(&mut self, now: u64, subject: &Subject, begun: Begun) {
+        let Begun { key, counted, unsent, stepped_up } = begun;
         if let Some(slot) = self.sessions.index.get(&key).copied() {
             self.sessions.remove(slot);
         }
         let local = self.local(now, subject.region);
         let known = self.is_known(subject, now);
-        let control =
-            known || self.known.age(subject.digits, now, u64::MAX >> 1).is_some_and(|age| age > 0);
-        let path = self.build_path(now, subject, known, &local);
-        if !known && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
+        let seen = || self.known.age(subject.digits, now, u64::MAX >> 1);
+        let control = !unsent && (known || seen().is_some_and(|age| age > 0));
+        let path = self.build_path(now, subject, counted, &local);
+        let nodes = only(&path, counted);
+        if !known
+            && counted != CLIENT
+            && let Some(c) = self.countries.get_mut(usize::from(local.country))
+        {
             c.sessions = c.sessions.wrapping_add(1);
         }
-        self.release_if_ended(now, &path, known, &local);
+        self.release_if_ended(now, &nodes, &local);
         let share = self.tuning.parts.share;
         let is_home = path.get(12) == Some(&NONE) && self.is_trusted_client(&path);
         let step = if is_home { self.tuning.share_home } else { 1.0 };
-        for (place, slot) in path.iter().enumerate() {
+        for (place, slot) in nodes.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if !stepped_up {
                 attempt(node, now);
             }
-            if share && level_at(known, place).is_block() {
+            if share && level_at(place).is_block() {
                 node.share = (node.share + std::f32::consts::LN_2 * step).min(60.0);
             }
         }
@@ -246,6 +309,7 @@ impl Detector {
             key,
             subject: *subject,
             path,
+            counted,
             null: local.null,
             country: local.country,
             stage: 0,
@@ -257,46 +321,49 @@ impl Detector {
             verified: false,
             undelivered: false,
             control,
+            unsent,
         };
         if self.sessions.add(session).is_none() {
-            self.each(&path, |node| node.pending = node.pending.saturating_sub(1));
+            self.each(&nodes, |node| node.pending = node.pending.saturating_sub(1));
         }
-        self.evaluate(now, &path, known, &local, subject.price_microusd);
-        let answer = self.sessions.answers.get(&key).copied().unwrap_or_default();
-        if answer.undelivered >= now {
-            self.receipt(now, subject, false);
-        }
-        if answer.verified >= now {
-            self.verified(now, subject);
-        }
+        self.evaluate(now, &nodes, &local, subject.price_microusd);
     }
 
     fn verified(&mut self, now: u64, subject: &Subject) {
         let (_, expiry) = self.tuning.known_age;
         self.found = None;
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
-        let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         let key = session_key(subject);
         self.sessions.end_withheld(key);
-        let Some(slot) = self.sessions.index.get(&key).copied() else {
-            self.sessions.remember(key, now, |answer| answer.verified = now);
-            return;
-        };
+        if let Some(slot) = self.sessions.index.get(&withheld_key(key)).copied() {
+            self.session_verified(now, slot);
+        }
+        match self.sessions.index.get(&key).copied() {
+            Some(slot) => self.session_verified(now, slot),
+            None => self.sessions.remember(key, now, |answer| answer.verified = now),
+        }
+    }
+
+    fn session_verified(&mut self, now: u64, slot: Slot) {
         let Some(session) = self.sessions.slab.get(slot as usize).copied() else { return };
         if session.verified || !session.live {
             return;
         }
+        let subject = &session.subject;
+        let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
         if let Some(s) = self.sessions.slab.get_mut(slot as usize) {
             s.verified = true;
         }
         // the address of the one who asked for the code: who enters it need not say his
-        if let Some(place) = session.subject.client.place(session.subject.region) {
+        if let Some(place) = subject.client.place(subject.region).filter(|_| !session.unsent) {
             let (_, expiry) = self.tuning.place_age;
             self.places.verified(place, now, (expiry * 1_000.0) as u64);
         }
         self.sessions.numbers.remove(&subject.digits);
         let local = self.local_of(now, session.country, subject.region);
-        if session.known {
+        if session.unsent {
+            // The number's side has not heard of it.
+        } else if session.known {
             // a returning customer proves the range is inhabited
             for level in [Level::HundredThousand, Level::Million] {
                 let slot = self.obtain(now, NodeId::block(level, subject.digits), &local);
@@ -313,8 +380,9 @@ impl Detector {
         {
             c.control(now, NodeId::block(Level::HundredThousand, subject.digits), true);
         }
-        self.refresh(now, &session.path, session.known, &local);
-        if !session.known {
+        let nodes = session.nodes();
+        self.refresh(now, &nodes, &local);
+        if !session.known && !session.unsent {
             let trusted = self.is_trusted_client(&session.path);
             let [good, all] = &mut self.trust;
             *good = *good * 0.999 + f32::from(u8::from(trusted));
@@ -322,11 +390,12 @@ impl Detector {
         }
         // what was counted against an open session is given back
         let applied = usize::from(session.stage).checked_sub(1);
-        let shade = applied
-            .map(|_| Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up));
-        let credit = self.tuning.share_credit;
-        let places = session.path.iter().zip(levels(session.known)).enumerate();
-        for (place, (slot, level)) in places {
+        let shade = applied.map(|_| Shade::of(&self.table, &session.path, self.tuning.pass_up));
+        let share_credit = self.tuning.share_credit;
+        // a code of the same number was entered, and where a text went out that is credited
+        let unheard = |place: usize| session.unsent && !is_clients(place);
+        let tuning = &self.tuning;
+        for (place, (slot, level)) in nodes.iter().zip(levels()).enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if session.stage < 4 {
                 node.pending = node.pending.saturating_sub(1);
@@ -335,17 +404,26 @@ impl Detector {
                 let shade = shade.as_ref().map_or(1.0, |shade| shade.at(place));
                 for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, *level)) {
                     let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                    let refund = before * pick(session.weight, *level) * shade;
-                    *s = (*s + bet.verified - refund).max(0.0);
+                    let share = pick(session.weight, *level) * session.share_at(place, tuning);
+                    let refund = before * share * shade;
+                    let credit = if unheard(place) { 0.0 } else { bet.verified };
+                    *s = (*s + credit - refund).max(0.0);
                 }
             }
+            if unheard(place) {
+                continue;
+            }
             node.verified_quarter += 1.0;
+            // what is ordinary at an address, and whether it is trusted, new numbers say
+            if (session.known || session.unsent) && level.is_address() {
+                continue;
+            }
             node.verified_slow += 1.0;
             node.today += 1.0;
             node.warm = hour;
-            node.share = (node.share - credit).max(0.0);
+            node.share = (node.share - share_credit).max(0.0);
         }
-        self.evaluate(now, &session.path, session.known, &local, subject.price_microusd);
+        self.evaluate(now, &nodes, &local, subject.price_microusd);
     }
 
     fn receipt(&mut self, now: u64, subject: &Subject, delivered: bool) {
@@ -375,18 +453,17 @@ impl Detector {
             return;
         }
         session.undelivered = true;
-        let kept = self.tuning.undelivered_weight;
-        let spared = (session.weight.0 * (1.0 - kept), session.weight.1 * (1.0 - kept));
-        session.weight = (session.weight.0 * kept, session.weight.1 * kept);
         let session = *session;
         let Some(applied) = usize::from(session.stage).checked_sub(1) else { return };
-        let shade = Shade::of(&self.table, &session.path, session.known, self.tuning.pass_up);
-        for (place, slot) in session.path.iter().enumerate() {
+        let shade = Shade::of(&self.table, &session.path, self.tuning.pass_up);
+        for (place, slot) in session.nodes().iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
-            let level = level_at(session.known, place);
+            let level = level_at(place);
+            let spared =
+                pick(session.weight, level) * (1.0 - session.share_at(place, &self.tuning));
             for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
                 let before = bet.open.get(applied).copied().unwrap_or(0.0);
-                *s = (*s - before * pick(spared, level) * shade.at(place)).max(0.0);
+                *s = (*s - before * spared * shade.at(place)).max(0.0);
             }
         }
     }
@@ -394,9 +471,13 @@ impl Detector {
     pub(super) fn attempted(&mut self, now: u64, subject: &Subject) {
         let known = self.is_known(subject, now);
         let path = self.find_path(now, subject, known);
+        self.count_attempt(now, subject, &path);
+    }
+
+    fn count_attempt(&mut self, now: u64, subject: &Subject, path: &[Slot; PATH]) {
         let local = self.local(now, subject.region);
-        self.release_if_ended(now, &path, known, &local);
-        self.each(&path, |node| attempt(node, now));
+        self.release_if_ended(now, path, &local);
+        self.each(path, |node| attempt(node, now));
     }
 
     /// Ends blocks that are over, before the next request counts as an attempt. Runs where a request
@@ -405,11 +486,10 @@ impl Detector {
         &mut self,
         now: u64,
         path: &[Slot; PATH],
-        known: bool,
         local: &Local,
     ) -> [f32; PATH] {
-        let rates = self.refresh(now, path, known, local);
-        for (place, (rate, level)) in rates.iter().zip(levels(known)).enumerate() {
+        let rates = self.refresh(now, path, local);
+        for (place, (rate, level)) in rates.iter().zip(levels()).enumerate() {
             self.release(now, path, place, *level, *rate, local);
         }
         rates
@@ -417,10 +497,10 @@ impl Detector {
 
     /// As [`release_ended`](Self::release_ended), unless that was done this very moment: by the
     /// assessment of the same request.
-    fn release_if_ended(&mut self, now: u64, path: &[Slot; PATH], known: bool, local: &Local) {
+    fn release_if_ended(&mut self, now: u64, path: &[Slot; PATH], local: &Local) {
         let is_present = |slot: &Slot| self.table.at(*slot).is_none_or(|node| node.at == now);
         if !path.iter().all(is_present) {
-            self.release_ended(now, path, known, local);
+            self.release_ended(now, path, local);
         }
     }
 

@@ -68,6 +68,8 @@ impl Detector {
             answer.verified = answer.verified.min(now);
             answer.undelivered = answer.undelivered.min(now);
         }
+        sessions.withheld.values_mut().for_each(|since| *since = now.min(*since));
+        sessions.withheld_queue.iter_mut().for_each(|(at, _)| *at = now.min(*at));
         sessions.answer_queue.iter_mut().for_each(|(at, _)| *at = now.min(*at));
     }
 }
@@ -143,8 +145,12 @@ mod tests {
     #[test]
     fn nothing_that_is_stored_stays_dated_ahead() {
         let mut detector = attacked(NOW + YEAR);
+        let withheld = subject(998_907_770_000);
+        detector.observe(Event::of(NOW + YEAR, EventKind::Withheld, &withheld));
         detector.heal(NOW);
         let most = NOW.as_millis() + 86_400_000;
+        assert!(!detector.sessions.withheld.is_empty());
+        assert!(detector.sessions.withheld.values().all(|since| *since <= NOW.as_millis()));
         assert!(detector.now <= NOW.as_millis() && detector.born <= NOW.as_millis());
         for (_, node) in detector.table.iter() {
             assert!(node.at <= most && node.until <= most && node.share_until <= most);

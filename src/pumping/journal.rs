@@ -14,8 +14,8 @@ const PEERS: usize = 256;
 /// Clock difference between gates that is tolerated; events further ahead are dropped.
 pub(super) const AHEAD: Duration = Duration::from_secs(300);
 const HEADER: usize = 21;
-const VERSION: u8 = 2;
-/// The version before knew no withheld texts, and is read all the same.
+const VERSION: u8 = 3;
+/// The first knew no withheld texts, the second did not tell them apart. Both are read.
 const OLDEST: u8 = 1;
 
 /// Why a journal entry or snapshot was not taken.
@@ -58,7 +58,8 @@ impl Journal {
         }
         // refusals, quiet ones too, are what a flood makes for free: when the outbox is half full
         // they stay at home
-        let is_free = matches!(event.kind, EventKind::Refused | EventKind::Withheld);
+        let free = [EventKind::Refused, EventKind::Withheld, EventKind::Knocked, EventKind::Unsent];
+        let is_free = free.contains(&event.kind);
         if is_free && self.outbox.len() >= OUTBOX / 2 {
             return;
         }

@@ -20,8 +20,9 @@ pub(super) struct Local {
     pub(super) surge: f32,
 }
 
-/// The level of each place of an unknown number's path.
-const UNKNOWN: [Level; PATH] = [
+/// The level of each place of a path: of the number, of everybody, of the client's networks, and of
+/// known numbers. Which of them count a session is said by its places, one bit each.
+const LEVELS: [Level; PATH] = [
     Level::Hundred,
     Level::Thousand,
     Level::TenThousand,
@@ -36,24 +37,45 @@ const UNKNOWN: [Level; PATH] = [
     Level::Everyone,
     Level::AwayCountry,
     Level::Away,
+    Level::KnownCountry,
+    Level::Known,
 ];
 
-/// The same of a known number's, which has three.
-const KNOWN: [Level; PATH] = {
-    let mut levels = [Level::Known; PATH];
-    levels[0] = Level::KnownCountry;
-    levels[2] = Level::Away;
-    levels
-};
+/// The client's side: its address, its network, and the pool of networks where nobody has verified.
+/// Whoever asks sees what these say of him, so they count every session that he believes to be open,
+/// whatever its number is and whether or not a text went out.
+pub(super) const CLIENT: u16 = 1 << 9 | 1 << 10 | 1 << 13;
+/// The places of a number that is not known.
+pub(super) const STRANGER: u16 = (1 << 14) - 1;
+/// Those of a known number.
+pub(super) const KNOWN: u16 = CLIENT | 1 << 14 | 1 << 15;
+/// Those that are there only for a client from a network where nobody has verified.
+const AWAY: u16 = 1 << 12 | 1 << 13;
 
 /// The level of each place of a path.
-pub(super) fn levels(known: bool) -> &'static [Level; PATH] {
-    if known { &KNOWN } else { &UNKNOWN }
+pub(super) const fn levels() -> &'static [Level; PATH] {
+    &LEVELS
 }
 
 /// The level of a place of a path.
-pub(super) fn level_at(known: bool, place: usize) -> Level {
-    levels(known).get(place).copied().unwrap_or(Level::Known)
+pub(super) fn level_at(place: usize) -> Level {
+    LEVELS.get(place).copied().unwrap_or(Level::Known)
+}
+
+/// Whether a place is the client's.
+pub(super) const fn is_clients(place: usize) -> bool {
+    CLIENT >> place & 1 == 1
+}
+
+/// The nodes of `path` at `places`, one bit each.
+pub(super) fn only(path: &[Slot; PATH], places: u16) -> [Slot; PATH] {
+    let mut kept = *path;
+    for (place, slot) in kept.iter_mut().enumerate() {
+        if places >> place & 1 == 0 {
+            *slot = NONE;
+        }
+    }
+    kept
 }
 
 /// The places of a path that are filled, one bit each.
@@ -94,13 +116,7 @@ impl Detector {
     }
 
     /// Brings every node of a path to `now` and returns the tolerated rate of each (sends an hour).
-    pub(super) fn refresh(
-        &mut self,
-        now: u64,
-        path: &[Slot; PATH],
-        known: bool,
-        local: &Local,
-    ) -> [f32; PATH] {
+    pub(super) fn refresh(&mut self, now: u64, path: &[Slot; PATH], local: &Local) -> [f32; PATH] {
         let mut rates = [0.0; PATH];
         let mut parent = 0.0;
         let country = path.get(5).copied().unwrap_or(NONE);
@@ -108,7 +124,7 @@ impl Detector {
         let hourly = local.season / (24.0 * local.conversion);
         let tuning = &self.tuning;
         // from the last place to the first: a country comes before its blocks, which inherit from it
-        let places = path.iter().zip(&mut rates).zip(levels(known)).enumerate().rev();
+        let places = path.iter().zip(&mut rates).zip(levels()).enumerate().rev();
         for (place, ((slot, out), level)) in places {
             if *slot == NONE && !(1..=5).contains(&place) {
                 continue;
@@ -123,7 +139,7 @@ impl Detector {
                 if place < 5 {
                     let elapsed = local.sessions.wrapping_sub(node.share_seen);
                     node.share_seen = local.sessions;
-                    if node.share > 0.0 && elapsed > 0 && !known {
+                    if node.share > 0.0 && elapsed > 0 {
                         let q = largest_share(tuning, place, node.daily(), daily);
                         node.share = (node.share - ln_1p(q) * elapsed as f32).max(0.0);
                     }
@@ -143,32 +159,27 @@ impl Detector {
             .is_none_or(|node| node.warm == 0)
     }
 
-    /// The nodes of a new session, with the session counted as pending at each.
+    /// The nodes of a new session, with the session counted as pending at those of `counted`, one bit
+    /// each. The others are given as they exist: what is acted on there explains some of what the
+    /// client's side sees.
     pub(super) fn build_path(
         &mut self,
         now: u64,
         subject: &Subject,
-        known: bool,
+        counted: u16,
         local: &Local,
     ) -> [Slot; PATH] {
-        let mut path = [NONE; PATH];
+        let is_whole = counted & STRANGER == STRANGER;
+        let mut path = if is_whole { [NONE; PATH] } else { self.find_path(now, subject, false) };
         let away = self.is_away(subject, now);
-        if known {
-            for (place, id) in path.iter_mut().zip(Self::known_names(subject)) {
-                if id.level() != Level::Away || away {
-                    *place = self.obtain(now, id, local);
-                    self.pin(*place);
-                }
-            }
-            return path;
-        }
         let parts = self.tuning.parts;
         let cold = parts.cold && self.is_cold(subject, Level::HundredThousand);
         let colder = cold && self.is_cold(subject, Level::Million);
         // coarse before fine: a fine node is born only where its parent already was, so the tree
         // grows where traffic repeats and a lone session costs two blocks instead of five
         let mut parent_is_new = false;
-        for (place, id) in path.iter_mut().zip(Self::names(subject)).rev() {
+        let names = Self::names(subject);
+        for (place, (slot, id)) in path.iter_mut().zip(names).enumerate().rev() {
             let level = id.level();
             let skip = match level {
                 Level::ColdCountry | Level::Cold => !cold,
@@ -181,19 +192,19 @@ impl Detector {
                 level,
                 Level::Hundred | Level::Thousand | Level::TenThousand | Level::Host
             );
-            if skip {
+            if skip || counted >> place & 1 == 0 {
                 continue;
             }
             let births = self.table.births();
-            *place = if fine && parent_is_new {
+            *slot = if fine && parent_is_new {
                 self.table.find(id).unwrap_or(NONE)
             } else {
                 self.obtain(now, id, local)
             };
             // once one was born or left out, nothing finer of the same branch may be born
-            let grown = self.table.births() != births || *place == NONE;
+            let grown = self.table.births() != births || *slot == NONE;
             parent_is_new = grown || (fine && parent_is_new);
-            self.pin(*place);
+            self.pin(*slot);
         }
         path
     }
@@ -220,11 +231,9 @@ impl Detector {
 
     /// The nodes of a request as they exist, creating none.
     pub(super) fn find_path(&self, now: u64, subject: &Subject, known: bool) -> [Slot; PATH] {
+        let places = if known { KNOWN } else { STRANGER };
         let away = self.is_away(subject, now);
-        if known {
-            return self.path_of(subject, known, if away { 0b111 } else { 0b11 });
-        }
-        let mut path = self.path_of(subject, known, if away { u16::MAX } else { (1 << 12) - 1 });
+        let mut path = self.path_of(subject, if away { places } else { places & !AWAY });
         let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
         let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
         let off = !self.tuning.parts.cold;
@@ -239,17 +248,12 @@ impl Detector {
     }
 
     /// The nodes of the given places, one bit each, as they exist.
-    pub(super) fn path_of(&self, subject: &Subject, known: bool, places: u16) -> [Slot; PATH] {
+    pub(super) fn path_of(&self, subject: &Subject, places: u16) -> [Slot; PATH] {
         let mut path = [NONE; PATH];
-        let find = |(i, (place, id)): (usize, (&mut Slot, NodeId))| {
-            if places >> i & 1 == 1 {
-                *place = self.table.find(id).unwrap_or(NONE);
+        for (place, (slot, id)) in path.iter_mut().zip(Self::names(subject)).enumerate() {
+            if places >> place & 1 == 1 {
+                *slot = self.table.find(id).unwrap_or(NONE);
             }
-        };
-        if known {
-            path.iter_mut().zip(Self::known_names(subject)).enumerate().for_each(find);
-        } else {
-            path.iter_mut().zip(Self::names(subject)).enumerate().for_each(find);
         }
         path
     }
@@ -274,11 +278,10 @@ fn ln_1p(q: f32) -> f32 {
 pub(super) struct Shade([f32; PATH]);
 
 impl Shade {
-    pub(super) fn of(table: &Table, path: &[Slot; PATH], known: bool, pass_up: f32) -> Self {
+    /// `path` holds the nodes of a stranger's session too where another kind of session counts
+    /// fewer. Groups of known numbers see everything.
+    pub(super) fn of(table: &Table, path: &[Slot; PATH], pass_up: f32) -> Self {
         let mut out = [1.0_f32; PATH];
-        if known {
-            return Self(out);
-        }
         let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
         let by_address = path.iter().take(11).skip(9).any(flagged);
         let mut up = if by_address { pass_up } else { 1.0 };
@@ -288,10 +291,10 @@ impl Shade {
             path.get(place).and_then(|slot| table.at(*slot)).map_or(0.0, |node| node.verified_slow)
         };
         let is_part = 3.0 * verified(13) <= verified(11);
-        let by_away = path.iter().skip(12).any(flagged) && is_part;
+        let by_away = path.iter().take(14).skip(12).any(flagged) && is_part;
         let mut by_number = false;
         let mut by_blocks = up;
-        for (place, slot) in path.iter().enumerate() {
+        for (place, slot) in path.iter().take(14).enumerate() {
             match place {
                 6 => by_blocks = up,
                 9 | 11 => up = if by_number || by_away { pass_up } else { 1.0 },

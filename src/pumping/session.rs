@@ -5,21 +5,26 @@ use std::collections::VecDeque;
 use super::evidence::{NullIndex, STAGES};
 use super::level::Subject;
 use super::node::fade;
+use super::path::{is_clients, only};
 use super::table::{KeyMap, NONE, Slot, mix};
+use super::tuning::Tuning;
 
 /// Slots of a path: five blocks, country, three cold pools, host, network, everyone, two pools of
-/// unseen networks. A known number's uses the first three for its groups.
-pub(super) const PATH: usize = 14;
+/// unseen networks, two groups of known numbers.
+pub(super) const PATH: usize = 16;
 
 /// A session is over after half an hour.
 pub(super) const SESSION_MS: u64 = 30 * 60_000;
 
-/// One (number, purpose) from its first send until it is forgotten.
+/// One (number, purpose) from its first send until it is forgotten, or what its client believes to be
+/// one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
     pub(super) key: u64,
     pub(super) subject: Subject,
     pub(super) path: [Slot; PATH],
+    /// The places of the path that count it, one bit each.
+    pub(super) counted: u16,
     pub(super) null: NullIndex,
     pub(super) country: u16,
     /// Stages of evidence already applied; some may have been passed over.
@@ -34,6 +39,26 @@ pub(super) struct Session {
     pub(super) undelivered: bool,
     /// Member of the outage control group.
     pub(super) control: bool,
+    /// No text of it went out, and its client believes that one did.
+    pub(super) unsent: bool,
+}
+
+impl Session {
+    /// The nodes that count it.
+    pub(super) fn nodes(&self) -> [Slot; PATH] {
+        only(&self.path, self.counted)
+    }
+
+    /// How much of its evidence counts at a place. The client's side sees neither whether a text went
+    /// out nor whether it arrived, so there all of it counts.
+    pub(super) fn share_at(&self, place: usize, tuning: &Tuning) -> f32 {
+        match (self.unsent, self.undelivered) {
+            _ if is_clients(place) => 1.0,
+            (true, _) => tuning.unsent_weight,
+            (false, true) => tuning.undelivered_weight,
+            (false, false) => 1.0,
+        }
+    }
 }
 
 /// One step-up that was asked and not yet answered.
@@ -101,8 +126,10 @@ pub(super) struct Sessions {
     pub(super) answers: KeyMap<Answer>,
     pub(super) answer_queue: VecDeque<(u64, u64)>,
     /// Since when a session is believed to be open of which no text went out.
-    withheld: KeyMap<u64>,
-    withheld_queue: VecDeque<(u64, u64)>,
+    pub(super) withheld: KeyMap<u64>,
+    pub(super) withheld_queue: VecDeque<(u64, u64)>,
+    /// Sessions in the slab of which no text went out.
+    unsent: usize,
     pub(super) generation: u32,
     pub(super) cap: usize,
 }
@@ -114,6 +141,12 @@ impl Sessions {
 
     pub(super) fn open(&self, key: u64) -> Option<&Session> {
         self.index.get(&key).and_then(|slot| self.slab.get(*slot as usize)).filter(|s| s.live)
+    }
+
+    /// Whether another session without a text finds room: they are free to have, and must not push
+    /// out those of texts.
+    pub(super) fn has_room_for_unsent(&self) -> bool {
+        self.unsent < self.cap / 4
     }
 
     /// Adds a session; `None` when the cap is reached.
@@ -132,6 +165,9 @@ impl Sessions {
             *place = session;
         }
         self.index.insert(session.key, slot);
+        if session.unsent {
+            self.unsent = self.unsent.saturating_add(1);
+        }
         let dues = STAGES.into_iter().chain([SESSION_MS]);
         for (queue, after) in self.queues.iter_mut().zip(dues) {
             let at = session.sent_at.saturating_add(after);
@@ -183,6 +219,9 @@ impl Sessions {
         {
             session.live = false;
             self.index.remove(&session.key);
+            if session.unsent {
+                self.unsent = self.unsent.saturating_sub(1);
+            }
             self.free.push(slot);
         }
     }
@@ -193,7 +232,7 @@ impl Sessions {
     }
 
     /// Since when a session is believed to be open of which every text was withheld.
-    fn withheld_since(&self, key: u64, now: u64) -> Option<u64> {
+    pub(super) fn withheld_since(&self, key: u64, now: u64) -> Option<u64> {
         let since = self.withheld.get(&key).copied();
         since.filter(|since| now < since.saturating_add(SESSION_MS))
     }
@@ -230,6 +269,12 @@ impl Sessions {
             self.withheld.insert(key, now);
             self.withheld_queue.push_back((now, key));
         }
+    }
+
+    /// Puts one of a snapshot back.
+    pub(super) fn withhold_again(&mut self, key: u64, since: u64) {
+        self.withheld.insert(key, since);
+        self.withheld_queue.push_back((since, key));
     }
 
     /// Ends a session of which no text went out: its number has verified.
@@ -336,4 +381,9 @@ pub(super) const NUMBER_KEEP_MS: u64 = 24 * 3_600_000;
 /// Name of a session.
 pub(super) fn session_key(subject: &Subject) -> u64 {
     mix(subject.digits ^ (u64::from(subject.purpose) << 56))
+}
+
+/// Name of the same session as its client believes it to be open while no text of it went out.
+pub(super) fn withheld_key(key: u64) -> u64 {
+    mix(!key)
 }

@@ -7,7 +7,7 @@
 use super::detector::Detector;
 use super::level::Subject;
 use super::node::Node;
-use super::path::{Shade, places_of};
+use super::path::{CLIENT, Shade, only, places_of};
 use super::session::{OpenStepUp, PATH, session_key};
 use super::table::Slot;
 
@@ -89,7 +89,8 @@ impl Detector {
     /// that was assigned as mobile and is something else.
     pub(super) fn line(&mut self, now: u64, subject: &Subject, alike: bool) {
         let known = self.is_known(subject, now);
-        let path = self.find_path(now, subject, known);
+        // Who asks must not see what the network said of a number.
+        let path = only(&self.find_path(now, subject, known), !CLIENT);
         let step = line_step(self.tuning.honest_failure, alike);
         self.asked_evidence(now, subject, (known, &path), step, |_| {});
     }
@@ -132,7 +133,7 @@ impl Detector {
     /// The nodes that counted a step-up when it was asked: meanwhile a block may have become warm, a
     /// network seen or a number known, and what was counted in must be counted out.
     fn asked_path(&self, open: &OpenStepUp) -> (bool, [Slot; PATH]) {
-        (open.known, self.path_of(&open.subject, open.known, open.places))
+        (open.known, self.path_of(&open.subject, open.places))
     }
 
     fn asked_evidence(
@@ -144,8 +145,9 @@ impl Detector {
         mut count: impl FnMut(&mut Node),
     ) {
         let local = self.local(now, subject.region);
-        self.refresh(now, path, known, &local);
-        let shade = Shade::of(&self.table, path, known, self.tuning.pass_up);
+        self.refresh(now, path, &local);
+        let around = if known { self.find_path(now, subject, false) } else { *path };
+        let shade = Shade::of(&self.table, &around, self.tuning.pass_up);
         let (low, high) = self.tuning.asked_range;
         let active = self.tuning.parts.asked_evidence;
         for (place, slot) in path.iter().enumerate() {
@@ -156,7 +158,7 @@ impl Detector {
                 node.asked = (node.asked + step * share).clamp(low, high);
             }
         }
-        self.evaluate(now, path, known, &local, subject.price_microusd);
+        self.evaluate(now, path, &local, subject.price_microusd);
     }
 }
 

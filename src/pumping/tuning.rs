@@ -93,6 +93,11 @@ pub struct Tuning {
     pub outage_samples: f32,
     /// Weight of a session whose delivery failed.
     pub undelivered_weight: f32,
+    /// Weight, at the blocks and pools of its number, of a session that the host answered without a
+    /// text, in a range where nobody had verified before yesterday: there it must look like one with a
+    /// text, or the next answer would tell. Elsewhere it weighs nothing there. A gate without a human
+    /// check takes this as 0: who is asked gets no text there, for the sake of people who mistyped.
+    pub unsent_weight: f32,
     /// Expected honest refusals a block may cost before it must be probed again.
     pub block_harm: f32,
     /// Shortest and longest block, seconds.
@@ -229,6 +234,7 @@ impl Default for Tuning {
             outage_floor: 0.15,
             outage_samples: 4.0,
             undelivered_weight: 0.35,
+            unsent_weight: 1.0,
             block_harm: 0.5,
             block_range: (600.0, 43_200.0),
             silence_gaps: 5.0,

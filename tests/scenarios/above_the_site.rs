@@ -1,9 +1,10 @@
 //! Networks above the site: a provider's whole allocation has little more than one of its customers.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use otpgate::policy::{Evidence, QuotaPolicy};
-use otpgate::{Policy, Sent};
+use otpgate::{ClientContext, ClientIp, Policy, Sent};
 
 use crate::street::{Street, Who, from, v6};
 use crate::support::{days, hours};
@@ -110,12 +111,52 @@ async fn the_forms_of_an_address_are_one_network() {
         std::net::Ipv6Addr::from_bits(v6).into()
     };
     let street = Street::new(small).await;
-    let mut by_form = [0; 5];
+    let mut by_form = [0_i32; 5];
     for n in 0..320 {
         let sent = matches!(street.insist(from(n, form(n))).await, Sent::Sent(_));
-        by_form[n as usize % 5] += u32::from(sent);
+        by_form[n as usize % 5] += i32::from(sent);
     }
-    // Plain, mapped and translated are one, and all of 6to4 is one beside it: twice at the most.
-    let [plain, mapped, translated, site, subnet] = by_form;
-    assert_eq!((plain + mapped + translated, site + subnet), (6, 6), "{by_form:?}");
+    assert_eq!(by_form.iter().sum::<i32>(), 6, "{by_form:?}");
+}
+
+/// Tried: 64 sessions all over one network, each of them used again from ever other networks inside it, every
+/// text repeated as often as the gate lets it. `most` is what the network may send.
+#[tokio::test]
+async fn sessions_do_not_multiply_the_ladder() {
+    type Pick = fn(u32) -> IpAddr;
+    let within: [(&str, u32, Pick); 7] = [
+        ("/56", 6, |n| v6(n % 256).into()),
+        ("/48", 8, |n| v6(anywhere(n) & 0xffff).into()),
+        ("/40", 10, |n| v6(anywhere(n) & 0xff_ffff).into()),
+        ("/32", 12, |n| v6(anywhere(n)).into()),
+        ("/24", 6, |n| Ipv4Addr::from_bits(0xcb00_7100 | n % 256).into()),
+        ("/20", 8, |n| Ipv4Addr::from_bits(0xcb00_7000 | anywhere(n) & 0xfff).into()),
+        ("/16", 12, |n| Ipv4Addr::from_bits(0xcb00_0000 | anywhere(n) & 0xffff).into()),
+    ];
+    for (network, most, pick) in within {
+        let street = Street::new(small).await;
+        let before = street.house.texts();
+        let who = |n: u32, at: u32| {
+            ClientContext::new(ClientIp::from_peer(pick(at)), format!("session-{}", n % 64))
+        };
+        let mut open = Vec::new();
+        for n in 0..192 {
+            let mut ask = from(n, pick(n));
+            ask.who = Who::Page(who(n, n));
+            let sent = street.insist(ask).await;
+            if let Sent::Sent(issued) = sent {
+                open.push((n, issued.into_grant()));
+            }
+        }
+        assert_eq!(open.len(), most as usize, "first texts of a {network}");
+        for round in 1..6 {
+            street.house.clock.advance(hours(1) / 60);
+            for (n, grant) in &open {
+                let _ =
+                    street.house.gate.resend(grant, &who(*n, n * 7 + round * 64)).await.unwrap();
+            }
+        }
+        let texts = street.house.texts() - before;
+        assert_eq!(texts, 2 * most as usize, "each text of a {network} once more, and no further");
+    }
 }

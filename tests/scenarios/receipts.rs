@@ -12,8 +12,8 @@ use otpgate::transport::{
     ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
 use otpgate::{
-    EventKind, GateErrorKind, LimitName, Money, Policy, Purpose, RECEIPT_WINDOW, Realm,
-    ReceiptOutcome, ReceiptsError, RefusalReason, Sent, SmsTransport, Timestamp,
+    ClientContext, EventKind, GateErrorKind, LimitName, Money, Policy, Purpose, RECEIPT_WINDOW,
+    Realm, ReceiptOutcome, ReceiptsError, RefusalReason, Sent, SmsTransport, Timestamp,
 };
 
 use crate::support::{
@@ -82,13 +82,13 @@ async fn post(house: &House, lines: &str) -> Vec<ReceiptOutcome> {
     taken.iter().map(|taken| taken.outcome).collect()
 }
 
-async fn one(house: &House, line: &str) -> ReceiptOutcome {
+pub(crate) async fn one(house: &House, line: &str) -> ReceiptOutcome {
     let [outcome] = post(house, line).await[..] else { panic!("not one receipt") };
     outcome
 }
 
 /// The key of the last text.
-fn key(house: &House) -> String {
+pub(crate) fn key(house: &House) -> String {
     house.outbox.sent().pop().unwrap().callback_key().to_owned()
 }
 
@@ -135,16 +135,17 @@ async fn a_receipt_is_applied_once_on_every_gate_of_the_deployment() {
     let store = Arc::new(small());
     let here = House::lab(Arc::clone(&store));
     let there = here.beside(|builder| builder.store(store));
-    let _ = here.send(ALICE).await;
+    let proof = proof().await;
+    let _ = here.send_to(ALICE, &owner(1, &proof)).await;
     let line = format!("undelivered {} 1", key(&here));
     assert_eq!(one(&here, &line).await, ReceiptOutcome::Applied);
     assert_eq!(one(&there, &line).await, ReceiptOutcome::Repeated);
     assert_eq!(one(&here, &line).await, ReceiptOutcome::Repeated);
     assert_eq!(receipts(&here), [(false, true)], "both gates tell one log");
     // The interval is back, once: the next text goes out, and the one after it waits.
-    assert!(matches!(there.try_send(ALICE, &client(2)).await, Sent::Sent(_)));
+    assert!(matches!(there.try_send(ALICE, &owner(2, &proof)).await, Sent::Sent(_)));
     assert_eq!(one(&here, &line).await, ReceiptOutcome::Repeated);
-    let refusal = here.refused(ALICE, &client(3)).await;
+    let refusal = here.refused(ALICE, &owner(3, &proof)).await;
     let interval = RefusalReason::Limit(LimitName::NumberInterval);
     assert_eq!(*refusal.reason(), interval);
 }
@@ -212,29 +213,50 @@ async fn age_is_bounded_on_both_sides() {
     assert_eq!(spent(&house).await, before);
 }
 
-/// The reverse: what a receipt never gives back.
+/// The client `number`, with a proof that it verified Alice's number on this device.
+fn owner(number: u32, proof: &str) -> ClientContext {
+    client(number).device_proof(proof)
+}
+
+/// A device proof of Alice's, made by another gate with the same keys.
+async fn proof() -> String {
+    let proved = House::lab(memory()).prove(ALICE, &client(900)).await;
+    proved.device_proof().as_str().to_owned()
+}
+
+/// The reverse: what a receipt never gives back, and to whom it gives nothing.
 #[tokio::test]
-async fn an_undelivered_text_gives_the_number_back_and_nothing_else() {
+async fn an_undelivered_text_gives_the_owner_back_and_nobody_else() {
     let house = priced(|policy| policy.quotas.session = vec![otpgate::policy::Quota::hourly(1)]);
+    let proof = proof().await;
     let _ = house.send(ALICE).await;
-    assert_eq!(
-        one(&house, &format!("undelivered {} 1", key(&house))).await,
-        ReceiptOutcome::Applied
-    );
+    let line = format!("undelivered {} 1", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
     assert_eq!(spent(&house).await, PRICE, "most providers bill it");
-    let refusal = house.refused(ALICE, &house.client).await;
+    let refusal = house.refused(ALICE, &client(2)).await;
+    let interval = RefusalReason::Limit(LimitName::NumberInterval);
+    assert_eq!(*refusal.reason(), interval, "a stranger would know that a text went out");
+
+    let _ = house.send_to(ALICE, &owner(3, &proof)).await;
+    let refusal = house.refused(ALICE, &owner(4, &proof)).await;
+    assert_eq!(*refusal.reason(), interval, "his lane's own");
+    let line = format!("undelivered {} 2", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    let refusal = house.refused(ALICE, &owner(3, &proof)).await;
     assert_eq!(*refusal.reason(), RefusalReason::Limit(LimitName::Session), "who asked is charged");
-    assert!(matches!(house.try_send(ALICE, &client(2)).await, Sent::Sent(_)), "the number is not");
+    assert!(matches!(house.try_send(ALICE, &owner(4, &proof)).await, Sent::Sent(_)));
+    assert_eq!(receipts(&house), [(false, false), (false, true)]);
 }
 
 /// Whoever has a carrier say "undelivered" gets the cap more, not an endless number of texts.
 #[tokio::test]
 async fn refunds_cannot_be_farmed() {
+    let proof = proof().await;
     for refunds in [0, 2, 5] {
         let house = priced(|policy| policy.receipts.refunds = refunds);
         let mut sent = 0_u64;
         for step in 0..60 {
-            if let Sent::Sent(_) = house.try_send(ALICE, &client(step)).await {
+            if let Sent::Sent(_) = house.try_send(ALICE, &owner(step, &proof)).await {
                 sent += 1;
                 let line = format!("undelivered {} {step}", key(&house));
                 assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
@@ -245,8 +267,8 @@ async fn refunds_cannot_be_farmed() {
         let plain = priced(|_| {});
         let mut without = 0_u64;
         for step in 0..60 {
-            without +=
-                u64::from(matches!(plain.try_send(ALICE, &client(step)).await, Sent::Sent(_)));
+            let sent = plain.try_send(ALICE, &owner(step, &proof)).await;
+            without += u64::from(matches!(sent, Sent::Sent(_)));
             plain.clock.advance(seconds(600));
         }
         assert!(without >= 8 && sent <= without + refunds, "{sent} of {without} and {refunds}");
@@ -282,12 +304,13 @@ async fn a_receipt_finds_its_realm_and_purpose() {
     };
     let sent = tenant.try_send_for(ALICE, &Purpose::LOG_IN, &client(9)).await;
     assert!(matches!(sent, Sent::Sent(_)));
-    let line = format!("undelivered {} 1", key(&house));
+    let line = format!("undelivered {} 1 0.02 USD", key(&house));
     assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied, "the other realm's gate got it");
-    let event = house.log.events().pop().unwrap();
-    assert_eq!((&*event.realm, event.purpose), ("tenant-7", Some(Purpose::LOG_IN)));
-    let again = tenant.try_send_for(ALICE, &Purpose::LOG_IN, &client(10)).await;
-    assert!(matches!(again, Sent::Sent(_)), "{again:?}");
+    let events = house.log.events();
+    let told = |event: &&otpgate::Event| matches!(event.kind, EventKind::Receipt { .. });
+    let event = events.iter().find(told).unwrap();
+    assert_eq!((&*event.realm, event.purpose.clone()), ("tenant-7", Some(Purpose::LOG_IN)));
+    assert_eq!((spent(&tenant).await, spent(&house).await), (20_000, 0));
 }
 
 /// The budgets hold the real price: less, more, in another currency, or by segments.
@@ -389,6 +412,7 @@ async fn what_is_free_when_undelivered_is_given_back_within_the_cap() {
     let first = format!("undelivered {} 1", key(&house));
     assert_eq!(one(&house, &first).await, ReceiptOutcome::Applied);
     assert_eq!(spent(&house).await, 0);
+    house.clock.advance(seconds(60));
     let _ = house.send_to(ALICE, &client(2)).await;
     assert_eq!(
         one(&house, &format!("undelivered {} 2", key(&house))).await,
@@ -431,6 +455,7 @@ impl SmsTransport for Naming {
 /// overtakes the answer, or comes with it, or after it. Once all is said the budgets hold what the provider named, and the number has its interval back once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receipt_that_overtakes_the_answer_is_applied_once() {
+    let proof = proof().await;
     for answer in ["accepted", "indeterminate", "not sent", "refused"] {
         for seed in 0..24_u64 {
             let keys = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -444,7 +469,8 @@ async fn a_receipt_that_overtakes_the_answer_is_applied_once() {
             let house = Arc::new(House::lab_with(|builder| {
                 builder.store(store).transport(transport).prices(prices)
             }));
-            let clearance = house.clearance(ALICE).await;
+            let owner = owner(1, &proof);
+            let clearance = house.clearance_of(ALICE, &Purpose::SIGN_UP, &owner).await;
             let gate = house.gate.clone();
             let issuing = tokio::spawn(async move { gate.issue(clearance).await.map(drop) });
             while keys.lock().unwrap().is_empty() {
@@ -466,16 +492,16 @@ async fn a_receipt_that_overtakes_the_answer_is_applied_once() {
             assert_eq!(outcomes.iter().filter(applied).count(), 1, "{answer} {seed}: {outcomes:?}");
             assert_eq!(spent(&house).await, 70_000, "{answer} {seed}");
             // Once: the next goes out, the one after it waits.
-            assert_ne!(seen(&house, 2).await, "waits", "{answer} {seed}");
+            assert_ne!(seen(&house, &proof, 2).await, "waits", "{answer} {seed}");
             if matches!(answer, "accepted" | "indeterminate") {
-                assert_eq!(seen(&house, 3).await, "waits", "{answer} {seed}");
+                assert_eq!(seen(&house, &proof, 3).await, "waits", "{answer} {seed}");
             }
         }
     }
 }
 
-async fn seen(house: &House, index: u32) -> &'static str {
-    match house.clear(ALICE, &Purpose::SIGN_UP, &client(index)).await {
+async fn seen(house: &House, proof: &str, index: u32) -> &'static str {
+    match house.clear(ALICE, &Purpose::SIGN_UP, &owner(index, proof)).await {
         otpgate::Cleared::Cleared(clearance) => match house.gate.issue(clearance).await {
             Ok(Sent::Refused(refusal))
                 if *refusal.reason() == RefusalReason::Limit(LimitName::NumberInterval) =>
@@ -599,7 +625,7 @@ async fn an_early_receipt_waits_for_its_send() {
     assert_eq!(one(&house, "pending id text-0").await, ReceiptOutcome::Pending);
     assert_eq!(receipts(&house), []);
     let _ = house.send(ALICE).await;
-    assert_eq!((receipts(&house), spent(&house).await), (vec![(false, true)], 30_000));
+    assert_eq!((receipts(&house), spent(&house).await), (vec![(false, false)], 30_000));
     assert_eq!(one(&house, "undelivered id text-0 0.03 USD").await, ReceiptOutcome::Repeated);
     // Too early: forgotten after ten minutes.
     assert_eq!(one(&house, "delivered id text-1").await, ReceiptOutcome::Early);
@@ -645,7 +671,7 @@ async fn a_receipt_by_id_and_its_send_meet_in_every_interleaving() {
         let outcomes = race(posts.collect()).await;
         issuing.await.unwrap().unwrap();
         early += outcomes.iter().filter(|outcome| **outcome == ReceiptOutcome::Early).count();
-        assert_eq!(receipts(&here), [(false, true)], "seed {seed}: {outcomes:?}");
+        assert_eq!(receipts(&here), [(false, false)], "seed {seed}: {outcomes:?}");
         assert_eq!(spent(&here).await, 30_000, "seed {seed}");
     }
     assert!((1..280).contains(&early), "{early}: both orders happen");

@@ -42,14 +42,15 @@ impl Gate {
         said: &Said,
         now: Timestamp,
     ) -> Result<ReceiptOutcome, GateError> {
-        let Some(given_back) = self.give_back_undelivered(note, now).await? else {
+        let Some(within_cap) = self.give_back_undelivered(note, now).await? else {
             return Ok(ReceiptOutcome::Repeated);
         };
+        let given_back = within_cap && note.lane.is_owners();
         if self.policy(&note.purpose).fallback.heeds_receipts() {
             self.remember_undelivered(self.names().number(&note.recipient)).await?;
         }
         let free = self.policy(&note.purpose).receipts.undelivered_is_free;
-        if given_back && free && said.price.is_none() {
+        if within_cap && free && said.price.is_none() {
             self.settle_price(note, Money::ZERO, None, now).await?;
         }
         if !self.is_first(note, "told undelivered", b"", now).await? {
@@ -67,8 +68,12 @@ impl Gate {
         Ok(ReceiptOutcome::Applied)
     }
 
-    /// Gives the number its interval and quotas back, once for the send and a few times a day for the
-    /// number. `None` if something else was the final word about the send.
+    /// Gives the number's owner the interval and quotas of his lane back, once for the send and a few
+    /// times a day for the number: whether it was so seldom. `None` if something else was the final word
+    /// about the send.
+    ///
+    /// In the lanes of strangers nothing is given back: who may ask again sooner would know that a text
+    /// went out, and what the network said of the number.
     async fn give_back_undelivered(
         &self,
         note: &Note,
@@ -78,17 +83,19 @@ impl Gate {
         let policy = self.policy(&note.purpose);
         let mut admission = self.once(note, "undelivered", b"", now);
         admission.nonces = vec![self.claim_on(note, FINAL, b"")];
-        admission.charges = vec![
-            self.once_back(&note.id),
-            Charge {
-                key: MeterKey::new(number, slot::UNDELIVERED),
-                limit: policy.receipts.limit(),
-                cost: 1,
-                waiver: None,
-            },
-        ];
+        let back = note.lane.is_owners().then(|| self.once_back(&note.id));
+        let cap = Charge {
+            key: MeterKey::new(number, slot::UNDELIVERED),
+            limit: policy.receipts.limit(),
+            cost: 1,
+            waiver: None,
+        };
+        admission.charges = back.into_iter().chain([cap]).collect();
         match guarded::admit(&*self.inner.store, &admission).await? {
             Admitted::Granted { .. } => {
+                if back.is_none() {
+                    return Ok(Some(true));
+                }
                 let who = self.destination_subjects(&note.recipient, number, &note.purpose);
                 let plan = Plan::of_number(&self.terms_of(note), &who);
                 self.give_all_back(admission.id, plan.refunds(false, Due::ALL, note.at)).await?;

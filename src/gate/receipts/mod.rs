@@ -46,7 +46,7 @@ impl Gate {
     /// | the receipt says | then |
     /// |---|---|
     /// | delivered | detector and observer know |
-    /// | undelivered | also, a few times a day ([`ReceiptPolicy`](crate::policy::ReceiptPolicy)), the number's interval and quotas get the text back. The client's limits and everything that counts as evidence never do |
+    /// | undelivered | also, a few times a day ([`ReceiptPolicy`](crate::policy::ReceiptPolicy)), interval and quotas of the number get the text back where it was asked for with a device proof or by a caller. A stranger's limits, the client's and everything that counts as evidence never do |
     /// | a price | the budgets hold it in place of the estimate |
     /// | nothing final, or a repeat | nothing |
     ///

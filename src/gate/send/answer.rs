@@ -96,10 +96,14 @@ impl Gate {
         }
     }
 
+    /// Tells the detector, and those of the other gates, what became of a request. A text that was
+    /// withheld and a decoy are told with all that a sent one is told with. Whether a step-up was passed
+    /// is told once, with what the request came to.
     pub(super) fn watch(&self, send: &Send<'_>, kind: SightingKind) {
         let subject = self.sighted(send.recipient, send.purpose, send.price, send.seen_from());
         let mut sighting = Sighting::of(send.now, kind, &subject);
-        if send.proved > Proved::Ordinary {
+        let beside = [SightingKind::Failed, SightingKind::Alike, SightingKind::Unlike];
+        if send.proved > Proved::Ordinary && !beside.contains(&kind) {
             sighting = sighting.passed();
         }
         self.realm.saw(self, sighting);

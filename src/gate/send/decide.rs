@@ -144,10 +144,8 @@ impl Gate {
                         return Ok(Decision::Test(paid, entry));
                     }
                     let Some(withheld) = withheld else { return Ok(Decision::Granted(paid)) };
-                    if standing.pumping(send.proved).is_some() {
-                        self.watch(send, SightingKind::Refused);
-                    }
-                    self.count_withheld(send);
+                    let pumping = standing.pumping(send.proved).is_some();
+                    self.watch(send, withheld.sighting(pumping));
                     let reason = standing.reason(withheld);
                     self.note(send, EventKind::QuietlyRefused { reason });
                     return Ok(Decision::Quiet(paid));

@@ -67,7 +67,7 @@ impl Gate {
     ) -> Result<Handed, GateError> {
         let segments = send.segments;
         if send.decoy {
-            self.count_withheld(send);
+            self.watch(send, SightingKind::Unsent);
             self.note(send, EventKind::DecoyAnswered);
             return Ok(Handed::Over(Over::withheld()));
         }

@@ -22,6 +22,7 @@ use crate::message::Language;
 use crate::otp::{Binding, Passcode};
 use crate::outcome::{LimitName, RefusalReason, Sent};
 use crate::policy::Policy;
+use crate::pumping::EventKind as SightingKind;
 use crate::recipient::Recipient;
 use crate::store::{Nonce, VoidCode};
 use crate::token::TokenError;
@@ -272,7 +273,7 @@ impl Gate {
                         return self.refused(send.now, Some(&send), reason.into());
                     }
                     // Nobody is told what only the carrier and the number's owner know.
-                    self.count_withheld(&send);
+                    self.watch(&send, SightingKind::Unsent);
                     self.note(&send, EventKind::QuietlyRefused { reason });
                     send.decoy = true;
                     return self.issued(&send, &paid, grant, expires, Over::withheld());

@@ -10,7 +10,6 @@ use crate::gate::withheld::Withheld;
 use crate::gate::{Gate, guarded};
 use crate::limit::MeterKey;
 use crate::policy::{AnonymiserTier, Mode};
-use crate::pumping::{Event as Sighting, EventKind as SightingKind};
 use crate::store::TallyQuery;
 
 impl Gate {
@@ -44,12 +43,5 @@ impl Gate {
             return Ok(None);
         }
         Ok(withheld)
-    }
-
-    /// Tells the detector, and those of the other gates, of a text that was withheld while the client
-    /// is told otherwise.
-    pub(super) fn count_withheld(&self, send: &Send<'_>) {
-        let subject = self.sighted(send.recipient, send.purpose, send.price, send.seen_from());
-        self.realm.saw(self, Sighting::of(send.now, SightingKind::Withheld, &subject));
     }
 }

@@ -18,16 +18,19 @@ use super::detector::{Detector, OperatorRule, Surge};
 use super::journal::CodecError;
 use super::level::NodeId;
 use super::node::Node;
-use super::path::places_of;
-use super::session::{OpenStepUp, Session};
+use super::path::{STRANGER, places_of};
+use super::session::{OpenStepUp, Session, session_key};
 use super::table::{Slot, mix};
 use crate::base::time::Timestamp;
 use codec::{Reader, Writer, checksum};
 use rows::{
-    NODE, SESSION, read_country, read_node, read_session, write_country, write_node, write_session,
+    NODE, SESSION, known_places, read_country, read_node, read_session, write_country, write_node,
+    write_session,
 };
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
+/// The version before held no session of which no text went out, and is read all the same.
+const OLDEST: u8 = 3;
 /// No honest snapshot is larger; a claim beyond it is refused before anything is allocated.
 const LARGEST: usize = 256 << 20;
 /// Into how many shards the lasting memory is cut.
@@ -265,10 +268,9 @@ impl Detector {
             return Err(CodecError::Length);
         }
         let (body, check) = bytes.split_last_chunk::<8>().ok_or(CodecError::Length)?;
-        match body.first() {
-            Some(&VERSION) => {}
-            Some(&other) => return Err(CodecError::Version(other)),
-            None => return Err(CodecError::Length),
+        let version = *body.first().ok_or(CodecError::Length)?;
+        if !(OLDEST..=VERSION).contains(&version) {
+            return Err(CodecError::Version(version));
         }
         if u64::from_be_bytes(*check) != checksum(body) {
             return Err(CodecError::Damaged);
@@ -289,7 +291,7 @@ impl Detector {
         for _ in 0..r.count(NODE)? {
             self.read_node(r)?;
         }
-        self.read_sessions(r)?;
+        self.read_sessions(r, version)?;
         for _ in 0..r.count(23)? {
             let digits = r.u64()?;
             let (sends, sessions, failed, at) = (r.f32()?, r.u16()?, r.u8()?, r.u64()?);
@@ -342,12 +344,15 @@ impl Detector {
         Ok(())
     }
 
-    fn read_sessions(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
+    fn read_sessions(&mut self, r: &mut Reader<'_>, version: u8) -> Result<(), CodecError> {
         for _ in 0..r.count(SESSION)? {
-            let mut session = read_session(r)?;
+            let mut session = read_session(r, version)?;
             self.resolve(&mut session);
             let waits = !session.verified && session.stage < 4;
-            let path = session.path;
+            let path = session.nodes();
+            if session.unsent {
+                self.sessions.withhold_again(session_key(&session.subject), session.sent_at);
+            }
             if self.sessions.add(session).is_some() && waits {
                 self.each(&path, |node| node.pending = node.pending.saturating_add(1));
             }
@@ -356,9 +361,10 @@ impl Detector {
         for _ in 0..r.count(STEP_UP)? {
             let (subject, asked_at) = (r.subject()?, r.u64()?);
             let (places, known, stage) = (r.u16()?, r.flag()?, r.u8()?);
+            let places = if known { known_places(places, version) } else { places };
             let open = OpenStepUp { subject, asked_at, places, known, stage, generation: 0 };
             self.sessions.reopen(open, self.tuning.asked_stages);
-            let path = self.path_of(&subject, known, places);
+            let path = self.path_of(&subject, places);
             self.each(&path, |node| node.asking = node.asking.saturating_add(1));
         }
         Ok(())
@@ -385,7 +391,10 @@ impl Detector {
     /// Finds the session's nodes in this table again.
     fn resolve(&self, session: &mut Session) {
         // a slot that was empty when the session began stays empty
-        session.path = self.path_of(&session.subject, session.known, places_of(&session.path));
+        let places = places_of(&session.path);
+        let away = places & 1 << 13 != 0;
+        let around = STRANGER & !session.counted & if away { STRANGER } else { !(1 << 12) };
+        session.path = self.path_of(&session.subject, places | around);
         let [a, b] = session.subject.region;
         let name = (u64::from(a) << 8) | u64::from(b);
         session.country = self.country_index.get(&name).copied().unwrap_or(u16::MAX);

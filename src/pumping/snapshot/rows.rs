@@ -5,8 +5,8 @@ use super::super::evidence::NullIndex;
 use super::super::journal::CodecError;
 use super::super::level::NodeId;
 use super::super::node::{Node, State};
-use super::super::path::places_of;
-use super::super::session::{PATH, Session, session_key};
+use super::super::path::{CLIENT, KNOWN, STRANGER, places_of};
+use super::super::session::{PATH, Session, session_key, withheld_key};
 use super::super::table::NONE;
 use super::codec::{Reader, Writer};
 
@@ -148,32 +148,43 @@ pub(super) const SESSION: usize = 45;
 
 pub(super) fn write_session(w: &mut Writer, s: &Session) {
     w.subject(&s.subject);
-    w.u16(places_of(&s.path));
+    w.u16(places_of(&s.nodes()));
     w.u8(s.null.0);
     w.u8(s.stage);
     w.floats(&[s.weight.0, s.weight.1]);
     w.u64(s.sent_at);
-    let flags = [s.known, s.verified, s.undelivered, s.control];
+    let (apart, narrow) = (s.counted & CLIENT == 0, s.counted == CLIENT);
+    let flags = [s.known, s.verified, s.undelivered, s.control, s.unsent, apart, narrow];
     w.u8(flags.iter().enumerate().fold(0, |bits, (i, on)| bits | u8::from(*on) << i));
 }
 
-pub(super) fn read_session(r: &mut Reader<'_>) -> Result<Session, CodecError> {
+pub(super) fn read_session(r: &mut Reader<'_>, version: u8) -> Result<Session, CodecError> {
     let subject = r.subject()?;
     let places = r.u16()?;
-    let path: [u32; PATH] =
-        std::array::from_fn(|place| if places >> place & 1 == 1 { 0 } else { NONE });
     let null = NullIndex(r.u8()?);
     let stage = r.u8()?;
     let weight = (r.f32()?, r.f32()?);
     let sent_at = r.u64()?;
     let flags = r.u8()?;
-    if stage > 4 || flags > 15 {
+    if stage > 4 || flags > 127 {
         return Err(CodecError::Damaged);
     }
+    let known = flags & 1 != 0;
+    let places = if known { known_places(places, version) } else { places };
+    let path: [u32; PATH] =
+        std::array::from_fn(|place| if places >> place & 1 == 1 { 0 } else { NONE });
+    let [unsent, apart, narrow] = [16, 32, 64].map(|flag| flags & flag != 0);
+    let counted = match (narrow, known) {
+        (true, _) => CLIENT,
+        (false, true) => KNOWN,
+        (false, false) => STRANGER,
+    };
+    let key = session_key(&subject);
     Ok(Session {
-        key: session_key(&subject),
+        key: if unsent { withheld_key(key) } else { key },
         subject,
         path,
+        counted: if apart { counted & !CLIENT } else { counted },
         null,
         country: 0,
         stage,
@@ -181,9 +192,21 @@ pub(super) fn read_session(r: &mut Reader<'_>) -> Result<Session, CodecError> {
         sent_at,
         generation: 0,
         live: true,
-        known: flags & 1 != 0,
+        known,
         verified: flags & 2 != 0,
         undelivered: flags & 4 != 0,
         control: flags & 8 != 0,
+        unsent,
     })
+}
+
+/// Where a known number's groups stand now; until version 3 they were the first three places.
+pub(super) fn known_places(places: u16, version: u8) -> u16 {
+    if version > 3 {
+        return places;
+    }
+    [14, 15, 13]
+        .into_iter()
+        .enumerate()
+        .fold(0, |bits, (old, new)| bits | (places >> old & 1) << new)
 }
