@@ -1,7 +1,6 @@
 //! What the web edge asks of a grant before it calls the gate.
 
 use crate::context::{ClientContext, Purpose};
-use crate::human::Widget;
 use crate::otp::CodeFormat;
 
 use super::Gate;
@@ -19,11 +18,6 @@ pub(crate) struct About {
 }
 
 impl Gate {
-    /// What the page shows where a step-up asks for a human check.
-    pub(crate) fn widget(&self, purpose: &Purpose) -> Option<Widget> {
-        self.inner.human.as_ref().and_then(|check| check.widget(purpose.as_str()))
-    }
-
     /// What the grant says; `None` if it is forged, closed or another client's. The store is not asked: the
     /// verification may be over.
     pub(crate) fn about(&self, grant: &EntryGrant, client: &ClientContext) -> Option<About> {

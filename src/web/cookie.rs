@@ -37,9 +37,22 @@ impl SameSite {
     }
 }
 
-/// The value of the cookie called `name`. `None` if there is none, or several (then another host planted
-/// one, and nobody knows which), or if it has other characters than ours have.
-pub(super) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The value of the cookie called `name`, for a host's own identifiers of base64url or hex. `None` if there is
+/// none, or several (then another host planted one, and nobody knows which), or if it is longer than 1 024
+/// bytes or has other characters than `A`–`Z`, `a`–`z`, `0`–`9`, `-` and `_`.
+///
+/// ```
+/// use otpgate::web::cookie;
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.append("cookie", "theme=dark; __Host-shop=4f1c".parse()?);
+/// assert_eq!(cookie(&headers, "__Host-shop"), Some("4f1c"));
+/// headers.append("cookie", "__Host-shop=evil".parse()?);
+/// assert_eq!(cookie(&headers, "__Host-shop"), None, "which of them?");
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
+#[must_use]
+pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut found = None;
     for line in headers.get_all(COOKIE) {
         for pair in line.as_bytes().split(|byte| *byte == b';') {

@@ -225,13 +225,46 @@ impl Endpoints {
         })
     }
 
+    /// Whether a post comes from a page of this origin, for the host's own forms: the check that the
+    /// endpoints make. Behind a login it is what keeps other sites from using it.
+    ///
+    /// # Errors
+    ///
+    /// A problem of [`ProblemKind::CrossSite`].
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # use otpgate::web::{Admit, Ask, Host, HostError, Next};
+    /// # #[derive(Debug)] struct SignUp;
+    /// # #[async_trait::async_trait]
+    /// # impl Host for SignUp {
+    /// #     async fn admit(&self, _: &Ask<'_>) -> Result<Admit, HostError> { Ok(Admit::Send) }
+    /// #     async fn verified(&self, _: otpgate::Verification, _: &http::request::Parts)
+    /// #         -> Result<Next, HostError> { Ok(Next::to("/welcome")) }
+    /// # }
+    /// # shop::open(async |shop| {
+    /// # use otpgate::web::{Config, Endpoints};
+    /// # let config = Config::builder("https://shop.example", SignUp).build()?;
+    /// # let endpoints = Endpoints::new(shop.gate, config);
+    /// let from = |origin| http::Request::post("/pay").header("origin", origin).body(());
+    /// let (own, ()) = from("https://shop.example")?.into_parts();
+    /// assert!(endpoints.check_own_page(&own).is_ok());
+    /// let (other, ()) = from("https://evil.example")?.into_parts();
+    /// assert!(endpoints.check_own_page(&other).is_err());
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn check_own_page(&self, request: &Parts) -> Result<(), Problem> {
+        origin::check_post(&request.headers, &self.config().origin)
+    }
+
     fn answer_preflight(&self, parts: &Parts, body: &[u8], peer: Option<IpAddr>) -> Answer {
         origin::check_post(&parts.headers, &self.config().origin)?;
         let call: PreflightCall = body::read(&parts.headers, body)?;
         let purpose = self.purpose(call.purpose)?;
         let client = self.client(parts, peer)?;
         let ticket = self.gate().preflight(&purpose, client.context()).map_err(outage)?;
-        let widget = self.gate().widget(&purpose);
+        let widget = self.gate().human_widget(&purpose);
         let human = widget.as_ref().map(|widget| HumanAnswer {
             provider: widget.provider,
             site_key: &widget.site_key,

@@ -39,7 +39,7 @@ impl Endpoints {
             "" | "/" => {
                 only_get(parts)?;
                 let purpose = self.asked_purpose(parts)?;
-                let widget = self.gate().widget(purpose);
+                let widget = self.gate().human_widget(purpose);
                 let policy = widget.iter().flat_map(|widget| widget.policy);
                 let mut context = context.clone();
                 context.widget_policy.extend(

@@ -44,7 +44,7 @@ mod problem;
 pub use self::axum::router;
 pub use client::Client;
 pub use config::{ClientSource, Config, ConfigBuilder};
-pub use cookie::SameSite;
+pub use cookie::{SameSite, read as cookie};
 pub use endpoints::Endpoints;
 pub use host::{Admit, Ask, Host, HostError, Known, Next};
 pub use problem::{Problem, ProblemKind};
