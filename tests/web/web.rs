@@ -11,6 +11,7 @@ mod bodies;
 #[cfg(feature = "console")]
 mod console;
 mod flow;
+mod hosted;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;

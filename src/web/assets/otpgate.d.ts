@@ -27,7 +27,15 @@ export interface Entry {
 export interface Verified { status: 'verified'; next: string }
 
 /** What the server says of its human check; `{}` if it says nothing. */
-export interface HumanCheck { provider?: string; site_key?: string; action?: string }
+export interface HumanCheck {
+  provider?: string;
+  site_key?: string;
+  action?: string;
+  /** The form field that the service's script fills in. */
+  field?: string;
+  /** The service's script; `null` if the host serves the widget. */
+  script?: string | null;
+}
 
 /** Shows the widget of the human check and answers with its response; closes it when `signal` aborts. */
 export type Human = (check: HumanCheck, signal?: AbortSignal) => Promise<string>;

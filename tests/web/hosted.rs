@@ -1,0 +1,111 @@
+//! What a browser loads: the module's files and the hosted pages.
+
+use otpgate::web::assets;
+use otpgate::web::page::PageContext;
+use otpgate::{Purpose, Region};
+
+use super::site::Site;
+
+async fn site() -> Site {
+    let pages = |config: otpgate::web::ConfigBuilder| {
+        let purposes = [Purpose::SIGN_UP, Purpose::RESET];
+        config
+            .default_region(Region::DE)
+            .purposes(purposes)
+            .pages(PageContext::new("Example", "/otp"))
+    };
+    Site::open_with(|gate| gate, pages).await
+}
+
+#[tokio::test]
+async fn the_files_may_be_kept_for_ever_by_version_and_are_asked_for_by_name() {
+    let site = site().await;
+    let mut browser = site.browser("192.0.2.7");
+    for asset in assets::ALL {
+        for (path, control) in [
+            (asset.path("/otp"), assets::IMMUTABLE),
+            (format!("/otp/assets/{}", asset.name()), assets::REVALIDATED),
+        ] {
+            let request = browser.request("GET", &path, "", None);
+            let answer = browser.exchange(&request).await;
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.body, asset.bytes());
+            assert_eq!(answer.header("cache-control"), Some(control));
+            assert_eq!(answer.header("content-type"), Some(asset.content_type()));
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+            assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"));
+            assert_eq!(answer.header("set-cookie"), None);
+            let etag = answer.header("etag").unwrap().to_owned();
+
+            for (tags, status) in [
+                (etag.clone(), 304),
+                (format!("W/{etag}"), 304),
+                (format!("\"0\", {etag}"), 304),
+                ("*".to_owned(), 304),
+                ("\"0\"".to_owned(), 200),
+            ] {
+                let tags = format!("If-None-Match: {tags}\r\n");
+                let request = browser.request("GET", &path, &tags, None);
+                let answer = browser.exchange(&request).await;
+                assert_eq!(answer.status, status, "{tags}");
+                assert_eq!(answer.body.is_empty(), status == 304);
+                assert_eq!(answer.header("etag"), Some(&*etag));
+            }
+        }
+    }
+    for (method, path, status) in [
+        ("GET", "/otp/assets/0123456789abcdef/otpgate.js", 404),
+        ("GET", "/otp/assets/", 404),
+        ("GET", "/otp/assets/../Cargo.toml", 404),
+        ("GET", "/otp/assets/otpgate.js/", 404),
+        ("POST", "/otp/assets/otpgate.js", 405),
+        ("DELETE", "/otp/code", 405),
+    ] {
+        let request = browser.request(method, path, "", None);
+        let answer = browser.exchange(&request).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_speak_the_clients_language_for_a_purpose_that_is_offered() {
+    let site = site().await;
+    let mut browser = site.browser("192.0.2.7");
+    for (path, accept, said) in [
+        ("/otp", "fr-CH, en;q=0.5", "<html lang=\"fr\">"),
+        ("/otp/", "", "<html lang=\"en\">"),
+        ("/otp", "", "data-purpose=\"sign-up\""),
+        ("/otp?purpose=reset", "", "data-purpose=\"reset\""),
+    ] {
+        let accept = format!("Accept-Language: {accept}\r\n");
+        let request = browser.request("GET", path, &accept, None);
+        let answer = browser.exchange(&request).await;
+        assert_eq!(answer.status, 200);
+        assert!(String::from_utf8_lossy(&answer.body).contains(said), "{path}");
+        let policy = PageContext::new("Example", "/otp").content_security_policy();
+        assert_eq!(answer.header("content-security-policy"), Some(&*policy), "one, the page's");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    for path in ["/otp?purpose=payment", "/otp?purpose=", "/otp?purpose=%22%3E"] {
+        let request = browser.request("GET", path, "", None);
+        let answer = browser.exchange(&request).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    let request = browser.request("GET", "/otp/code", "", None);
+    let answer = browser.exchange(&request).await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/otp")));
+}
+
+#[tokio::test]
+async fn a_host_without_hosted_pages_has_none() {
+    let site = Site::open().await;
+    let mut browser = site.browser("192.0.2.7");
+    for path in ["/otp", "/otp/", "/otp/code"] {
+        let request = browser.request("GET", path, "", None);
+        let answer = browser.exchange(&request).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    let path = assets::MODULE.path("/otp");
+    let request = browser.request("GET", &path, "", None);
+    assert_eq!(browser.exchange(&request).await.status, 200);
+}
