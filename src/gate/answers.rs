@@ -11,6 +11,7 @@ use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;
 use crate::base::seal;
 use crate::base::time::Timestamp;
+use crate::policy::SignalsPolicy;
 use crate::recipient::LineType;
 use crate::store::{Document, DocumentWrite};
 use crate::transport::signals::{Carrier, Signals, SimSwap};
@@ -21,6 +22,8 @@ use super::Gate;
 const SHELVES: u16 = 1_024;
 /// Answers on a shelf: 65 536 numbers in a realm, in about 4 MB.
 const PLACES: usize = 64;
+/// How far two clocks that the store bears may be apart: each by a minute from its own.
+const CLOCKS_APART: Duration = Duration::from_secs(120);
 
 /// A shelf as it was read.
 #[derive(Debug)]
@@ -97,6 +100,14 @@ impl Answer {
         signals
     }
 
+    /// Forgets what would hold for longer than anything does that is learnt `now`: what a clock that led
+    /// has written would else hold until its date, and keep its place from others.
+    fn heal(&mut self, policy: &SignalsPolicy, now: Timestamp) {
+        let latest = |life: Duration| now + life + CLOCKS_APART;
+        self.line = self.line.take().filter(|line| line.until <= latest(policy.line_life));
+        self.sim = self.sim.filter(|sim| sim.until <= latest(policy.sim_swap_life));
+    }
+
     fn ends(&self) -> Timestamp {
         let line = self.line.as_ref().map(|line| line.until);
         line.max(self.sim.map(|sim| sim.until)).unwrap_or(Timestamp::from_millis(0))
@@ -111,12 +122,19 @@ impl Gate {
         self.names().shelf(place)
     }
 
-    /// The shelf in `document`. One that cannot be read, because the index key was exchanged, is empty,
+    /// The shelf in `document`, without what a wrong clock has dated ahead. One that cannot be read, because the index key was exchanged, is empty,
     /// and is written over.
-    pub(super) fn open_shelf(&self, name: Pseudonym, document: &Document) -> Shelf {
+    pub(super) fn open_shelf(
+        &self,
+        name: Pseudonym,
+        document: &Document,
+        policy: &SignalsPolicy,
+        now: Timestamp,
+    ) -> Shelf {
         let key = self.inner.keys.pseudonyms();
         let plain = seal::open(key, &self.shelf_context(), &document.content);
-        let answers = plain.and_then(|plain| read(&plain)).unwrap_or_default();
+        let mut answers = plain.and_then(|plain| read(&plain)).unwrap_or_default();
+        answers.iter_mut().for_each(|answer| answer.heal(policy, now));
         Shelf { name, version: document.version, answers }
     }
 
@@ -291,6 +309,23 @@ mod tests {
         #[test]
         fn anything_else_is_nothing(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&bytes);
+        }
+    }
+
+    /// Ten minutes are ten minutes, though a clock that led by a year has written the answer.
+    #[test]
+    fn what_is_dated_ahead_is_asked_for_again() {
+        let policy = SignalsPolicy::default();
+        let signals = Signals::default().line_type(LineType::Mobile);
+        let now = at(1_800_000_000_000);
+        for (ahead, holds) in [(0, true), (120, true), (121, false), (365 * 86_400, false)] {
+            let mut answer = Answer::new(Pseudonym::from_bytes([1; 16]));
+            let led = now + Duration::from_secs(ahead);
+            answer.learn_line(&signals, led + policy.line_life);
+            answer.learn_sim(&signals, Duration::from_secs(3_600), led + policy.sim_swap_life);
+            answer.heal(&policy, now);
+            let held = (answer.has_line(now), answer.has_sim(Duration::from_secs(1), now));
+            assert_eq!(held, (holds, holds), "{ahead} s ahead");
         }
     }
 

@@ -15,9 +15,9 @@ use otpgate::{
 use crate::support::{ALICE, House, client, days, hours, minutes, quick, seconds, small};
 
 /// A house with a voice provider beside its carrier.
-struct Called {
-    house: House,
-    heard: TransportHandle,
+pub(crate) struct Called {
+    pub(crate) house: House,
+    pub(crate) heard: TransportHandle,
 }
 
 fn step(to: Channel) -> FallbackStep {
@@ -33,7 +33,7 @@ fn prices() -> PriceTable {
     PriceTable::builtin().with(*b"DE", 20_000)
 }
 
-fn called(change: impl FnOnce(&mut Policy)) -> Called {
+pub(crate) fn called(change: impl FnOnce(&mut Policy)) -> Called {
     let (calls, heard) = ScriptedTransport::new();
     let mut policy = quick(Policy::default());
     policy.fallback.steps = vec![step(Channel::Voice)];

@@ -61,6 +61,7 @@ mod hundred_by_any_lane;
 mod megabytes;
 mod mutated;
 mod number_faults;
+mod other_doors;
 mod pumped;
 mod quiet;
 mod quotas;

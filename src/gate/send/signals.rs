@@ -73,7 +73,8 @@ impl Gate {
         if verified && policy.ask == AskNetwork::NewNumbers {
             return Ok(None);
         }
-        let shelf = self.open_shelf(name, tallies.documents.first().unwrap_or(&Default::default()));
+        let document = tallies.documents.into_iter().next().unwrap_or_default();
+        let shelf = self.open_shelf(name, &document, policy, send.now);
         let answer = shelf.answer(send.subjects.number);
         let sim_swap = policy.swap_rule().filter(|span| !answer.has_sim(*span, send.now));
         let line = !answer.has_line(send.now);
@@ -200,7 +201,8 @@ impl Gate {
             query.clock = self.inner.clock_check;
             query.documents = vec![name];
             let Ok(tallies) = guarded::tally(&*self.inner.store, &query).await else { return };
-            shelf = self.open_shelf(name, tallies.documents.first().unwrap_or(&Default::default()));
+            let document = tallies.documents.into_iter().next().unwrap_or_default();
+            shelf = self.open_shelf(name, &document, &send.policy.signals, send.now);
         }
     }
 
