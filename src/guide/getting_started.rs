@@ -199,7 +199,7 @@
 //! |---|---|---|
 //! | [`Sent::Sent`] | the code page, also if [`confirmed`](crate::Issued::confirmed) is false | 303 |
 //! | [`Sent::StepUp`] with [`Work`](crate::StepUpMeans::Work) | nothing; the script answers the new ticket | 428 |
-//! | [`Sent::StepUp`] with [`Human`](crate::StepUpMeans::Human) | show the CAPTCHA; its response goes into [`human_response`](crate::ClientContext::human_response) | 428 |
+//! | [`Sent::StepUp`] with [`Human`](crate::StepUpMeans::Human) | show the CAPTCHA ([`Gate::human_widget`](crate::Gate::human_widget), [`human`](crate::human)); its response goes into [`human_response`](crate::ClientContext::human_response) | 428 |
 //! | [`Sent::Refused`] | [`public`](crate::Refusal::public): text, status and a coarse `Retry-After` | 400, 403, 429 |
 //! | [`Verified::Rejected`] | one sentence for every cause | 422 |
 //! | [`Entry::Closed`](crate::Entry::Closed) | back to the form | 303 |

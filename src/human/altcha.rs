@@ -65,7 +65,7 @@ const COST: u32 = 5_000;
 /// More than this would stall a server that checks answers: about 10 ms for each.
 const MOST_COST: u32 = 50_000;
 
-/// The key begins with one byte of zero: 256 tries on average, a third of a second in one browser worker,
+/// The key begins with one byte of zero: 256 tries on average, a third of a second in one browser worker at 1.15 ms a try,
 /// less in several.
 const PREFIX: &str = "00";
 
