@@ -28,7 +28,13 @@ async fn exposition() -> String {
     traffic::outage(MetricsObserver::new()).await;
     MetricsObserver::new().gauges(&house.gate.snapshot().await.unwrap());
     let text = handle.render();
-    assert_eq!(needles.scan(&text), [], "{text}");
+    // Counts and sums may have six digits, as a code has: what is searched is all but the values.
+    let value = |line: &str| {
+        line.rsplit_once(' ').filter(|_| !line.starts_with('#')).map(|(name, _)| name.to_owned())
+    };
+    let names: Vec<_> =
+        text.lines().map(|line| value(line).unwrap_or_else(|| line.to_owned())).collect();
+    assert_eq!(needles.scan(names.join("\n")), [], "{text}");
     text
 }
 
@@ -63,6 +69,7 @@ async fn nothing_personal_is_in_the_exposition_and_every_name_is_known() {
         "otpgate_codes_accepted_total",
         "otpgate_verification_seconds",
         "otpgate_store_call_seconds",
+        "otpgate_hand_off_seconds",
         "otpgate_budget_spent_dollars",
         "otpgate_pumping_alerts_total",
     ] {

@@ -13,7 +13,7 @@ use otpgate::pumping::Tuning;
 use otpgate::store::StoreErrorKind;
 use otpgate::telemetry::Metered;
 use otpgate::testing::secrets::Needles;
-use otpgate::testing::{FailNth, ManualClock, Reply, Verb};
+use otpgate::testing::{FailNth, ManualClock, Reply, ScriptedTransport, Verb};
 use otpgate::{
     Cleared, ClientContext, ClientIp, DeliveryStatus, Observer, Policy, Purpose, ReportedOutcome,
     Sent, SystemEntropy, TestNumber,
@@ -39,14 +39,18 @@ impl HumanCheck for Turing {
 /// A house whose store and provider are metered and whose detector is awake.
 pub fn house(observer: impl Observer) -> House {
     let clock = ManualClock::new(NOON);
-    House::with(|builder| {
+    let (carrier, outbox) = ScriptedTransport::new();
+    let metered = Metered::by(carrier.clone(), clock.clone());
+    let house = House::with(|builder| {
         builder
             .store(Metered::by(memory(), clock))
+            .transport(metered)
             .policy(quick(Policy::default()))
             .tuning(Tuning::default())
             .human_check(Turing)
             .observer(observer)
-    })
+    });
+    House { carrier, outbox, ..house }
 }
 
 fn client(index: u64) -> (ClientContext, IpAddr) {

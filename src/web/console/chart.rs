@@ -28,7 +28,7 @@ pub(super) fn bars(
     let most = series.iter().flat_map(|series| series.values.iter()).copied().max().unwrap_or(0);
     let count = series.iter().map(|series| series.values.len()).max().unwrap_or(1).max(1);
     let count = u64::try_from(count).unwrap_or(1);
-    let step = (WIDTH / count.max(1)).max(1);
+    let step = WIDTH.checked_div(count).unwrap_or(1).max(1);
     html.raw("<figure class=\"chart\"><figcaption><b>").text(title).raw("</b>");
     for series in series {
         html.raw("<span class=\"key ").text(series.class).raw("\">").text(series.name).raw(" ");

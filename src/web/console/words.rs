@@ -88,7 +88,11 @@ fn odds(nats: f32) -> String {
                 odds if odds < 100_000.0 => (odds / 1_000.0).round() * 1_000.0,
                 odds => (odds / 100_000.0).round() * 100_000.0,
             };
-            format!("Odds of about {rounded} to one against honest traffic.")
+            let figure = match rounded {
+                rounded if rounded < 1_000.0 => rounded.to_string(),
+                rounded => format!("{} 000", (rounded / 1_000.0).round()),
+            };
+            format!("Odds of about {figure} to one against honest traffic.")
         }
     }
 }
@@ -185,8 +189,8 @@ mod tests {
             (0.5, "faded"),
             (2.0, "about 7 to one"),
             (5.0, "about 150 to one"),
-            (9.3, "about 11000 to one"),
-            (12.5, "about 300000 to one"),
+            (9.3, "about 11 000 to one"),
+            (12.5, "about 300 000 to one"),
             (40.0, "more than a million"),
         ] {
             assert!(odds(nats).contains(words), "{nats}: {}", odds(nats));
