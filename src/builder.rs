@@ -16,7 +16,7 @@ use crate::gate::{Carrier, FallbackChannel, Gate, Inner, Realms, shared_name, sh
 use crate::human::HumanCheck;
 use crate::message::MessageFormat;
 use crate::policy::{AskNetwork, Policy, agree};
-use crate::pumping::{Costs, PriceTable, Tuning};
+use crate::pumping::{Costs, PriceTable, Strength, Tuning};
 use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW, Store};
 use crate::transport::signals::NumberSignals;
 use crate::transport::{Channel, Deadline, SmsTransport};
@@ -537,10 +537,9 @@ impl GateBuilder {
             clock_check,
             instance: u64::from_be_bytes(instance),
             shared: !self.single,
-            // Asking stands in for refusing only where a person can answer what a bot cannot.
             tuning: match self.human {
                 Some(_) => self.tuning,
-                None => Tuning { young_daily: 0.0, unsent_weight: 0.0, ..self.tuning },
+                None => Tuning { young_asks: Strength::Work, unsent_weight: 0.0, ..self.tuning },
             },
             costs: self.costs,
             entropy,

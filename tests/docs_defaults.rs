@@ -213,8 +213,13 @@ fn values() -> BTreeMap<&'static str, String> {
         ("Costs::challenge_cost", format!("{} dollars", Costs::default().challenge_cost)),
         ("Tuning::ask_at", format!("{} nats", tuning.ask_at)),
         ("Tuning::refuse_at", format!("{} nats", tuning.refuse_at)),
-        ("Tuning::young_daily", format!("{} codes", tuning.young_daily)),
+        ("Tuning::young_numbers", format!("{} numbers", tuning.young_numbers)),
         ("Tuning::young_refuse_at", format!("{} nats", tuning.young_refuse_at)),
+        ("Tuning::young_asks", format!("{:?}", tuning.young_asks)),
+        (
+            "Tuning::young_block",
+            format!("{} h, {} h", tuning.young_block.0 / 3_600.0, tuning.young_block.1 / 3_600.0),
+        ),
         (
             "Tuning::place_age",
             format!(

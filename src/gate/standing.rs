@@ -8,7 +8,7 @@ use crate::access::{
 };
 use crate::base::time::Timestamp;
 use crate::outcome::RefusalReason;
-use crate::pumping::{Assessment, NodeView, Strength, Subject, Verdict};
+use crate::pumping::{Assessment, NodeView, Reason, Rule, Strength, Subject, Verdict};
 
 use super::plan::Remedy;
 use super::realm::Book;
@@ -120,6 +120,21 @@ impl Standing {
             Verdict::Refuse { .. } => Some(Remedy::Wait),
             _ => None,
         }
+    }
+
+    /// What the detector asks of everybody where it asks or refuses.
+    pub(super) fn asks(&self) -> Remedy {
+        match self.assessment.asks {
+            Strength::Work => Remedy::Work,
+            _ => Remedy::Human,
+        }
+    }
+
+    /// Whether the detector has something against the block, country or network, whatever the client has
+    /// proved since.
+    pub(super) fn is_alert(&self) -> bool {
+        let passed = |reason: &Reason| reason.rule == Rule::StepUpPassed;
+        self.assessment.verdict != Verdict::Allow || self.assessment.reasons.iter().any(passed)
     }
 
     /// What stands in the way of this request and is waived for some numbers. `asked`: whether the

@@ -91,6 +91,7 @@ pub struct Issued {
     pub(crate) expires: Timestamp,
     pub(crate) resend_after: Duration,
     pub(crate) confirmed: bool,
+    pub(crate) may_be_withheld: bool,
     pub(crate) handoff: Option<Handoff>,
     pub(crate) key: IdempotencyKey,
     pub(crate) record: SendRecord,
@@ -144,6 +145,26 @@ impl Issued {
     #[must_use]
     pub fn confirmed(&self) -> bool {
         self.confirmed
+    }
+
+    /// Whether the pumping detector is on the alert here, so that numbers never verified before may get
+    /// no text although this answer is the same for all ([quiet refusal](crate::policy::ModePolicy::quiet)).
+    /// It says nothing about the number: show the code-entry screen, and with it another way in for
+    /// whom no text reaches. Always `false` where the detector asks for a human check and the gate has
+    /// none: there nobody can see whether it is on the alert.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// let issued = shop.issued().await;
+    /// let hint = if issued.may_be_withheld() { "No text? Sign up by e-mail." } else { "" };
+    /// assert_eq!(hint, ""); // an ordinary day
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn may_be_withheld(&self) -> bool {
+        self.may_be_withheld
     }
 
     /// What the provider said when it took the text. `None` if it did not confirm, and for a

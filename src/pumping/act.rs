@@ -62,7 +62,7 @@ impl Detector {
                 if node.asked >= 0.6 { self.threshold(path, place) } else { self.tuning.refuse_at };
             if evidence + node.asked >= threshold
                 && self.is_worth_refusing(&node, level, path, local, price)
-                && !self.is_spared(level, evidence)
+                && !self.is_spared(evidence)
             {
                 self.begin_refusing(now, path, place, level, id, local);
             }
@@ -124,7 +124,11 @@ impl Detector {
         let Some(own) = self.table.at(slot).map(|node| node.bets) else { return };
         let kept = 1.0 - self.tuning.pass_up;
         let coarser = match place {
-            0..=6 => place.saturating_add(1)..9,
+            // what a young realm's block asks for stops nobody who solves it: nothing is explained away
+            0..=6 => match self.is_young() {
+                true => place.saturating_add(1).max(6)..9,
+                false => place.saturating_add(1)..9,
+            },
             9 => 10..11,
             12 => 13..14,
             _ => return,
@@ -164,11 +168,13 @@ impl Detector {
         }
         let honest = self.honest_rate(&node, level, path, local).max(0.01);
         let (shortest, longest) = self.tuning.block_range;
+        let (first, longest) =
+            if self.is_young() { self.tuning.young_block } else { (longest, longest) };
         let forgotten = node.strikes == 0 || node.until.saturating_add(STRIKE_MS) < now;
         let strikes = if forgotten { 0 } else { node.strikes };
         let base = self.tuning.block_harm / honest * 3_600.0;
         let seconds =
-            (base.clamp(shortest, longest) * f32::from(1_u16 << strikes.min(7))).min(longest);
+            (base.clamp(shortest, first) * f32::from(1_u16 << strikes.min(7))).min(longest);
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Refusing;
             node.strikes = strikes.saturating_add(1);
@@ -241,20 +247,17 @@ impl Detector {
         passing * (attempts - honest).max(0.0) * price > self.user_value() * lost
     }
 
-    /// True while the realm has no history: fewer verified new numbers a day than `young_daily`, as
-    /// counted a day late. Whoever sends the first hundred texts then *is* the traffic, so what he
-    /// does says nothing about the people who come after him.
+    /// True while the realm has no history. Whoever sends the first hundred texts then *is* the
+    /// traffic, so what he does says nothing about the people who come after him.
     pub(super) fn is_young(&self) -> bool {
-        let everyone = self.table.find(NodeId::pool(Level::Everyone));
-        let node = everyone.and_then(|slot| self.table.at(slot));
-        node.map_or(0.0, Node::daily) < self.tuning.young_daily
+        self.history.numbers() < self.tuning.young_numbers
     }
 
-    /// True for a wide node of a realm without history, until it has seen far more than elsewhere: to
-    /// close a country must cost more than a hundred texts where nobody can say what is ordinary.
-    /// Failed step-ups cost nothing and count for nothing here.
-    pub(super) fn is_spared(&self, level: Level, evidence: f32) -> bool {
-        level.is_wide() && evidence < self.tuning.young_refuse_at && self.is_young()
+    /// True for a node of a realm without history until texts have shown far more than elsewhere: to
+    /// close it must cost more than a few dozen of them where nobody can say what is ordinary. Failed
+    /// step-ups cost nothing and count for nothing here.
+    pub(super) fn is_spared(&self, evidence: f32) -> bool {
+        evidence < self.tuning.young_refuse_at && self.is_young()
     }
 
     /// What one new user weighs at a host of this size.
@@ -297,12 +300,16 @@ impl Detector {
         if now < node.until && !silent && !calm {
             return;
         }
-        let threshold = self.threshold(path, place);
-        let gap = self.tuning.half_open_gap;
+        let asked = node.asked.clamp(0.0, 2.0);
+        let brink = if self.is_young() {
+            self.tuning.young_refuse_at / 2.0
+        } else {
+            self.threshold(path, place) - self.tuning.half_open_gap - asked
+        };
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;
-            node.asked = node.asked.clamp(0.0, 2.0);
-            let s = (threshold - gap - node.asked).max(0.0) + std::f32::consts::LN_2;
+            node.asked = asked;
+            let s = brink.max(0.0) + std::f32::consts::LN_2;
             node.bets = [s, s];
             node.until = now;
         }

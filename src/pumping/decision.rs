@@ -68,6 +68,7 @@ impl Detector {
                 threshold: 0.0,
             });
         }
+        let asks = if self.is_young() { self.tuning.young_asks } else { Strength::Human };
         let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
             let level = level_at(place);
@@ -101,7 +102,7 @@ impl Detector {
                     });
                 }
                 State::Refusing | State::Asking => {
-                    ask = Some(Strength::Human);
+                    ask = ask.max(Some(asks));
                     asking |= u16::from(node.state == State::Asking) << level.index();
                     let share = node.share_until > now;
                     reasons.push(Reason {
@@ -133,7 +134,7 @@ impl Detector {
             if !known
                 && !passed
                 && f32::from(node.asking) >= room
-                && !self.is_spared(level, node.evidence())
+                && !self.is_spared(node.evidence())
             {
                 refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(HOLD_MS)));
                 reasons.push(Reason {
@@ -165,7 +166,7 @@ impl Detector {
             Verdict::StepUp(_) => asking,
             Verdict::Refuse { .. } => refusing,
         };
-        Assessment { verdict, acting, reasons }
+        Assessment { verdict, acting, asks, reasons }
     }
 
     /// An address several people verified from and where step-ups do not fail. Inside a refused

@@ -7,6 +7,7 @@ use super::costs::Costs;
 use super::country::Country;
 use super::event::{Event, EventKind};
 use super::evidence::Bets;
+use super::history::History;
 use super::known::Seen;
 use super::level::{LEVELS, Level, NodeId, Subject};
 use super::reason::{Alert, AlertKind, Assessment, Verdict};
@@ -48,6 +49,7 @@ pub struct Detector {
     pub(super) known: Seen,
     /// Wide networks where people of a country have verified.
     pub(super) places: Seen,
+    pub(super) history: History,
     pub(super) countries: Vec<Country>,
     pub(super) country_index: KeyMap<u16>,
     pub(super) surges: Vec<Surge>,
@@ -108,6 +110,7 @@ impl Detector {
             sessions: Sessions::new(tuning.max_sessions),
             known: Seen::new(tuning.max_known),
             places: Seen::new(tuning.max_places),
+            history: History::new(),
             countries: Vec::new(),
             country_index: KeyMap::default(),
             surges: Vec::new(),
@@ -165,6 +168,7 @@ impl Detector {
             .saturating_add(self.sessions.bytes())
             .saturating_add(self.known.bytes())
             .saturating_add(self.places.bytes())
+            .saturating_add(self.history.numbers.bytes())
             .saturating_add(self.countries.capacity().saturating_mul(size_of::<Country>()))
             .saturating_add(self.journal.bytes())
     }

@@ -4,7 +4,7 @@ use super::detector::Detector;
 use super::event::{Event, EventKind};
 use super::level::{Level, NodeId, Subject};
 use super::node::State;
-use super::path::{CLIENT, KNOWN, Local, STRANGER, Shade, attempt, is_clients, level_at, levels};
+use super::path::{CLIENT, KNOWN, Local, STRANGER, attempt, is_clients, level_at, levels};
 use super::path::{only, pick};
 use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key, withheld_key};
@@ -93,6 +93,7 @@ impl Detector {
             self.born = now.max(1);
         }
         self.now = self.now.max(now);
+        self.history.turn(self.now, (self.tuning.known_age.1 * 1_000.0) as u64);
         for stage in 0..5_usize {
             while let Some(queue) = self.sessions.queues.get_mut(stage)
                 && let Some(due) = queue.front().copied()
@@ -199,13 +200,15 @@ impl Detector {
     /// Adds an open session's evidence to its path: what has come since it was last counted.
     fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
         let bets = &self.bets;
-        let tuning = &self.tuning;
-        let shade = Shade::of(&self.table, &session.path, tuning.pass_up);
+        let (tuning, unsent_weight) = (&self.tuning, self.unsent_weight());
+        let shade = self.shade(&session.path);
         let applied = usize::from(session.stage).checked_sub(1);
         for (place, (slot, level)) in session.nodes().iter().zip(levels()).enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             let level = *level;
-            let factor = pick(weight, level) * shade.at(place) * session.share_at(place, tuning);
+            let factor = pick(weight, level)
+                * shade.at(place)
+                * session.share_at(place, tuning, unsent_weight);
             for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
                 let before = applied.and_then(|i| bet.open.get(i)).copied();
                 let after = bet.open.get(stage).copied().unwrap_or(0.0);
@@ -333,6 +336,8 @@ impl Detector {
         let (_, expiry) = self.tuning.known_age;
         self.found = None;
         self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
+        let a_day = self.tuning.young_numbers / 2;
+        self.history.verified(subject.digits, now, (expiry * 1_000.0) as u64, a_day);
         let key = session_key(subject);
         self.sessions.end_withheld(key);
         if let Some(slot) = self.sessions.index.get(&withheld_key(key)).copied() {
@@ -390,10 +395,11 @@ impl Detector {
         }
         // what was counted against an open session is given back
         let applied = usize::from(session.stage).checked_sub(1);
-        let shade = applied.map(|_| Shade::of(&self.table, &session.path, self.tuning.pass_up));
+        let shade = applied.map(|_| self.shade(&session.path));
         let share_credit = self.tuning.share_credit;
         // a code of the same number was entered, and where a text went out that is credited
         let unheard = |place: usize| session.unsent && !is_clients(place);
+        let unsent_weight = self.unsent_weight();
         let tuning = &self.tuning;
         for (place, (slot, level)) in nodes.iter().zip(levels()).enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
@@ -404,7 +410,8 @@ impl Detector {
                 let shade = shade.as_ref().map_or(1.0, |shade| shade.at(place));
                 for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, *level)) {
                     let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                    let share = pick(session.weight, *level) * session.share_at(place, tuning);
+                    let share = pick(session.weight, *level)
+                        * session.share_at(place, tuning, unsent_weight);
                     let refund = before * share * shade;
                     let credit = if unheard(place) { 0.0 } else { bet.verified };
                     *s = (*s + credit - refund).max(0.0);
@@ -455,12 +462,12 @@ impl Detector {
         session.undelivered = true;
         let session = *session;
         let Some(applied) = usize::from(session.stage).checked_sub(1) else { return };
-        let shade = Shade::of(&self.table, &session.path, self.tuning.pass_up);
+        let (shade, unsent_weight) = (self.shade(&session.path), self.unsent_weight());
         for (place, slot) in session.nodes().iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             let level = level_at(place);
-            let spared =
-                pick(session.weight, level) * (1.0 - session.share_at(place, &self.tuning));
+            let spared = pick(session.weight, level)
+                * (1.0 - session.share_at(place, &self.tuning, unsent_weight));
             for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
                 let before = bet.open.get(applied).copied().unwrap_or(0.0);
                 *s = (*s - before * spared * shade.at(place)).max(0.0);

@@ -32,6 +32,18 @@ impl Seen {
         (last.saturating_mul(UNIT) < expiry).then(|| first.saturating_sub(1).saturating_mul(UNIT))
     }
 
+    /// How many of those not forgotten first verified within `span` milliseconds, and how many before.
+    pub(super) fn younger_and_older(&self, now: u64, span: u64, expiry: u64) -> (usize, usize) {
+        let unit = unit_of(now);
+        let ages = self.rows().filter_map(|row| {
+            let [first, last] = [row >> 12, row].map(|stamp| unit.wrapping_sub(stamp) & STAMP);
+            (last.saturating_mul(UNIT) < expiry)
+                .then(|| first.saturating_sub(1).saturating_mul(UNIT))
+        });
+        let (younger, older): (Vec<u64>, Vec<u64>) = ages.partition(|age| *age < span);
+        (younger.len(), older.len())
+    }
+
     /// Remembers that the number verified.
     pub(super) fn verified(&mut self, key: u64, now: u64, expiry: u64) {
         let print = print_of(key);

@@ -105,20 +105,6 @@ impl Level {
         matches!(self, Self::Everyone | Self::Away) || self.is_known()
     }
 
-    /// True for nodes that hold an operator's numbers or more: a block of a million, a country, a
-    /// pool.
-    pub(super) const fn is_wide(self) -> bool {
-        !matches!(
-            self,
-            Self::Hundred
-                | Self::Thousand
-                | Self::TenThousand
-                | Self::HundredThousand
-                | Self::Host
-                | Self::Network
-        )
-    }
-
     /// True for client addresses and networks.
     #[must_use]
     pub const fn is_address(self) -> bool {

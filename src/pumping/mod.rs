@@ -13,6 +13,7 @@ mod event;
 mod evidence;
 mod flow;
 mod heal;
+mod history;
 mod journal;
 mod known;
 mod level;

@@ -258,6 +258,24 @@ impl Detector {
         path
     }
 
+    /// Which part of a session's evidence reaches each place of its path. In a realm without history
+    /// blocks and countries hide nothing from each other: what they ask for stops nobody who solves it,
+    /// and a hundred blocks that ask would each have to be filled.
+    pub(super) fn shade(&self, path: &[Slot; PATH]) -> Shade {
+        let mut shade = Shade::of(&self.table, path, self.tuning.pass_up);
+        if self.is_young() {
+            let finest = shade.at(0);
+            shade.0.iter_mut().take(6).for_each(|part| *part = finest);
+        }
+        shade
+    }
+
+    /// What a session without a text weighs at its number's side. In a realm without history everybody
+    /// can do what is asked there, and sees that it is.
+    pub(super) fn unsent_weight(&self) -> f32 {
+        if self.is_young() { 1.0 } else { self.tuning.unsent_weight }
+    }
+
     pub(super) fn each(&mut self, path: &[Slot; PATH], mut change: impl FnMut(&mut Node)) {
         for slot in path {
             if let Some(node) = self.table.at_mut(*slot) {
@@ -280,7 +298,7 @@ pub(super) struct Shade([f32; PATH]);
 impl Shade {
     /// `path` holds the nodes of a stranger's session too where another kind of session counts
     /// fewer. Groups of known numbers see everything.
-    pub(super) fn of(table: &Table, path: &[Slot; PATH], pass_up: f32) -> Self {
+    fn of(table: &Table, path: &[Slot; PATH], pass_up: f32) -> Self {
         let mut out = [1.0_f32; PATH];
         let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
         let by_address = path.iter().take(11).skip(9).any(flagged);

@@ -13,6 +13,8 @@ pub struct Assessment {
     pub verdict: Verdict,
     /// Levels whose nodes speak in the verdict; travels with the event.
     pub(super) acting: u16,
+    /// What is asked here in place of a refusal, or before one.
+    pub(crate) asks: Strength,
     /// Why; empty for an undisturbed `Allow`.
     pub reasons: Vec<Reason>,
 }

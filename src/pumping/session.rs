@@ -51,10 +51,10 @@ impl Session {
 
     /// How much of its evidence counts at a place. The client's side sees neither whether a text went
     /// out nor whether it arrived, so there all of it counts.
-    pub(super) fn share_at(&self, place: usize, tuning: &Tuning) -> f32 {
+    pub(super) fn share_at(&self, place: usize, tuning: &Tuning, unsent_weight: f32) -> f32 {
         match (self.unsent, self.undelivered) {
             _ if is_clients(place) => 1.0,
-            (true, _) => tuning.unsent_weight,
+            (true, _) => unsent_weight,
             (false, true) => tuning.undelivered_weight,
             (false, false) => 1.0,
         }

@@ -7,7 +7,7 @@
 use super::detector::Detector;
 use super::level::Subject;
 use super::node::Node;
-use super::path::{CLIENT, Shade, only, places_of};
+use super::path::{CLIENT, only, places_of};
 use super::session::{OpenStepUp, PATH, session_key};
 use super::table::Slot;
 
@@ -147,7 +147,7 @@ impl Detector {
         let local = self.local(now, subject.region);
         self.refresh(now, path, &local);
         let around = if known { self.find_path(now, subject, false) } else { *path };
-        let shade = Shade::of(&self.table, &around, self.tuning.pass_up);
+        let shade = self.shade(&around);
         let (low, high) = self.tuning.asked_range;
         let active = self.tuning.parts.asked_evidence;
         for (place, slot) in path.iter().enumerate() {

@@ -29,6 +29,11 @@ impl Coins {
     }
 }
 
+/// A detector of a realm that has a history.
+fn grown() -> Detector {
+    Detector::with(1, Tuning { young_numbers: 0, ..Tuning::default() }, Costs::default())
+}
+
 fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(T0 + ms)
 }
@@ -70,7 +75,7 @@ fn honest_step_ups_are_no_evidence_at_the_null() {
 #[test]
 fn a_block_pumped_at_any_rate_costs_fewer_than_sixty_messages() {
     for gap in [50, 1_000, 20_000, 120_000] {
-        let mut d = Detector::new(1);
+        let mut d = grown();
         let mut coins = Coins(3);
         let mut sent = 0;
         for k in 0..1_500 {
@@ -108,7 +113,7 @@ fn a_genuine_launch_is_never_refused_nor_asked() {
 
 /// Drives one block into refusal and returns the detector and when.
 fn attacked() -> (Detector, u64) {
-    let mut d = Detector::new(1);
+    let mut d = grown();
     let mut now = 0;
     for k in 0..200 {
         now = k * 5_000;
@@ -427,7 +432,7 @@ proptest! {
 /// The texts of six hours to numbers of one block that nobody verifies, by a bot that solves `solved`
 /// of five step-ups; after each text the network says `line` of its number.
 fn texts_got(solved: u64, line: Option<EventKind>) -> usize {
-    let mut d = Detector::new(1);
+    let mut d = grown();
     let mut texts = 0;
     for sent in 0..1_080_u64 {
         let s = subject(998_901_230_000 + sent, 0x0B00_0000 + sent as u32 * 65_793);

@@ -1,6 +1,7 @@
 //! Every constant of the detector, in one place, each with its reason.
 
 use super::level::{LEVELS, Level};
+use super::reason::Strength;
 
 /// The detector's constants. [`Tuning::default`] is what the measurements in `docs` were made with.
 ///
@@ -96,7 +97,8 @@ pub struct Tuning {
     /// Weight, at the blocks and pools of its number, of a session that the host answered without a
     /// text, in a range where nobody had verified before yesterday: there it must look like one with a
     /// text, or the next answer would tell. Elsewhere it weighs nothing there. A gate without a human
-    /// check takes this as 0: who is asked gets no text there, for the sake of people who mistyped.
+    /// check takes this as 0 in a realm with history: who is asked gets no text there, for the sake of
+    /// people who mistyped.
     pub unsent_weight: f32,
     /// Expected honest refusals a block may cost before it must be probed again.
     pub block_harm: f32,
@@ -106,13 +108,19 @@ pub struct Tuning {
     pub silence_gaps: f32,
     /// See `silence_gaps`.
     pub silence_range: (f32, f32),
-    /// Verified new numbers a day under which a realm has no history: its countries, operators and
-    /// pools then ask for a human check, and refuse at `young_refuse_at` only, or a few dozen texts
-    /// would close a country to a realm on its first day. Blocks of 100 000 numbers and less, and
-    /// clients, refuse as ever. Without a human check a gate takes this as 0.
-    pub young_daily: f32,
-    /// Evidence at which an operator, a country or a pool of a realm without history may refuse.
+    /// Numbers that must have verified before a realm has a history: each once, more than a day ago,
+    /// of one day at most half of them, of a block of 100 000 at most sixteen. Until then what would
+    /// refuse asks, or a few dozen texts would close a country to a realm on its first day. 0
+    /// switches this off.
+    pub young_numbers: usize,
+    /// Evidence at which a node of a realm without history may refuse all the same, from texts alone:
+    /// at least 57 more than its customers explain, in a block of numbers.
     pub young_refuse_at: f32,
+    /// What a realm without history asks for. A gate without a human check takes work.
+    pub young_asks: Strength,
+    /// Longest first block of a node of a realm without history, and longest block, seconds: nobody
+    /// can say how many people it turns away.
+    pub young_block: (f32, f32),
     /// Unverified sends to one number (8 h decay) from which a step-up is asked, and refused.
     pub number_limits: (f32, f32),
     /// The same limits where an alarm already covers the number.
@@ -239,7 +247,9 @@ impl Default for Tuning {
             block_range: (600.0, 43_200.0),
             silence_gaps: 5.0,
             silence_range: (120.0, 1_800.0),
-            young_daily: 20.0,
+            young_numbers: 150,
+            young_asks: Strength::Human,
+            young_block: (3_600.0, 14_400.0),
             young_refuse_at: 50.0,
             number_limits: (3.0, 5.0),
             number_limits_in_context: (0.9, 2.5),

@@ -1,10 +1,10 @@
 //! A gate with its detector awake and no other limit in the way, and what drives it.
 
-use otpgate::pumping::{Alert, Tuning};
+use otpgate::pumping::Alert;
 use otpgate::{EventKind, Gate, GateBuilder, Policy, Purpose, RefusalReason, Sent, Store};
 
 use crate::step_up::Turing;
-use crate::support::{House, client, quick, seconds};
+use crate::support::{House, client, grown, quick, seconds};
 
 /// A policy whose limits on groups are out of the way: what stops is the detector.
 pub(crate) fn open() -> Policy {
@@ -24,7 +24,7 @@ pub(crate) fn open() -> Policy {
 }
 
 pub(crate) fn awake(builder: GateBuilder) -> GateBuilder {
-    builder.policy(open()).tuning(Tuning::default()).human_check(Turing)
+    builder.policy(open()).tuning(grown()).human_check(Turing)
 }
 
 /// A house on `store` whose detector is awake.

@@ -1,11 +1,10 @@
 //! Quiet refusal: whoever pumps sees texts go out, and none does.
 
-use otpgate::pumping::Tuning;
 use otpgate::{
     ClientContext, Entry, EventKind, Issued, Money, Policy, Purpose, RefusalReason, Sent,
 };
 
-use crate::support::{House, client, days, quick, seconds};
+use crate::support::{House, client, days, grown, quick, seconds};
 
 /// A house without a human check whose detector is awake; what it would ask of a client is a refusal.
 fn house(quiet: bool) -> House {
@@ -18,7 +17,7 @@ fn house(quiet: bool) -> House {
     policy.quotas.allocation_unverified = None;
     policy.quotas.customers_unverified = None;
     policy.quotas.block_unverified = None;
-    House::with(|builder| builder.policy(policy).tuning(Tuning::default()))
+    House::with(|builder| builder.policy(policy).tuning(grown()))
 }
 
 /// The `index`th number of a block of 10 000.

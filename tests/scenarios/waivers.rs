@@ -16,7 +16,8 @@ use otpgate::{
 
 use crate::step_up::Turing;
 use crate::support::{
-    Dice, House, client, days, hours, keys, memory, minutes, quick, recipient, seconds, small,
+    Dice, House, client, days, grown, hours, keys, memory, minutes, quick, recipient, seconds,
+    small,
 };
 
 /// Why a number gets no text, though another would.
@@ -27,6 +28,10 @@ enum Cause {
     Refused,
     /// The detector asks for a human check.
     Asked,
+    /// The detector asks for work, in a realm without history and a house without a human check.
+    WorkAsked,
+    /// The same, and it refuses whoever does it.
+    WorkInVain,
     /// An operator's block of a prefix.
     Block,
     CountryOff,
@@ -38,6 +43,13 @@ enum Cause {
     EmptyBudget,
 }
 
+impl Cause {
+    /// Whether the realm has no history.
+    fn is_young(self) -> bool {
+        matches!(self, Self::WorkAsked | Self::WorkInVain)
+    }
+}
+
 /// What waives it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Fact {
@@ -45,13 +57,17 @@ enum Fact {
     Allowed,
 }
 
-const ROWS: [(Cause, Fact); 13] = [
+const ROWS: [(Cause, Fact); 17] = [
     (Cause::KnownOnly, Fact::Known),
     (Cause::KnownOnly, Fact::Allowed),
     (Cause::Refused, Fact::Known),
     (Cause::Refused, Fact::Allowed),
     (Cause::Asked, Fact::Known),
     (Cause::Asked, Fact::Allowed),
+    (Cause::WorkAsked, Fact::Known),
+    (Cause::WorkAsked, Fact::Allowed),
+    (Cause::WorkInVain, Fact::Known),
+    (Cause::WorkInVain, Fact::Allowed),
     (Cause::Block, Fact::Allowed),
     (Cause::CountryOff, Fact::Allowed),
     (Cause::NetworkBlock, Fact::Allowed),
@@ -101,7 +117,8 @@ async fn scene_with(cause: Cause, fact: Fact, human: bool) -> Scene {
     policy.anonymisers.hosting = AnonymiserTier::Quiet;
     let anonymisers = Anonymisers::default();
     let house = House::with(|builder| {
-        let builder = builder.store(store).policy(policy).tuning(Tuning::default()).callers(rules);
+        let tuning = if cause.is_young() { Tuning::default() } else { grown() };
+        let builder = builder.store(store).policy(policy).tuning(tuning).callers(rules);
         let builder = builder.anonymisers(anonymisers.clone());
         if human { builder.human_check(Turing) } else { builder }
     });
@@ -123,7 +140,8 @@ async fn scene_with(cause: Cause, fact: Fact, human: bool) -> Scene {
         Cause::NetworkBlock => {
             enter(&house, Target::Network("0.0.0.0/1".parse().unwrap()), Effect::Block).await;
         }
-        Cause::Refused | Cause::Asked => pump(&house, 60).await,
+        Cause::Refused | Cause::Asked | Cause::WorkAsked => pump(&house, 60).await,
+        Cause::WorkInVain => pump(&house, 200).await,
         Cause::Anonymiser => {
             let everywhere: String = (11..=126).map(|first| format!("{first}.0.0.0/8\n")).collect();
             let list = AnonymiserList::parse(&everywhere, AnonymiserKind::Hosting).unwrap();
@@ -259,10 +277,11 @@ impl Prober {
         match sent {
             Sent::Sent(issued) => {
                 let seen = format!(
-                    "sent, a grant of {}, again in {:?}, {}, until {:?}",
+                    "sent, a grant of {}, again in {:?}, {}, {}, until {:?}",
                     issued.grant().as_str().len(),
                     issued.resend_after(),
                     issued.confirmed(),
+                    issued.may_be_withheld(),
                     issued.expires().since(house.clock.now())
                 );
                 self.grant = Some(issued.into_grant());
@@ -285,7 +304,8 @@ impl Prober {
 async fn probe(cause: Cause, fact: Fact, first: String, second: String) -> ([Prober; 2], usize) {
     let scene = scene(cause, fact).await;
     let mut both = [Prober::new(first, 0), Prober::new(second, 1)];
-    let asked = if cause == Cause::Asked { "checked" } else { "issue" };
+    let is_asked = cause == Cause::Asked || cause.is_young();
+    let asked = if is_asked { "checked" } else { "issue" };
     for (step, wait) in [
         ("caller", minutes(0)),
         ("issue", minutes(0)),
@@ -338,7 +358,8 @@ async fn wander(
     first: String,
     second: String,
 ) -> [Vec<(&'static str, String)>; 2] {
-    let scene = scene_with(cause, fact, seed.is_multiple_of(2) || cause == Cause::Asked).await;
+    let human = seed.is_multiple_of(2) || cause == Cause::Asked;
+    let scene = scene_with(cause, fact, human && !cause.is_young()).await;
     let mut both = [Prober::new(first, 0), Prober::new(second, 1)];
     let mut dice = Dice(seed);
     for _ in 0..60 {
@@ -355,7 +376,12 @@ async fn wander(
 /// every length, and requests for the number's neighbours in between.
 #[tokio::test]
 async fn nobody_sees_it_whatever_they_try() {
-    for row in ROWS {
+    for row in [
+        (Cause::WorkInVain, Fact::Allowed),
+        (Cause::WorkInVain, Fact::Known),
+        (Cause::WorkAsked, Fact::Known),
+        (Cause::WorkAsked, Fact::Allowed),
+    ] {
         for seed in [1, 2, 4, 9] {
             let seen = wander(row, seed, customer(), stranger()).await;
             let other = wander(row, seed, stranger(), customer()).await;
@@ -384,6 +410,7 @@ async fn nobody_sees_for_whom_a_refusal_is_waived() {
                 assert_eq!((customers, strangers), (2, 2), "{fact:?}");
                 assert!(told > 0, "{fact:?}: the operator hears nothing");
             }
+            Cause::WorkAsked => assert!(customers >= strangers && strangers > 0, "{fact:?}"),
             _ => {
                 assert!(customers > strangers, "{cause:?}, {fact:?}: {customers} {strangers}");
                 assert!(told > 0, "{cause:?}, {fact:?}: the operator hears nothing");
@@ -398,7 +425,7 @@ async fn at_the_other_gate(number: String) -> (String, String) {
     let store = std::sync::Arc::new(memory());
     let set = |builder: otpgate::GateBuilder| {
         let (store, policy) = (std::sync::Arc::clone(&store), quick(Policy::default()));
-        builder.store(store).policy(policy).tuning(Tuning::default()).human_check(Turing)
+        builder.store(store).policy(policy).tuning(grown()).human_check(Turing)
     };
     let here = House::with(set);
     drop(here.prove(&customer(), &client(7)).await);

@@ -248,6 +248,13 @@ pub fn quick(mut policy: Policy) -> Policy {
     policy
 }
 
+/// The detector of a realm that has a history, which asks for no patience.
+pub fn grown() -> Tuning {
+    let mut tuning = Tuning::default();
+    tuning.young_numbers = 0;
+    tuning
+}
+
 /// A detector that suspects nobody, for tests of the limits behind it.
 pub fn trusting() -> Tuning {
     const NEVER: f32 = 1e30;

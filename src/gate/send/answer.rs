@@ -36,8 +36,18 @@ impl Gate {
         let Over { handoff, confirmed } = over;
         let key = IdempotencyKey::of(paid.id);
         let channel = send.chosen.channel;
-        let issued =
-            Issued { grant, expires, resend_after, confirmed, handoff, key, record, channel };
+        let may_be_withheld = paid.may_be_withheld;
+        let issued = Issued {
+            grant,
+            expires,
+            resend_after,
+            confirmed,
+            may_be_withheld,
+            handoff,
+            key,
+            record,
+            channel,
+        };
         Ok(Sent::Sent(issued))
     }
 

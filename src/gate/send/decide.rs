@@ -139,7 +139,8 @@ impl Gate {
                     if let Some(Withheld::Fault(fault)) = &mut withheld {
                         *fault = Plan::fault(&counts);
                     }
-                    let paid = Paid { plan, counts, id, code };
+                    let may_be_withheld = self.may_be_withheld(send, &standing);
+                    let paid = Paid { plan, counts, id, code, may_be_withheld };
                     if let Some(entry) = test {
                         return Ok(Decision::Test(paid, entry));
                     }
@@ -195,15 +196,23 @@ impl Gate {
 
     /// What the detector asks of this client, if it is something that the client can do.
     ///
-    /// Where the detector refuses, known numbers are served: everybody is asked for a human check
-    /// there, as where it asks. Whether it asks or refuses may turn on one text, and so would tell
+    /// Where the detector refuses, known numbers are served: everybody is asked there for what it asks
+    /// for elsewhere. Whether it asks or refuses may turn on one text, and so would tell
     /// whether a number that somebody tried before counts as evidence, which a known one does not.
     fn asked(&self, send: &Send<'_>, standing: &Standing) -> Option<Remedy> {
         let remedy = match standing.pumping(send.proved)? {
-            Remedy::Wait if send.policy.mode.quiet => Remedy::Human,
+            Remedy::Human | Remedy::Wait if send.policy.mode.quiet => standing.asks(),
             remedy => remedy,
         };
         self.offers(send, remedy).then_some(remedy)
+    }
+
+    /// Whether texts are withheld here from some numbers, for everybody to know: where the detector
+    /// asks, and where what it asks for can be done. Elsewhere nobody sees that it is alert, and whether
+    /// it is may turn on one text.
+    fn may_be_withheld(&self, send: &Send<'_>, standing: &Standing) -> bool {
+        let is_asked = self.inner.human.is_some() || standing.asks() == Remedy::Work;
+        send.policy.mode.quiet && is_asked && standing.is_alert()
     }
 
     /// Asks the store to admit what `plan` charges. A renewal whose number has had its free one is

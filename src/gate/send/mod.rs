@@ -85,6 +85,8 @@ struct Paid {
     counts: Vec<u64>,
     id: RequestId,
     code: VoidCode,
+    /// Whether numbers that are neither known nor allowed may get no text here.
+    may_be_withheld: bool,
 }
 
 /// A refusal in the making.

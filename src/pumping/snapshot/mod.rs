@@ -28,8 +28,8 @@ use rows::{
     write_session,
 };
 
-const VERSION: u8 = 4;
-/// The version before held no session of which no text went out, and is read all the same.
+const VERSION: u8 = 5;
+/// Version 3 held no session of which no text went out, and version 4 no history; both are read.
 const OLDEST: u8 = 3;
 /// No honest snapshot is larger; a claim beyond it is refused before anything is allocated.
 const LARGEST: usize = 256 << 20;
@@ -146,20 +146,15 @@ impl Detector {
         }
         self.write_sessions(&mut w, part);
         self.write_numbers(&mut w, part);
-        let known: Vec<u64> = match part {
-            Part::Whole => self.known.rows().collect(),
-            Part::Head => Vec::new(),
-            Part::Shard(shard) => self.known.rows_of(shard, SHARDS).collect(),
-        };
-        w.count(known.len());
-        known.into_iter().for_each(|row| w.u64(row));
-        let places: Vec<u64> = match part {
-            Part::Whole => self.places.rows().collect(),
-            Part::Head => Vec::new(),
-            Part::Shard(shard) => self.places.rows_of(shard, SHARDS).collect(),
-        };
-        w.count(places.len());
-        places.into_iter().for_each(|row| w.u64(row));
+        for memory in [&self.known, &self.places, &self.history.numbers] {
+            let rows: Vec<u64> = match part {
+                Part::Whole => memory.rows().collect(),
+                Part::Head => Vec::new(),
+                Part::Shard(shard) => memory.rows_of(shard, SHARDS).collect(),
+            };
+            w.count(rows.len());
+            rows.into_iter().for_each(|row| w.u64(row));
+        }
         self.write_orders(&mut w, part);
         let check = checksum(&w.0);
         w.u64(check);
@@ -299,14 +294,14 @@ impl Detector {
                 self.sessions.put_number(digits, sends, sessions, failed, at);
             }
         }
-        for _ in 0..r.count(8)? {
-            let row = r.u64()?;
-            self.known.restore_row(row);
+        let memories = [&mut self.known, &mut self.places, &mut self.history.numbers];
+        let kept = if version < 5 { 2 } else { 3 };
+        for memory in memories.into_iter().take(kept) {
+            for _ in 0..r.count(8)? {
+                memory.restore_row(r.u64()?);
+            }
         }
-        for _ in 0..r.count(8)? {
-            let row = r.u64()?;
-            self.places.restore_row(row);
-        }
+        self.history.restored();
         self.read_orders(r)?;
         if r.0.is_empty() { Ok(()) } else { Err(CodecError::Length) }
     }
