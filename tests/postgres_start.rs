@@ -9,11 +9,11 @@ mod postgres_server;
 
 use deadpool_postgres::{Manager, Pool};
 use otpgate::Store;
-use otpgate::store::PostgresStore;
 use otpgate::store::postgres::PostgresSetupError;
+use otpgate::store::{PostgresStore, StoreErrorKind};
 use tokio_postgres::{Config, NoTls};
 
-use calls::{NOON, admission, is_granted, open};
+use calls::{NOON, admission, charge, count, hourly, is_granted, meter, open};
 use postgres_server::PostgresServer;
 
 /// A pool of the host's own, which does not look where it leads.
@@ -113,6 +113,81 @@ async fn each_right_that_is_missing_is_named() {
     server.execute("alter table otpgate.entry enable row level security");
     let text = store.ready().await.unwrap_err().to_string();
     assert!(text.contains("otpgate.entry"), "{text}");
+}
+
+/// Tried: what can be taken away from a store that runs. Each time the call is an outage and changes nothing,
+/// and the first call after it was given back is served, without a restart.
+#[tokio::test]
+async fn what_is_taken_away_while_it_runs_is_an_outage_until_it_is_given_back() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    PostgresStore::connect(&server.url()).await.unwrap().migrate().await.unwrap();
+    server.execute("create role gate login");
+    let page = include_str!("../src/store/postgres/mod.rs");
+    let grants = page.lines().filter_map(|line| line.strip_prefix("//! grant "));
+    grants.for_each(|grant| server.execute(&format!("grant {grant}")));
+    let store = host_pool(&server, "gate");
+    let key = meter(b't', 1);
+    let mut granted = 0;
+    let mut next = 0;
+    let mut call = async |store: &PostgresStore| {
+        next += 1;
+        let (other, each) = (meter(b'u', next), hourly(99));
+        let charges = vec![charge(key, each), charge(other, each)];
+        let answer = store.admit(&admission(next, NOON, charges)).await;
+        granted += u64::from(answer.as_ref().is_ok_and(is_granted));
+        answer
+    };
+    use StoreErrorKind::{Corrupt, Indeterminate, Unavailable};
+    let ends = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'gate'";
+    for (taken, reconnects, given) in [
+        (
+            "revoke insert on otpgate.subject from gate",
+            false,
+            "grant insert on otpgate.subject to gate",
+        ),
+        (
+            "revoke usage on schema otpgate from gate",
+            false,
+            "grant usage on schema otpgate to gate",
+        ),
+        ("alter schema otpgate rename to away", false, "alter schema away rename to otpgate"),
+        (
+            "alter role gate set default_transaction_read_only = on",
+            true,
+            "alter role gate reset default_transaction_read_only",
+        ),
+        ("alter role gate nologin", true, "alter role gate login"),
+        ("alter role gate connection limit 0", true, "alter role gate connection limit -1"),
+    ] {
+        assert!(is_granted(&call(&store).await.unwrap()), "before: {taken}");
+        server.execute(taken);
+        if reconnects {
+            server.execute(ends);
+        }
+        for again in 0..3 {
+            let error = call(&store).await.unwrap_err();
+            // Missing rights are told with their cure; a connection that dies under a call says nothing.
+            let expected = match (reconnects, again) {
+                (false, _) => Corrupt,
+                (true, 0) => Indeterminate,
+                (true, _) => Unavailable,
+            };
+            assert_eq!(error.kind(), expected, "{taken}: {error:?}");
+        }
+        server.execute(given);
+        let answer = call(&store).await;
+        assert!(answer.as_ref().is_ok_and(is_granted), "after {given}: {answer:?}");
+    }
+    // What changes nothing for statements that name everything they use.
+    server.execute("alter role gate set search_path = nowhere");
+    server.execute(ends);
+    let mut served = 0;
+    for _ in 0..2 {
+        served += u64::from(call(&store).await.is_ok());
+    }
+    assert!(served > 0, "a search path is nothing to it");
+    let total = count(&store, key, hourly(99), NOON).await.unwrap();
+    assert_eq!(total, granted, "what was answered with an error is not counted");
 }
 
 #[tokio::test]
