@@ -222,6 +222,8 @@ pub enum EventKind {
         /// How long it is remembered.
         remembered: Duration,
     },
+    /// The owner of a number opted in by text, and what providers had reported about it is forgotten.
+    OptedIn,
     /// A genuine receipt belongs to no send that this deployment knows: one of another system on the
     /// same account, or one whose send has been forgotten.
     ReceiptUnmatched {

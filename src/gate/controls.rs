@@ -18,6 +18,7 @@ use super::Gate;
 use super::guarded;
 #[cfg(feature = "totp")]
 use super::names::slot;
+use super::receipts::fault::Call;
 use super::subjects::Lane;
 
 /// How often a change is made afresh because another operator was quicker.
@@ -289,7 +290,7 @@ impl<'a> Controls<'a> {
         reason: &Reason,
         actor: &Actor,
     ) -> Result<(), ControlsError> {
-        self.gate.forget_faults(recipient, self.gate.now()).await?;
+        self.gate.forget_faults(recipient, self.gate.now(), Call::Once).await?;
         let change = format!("reports about {recipient:?} forgotten: {}", reason.as_str());
         self.announce(actor.as_str(), change);
         Ok(())

@@ -30,6 +30,7 @@ pub(super) fn seconds(text: &str) -> Option<u64> {
 /// Milliseconds since 1970 of `2026-11-28T06:00:00.5Z` (RFC 3339), in UTC; without a zone it is taken
 /// for UTC, too. `None` for everything else.
 #[cfg(any(
+    feature = "aws",
     feature = "friendly-captcha",
     feature = "hcaptcha",
     feature = "recaptcha",
@@ -92,6 +93,7 @@ mod tests {
     }
 
     #[cfg(any(
+        feature = "aws",
         feature = "friendly-captcha",
         feature = "hcaptcha",
         feature = "recaptcha",

@@ -30,6 +30,7 @@ pub use base_url::{BaseUrl, BaseUrlError};
 pub use client_fn::ClientFn;
 pub use credential::{CredentialError, Credentials};
 #[cfg(any(
+    feature = "aws",
     feature = "friendly-captcha",
     feature = "hcaptcha",
     feature = "recaptcha",

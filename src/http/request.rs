@@ -3,7 +3,7 @@
 use std::fmt;
 
 use base64ct::{Base64, Encoding};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::base::secret::SecretText;
 
@@ -65,7 +65,8 @@ impl HttpRequest {
     }
 
     fn new(method: Method, url: String) -> Self {
-        Self { method, url, headers: Vec::new(), body: Zeroizing::default() }
+        // Credentials, what is accepted, the content's type, and one of the provider's own.
+        Self { method, url, headers: Vec::with_capacity(4), body: Zeroizing::default() }
     }
 
     /// Adds a header. Names are in lower case.
@@ -78,12 +79,9 @@ impl HttpRequest {
     /// Adds `Authorization: Basic` (RFC 7617).
     #[must_use]
     pub fn with_basic_auth(self, user: &str, password: &SecretText) -> Self {
-        let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
-        let mut value = String::from("Basic ");
-        let mut encoded = Base64::encode_string(pair.as_bytes());
-        value.push_str(&encoded);
-        encoded.zeroize();
-        self.with_header("authorization", value)
+        let pair = Zeroizing::new([user, ":", password.expose_secret()].concat());
+        let encoded = Zeroizing::new(Base64::encode_string(pair.as_bytes()));
+        self.with_header("authorization", ["Basic ", &encoded].concat())
     }
 
     /// Adds `Authorization: Bearer` (RFC 6750).

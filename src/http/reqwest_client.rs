@@ -1,13 +1,13 @@
 //! [`ReqwestClient`]: the shipped client, on reqwest and rustls.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, redirect, retry};
+use reqwest::{Client, ClientBuilder, Url, redirect, retry};
 use rustls::pki_types::CertificateDer;
 
 use super::{HttpClient, HttpError, HttpRequest, HttpResponse, Method};
@@ -44,6 +44,11 @@ pub struct ReqwestClient {
     client: Client,
     deadline: Duration,
     body_limit: usize,
+    /// Whether it may follow a redirect: a client that the host has built.
+    may_follow: bool,
+    /// Where the last `POST` went, as text and parsed: an adapter's go to one address, and parsing it costs
+    /// as much as all else that is done here. None with a query, where a number could stand.
+    last: Arc<Mutex<Option<(String, Url)>>>,
 }
 
 impl ReqwestClient {
@@ -77,25 +82,23 @@ impl ReqwestClient {
     /// the credentials have travelled by then. Prefer [`ReqwestClientBuilder::configure`].
     #[must_use]
     pub fn with_client(client: Client) -> Self {
-        Self { client, deadline: DEADLINE, body_limit: BODY_LIMIT }
+        let (deadline, body_limit) = (DEADLINE, BODY_LIMIT);
+        Self { client, deadline, body_limit, may_follow: true, last: Arc::default() }
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = self.prepare(request)?;
-        let asked = request.url().clone();
+        let asked = self.may_follow.then(|| request.url().clone());
         let mut answer = self.client.execute(request).await.map_err(failure)?;
-        if *answer.url() != asked {
+        if asked.is_some_and(|asked| *answer.url() != asked) {
             return Err(HttpError::interrupted(
                 "a redirect was followed; build the client with `redirect::Policy::none()`",
             ));
         }
-        let mut response = HttpResponse::new(answer.status().as_u16());
-        for (name, value) in answer.headers() {
-            if let Ok(value) = value.to_str() {
-                response = response.with_header(name.as_str(), value);
-            }
-        }
-        let mut body = Vec::new();
+        let headers = std::mem::take(answer.headers_mut());
+        let response = HttpResponse::new(answer.status().as_u16()).with_received(headers);
+        let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(announced.unwrap_or(0).min(self.body_limit));
         while let Some(chunk) = answer.chunk().await.map_err(after_sending)? {
             if body.len().saturating_add(chunk.len()) > self.body_limit {
                 return Err(HttpError::too_large("its body exceeds the limit of the client"));
@@ -105,12 +108,30 @@ impl ReqwestClient {
         Ok(response.with_body(body))
     }
 
+    fn parsed(&self, request: &HttpRequest) -> Result<Url, HttpError> {
+        let text = request.url();
+        let is_same = |last: &&(String, Url)| last.0 == text;
+        // Whoever finds it taken parses: nobody waits.
+        let last = self.last.try_lock().ok();
+        if let Some((_, url)) = last.as_ref().and_then(|last| last.as_ref()).filter(is_same) {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(text).map_err(HttpError::invalid)?;
+        if let Some(mut last) = last
+            && request.method() == Method::Post
+            && !text.contains('?')
+        {
+            *last = Some((text.to_owned(), url.clone()));
+        }
+        Ok(url)
+    }
+
     fn prepare(&self, request: HttpRequest) -> Result<reqwest::Request, HttpError> {
         let method = match request.method() {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
-        let mut builder = self.client.request(method, request.url());
+        let mut builder = self.client.request(method, self.parsed(&request)?);
         for (name, value) in request.headers() {
             // The value is in no message: it may be a secret.
             let mut value = HeaderValue::from_str(value)
@@ -225,7 +246,13 @@ impl ReqwestClientBuilder {
             .http1_only()
             .build()
             .map_err(|error| ReqwestError(error.to_string()))?;
-        Ok(ReqwestClient { client, deadline: self.deadline, body_limit: self.body_limit })
+        Ok(ReqwestClient {
+            client,
+            deadline: self.deadline,
+            body_limit: self.body_limit,
+            may_follow: false,
+            last: Arc::default(),
+        })
     }
 }
 

@@ -23,6 +23,9 @@ const LONGEST_PAUSE: u64 = 24 * 3_600;
 pub struct HttpResponse {
     status: u16,
     headers: Vec<(String, String)>,
+    /// As the shipped client got them. Most are never asked for, so none is copied.
+    #[cfg(feature = "reqwest")]
+    received: reqwest::header::HeaderMap,
     body: Vec<u8>,
 }
 
@@ -30,7 +33,19 @@ impl HttpResponse {
     /// An answer with this status, without headers and body.
     #[must_use]
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            #[cfg(feature = "reqwest")]
+            received: reqwest::header::HeaderMap::new(),
+            body: Vec::new(),
+        }
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(super) fn with_received(mut self, headers: reqwest::header::HeaderMap) -> Self {
+        self.received = headers;
+        self
     }
 
     /// Adds a header.
@@ -56,7 +71,12 @@ impl HttpResponse {
     /// The first header of this name, in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        let set = self.headers.iter().find(|(known, _)| known == name);
+        #[cfg(feature = "reqwest")]
+        let received = || self.received.get(name)?.to_str().ok();
+        #[cfg(not(feature = "reqwest"))]
+        let received = || None;
+        set.map(|(_, value)| value.as_str()).or_else(received)
     }
 
     /// The body.

@@ -18,7 +18,7 @@ pub struct TakenReceipt {
 #[non_exhaustive]
 pub enum ReceiptOutcome {
     /// It says what became of its text, and is the first that does: limits, budgets, detector and
-    /// observer know it.
+    /// observer know it. Or the owner of a number opted out or in, and the number's sends heed it.
     Applied,
     /// It says nothing final; a price in it was taken.
     Pending,

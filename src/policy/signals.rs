@@ -66,14 +66,14 @@ pub struct SignalsPolicy {
     /// Of which numbers. Default: of none.
     pub ask: AskNetwork,
     /// What a look-up costs at the most. It counts on every budget that the text counts on, and stays
-    /// spent when the text is not sent. Default: 10 cents, more than a SIM swap look-up of the usual
-    /// providers; take your contract's.
+    /// spent when the text is not sent. Default: 10 cents, our judgement: providers publish no price for
+    /// SIM swap, which carriers set by contract. Take your contract's.
     pub price: Money,
     /// A SIM card changed in so much time gets no code; zero for no such rule. Default: 72 hours, three
-    /// times the 24 in which India's carriers deliver no text after a change, by order of the regulator
-    /// (TRAI), so that the owner of a stolen number has a weekend to notice. The interface that carriers
-    /// agreed on asks for 240 unless told otherwise (CAMARA SIM Swap, `maxAge`); so long a wait would
-    /// lock out everybody with a new phone.
+    /// times the 24 in which India's carriers deliver no text after a change (order of the Department of
+    /// Telecommunications, November 2022), so that the owner of a stolen number has a weekend to
+    /// notice. The interface that carriers agreed on asks for 240 unless told otherwise (CAMARA SIM
+    /// Swap, `maxAge`); so long a wait would lock out everybody with a new phone.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub sim_swap: Duration,
     /// What follows when there is no answer. Default: the text goes out; carriers of many countries

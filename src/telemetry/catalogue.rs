@@ -203,6 +203,8 @@ metrics! {
     NUMBER_FAULTS = Metric::counter("otpgate_number_faults_total",
         &[Word("fault", label::NUMBER_FAULTS)],
         "What providers reported about numbers that holds for later texts too.");
+    OPTED_IN = Metric::counter("otpgate_opt_ins_total", &[],
+        "Owners of numbers that opted in again by text.");
     REPORTED = Metric::counter("otpgate_verifications_reported_total",
         &[Word("worth", &["genuine", "worthless"])],
         "What the host said that verifications were worth.");

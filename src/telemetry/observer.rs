@@ -243,6 +243,7 @@ impl Observer for MetricsObserver {
             EventKind::NumberFault { fault, .. } => {
                 self.one(&all::NUMBER_FAULTS, event, &[label::number_fault(*fault)]);
             }
+            EventKind::OptedIn => self.one(&all::OPTED_IN, event, &[]),
             EventKind::ReceiptUnmatched { .. } => self.one(&all::UNMATCHED, event, &[]),
             EventKind::Reported { worthless } => {
                 let worth = if *worthless { "worthless" } else { "genuine" };

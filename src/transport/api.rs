@@ -141,7 +141,7 @@ impl ProviderApi {
         request: HttpRequest,
         doubt: &str,
     ) -> Result<HttpResponse, HandoffError> {
-        let host = host_of(request.url());
+        let host = host_of(request.url()).to_owned();
         let response = self.client.send(request).await.map_err(|error| {
             let remedy = match error.kind() {
                 HttpErrorKind::Unreachable => format!("check that this host reaches {host}"),
@@ -245,8 +245,8 @@ fn shown(code: &str) -> Option<&str> {
     fits.then_some(code)
 }
 
-fn host_of(url: &str) -> String {
-    url.split('/').nth(2).unwrap_or_default().to_owned()
+fn host_of(url: &str) -> &str {
+    url.split('/').nth(2).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -37,6 +37,13 @@ impl CallbackUrl {
         format!("{}{joint}{PARAMETER}={}", self.0, key.as_str())
     }
 
+    /// How long the URL of one text is.
+    #[cfg(feature = "twilio")]
+    pub(super) fn len_with(&self, key: &CallbackKey) -> usize {
+        let added = PARAMETER.len().saturating_add(2).saturating_add(key.as_str().len());
+        self.0.len().saturating_add(added)
+    }
+
     /// The key in the URL of a receipt, as the provider called it.
     #[must_use]
     pub fn key_in(url: &str) -> Option<&str> {

@@ -16,10 +16,20 @@ use super::receipt::mac::{Secrets, is_signed};
 use super::receipt::signed_time::is_stale;
 use super::{
     CallbackUrl, DeliveryFault, FaultRow, NumberFault, Price, Receipt, ReceiptError,
-    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
+    ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
 };
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
+use crate::transport::receipt::words::{Refusals, is_plain};
+
+/// How receipts are refused, and of what their words are made.
+const REFUSED: Refusals = Refusals {
+    provider: NAME,
+    unsigned: "use the signature of today, and keep proxies from dropping headers",
+    forged: "if it was genuine, check the signing key and the public URL",
+    malformed: "send only status reports to this address",
+};
+const MARKS: &[u8] = b"_-";
 
 /// The provider's name in receipts. Give the template the same.
 pub const NAME: &str = "messagebird";
@@ -87,23 +97,23 @@ impl Receipts {
 
     /// The claims of the token, if it is MessageBird's.
     fn claims(&self, token: &str) -> Result<Value, ReceiptError> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(forged())?;
-        let (header, claims) = signed.split_once('.').ok_or(forged())?;
-        let decode = |part: &str| Base64UrlUnpadded::decode_vec(part).map_err(|_| forged());
+        let (signed, signature) = token.rsplit_once('.').ok_or(REFUSED.forged())?;
+        let (header, claims) = signed.split_once('.').ok_or(REFUSED.forged())?;
+        let decode = |part: &str| Base64UrlUnpadded::decode_vec(part).map_err(|_| REFUSED.forged());
         let json = |part: &str| -> Result<Value, ReceiptError> {
-            serde_json::from_slice(&decode(part)?).map_err(|_| forged())
+            serde_json::from_slice(&decode(part)?).map_err(|_| REFUSED.forged())
         };
         let header = json(header)?;
         let is_signed: IsSigned = match header.get("alg").and_then(Value::as_str) {
             Some("HS256") => is_signed::<Hmac<Sha256>>,
             Some("HS384") => is_signed::<Hmac<Sha384>>,
             Some("HS512") => is_signed::<Hmac<Sha512>>,
-            _ => return Err(forged()),
+            _ => return Err(REFUSED.forged()),
         };
         let signature = decode(signature)?;
         let by = |key: &[u8]| is_signed(key, &[signed.as_bytes()], &signature);
-        let right = self.keys.any(by).map_err(|_| no_secret())?;
-        if right { json(claims) } else { Err(forged()) }
+        let right = self.keys.any(by).map_err(|_| REFUSED.no_secret())?;
+        if right { json(claims) } else { Err(REFUSED.forged()) }
     }
 
     /// When the request was signed, if it is MessageBird's.
@@ -112,7 +122,7 @@ impl Receipts {
         request: &ReceiptRequest<'_>,
         now: Timestamp,
     ) -> Result<Timestamp, ReceiptError> {
-        let claims = self.claims(request.header(SIGNATURE).ok_or(unsigned())?)?;
+        let claims = self.claims(request.header(SIGNATURE).ok_or(REFUSED.unsigned())?)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let time = |name: &str| {
             let seconds = claims.get(name)?.as_u64()?;
@@ -128,12 +138,14 @@ impl Receipts {
             claim => !request.body.is_empty() && same(claim, request.body),
         };
         if !named || !body || !same(text("url_hash"), request.url.as_bytes()) {
-            return Err(forged());
+            return Err(REFUSED.forged());
         }
-        let (Some(from), Some(until)) = (time("nbf"), time("exp")) else { return Err(forged()) };
+        let (Some(from), Some(until)) = (time("nbf"), time("exp")) else {
+            return Err(REFUSED.forged());
+        };
         let (early, late) = (from.since(now), now.since(until));
         if early > LEEWAY || late > LEEWAY || is_stale(from, now) {
-            return Err(stale());
+            return Err(REFUSED.stale());
         }
         Ok(from)
     }
@@ -151,8 +163,8 @@ impl ReceiptVerifier for Receipts {
             let (first, second) = (values.next(), values.next());
             first.filter(|_| second.is_none()).map(|(_, value)| value.into_owned())
         };
-        let id = one("id").filter(|id| is_plain(id)).ok_or(malformed())?;
-        let word = one("status").filter(|word| is_plain(word)).ok_or(malformed())?;
+        let id = one("id").filter(|id| is_plain(id, MARKS)).ok_or(REFUSED.malformed())?;
+        let word = one("status").filter(|word| is_plain(word, MARKS)).ok_or(REFUSED.malformed())?;
         let state = match word.as_str() {
             "delivered" => ReceiptState::Delivered,
             "delivery_failed" | "expired" => ReceiptState::Undelivered,
@@ -173,41 +185,11 @@ impl ReceiptVerifier for Receipts {
         if state == ReceiptState::Undelivered {
             let reason = one("statusReason").unwrap_or_default().replace('_', " ");
             let row = FAULTS.iter().find(|row| row.code.eq_ignore_ascii_case(&reason));
-            let code = one("statusErrorCode").filter(|code| is_plain(code));
+            let code = one("statusErrorCode").filter(|code| is_plain(code, MARKS));
             let code = code.as_deref().or(row.map(|row| row.code)).unwrap_or("unknown");
             let fault = row.map_or(DeliveryFault::Unknown, |row| row.fault);
             receipt = receipt.failed(code, fault);
         }
         Ok(vec![receipt])
     }
-}
-
-/// Letters, digits, `_` and `-`: what identifiers, statuses and codes are made of.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}
-
-const fn unsigned() -> ReceiptError {
-    let remedy = "use the signature of today, and keep proxies from dropping headers";
-    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
-}
-
-const fn forged() -> ReceiptError {
-    let remedy = "if it was genuine, check the signing key and the public URL";
-    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
-const fn stale() -> ReceiptError {
-    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
-    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
-}
-
-const fn malformed() -> ReceiptError {
-    let remedy = "send only status reports to this address";
-    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
-}
-
-const fn no_secret() -> ReceiptError {
-    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
 }

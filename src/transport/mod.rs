@@ -57,15 +57,18 @@ pub mod infobip;
     feature = "bird",
     feature = "infobip",
     feature = "telnyx",
+    feature = "twilio",
     feature = "vonage"
 ))]
 #[cfg_attr(
-    not(all(feature = "aws", feature = "infobip", feature = "telnyx")),
+    not(all(feature = "aws", feature = "infobip", feature = "telnyx", feature = "twilio")),
     allow(dead_code, reason = "each provider needs a part of it")
 )]
 mod json;
 #[cfg(feature = "template")]
 pub mod messagebird;
+#[cfg(any(feature = "aws", feature = "vonage"))]
+mod pem;
 mod price;
 mod receipt;
 mod sender;
@@ -107,8 +110,8 @@ pub use error::{HandoffError, HandoffErrorKind, NumberFault};
 pub use error_row::ErrorRow;
 pub use price::Price;
 pub use receipt::{
-    DeliveryFault, DeliveryStatus, FaultRow, PathToken, Receipt, ReceiptError, ReceiptErrorKind,
-    ReceiptRequest, ReceiptState, ReceiptVerifier, ReportedOutcome,
+    DeliveryFault, DeliveryStatus, FaultRow, OwnersWish, PathToken, Receipt, ReceiptError,
+    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, ReportedOutcome, Wish,
 };
 pub use sender::Senders;
 pub use sms::{CallbackKey, Handoff, IdempotencyKey, OutboundSms};

@@ -13,11 +13,22 @@ use super::DeliveryFault::{Account, Unknown};
 use super::receipt::mac::{Secrets, is_signed};
 use super::receipt::signed_time::{is_stale, seconds};
 use super::{
-    CallbackUrl, DeliveryFault, FaultRow, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
-    ReceiptState, ReceiptVerifier, SecretText,
+    CallbackUrl, DeliveryFault, FaultRow, Receipt, ReceiptError, ReceiptRequest, ReceiptState,
+    ReceiptVerifier, SecretText,
 };
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
+use crate::transport::receipt::words::{Refusals, is_plain};
+
+/// How receipts are refused, and of what their words are made.
+const REFUSED: Refusals = Refusals {
+    provider: NAME,
+    unsigned: "have Sinch's account manager switch signatures on, and keep proxies from \
+                  dropping headers",
+    forged: "if it was genuine, check the secret, and that the body is handed on unchanged",
+    malformed: "send Sinch's SMS callbacks to it and nothing else",
+};
+const MARKS: &[u8] = b"_-";
 
 /// The provider's name in receipts. Give the template the same.
 pub const NAME: &str = "sinch";
@@ -100,20 +111,20 @@ impl Receipts {
     ) -> Result<Timestamp, ReceiptError> {
         let headers = [SIGNATURE, NONCE, TIMESTAMP].map(|name| request.header(name));
         let [Some(signature), Some(nonce), Some(timestamp)] = headers else {
-            return Err(unsigned());
+            return Err(REFUSED.unsigned());
         };
         if request.has_header(ALGORITHM) && request.header(ALGORITHM) != Some("HmacSHA256") {
-            return Err(forged());
+            return Err(REFUSED.forged());
         }
-        let signature = Base64::decode_vec(signature).map_err(|_| forged())?;
-        let signed_at = seconds(timestamp).ok_or(forged())?;
+        let signature = Base64::decode_vec(signature).map_err(|_| REFUSED.forged())?;
+        let signed_at = seconds(timestamp).ok_or(REFUSED.forged())?;
         if is_stale(signed_at, now) {
-            return Err(stale());
+            return Err(REFUSED.stale());
         }
         let parts = [request.body, b".", nonce.as_bytes(), b".", timestamp.as_bytes()];
         let signed = |secret: &[u8]| is_signed::<Hmac<Sha256>>(secret, &parts, &signature);
-        let right = self.secrets.any(signed).map_err(|_| no_secret())?;
-        if right { Ok(signed_at) } else { Err(forged()) }
+        let right = self.secrets.any(signed).map_err(|_| REFUSED.no_secret())?;
+        if right { Ok(signed_at) } else { Err(REFUSED.forged()) }
     }
 }
 
@@ -124,17 +135,22 @@ impl ReceiptVerifier for Receipts {
         now: Timestamp,
     ) -> Result<Vec<Receipt>, ReceiptError> {
         let signed_at = self.check(request, now)?;
-        let body: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
+        let body: Value = serde_json::from_slice(request.body).map_err(|_| REFUSED.malformed())?;
         let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
         let report = match text(&body, "type").as_deref() {
             Some("recipient_delivery_report_sms") => &body,
             // A gate's batch has one recipient, and so one status.
-            Some("delivery_report_sms") => body.pointer("/statuses/0").ok_or(malformed())?,
+            Some("delivery_report_sms") => {
+                body.pointer("/statuses/0").ok_or(REFUSED.malformed())?
+            }
             Some(_) => return Ok(Vec::new()),
-            None => return Err(malformed()),
+            None => return Err(REFUSED.malformed()),
         };
-        let id = text(&body, "batch_id").filter(|id| is_plain(id)).ok_or(malformed())?;
-        let word = text(report, "status").filter(|word| is_plain(word)).ok_or(malformed())?;
+        let id =
+            text(&body, "batch_id").filter(|id| is_plain(id, MARKS)).ok_or(REFUSED.malformed())?;
+        let word = text(report, "status")
+            .filter(|word| is_plain(word, MARKS))
+            .ok_or(REFUSED.malformed())?;
         let word = word.to_ascii_lowercase();
         let state = match word.as_str() {
             "delivered" => ReceiptState::Delivered,
@@ -154,35 +170,4 @@ impl ReceiptVerifier for Receipts {
         }
         Ok(vec![receipt])
     }
-}
-
-/// Letters, digits, `_` and `-`: what identifiers and statuses of Sinch are made of.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}
-
-const fn unsigned() -> ReceiptError {
-    let remedy = "have Sinch's account manager switch signatures on, and keep proxies from \
-                  dropping headers";
-    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
-}
-
-const fn forged() -> ReceiptError {
-    let remedy = "if it was genuine, check the secret, and that the body is handed on unchanged";
-    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
-const fn stale() -> ReceiptError {
-    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
-    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
-}
-
-const fn malformed() -> ReceiptError {
-    let remedy = "send Sinch's SMS callbacks to it and nothing else";
-    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
-}
-
-const fn no_secret() -> ReceiptError {
-    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
 }

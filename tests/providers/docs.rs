@@ -14,6 +14,8 @@ fn tables() -> BTreeMap<&'static str, String> {
         #[cfg(feature = "aws")]
         ("errors: aws", errors(otpgate::transport::aws::ERRORS)),
         #[cfg(feature = "aws")]
+        ("faults: aws", faults(otpgate::transport::aws::FAULTS)),
+        #[cfg(feature = "aws")]
         ("errors: sns", errors(otpgate::transport::aws::SNS_ERRORS)),
         #[cfg(feature = "bird")]
         ("errors: bird", errors(otpgate::transport::bird::ERRORS)),

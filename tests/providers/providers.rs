@@ -15,6 +15,12 @@ mod fault_schedules;
 mod http_client;
 #[path = "../support/http_server/mod.rs"]
 mod http_server;
+#[cfg(all(feature = "bird", feature = "esendex", feature = "infobip"))]
+#[cfg(all(feature = "telnyx", feature = "twilio", feature = "vonage"))]
+mod receipts_home;
+#[cfg(all(feature = "esendex", feature = "twilio"))]
+mod retry_after;
+mod senders;
 #[path = "../support/mod.rs"]
 mod support;
 mod vectors;
@@ -22,6 +28,8 @@ mod wire;
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "aws")]
+mod aws_receipts;
 #[cfg(feature = "bird")]
 mod bird;
 #[cfg(feature = "esendex")]

@@ -289,6 +289,37 @@ fn every_delivery_error_has_its_fault_and_40300_its_title() {
     }
 }
 
+/// As documented for an incoming message that Telnyx answers itself.
+#[test]
+fn an_inbound_message_is_a_wish_if_telnyx_takes_it_for_one() {
+    use otpgate::transport::Wish;
+    let inbound = |kind: Value| {
+        let payload = json!({
+            "direction": "inbound", "id": ID, "text": "STOP", "autoresponse_type": kind,
+            "from": { "phone_number": "+15550100", "carrier": "T-Mobile USA" },
+            "to": [{ "phone_number": "+15550101", "status": "webhook_delivered" }],
+        });
+        webhook(&json!({ "event_type": "message.received", "id": "e", "payload": payload }), 0)
+    };
+    for (kind, wish) in [
+        (json!("STOP"), Some(Wish::OptOut)),
+        (json!("stop"), Some(Wish::OptOut)),
+        (json!("START"), Some(Wish::OptIn)),
+        (json!("HELP"), None),
+        (json!("QUIZ"), None),
+        (json!(null), None),
+    ] {
+        let receipts = inbound(kind.clone()).unwrap();
+        let found = receipts.first().map(|receipt| receipt.wish.clone().unwrap());
+        assert_eq!(found.as_ref().map(|owners| owners.wish), wish, "{kind}");
+        if let Some(owners) = found {
+            assert_eq!(owners.number.expose_secret(), "+15550100");
+            assert_eq!(receipts[0].signed_at, Some(Timestamp::from_millis(SIGNED_AT * 1_000)));
+            assert!(!format!("{receipts:?}").contains("15550100"));
+        }
+    }
+}
+
 #[test]
 fn what_is_no_receipt_holds_none_or_is_refused() {
     for about in ["message.received", "messaging-profile.spend-limit-reached", "call.hangup"] {

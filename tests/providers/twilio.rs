@@ -282,6 +282,44 @@ fn what_is_no_receipt_is_refused() {
     assert_eq!(error.kind(), ReceiptErrorKind::Unsigned, "two signatures are none");
 }
 
+/// As documented for the webhook of an incoming message, with Advanced Opt-Out and without it.
+#[test]
+fn an_inbound_message_is_a_wish_if_twilio_takes_it_for_one() {
+    use otpgate::transport::Wish;
+    let inbound = |fields: &str| {
+        let body =
+            format!("MessageSid=SM1&AccountSid=AC1&From=%2B15550100&To=%2B15550101&{fields}");
+        receipt(&body, &sign(&body))
+    };
+    for (fields, wish) in [
+        ("Body=Arret&OptOutType=STOP", Some(Wish::OptOut)),
+        ("Body=join&OptOutType=START", Some(Wish::OptIn)),
+        ("Body=help&OptOutType=HELP", None),
+        // What Twilio's own list makes of it counts, not what the words look like.
+        ("Body=STOP&OptOutType=HELP", None),
+        ("Body=sToP", Some(Wish::OptOut)),
+        ("Body=%20START%0A", Some(Wish::OptIn)),
+        ("Body=unstop", Some(Wish::OptIn)),
+        ("Body=STOP+please", None),
+        ("Body=123456", None),
+        ("Body=", None),
+        ("NumMedia=1", None),
+    ] {
+        let receipts = inbound(fields).unwrap();
+        let found = receipts.first().map(|receipt| receipt.wish.clone().unwrap());
+        assert_eq!(found.as_ref().map(|owners| owners.wish), wish, "{fields}");
+        if let Some(owners) = found {
+            assert_eq!(owners.number.expose_secret(), "+15550100");
+            assert_eq!((receipts[0].message_id.as_str(), receipts[0].delivery()), ("SM1", None));
+            assert!(!format!("{receipts:?}").contains("15550100"));
+        }
+    }
+    // The word is a part of what is signed.
+    let body = "MessageSid=SM1&From=%2B15550100&Body=hello";
+    let altered = body.replace("hello", "START");
+    assert_eq!(receipt(&altered, &sign(body)), Err(ReceiptErrorKind::Forged));
+}
+
 /// Twilio has no fields for a registration: its sender goes, its identifiers do not.
 #[tokio::test]
 async fn a_registered_sender_goes_before_the_configured_one() {

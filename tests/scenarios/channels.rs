@@ -1,16 +1,24 @@
 //! Other channels: one verification, one set of limits, the channel's own price, and no word to the page
 //! of what the network said.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
 use otpgate::message::{Brand, MessageFormat};
 use otpgate::otp::{Binding, ResendCode};
 use otpgate::policy::FallbackStep;
 use otpgate::pumping::PriceTable;
-use otpgate::testing::{Reply, ScriptedTransport, TransportHandle};
+use otpgate::store::{
+    Admission, Admitted, Redeemed, Redemption, Settlement, StoreError, Tallies, TallyQuery,
+};
+use otpgate::testing::{Latency, Reply, ScriptedTransport, TransportHandle};
 use otpgate::transport::{Receipt, ReceiptError, ReceiptRequest, ReceiptState, ReceiptVerifier};
 use otpgate::{
     Channel, ClientContext, Entry, EntryGrant, EventKind, FallbackChannel, Issued, Money, Policy,
-    ReceiptOutcome, Refusal, RefusalReason, Sent, Timestamp, Verified,
+    ReceiptOutcome, Refusal, RefusalReason, Sent, Store, Timestamp, Verified,
 };
+use tokio::sync::Semaphore;
 
 use crate::support::{ALICE, House, client, days, hours, minutes, quick, seconds, small};
 
@@ -376,6 +384,91 @@ async fn a_step_needs_the_channel_before_it() {
     house.clock.advance(minutes(2));
     assert!(matches!(over(Channel::WhatsApp).await, Sent::Sent(_)));
     assert_eq!(read.handed_off(), 1);
+}
+
+/// A store that lets no admission in before the doors open.
+#[derive(Debug)]
+struct Doors<S> {
+    inner: S,
+    open: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl<S: Store> Store for Doors<S> {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _open = self.open.acquire().await.unwrap();
+        self.inner.admit(admission).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.inner.settle(settlement).await
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.inner.redeem(redemption).await
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.inner.tally(query).await
+    }
+}
+
+/// How often a channel carried a verification is read before the admission, and counted in it. Calls that
+/// were all chosen while none had been made, and that neither interval nor quota stands in the way of, are
+/// no more than the step allows, whatever the store's latency.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_were_chosen_at_once_are_no_more_than_the_step_allows() {
+    for (seed, most) in [(1, 1), (2, 1), (3, 2), (4, 3)] {
+        let (calls, heard) = ScriptedTransport::new();
+        let mut policy = quick(Policy::default());
+        policy.fallback.steps = vec![step(Channel::Voice)];
+        policy.fallback.steps[0].most = most;
+        policy.interval.ladder.first = seconds(1);
+        policy.interval.ladder.longest = seconds(1);
+        policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000)];
+        let voice = FallbackChannel::new(Channel::Voice, calls, words(), prices());
+        let (open, waiting) = (Arc::new(Semaphore::new(8)), Arc::default());
+        let inner = Latency::new(small(), 3, seed);
+        let store = Doors { inner, open: Arc::clone(&open), waiting: Arc::clone(&waiting) };
+        let house = House::lab_with(|builder| {
+            builder.store(store).policy(policy).fallback(voice).clock_unchecked_danger()
+        });
+        let grant = house.send(ALICE).await.into_grant();
+        house.clock.advance(minutes(1));
+        let shut = open.acquire_many(8).await.unwrap();
+        let before = waiting.load(Ordering::SeqCst);
+        let mut asked = Vec::new();
+        for count in 1..=8 {
+            // Each a while after the one before, so that no interval refuses it.
+            house.clock.advance(seconds(5));
+            let (gate, grant, from) = (house.gate.clone(), grant.clone(), house.client.clone());
+            asked.push(tokio::spawn(async move {
+                let none = Binding::none();
+                gate.resend_over(&grant, Channel::Voice, &none, &from).await.unwrap()
+            }));
+            while waiting.load(Ordering::SeqCst) < before + count {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(shut);
+        let mut called = 0;
+        for sent in asked {
+            match sent.await.unwrap() {
+                Sent::Sent(issued) => {
+                    assert_eq!(issued.channel(), Channel::Voice);
+                    called += 1;
+                }
+                Sent::Refused(refusal) => {
+                    let reason = RefusalReason::ChannelNotYet { channel: Channel::Voice };
+                    assert_eq!(*refusal.reason(), reason, "no other limit is in the way");
+                }
+                Sent::StepUp(step_up) => panic!("{step_up:?}"),
+            }
+        }
+        assert_eq!((called, heard.handed_off()), (most, most as usize), "seed {seed}");
+    }
 }
 
 /// A decoy is answered as a number with an account, on every channel.

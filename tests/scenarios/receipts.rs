@@ -9,7 +9,7 @@ use otpgate::store::MemoryStore;
 use otpgate::testing::{Calls, Counting, Latency, Verb, pauses};
 use otpgate::transport::{
     DeliveryFault, Handoff, HandoffError, NumberFault, OutboundSms, Price, Receipt, ReceiptError,
-    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
+    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, Wish,
 };
 use otpgate::{
     ClientContext, EventKind, GateErrorKind, LimitName, Money, Policy, Purpose, RECEIPT_WINDOW,
@@ -44,6 +44,10 @@ fn read(line: &str) -> Receipt {
     let mut words = line.split(' ');
     let mut next = || words.next().unwrap();
     let (word, key, id) = (next(), next(), next());
+    if let "STOP" | "START" = word {
+        let wish = if word == "STOP" { Wish::OptOut } else { Wish::OptIn };
+        return Receipt::wished("hook", id, wish, word, key);
+    }
     let state = match word {
         "delivered" | "read" => ReceiptState::Delivered,
         "undelivered" => ReceiptState::Undelivered,
@@ -725,6 +729,100 @@ async fn a_carrier_outage_is_told_and_refuses_nobody() {
             let sent = house.insist(&number, &Purpose::SIGN_UP, &who).await;
             assert!(matches!(sent, Sent::Sent(_)), "{word} {index}: {sent:?}");
             house.clock.advance(seconds(20));
+        }
+    }
+}
+
+/// What the owner of a number texts: `STOP` holds for as long as the policy says, as if the provider had
+/// reported it for a text, and `START` ends it at once, on every gate of the deployment.
+#[tokio::test]
+async fn an_opt_out_holds_for_its_time_and_an_opt_in_ends_it() {
+    let store = Arc::new(small());
+    let here = House::lab(Arc::clone(&store));
+    let there = here.beside(|builder| builder.store(store));
+    let texts = async |minute: u64, house: &House| {
+        let before = here.texts();
+        house.clock.advance(hours(1));
+        let sent = house.try_send(ALICE, &client(100 + minute as u32)).await;
+        assert!(matches!(sent, Sent::Sent(_)), "answered as ever: {sent:?}");
+        here.texts() - before
+    };
+    assert_eq!(texts(0, &here).await, 1);
+    assert_eq!(one(&here, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Applied);
+    assert_eq!((texts(1, &here).await, texts(2, &there).await), (0, 0));
+    assert_eq!(one(&there, &format!("START {ALICE} in2")).await, ReceiptOutcome::Applied);
+    assert_eq!((texts(3, &here).await, texts(4, &there).await), (1, 1));
+    // A webhook that is posted again changes nothing: neither of them is the last word any more.
+    assert_eq!(one(&there, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Repeated);
+    assert_eq!(texts(5, &here).await, 1);
+    assert_eq!(one(&here, &format!("STOP {ALICE} in3")).await, ReceiptOutcome::Applied);
+    assert_eq!(one(&here, &format!("START {ALICE} in2")).await, ReceiptOutcome::Repeated);
+    assert_eq!(texts(6, &there).await, 0);
+    here.clock.advance(hours(23));
+    assert_eq!(texts(7, &here).await, 1, "a day is over");
+    let fault = NumberFault::OptedOut;
+    let out = |kind: &EventKind| *kind == EventKind::NumberFault { fault, remembered: hours(24) };
+    let back = |kind: &EventKind| *kind == EventKind::OptedIn;
+    assert_eq!((here.log.count(out), here.log.count(back)), (2, 1));
+    let nobody = |event: &otpgate::Event| !format!("{event:?}").contains("15112345678");
+    assert!(here.log.events().iter().all(nobody));
+}
+
+/// Of a number in no plan nothing is kept; one realm's wish is not another's; and who opts in has proved
+/// that the number is in service, whatever was reported.
+#[tokio::test]
+async fn a_wish_is_of_one_realm_and_of_a_number_that_can_be_one() {
+    let house = House::lab(small());
+    for odd in ["", "STOP", "whatsapp:+4915112345678", "+4", "+99999999999999999999"] {
+        let outcome = one(&house, &format!("STOP {odd} in1")).await;
+        assert_eq!(outcome, ReceiptOutcome::Unmatched, "{odd}");
+    }
+    let realm = Realm::new("tenant").unwrap();
+    let headers = [("x-password", "hush")];
+    let body = format!("STOP {ALICE} in1");
+    let url = "https://hooks.example.com/sms";
+    let request = ReceiptRequest { method: "POST", url, headers: &headers, body: body.as_bytes() };
+    let taken = house.gate.in_realm(&realm).receipts(&Hook, &request).await.unwrap();
+    assert_eq!(taken[0].outcome, ReceiptOutcome::Applied);
+    let _ = house.send(ALICE).await;
+    assert_eq!(house.texts(), 1, "the tenant's owner opted out of the tenant's texts");
+    house.outbox.reply(otpgate::testing::Reply::Reported(NumberFault::Disconnected));
+    let _ = house.refused(BOB, &client(2)).await;
+    assert_eq!(one(&house, &format!("START {BOB} in2")).await, ReceiptOutcome::Applied);
+    house.clock.advance(hours(1));
+    let _ = house.send_to(BOB, &client(3)).await;
+    assert_eq!(house.texts(), 2);
+}
+
+/// Many gates get the same webhooks again and again with every latency in between: the last word of the
+/// owner holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wishes_that_race_with_their_repeats_are_taken_once() {
+    for seed in 0..8 {
+        let store = Arc::new(Latency::new(memory(), 3, seed));
+        let here = House::lab(Arc::clone(&store));
+        let there = Arc::new(here.beside(|builder| builder.store(store)));
+        let here = Arc::new(here);
+        for (round, (word, texts)) in
+            [("STOP", 0), ("START", 1), ("STOP", 0)].into_iter().enumerate()
+        {
+            let lines = (0..6).map(|copy| {
+                let house = Arc::clone(if copy % 2 == 0 { &here } else { &there });
+                let line = format!("{word} {ALICE} in{round}");
+                async move { one(&house, &line).await }
+            });
+            let outcomes = race(lines.collect()).await;
+            let applied = outcomes.iter().filter(|one| **one == ReceiptOutcome::Applied).count();
+            assert_eq!(applied, 1, "seed {seed}, {word}: {outcomes:?}");
+            for earlier in 0..round {
+                let word = ["STOP", "START"][earlier % 2];
+                let line = format!("{word} {ALICE} in{earlier}");
+                assert_eq!(one(&there, &line).await, ReceiptOutcome::Repeated);
+            }
+            let before = here.texts();
+            here.clock.advance(hours(1));
+            let _ = here.try_send(ALICE, &client(round as u32)).await;
+            assert_eq!(here.texts() - before, texts, "seed {seed}, after {word} {round}");
         }
     }
 }

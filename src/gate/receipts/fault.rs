@@ -16,7 +16,7 @@ use crate::gate::{Gate, REMEMBER, guarded};
 use crate::limit::{Limit, MeterKey};
 use crate::policy::{Policy, ReceiptPolicy};
 use crate::recipient::Recipient;
-use crate::store::{Admission, Admitted, Charge, Refund};
+use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
 use crate::transport::NumberFault;
 
 use super::unexpected;
@@ -40,18 +40,50 @@ impl Gate {
         if span == 0 {
             return Ok(());
         }
+        self.keep_fault(recipient, fault, span, now, Call::Once).await?;
+        self.tell_fault(recipient, fault, span, now);
+        Ok(())
+    }
+
+    pub(super) fn tell_fault(
+        &self,
+        recipient: &Recipient,
+        fault: NumberFault,
+        span: u64,
+        now: Timestamp,
+    ) {
+        let remembered = Duration::from_millis(span);
+        self.tell_of_number(recipient, now, EventKind::NumberFault { fault, remembered });
+    }
+
+    pub(super) fn tell_of_number(&self, recipient: &Recipient, now: Timestamp, kind: EventKind) {
+        self.tell(&Event {
+            region: recipient.region(),
+            number: Some(self.names().number(recipient)),
+            ..self.event(now, kind)
+        });
+    }
+
+    /// Keeps a fault for `span` milliseconds from now on.
+    pub(super) async fn keep_fault(
+        &self,
+        recipient: &Recipient,
+        fault: NumberFault,
+        span: u64,
+        now: Timestamp,
+        call: Call<'_>,
+    ) -> Result<(), GateError> {
         let number = self.names().number(recipient);
         let limit = Limit::Spacing { interval_ms: 1, burst: span };
         let until = |cost| Charge { key: deadline(number), limit, cost, waiver: None };
         let mut charges = vec![kind(number, fault, span, 1), until(span)];
         // The deadline may be later already, by another fault; it never moves forward twice.
-        for _ in 0..4 {
-            let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-            let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
-            admission.clock = self.inner.clock_check;
+        for again in 0..4 {
+            let mut admission = self.call(call, again, now)?;
+            admission.nonces = self.kept(call).into_iter().collect();
             admission.charges = charges;
             match guarded::admit(&*self.inner.store, &admission).await? {
-                Admitted::Granted { .. } => break,
+                Admitted::Granted { .. } | Admitted::NonceSpent { .. } => break,
                 Admitted::Exhausted { counts, .. } => {
                     let left = counts.last().copied().unwrap_or(span);
                     charges = vec![kind(number, fault, span, 1)];
@@ -62,15 +94,29 @@ impl Gate {
                 other => return Err(unexpected(&other)),
             }
         }
-        self.tell(&Event {
-            region: recipient.region(),
-            number: Some(number),
-            ..self.event(
-                now,
-                EventKind::NumberFault { fault, remembered: Duration::from_millis(span) },
-            )
-        });
         Ok(())
+    }
+
+    /// An admission of one call: under a new identifier, or under that of the webhook that asks for it,
+    /// so that the same webhook does it once whoever repeats it.
+    fn call(&self, call: Call<'_>, again: u8, now: Timestamp) -> Result<Admission, GateError> {
+        let (id, until) = match call {
+            Call::Once => (random(&*self.inner.entropy)?, now + REMEMBER),
+            Call::Of(webhook, expires) => {
+                let id = self.names().of_send(webhook.as_bytes(), "fault", &[again]);
+                (*id.as_bytes(), expires)
+            }
+        };
+        let mut admission =
+            Admission::new(RequestId::from_bytes(id), now, self.inner.partition, until);
+        admission.clock = self.inner.clock_check;
+        Ok(admission)
+    }
+
+    /// What a webhook uses up once its fault is kept: a repeat of it may find room where it found none.
+    fn kept(&self, call: Call<'_>) -> Option<Nonce> {
+        let Call::Of(webhook, expires) = call else { return None };
+        Some(Nonce { key: self.names().of_send(webhook.as_bytes(), "kept", b""), expires })
     }
 
     /// Forgets what providers reported about a number.
@@ -78,11 +124,11 @@ impl Gate {
         &self,
         recipient: &Recipient,
         now: Timestamp,
+        call: Call<'_>,
     ) -> Result<(), GateError> {
         let number = self.names().number(recipient);
-        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-        let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
-        admission.clock = self.inner.clock_check;
+        let admission = self.call(call, 0, now)?;
+        let id = admission.id;
         let _granted = guarded::admit(&*self.inner.store, &admission).await?;
         let back = |key, limit| Refund { key, limit, cost: ALL, charged: now, waiver: None };
         let kinds = ReceiptPolicy::FAULTS.iter().map(|fault| kind(number, *fault, ALL, 0));
@@ -90,6 +136,15 @@ impl Gate {
         refunds.push(back(deadline(number), Limit::Spacing { interval_ms: 1, burst: ALL }));
         self.give_all_back(id, refunds).await
     }
+}
+
+/// On whose behalf what is known of a number changes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gate) enum Call<'a> {
+    /// A call of its own.
+    Once,
+    /// A webhook, until when it may be repeated.
+    Of(&'a Pseudonym, Timestamp),
 }
 
 /// Until when a fault of the number is remembered.

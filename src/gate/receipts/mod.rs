@@ -6,6 +6,7 @@ pub(super) mod fault;
 mod pigeonhole;
 mod price;
 mod said;
+mod wish;
 
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ impl Gate {
     /// | delivered | detector and observer know |
     /// | undelivered | also, a few times a day ([`ReceiptPolicy`](crate::policy::ReceiptPolicy)), interval and quotas of the number get the text back where it was asked for with a device proof or by a caller. A stranger's limits, the client's and everything that counts as evidence never do |
     /// | a price | the budgets hold it in place of the estimate |
+    /// | the number's owner opted out | no text goes to it for as long as [`ReceiptPolicy::opted_out`](crate::policy::ReceiptPolicy::opted_out) says, in this realm |
+    /// | the number's owner opted in | what providers reported about it is forgotten, in this realm |
     /// | nothing final, or a repeat | nothing |
     ///
     /// A receipt may come before [`issue`](Self::issue) has returned. Within
@@ -115,6 +118,9 @@ impl Gate {
         receipt: &Receipt,
         now: Timestamp,
     ) -> Result<ReceiptOutcome, GateError> {
+        if let Some(owners) = &receipt.wish {
+            return self.take_wish(receipt, owners, now).await;
+        }
         let key = self.inner.keys.pseudonyms();
         let said = Said::of(receipt);
         if let Some(note) = receipt.key.as_deref().and_then(|record| Note::open(record, key)) {
@@ -129,9 +135,13 @@ impl Gate {
                 Met::Kept => Ok(ReceiptOutcome::Early),
             };
         }
+        Ok(self.unmatched(receipt, now))
+    }
+
+    fn unmatched(&self, receipt: &Receipt, now: Timestamp) -> ReceiptOutcome {
         let provider = receipt.provider;
         self.tell(&self.event(now, EventKind::ReceiptUnmatched { provider }));
-        Ok(ReceiptOutcome::Unmatched)
+        ReceiptOutcome::Unmatched
     }
 
     /// Keeps a send whose receipts will only name the message, and applies those that came before.
@@ -196,10 +206,15 @@ impl Gate {
         detail: &[u8],
         now: Timestamp,
     ) -> Result<bool, GateError> {
+        self.is_first_claim(self.claim_on(note, what, detail), now).await
+    }
+
+    /// Whether this call is the first to make the claim, over all gates.
+    async fn is_first_claim(&self, claim: Nonce, now: Timestamp) -> Result<bool, GateError> {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
         admission.clock = self.inner.clock_check;
-        admission.nonces = vec![self.claim_on(note, what, detail)];
+        admission.nonces = vec![claim];
         admission.exchange = self.realm.exchange(self, id);
         match guarded::admit(&*self.inner.store, &admission).await? {
             Admitted::Granted { news, .. } => {

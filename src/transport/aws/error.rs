@@ -1,7 +1,8 @@
 //! What AWS's codes mean. The code in the body decides: throttling comes with HTTP 400.
 
-use crate::transport::ErrorRow;
+use crate::transport::DeliveryFault::{Account, Carrier, Filtered, Handset, Number, Unknown};
 use crate::transport::NumberFault::{Barred, Invalid, OptedOut};
+use crate::transport::{ErrorRow, FaultRow};
 
 /// The rows of one service, and those that every AWS service shares.
 macro_rules! with_common {
@@ -233,6 +234,20 @@ pub const SNS_ERRORS: &[ErrorRow] = with_common![
     ErrorRow::not_sent("KMSThrottling", "too many requests to the encryption key", SLOWER),
     ErrorRow::not_sent("Throttled", "too many requests", SLOWER),
     ErrorRow::indeterminate("InternalError", "AWS failed", LOOK),
+];
+
+/// What the events of End User Messaging mean that end a text undelivered, as its guide lists them
+/// (2026). `TEXT_SUCCESSFUL` is no such end and no delivery: the network has the text.
+pub const FAULTS: &[FaultRow] = &[
+    FaultRow::new("TEXT_BLOCKED", Number(Barred), "the handset or the network blocks texts"),
+    FaultRow::new("TEXT_CARRIER_BLOCKED", Filtered, "the network blocks the text"),
+    FaultRow::new("TEXT_CARRIER_UNREACHABLE", Carrier, "the network failed, for now"),
+    FaultRow::new("TEXT_INVALID", Number(Invalid), "the number is not valid"),
+    FaultRow::new("TEXT_INVALID_MESSAGE", Account, "the text is not valid"),
+    FaultRow::new("TEXT_PROTECT_BLOCKED", Filtered, "blocked by the protect configuration"),
+    FaultRow::new("TEXT_SPAM", Filtered, "taken for spam"),
+    FaultRow::new("TEXT_TTL_EXPIRED", Unknown, "expired on the way"),
+    FaultRow::new("TEXT_UNREACHABLE", Handset, "the handset is off or out of reach"),
 ];
 
 const ANOTHER: &str = "ask for another number";

@@ -31,24 +31,29 @@
 //!
 //! # Receipts
 //!
-//! AWS calls no URL of the host's. Deliveries are events in the account: an event destination of the
-//! configuration set (CloudWatch, Firehose, an SNS topic), or CloudWatch's log of deliveries for SNS.
-//! Read them there and tell [`Gate::receipt`](crate::Gate::receipt). With a configuration set each
-//! event of End User Messaging carries the text's idempotency key as `otpgate` in its context.
+//! Events of End User Messaging go to an event destination of the configuration set. If that is an SNS
+//! topic with an HTTPS subscription, [`Receipts`] checks what SNS posts. Those that the host reads in
+//! CloudWatch, Firehose or EventBridge it tells [`Gate::receipt`](crate::Gate::receipt), and so it does
+//! with CloudWatch's log of deliveries for [`Sns`]. Each event of End User Messaging carries the text's own
+//! key as `otpgate` in its context.
 //!
 //! # The clock
 //!
 //! A signature has a time and holds for five to fifteen minutes, so the host's clock must be right.
 
 mod account;
+mod certificate;
 mod end_user_messaging;
 mod error;
+mod receipt;
 mod sign;
 mod sns;
 
 pub use account::Account;
+pub use certificate::SigningCertificates;
 pub use end_user_messaging::{EndUserMessaging, EndUserMessagingBuilder, Sender};
-pub use error::{ERRORS, SNS_ERRORS};
+pub use error::{ERRORS, FAULTS, SNS_ERRORS};
+pub use receipt::{Receipts, SignatureVersion};
 pub use sns::{Sns, SnsBuilder, SnsSender};
 
 use crate::base::money::Money;

@@ -11,10 +11,20 @@ use crate::http::Credentials;
 use crate::transport::json::{at, text_at};
 use crate::transport::receipt::mac::is_signed;
 use crate::transport::receipt::signed_time::{is_stale, seconds};
+use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind,
-    ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
+    AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptRequest, ReceiptState,
+    ReceiptVerifier, SecretText,
 };
+
+/// How receipts are refused, and of what their words are made.
+const REFUSED: Refusals = Refusals {
+    provider: NAME,
+    unsigned: "send webhooks of Bird only, and keep proxies from dropping headers",
+    forged: "if it was genuine, check the endpoint's secret, and that the body is handed on unchanged",
+    malformed: "send Bird's webhooks to it and nothing else",
+};
+const MARKS: &[u8] = b"_";
 
 const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
@@ -116,24 +126,24 @@ impl Receipts {
         let [id, timestamp, signatures] =
             [ID, TIMESTAMP, SIGNATURE].map(|name| request.header(name).filter(|it| !it.is_empty()));
         let (Some(id), Some(timestamp), Some(signatures)) = (id, timestamp, signatures) else {
-            return Err(unsigned());
+            return Err(REFUSED.unsigned());
         };
-        let signed_at = seconds(timestamp).ok_or(forged())?;
+        let signed_at = seconds(timestamp).ok_or(REFUSED.forged())?;
         // The cheaper question first. Neither tells a forger anything that they did not send.
         if is_stale(signed_at, now) {
-            return Err(stale());
+            return Err(REFUSED.stale());
         }
         let signed: &[&[u8]] = &[id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body];
         let mut right = false;
         for secret in &self.secrets {
-            let secret = secret.current().map_err(|_| no_secret())?;
+            let secret = secret.current().map_err(|_| REFUSED.no_secret())?;
             for signature in signatures.split_ascii_whitespace() {
                 let of_v1 = signature.strip_prefix("v1,").map(Base64::decode_vec);
                 let Some(Ok(signature)) = of_v1 else { continue };
                 right |= secret.signed(signed, &signature);
             }
         }
-        if right { Ok(signed_at) } else { Err(forged()) }
+        if right { Ok(signed_at) } else { Err(REFUSED.forged()) }
     }
 }
 
@@ -144,8 +154,8 @@ impl ReceiptVerifier for Receipts {
         now: Timestamp,
     ) -> Result<Vec<Receipt>, ReceiptError> {
         let signed_at = self.check(request, now)?;
-        let body: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
-        let state = match text_at(&body, "/type").ok_or(malformed())? {
+        let body: Value = serde_json::from_slice(request.body).map_err(|_| REFUSED.malformed())?;
+        let state = match text_at(&body, "/type").ok_or(REFUSED.malformed())? {
             "sms.accepted" | "sms.sent" => ReceiptState::Pending,
             "sms.delivered" => ReceiptState::Delivered,
             "sms.undelivered" | "sms.failed" | "sms.rejected" | "sms.expired" => {
@@ -155,49 +165,19 @@ impl ReceiptVerifier for Receipts {
         };
         let word = text_at(&body, "/type").and_then(|word| word.strip_prefix("sms."));
         let data = at(&body, "/data");
-        let id = text_at(data, "/sms_id").filter(|id| is_plain(id)).ok_or(malformed())?;
+        let id =
+            text_at(data, "/sms_id").filter(|id| is_plain(id, MARKS)).ok_or(REFUSED.malformed())?;
         let key = text_at(at(data, "/metadata"), &format!("/{METADATA_KEY}"));
         let mut receipt = Receipt::verified(NAME, id, state, word.unwrap_or_default())
             .with_key(key.filter(|key| CallbackUrl::is_key(key)))
             .priced(price(data))
             .signed_at(signed_at);
         if state == ReceiptState::Undelivered {
-            let code = text_at(data, "/error/code").filter(|code| is_plain(code));
+            let code = text_at(data, "/error/code").filter(|code| is_plain(code, MARKS));
             let row = FAULTS.iter().find(|row| Some(row.code) == code);
             let fault = row.map_or(DeliveryFault::Unknown, |row| row.fault);
             receipt = receipt.failed(code.unwrap_or("unknown"), fault);
         }
         Ok(vec![receipt])
     }
-}
-
-/// Letters, digits and `_`: what identifiers and codes of Bird are made of.
-fn is_plain(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-const fn unsigned() -> ReceiptError {
-    let remedy = "send webhooks of Bird only, and keep proxies from dropping headers";
-    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
-}
-
-const fn forged() -> ReceiptError {
-    let remedy =
-        "if it was genuine, check the endpoint's secret, and that the body is handed on unchanged";
-    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
-const fn stale() -> ReceiptError {
-    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
-    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
-}
-
-const fn malformed() -> ReceiptError {
-    let remedy = "send Bird's webhooks to it and nothing else";
-    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
-}
-
-const fn no_secret() -> ReceiptError {
-    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
 }

@@ -2,11 +2,15 @@
 
 use super::{NAME, same_case};
 use crate::base::time::Timestamp;
+use crate::transport::receipt::words::is_plain;
 use crate::transport::xml::Element;
 use crate::transport::{
     DeliveryFault, PathToken, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest,
     ReceiptState, ReceiptVerifier,
 };
+
+/// What identifiers and codes are made of, beside letters and digits.
+const MARKS: &[u8] = b"-";
 
 /// Checks and reads Esendex's push notifications.
 ///
@@ -80,23 +84,18 @@ impl ReceiptVerifier for Receipts {
             let remedy = "check the account's identifier";
             return Err(ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy));
         }
-        let id = root.text_of("MessageId").filter(|id| is_plain(id)).ok_or(malformed())?;
+        let id = root.text_of("MessageId").filter(|id| is_plain(id, MARKS)).ok_or(malformed())?;
         let mut receipt = Receipt::verified(NAME, same_case(id), state, root.name()).found_by_id();
         if state == ReceiptState::Undelivered {
             // Esendex publishes no list of its codes; they are kept for whoever asks its support.
             let reason = root.child("FailureReason");
-            let code =
-                reason.and_then(|reason| reason.text_of("Code")).filter(|code| is_plain(code));
+            let code = reason
+                .and_then(|reason| reason.text_of("Code"))
+                .filter(|code| is_plain(code, MARKS));
             receipt = receipt.failed(code.unwrap_or("unknown"), DeliveryFault::Unknown);
         }
         Ok(vec![receipt])
     }
-}
-
-/// Letters, digits and dashes: what GUIDs and codes are made of.
-fn is_plain(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 const fn malformed() -> ReceiptError {

@@ -5,10 +5,14 @@ use serde_json::Value;
 use super::{FAULTS, NAME, count};
 use crate::base::time::Timestamp;
 use crate::transport::json::{at, text_at};
+use crate::transport::receipt::words::is_plain;
 use crate::transport::{
     CallbackUrl, FaultRow, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
+
+/// What identifiers and codes are made of, beside letters and digits.
+const MARKS: &[u8] = b"_-.";
 
 /// Checks and reads Infobip's delivery reports, up to a hundred in one request.
 ///
@@ -72,8 +76,8 @@ impl ReceiptVerifier for Receipts {
 }
 
 fn read(result: &Value) -> Option<Receipt> {
-    let id = text_at(result, "/messageId").filter(|id| is_plain(id))?;
-    let word = text_at(result, "/status/name").filter(|word| is_plain(word))?;
+    let id = text_at(result, "/messageId").filter(|id| is_plain(id, MARKS))?;
+    let word = text_at(result, "/status/name").filter(|word| is_plain(word, MARKS))?;
     let state = match (text_at(result, "/status/groupName")?, word) {
         // The network has it, and the handset perhaps not.
         ("DELIVERED", "DELIVERED_TO_OPERATOR") => ReceiptState::Pending,
@@ -91,7 +95,8 @@ fn read(result: &Value) -> Option<Receipt> {
     if state != ReceiptState::Undelivered {
         return Some(receipt);
     }
-    let error = text_at(result, "/error/name").filter(|name| *name != "NO_ERROR" && is_plain(name));
+    let error =
+        text_at(result, "/error/name").filter(|name| *name != "NO_ERROR" && is_plain(name, MARKS));
     let code = error.unwrap_or(word);
     let fault = FaultRow::fault_of(FAULTS, code);
     Some(receipt.failed(code, fault))
@@ -104,12 +109,6 @@ fn price(result: &Value, segments: Option<u32>) -> Option<Price> {
     let each = Price::parse(&format!("{each:.7}"), text_at(result, "/price/currency")?)?;
     let micros = each.as_micros().checked_mul(segments.unwrap_or(1).into())?;
     Price::from_micros(micros, each.currency())
-}
-
-/// Letters, digits, `_`, `.` and `-`: what identifiers, statuses and codes are made of.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (1..=200).contains(&text.len()) && text.bytes().all(plain)
 }
 
 const fn malformed() -> ReceiptError {

@@ -9,16 +9,39 @@ mod error;
 pub(super) mod mac;
 mod path_token;
 mod request;
-#[cfg(any(feature = "bird", feature = "telnyx", feature = "template", feature = "vonage"))]
+#[cfg(any(
+    feature = "aws",
+    feature = "bird",
+    feature = "telnyx",
+    feature = "template",
+    feature = "vonage"
+))]
+#[cfg_attr(
+    not(any(feature = "bird", feature = "telnyx", feature = "template", feature = "vonage")),
+    allow(dead_code, reason = "AWS writes its times as dates")
+)]
 pub(super) mod signed_time;
 mod verified;
+#[cfg(feature = "reqwest")]
+#[cfg_attr(
+    not(any(
+        feature = "aws",
+        feature = "bird",
+        feature = "telnyx",
+        feature = "template",
+        feature = "twilio",
+        feature = "vonage"
+    )),
+    allow(dead_code, reason = "Esendex and Infobip sign nothing")
+)]
+pub(super) mod words;
 
 use crate::base::time::Timestamp;
 
 pub use error::{ReceiptError, ReceiptErrorKind};
 pub use path_token::PathToken;
 pub use request::ReceiptRequest;
-pub use verified::{DeliveryFault, FaultRow, Receipt, ReceiptState};
+pub use verified::{DeliveryFault, FaultRow, OwnersWish, Receipt, ReceiptState, Wish};
 
 /// Checks one provider's receipts. Each adapter has one (`twilio::Receipts` for example).
 ///
@@ -36,8 +59,8 @@ pub use verified::{DeliveryFault, FaultRow, Receipt, ReceiptState};
 /// A receipt without a signed time can be sent again by whoever has seen it. The gate remembers it by
 /// [`Receipt::replay_key`].
 pub trait ReceiptVerifier: std::fmt::Debug + Send + Sync + 'static {
-    /// The receipts in `request`: one, as a rule; several, or none that concern a text, with some
-    /// providers.
+    /// The receipts in `request`: one, as a rule; several, or none that concern a text or an opt-out,
+    /// with some providers.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::base::secret::SecretText;
 use crate::base::time::Timestamp;
 
 use super::super::{NumberFault, Price};
@@ -73,7 +74,37 @@ impl FaultRow {
     }
 }
 
-/// A receipt that passed its provider's check. It holds no number.
+/// What the owner of a number asked for, by a word texted to a sender of the host's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Wish {
+    /// No more texts: `STOP` and its like.
+    OptOut,
+    /// Texts again: `START` and its like.
+    OptIn,
+}
+
+/// A wish and whose it is. `Debug` shows no number.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OwnersWish {
+    /// What was asked for.
+    pub wish: Wish,
+    /// The number that asked, in E.164.
+    pub number: SecretText,
+}
+
+impl PartialEq for OwnersWish {
+    fn eq(&self, other: &Self) -> bool {
+        let same = self.number.expose_secret() == other.number.expose_secret();
+        same && self.wish == other.wish
+    }
+}
+
+impl Eq for OwnersWish {}
+
+/// What a provider says, once its check has passed: what became of a text, or what the owner of a number
+/// wishes ([`wished`](Self::wished)). `Debug` shows no number.
 ///
 /// ```
 /// use otpgate::DeliveryStatus;
@@ -112,6 +143,8 @@ pub struct Receipt {
     /// The signed time. `None` if nothing keeps an old receipt from being sent again but a memory of
     /// [`replay_key`](Self::replay_key).
     pub signed_at: Option<Timestamp>,
+    /// What the owner of a number asked for. Then it is about no text of the host's.
+    pub wish: Option<OwnersWish>,
 }
 
 impl Receipt {
@@ -135,7 +168,31 @@ impl Receipt {
             price: None,
             segments: None,
             signed_at: None,
+            wish: None,
         }
+    }
+
+    /// What the owner of `number` (E.164) asked for in a message to a sender of the host's, which the
+    /// provider names `message_id`. `word` is the provider's own for it.
+    ///
+    /// ```
+    /// use otpgate::transport::{Receipt, Wish};
+    ///
+    /// let wished = Receipt::wished("twilio", "SM1", Wish::OptIn, "START", "+4915112345678");
+    /// assert_eq!(wished.delivery(), None);
+    /// assert!(!format!("{wished:?}").contains("15112345678"));
+    /// ```
+    #[must_use]
+    pub fn wished(
+        provider: &'static str,
+        message_id: impl Into<String>,
+        wish: Wish,
+        word: impl Into<String>,
+        number: impl Into<String>,
+    ) -> Self {
+        let number = SecretText::new(number);
+        let wish = Some(OwnersWish { wish, number });
+        Self { wish, ..Self::verified(provider, message_id, ReceiptState::Pending, word) }
     }
 
     /// Adds code and cause of a failure.
@@ -209,6 +266,7 @@ impl fmt::Debug for Receipt {
             .field("word", &self.word)
             .field("code", &self.code)
             .field("fault", &self.fault)
+            .field("wish", &self.wish.as_ref().map(|owners| owners.wish))
             .finish_non_exhaustive()
     }
 }

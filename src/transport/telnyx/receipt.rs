@@ -8,10 +8,20 @@ use super::{FAULTS, NAME, price, segments};
 use crate::base::time::Timestamp;
 use crate::transport::json::{at, plain, text_at};
 use crate::transport::receipt::signed_time::{is_stale, seconds};
+use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptErrorKind,
-    ReceiptRequest, ReceiptState, ReceiptVerifier,
+    AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptRequest, ReceiptState,
+    ReceiptVerifier, Wish,
 };
+
+/// How receipts are refused, and of what their words are made.
+const REFUSED: Refusals = Refusals {
+    provider: NAME,
+    unsigned: "send webhooks of Telnyx only, and keep proxies from dropping headers",
+    forged: "if it was genuine, check the public key, and that the body is handed on unchanged",
+    malformed: "check that the webhook's API version is 2",
+};
+const MARKS: &[u8] = b"_-";
 
 const SIGNATURE: &str = "telnyx-signature-ed25519";
 const TIMESTAMP: &str = "telnyx-timestamp";
@@ -49,8 +59,8 @@ impl PublicKey {
 ///
 /// The signature covers the time in a header and the raw body, and not the URL. The text's own key is
 /// therefore taken from the webhook address that stands in the signed body. A receipt that was signed
-/// more than five minutes from now is refused. Genuine webhooks about something else, an inbound
-/// message for example, hold no receipts.
+/// more than five minutes from now is refused. An inbound message is an opt-out or an opt-in if Telnyx
+/// took it for one (`autoresponse_type`). Genuine webhooks about something else hold no receipts.
 ///
 /// ```
 /// use otpgate::Timestamp;
@@ -93,19 +103,19 @@ impl Receipts {
         request: &ReceiptRequest<'_>,
         now: Timestamp,
     ) -> Result<Timestamp, ReceiptError> {
-        let signature = request.header(SIGNATURE).ok_or(unsigned())?;
-        let timestamp = request.header(TIMESTAMP).ok_or(unsigned())?;
-        let signature = Base64::decode_vec(signature).map_err(|_| forged())?;
-        let signed_at = seconds(timestamp).ok_or(forged())?;
+        let signature = request.header(SIGNATURE).ok_or(REFUSED.unsigned())?;
+        let timestamp = request.header(TIMESTAMP).ok_or(REFUSED.unsigned())?;
+        let signature = Base64::decode_vec(signature).map_err(|_| REFUSED.forged())?;
+        let signed_at = seconds(timestamp).ok_or(REFUSED.forged())?;
         let signed = [timestamp.as_bytes(), b"|", request.body].concat();
         let by = |key: &PublicKey| {
             UnparsedPublicKey::new(&ED25519, key.0).verify(&signed, &signature).is_ok()
         };
         // The cheaper question first. Neither tells a forger anything that they did not send.
         if is_stale(signed_at, now) {
-            return Err(stale());
+            return Err(REFUSED.stale());
         }
-        if self.keys.iter().any(by) { Ok(signed_at) } else { Err(forged()) }
+        if self.keys.iter().any(by) { Ok(signed_at) } else { Err(REFUSED.forged()) }
     }
 }
 
@@ -116,16 +126,21 @@ impl ReceiptVerifier for Receipts {
         now: Timestamp,
     ) -> Result<Vec<Receipt>, ReceiptError> {
         let signed_at = self.check(request, now)?;
-        let body: Value = serde_json::from_slice(request.body).map_err(|_| malformed())?;
+        let body: Value = serde_json::from_slice(request.body).map_err(|_| REFUSED.malformed())?;
         match text_at(&body, "/data/event_type") {
             Some("message.sent" | "message.finalized" | "message.read") => {}
+            Some("message.received") => {
+                let wished = wished(at(&body, "/data/payload"));
+                return Ok(wished.map(|wished| wished.signed_at(signed_at)).into_iter().collect());
+            }
             Some(_) => return Ok(Vec::new()),
-            None => return Err(malformed()),
+            None => return Err(REFUSED.malformed()),
         }
         let message = at(&body, "/data/payload");
-        let id = text_at(message, "/id").filter(|id| is_plain(id)).ok_or(malformed())?;
-        let word = text_at(message, "/to/0/status").filter(|word| is_plain(word));
-        let word = word.ok_or(malformed())?;
+        let id =
+            text_at(message, "/id").filter(|id| is_plain(id, MARKS)).ok_or(REFUSED.malformed())?;
+        let word = text_at(message, "/to/0/status").filter(|word| is_plain(word, MARKS));
+        let word = word.ok_or(REFUSED.malformed())?;
         let state = match word {
             "delivered" | "read" => ReceiptState::Delivered,
             "sending_failed" | "delivery_failed" | "expired" | "cancelled" => {
@@ -142,13 +157,24 @@ impl ReceiptVerifier for Receipts {
         // A delivered text may carry warnings.
         if state == ReceiptState::Undelivered {
             let error = at(message, "/errors/0");
-            if let Some(code) = plain(at(error, "/code")).filter(|code| is_plain(code)) {
+            if let Some(code) = plain(at(error, "/code")).filter(|code| is_plain(code, MARKS)) {
                 let fault = fault(&code, text_at(error, "/title").unwrap_or_default());
                 receipt = receipt.failed(code, fault);
             }
         }
         Ok(vec![receipt])
     }
+}
+
+/// What an inbound message asks for, as Telnyx understood it.
+fn wished(message: &Value) -> Option<Receipt> {
+    let (wish, word) = match text_at(message, "/autoresponse_type")? {
+        word if word.eq_ignore_ascii_case("stop") => (Wish::OptOut, "STOP"),
+        word if word.eq_ignore_ascii_case("start") => (Wish::OptIn, "START"),
+        _ => return None,
+    };
+    let id = text_at(message, "/id").filter(|id| is_plain(id, MARKS))?;
+    Some(Receipt::wished(NAME, id, wish, word, text_at(message, "/from/phone_number")?))
 }
 
 /// In a receipt 40300 is an opt-out only if its title says so: Telnyx uses the code for other blocks.
@@ -160,31 +186,4 @@ fn fault(code: &str, title: &str) -> DeliveryFault {
         }
         fault => fault.unwrap_or(DeliveryFault::Unknown),
     }
-}
-
-/// Letters, digits, `_` and `-`: what identifiers, statuses and codes of Telnyx are made of.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}
-
-const fn unsigned() -> ReceiptError {
-    let remedy = "send webhooks of Telnyx only, and keep proxies from dropping headers";
-    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
-}
-
-const fn forged() -> ReceiptError {
-    let remedy =
-        "if it was genuine, check the public key, and that the body is handed on unchanged";
-    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
-const fn stale() -> ReceiptError {
-    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
-    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
-}
-
-const fn malformed() -> ReceiptError {
-    let remedy = "check that the webhook's API version is 2";
-    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
 }

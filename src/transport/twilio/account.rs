@@ -1,5 +1,7 @@
 //! [`Account`] and [`Sender`]: who pays and who the text comes from.
 
+use std::sync::Arc;
+
 use super::NAME;
 use crate::transport::{AdapterError, SecretText};
 
@@ -16,8 +18,9 @@ use crate::transport::{AdapterError, SecretText};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Account {
-    sid: String,
-    user: String,
+    // Shared, because every text asks for the account of now.
+    sid: Arc<str>,
+    user: Arc<str>,
     secret: SecretText,
 }
 
@@ -65,7 +68,7 @@ impl Account {
             let problem = "the auth token or secret is empty or has blanks around it";
             return Err(AdapterError::new(NAME, problem));
         }
-        Ok(Self { sid, user, secret })
+        Ok(Self { sid: sid.into(), user: user.into(), secret })
     }
 
     pub(super) fn sid(&self) -> &str {

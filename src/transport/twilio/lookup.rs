@@ -89,7 +89,7 @@ impl NumberSignals for Lookup {
         let response = self.api.ask(request).await?;
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         if response.status() != 200 {
-            return Err(self.api.unanswered(&response, code(&body).as_deref()).into());
+            return Err(self.api.unanswered(&response, code(&response).as_deref()).into());
         }
         // A proxy's page, or an answer that was cut short, says nothing of the number.
         if !body.is_object() || !packages.iter().any(|package| body.get(package).is_some()) {

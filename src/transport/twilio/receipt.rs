@@ -14,10 +14,20 @@ use crate::base::time::Timestamp;
 use crate::http::Credentials;
 use crate::transport::hex::hex;
 use crate::transport::receipt::mac::{Secrets, is_signed};
+use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    CallbackUrl, FaultRow, Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState,
-    ReceiptVerifier, SecretText,
+    CallbackUrl, FaultRow, Receipt, ReceiptError, ReceiptRequest, ReceiptState, ReceiptVerifier,
+    SecretText, Wish,
 };
+
+/// How receipts are refused, and of what their words are made.
+const REFUSED: Refusals = Refusals {
+    provider: NAME,
+    unsigned: "send receipts to the status callback only, and keep proxies from dropping headers",
+    forged: "if it was genuine, check the secret, the way of signing and the public URL",
+    malformed: "check that the status callback gets nothing but status callbacks",
+};
+const MARKS: &[u8] = b"_";
 
 const SIGNATURE: &str = "x-twilio-signature";
 const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
@@ -30,6 +40,10 @@ const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 ///
 /// The signature covers the public URL as Twilio called it, and the form. It has no time: the gate
 /// remembers receipts by [`Receipt::replay_key`].
+///
+/// An inbound message is an opt-out or an opt-in if Twilio says so (`OptOutType`, with Advanced
+/// Opt-Out) or if it is nothing but `STOP`, `START` or `UNSTOP`, which Twilio obeys in any case; every
+/// other holds no receipt.
 ///
 /// ```
 /// use otpgate::transport::twilio::Receipts;
@@ -86,16 +100,16 @@ impl Receipts {
 
     /// What a request of Twilio's says; an error if it is not Twilio's.
     fn check<'a>(&self, request: &ReceiptRequest<'a>) -> Result<Body<'a>, ReceiptError> {
-        let signature = request.header(SIGNATURE).ok_or(unsigned())?;
+        let signature = request.header(SIGNATURE).ok_or(REFUSED.unsigned())?;
         if asked(request) != Some(self.mode) {
-            return Err(forged());
+            return Err(REFUSED.forged());
         }
-        let signature = Base64::decode_vec(signature).map_err(|_| forged())?;
+        let signature = Base64::decode_vec(signature).map_err(|_| REFUSED.forged())?;
         let (body, signed) = match hash_in(request.query()) {
             Some(hash) if hash == hex(&Sha256::digest(request.body)) => {
                 (Body::Hashed(request.body), String::new())
             }
-            Some(_) => return Err(forged()),
+            Some(_) => return Err(REFUSED.forged()),
             None => {
                 let fields = Form::read(request.body);
                 let signed = fields.signed();
@@ -108,8 +122,8 @@ impl Receipts {
                 right | self.mode.verify(secret, &[url.as_bytes(), signed.as_bytes()], &signature)
             })
         };
-        let right = self.secrets.any(by).map_err(|_| no_secret())?;
-        if right { Ok(body) } else { Err(forged()) }
+        let right = self.secrets.any(by).map_err(|_| REFUSED.no_secret())?;
+        if right { Ok(body) } else { Err(REFUSED.forged()) }
     }
 }
 
@@ -131,12 +145,21 @@ impl ReceiptVerifier for Receipts {
         let fields = match self.check(request)? {
             Body::Form(form) => Fields::Form(form),
             Body::Hashed(body) => {
-                Fields::Json(serde_json::from_slice(body).map_err(|_| malformed())?)
+                Fields::Json(serde_json::from_slice(body).map_err(|_| REFUSED.malformed())?)
             }
         };
         let read = |name| fields.one(name);
-        let id = read("MessageSid").filter(|id| is_plain(id)).ok_or(malformed())?;
-        let word = read("MessageStatus").filter(|word| is_plain(word)).ok_or(malformed())?;
+        let id = read("MessageSid").filter(|id| is_plain(id, MARKS)).ok_or(REFUSED.malformed())?;
+        if let Some(from) = read("From").filter(|_| read("MessageStatus").is_none()) {
+            let said = read("OptOutType").or_else(|| read("Body")).unwrap_or_default();
+            return Ok(wish_in(&said)
+                .map(|(wish, word)| Receipt::wished(NAME, id, wish, word, from))
+                .into_iter()
+                .collect());
+        }
+        let word = read("MessageStatus")
+            .filter(|word| is_plain(word, MARKS))
+            .ok_or(REFUSED.malformed())?;
         let state = match word.as_str() {
             "delivered" | "read" => ReceiptState::Delivered,
             "undelivered" | "failed" | "canceled" => ReceiptState::Undelivered,
@@ -144,12 +167,20 @@ impl ReceiptVerifier for Receipts {
         };
         let mut receipt =
             Receipt::verified(NAME, id, state, word).with_key(CallbackUrl::key_in(request.url));
-        if let Some(code) = read("ErrorCode").filter(|code| is_plain(code)) {
+        if let Some(code) = read("ErrorCode").filter(|code| is_plain(code, MARKS)) {
             let fault = FaultRow::fault_of(FAULTS, &code);
             receipt = receipt.failed(code, fault);
         }
         Ok(vec![receipt])
     }
+}
+
+/// What an inbound message asks for: by the whole of it, in any case of its letters.
+fn wish_in(said: &str) -> Option<(Wish, &'static str)> {
+    let words =
+        [("STOP", Wish::OptOut), ("START", Wish::OptIn), ("UNSTOP", Wish::OptIn)].into_iter();
+    let mut found = words.filter(|(word, _)| said.trim().eq_ignore_ascii_case(word));
+    found.next().map(|(word, wish)| (wish, word))
 }
 
 /// The body of a request, checked.
@@ -214,12 +245,6 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Letters and digits: what identifiers, statuses and codes of Twilio are made of.
-fn is_plain(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 /// The way of signing that the request claims. `None` if it claims one that does not exist.
 fn asked(request: &ReceiptRequest<'_>) -> Option<Mode> {
     if !request.has_header(SETTINGS) {
@@ -256,24 +281,4 @@ fn candidates(url: &str) -> impl Iterator<Item = String> {
     let usual = if scheme.eq_ignore_ascii_case("http") { "80" } else { "443" };
     let port = port.unwrap_or(usual);
     [format!("{scheme}://{host}{tail}"), format!("{scheme}://{host}:{port}{tail}")].into_iter()
-}
-
-const fn unsigned() -> ReceiptError {
-    let remedy =
-        "send receipts to the status callback only, and keep proxies from dropping headers";
-    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
-}
-
-const fn forged() -> ReceiptError {
-    let remedy = "if it was genuine, check the secret, the way of signing and the public URL";
-    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
-const fn malformed() -> ReceiptError {
-    let remedy = "check that the status callback gets nothing but status callbacks";
-    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
-}
-
-const fn no_secret() -> ReceiptError {
-    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64ct::{Base64, Base64UrlUnpadded, Encoding};
+use base64ct::{Base64UrlUnpadded, Encoding};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use zeroize::Zeroizing;
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::MESSAGES_NAME;
 use crate::base::time::Timestamp;
 use crate::transport::json::Object;
+use crate::transport::pem;
 use crate::transport::{AdapterError, SecretText};
 
 /// How long a token holds, in seconds: longer than a request, and room for a clock that leads. Vonage's
@@ -90,27 +91,11 @@ impl Application {
     }
 }
 
-/// The key in a PEM text (RFC 7468): PKCS#8, or PKCS#1 as older tools write it.
-fn key_in(pem: &str) -> Option<RsaKeyPair> {
-    let mut lines = pem.trim().lines().map(str::trim);
-    let label = lines.next()?.strip_prefix("-----BEGIN ")?.strip_suffix("-----")?;
-    let mut text = Zeroizing::new(String::with_capacity(pem.len()));
-    loop {
-        match lines.next()? {
-            line if line.starts_with('-') => {
-                if line.strip_prefix("-----END ")?.strip_suffix("-----")? != label {
-                    return None;
-                }
-                break;
-            }
-            line => text.push_str(line),
-        }
-    }
-    let der = Zeroizing::new(Base64::decode_vec(&text).ok()?);
-    match label {
-        _ if lines.next().is_some() => None,
-        "PRIVATE KEY" => RsaKeyPair::from_pkcs8(&der).ok(),
-        "RSA PRIVATE KEY" => RsaKeyPair::from_der(&der).ok(),
+/// The key in a PEM text: PKCS#8, or PKCS#1 as older tools write it.
+fn key_in(text: &str) -> Option<RsaKeyPair> {
+    match pem::block(text)? {
+        ("PRIVATE KEY", der) => RsaKeyPair::from_pkcs8(&der).ok(),
+        ("RSA PRIVATE KEY", der) => RsaKeyPair::from_der(&der).ok(),
         _ => None,
     }
 }
@@ -123,6 +108,8 @@ impl fmt::Debug for Application {
 
 #[cfg(test)]
 mod tests {
+    use base64ct::Base64;
+
     use super::*;
 
     const ID: &str = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab";

@@ -97,9 +97,3 @@ pub const INSIGHTS_NAME: &str = "vonage-insights";
 fn without_sign(number: &str) -> &str {
     number.strip_prefix('+').unwrap_or(number)
 }
-
-/// Letters, digits, `_` and `-`: what identifiers, statuses and codes of Vonage are made of.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}

@@ -6,15 +6,27 @@ use form_urlencoded::parse;
 use serde_json::Value;
 
 use super::signature::signed_text;
-use super::{FAULTS, NAME, SignatureMethod, is_plain};
+use super::{FAULTS, NAME, SignatureMethod};
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
 use crate::transport::receipt::mac::Secrets;
 use crate::transport::receipt::signed_time::{is_stale, seconds};
+use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
     CallbackUrl, FaultRow, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
 };
+
+/// How receipts are refused, and of what their words are made.
+const REFUSED: Refusals = Refusals {
+    provider: NAME,
+    unsigned: "ask Vonage's support for signed webhooks, or use a secret path",
+    forged: "if it was genuine, check the signature secret, that the dashboard's signature \
+                  method is the HMAC configured here and not `MD5 hash`, and that the address has \
+                  no query of its own",
+    malformed: "send only delivery receipts of the SMS API to this address",
+};
+const MARKS: &[u8] = b"_-";
 
 /// Checks and reads the SMS API's delivery receipts, in each of the forms that the dashboard offers:
 /// `GET`, `POST` and `POST` with JSON.
@@ -101,21 +113,21 @@ impl SmsReceipts {
     ) -> Result<(Parameters, Option<Timestamp>), ReceiptError> {
         let (secrets, method) = match &self.check {
             Check::Behind(token) if !token.ends(request.url) => return Err(elsewhere()),
-            Check::Behind(_) => return Ok((parameters(request).ok_or(malformed())?, None)),
+            Check::Behind(_) => return Ok((parameters(request).ok_or(REFUSED.malformed())?, None)),
             Check::Signed { secrets, method } => (secrets, *method),
         };
-        let mut parameters = parameters(request).ok_or(forged())?;
-        let signature = parameters.remove("sig").ok_or(unsigned())?;
+        let mut parameters = parameters(request).ok_or(REFUSED.forged())?;
+        let signature = parameters.remove("sig").ok_or(REFUSED.unsigned())?;
         let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let text = signed_text(pairs).ok_or(forged())?;
+        let text = signed_text(pairs).ok_or(REFUSED.forged())?;
         let right = secrets.any(|key| method.verify(key, &text, &signature));
-        if !right.map_err(|_| no_secret())? {
-            return Err(forged());
+        if !right.map_err(|_| REFUSED.no_secret())? {
+            return Err(REFUSED.forged());
         }
         let signed_at = parameters.get("timestamp").and_then(|time| seconds(time));
         match signed_at.filter(|at| !is_stale(*at, now)) {
             Some(signed_at) => Ok((parameters, Some(signed_at))),
-            None => Err(stale()),
+            None => Err(REFUSED.stale()),
         }
     }
 }
@@ -156,12 +168,12 @@ impl ReceiptVerifier for SmsReceipts {
         let Some(word) = read("status") else {
             // A text to a number of the account: genuine, and no receipt.
             let inbound = read("text").is_some() || read("type").is_some();
-            return if inbound { Ok(Vec::new()) } else { Err(malformed()) };
+            return if inbound { Ok(Vec::new()) } else { Err(REFUSED.malformed()) };
         };
         let word = word.to_ascii_lowercase();
-        let id = read("messageId").filter(|id| is_plain(id)).ok_or(malformed())?;
-        if !is_plain(&word) {
-            return Err(malformed());
+        let id = read("messageId").filter(|id| is_plain(id, MARKS)).ok_or(REFUSED.malformed())?;
+        if !is_plain(&word, MARKS) {
+            return Err(REFUSED.malformed());
         }
         let state = match word.as_str() {
             "delivered" => ReceiptState::Delivered,
@@ -173,7 +185,7 @@ impl ReceiptVerifier for SmsReceipts {
             .found_by_id()
             .with_key(read("client-ref").filter(|key| CallbackUrl::is_key(key)))
             .priced(price.and_then(|(amount, currency)| Price::parse(amount, currency)));
-        let code = read("err-code").filter(|code| is_plain(code));
+        let code = read("err-code").filter(|code| is_plain(code, MARKS));
         if state == ReceiptState::Undelivered
             && let Some(code) = code
         {
@@ -184,33 +196,7 @@ impl ReceiptVerifier for SmsReceipts {
     }
 }
 
-const fn unsigned() -> ReceiptError {
-    let remedy = "ask Vonage's support for signed webhooks, or use a secret path";
-    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
-}
-
-const fn forged() -> ReceiptError {
-    let remedy = "if it was genuine, check the signature secret, that the dashboard's signature \
-                  method is the HMAC configured here and not `MD5 hash`, and that the address has \
-                  no query of its own";
-    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
 const fn elsewhere() -> ReceiptError {
     let remedy = "configure the address with the token as its last path segment";
     ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
-const fn stale() -> ReceiptError {
-    let remedy = "if it was genuine, check this machine's clock and any queue before the endpoint";
-    ReceiptError::new(NAME, ReceiptErrorKind::Stale, remedy)
-}
-
-const fn malformed() -> ReceiptError {
-    let remedy = "send only delivery receipts of the SMS API to this address";
-    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
-}
-
-const fn no_secret() -> ReceiptError {
-    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
 }
