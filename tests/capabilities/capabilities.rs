@@ -1,7 +1,6 @@
 //! What a capability value or a secret must not be able to do: the traits it must not have, and
 //! calls that must not compile.
 
-#![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Display;
@@ -84,5 +83,5 @@ fn codes_and_texts_have_something_to_wipe() {
 /// Each of these does not compile, and says why.
 #[test]
 fn what_the_types_forbid_does_not_compile() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    trybuild::TestCases::new().compile_fail("ui/*.rs");
 }
