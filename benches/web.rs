@@ -312,8 +312,7 @@ fn proof_check() -> f64 {
         client: b"203.0.113.7/32",
     };
     let now = Timestamp::from_millis(1_800_000_000_000);
-    let mut terms = TicketTerms::default();
-    terms.work = WorkBits::new(17).unwrap();
+    let terms = TicketTerms { work: WorkBits::new(17).unwrap(), ..TicketTerms::default() };
     let ticket = SendTicket::issue(&scope, terms, &keys, &SystemEntropy, now).unwrap();
     let proof = token::answer(ticket.as_str(), "015112345678").unwrap();
     let posted = now + Duration::from_secs(20);

@@ -231,9 +231,8 @@ async fn a_failing_host_is_an_outage_that_somebody_hears_of() {
     let told = |text: &'static str| move |kind: &EventKind| matches!(kind, EventKind::Outage { what, .. } if what.contains(text));
     assert_eq!(site.log.count(told("the accounts cannot be reached")), 1);
 
-    let mut book = site.host.0.lock().unwrap();
-    (book.fails, book.panics) = (false, true);
-    drop(book);
+    site.host.0.lock().unwrap().fails = false;
+    site.host.0.lock().unwrap().panics = true;
     site.clock.advance(Duration::from_secs(31));
     let mut browser = site.at_code_page().await;
     let answer = browser.verify(&site.code()).await;
