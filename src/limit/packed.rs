@@ -204,7 +204,7 @@ impl Out<'_> {
             lower if lower == self.slot & LOWER => {
                 self.bytes.extend_from_slice(&[head | SLOT_AS_BEFORE, a]);
             }
-            0..=0xff => self.bytes.extend_from_slice(&[head | SLOT_RANKED, a, d]),
+            1..=0xff => self.bytes.extend_from_slice(&[head | SLOT_RANKED, a, d]),
             _ => self.bytes.extend_from_slice(&[head | SLOT_WHOLE, a, b, c, d]),
         }
         if time != self.time {

@@ -51,10 +51,10 @@ impl PageLanguage {
             let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
             let primary = tag.trim().split('-').next().unwrap_or_default();
             let found = Self::ALL.into_iter().find(|ours| ours.tag().eq_ignore_ascii_case(primary));
-            if let (Some(language), Some(weight)) = (found, weight(parameters)) {
-                if weight > best.1 {
-                    best = (language, weight);
-                }
+            if let (Some(language), Some(weight)) = (found, weight(parameters))
+                && weight > best.1
+            {
+                best = (language, weight);
             }
         }
         best.0
