@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods)]
 
-#[allow(dead_code, unreachable_pub)]
 mod support;
 
 use async_trait::async_trait;
