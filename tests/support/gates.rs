@@ -89,7 +89,12 @@ async fn receipts<S: Store>((one, two): (S, S)) {
     let here = House::lab_with(|builder| builder.store(one).prices(prices()));
     let by_id = ById(here.carrier.clone());
     let there = here.beside(|builder| builder.store(two).prices(prices()).transport(by_id));
-    let _ = here.send(ALICE).await;
+    // Alice's browser, known from another gate with the same keys: a stranger would get nothing back.
+    let memory = otpgate::store::MemoryStore::default();
+    let proof =
+        House::lab(memory).prove(ALICE, &client(900)).await.device_proof().as_str().to_owned();
+    let owner = |number| client(number).device_proof(proof.clone());
+    let _ = here.send_to(ALICE, &owner(1)).await;
     let key = here.outbox.sent()[0].callback_key().to_owned();
     let (here, there) = (Arc::new(here), Arc::new(there));
     let spent = async || here.gate.snapshot().await.unwrap().spent.as_microdollars();
@@ -104,10 +109,10 @@ async fn receipts<S: Store>((one, two): (S, S)) {
     assert_eq!(post(&there, format!("delivered {key} 1 140000")).await, ReceiptOutcome::Repeated);
     assert_eq!(spent().await, 140_000, "a later price counts if it is higher");
     assert!(
-        matches!(there.try_send(ALICE, &client(2)).await, Sent::Sent(_)),
+        matches!(there.try_send(ALICE, &owner(2)).await, Sent::Sent(_)),
         "the interval is back"
     );
-    assert!(matches!(here.try_send(ALICE, &client(3)).await, Sent::Refused(_)), "once");
+    assert!(matches!(here.try_send(ALICE, &owner(3)).await, Sent::Refused(_)), "once");
 
     // The scripted carrier calls its texts sms-1, sms-2 and so on.
     let id = here.outbox.handed_off();
