@@ -17,6 +17,8 @@ use crate::transport::{Handoff, HandoffError, HandoffErrorKind};
 /// What a span can be about; each has a name of its own.
 macro_rules! verbs {
     ($($verb:ident = $name:literal at $level:ident;)+) => {
+        // Without `totp` nobody asks for an authenticator's code.
+        #[cfg_attr(not(feature = "totp"), allow(dead_code))]
         #[derive(Clone, Copy, Debug)]
         pub(crate) enum Verb { $($verb,)+ }
 
