@@ -177,7 +177,8 @@ impl HumanCheck for Altcha {
     /// The service's own files: `altcha` in its `external` build, whose workers are files. Its usual
     /// build makes them from blobs and needs `blob:` beside.
     fn widget(&self, action: &str) -> Option<Widget> {
-        Some(Widget::new(NAME, "", action, "altcha").policy(&[("worker-src", "'self'")]))
+        let widget = Widget::new(NAME, "", action, "altcha").challenges();
+        Some(widget.policy(&[("worker-src", "'self'")]))
     }
 
     fn challenge(&self, action: &str, now: Timestamp) -> Result<Option<String>, HumanCheckError> {

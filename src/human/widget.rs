@@ -28,6 +28,9 @@ pub struct Widget {
     pub field: &'static str,
     /// The service's script. `None` if the host serves the widget itself.
     pub script: Option<&'static str>,
+    /// Whether it works on a challenge of the host's own
+    /// ([`Gate::human_challenge`](crate::Gate::human_challenge)).
+    pub challenges: bool,
     /// What the page's policy has to allow: directive and source.
     pub policy: &'static [(&'static str, &'static str)],
 }
@@ -42,13 +45,20 @@ impl Widget {
         field: &'static str,
     ) -> Self {
         let (site_key, action) = (site_key.into(), action.into());
-        Self { provider, site_key, action, field, script: None, policy: &[] }
+        Self { provider, site_key, action, field, script: None, challenges: false, policy: &[] }
     }
 
     /// The service's script.
     #[must_use]
     pub fn script(mut self, url: &'static str) -> Self {
         self.script = Some(url);
+        self
+    }
+
+    /// It works on a challenge of the host's own.
+    #[must_use]
+    pub fn challenges(mut self) -> Self {
+        self.challenges = true;
         self
     }
 

@@ -72,6 +72,8 @@ pub(super) struct HumanAnswer<'a> {
     pub(super) field: &'a str,
     /// The service's script; `null` if the host serves the widget.
     pub(super) script: Option<&'a str>,
+    /// Where the widget gets its challenge; `null` if the service makes its own.
+    pub(super) challenge: Option<String>,
 }
 
 /// What a code looks like.
@@ -164,8 +166,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// An answer of 200.
 pub(super) fn answer(body: &impl Serialize) -> Response<Bytes> {
     // Structs of texts and numbers have a JSON form; the type of the error says otherwise.
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Bytes::from(body));
+    json(serde_json::to_vec(body).unwrap_or_default())
+}
+
+/// An answer of 200 that is JSON already.
+pub(super) fn json(body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     super::secured(response)

@@ -121,6 +121,10 @@ impl Endpoints {
                 only_post(parts)?;
                 self.answer_preflight(parts, body, peer)
             }
+            "/challenge" => {
+                only_get(parts)?;
+                self.answer_challenge(parts)
+            }
             "/send" => {
                 only_post(parts)?;
                 self.answer_send(parts, body, peer).await
@@ -167,6 +171,12 @@ impl Endpoints {
         peer: Option<IpAddr>,
     ) -> Response<Bytes> {
         told(self.answer_preflight(request, body, peer))
+    }
+
+    /// `GET challenge`: what the widget of a human check works on, where the gate's check makes its own
+    /// ([`Gate::human_challenge`](crate::Gate::human_challenge)).
+    pub fn challenge(&self, request: &Parts) -> Response<Bytes> {
+        told(self.answer_challenge(request))
     }
 
     /// `POST send`: the form. Sets the cookie of the grant.
@@ -271,11 +281,24 @@ impl Endpoints {
             action: &widget.action,
             field: widget.field,
             script: widget.script,
+            challenge: widget
+                .challenges
+                .then(|| format!("{}/challenge?purpose={}", self.config().mount, purpose.as_str())),
         });
         let answer = PreflightAnswer { ticket: ticket.as_str(), purpose: purpose.as_str(), human };
         let mut response = body::answer(&answer);
         add_cookie(&mut response, client.set_cookie().cloned());
         Ok(response)
+    }
+
+    fn answer_challenge(&self, parts: &Parts) -> Answer {
+        origin::check_get(&parts.headers, &self.config().origin)?;
+        let asked = parts.uri.query().and_then(|query| query.strip_prefix("purpose="));
+        let purpose = self.purpose(asked.unwrap_or_default().to_owned())?;
+        match self.gate().human_challenge(&purpose).map_err(outage)? {
+            Some(challenge) => Ok(body::json(challenge)),
+            None => Err(Problem::new(ProblemKind::NotFound)),
+        }
     }
 
     async fn answer_send(&self, parts: &Parts, body: &[u8], peer: Option<IpAddr>) -> Answer {

@@ -7,6 +7,7 @@
 //! | below the mount | what |
 //! |---|---|
 //! | `POST preflight` | a ticket for the form, and the session cookie |
+//! | `GET challenge` | what a human check's widget works on, where the host makes it |
 //! | `POST send` | the form: a text goes out, or a step-up, or a refusal |
 //! | `POST resend` | "send it again" |
 //! | `GET entry` | what the code page shows, if its grant is open |

@@ -27,7 +27,7 @@ pub(super) fn document(config: &Config) -> Document {
         title = "One-time codes by SMS",
         description = "The endpoints that a page talks to. Every answer but assets is `no-store`; cookies carry session and grant.",
     ),
-    paths(preflight, send, resend, entry, verify, receipts)
+    paths(preflight, challenge, send, resend, entry, verify, receipts)
 )]
 struct Table;
 
@@ -43,6 +43,20 @@ struct Table;
     )
 )]
 fn preflight() {}
+
+/// What the widget of a human check works on, where the host makes the challenges.
+#[utoipa::path(
+    get,
+    path = "/challenge",
+    params(("purpose" = String, Query, description = "What the code is for.")),
+    responses(
+        (status = 200, description = "In the form that the widget takes.", body = Object),
+        (status = 404, description = "The service makes its own.", body = ProblemBody<'static>, content_type = PROBLEM),
+        (status = "4XX", body = ProblemBody<'static>, content_type = PROBLEM),
+        (status = 503, description = "An outage.", body = ProblemBody<'static>, content_type = PROBLEM),
+    )
+)]
+fn challenge() {}
 
 /// The form. Sets the cookie of the grant.
 #[utoipa::path(

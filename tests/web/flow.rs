@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use otpgate::EventKind;
+use otpgate::human::{
+    HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanRequest, HumanVerdict, Widget,
+};
+use otpgate::{EventKind, Timestamp};
 use serde_json::json;
 
-use super::site::{NUMBER, Site, policy, wrong};
+use super::site::{Browser, NUMBER, Site, policy, wrong};
 use super::wire::{Wire, exchange};
 
 #[tokio::test]
@@ -266,4 +269,54 @@ async fn a_host_with_sessions_of_its_own_needs_no_cookie_of_ours() {
     assert_eq!(browser.verify(&site.code()).await.status, 422);
     browser.cookies.insert("shop".to_owned(), "s-4711".to_owned());
     assert_eq!(browser.verify(&site.code()).await.status, 200);
+}
+
+/// A check whose challenges are the host's own.
+#[derive(Debug)]
+struct OwnChallenges;
+
+#[async_trait::async_trait]
+impl HumanCheck for OwnChallenges {
+    async fn check(&self, _: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        Err(HumanCheckError::new(HumanCheckErrorKind::Unavailable))
+    }
+
+    fn widget(&self, action: &str) -> Option<Widget> {
+        Some(Widget::new("own", "", action, "answer").challenges())
+    }
+
+    fn challenge(&self, action: &str, _: Timestamp) -> Result<Option<String>, HumanCheckError> {
+        match action {
+            "payment" => Err(HumanCheckError::new(HumanCheckErrorKind::Misconfigured)),
+            _ => Ok(Some(format!(r#"{{"for":"{action}"}}"#))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_widget_gets_its_challenge_here() {
+    let site = Site::open_with(|gate| gate.human_check(OwnChallenges), |config| config).await;
+    let mut browser = site.browser("203.0.113.7");
+    let preflight = browser.post("/otp/preflight", json!({ "purpose": "log-in" })).await.json();
+    let address = preflight["human"]["challenge"].as_str().unwrap();
+    assert_eq!(address, "/otp/challenge?purpose=log-in");
+    let challenge = browser.get(address).await;
+    assert_eq!((challenge.status, challenge.json()), (200, json!({ "for": "log-in" })));
+    assert_eq!(challenge.header("content-type"), Some("application/json"));
+    assert_eq!(challenge.header("cache-control"), Some("no-store"));
+
+    let status = async |browser: &mut Browser, query: &str| {
+        browser.get(&format!("/otp/challenge{query}")).await.status
+    };
+    for unknown in ["", "?", "?purpose=", "?purpose=transfer", "?purpose=log-in&x=1", "?x=log-in"] {
+        assert_eq!(status(&mut browser, unknown).await, 400, "{unknown}");
+    }
+    assert_eq!(browser.post("/otp/challenge?purpose=log-in", json!({})).await.status, 405);
+    assert_eq!(status(&mut browser, "?purpose=payment").await, 503);
+    let told = |kind: &EventKind| matches!(kind, EventKind::Outage { .. });
+    assert_eq!(site.log.count(told), 1, "the operator hears why");
+
+    // Without a check of this kind there is nothing here.
+    let site = Site::open().await;
+    assert_eq!(status(&mut site.browser("203.0.113.7"), "?purpose=log-in").await, 404);
 }

@@ -25,7 +25,15 @@ async fn the_description_has_every_endpoint_and_every_field() {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
     let document = answer.json();
     assert_eq!(document["servers"], json!([{ "url": "/otp" }]));
-    let paths = ["/entry", "/preflight", "/receipts/{provider}", "/resend", "/send", "/verify"];
+    let paths = [
+        "/challenge",
+        "/entry",
+        "/preflight",
+        "/receipts/{provider}",
+        "/resend",
+        "/send",
+        "/verify",
+    ];
     assert_eq!(names(&document["paths"]), paths.into());
 
     let body = |path: &str, method: &str, status: u16, kind: &str| {

@@ -35,6 +35,8 @@ export interface HumanCheck {
   field?: string;
   /** The service's script; `null` if the host serves the widget. */
   script?: string | null;
+  /** Where the widget gets its challenge; `null` if the service makes its own. */
+  challenge?: string | null;
 }
 
 /** Shows the widget of the human check and answers with its response; closes it when `signal` aborts. */
