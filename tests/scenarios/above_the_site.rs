@@ -129,7 +129,7 @@ async fn sessions_do_not_multiply_the_ladder() {
         ("/48", 8, |n| v6(anywhere(n) & 0xffff).into()),
         ("/40", 10, |n| v6(anywhere(n) & 0xff_ffff).into()),
         ("/32", 12, |n| v6(anywhere(n)).into()),
-        ("/24", 6, |n| Ipv4Addr::from_bits(0xcb00_7100 | n % 256).into()),
+        ("/24", 6, |n| Ipv4Addr::from_bits(0xcb00_7100 | (n % 256)).into()),
         ("/20", 8, |n| Ipv4Addr::from_bits(0xcb00_7000 | anywhere(n) & 0xfff).into()),
         ("/16", 12, |n| Ipv4Addr::from_bits(0xcb00_0000 | anywhere(n) & 0xffff).into()),
     ];

@@ -93,9 +93,9 @@ const STYLE_NAME: u64 = fingerprint(STYLE.as_bytes());
 
 /// The console of one realm.
 #[derive(Clone)]
-pub struct Console(Arc<Parlour>);
+pub struct Console(Arc<Inner>);
 
-struct Parlour {
+struct Inner {
     gate: Gate,
     feed: ConsoleFeed,
     operators: Box<dyn Operators>,
@@ -152,7 +152,7 @@ impl Console {
             return Err(ConfigError::rule("feed", feed.realm(), rule));
         }
         let (operators, seals) = (Box::new(operators), Seals::new(keys));
-        Ok(Self(Arc::new(Parlour { gate, feed, operators, seals, origin, mount })))
+        Ok(Self(Arc::new(Inner { gate, feed, operators, seals, origin, mount })))
     }
 
     /// Where it stands.
@@ -176,7 +176,7 @@ impl Console {
     ///
     /// The host limits the body before it reads it: to 16 KiB, which is refused here too.
     pub async fn handle(&self, parts: &Parts, body: &[u8]) -> Response<Bytes> {
-        let Parlour { mount, operators, .. } = &*self.0;
+        let Inner { mount, operators, .. } = &*self.0;
         let path = parts.uri.path();
         let path = path.strip_prefix(mount.as_str()).unwrap_or(path).trim_end_matches('/');
         let reads = parts.method == Method::GET || parts.method == Method::HEAD;
@@ -206,7 +206,7 @@ impl Console {
     }
 
     async fn view<'a>(&'a self, operator: &'a Operator, query: &'a Form<'a>) -> View<'a> {
-        let Parlour { gate, feed, seals, mount, .. } = &*self.0;
+        let Inner { gate, feed, seals, mount, .. } = &*self.0;
         let controls = gate.controls();
         let now = controls.now();
         let snapshot = gate.snapshot().await;
@@ -233,7 +233,7 @@ impl Console {
     }
 
     async fn posted(&self, operator: &Operator, parts: &Parts, body: &[u8]) -> Response<Bytes> {
-        let Parlour { gate, seals, origin, mount, .. } = &*self.0;
+        let Inner { gate, seals, origin, mount, .. } = &*self.0;
         if origin::check_post(&parts.headers, origin).is_err() {
             let words = "This form was not posted by the console's own page. Nothing was done.";
             return short(StatusCode::FORBIDDEN, words);
