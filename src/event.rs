@@ -259,7 +259,7 @@ pub enum EventKind {
 /// # use otpgate::store::StoreErrorKind;
 /// # use otpgate::testing::{FailNth, ModelStore, Verb};
 /// # let broken = FailNth::new(ModelStore::default(), Verb::Admit, 0, StoreErrorKind::Unavailable);
-/// # shop::open_with(|parts| parts.observer(observer).store(broken), async |shop| {
+/// # shop::open_with(|parts| parts.observer(observer).store(broken).clock_unchecked_danger(), async |shop| {
 /// # let clearance = shop.clearance().await;
 /// use otpgate::{EventKind, OutagePart};
 ///
