@@ -42,6 +42,7 @@ impl Refusals {
     }
 
     /// The host's secrets cannot be read.
+    #[allow(dead_code, reason = "who signs with a key pair of his own shares no secret")]
     pub(crate) const fn no_secret(self) -> ReceiptError {
         let remedy = "make the credential source readable";
         ReceiptError::new(self.provider, ReceiptErrorKind::NoSecret, remedy)
