@@ -21,6 +21,7 @@ pub(crate) struct Refusals {
     pub(crate) malformed: &'static str,
 }
 
+#[allow(dead_code, reason = "each provider refuses for some of these")]
 impl Refusals {
     pub(crate) const fn unsigned(self) -> ReceiptError {
         ReceiptError::new(self.provider, ReceiptErrorKind::Unsigned, self.unsigned)
@@ -42,7 +43,6 @@ impl Refusals {
     }
 
     /// The host's secrets cannot be read.
-    #[allow(dead_code, reason = "who signs with a key pair of his own shares no secret")]
     pub(crate) const fn no_secret(self) -> ReceiptError {
         let remedy = "make the credential source readable";
         ReceiptError::new(self.provider, ReceiptErrorKind::NoSecret, remedy)
