@@ -36,10 +36,10 @@ impl Journal {
         let held = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         let first = self.latest.saturating_sub(held).saturating_add(1);
         // From the place that was asked for, not past everything before it: a call costs what is new.
-        let wanted = first.max(after.saturating_add(1));
-        let skipped = usize::try_from(wanted.saturating_sub(first)).unwrap_or(usize::MAX);
-        let skipped = skipped.min(self.entries.len());
-        let entries = (wanted..)
+        let skipped = usize::try_from(after.saturating_add(1).saturating_sub(first));
+        let skipped = skipped.unwrap_or(usize::MAX).min(self.entries.len());
+        let start = first.saturating_add(u64::try_from(skipped).unwrap_or(u64::MAX));
+        let entries = (start..)
             .zip(self.entries.range(skipped..))
             .filter(|(_, (at, _))| now.since(*at) < JOURNAL_LIFE && *at <= horizon)
             .map(|(number, (_, entry))| (number, entry.to_vec()))
