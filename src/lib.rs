@@ -122,7 +122,7 @@
 //!   used: they bring the redis crate and tokio.
 //! - `postgres`: [`store::PostgresStore`], shared by many gates, nothing acknowledged is lost. Leave it
 //!   off when another store is used: it brings tokio-postgres and tokio.
-//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `vonage`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
+//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `plivo`, `vonage`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
 //!   Leave those off that you have no account with.
 //! - `turnstile`, `hcaptcha`, `recaptcha`, `friendly-captcha`: the adapter of that CAPTCHA in [`human`], with the client of `reqwest`; `altcha`: puzzles of the
 //!   host's own, which asks nobody and brings pbkdf2. Leave those off that your page does not show.

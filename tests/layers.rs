@@ -132,6 +132,8 @@ fn the_gate_knows_no_adapter() {
                 "transport::template",
                 "transport::sinch",
                 "transport::messagebird",
+                "transport::plivo",
+                "transport::vonage",
                 "transport::aws",
                 "human::altcha",
                 "human::friendly_captcha",

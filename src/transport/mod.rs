@@ -8,6 +8,7 @@
 //! | `aws::EndUserMessaging`, `aws::Sns` | `aws` |
 //! | `bird::Bird` | `bird` |
 //! | `infobip::Infobip` | `infobip` |
+//! | `plivo::Plivo` | `plivo` |
 //! | `vonage::SmsApi`, `vonage::MessagesApi` | `vonage` |
 //! | `template::HttpTransport`, any other provider, described by a template | `template` |
 //! | [`ConsoleTransport`], for a first run | – |
@@ -56,6 +57,7 @@ pub mod infobip;
     feature = "aws",
     feature = "bird",
     feature = "infobip",
+    feature = "plivo",
     feature = "telnyx",
     feature = "twilio",
     feature = "vonage"
@@ -69,6 +71,8 @@ mod json;
 pub mod messagebird;
 #[cfg(any(feature = "aws", feature = "vonage"))]
 mod pem;
+#[cfg(feature = "plivo")]
+pub mod plivo;
 mod price;
 mod receipt;
 mod sender;

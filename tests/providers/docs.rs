@@ -25,6 +25,10 @@ fn tables() -> BTreeMap<&'static str, String> {
         ("errors: infobip", errors(otpgate::transport::infobip::ERRORS)),
         #[cfg(feature = "infobip")]
         ("faults: infobip", faults(otpgate::transport::infobip::FAULTS)),
+        #[cfg(feature = "plivo")]
+        ("errors: plivo", errors(otpgate::transport::plivo::ERRORS)),
+        #[cfg(feature = "plivo")]
+        ("faults: plivo", faults(otpgate::transport::plivo::FAULTS)),
         #[cfg(feature = "telnyx")]
         ("errors: telnyx", errors(otpgate::transport::telnyx::ERRORS)),
         #[cfg(feature = "telnyx")]

@@ -48,6 +48,8 @@ mod infobip;
 mod insights;
 #[cfg(feature = "twilio")]
 mod lookup;
+#[cfg(feature = "plivo")]
+mod plivo;
 #[cfg(feature = "telnyx")]
 mod telnyx;
 #[cfg(feature = "template")]

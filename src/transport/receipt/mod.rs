@@ -1,9 +1,15 @@
 //! Delivery receipts: what a provider says later about a text, believed only after its check.
 
 mod error;
-#[cfg(any(feature = "bird", feature = "template", feature = "twilio", feature = "vonage"))]
+#[cfg(any(
+    feature = "bird",
+    feature = "plivo",
+    feature = "template",
+    feature = "twilio",
+    feature = "vonage"
+))]
 #[cfg_attr(
-    not(any(feature = "template", feature = "twilio", feature = "vonage")),
+    not(any(feature = "plivo", feature = "template", feature = "twilio", feature = "vonage")),
     allow(dead_code, reason = "Bird's secrets are no texts")
 )]
 pub(super) mod mac;

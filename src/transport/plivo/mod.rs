@@ -1,0 +1,213 @@
+//! [`Plivo`]: texts through Plivo's Message resource, and its delivery receipts.
+//!
+//! ```no_run
+//! use otpgate::transport::SecretText;
+//! use otpgate::transport::plivo::{Account, Plivo, Receipts, Sender};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let token = std::env::var("PLIVO_AUTH_TOKEN")?;
+//! let account = Account::new(std::env::var("PLIVO_AUTH_ID")?, token.as_str())?;
+//! let transport = Plivo::builder(account, Sender::from_number("+15550100"))
+//!     .callback("https://hooks.example.com/sms".parse()?)
+//!     .without_log()
+//!     .build()?;
+//! let receipts = Receipts::signed(SecretText::new(token));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A repeat
+//!
+//! Plivo takes no idempotency key: a repeated request is a second text and a second charge.
+//!
+//! # Registrations
+//!
+//! Entity and template of a registered text (India's DLT) go as `dlt_entity_id` and `dlt_template_id`, a
+//! registered [sender](crate::message::Registration::sender) as `src`. A 10DLC campaign belongs to the
+//! number or to the powerpack.
+//!
+//! # The text unchanged
+//!
+//! Switch *Auto-replace* off in the console's messaging settings: it replaces characters, and a phone
+//! may then not find the code.
+
+mod account;
+mod error;
+mod receipt;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::json::{Object, text_at};
+use super::{
+    AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
+    SmsTransport,
+};
+use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+
+pub use account::{Account, Sender};
+pub use error::{ERRORS, FAULTS};
+pub use receipt::Receipts;
+
+/// The provider's name in outcomes, events and errors.
+pub const NAME: &str = "plivo";
+
+/// An [`SmsTransport`] through Plivo. See the [module](self).
+#[derive(Debug)]
+pub struct Plivo {
+    api: ProviderApi,
+    base: BaseUrl,
+    account: Credentials<Account>,
+    senders: Senders<Sender>,
+    callback: Option<CallbackUrl>,
+    validity: Option<Duration>,
+    log: bool,
+}
+
+impl Plivo {
+    /// A transport for `account` that sends as `senders`: one sender for all countries, or
+    /// [`Senders`] with some of their own.
+    #[must_use]
+    pub fn builder(
+        account: impl Into<Credentials<Account>>,
+        senders: impl Into<Senders<Sender>>,
+    ) -> PlivoBuilder {
+        PlivoBuilder {
+            account: account.into(),
+            senders: senders.into(),
+            client: None,
+            base: None,
+            callback: None,
+            validity: None,
+            log: true,
+        }
+    }
+
+    fn request(&self, account: &Account, sms: &OutboundSms) -> HttpRequest {
+        let own = || self.senders.of(sms.region()).field();
+        let (name, sender) = sms.registered_sender().map_or_else(own, |sender| ("src", sender));
+        let callback = self.callback.as_ref().map(|url| url.of(sms.callback_key()));
+        let registration = sms.registration();
+        let body = Object::new()
+            .text(name, sender)
+            .text("dst", sms.expose_number())
+            .text("text", sms.expose_text())
+            .text_if("url", callback.as_deref())
+            .text_if("method", callback.as_ref().map(|_| "POST"))
+            .number_if("message_expiry", self.validity.map(|span| span.as_secs()))
+            .text_if("log", (!self.log).then_some("false"))
+            .text_if("dlt_entity_id", registration.and_then(|one| one.entity_id()))
+            .text_if("dlt_template_id", registration.and_then(|one| one.template_id()));
+        HttpRequest::post(self.base.join(&format!("/v1/Account/{}/Message/", account.id())))
+            .with_basic_auth(account.id(), account.token())
+            .with_header("accept", "application/json")
+            .with_body("application/json", body.finish())
+    }
+
+    fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        if response.status() != 202 {
+            let words = text_at(&body, "/error").unwrap_or_default().to_ascii_lowercase();
+            let code = words.contains("insufficient credit").then_some(error::NO_CREDIT);
+            return Err(self.api.rejected(response, code));
+        }
+        self.api.accepted(text_at(&body, "/message_uuid/0"))
+    }
+}
+
+#[async_trait]
+impl SmsTransport for Plivo {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let account = self.api.credentials(&self.account)?;
+        let response = self.api.send(self.request(&account, sms)).await?;
+        self.read(&response)
+    }
+}
+
+/// Settings of a [`Plivo`] transport.
+pub struct PlivoBuilder {
+    account: Credentials<Account>,
+    senders: Senders<Sender>,
+    client: Option<Arc<dyn HttpClient>>,
+    base: Option<BaseUrl>,
+    callback: Option<CallbackUrl>,
+    validity: Option<Duration>,
+    log: bool,
+}
+
+impl PlivoBuilder {
+    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
+    /// of its own.
+    #[must_use]
+    pub fn client(mut self, client: impl HttpClient) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
+    /// Another address of the interface: a proxy of the company's own, or a test server on this
+    /// machine.
+    #[must_use]
+    pub fn base_url(mut self, base: BaseUrl) -> Self {
+        self.base = Some(base);
+        self
+    }
+
+    /// Asks for delivery receipts to this address; check them with [`Receipts`].
+    #[must_use]
+    pub fn callback(mut self, callback: CallbackUrl) -> Self {
+        self.callback = Some(callback);
+        self
+    }
+
+    /// How long Plivo may keep the text in its queue before it fails it, in whole seconds: 5 to 10 799;
+    /// three hours is Plivo's default. A code that has expired is not worth its price.
+    #[must_use]
+    pub fn validity(mut self, validity: Duration) -> Self {
+        self.validity = Some(validity);
+        self
+    }
+
+    /// Keeps text and number out of Plivo's logs, where they stand for some days otherwise: a code is
+    /// nobody's to read. Plivo's support then cannot look a text up.
+    #[must_use]
+    pub fn without_log(mut self) -> Self {
+        self.log = false;
+        self
+    }
+
+    /// The transport.
+    ///
+    /// # Errors
+    ///
+    /// [`AdapterError`] if a sender or the validity is not of the form that Plivo documents, or the
+    /// HTTP client could not be made.
+    pub fn build(self) -> Result<Plivo, AdapterError> {
+        for sender in self.senders.iter() {
+            sender.check()?;
+        }
+        if self.validity.is_some_and(|span| !(5..=10_799).contains(&span.as_secs())) {
+            return Err(AdapterError::new(NAME, "the validity is 5 to 10799 seconds"));
+        }
+        let address = "https://api.plivo.com";
+        let fixed = || address.parse().map_err(|_| AdapterError::new(NAME, address));
+        Ok(Plivo {
+            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
+            base: self.base.map_or_else(fixed, Ok)?,
+            account: self.account,
+            senders: self.senders,
+            callback: self.callback,
+            validity: self.validity,
+            log: self.log,
+        })
+    }
+}
+
+impl fmt::Debug for PlivoBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlivoBuilder").field("senders", &self.senders).finish_non_exhaustive()
+    }
+}
