@@ -9,10 +9,21 @@ use super::{FAULTS, NAME};
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
 use crate::transport::receipt::mac::{Secrets, is_signed};
+use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
     CallbackUrl, DeliveryFault, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
 };
+
+/// How receipts are refused, and of what their words are made.
+const REFUSED: Refusals = Refusals {
+    provider: NAME,
+    unsigned: "keep proxies from dropping headers; if Plivo sends no signature of version 3, take \
+               version 2 behind a secret path",
+    forged: "if it was genuine, check the auth token, that of the subaccount too, and the public URL",
+    malformed: "check that the address gets nothing but delivery receipts of texts",
+};
+const MARKS: &[u8] = b"_-";
 
 /// Checks and reads Plivo's receipts.
 ///
@@ -101,7 +112,8 @@ impl Receipts {
                 ("x-plivo-signature-v2", "x-plivo-signature-ma-v2", "x-plivo-signature-v2-nonce")
             }
         };
-        let nonce = request.header(nonce).filter(|nonce| !nonce.is_empty()).ok_or(unsigned())?;
+        let nonce =
+            request.header(nonce).filter(|nonce| !nonce.is_empty()).ok_or(REFUSED.unsigned())?;
         let headers = [request.header(own), request.header(main)];
         let signatures: Vec<Vec<u8>> = headers
             .into_iter()
@@ -110,10 +122,10 @@ impl Receipts {
             .filter_map(|signature| Base64::decode_vec(signature).ok())
             .collect();
         if headers == [None, None] {
-            return Err(unsigned());
+            return Err(REFUSED.unsigned());
         }
         let text = match &self.version {
-            Version::V3 => format!("{}.{nonce}", text_of_v3(request).ok_or(forged())?),
+            Version::V3 => format!("{}.{nonce}", text_of_v3(request).ok_or(REFUSED.forged())?),
             Version::V2Behind(_) => format!("{}{nonce}", address(request.url)),
         };
         let by = |key: &[u8]| {
@@ -123,8 +135,8 @@ impl Receipts {
         };
         match self.secrets.any(by) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(forged()),
-            Err(_) => Err(no_secret()),
+            Ok(false) => Err(REFUSED.forged()),
+            Err(_) => Err(REFUSED.no_secret()),
         }
     }
 }
@@ -176,14 +188,14 @@ impl ReceiptVerifier for Receipts {
         let get = request.method.eq_ignore_ascii_case("GET");
         let form = if get { request.query().as_bytes() } else { request.body };
         let read = |name: &str| one(form, name);
-        let id = read("MessageUUID").filter(|id| is_plain(id)).ok_or(malformed())?;
+        let id = read("MessageUUID").filter(|id| is_plain(id, MARKS)).ok_or(REFUSED.malformed())?;
         let Some(word) = read("Status") else {
             // A text to a number of the account: genuine, and no receipt.
-            return if read("Text").is_some() { Ok(Vec::new()) } else { Err(malformed()) };
+            return if read("Text").is_some() { Ok(Vec::new()) } else { Err(REFUSED.malformed()) };
         };
         let word = word.to_ascii_lowercase();
-        if !is_plain(&word) {
-            return Err(malformed());
+        if !is_plain(&word, MARKS) {
+            return Err(REFUSED.malformed());
         }
         let state = match word.as_str() {
             "delivered" | "read" => ReceiptState::Delivered,
@@ -196,7 +208,7 @@ impl ReceiptVerifier for Receipts {
             .with_key(CallbackUrl::key_in(request.url))
             .priced(price.and_then(|(amount, currency)| Price::parse(&amount, currency)))
             .in_segments(units.filter(|units| *units > 0));
-        let code = read("ErrorCode").filter(|code| is_plain(code));
+        let code = read("ErrorCode").filter(|code| is_plain(code, MARKS));
         if state == ReceiptState::Undelivered
             && let Some(code) = code
         {
@@ -216,36 +228,10 @@ fn one(form: &[u8], name: &str) -> Option<String> {
     }
 }
 
-/// Letters, digits, `_` and `-`: what identifiers, statuses and codes of Plivo are made of.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}
-
-const fn unsigned() -> ReceiptError {
-    let remedy = "keep proxies from dropping headers; if Plivo sends no signature of version 3, take \
-                  version 2 behind a secret path";
-    ReceiptError::new(NAME, ReceiptErrorKind::Unsigned, remedy)
-}
-
-const fn forged() -> ReceiptError {
-    let remedy = "if it was genuine, check the auth token, that of the subaccount too, and the \
-                  public URL";
-    ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
+/// The path is not the secret one.
 const fn elsewhere() -> ReceiptError {
     let remedy = "configure the address with the token as its last path segment";
     ReceiptError::new(NAME, ReceiptErrorKind::Forged, remedy)
-}
-
-const fn malformed() -> ReceiptError {
-    let remedy = "check that the address gets nothing but delivery receipts of texts";
-    ReceiptError::new(NAME, ReceiptErrorKind::Malformed, remedy)
-}
-
-const fn no_secret() -> ReceiptError {
-    ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, "make the credential source readable")
 }
 
 #[cfg(test)]

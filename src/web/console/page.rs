@@ -1,19 +1,25 @@
 //! The pages.
 
-use crate::access::{Control, Effect};
+mod controls;
+mod places;
+mod question;
+
+use crate::access::Control;
 use crate::base::time::Timestamp;
 use crate::gate::Snapshot;
-use crate::otp::TestCode;
 use crate::pumping::{Action, NodeView};
 
 use super::chart::{self, Series, bars};
 use super::clock;
-use super::deed::{EFFECTS, Question, SPANS, TARGETS};
 use super::feed::{ConsoleFeed, Tally, Window};
 use super::form::Form;
 use super::html::Html;
 use super::operator::{Operator, Role};
 use super::words;
+use controls::{begin, change, entries, reason_field, span_field};
+use places::places;
+
+pub(super) use question::{code, question};
 
 /// So many texts stopped for pumping in an hour are an attack, whatever the detector does by now.
 const ATTACK: u64 = 5;
@@ -314,90 +320,6 @@ fn charts(html: &mut Html, view: &View<'_>) {
     html.raw("</p></section>");
 }
 
-fn places(html: &mut Html, view: &View<'_>) {
-    if view.outage() {
-        return;
-    }
-    html.raw("<section><h2>Where the detector acts</h2>");
-    if view.places().is_empty() {
-        html.raw("<p class=\"dim\">Nowhere. It asks for step-ups and refuses by itself when texts go out and no codes come back.</p></section>");
-        return;
-    }
-    let mut places: Vec<&NodeView> = view.places().iter().collect();
-    places.sort_by(|one, two| {
-        let refuses = |place: &NodeView| place.action == Action::Refuse;
-        let loud = words::evidence(two).total_cmp(&words::evidence(one));
-        refuses(two).cmp(&refuses(one)).then(loud)
-    });
-    html.raw("<div class=\"places\">");
-    for place in places.iter().take(24) {
-        let class = if place.action == Action::Refuse { "bad" } else { "warn" };
-        html.raw("<article class=\"place\"><h3>").text(place.node).raw(" <span class=\"pill ");
-        html.raw(class).raw("\">").raw(words::action(place.action)).raw("</span>");
-        if let Some([a, b]) = place.region {
-            html.raw(" <span class=\"pill\">")
-                .text(char::from(a))
-                .text(char::from(b))
-                .raw("</span>");
-        }
-        html.raw("</h3><p>");
-        for sentence in words::place(place, view.now) {
-            html.text(sentence).raw(" ");
-        }
-        html.raw("</p>");
-        chart::evidence(html, &view.feed.evidence(place.node), view.now);
-        if let Some((kind, value)) = subject(place).filter(|_| view.acts()) {
-            html.raw("<p class=\"links\">");
-            for (effect, hours, words) in [
-                ("block", "24", "Block"),
-                ("extend-auto", "24", "Extend"),
-                ("lift-auto", "24", "Lift"),
-                ("forbid-auto", "24", "Forbid"),
-            ] {
-                html.raw("<a href=\"")
-                    .text(view.mount)
-                    .raw("?effect=")
-                    .raw(effect)
-                    .raw("&amp;kind=");
-                html.raw(kind)
-                    .raw("&amp;value=")
-                    .text(escaped(&value))
-                    .raw("&amp;hours=")
-                    .raw(hours);
-                html.raw("#enter\">").raw(words).raw("</a>");
-            }
-            html.raw("</p>");
-        }
-        html.raw("</article>");
-    }
-    html.raw("</div>");
-    if let Some(more) = places.len().checked_sub(24).filter(|more| *more > 0) {
-        html.raw("<p class=\"dim\">And ").text(more).raw(" more.</p>");
-    }
-    html.raw("</section>");
-}
-
-/// What an entry about a place would name; `None` for pools, which no entry can name.
-fn subject(place: &NodeView) -> Option<(&'static str, String)> {
-    let level = place.node.level();
-    if level.is_block() {
-        return Some(("prefix", place.node.to_string().trim_end_matches('x').to_owned()));
-    }
-    if let Some((address, length)) = place.node.expose_network() {
-        // The wider network, as the page has it: an address is a person's.
-        let length = if address.is_ipv4() { length.min(24) } else { length.min(48) };
-        let network = crate::access::Network::new(address, length).ok()?;
-        return Some(("network", network.to_string()));
-    }
-    let [a, b] = place.region?;
-    Some(("country", [char::from(a), char::from(b)].into_iter().collect()))
-}
-
-/// For the query of a link.
-fn escaped(value: &str) -> String {
-    form_urlencoded::byte_serialize(value.as_bytes()).collect()
-}
-
 fn reasons(html: &mut Html, view: &View<'_>) {
     let night = view.feed.reasons(Window::Night, view.now);
     let hour = view.feed.reasons(Window::Hour, view.now);
@@ -485,109 +407,6 @@ fn notices(html: &mut Html, view: &View<'_>) {
     html.raw("</ol></section>");
 }
 
-fn entries(html: &mut Html, view: &View<'_>) {
-    html.raw("<section id=\"entries\"><h2>Entries that hold</h2>");
-    if let Err(words) = &view.entries {
-        html.raw("<p class=\"banner bad\">").text(words).raw("</p></section>");
-        return;
-    }
-    if view.entries().is_empty() {
-        html.raw("<p class=\"dim\">None.</p></section>");
-        return;
-    }
-    html.raw("<div class=\"places\">");
-    for entry in view.entries().iter().rev().take(100) {
-        let stops = matches!(
-            entry.effect(),
-            Effect::Block | Effect::CountryOff | Effect::KnownNumbersOnly | Effect::SmsOff
-        );
-        html.raw("<article class=\"place\"><h3>").text(words::target(entry.target()));
-        html.raw(" <span class=\"pill ").raw(if stops { "bad" } else { "" }).raw("\">");
-        html.text(words::effect(entry.effect())).raw("</span></h3><p>").text(entry.reason());
-        html.raw("</p><p class=\"dim\">No. ").text(entry.id()).raw(" by ").text(entry.actor());
-        html.raw(", since ").text(clock::date(entry.since())).raw(", ");
-        match entry.until() {
-            Some(until) => html.raw("until ").text(clock::date(until)),
-            None => html.raw("until it is lifted"),
-        };
-        if let Some(purpose) = entry.purpose() {
-            html.raw(", for ").text(purpose).raw(" only");
-        }
-        if !entry.holds(view.now) {
-            html.raw(", not yet");
-        }
-        html.raw("</p>");
-        if view.acts() {
-            let id = entry.id().to_string();
-            let held = view.held("lift", "id") == id;
-            html.raw("<details")
-                .raw(if held { " open" } else { "" })
-                .raw("><summary>Lift…</summary>");
-            begin(html, view, "lift");
-            html.raw("<input type=\"hidden\" name=\"id\" value=\"").text(&id).raw("\">");
-            reason_field(html, view, if held { "lift" } else { "" });
-            html.raw("<button>Lift</button></form></details>");
-        }
-        html.raw("</article>");
-    }
-    html.raw("</div></section>");
-}
-
-fn change(html: &mut Html, view: &View<'_>) {
-    html.raw("<section id=\"enter\"><h2>Make an entry</h2>");
-    begin(html, view, "enter");
-    select(html, view, "enter", ("effect", "What"), EFFECTS, "block");
-    select(html, view, "enter", ("kind", "About"), TARGETS, "prefix");
-    // A number or an account is typed again: it is in no page.
-    let personal = matches!(view.held("enter", "kind"), "number" | "user");
-    let value = if personal { "" } else { view.held("enter", "value") };
-    field(html, ("value", "Which"), "+99899394, UZ, 203.0.113.0/24", value);
-    span_field(html, view, "enter", "24");
-    field(html, ("purpose", "Purpose, if only one"), "sign-up", view.held("enter", "purpose"));
-    field(html, ("factor", "Times the usual, for a surge"), "3", view.held("enter", "factor"));
-    reason_field(html, view, "enter");
-    html.raw("<button>Make the entry</button></form></section>");
-
-    html.raw("<section id=\"one\"><h2>One number or account</h2><div class=\"two\">");
-    fold(html, view, "forgive", "Forgive wrong codes of a number", |html| {
-        html.raw("<p class=\"dim\">For an owner whom a stranger locked out, once the desk knows who is asking.</p>");
-        number_field(html);
-    });
-    fold(html, view, "forget-faults", "Forget what providers reported of a number", |html| {
-        html.raw("<p class=\"dim\">For a number that is back in service, or whose owner opted in again.</p>");
-        number_field(html);
-    });
-    #[cfg(feature = "totp")]
-    fold(
-        html,
-        view,
-        "forgive-authenticator",
-        "Forgive wrong authenticator codes of an account",
-        |html| {
-            field(html, ("user", "Account"), "as the host names it", "");
-        },
-    );
-    fold(html, view, "test-number", "Enter a test number", |html| {
-        html.raw("<p class=\"dim\">No text goes to it, and one code opens it until the end. Leave the code empty and one is drawn and shown once.</p>");
-        number_field(html);
-        field(html, ("code", "Code, if it is given"), "", "");
-        span_field(html, view, "test-number", "168");
-        field(
-            html,
-            ("purpose", "Purpose, if only one"),
-            "sign-up",
-            view.held("test-number", "purpose"),
-        );
-        html.raw("<label class=\"check\"><input type=\"checkbox\" name=\"although-verified\" value=\"yes\"> also if it was verified before: it may be a customer's</label>");
-    });
-    fold(html, view, "trust-clock", "Vouch for this host's clock", |html| {
-        html.raw(
-            "<p class=\"dim\">Only after you have looked at it: every limit is measured by it.</p>",
-        );
-    });
-    html.raw("</div></section>");
-}
-
 fn gates(html: &mut Html, view: &View<'_>) {
     let Ok(now) = &view.snapshot else { return };
     html.raw("<section><h2>Gates on this store</h2>");
@@ -603,142 +422,6 @@ fn gates(html: &mut Html, view: &View<'_>) {
         html.raw(" ago</span></li>");
     }
     html.raw("</ul></section>");
-}
-
-/// A form that is folded away, with what it asks for and a reason.
-fn fold(
-    html: &mut Html,
-    view: &View<'_>,
-    name: &'static str,
-    title: &'static str,
-    fields: impl FnOnce(&mut Html),
-) {
-    let open = matches!(&view.kept, Some((form, _)) if form.field("do") == name);
-    html.raw("<details class=\"fold\"").raw(if open { " open" } else { "" }).raw("><summary>");
-    html.raw(title).raw("</summary>");
-    begin(html, view, name);
-    fields(html);
-    reason_field(html, view, name);
-    html.raw("<button>Do it</button></form></details>");
-}
-
-fn begin(html: &mut Html, view: &View<'_>, name: &'static str) {
-    open_form(html, view.mount, name, &view.token);
-}
-
-fn open_form(html: &mut Html, mount: &str, name: &'static str, token: &str) {
-    html.raw("<form method=\"post\" action=\"").text(mount).raw("/act\" autocomplete=\"off\">");
-    html.raw("<input type=\"hidden\" name=\"do\" value=\"").raw(name).raw("\">");
-    html.raw("<input type=\"hidden\" name=\"token\" value=\"").text(token).raw("\">");
-}
-
-fn field(
-    html: &mut Html,
-    (name, words): (&'static str, &'static str),
-    hint: &'static str,
-    value: &str,
-) {
-    html.raw("<label>")
-        .raw(words)
-        .raw("<input name=\"")
-        .raw(name)
-        .raw("\" placeholder=\"")
-        .raw(hint);
-    html.raw("\" value=\"")
-        .text(value)
-        .raw("\" maxlength=\"200\" autocapitalize=\"none\" spellcheck=\"false\"></label>");
-}
-
-fn number_field(html: &mut Html) {
-    html.raw("<label>Number<input name=\"number\" type=\"tel\" placeholder=\"+49…\" maxlength=\"40\" required></label>");
-}
-
-fn reason_field(html: &mut Html, view: &View<'_>, form: &str) {
-    html.raw("<label>Reason<input name=\"reason\" maxlength=\"200\" required placeholder=\"pumping since 02:40, ticket 4711\" value=\"");
-    html.text(view.held(form, "reason")).raw("\"></label>");
-}
-
-fn span_field(html: &mut Html, view: &View<'_>, form: &'static str, usual: &'static str) {
-    select(html, view, form, ("hours", "For"), SPANS, usual);
-}
-
-fn select(
-    html: &mut Html,
-    view: &View<'_>,
-    form: &'static str,
-    (name, words): (&'static str, &'static str),
-    options: &'static [(&'static str, &'static str)],
-    usual: &'static str,
-) {
-    let kept = matches!(&view.kept, Some((kept, _)) if kept.field("do") == form);
-    let held = view.held(form, name);
-    let known = options.iter().any(|(value, _)| *value == held);
-    let chosen = if known && (kept || !held.is_empty()) { held } else { usual };
-    html.raw("<label>").raw(words).raw("<select name=\"").raw(name).raw("\">");
-    for (value, words) in options {
-        html.raw("<option value=\"").raw(value).raw("\"");
-        html.raw(if *value == chosen { " selected" } else { "" })
-            .raw(">")
-            .raw(words)
-            .raw("</option>");
-    }
-    html.raw("</select></label>");
-}
-
-/// The second question.
-pub(super) fn question(question: &Question, mount: &str, token: &str, realm: &str) -> Html {
-    let mut html = head(mount, realm, None);
-    html.raw("<main class=\"alone\">");
-    let pause = question.what == "pause";
-    if pause {
-        html.raw("<h1>Pause all SMS?</h1><p>From the next request on <b>no text goes out to anybody</b> in realm ");
-        html.text(realm).raw(", at every gate, ");
-        match SPANS.iter().find(|(hours, _)| *hours == question.hours) {
-            Some((hours, words)) if !hours.is_empty() => html.raw("for ").raw(words),
-            _ => html.raw("until somebody resumes it"),
-        };
-        html.raw(".</p>");
-    } else {
-        html.raw("<h1>Resume SMS?</h1><p>From the next request on texts go out again in realm ");
-        html.text(realm).raw(", under all limits and with the detector awake.</p>");
-    }
-    html.raw("<p>Reason: ").text(&question.reason).raw("</p>");
-    open_form(&mut html, mount, "confirm", token);
-    for (name, value) in [
-        ("what", question.what),
-        ("reason", &question.reason),
-        ("hours", &question.hours),
-        ("entries", &question.entries),
-        ("confirmation", &question.confirmation),
-    ] {
-        html.raw("<input type=\"hidden\" name=\"")
-            .raw(name)
-            .raw("\" value=\"")
-            .text(value)
-            .raw("\">");
-    }
-    html.raw(if pause {
-        "<button class=\"danger\">Yes, pause all SMS</button>"
-    } else {
-        "<button>Yes, resume SMS</button>"
-    });
-    html.raw("<a class=\"button\" href=\"").text(mount).raw("\">No, go back</a></form>");
-    html.raw("<p class=\"dim\">This question is good for two minutes, and once.</p></main></body></html>");
-    html
-}
-
-/// The code of a test number, shown once.
-pub(super) fn code(code: &TestCode, until: Timestamp, mount: &str, realm: &str) -> Html {
-    let mut html = head(mount, realm, None);
-    html.raw(
-        "<main class=\"alone\"><h1>Test number entered</h1><p>Its code is</p><p class=\"code\">",
-    );
-    html.text(code.expose_secret()).raw("</p><p>until ").text(clock::date(until));
-    html.raw(
-        ". It is shown this once: write it down for whoever tests.</p><a class=\"button\" href=\"",
-    );
-    html.text(mount).raw("\">Back to the console</a></main></body></html>");
-    html
 }
 
 /// A sentence, for whoever gets no page.

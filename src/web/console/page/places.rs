@@ -1,0 +1,92 @@
+//! Where the detector acts, with the reason and the evidence over time.
+
+use crate::access::Network;
+use crate::pumping::{Action, NodeView};
+
+use super::View;
+use crate::web::console::html::Html;
+use crate::web::console::{chart, words};
+
+pub(super) fn places(html: &mut Html, view: &View<'_>) {
+    if view.outage() {
+        return;
+    }
+    html.raw("<section><h2>Where the detector acts</h2>");
+    if view.places().is_empty() {
+        html.raw("<p class=\"dim\">Nowhere. It asks for step-ups and refuses by itself when texts go out and no codes come back.</p></section>");
+        return;
+    }
+    let mut places: Vec<&NodeView> = view.places().iter().collect();
+    places.sort_by(|one, two| {
+        let refuses = |place: &NodeView| place.action == Action::Refuse;
+        let loud = words::evidence(two).total_cmp(&words::evidence(one));
+        refuses(two).cmp(&refuses(one)).then(loud)
+    });
+    html.raw("<div class=\"places\">");
+    for place in places.iter().take(24) {
+        let class = if place.action == Action::Refuse { "bad" } else { "warn" };
+        html.raw("<article class=\"place\"><h3>").text(place.node).raw(" <span class=\"pill ");
+        html.raw(class).raw("\">").raw(words::action(place.action)).raw("</span>");
+        if let Some([a, b]) = place.region {
+            html.raw(" <span class=\"pill\">")
+                .text(char::from(a))
+                .text(char::from(b))
+                .raw("</span>");
+        }
+        html.raw("</h3><p>");
+        for sentence in words::place(place, view.now) {
+            html.text(sentence).raw(" ");
+        }
+        html.raw("</p>");
+        chart::evidence(html, &view.feed.evidence(place.node), view.now);
+        if let Some((kind, value)) = subject(place).filter(|_| view.acts()) {
+            html.raw("<p class=\"links\">");
+            for (effect, hours, words) in [
+                ("block", "24", "Block"),
+                ("extend-auto", "24", "Extend"),
+                ("lift-auto", "24", "Lift"),
+                ("forbid-auto", "24", "Forbid"),
+            ] {
+                html.raw("<a href=\"")
+                    .text(view.mount)
+                    .raw("?effect=")
+                    .raw(effect)
+                    .raw("&amp;kind=");
+                html.raw(kind)
+                    .raw("&amp;value=")
+                    .text(escaped(&value))
+                    .raw("&amp;hours=")
+                    .raw(hours);
+                html.raw("#enter\">").raw(words).raw("</a>");
+            }
+            html.raw("</p>");
+        }
+        html.raw("</article>");
+    }
+    html.raw("</div>");
+    if let Some(more) = places.len().checked_sub(24).filter(|more| *more > 0) {
+        html.raw("<p class=\"dim\">And ").text(more).raw(" more.</p>");
+    }
+    html.raw("</section>");
+}
+
+/// What an entry about a place would name; `None` for pools, which no entry can name.
+fn subject(place: &NodeView) -> Option<(&'static str, String)> {
+    let level = place.node.level();
+    if level.is_block() {
+        return Some(("prefix", place.node.to_string().trim_end_matches('x').to_owned()));
+    }
+    if let Some((address, length)) = place.node.expose_network() {
+        // The wider network, as the page has it: an address is a person's.
+        let length = if address.is_ipv4() { length.min(24) } else { length.min(48) };
+        let network = Network::new(address, length).ok()?;
+        return Some(("network", network.to_string()));
+    }
+    let [a, b] = place.region?;
+    Some(("country", [char::from(a), char::from(b)].into_iter().collect()))
+}
+
+/// For the query of a link.
+fn escaped(value: &str) -> String {
+    form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}

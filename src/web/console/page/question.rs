@@ -1,0 +1,76 @@
+//! What is asked or shown once, on a page of its own.
+
+use crate::base::time::Timestamp;
+use crate::otp::TestCode;
+
+use super::controls::open_form;
+use super::head;
+use crate::web::console::clock;
+use crate::web::console::deed::{Question, SPANS};
+use crate::web::console::html::Html;
+
+/// The second question.
+pub(in crate::web::console) fn question(
+    question: &Question,
+    mount: &str,
+    token: &str,
+    realm: &str,
+) -> Html {
+    let mut html = head(mount, realm, None);
+    html.raw("<main class=\"alone\">");
+    let pause = question.what == "pause";
+    if pause {
+        html.raw("<h1>Pause all SMS?</h1><p>From the next request on <b>no text goes out to anybody</b> in realm ");
+        html.text(realm).raw(", at every gate, ");
+        match SPANS.iter().find(|(hours, _)| *hours == question.hours) {
+            Some((hours, words)) if !hours.is_empty() => html.raw("for ").raw(words),
+            _ => html.raw("until somebody resumes it"),
+        };
+        html.raw(".</p>");
+    } else {
+        html.raw("<h1>Resume SMS?</h1><p>From the next request on texts go out again in realm ");
+        html.text(realm).raw(", under all limits and with the detector awake.</p>");
+    }
+    html.raw("<p>Reason: ").text(&question.reason).raw("</p>");
+    open_form(&mut html, mount, "confirm", token);
+    for (name, value) in [
+        ("what", question.what),
+        ("reason", &question.reason),
+        ("hours", &question.hours),
+        ("entries", &question.entries),
+        ("confirmation", &question.confirmation),
+    ] {
+        html.raw("<input type=\"hidden\" name=\"")
+            .raw(name)
+            .raw("\" value=\"")
+            .text(value)
+            .raw("\">");
+    }
+    html.raw(if pause {
+        "<button class=\"danger\">Yes, pause all SMS</button>"
+    } else {
+        "<button>Yes, resume SMS</button>"
+    });
+    html.raw("<a class=\"button\" href=\"").text(mount).raw("\">No, go back</a></form>");
+    html.raw("<p class=\"dim\">This question is good for two minutes, and once.</p></main></body></html>");
+    html
+}
+
+/// The code of a test number, shown once.
+pub(in crate::web::console) fn code(
+    code: &TestCode,
+    until: Timestamp,
+    mount: &str,
+    realm: &str,
+) -> Html {
+    let mut html = head(mount, realm, None);
+    html.raw(
+        "<main class=\"alone\"><h1>Test number entered</h1><p>Its code is</p><p class=\"code\">",
+    );
+    html.text(code.expose_secret()).raw("</p><p>until ").text(clock::date(until));
+    html.raw(
+        ". It is shown this once: write it down for whoever tests.</p><a class=\"button\" href=\"",
+    );
+    html.text(mount).raw("\">Back to the console</a></main></body></html>");
+    html
+}
