@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use otpgate::limit::{Limit, MeterKey, Slot};
-use otpgate::pumping::{ClientNet, Detector, Event, EventKind, Subject};
+use otpgate::pumping::{ClientNet, Detector, Sighting, SightingKind, Subject};
 use otpgate::store::{Admission, Charge, MemoryStore, Nonce, Store, StoreErrorKind};
 use otpgate::testing::block_on;
 use otpgate::{Pseudonym, RequestId, Timestamp};
@@ -135,11 +135,11 @@ fn detector() {
             client: ClientNet::of(network.into()),
         };
         let _ = detector.assess(now, &subject, false);
-        let kind = [EventKind::Sent, EventKind::Sent, EventKind::Asked][(n % 3) as usize];
-        let kind = if answers { EventKind::Sent } else { kind };
-        detector.observe(Event::of(now, kind, &subject));
+        let kind = [SightingKind::Sent, SightingKind::Sent, SightingKind::Asked][(n % 3) as usize];
+        let kind = if answers { SightingKind::Sent } else { kind };
+        detector.observe(Sighting::of(now, kind, &subject));
         if answers {
-            detector.observe(Event::of(now, EventKind::Verified, &subject));
+            detector.observe(Sighting::of(now, SightingKind::Verified, &subject));
         }
     };
     for n in 0..1_000_000 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use otpgate::access::{
     Actor, BookError, Brake, ClientIp, Control, ControlBook, ControlId, DialPrefix, Draft, Effect,
-    Network, Query, Reason, SurgeFactor, Target, Verdict,
+    ListVerdict, Network, Query, Reason, SurgeFactor, Target,
 };
 use otpgate::{Pseudonym, Recipient, Region, Timestamp};
 use proptest::prelude::*;
@@ -120,7 +120,7 @@ fn narrowness(control: &Control, calling_code: u8) -> u32 {
 }
 
 /// The verdict by scanning every entry.
-fn scan<'a>(book: &'a ControlBook, query: &Query<'_>) -> Verdict<'a> {
+fn scan<'a>(book: &'a ControlBook, query: &Query<'_>) -> ListVerdict<'a> {
     let code = query.recipient.calling_code().value().to_string().len() as u8;
     let mut holding: Vec<&Control> = book
         .entries()
@@ -136,15 +136,15 @@ fn scan<'a>(book: &'a ControlBook, query: &Query<'_>) -> Verdict<'a> {
     let requester = holding.iter().filter(list).find(|c| requester(c)).copied();
     for entry in [recipient, requester].into_iter().flatten() {
         if entry.effect() == Effect::Block {
-            return Verdict::Blocked(entry);
+            return ListVerdict::Blocked(entry);
         }
     }
     let own = recipient.is_some_and(|c| matches!(c.target(), Target::Number(_)));
     let off = holding.iter().find(|c| c.effect() == Effect::CountryOff);
     match (off, recipient.or(requester)) {
-        (Some(off), _) if !own => Verdict::Blocked(off),
-        (_, Some(entry)) => Verdict::Allowed(entry),
-        _ => Verdict::Silent,
+        (Some(off), _) if !own => ListVerdict::Blocked(off),
+        (_, Some(entry)) => ListVerdict::Allowed(entry),
+        _ => ListVerdict::Silent,
     }
 }
 
@@ -251,15 +251,15 @@ fn an_allowance_does_not_reach_across_and_lifts_no_switch_but_its_own() {
     let query = query(&recipient);
     let farm: Network = "203.0.113.0/24".parse().unwrap();
     let book = with(&ControlBook::new(), Target::Number(pseudonym(1)), Effect::Allow);
-    assert!(matches!(book.decide(&query).verdict, Verdict::Allowed(_)));
+    assert!(matches!(book.decide(&query).verdict, ListVerdict::Allowed(_)));
     let farmed = with(&book, Target::Network(farm), Effect::Block);
-    assert!(matches!(farmed.decide(&query).verdict, Verdict::Blocked(_)));
+    assert!(matches!(farmed.decide(&query).verdict, ListVerdict::Blocked(_)));
 
     let off = with(&book, Target::Country(Region::DE), Effect::CountryOff);
     let off = with(&off, Target::Everything, Effect::KnownNumbersOnly);
     let off = with(&off, Target::Everything, Effect::SmsOff);
     let ruling = off.decide(&query);
-    assert!(matches!(ruling.verdict, Verdict::Allowed(_)));
+    assert!(matches!(ruling.verdict, ListVerdict::Allowed(_)));
     assert!(ruling.known_numbers_only.is_none());
     assert!(ruling.sms_off.is_some(), "nothing is excepted when SMS is off");
 
@@ -267,7 +267,7 @@ fn an_allowance_does_not_reach_across_and_lifts_no_switch_but_its_own() {
     let off = with(&ControlBook::new(), Target::Country(Region::DE), Effect::CountryOff);
     let off = with(&off, prefix, Effect::Allow);
     assert!(
-        matches!(off.decide(&query).verdict, Verdict::Blocked(by) if by.effect() == Effect::CountryOff)
+        matches!(off.decide(&query).verdict, ListVerdict::Blocked(by) if by.effect() == Effect::CountryOff)
     );
 }
 

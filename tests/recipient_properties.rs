@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use otpgate::recipient::{
-    Level, LineKey, LineType, Prefix, Recipient, RecipientError as E, Region,
+    LineKey, LineType, NumberLevel, Prefix, Recipient, RecipientError as E, Region,
 };
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -449,7 +449,7 @@ proptest! {
     #[test]
     fn blocks_contain_their_consecutive_numbers(text in number_text(), tail in 0_u64..100) {
         let Ok(recipient) = Recipient::parse(&text, None) else { return Ok(()) };
-        let Some(block) = recipient.ladder().last().filter(|rung| rung.level() == Level::Hundred) else {
+        let Some(block) = recipient.ladder().last().filter(|rung| rung.level() == NumberLevel::Hundred) else {
             return Ok(());
         };
         let neighbour = format!("+{}{tail:02}", block.digits());
@@ -484,7 +484,7 @@ fn check_promises(recipient: &Recipient) {
 
     // Each rung lies within the one above it, and reads back from its own name.
     let rungs: Vec<Prefix> = recipient.ladder().collect();
-    assert_eq!(rungs[0].level(), Level::Country);
+    assert_eq!(rungs[0].level(), NumberLevel::Country);
     for pair in rungs.windows(2) {
         let [above, below] = [pair[0], pair[1]];
         assert!(above.level() < below.level());

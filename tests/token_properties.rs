@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use otpgate::token::{
-    HumanTime, Level, Scope, SendTicket, TicketTerms, TicketTtl, TokenError, TokenProof, WorkBits,
-    answer, reduce,
+    HumanTime, Scope, SendTicket, TicketLevel, TicketTerms, TicketTtl, TokenError, TokenProof,
+    WorkBits, answer, reduce,
 };
 use otpgate::{KeyId, KeyRing, Pepper, Recipient, SystemEntropy, Timestamp};
 use proptest::prelude::*;
@@ -88,7 +88,7 @@ fn a_flipped_bit_of_the_ticket_is_seen_by_the_mac_or_names_no_key() {
 fn two_tokens_cannot_be_spliced() {
     let easy = proof(TicketTerms::default());
     let work = WorkBits::new(10).unwrap();
-    let hard = proof(TicketTerms { level: Level::HumanCheck, work, ..Default::default() });
+    let hard = proof(TicketTerms { level: TicketLevel::HumanCheck, work, ..Default::default() });
     for cut in 1..easy.len() {
         for (head, tail) in [(&easy, &hard), (&hard, &easy)] {
             let spliced = format!("{}{}", &head[..cut], &tail[cut..]);

@@ -32,7 +32,7 @@ use crate::recipient::{Prefix, Region};
 ///    else: intervals, quotas and budgets hold for everybody.
 ///
 /// ```
-/// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, Verdict};
+/// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, ListVerdict};
 /// use otpgate::{Pseudonym, Recipient, Timestamp};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,8 +53,8 @@ use crate::recipient::{Prefix, Region};
 ///     purpose: "sign-up",
 ///     now,
 /// };
-/// assert!(matches!(book.decide(&query).verdict, Verdict::Allowed(by) if by.id() == allowed));
-/// assert!(matches!(book.without(allowed)?.decide(&query).verdict, Verdict::Blocked(_)));
+/// assert!(matches!(book.decide(&query).verdict, ListVerdict::Allowed(by) if by.id() == allowed));
+/// assert!(matches!(book.without(allowed)?.decide(&query).verdict, ListVerdict::Blocked(_)));
 /// assert_eq!(ControlBook::decode(&book.encode())?, book);
 /// # Ok(())
 /// # }

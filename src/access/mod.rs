@@ -39,5 +39,5 @@ pub use forwarded::{ForwardedError, TrustedProxies, TrustedProxiesError};
 pub(crate) use ip::Around;
 pub use ip::{ClientIp, ClientPrefix};
 pub use network::{Network, NetworkError};
-pub use ruling::{Brake, Query, Ruling, Verdict};
+pub use ruling::{Brake, ListVerdict, Query, Ruling};
 pub use target::{DialPrefix, DialPrefixError, Target};

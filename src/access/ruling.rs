@@ -30,7 +30,7 @@ pub struct Query<'a> {
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, Verdict};
+/// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, ListVerdict};
 /// use otpgate::{Pseudonym, Recipient, Region, Timestamp};
 ///
 /// # let now = Timestamp::from_millis(0);
@@ -49,7 +49,7 @@ pub struct Query<'a> {
 ///     now,
 /// };
 /// let ruling = book.decide(&query);
-/// assert!(matches!(ruling.verdict, Verdict::Allowed(_)));
+/// assert!(matches!(ruling.verdict, ListVerdict::Allowed(_)));
 /// assert_eq!(ruling.sms_off.map(|by| by.id()), Some(off));
 /// assert_eq!(ruling.surge_factor(), None);
 /// # Ok(())
@@ -60,7 +60,7 @@ pub struct Query<'a> {
 #[must_use = "a ruling that is not followed is no control"]
 pub struct Ruling<'a> {
     /// Blocked, allowed, or nothing said.
-    pub verdict: Verdict<'a>,
+    pub verdict: ListVerdict<'a>,
     /// The switch that lets messages go only to numbers which verified before. Never set for a number
     /// that is allowed by itself.
     pub known_numbers_only: Option<&'a Control>,
@@ -69,7 +69,7 @@ pub struct Ruling<'a> {
     /// The most specific entry that announces a surge.
     pub surge: Option<&'a Control>,
     /// The verdict for a number that no entry names, all else being equal.
-    pub(crate) unnamed: Verdict<'a>,
+    pub(crate) unnamed: ListVerdict<'a>,
     /// The switch for known numbers, whether or not for this number.
     pub(crate) restricted: Option<&'a Control>,
     /// The entry that makes the number a test number.
@@ -81,15 +81,17 @@ pub struct Ruling<'a> {
 impl<'a> Ruling<'a> {
     /// Whether an entry for this very number allows it.
     pub(crate) fn allows_number(&self) -> bool {
-        matches!(self.verdict, Verdict::Allowed(by) if is_named(by))
+        matches!(self.verdict, ListVerdict::Allowed(by) if is_named(by))
     }
 
     /// The block that operators lift for some numbers, this one or another. To show it to the others
     /// would tell which.
     pub(crate) fn excepted(&self) -> Option<&'a Control> {
-        let named = matches!(self.verdict, Verdict::Blocked(by) if is_named(by));
+        let named = matches!(self.verdict, ListVerdict::Blocked(by) if is_named(by));
         match self.unnamed {
-            Verdict::Blocked(by) if self.has_exceptions && !named && !is_requester(by) => Some(by),
+            ListVerdict::Blocked(by) if self.has_exceptions && !named && !is_requester(by) => {
+                Some(by)
+            }
             _ => None,
         }
     }
@@ -107,7 +109,7 @@ impl<'a> Ruling<'a> {
 /// Blocked, allowed, or nothing said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Verdict<'a> {
+pub enum ListVerdict<'a> {
     /// No message, by this entry.
     Blocked(&'a Control),
     /// Past the detector and step-ups, by this entry; never past a limit.
@@ -164,13 +166,13 @@ pub(super) fn rule<'a>(
     let refusing = requester.filter(blocks);
     let blocked = recipient.filter(blocks).or(refusing).or(off.filter(|_| !number_allowed));
     // A block of the requester first: it lets no number through.
-    let unnamed = refusing.or(wide.filter(blocks)).or(off).map(Verdict::Blocked);
-    let verdict = |blocked: Option<Verdict<'a>>, allowed: Option<&'a Control>| {
-        blocked.or(allowed.map(Verdict::Allowed)).unwrap_or(Verdict::Silent)
+    let unnamed = refusing.or(wide.filter(blocks)).or(off).map(ListVerdict::Blocked);
+    let verdict = |blocked: Option<ListVerdict<'a>>, allowed: Option<&'a Control>| {
+        blocked.or(allowed.map(ListVerdict::Allowed)).unwrap_or(ListVerdict::Silent)
     };
     let restricted = best(|control| control.effect() == Effect::KnownNumbersOnly);
     Ruling {
-        verdict: verdict(blocked.map(Verdict::Blocked), recipient.or(requester)),
+        verdict: verdict(blocked.map(ListVerdict::Blocked), recipient.or(requester)),
         known_numbers_only: restricted.filter(|_| !number_allowed),
         sms_off: best(|control| control.effect() == Effect::SmsOff),
         surge: best(|control| matches!(control.effect(), Effect::ExpectSurge(_))),

@@ -1,6 +1,6 @@
 //! What a client must do more because its network hides who it is.
 
-use crate::access::{AnonymiserKind, AnonymiserKinds, Query, Verdict as ListVerdict};
+use crate::access::{AnonymiserKind, AnonymiserKinds, ListVerdict, Query};
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{
-    CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, Query, Verdict as ListVerdict,
+    CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, ListVerdict, Query,
 };
 use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
@@ -18,10 +18,12 @@ use crate::outcome::{
     Cleared, LimitName, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans,
 };
 use crate::policy::{AnonymiserTier, Policy};
-use crate::pumping::{ClientNet, Event as Sighting, EventKind as SightingKind, Subject};
+use crate::pumping::{ClientNet, Sighting, SightingKind, Subject};
 use crate::recipient::Recipient;
 use crate::store::Nonce;
-use crate::token::{CheckedToken, Level, Scope, SendTicket, TicketTerms, TokenError, TokenProof};
+use crate::token::{
+    CheckedToken, Scope, SendTicket, TicketLevel, TicketTerms, TokenError, TokenProof,
+};
 use crate::transport::Channel;
 
 use super::Gate;
@@ -74,8 +76,8 @@ impl Gate {
         }
         let policy = self.policy(purpose);
         let proved = match token.level() {
-            Level::Ordinary => Proved::Ordinary,
-            Level::HarderWork | Level::HumanCheck => Proved::Work,
+            TicketLevel::Ordinary => Proved::Ordinary,
+            TicketLevel::HarderWork | TicketLevel::HumanCheck => Proved::Work,
         };
         let device = self.known_device(client, &number, now);
         let caution = match device {
@@ -83,7 +85,7 @@ impl Gate {
             None => self.caution(client, recipient, number, purpose, now),
         };
         let hidden = caution.filter(|caution| caution.tier == AnonymiserTier::HumanCheck);
-        let asked = token.level() == Level::HumanCheck || policy.token.human_check_always;
+        let asked = token.level() == TicketLevel::HumanCheck || policy.token.human_check_always;
         let asked = asked || hidden.is_some();
         let mut human = None;
         let proved = match (client.human(), asked) {

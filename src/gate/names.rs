@@ -6,7 +6,7 @@ use crate::base::id::Pseudonym;
 use crate::base::mac::MacKey;
 use crate::context::Purpose;
 use crate::limit::Slot;
-use crate::recipient::{Level, Recipient, Region};
+use crate::recipient::{NumberLevel, Recipient, Region};
 use crate::transport::NumberFault;
 
 /// Makes pseudonyms within one realm. What is not tied to a realm is named by [`Names::shared`].
@@ -70,7 +70,7 @@ impl Names<'_> {
 
     /// The block of 10 000 numbers around `recipient`.
     pub(crate) fn block(&self, recipient: &Recipient) -> Option<Pseudonym> {
-        let rung = recipient.ladder().find(|rung| rung.level() == Level::TenThousand)?;
+        let rung = recipient.ladder().find(|rung| rung.level() == NumberLevel::TenThousand)?;
         Some(self.name("block", &rung.to_bytes()))
     }
 

@@ -8,7 +8,7 @@ use crate::error::GateError;
 use crate::event::{Event, EventKind};
 use crate::limit::MeterKey;
 use crate::policy::BudgetPolicy;
-use crate::pumping::{Event as Sighting, EventKind as SightingKind, NodeView};
+use crate::pumping::{NodeView, Sighting, SightingKind};
 use crate::recipient::Region;
 use crate::store::{MeterQuery, Refund, Settlement, TallyQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};

@@ -13,7 +13,7 @@ use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{EventKind, OutagePart};
-use crate::pumping::{Detector, Event as Sighting, SHARDS, Subject};
+use crate::pumping::{Detector, SHARDS, Sighting, Subject};
 use crate::store::{
     Admission, Admitted, Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery,
 };

@@ -17,7 +17,7 @@ use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;
 use crate::base::seal;
 use crate::base::time::Timestamp;
-use crate::pumping::{Event as Sighting, SHARDS};
+use crate::pumping::{SHARDS, Sighting};
 use crate::store::{Document, DocumentWrite, JOURNAL_LIFE};
 
 use super::Gate;

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use crate::access::{
-    Brake, Control, ControlBook, ControlId, Network, Query, Ruling, Target, Verdict as ListVerdict,
+    Brake, Control, ControlBook, ControlId, ListVerdict, Network, Query, Ruling, Target,
 };
 use crate::base::time::Timestamp;
 use crate::outcome::RefusalReason;
-use crate::pumping::{Assessment, NodeView, Reason, Rule, Strength, Subject, Verdict};
+use crate::pumping::{Assessment, Judgement, NodeView, Reason, Rule, Strength, Subject};
 
 use super::plan::Remedy;
 use super::realm::Book;
@@ -115,9 +115,9 @@ impl Standing {
             return None;
         }
         match self.assessment.verdict {
-            Verdict::StepUp(Strength::Work) if proved < Proved::Work => Some(Remedy::Work),
-            Verdict::StepUp(Strength::Human) if proved < Proved::Human => Some(Remedy::Human),
-            Verdict::Refuse { .. } => Some(Remedy::Wait),
+            Judgement::StepUp(Strength::Work) if proved < Proved::Work => Some(Remedy::Work),
+            Judgement::StepUp(Strength::Human) if proved < Proved::Human => Some(Remedy::Human),
+            Judgement::Refuse { .. } => Some(Remedy::Wait),
             _ => None,
         }
     }
@@ -134,7 +134,7 @@ impl Standing {
     /// proved since.
     pub(super) fn is_alert(&self) -> bool {
         let passed = |reason: &Reason| reason.rule == Rule::StepUpPassed;
-        self.assessment.verdict != Verdict::Allow || self.assessment.reasons.iter().any(passed)
+        self.assessment.verdict != Judgement::Allow || self.assessment.reasons.iter().any(passed)
     }
 
     /// What stands in the way of this request and is waived for some numbers. `asked`: whether the
@@ -178,7 +178,7 @@ impl Standing {
     /// How long the detector will go on refusing.
     pub(super) fn pumping_wait(&self, now: Timestamp) -> Option<Duration> {
         match self.assessment.verdict {
-            Verdict::Refuse { until_ms } => Some(Timestamp::from_millis(until_ms).since(now)),
+            Judgement::Refuse { until_ms } => Some(Timestamp::from_millis(until_ms).since(now)),
             _ => None,
         }
     }
@@ -221,10 +221,10 @@ fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
     let brake = on_range
         .unwrap_or_else(|| book.brake_on_network(&query.client.prefix(), query.purpose, query.now));
     match brake {
-        Brake::Forbidden(_) => assessment.verdict = Verdict::Allow,
+        Brake::Forbidden(_) => assessment.verdict = Judgement::Allow,
         Brake::Extended(by) => {
             let until_ms = by.until().unwrap_or(Timestamp::MAX).as_millis();
-            assessment.verdict = Verdict::Refuse { until_ms };
+            assessment.verdict = Judgement::Refuse { until_ms };
         }
         _ => {}
     }
@@ -233,18 +233,18 @@ fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pumping::{Action, ClientNet, Level, NodeId};
+    use crate::pumping::{Action, BlockLevel, ClientNet, NodeId};
     use crate::recipient::Region;
 
     /// A node as the detector shows it.
-    fn view(level: Level, region: Region, digits: u64, client: &str) -> NodeView {
+    fn view(level: BlockLevel, region: Region, digits: u64, client: &str) -> NodeView {
         let letters = crate::gate::letters(Some(region));
         let node = match level {
-            Level::Country => NodeId::region(level, letters),
-            Level::Host | Level::Network => {
+            BlockLevel::Country => NodeId::region(level, letters),
+            BlockLevel::Host | BlockLevel::Network => {
                 NodeId::address(level, ClientNet::of(client.parse().unwrap()))
             }
-            Level::Everyone => NodeId::pool(level),
+            BlockLevel::Everyone => NodeId::pool(level),
             _ => NodeId::block(level, digits),
         };
         NodeView {
@@ -265,22 +265,22 @@ mod tests {
 
     #[test]
     fn a_country_covers_its_own_blocks_and_not_its_neighbour_s_of_the_same_calling_code() {
-        let russia = view(Level::Million, Region::RU, 79_123_456_789, "192.0.2.7");
-        let kazakhstan = view(Level::Million, Region::KZ, 77_012_345_678, "192.0.2.7");
+        let russia = view(BlockLevel::Million, Region::RU, 79_123_456_789, "192.0.2.7");
+        let kazakhstan = view(BlockLevel::Million, Region::KZ, 77_012_345_678, "192.0.2.7");
         assert!(covers(&Target::Country(Region::RU), &russia));
         assert!(!covers(&Target::Country(Region::RU), &kazakhstan));
-        let whole = view(Level::Country, Region::KZ, 77_012_345_678, "192.0.2.7");
+        let whole = view(BlockLevel::Country, Region::KZ, 77_012_345_678, "192.0.2.7");
         assert!(covers(&Target::Country(Region::KZ), &whole));
         assert!(!covers(
             &Target::Country(Region::KZ),
-            &view(Level::Everyone, Region::KZ, 77_012_345_678, "192.0.2.7")
+            &view(BlockLevel::Everyone, Region::KZ, 77_012_345_678, "192.0.2.7")
         ));
         assert!(covers(&Target::Everything, &whole));
     }
 
     #[test]
     fn a_prefix_covers_finer_blocks_only() {
-        let block = view(Level::TenThousand, Region::DE, 4_915_112_345_678, "192.0.2.7");
+        let block = view(BlockLevel::TenThousand, Region::DE, 4_915_112_345_678, "192.0.2.7");
         let target = |digits: &str| Target::Prefix(digits.parse().unwrap());
         assert!(covers(&target("+49151"), &block));
         assert!(!covers(&target("+49152"), &block));
@@ -294,7 +294,7 @@ mod tests {
             ("2001:db8:1:2::5", "2001:db8:1::/48", "2001:db8:2::/48"),
             ("2a00:db8:1:2::5", "2a00:db8::/32", "2a00:db9::/32"),
         ] {
-            for level in [Level::Host, Level::Network] {
+            for level in [BlockLevel::Host, BlockLevel::Network] {
                 let node = view(level, Region::DE, 4_915_112_345_678, client);
                 assert!(covers(&Target::Network(inside.parse().unwrap()), &node), "{client}");
                 assert!(!covers(&Target::Network(outside.parse().unwrap()), &node), "{client}");

@@ -14,7 +14,7 @@ use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{Entry, EntryClosed, EntryView, Rejection, Verification, Verified};
 use crate::policy::{AttemptPolicy, Policy};
-use crate::pumping::{Event as Sighting, EventKind as SightingKind};
+use crate::pumping::{Sighting, SightingKind};
 use crate::store::{
     ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
 };

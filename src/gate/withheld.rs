@@ -2,7 +2,7 @@
 
 use crate::access::{AnonymiserKind, ControlId};
 use crate::outcome::RefusalReason;
-use crate::pumping::EventKind as SightingKind;
+use crate::pumping::SightingKind;
 use crate::transport::NumberFault;
 
 /// Why a text is withheld. Most are waived for a private reason: the number was verified before, or

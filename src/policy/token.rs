@@ -1,7 +1,7 @@
 //! The front-end token and its proof of work.
 
 use crate::error::ConfigError;
-use crate::token::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
+use crate::token::{HumanTime, TicketLevel, TicketTerms, TicketTtl, WorkBits};
 
 /// Rules of the front-end token. The types hold the bounds.
 ///
@@ -54,7 +54,7 @@ impl TokenPolicy {
             ttl: self.life,
             human_time: self.human_time,
             work: self.work,
-            level: Level::Ordinary,
+            level: TicketLevel::Ordinary,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::costs::Costs;
 use super::detector::{Detector, OperatorRule};
-use super::level::{Level, NodeId, Subject};
+use super::level::{BlockLevel, NodeId, Subject};
 use super::node::{Node, State};
 use super::path::{Local, levels};
 use super::reason::AlertKind;
@@ -103,7 +103,7 @@ impl Detector {
         &mut self,
         path: &[Slot; PATH],
         place: usize,
-        level: Level,
+        level: BlockLevel,
         id: NodeId,
         evidence: f32,
     ) {
@@ -113,7 +113,7 @@ impl Detector {
         }
         self.explain_away(path, place);
         self.alert(AlertKind::Asking, id, evidence);
-        if matches!(level, Level::Country | Level::KnownCountry | Level::Known) {
+        if matches!(level, BlockLevel::Country | BlockLevel::KnownCountry | BlockLevel::Known) {
             self.alert(AlertKind::ConversionCollapsed, id, evidence);
         }
     }
@@ -157,7 +157,7 @@ impl Detector {
         now: u64,
         path: &[Slot; PATH],
         place: usize,
-        level: Level,
+        level: BlockLevel,
         id: NodeId,
         local: &Local,
     ) {
@@ -189,7 +189,7 @@ impl Detector {
     pub(super) fn honest_rate(
         &self,
         node: &Node,
-        level: Level,
+        level: BlockLevel,
         path: &[Slot; PATH],
         local: &Local,
     ) -> f32 {
@@ -217,7 +217,7 @@ impl Detector {
     fn is_worth_asking(
         &self,
         node: &Node,
-        level: Level,
+        level: BlockLevel,
         path: &[Slot; PATH],
         local: &Local,
         price: u32,
@@ -232,7 +232,7 @@ impl Detector {
     fn is_worth_refusing(
         &self,
         node: &Node,
-        level: Level,
+        level: BlockLevel,
         path: &[Slot; PATH],
         local: &Local,
         price: u32,
@@ -266,7 +266,7 @@ impl Detector {
         if reference_daily <= 0.0 {
             return user_value;
         }
-        let everyone = self.table.find(NodeId::pool(Level::Everyone));
+        let everyone = self.table.find(NodeId::pool(BlockLevel::Everyone));
         let Some(node) = everyone.and_then(|slot| self.table.at(slot)) else { return user_value };
         let daily = node.daily().max(24.0 * self.hourly(node.verified_slow));
         // Before there is a baseline nobody knows how small the host is, only how big at least.
@@ -281,7 +281,7 @@ impl Detector {
         now: u64,
         path: &[Slot; PATH],
         place: usize,
-        level: Level,
+        level: BlockLevel,
         rate: f32,
         local: &Local,
     ) {
@@ -341,7 +341,7 @@ impl Detector {
             .is_some_and(|country| country.outage_factors(now, tuning).0 < 1.0)
     }
 
-    pub(super) fn window_of(&self, node: &Node, level: Level, rate: f32) -> f32 {
+    pub(super) fn window_of(&self, node: &Node, level: BlockLevel, rate: f32) -> f32 {
         Tuning::of(&self.tuning.window, level) + node.verified_quarter + rate / 60.0
     }
 }

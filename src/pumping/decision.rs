@@ -1,10 +1,10 @@
 //! One request's verdict. Reads the state that events left; creates no node.
 
 use super::detector::{Detector, Found};
-use super::level::{Level, NodeId, Subject};
+use super::level::{BlockLevel, NodeId, Subject};
 use super::node::State;
 use super::path::level_at;
-use super::reason::{Assessment, Reason, Rule, Strength, Verdict};
+use super::reason::{Assessment, Judgement, Reason, Rule, Strength};
 use super::session::session_key;
 use super::table::NONE;
 use super::tuning::Tuning;
@@ -148,8 +148,8 @@ impl Detector {
         let outage = self.is_outage(now, local.country);
         self.number_rule(now, subject, known, outage, &path, &mut refuse, &mut ask, &mut reasons);
         let verdict = match (refuse, ask) {
-            (Some(until_ms), _) => Verdict::Refuse { until_ms },
-            (None, Some(strength)) if !passed => Verdict::StepUp(strength),
+            (Some(until_ms), _) => Judgement::Refuse { until_ms },
+            (None, Some(strength)) if !passed => Judgement::StepUp(strength),
             (None, Some(_)) => {
                 reasons.push(Reason {
                     node: None,
@@ -157,14 +157,14 @@ impl Detector {
                     value: 0.0,
                     threshold: 0.0,
                 });
-                Verdict::Allow
+                Judgement::Allow
             }
-            (None, None) => Verdict::Allow,
+            (None, None) => Judgement::Allow,
         };
         let acting = match verdict {
-            Verdict::Allow => 0,
-            Verdict::StepUp(_) => asking,
-            Verdict::Refuse { .. } => refusing,
+            Judgement::Allow => 0,
+            Judgement::StepUp(_) => asking,
+            Judgement::Refuse { .. } => refusing,
         };
         Assessment { verdict, acting, asks, reasons }
     }
@@ -173,7 +173,7 @@ impl Detector {
     /// operator or country its people are asked instead: that is where honest newcomers are. Not
     /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
     pub(super) fn is_trusted_client(&self, path: &[u32; super::session::PATH]) -> bool {
-        let host = path.get(Level::Host.index()).and_then(|slot| self.table.at(*slot));
+        let host = path.get(BlockLevel::Host.index()).and_then(|slot| self.table.at(*slot));
         host.is_some_and(|host| {
             host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
         })

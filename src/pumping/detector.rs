@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::costs::Costs;
 use super::country::Country;
-use super::event::{Event, EventKind};
 use super::evidence::Bets;
 use super::history::History;
 use super::known::Seen;
-use super::level::{LEVELS, Level, NodeId, Subject};
-use super::reason::{Alert, AlertKind, Assessment, Verdict};
+use super::level::{BlockLevel, LEVELS, NodeId, Subject};
+use super::reason::{Alert, AlertKind, Assessment, Judgement};
 use super::session::{PATH, Sessions};
+use super::sighting::{Sighting, SightingKind};
 use super::table::{KeyMap, NONE, Table};
 use super::tuning::Tuning;
 use crate::base::time::{Timestamp, millis};
@@ -23,7 +23,7 @@ use crate::base::time::{Timestamp, millis};
 ///
 /// ```
 /// use otpgate::Timestamp;
-/// use otpgate::pumping::{ClientNet, Detector, Event, EventKind, Subject, Verdict};
+/// use otpgate::pumping::{ClientNet, Detector, Sighting, SightingKind, Subject, Judgement};
 ///
 /// let mut detector = Detector::new(0x5eed);
 /// let subject = Subject {
@@ -36,8 +36,8 @@ use crate::base::time::{Timestamp, millis};
 /// };
 /// let now = Timestamp::from_millis(1_700_000_000_000);
 /// let assessment = detector.assess(now, &subject, false);
-/// assert_eq!(assessment.verdict, Verdict::Allow);
-/// detector.observe(Event::of(now, EventKind::Sent, &subject));
+/// assert_eq!(assessment.verdict, Judgement::Allow);
+/// detector.observe(Sighting::of(now, SightingKind::Sent, &subject));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Detector {
@@ -129,13 +129,13 @@ impl Detector {
     }
 
     /// Tells the detector what happened to a request, and notes it for the other gates.
-    pub fn observe(&mut self, event: Event) {
+    pub fn observe(&mut self, event: Sighting) {
         self.journal.push(&event);
         self.apply(&event);
     }
 
     /// As [`observe`](Self::observe) for what the other gates have been told already.
-    pub(crate) fn observe_again(&mut self, event: &Event) {
+    pub(crate) fn observe_again(&mut self, event: &Sighting) {
         self.apply(event);
     }
 
@@ -259,30 +259,30 @@ impl Detector {
         let d = subject.digits;
         let r = subject.region;
         [
-            NodeId::block(Level::Hundred, d),
-            NodeId::block(Level::Thousand, d),
-            NodeId::block(Level::TenThousand, d),
-            NodeId::block(Level::HundredThousand, d),
-            NodeId::block(Level::Million, d),
-            NodeId::region(Level::Country, r),
-            NodeId::region(Level::ColdCountry, r),
-            NodeId::pool(Level::Cold),
-            NodeId::pool(Level::ColdMillion),
-            NodeId::address(Level::Host, subject.client),
-            NodeId::address(Level::Network, subject.client),
-            NodeId::pool(Level::Everyone),
-            NodeId::region(Level::AwayCountry, r),
-            NodeId::pool(Level::Away),
-            NodeId::region(Level::KnownCountry, r),
-            NodeId::pool(Level::Known),
+            NodeId::block(BlockLevel::Hundred, d),
+            NodeId::block(BlockLevel::Thousand, d),
+            NodeId::block(BlockLevel::TenThousand, d),
+            NodeId::block(BlockLevel::HundredThousand, d),
+            NodeId::block(BlockLevel::Million, d),
+            NodeId::region(BlockLevel::Country, r),
+            NodeId::region(BlockLevel::ColdCountry, r),
+            NodeId::pool(BlockLevel::Cold),
+            NodeId::pool(BlockLevel::ColdMillion),
+            NodeId::address(BlockLevel::Host, subject.client),
+            NodeId::address(BlockLevel::Network, subject.client),
+            NodeId::pool(BlockLevel::Everyone),
+            NodeId::region(BlockLevel::AwayCountry, r),
+            NodeId::pool(BlockLevel::Away),
+            NodeId::region(BlockLevel::KnownCountry, r),
+            NodeId::pool(BlockLevel::Known),
         ]
     }
 }
 
-impl Event {
+impl Sighting {
     /// An event without a step-up.
     #[must_use]
-    pub fn of(now: Timestamp, kind: EventKind, subject: &Subject) -> Self {
+    pub fn of(now: Timestamp, kind: SightingKind, subject: &Subject) -> Self {
         Self { at_ms: now.as_millis(), kind, passed: false, acting: 0, subject: *subject }
     }
 
@@ -290,9 +290,9 @@ impl Event {
     #[must_use]
     pub fn after(now: Timestamp, subject: &Subject, assessment: &Assessment) -> Self {
         let kind = match assessment.verdict {
-            Verdict::Allow => EventKind::Sent,
-            Verdict::StepUp(_) => EventKind::Asked,
-            Verdict::Refuse { .. } => EventKind::Refused,
+            Judgement::Allow => SightingKind::Sent,
+            Judgement::StepUp(_) => SightingKind::Asked,
+            Judgement::Refuse { .. } => SightingKind::Refused,
         };
         Self { acting: assessment.acting, ..Self::of(now, kind, subject) }
     }

@@ -15,7 +15,7 @@
 //! A session that is still open contributes the projection `ln(φ1π + φ0(1 − π))` with
 //! `π = p0(1 − F(age)) / (1 − p0 F(age))`, which stays valid as long as `F` is slower than people are.
 
-use super::level::{LEVELS, Level};
+use super::level::{BlockLevel, LEVELS};
 use super::tuning::Tuning;
 
 /// Ages, in milliseconds, at which an open session's evidence is updated. The last one settles it.
@@ -92,13 +92,13 @@ impl Bets {
 
     /// The ordinary traffic of `level`.
     #[must_use]
-    pub(super) fn ordinary(&self, level: Level) -> Ordinary {
+    pub(super) fn ordinary(&self, level: BlockLevel) -> Ordinary {
         self.ordinary.get(level.index()).copied().unwrap_or_default()
     }
 
     /// Both bets of `level`.
     #[must_use]
-    pub(super) fn at(&self, null: NullIndex, level: Level) -> [Bet; 2] {
+    pub(super) fn at(&self, null: NullIndex, level: BlockLevel) -> [Bet; 2] {
         self.table
             .get(usize::from(null.0))
             .and_then(|row| row.get(level.index()))
@@ -128,7 +128,7 @@ mod tests {
             let null = NullIndex(q as u8);
             let p0 = 0.35 + q as f32 / 100.0;
             for level in 0..LEVELS {
-                for bet in bets.at(null, Level::from_index(level).unwrap()) {
+                for bet in bets.at(null, BlockLevel::from_index(level).unwrap()) {
                     let fair = p0 * bet.verified.exp() + (1.0 - p0) * bet.open[3].exp();
                     assert!((fair - 1.0).abs() < 1e-4, "{q} {level} {fair}");
                     assert!(bet.open.windows(2).all(|w| w[0] < w[1]));

@@ -1,13 +1,13 @@
 //! How events change state: the only place that does, besides the passing of time.
 
 use super::detector::Detector;
-use super::event::{Event, EventKind};
-use super::level::{Level, NodeId, Subject};
+use super::level::{BlockLevel, NodeId, Subject};
 use super::node::State;
 use super::path::{CLIENT, KNOWN, Local, STRANGER, attempt, is_clients, level_at, levels};
 use super::path::{only, pick};
 use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key, withheld_key};
+use super::sighting::{Sighting, SightingKind};
 use super::table::{NONE, Slot};
 use super::tuning::Tuning;
 
@@ -21,7 +21,7 @@ struct Begun {
 }
 
 impl Detector {
-    pub(super) fn apply(&mut self, event: &Event) {
+    pub(super) fn apply(&mut self, event: &Sighting) {
         let now = event.at_ms;
         self.advance(now);
         let subject = &event.subject;
@@ -29,21 +29,21 @@ impl Detector {
             self.passed(now, subject);
         }
         match event.kind {
-            EventKind::Sent => self.sent(now, subject, event.passed),
-            EventKind::Asked => self.asked(now, subject),
-            EventKind::Failed => self.failed(now, subject),
-            EventKind::Refused => self.attempted(now, subject),
-            EventKind::Verified => self.verified(now, subject),
-            EventKind::Delivered => self.receipt(now, subject, true),
-            EventKind::Undelivered => self.receipt(now, subject, false),
-            EventKind::Withheld => self.withheld(now, subject, CLIENT, event.passed),
-            EventKind::Knocked => {
+            SightingKind::Sent => self.sent(now, subject, event.passed),
+            SightingKind::Asked => self.asked(now, subject),
+            SightingKind::Failed => self.failed(now, subject),
+            SightingKind::Refused => self.attempted(now, subject),
+            SightingKind::Verified => self.verified(now, subject),
+            SightingKind::Delivered => self.receipt(now, subject, true),
+            SightingKind::Undelivered => self.receipt(now, subject, false),
+            SightingKind::Withheld => self.withheld(now, subject, CLIENT, event.passed),
+            SightingKind::Knocked => {
                 self.knocked(now, subject);
                 self.withheld(now, subject, CLIENT, event.passed);
             }
-            EventKind::Unsent => self.unsent(now, subject, event.passed),
-            EventKind::Alike => self.line(now, subject, true),
-            EventKind::Unlike => self.line(now, subject, false),
+            SightingKind::Unsent => self.unsent(now, subject, event.passed),
+            SightingKind::Alike => self.line(now, subject, true),
+            SightingKind::Unlike => self.line(now, subject, false),
         }
         if event.acting != 0 {
             self.adopt(now, event);
@@ -52,7 +52,7 @@ impl Detector {
 
     /// Takes over what another gate's nodes do. Gates see the same events in slightly different
     /// order; without this one might stay open at the edge where its peer closed.
-    fn adopt(&mut self, now: u64, event: &Event) {
+    fn adopt(&mut self, now: u64, event: &Sighting) {
         const JUST_RELEASED_MS: u64 = 1_800_000;
         // only while requests really pour in: gates must not hand an ended block round
         const BURST: f32 = 2.5;
@@ -69,12 +69,12 @@ impl Detector {
             }
             let id = NodeId::from_bits(node.id).unwrap_or(NodeId::pool(level));
             match event.kind {
-                EventKind::Asked if node.state == State::Open => {
+                SightingKind::Asked if node.state == State::Open => {
                     if let Some(node) = self.table.at_mut(slot) {
                         node.state = State::Asking;
                     }
                 }
-                EventKind::Refused
+                SightingKind::Refused
                     if node.state != State::Refusing
                         && !level.only_asks()
                         && node.attempts >= BURST
@@ -153,7 +153,7 @@ impl Detector {
             if session.control
                 && let Some(c) = self.countries.get_mut(usize::from(session.country))
             {
-                let block = NodeId::block(Level::HundredThousand, subject.digits);
+                let block = NodeId::block(BlockLevel::HundredThousand, subject.digits);
                 c.control(at, block, false);
             }
         }
@@ -239,7 +239,7 @@ impl Detector {
     /// stranger, which is seen everywhere. Where people had, it may be one to a known number, which is
     /// not seen in the number's blocks; and there live those who mistype.
     fn unsent(&mut self, now: u64, subject: &Subject, stepped_up: bool) {
-        let block = self.table.find(NodeId::block(Level::HundredThousand, subject.digits));
+        let block = self.table.find(NodeId::block(BlockLevel::HundredThousand, subject.digits));
         let has_customers =
             block.and_then(|slot| self.table.at(slot)).is_some_and(|node| node.weekly > 0.0);
         let strange = !has_customers && !self.is_known(subject, now);
@@ -370,7 +370,7 @@ impl Detector {
             // The number's side has not heard of it.
         } else if session.known {
             // a returning customer proves the range is inhabited
-            for level in [Level::HundredThousand, Level::Million] {
+            for level in [BlockLevel::HundredThousand, BlockLevel::Million] {
                 let slot = self.obtain(now, NodeId::block(level, subject.digits), &local);
                 if let Some(node) = self.table.at_mut(slot) {
                     node.warm = hour;
@@ -383,7 +383,7 @@ impl Detector {
             && session.stage < 4
             && let Some(c) = self.countries.get_mut(usize::from(session.country))
         {
-            c.control(now, NodeId::block(Level::HundredThousand, subject.digits), true);
+            c.control(now, NodeId::block(BlockLevel::HundredThousand, subject.digits), true);
         }
         let nodes = session.nodes();
         self.refresh(now, &nodes, &local);
@@ -434,8 +434,8 @@ impl Detector {
     }
 
     fn receipt(&mut self, now: u64, subject: &Subject, delivered: bool) {
-        let block = NodeId::block(Level::HundredThousand, subject.digits);
-        let cold = self.is_cold(subject, Level::HundredThousand);
+        let block = NodeId::block(BlockLevel::HundredThousand, subject.digits);
+        let cold = self.is_cold(subject, BlockLevel::HundredThousand);
         let local = self.local(now, subject.region);
         let mut outage = None;
         if !cold && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
@@ -446,7 +446,7 @@ impl Detector {
             return;
         }
         if let Some(evidence) = outage {
-            let country = NodeId::region(Level::Country, subject.region);
+            let country = NodeId::region(BlockLevel::Country, subject.region);
             self.alert(AlertKind::CarrierOutage, country, evidence);
         }
         let key = session_key(subject);

@@ -94,7 +94,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::pumping::{ClientNet, Event, EventKind, Subject, Verdict};
+    use crate::pumping::{ClientNet, Judgement, Sighting, SightingKind, Subject};
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -117,14 +117,14 @@ mod tests {
             let now = at + Duration::from_secs(2) * n;
             let subject = subject(998_901_230_000 + u64::from(n) * 7 % 1_000);
             let assessment = detector.assess(now, &subject, true);
-            detector.observe(Event::after(now, &subject, &assessment));
+            detector.observe(Sighting::after(now, &subject, &assessment));
         }
         detector
     }
 
     fn is_refused(detector: &mut Detector, now: Timestamp) -> bool {
         let verdict = detector.assess(now, &subject(998_901_230_555), true).verdict;
-        matches!(verdict, Verdict::Refuse { .. })
+        matches!(verdict, Judgement::Refuse { .. })
     }
 
     /// Twelve hours is the longest that a block lasts.
@@ -146,7 +146,7 @@ mod tests {
     fn nothing_that_is_stored_stays_dated_ahead() {
         let mut detector = attacked(NOW + YEAR);
         let withheld = subject(998_907_770_000);
-        detector.observe(Event::of(NOW + YEAR, EventKind::Withheld, &withheld));
+        detector.observe(Sighting::of(NOW + YEAR, SightingKind::Withheld, &withheld));
         detector.heal(NOW);
         let most = NOW.as_millis() + 86_400_000;
         assert!(!detector.sessions.withheld.is_empty());
@@ -177,7 +177,7 @@ mod tests {
             let now = later + Duration::from_secs(2) * n;
             let subject = subject(998_905_550_000 + u64::from(n));
             let assessment = detector.assess(now, &subject, true);
-            detector.observe(Event::after(now, &subject, &assessment));
+            detector.observe(Sighting::after(now, &subject, &assessment));
             alerts += detector.take_alerts().len();
         }
         assert!(alerts > 0, "an attack on the next day is announced");
@@ -190,7 +190,7 @@ mod tests {
         let before = detector.snapshot();
         assert!(!detector.heal(end.before(AHEAD)));
         assert_eq!(detector.snapshot(), before);
-        detector.observe(Event::of(end, EventKind::Sent, &subject(998_901_239_999)));
+        detector.observe(Sighting::of(end, SightingKind::Sent, &subject(998_901_239_999)));
         assert!(!detector.heal(end));
     }
 }

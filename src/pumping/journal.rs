@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::detector::Detector;
-use super::event::{EVENT_BYTES, Event, EventKind};
+use super::sighting::{EVENT_BYTES, Sighting, SightingKind};
 use crate::base::time::{Timestamp, millis};
 
 /// Events kept for the other gates while none are taken.
@@ -52,13 +52,18 @@ impl Journal {
         self.gate
     }
 
-    pub(super) fn push(&mut self, event: &Event) {
+    pub(super) fn push(&mut self, event: &Sighting) {
         if !self.shared {
             return;
         }
         // refusals, quiet ones too, are what a flood makes for free: when the outbox is half full
         // they stay at home
-        let free = [EventKind::Refused, EventKind::Withheld, EventKind::Knocked, EventKind::Unsent];
+        let free = [
+            SightingKind::Refused,
+            SightingKind::Withheld,
+            SightingKind::Knocked,
+            SightingKind::Unsent,
+        ];
         let is_free = free.contains(&event.kind);
         if is_free && self.outbox.len() >= OUTBOX / 2 {
             return;
@@ -148,8 +153,8 @@ impl Detector {
         if count > OUTBOX || body.len() != count.saturating_mul(EVENT_BYTES) {
             return Err(CodecError::Length);
         }
-        let events: Option<Vec<Event>> =
-            body.as_chunks::<EVENT_BYTES>().0.iter().map(Event::from_bytes).collect();
+        let events: Option<Vec<Sighting>> =
+            body.as_chunks::<EVENT_BYTES>().0.iter().map(Sighting::from_bytes).collect();
         let events = events.ok_or(CodecError::Damaged)?;
         if gate == self.journal.gate {
             return Ok(0);

@@ -10,7 +10,7 @@ pub const LEVELS: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
-pub enum Level {
+pub enum BlockLevel {
     /// A block of a hundred numbers: the last two digits dropped.
     Hundred = 0,
     /// A block of a thousand numbers.
@@ -46,7 +46,7 @@ pub enum Level {
     Away = 15,
 }
 
-impl Level {
+impl BlockLevel {
     const ALL: [Self; LEVELS] = [
         Self::Hundred,
         Self::Thousand,
@@ -119,18 +119,18 @@ pub struct NodeId(u64);
 const BODY: u64 = (1 << 60) - 1;
 
 impl NodeId {
-    const fn pack(level: Level, body: u64) -> Self {
+    const fn pack(level: BlockLevel, body: u64) -> Self {
         Self(((level as u64) << 60) | (body & BODY))
     }
 
     /// The block of `level` that holds the number `digits` (full E.164 digits without the plus).
     #[must_use]
-    pub const fn block(level: Level, digits: u64) -> Self {
+    pub const fn block(level: BlockLevel, digits: u64) -> Self {
         let prefix = match level {
-            Level::Hundred => digits / 100,
-            Level::Thousand => digits / 1_000,
-            Level::TenThousand => digits / 10_000,
-            Level::HundredThousand => digits / 100_000,
+            BlockLevel::Hundred => digits / 100,
+            BlockLevel::Thousand => digits / 1_000,
+            BlockLevel::TenThousand => digits / 10_000,
+            BlockLevel::HundredThousand => digits / 100_000,
             _ => digits / 1_000_000,
         };
         Self::pack(level, prefix)
@@ -138,24 +138,24 @@ impl NodeId {
 
     /// A node of a region: `Country`, `ColdCountry`, `KnownCountry` or `AwayCountry`.
     #[must_use]
-    pub const fn region(level: Level, region: [u8; 2]) -> Self {
+    pub const fn region(level: BlockLevel, region: [u8; 2]) -> Self {
         let [a, b] = region;
         Self::pack(level, ((a as u64) << 8) | b as u64)
     }
 
     /// One of the global pools.
     #[must_use]
-    pub const fn pool(level: Level) -> Self {
+    pub const fn pool(level: BlockLevel) -> Self {
         Self::pack(level, 0)
     }
 
     /// A client node. IPv6 prefixes have more bits than the name: the two lowest bits of the site
     /// prefix are folded, which at worst joins neighbouring /64s.
     #[must_use]
-    pub const fn address(level: Level, net: ClientNet) -> Self {
+    pub const fn address(level: BlockLevel, net: ClientNet) -> Self {
         let bits = match level {
-            Level::Network if net.is_v4() => net.0 & !0xff,
-            Level::Network => net.0 & !0xffff,
+            BlockLevel::Network if net.is_v4() => net.0 & !0xff,
+            BlockLevel::Network => net.0 & !0xffff,
             _ => net.0,
         };
         Self::pack(level, bits ^ (bits >> 60))
@@ -166,17 +166,17 @@ impl NodeId {
     /// 2000::/4, where all that is allotted lies: the name has no room for the first four bits.
     ///
     /// ```
-    /// use otpgate::pumping::{ClientNet, Level, NodeId};
+    /// use otpgate::pumping::{ClientNet, BlockLevel, NodeId};
     ///
     /// let client = ClientNet::of("203.0.113.7".parse().unwrap());
-    /// let node = NodeId::address(Level::Host, client);
+    /// let node = NodeId::address(BlockLevel::Host, client);
     /// assert_eq!(node.expose_network(), Some(("203.0.113.7".parse().unwrap(), 32)));
     /// assert_eq!(node.to_string(), "a client in 203.0.113.0/24");
     /// ```
     #[must_use]
     pub fn expose_network(self) -> Option<(IpAddr, u8)> {
         let level = self.level();
-        let (body, wide) = (self.0 & BODY, level == Level::Network);
+        let (body, wide) = (self.0 & BODY, level == BlockLevel::Network);
         if !level.is_address() || body == ClientNet::unknown().0 {
             return None;
         }
@@ -191,8 +191,9 @@ impl NodeId {
 
     /// The level of the node.
     #[must_use]
-    pub fn level(self) -> Level {
-        Level::from_index(usize::try_from(self.0 >> 60).unwrap_or(0)).unwrap_or(Level::Hundred)
+    pub fn level(self) -> BlockLevel {
+        BlockLevel::from_index(usize::try_from(self.0 >> 60).unwrap_or(0))
+            .unwrap_or(BlockLevel::Hundred)
     }
 
     /// The 64 bits, for storage.
@@ -204,7 +205,8 @@ impl NodeId {
     /// From stored bits; `None` when they name no level.
     #[must_use]
     pub fn from_bits(bits: u64) -> Option<Self> {
-        Level::from_index(usize::try_from(bits >> 60).unwrap_or(usize::MAX)).map(|_| Self(bits))
+        BlockLevel::from_index(usize::try_from(bits >> 60).unwrap_or(usize::MAX))
+            .map(|_| Self(bits))
     }
 }
 
@@ -215,16 +217,16 @@ impl fmt::Display for NodeId {
         let body = self.0 & BODY;
         let (a, b) = (char::from((body >> 8) as u8), char::from(body as u8));
         match self.level() {
-            Level::Hundred => write!(f, "+{body}xx"),
-            Level::Thousand => write!(f, "+{body}xxx"),
-            Level::TenThousand => write!(f, "+{body}xxxx"),
-            Level::HundredThousand => write!(f, "+{body}xxxxx"),
-            Level::Million => write!(f, "+{body}xxxxxx"),
-            Level::Country => write!(f, "country {a}{b}"),
-            Level::ColdCountry => write!(f, "unseen ranges of {a}{b}"),
-            Level::Cold => write!(f, "unseen ranges"),
-            Level::ColdMillion => write!(f, "unseen operators' ranges"),
-            Level::Host | Level::Network => match self.expose_network() {
+            BlockLevel::Hundred => write!(f, "+{body}xx"),
+            BlockLevel::Thousand => write!(f, "+{body}xxx"),
+            BlockLevel::TenThousand => write!(f, "+{body}xxxx"),
+            BlockLevel::HundredThousand => write!(f, "+{body}xxxxx"),
+            BlockLevel::Million => write!(f, "+{body}xxxxxx"),
+            BlockLevel::Country => write!(f, "country {a}{b}"),
+            BlockLevel::ColdCountry => write!(f, "unseen ranges of {a}{b}"),
+            BlockLevel::Cold => write!(f, "unseen ranges"),
+            BlockLevel::ColdMillion => write!(f, "unseen operators' ranges"),
+            BlockLevel::Host | BlockLevel::Network => match self.expose_network() {
                 Some((IpAddr::V4(v4), _)) => {
                     write!(f, "a client in {}/24", Ipv4Addr::from_bits(v4.to_bits() & !0xff))
                 }
@@ -234,11 +236,11 @@ impl fmt::Display for NodeId {
                 }
                 None => f.write_str("clients without an address"),
             },
-            Level::Everyone => write!(f, "all unknown numbers"),
-            Level::KnownCountry => write!(f, "known numbers of {a}{b}"),
-            Level::Known => write!(f, "known numbers"),
-            Level::AwayCountry => write!(f, "numbers of {a}{b} from unseen networks"),
-            Level::Away => write!(f, "unseen networks"),
+            BlockLevel::Everyone => write!(f, "all unknown numbers"),
+            BlockLevel::KnownCountry => write!(f, "known numbers of {a}{b}"),
+            BlockLevel::Known => write!(f, "known numbers"),
+            BlockLevel::AwayCountry => write!(f, "numbers of {a}{b} from unseen networks"),
+            BlockLevel::Away => write!(f, "unseen networks"),
         }
     }
 }
@@ -323,7 +325,7 @@ pub struct Subject {
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject")
-            .field("block", &NodeId::block(Level::TenThousand, self.digits))
+            .field("block", &NodeId::block(BlockLevel::TenThousand, self.digits))
             .field("known", &self.known)
             .field("price_microusd", &self.price_microusd)
             .finish_non_exhaustive()

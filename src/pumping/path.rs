@@ -3,7 +3,7 @@
 
 use super::detector::Detector;
 use super::evidence::{NullIndex, Ordinary};
-use super::level::{Level, NodeId, Subject};
+use super::level::{BlockLevel, NodeId, Subject};
 use super::node::{Node, State};
 use super::session::PATH;
 use super::share::largest_share;
@@ -22,23 +22,23 @@ pub(super) struct Local {
 
 /// The level of each place of a path: of the number, of everybody, of the client's networks, and of
 /// known numbers. Which of them count a session is said by its places, one bit each.
-const LEVELS: [Level; PATH] = [
-    Level::Hundred,
-    Level::Thousand,
-    Level::TenThousand,
-    Level::HundredThousand,
-    Level::Million,
-    Level::Country,
-    Level::ColdCountry,
-    Level::Cold,
-    Level::ColdMillion,
-    Level::Host,
-    Level::Network,
-    Level::Everyone,
-    Level::AwayCountry,
-    Level::Away,
-    Level::KnownCountry,
-    Level::Known,
+const LEVELS: [BlockLevel; PATH] = [
+    BlockLevel::Hundred,
+    BlockLevel::Thousand,
+    BlockLevel::TenThousand,
+    BlockLevel::HundredThousand,
+    BlockLevel::Million,
+    BlockLevel::Country,
+    BlockLevel::ColdCountry,
+    BlockLevel::Cold,
+    BlockLevel::ColdMillion,
+    BlockLevel::Host,
+    BlockLevel::Network,
+    BlockLevel::Everyone,
+    BlockLevel::AwayCountry,
+    BlockLevel::Away,
+    BlockLevel::KnownCountry,
+    BlockLevel::Known,
 ];
 
 /// The client's side: its address, its network, and the pool of networks where nobody has verified.
@@ -53,13 +53,13 @@ pub(super) const KNOWN: u16 = CLIENT | 1 << 14 | 1 << 15;
 const AWAY: u16 = 1 << 12 | 1 << 13;
 
 /// The level of each place of a path.
-pub(super) const fn levels() -> &'static [Level; PATH] {
+pub(super) const fn levels() -> &'static [BlockLevel; PATH] {
     &LEVELS
 }
 
 /// The level of a place of a path.
-pub(super) fn level_at(place: usize) -> Level {
-    LEVELS.get(place).copied().unwrap_or(Level::Known)
+pub(super) fn level_at(place: usize) -> BlockLevel {
+    LEVELS.get(place).copied().unwrap_or(BlockLevel::Known)
 }
 
 /// Whether a place is the client's.
@@ -152,7 +152,7 @@ impl Detector {
     }
 
     /// True when nobody has ever verified from the number's block.
-    pub(super) fn is_cold(&self, subject: &Subject, level: Level) -> bool {
+    pub(super) fn is_cold(&self, subject: &Subject, level: BlockLevel) -> bool {
         self.table
             .find(NodeId::block(level, subject.digits))
             .and_then(|slot| self.table.at(slot))
@@ -173,8 +173,8 @@ impl Detector {
         let mut path = if is_whole { [NONE; PATH] } else { self.find_path(now, subject, false) };
         let away = self.is_away(subject, now);
         let parts = self.tuning.parts;
-        let cold = parts.cold && self.is_cold(subject, Level::HundredThousand);
-        let colder = cold && self.is_cold(subject, Level::Million);
+        let cold = parts.cold && self.is_cold(subject, BlockLevel::HundredThousand);
+        let colder = cold && self.is_cold(subject, BlockLevel::Million);
         // coarse before fine: a fine node is born only where its parent already was, so the tree
         // grows where traffic repeats and a lone session costs two blocks instead of five
         let mut parent_is_new = false;
@@ -182,15 +182,18 @@ impl Detector {
         for (place, (slot, id)) in path.iter_mut().zip(names).enumerate().rev() {
             let level = id.level();
             let skip = match level {
-                Level::ColdCountry | Level::Cold => !cold,
-                Level::ColdMillion => !colder,
-                Level::Host | Level::Network => !parts.address,
-                Level::AwayCountry | Level::Away => !away,
+                BlockLevel::ColdCountry | BlockLevel::Cold => !cold,
+                BlockLevel::ColdMillion => !colder,
+                BlockLevel::Host | BlockLevel::Network => !parts.address,
+                BlockLevel::AwayCountry | BlockLevel::Away => !away,
                 _ => false,
             };
             let fine = matches!(
                 level,
-                Level::Hundred | Level::Thousand | Level::TenThousand | Level::Host
+                BlockLevel::Hundred
+                    | BlockLevel::Thousand
+                    | BlockLevel::TenThousand
+                    | BlockLevel::Host
             );
             if skip || counted >> place & 1 == 0 {
                 continue;
@@ -336,7 +339,7 @@ impl Shade {
 }
 
 /// Nodes that hold the control group itself are not excused by it.
-pub(super) fn pick(weight: (f32, f32), level: Level) -> f32 {
+pub(super) fn pick(weight: (f32, f32), level: BlockLevel) -> f32 {
     if level.only_asks() { weight.1 } else { weight.0 }
 }
 

@@ -10,7 +10,7 @@ use super::level::NodeId;
 #[non_exhaustive]
 pub struct Assessment {
     /// The decision.
-    pub verdict: Verdict,
+    pub verdict: Judgement,
     /// Levels whose nodes speak in the verdict; travels with the event.
     pub(super) acting: u16,
     /// What is asked here in place of a refusal, or before one.
@@ -22,7 +22,7 @@ pub struct Assessment {
 /// The decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum Judgement {
     /// Send.
     Allow,
     /// Send once a step-up is passed.

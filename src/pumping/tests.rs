@@ -52,13 +52,13 @@ fn subject(digits: u64, host: u32) -> Subject {
 /// One client's request, answered as told. True when a message went out.
 fn request(d: &mut Detector, ms: u64, s: &Subject, solves: bool) -> bool {
     let first = d.assess(at(ms), s, false);
-    d.observe(Event::after(at(ms), s, &first));
+    d.observe(Sighting::after(at(ms), s, &first));
     match first.verdict {
-        Verdict::Allow => true,
-        Verdict::StepUp(_) if solves => {
+        Judgement::Allow => true,
+        Judgement::StepUp(_) if solves => {
             let second = d.assess(at(ms + 3_000), s, true);
-            d.observe(Event::after(at(ms + 3_000), s, &second).passed());
-            second.verdict == Verdict::Allow
+            d.observe(Sighting::after(at(ms + 3_000), s, &second).passed());
+            second.verdict == Judgement::Allow
         }
         _ => false,
     }
@@ -99,11 +99,11 @@ fn a_genuine_launch_is_never_refused_nor_asked() {
             && due <= now
         {
             answers.pop();
-            d.observe(Event::of(at(due), EventKind::Verified, &subject(digits, host)));
+            d.observe(Sighting::of(at(due), SightingKind::Verified, &subject(digits, host)));
         }
         let verdict = d.assess(at(now), &s, false).verdict;
-        assert_eq!(verdict, Verdict::Allow, "request {k}");
-        d.observe(Event::of(at(now), EventKind::Sent, &s));
+        assert_eq!(verdict, Judgement::Allow, "request {k}");
+        d.observe(Sighting::of(at(now), SightingKind::Sent, &s));
         if coins.unit() < 0.65 {
             let host = 0;
             answers.push(std::cmp::Reverse((now + 8_000 + coins.next() % 20_000, s.digits, host)));
@@ -126,7 +126,7 @@ fn attacked() -> (Detector, u64) {
 fn a_refusal_says_which_node_and_how_much_evidence() {
     let (mut d, now) = attacked();
     let a = d.assess(at(now + 1_000), &subject(998_941_230_050, 1), false);
-    assert!(matches!(a.verdict, Verdict::Refuse { until_ms } if until_ms > T0 + now));
+    assert!(matches!(a.verdict, Judgement::Refuse { until_ms } if until_ms > T0 + now));
     let words: Vec<_> = a.reasons.iter().map(ToString::to_string).collect();
     assert!(words.iter().any(|w| w.contains("nats of evidence")), "{words:?}");
     assert!(words.iter().all(|w| !w.contains("998941230050")));
@@ -138,7 +138,7 @@ fn known_numbers_pass_where_strangers_are_refused() {
     let (mut d, now) = attacked();
     let mut friend = subject(998_941_230_051, 1);
     friend.known = true;
-    assert_eq!(d.assess(at(now + 1_000), &friend, false).verdict, Verdict::Allow);
+    assert_eq!(d.assess(at(now + 1_000), &friend, false).verdict, Judgement::Allow);
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn a_number_becomes_known_after_three_days_and_is_forgotten_after_ninety() {
     let day = 86_400_000;
     let mut d = Detector::new(1);
     let s = subject(998_935_550_001, 9);
-    d.observe(Event::of(at(0), EventKind::Sent, &s));
-    d.observe(Event::of(at(9_000), EventKind::Verified, &s));
+    d.observe(Sighting::of(at(0), SightingKind::Sent, &s));
+    d.observe(Sighting::of(at(9_000), SightingKind::Verified, &s));
     assert!(!d.is_known(&s, T0 + 2 * day));
     assert!(d.is_known(&s, T0 + 4 * day));
     assert!(d.is_known(&s, T0 + 80 * day));
@@ -163,20 +163,20 @@ fn operators_can_lift_forbid_and_extend() {
     for view in acting {
         d.lift(view.node);
     }
-    assert_eq!(d.assess(at(now + 1_000), &s, false).verdict, Verdict::Allow);
-    let block = NodeId::block(Level::TenThousand, s.digits);
+    assert_eq!(d.assess(at(now + 1_000), &s, false).verdict, Judgement::Allow);
+    let block = NodeId::block(BlockLevel::TenThousand, s.digits);
     d.extend(block, at(now), Duration::from_secs(600));
     let refused = d.assess(at(now + 2_000), &s, false).verdict;
-    assert_eq!(refused, Verdict::Refuse { until_ms: T0 + now + 600_000 });
+    assert_eq!(refused, Judgement::Refuse { until_ms: T0 + now + 600_000 });
     d.forbid(block, at(now), Duration::from_secs(600));
-    assert_eq!(d.assess(at(now + 3_000), &s, false).verdict, Verdict::Allow);
+    assert_eq!(d.assess(at(now + 3_000), &s, false).verdict, Judgement::Allow);
 }
 
 #[test]
 fn an_ended_attack_is_forgiven_within_ten_minutes() {
     let (mut d, now) = attacked();
     let verdict = d.assess(at(now + 601_000), &subject(998_941_230_053, 1), false).verdict;
-    assert!(!matches!(verdict, Verdict::Refuse { .. }), "{verdict:?}");
+    assert!(!matches!(verdict, Judgement::Refuse { .. }), "{verdict:?}");
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn flooding_cannot_grow_the_tables_nor_push_suspects_out() {
     for k in 0..20_000 {
         let mut s = subject(100_000_000_000 + coins.next() % 800_000_000_000, coins.next() as u32);
         s.region = [b'A' + (coins.next() % 26) as u8, b'A' + (coins.next() % 26) as u8];
-        d.observe(Event::of(at(1_000_000 + k), EventKind::Sent, &s));
-        d.observe(Event::of(at(1_000_000 + k), EventKind::Asked, &s));
+        d.observe(Sighting::of(at(1_000_000 + k), SightingKind::Sent, &s));
+        d.observe(Sighting::of(at(1_000_000 + k), SightingKind::Asked, &s));
     }
     assert!(d.nodes() <= 2_000);
     assert!(d.bytes() < 8_000_000, "{}", d.bytes());
@@ -236,7 +236,7 @@ fn at_home() -> (Detector, u64) {
         let s = subject(998_900_000_000 + k * 7_919, 0x0a00_0000 + k as u32);
         assert!(request(&mut d, now, &s, true));
         if k % 4 != 0 {
-            d.observe(Event::of(at(now + 20_000), EventKind::Verified, &s));
+            d.observe(Sighting::of(at(now + 20_000), SightingKind::Verified, &s));
         }
     }
     (d, 3 * day)
@@ -259,12 +259,12 @@ fn a_spray_from_networks_never_verified_from_is_seen_although_its_ranges_are_bus
     assert!(seen <= 40 && unseen > seen, "{seen} {unseen}");
     // whoever verifies from home is not even asked
     let person = subject(998_900_000_000 + 7_919 * 1_000, 0x0a00_0001);
-    assert_eq!(with.assess(at(now + 400 * 60_000), &person, false).verdict, Verdict::Allow);
+    assert_eq!(with.assess(at(now + 400 * 60_000), &person, false).verdict, Judgement::Allow);
     // and a person the host knows is at most asked, wherever he is
     let mut friend = subject(998_900_000_000, 0x5000_0001);
     friend.known = true;
     let verdict = with.assess(at(now + 400 * 60_000), &friend, false).verdict;
-    assert!(!matches!(verdict, Verdict::Refuse { .. }), "{verdict:?}");
+    assert!(!matches!(verdict, Judgement::Refuse { .. }), "{verdict:?}");
 }
 
 #[test]
@@ -273,10 +273,10 @@ fn a_network_is_seen_a_day_after_a_code_asked_for_from_it_was_entered() {
     let (mut a, mut b) = (Detector::new(1), Detector::new(2));
     a.share();
     let s = subject(998_935_550_001, 0x0a01_0203);
-    a.observe(Event::of(at(0), EventKind::Sent, &s));
+    a.observe(Sighting::of(at(0), SightingKind::Sent, &s));
     // verification says nothing of the client
     let entered = Subject { client: ClientNet::unknown(), ..s };
-    a.observe(Event::of(at(9_000), EventKind::Verified, &entered));
+    a.observe(Sighting::of(at(9_000), SightingKind::Verified, &entered));
     b.absorb(at(9_000), &a.drain_outbox()).unwrap();
     let mut c = Detector::new(3);
     c.restore(&a.snapshot()).unwrap();
@@ -302,10 +302,10 @@ fn a_company_that_signs_up_from_its_own_address_is_hardly_asked() {
     for k in 0..40 {
         let now = start + k * 30_000;
         let s = subject(998_931_110_000 + k, 0x0a00_0007);
-        asked += u32::from(d.assess(at(now), &s, false).verdict != Verdict::Allow);
-        d.observe(Event::of(at(now), EventKind::Sent, &s));
+        asked += u32::from(d.assess(at(now), &s, false).verdict != Judgement::Allow);
+        d.observe(Sighting::of(at(now), SightingKind::Sent, &s));
         if k % 5 != 0 {
-            d.observe(Event::of(at(now + 20_000), EventKind::Verified, &s));
+            d.observe(Sighting::of(at(now + 20_000), SightingKind::Verified, &s));
         }
     }
     assert!(asked <= 4, "{asked}");
@@ -315,14 +315,14 @@ fn a_company_that_signs_up_from_its_own_address_is_hardly_asked() {
 fn step_ups_are_counted_out_where_they_were_counted_in() {
     let (mut d, now) = attacked();
     let s = subject(998_951_110_000, 77);
-    d.observe(Event::of(at(now), EventKind::Sent, &s));
+    d.observe(Sighting::of(at(now), SightingKind::Sent, &s));
     let asking = |d: &Detector| d.table.iter().map(|(_, n)| u32::from(n.asking)).sum::<u32>();
     let before = asking(&d);
-    d.observe(Event::of(at(now + 1_000), EventKind::Asked, &subject(998_951_110_001, 78)));
+    d.observe(Sighting::of(at(now + 1_000), SightingKind::Asked, &subject(998_951_110_001, 78)));
     assert!(asking(&d) > before);
     // the cold block becomes a warm one while the step-up is out
-    d.observe(Event::of(at(now + 2_000), EventKind::Verified, &s));
-    d.observe(Event::of(at(now + 100_000), EventKind::Sent, &subject(447_400_123_456, 5)));
+    d.observe(Sighting::of(at(now + 2_000), SightingKind::Verified, &s));
+    d.observe(Sighting::of(at(now + 100_000), SightingKind::Sent, &subject(447_400_123_456, 5)));
     assert_eq!(asking(&d), 0);
 }
 
@@ -349,7 +349,7 @@ fn gates_that_exchange_events_agree() {
 fn events_from_the_future_do_not_move_the_clock() {
     let (mut a, mut b) = (Detector::new(1), Detector::new(2));
     a.share();
-    a.observe(Event::of(at(86_400_000), EventKind::Sent, &subject(998_941_230_000, 1)));
+    a.observe(Sighting::of(at(86_400_000), SightingKind::Sent, &subject(998_941_230_000, 1)));
     assert_eq!(b.absorb(at(0), &a.drain_outbox()), Ok(0));
     assert_eq!(b.nodes(), 0);
 }
@@ -365,21 +365,24 @@ fn replay(d: &mut Detector, events: &[(u64, u8, u64, u32, bool, bool)]) {
         let mut s = subject(998_941_230_000 + tail, *host);
         s.known = *known;
         let kind = match kind {
-            0 | 1 => EventKind::Sent,
-            2 => EventKind::Asked,
-            3 => EventKind::Failed,
-            4 => EventKind::Refused,
-            5 => EventKind::Verified,
-            6 => EventKind::Undelivered,
-            7 => EventKind::Alike,
-            _ => EventKind::Unlike,
+            0 | 1 => SightingKind::Sent,
+            2 => SightingKind::Asked,
+            3 => SightingKind::Failed,
+            4 => SightingKind::Refused,
+            5 => SightingKind::Verified,
+            6 => SightingKind::Undelivered,
+            7 => SightingKind::Alike,
+            _ => SightingKind::Unlike,
         };
-        let mut event = Event::of(at(now), kind, &s);
+        let mut event = Sighting::of(at(now), kind, &s);
         event.passed = *passed;
         d.observe(event);
         if *known {
             let verdict = d.assess(at(now), &s, false).verdict;
-            assert!(!matches!(verdict, Verdict::Refuse { .. }), "known numbers are never refused");
+            assert!(
+                !matches!(verdict, Judgement::Refuse { .. }),
+                "known numbers are never refused"
+            );
         }
     }
 }
@@ -422,16 +425,16 @@ proptest! {
         ms in any::<u64>(), tail in 0_u64..1_000_000, host in any::<u32>(), passed in any::<bool>()
     ) {
         let s = subject(998_940_000_000 + tail, host);
-        let mut event = Event::of(Timestamp::from_millis(ms), EventKind::Asked, &s);
+        let mut event = Sighting::of(Timestamp::from_millis(ms), SightingKind::Asked, &s);
         event.passed = passed;
         event.acting = 0x2a;
-        prop_assert_eq!(Event::from_bytes(&event.to_bytes()), Some(event));
+        prop_assert_eq!(Sighting::from_bytes(&event.to_bytes()), Some(event));
     }
 }
 
 /// The texts of six hours to numbers of one block that nobody verifies, by a bot that solves `solved`
 /// of five step-ups; after each text the network says `line` of its number.
-fn texts_got(solved: u64, line: Option<EventKind>) -> usize {
+fn texts_got(solved: u64, line: Option<SightingKind>) -> usize {
     let mut d = grown();
     let mut texts = 0;
     for sent in 0..1_080_u64 {
@@ -439,7 +442,7 @@ fn texts_got(solved: u64, line: Option<EventKind>) -> usize {
         if request(&mut d, sent * 20_000, &s, sent % 5 < solved) {
             texts += 1;
             if let Some(kind) = line {
-                d.observe(Event::of(at(sent * 20_000 + 3_000), kind, &s));
+                d.observe(Sighting::of(at(sent * 20_000 + 3_000), kind, &s));
             }
         }
     }
@@ -451,11 +454,11 @@ fn texts_got(solved: u64, line: Option<EventKind>) -> usize {
 #[test]
 fn a_network_s_word_on_lines_speeds_the_detector_up_and_hardly_slows_it_down() {
     for solved in [1, 2, 5] {
-        let [plain, unlike, alike] = [None, Some(EventKind::Unlike), Some(EventKind::Alike)]
+        let [plain, unlike, alike] = [None, Some(SightingKind::Unlike), Some(SightingKind::Alike)]
             .map(|line| texts_got(solved, line));
         println!("{solved} of 5 solved: {plain} texts, {unlike} unlike, {alike} alike");
         assert!(unlike <= plain, "{solved}: {unlike} of {plain}");
         assert!(alike <= plain + plain / 10 + 2, "{solved}: {alike} of {plain}");
     }
-    assert!(texts_got(2, Some(EventKind::Unlike)) < texts_got(2, None));
+    assert!(texts_got(2, Some(SightingKind::Unlike)) < texts_got(2, None));
 }

@@ -1,6 +1,6 @@
 //! Every constant of the detector, in one place, each with its reason.
 
-use super::level::{LEVELS, Level};
+use super::level::{BlockLevel, LEVELS};
 use super::reason::Strength;
 
 /// The detector's constants. [`Tuning::default`] is what the measurements in `docs` were made with.
@@ -267,7 +267,7 @@ impl Default for Tuning {
 
 impl Tuning {
     /// A constant of one level.
-    pub(super) fn of<T: Copy + Default>(table: &[T; LEVELS], level: Level) -> T {
+    pub(super) fn of<T: Copy + Default>(table: &[T; LEVELS], level: BlockLevel) -> T {
         table.get(level.index()).copied().unwrap_or_default()
     }
 }

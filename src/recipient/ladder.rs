@@ -17,15 +17,15 @@ use super::region::{CallingCode, Region};
 /// rented: a block of 10 000 consecutive numbers is the same danger in every country.
 ///
 /// ```
-/// use otpgate::recipient::Level;
+/// use otpgate::recipient::NumberLevel;
 ///
-/// assert_eq!(Level::TenThousand.numbers(), Some(10_000));
-/// assert_eq!(Level::Country.numbers(), None);
-/// assert!(Level::Country < Level::Hundred, "the widest comes first");
+/// assert_eq!(NumberLevel::TenThousand.numbers(), Some(10_000));
+/// assert_eq!(NumberLevel::Country.numbers(), None);
+/// assert!(NumberLevel::Country < NumberLevel::Hundred, "the widest comes first");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Level {
+pub enum NumberLevel {
     /// A whole country.
     Country,
     /// 10⁶ consecutive numbers.
@@ -40,7 +40,7 @@ pub enum Level {
     Hundred,
 }
 
-impl Level {
+impl NumberLevel {
     /// Every level, the widest first.
     pub const ALL: [Self; 6] = [
         Self::Country,
@@ -79,10 +79,10 @@ impl Level {
 /// to none, `+4915112xxxxxx` for the block of a million numbers that begin so.
 ///
 /// ```
-/// use otpgate::recipient::{Level, Prefix, Recipient};
+/// use otpgate::recipient::{NumberLevel, Prefix, Recipient};
 ///
 /// let block: Prefix = "+4915112xxxxxx".parse()?;
-/// assert_eq!(block.level(), Level::Million);
+/// assert_eq!(block.level(), NumberLevel::Million);
 /// assert_eq!(block.to_string(), "+4915112xxxxxx");
 ///
 /// let recipient = Recipient::from_e164("+4915112345678").unwrap();
@@ -91,7 +91,7 @@ impl Level {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Prefix {
-    level: Level,
+    level: NumberLevel,
     region: Option<Region>,
     code: CallingCode,
     digits: u64,
@@ -101,11 +101,11 @@ pub struct Prefix {
 impl Prefix {
     /// How wide the prefix is.
     #[must_use]
-    pub const fn level(&self) -> Level {
+    pub const fn level(&self) -> NumberLevel {
         self.level
     }
 
-    /// The country of a [`Level::Country`] rung. `None` for a block, which is named by its digits, and
+    /// The country of a [`NumberLevel::Country`] rung. `None` for a block, which is named by its digits, and
     /// for numbers that no region of a shared calling code has.
     #[must_use]
     pub const fn region(&self) -> Option<Region> {
@@ -151,11 +151,11 @@ impl Prefix {
 
     fn country(code: CallingCode, region: Option<Region>) -> Self {
         let digits = u64::from(code.value());
-        Self { level: Level::Country, region, code, digits, length: code.length() }
+        Self { level: NumberLevel::Country, region, code, digits, length: code.length() }
     }
 
     /// The block of `number`, unless it would be the whole calling code or more.
-    fn block(level: Level, number: &Number) -> Option<Self> {
+    fn block(level: NumberLevel, number: &Number) -> Option<Self> {
         let length = number.length.checked_sub(level.open_digits())?;
         if length <= number.code.length() {
             return None;
@@ -187,7 +187,7 @@ impl FromStr for Prefix {
         if number.len() > MAX_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(PrefixError);
         }
-        let level = Level::ALL
+        let level = NumberLevel::ALL
             .into_iter()
             .find(|level| usize::from(level.open_digits()) == open)
             .ok_or(PrefixError)?;
@@ -196,7 +196,7 @@ impl FromStr for Prefix {
         });
         let values = values.get_mut(..number.len()).ok_or(PrefixError)?;
         let (plan, code_length) = Plan::leading(values).ok_or(PrefixError)?;
-        if level == Level::Country {
+        if level == NumberLevel::Country {
             let exact = digits.len() == code_length;
             return if exact {
                 Ok(Self::country(CallingCode::of(plan), plan.only_region()))
@@ -224,8 +224,8 @@ impl FromStr for Prefix {
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.level, self.region) {
-            (Level::Country, Some(region)) if region != Region::WORLD => region.fmt(f),
-            (Level::Country, _) => self.code.fmt(f),
+            (NumberLevel::Country, Some(region)) if region != Region::WORLD => region.fmt(f),
+            (NumberLevel::Country, _) => self.code.fmt(f),
             (level, _) => {
                 write!(f, "+{}", self.digits)?;
                 (0..level.open_digits()).try_for_each(|_| f.write_str("x"))
@@ -252,25 +252,25 @@ impl fmt::Debug for Prefix {
 /// ]);
 /// ```
 #[derive(Clone)]
-pub struct Ladder {
+pub struct NumberLadder {
     line: Number,
     next: usize,
 }
 
-impl Ladder {
+impl NumberLadder {
     pub(super) const fn new(line: Number) -> Self {
         Self { line, next: 0 }
     }
 }
 
-impl Iterator for Ladder {
+impl Iterator for NumberLadder {
     type Item = Prefix;
 
     fn next(&mut self) -> Option<Prefix> {
         loop {
-            let level = *Level::ALL.get(self.next)?;
+            let level = *NumberLevel::ALL.get(self.next)?;
             self.next = self.next.saturating_add(1);
-            if level == Level::Country {
+            if level == NumberLevel::Country {
                 return Some(Prefix::country(self.line.code, self.line.region));
             }
             // A short number has no block of a million: its rungs start where its plan does.
@@ -281,8 +281,8 @@ impl Iterator for Ladder {
     }
 }
 
-impl fmt::Debug for Ladder {
+impl fmt::Debug for NumberLadder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ladder(…)")
+        f.write_str("NumberLadder(…)")
     }
 }

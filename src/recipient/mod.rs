@@ -2,7 +2,7 @@
 //!
 //! [`Recipient::parse`] reads what a person typed, [`Recipient::from_e164`] what a machine stored.
 //! Both answer with the canonical E.164 number and know its region, [`LineType`], validity and the
-//! [`Ladder`] of prefixes above it. Nothing here allocates, and a number takes one or two hundred
+//! [`NumberLadder`] of prefixes above it. Nothing here allocates, and a number takes one or two hundred
 //! nanoseconds with countries rotating (`benches/recipient.rs`): a bot that goes through all countries
 //! gains nothing by it.
 //!
@@ -30,7 +30,7 @@ mod parse;
 mod region;
 
 pub use error::{PrefixError, RecipientError, RegionError};
-pub use ladder::{Ladder, Level, Prefix};
+pub use ladder::{NumberLadder, NumberLevel, Prefix};
 pub use line_type::LineType;
 pub use number::{E164Text, LineKey, Recipient};
 pub use numbering::METADATA_VERSION;

@@ -5,7 +5,7 @@ use std::fmt;
 use super::alias;
 use super::digits::{MAX_DIGITS, Typed};
 use super::error::RecipientError;
-use super::ladder::Ladder;
+use super::ladder::NumberLadder;
 use super::line_type::LineType;
 use super::parse::{self, Number};
 use super::region::{CallingCode, Region};
@@ -188,8 +188,8 @@ impl Recipient {
     /// assert_eq!(rungs.last().unwrap(), "+49151123456xx");
     /// ```
     #[must_use]
-    pub fn ladder(&self) -> Ladder {
-        Ladder::new(alias::line(&self.number))
+    pub fn ladder(&self) -> NumberLadder {
+        NumberLadder::new(alias::line(&self.number))
     }
 
     /// The text as typed, reduced to ASCII digits and a leading `+`: at most 32 bytes. The

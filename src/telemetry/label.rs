@@ -4,7 +4,7 @@ use crate::access::{AnonymiserKind, CallerError, DestinationRefusal};
 use crate::event::{OutagePart, RejectionCause, TestUse};
 use crate::human::HumanFailure;
 use crate::outcome::{LimitName, RefusalReason};
-use crate::pumping::{Action, AlertKind, Level};
+use crate::pumping::{Action, AlertKind, BlockLevel};
 use crate::token::TokenError;
 use crate::transport::{Channel, DeliveryFault, NumberFault};
 
@@ -152,23 +152,23 @@ words!(ALERTS, alert(kind: AlertKind) {
     AlertKind::CarrierOutage => "carrier_outage",
 });
 
-words!(NODES, node(level: Level) {
-    Level::Hundred => "hundred",
-    Level::Thousand => "thousand",
-    Level::TenThousand => "ten_thousand",
-    Level::HundredThousand => "hundred_thousand",
-    Level::Million => "million",
-    Level::Country => "country",
-    Level::ColdCountry => "cold_country",
-    Level::Cold => "cold",
-    Level::ColdMillion => "cold_million",
-    Level::Host => "client",
-    Level::Network => "network",
-    Level::Everyone => "everyone",
-    Level::KnownCountry => "known_country",
-    Level::Known => "known",
-    Level::AwayCountry => "away_country",
-    Level::Away => "away",
+words!(NODES, node(level: BlockLevel) {
+    BlockLevel::Hundred => "hundred",
+    BlockLevel::Thousand => "thousand",
+    BlockLevel::TenThousand => "ten_thousand",
+    BlockLevel::HundredThousand => "hundred_thousand",
+    BlockLevel::Million => "million",
+    BlockLevel::Country => "country",
+    BlockLevel::ColdCountry => "cold_country",
+    BlockLevel::Cold => "cold",
+    BlockLevel::ColdMillion => "cold_million",
+    BlockLevel::Host => "client",
+    BlockLevel::Network => "network",
+    BlockLevel::Everyone => "everyone",
+    BlockLevel::KnownCountry => "known_country",
+    BlockLevel::Known => "known",
+    BlockLevel::AwayCountry => "away_country",
+    BlockLevel::Away => "away",
 });
 
 words!(PARTS, part(part: OutagePart) {

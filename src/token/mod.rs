@@ -51,7 +51,7 @@ pub use answer::{AnswerError, answer, answer_within};
 pub use error::TokenError;
 pub use proof::{CheckedToken, TokenProof};
 pub use scope::Scope;
-pub use terms::{HumanTime, Level, TermsError, TicketTerms, TicketTtl, WorkBits};
+pub use terms::{HumanTime, TermsError, TicketLevel, TicketTerms, TicketTtl, WorkBits};
 pub use ticket::SendTicket;
 pub use work::reduce;
 

@@ -7,7 +7,7 @@ use constant_time_eq::constant_time_eq_16;
 
 use super::error::TokenError;
 use super::scope::Scope;
-use super::terms::{Level, WorkBits};
+use super::terms::{TicketLevel, WorkBits};
 use super::ticket::{Body, TICKET_LENGTH, TicketBytes};
 use super::work::{Seed, holds, reduce};
 use crate::base::codec::{Reader, Writer};
@@ -148,7 +148,7 @@ impl CheckedToken {
 
     /// Which step-up the proof answers.
     #[must_use]
-    pub const fn level(&self) -> Level {
+    pub const fn level(&self) -> TicketLevel {
         self.body.terms.level
     }
 

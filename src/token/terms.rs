@@ -7,10 +7,10 @@ use crate::base::time::millis;
 /// What one ticket demands of the page that answers it.
 ///
 /// ```
-/// use otpgate::token::{Level, TicketTerms, WorkBits};
+/// use otpgate::token::{TicketLevel, TicketTerms, WorkBits};
 ///
 /// let terms = TicketTerms::default();
-/// assert_eq!((terms.level, terms.work), (Level::Ordinary, WorkBits::NONE));
+/// assert_eq!((terms.level, terms.work), (TicketLevel::Ordinary, WorkBits::NONE));
 ///
 /// let under_attack = TicketTerms::harder_work(WorkBits::new(18)?);
 /// assert_eq!(under_attack.work.expected_hashes(), 262_144);
@@ -25,7 +25,7 @@ pub struct TicketTerms {
     /// How much work the proof must hold.
     pub work: WorkBits,
     /// Which step-up the ticket stands for.
-    pub level: Level,
+    pub level: TicketLevel,
 }
 
 impl TicketTerms {
@@ -34,13 +34,23 @@ impl TicketTerms {
     /// The human time is zero: whoever sees a step-up has already filled in the form.
     #[must_use]
     pub fn harder_work(work: WorkBits) -> Self {
-        Self { human_time: HumanTime::ZERO, work, level: Level::HarderWork, ..Self::default() }
+        Self {
+            human_time: HumanTime::ZERO,
+            work,
+            level: TicketLevel::HarderWork,
+            ..Self::default()
+        }
     }
 
     /// The terms of a step-up that also asks for a human check. The human time is zero, as above.
     #[must_use]
     pub fn human_check(work: WorkBits) -> Self {
-        Self { human_time: HumanTime::ZERO, work, level: Level::HumanCheck, ..Self::default() }
+        Self {
+            human_time: HumanTime::ZERO,
+            work,
+            level: TicketLevel::HumanCheck,
+            ..Self::default()
+        }
     }
 }
 
@@ -48,7 +58,7 @@ impl TicketTerms {
 ///
 /// Exhaustive on purpose: a gate that does not know a step-up must not compile, nor let it pass.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Level {
+pub enum TicketLevel {
     /// The ticket of a page that was opened for the first time.
     #[default]
     Ordinary,
@@ -59,7 +69,7 @@ pub enum Level {
     HumanCheck,
 }
 
-impl Level {
+impl TicketLevel {
     pub(super) const fn to_byte(self) -> u8 {
         match self {
             Self::Ordinary => 0,

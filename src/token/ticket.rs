@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::TokenError;
 use super::scope::{Mark, Scope};
-use super::terms::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
+use super::terms::{HumanTime, TicketLevel, TicketTerms, TicketTtl, WorkBits};
 use crate::base::codec::{Reader, Writer};
 use crate::base::entropy::{Entropy, EntropyError, random};
 use crate::base::id::to_text;
@@ -171,7 +171,7 @@ impl Body {
     }
 
     fn decode(mut fields: Reader<'_>) -> Option<Self> {
-        let level = Level::from_byte(fields.u8()?)?;
+        let level = TicketLevel::from_byte(fields.u8()?)?;
         let work = WorkBits::new(fields.u8()?).ok()?;
         let human_time = HumanTime::from_millis(fields.u16()?)?;
         let ttl = TicketTtl::from_secs(fields.u16()?)?;

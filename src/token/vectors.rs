@@ -3,7 +3,7 @@
 use super::answer::answer;
 use super::proof::TokenProof;
 use super::scope::Scope;
-use super::terms::{HumanTime, Level, TicketTerms, TicketTtl, WorkBits};
+use super::terms::{HumanTime, TicketLevel, TicketTerms, TicketTtl, WorkBits};
 use super::ticket::SendTicket;
 use super::work::{Seed, reduce};
 use crate::base::id::to_text;
@@ -27,7 +27,7 @@ fn keys() -> KeyRing {
     KeyRing::new(KeyId(7), pepper)
 }
 
-fn ticket(work: u8, level: Level) -> SendTicket {
+fn ticket(work: u8, level: TicketLevel) -> SendTicket {
     let terms = TicketTerms {
         ttl: TicketTtl::from_secs(300).unwrap(),
         human_time: HumanTime::default(),
@@ -61,8 +61,8 @@ fn section(ticket: &SendTicket, typed: &str) -> String {
 #[test]
 fn the_page_states_what_the_code_does() {
     let vectors = [
-        section(&ticket(0, Level::Ordinary), "+49 (151) 123-456 78"),
-        section(&ticket(12, Level::HarderWork), "٠١٥١ 12345678"),
+        section(&ticket(0, TicketLevel::Ordinary), "+49 (151) 123-456 78"),
+        section(&ticket(12, TicketLevel::HarderWork), "٠١٥١ 12345678"),
     ];
     for vector in vectors {
         assert!(PAGE.contains(&vector), "docs/token-format.md lacks this vector:\n{vector}");
@@ -71,7 +71,7 @@ fn the_page_states_what_the_code_does() {
 
 #[test]
 fn the_vectors_pass_the_check() {
-    for (work, level) in [(0, Level::Ordinary), (12, Level::HarderWork)] {
+    for (work, level) in [(0, TicketLevel::Ordinary), (12, TicketLevel::HarderWork)] {
         let ticket = ticket(work, level);
         let proof = answer(ticket.as_str(), "+4915112345678").unwrap();
         let proof = TokenProof::parse(&proof).unwrap();

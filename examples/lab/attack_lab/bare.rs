@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use otpgate::Timestamp;
-use otpgate::pumping::{ClientNet, Costs, Detector, Event, EventKind, Subject, Tuning, Verdict};
+use otpgate::pumping::{
+    ClientNet, Costs, Detector, Judgement, Sighting, SightingKind, Subject, Tuning,
+};
 
 use crate::options::Options;
 use crate::support::judge::{Decision, Judge};
@@ -61,9 +63,9 @@ impl Bare {
         self.read[gate] = self.log.len();
     }
 
-    fn tell(&mut self, kind: EventKind, row: &Row, at_ms: u64) -> usize {
+    fn tell(&mut self, kind: SightingKind, row: &Row, at_ms: u64) -> usize {
         let gate = self.next();
-        let event = Event::of(Timestamp::from_millis(at_ms), kind, &subject(row));
+        let event = Sighting::of(Timestamp::from_millis(at_ms), kind, &subject(row));
         let began = Instant::now();
         self.gates[gate].observe(event);
         self.inside += began.elapsed();
@@ -78,28 +80,28 @@ impl Judge for Bare {
         let (subject, now) = (subject(row), Timestamp::from_millis(at_ms));
         let began = Instant::now();
         let assessment = self.gates[gate].assess(now, &subject, passed);
-        let mut event = Event::after(now, &subject, &assessment);
+        let mut event = Sighting::after(now, &subject, &assessment);
         event.passed = passed;
         self.gates[gate].observe(event);
         self.inside += began.elapsed();
         match assessment.verdict {
-            Verdict::Allow => {
+            Judgement::Allow => {
                 self.exchange(gate, at_ms);
                 Decision::Send
             }
-            Verdict::StepUp(_) => Decision::StepUp,
+            Judgement::StepUp(_) => Decision::StepUp,
             _ => Decision::Refuse("pumping".to_owned()),
         }
     }
 
     fn verify(&mut self, _: usize, row: &Row, at_ms: u64) -> bool {
-        let gate = self.tell(EventKind::Verified, row, at_ms);
+        let gate = self.tell(SightingKind::Verified, row, at_ms);
         self.exchange(gate, at_ms);
         true
     }
 
     fn receipt(&mut self, _: usize, row: &Row, at_ms: u64) {
-        let kind = if row.delivered { EventKind::Delivered } else { EventKind::Undelivered };
+        let kind = if row.delivered { SightingKind::Delivered } else { SightingKind::Undelivered };
         self.tell(kind, row, at_ms);
     }
 

@@ -10,7 +10,7 @@ use crate::gate::record::Note;
 use crate::gate::{Gate, guarded};
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::ReceiptOutcome;
-use crate::pumping::EventKind as SightingKind;
+use crate::pumping::SightingKind;
 use crate::store::{Admitted, Charge};
 
 use crate::transport::{Channel, DeliveryFault};

@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
 use crate::outcome::{Issued, RefusalReason, Sent};
-use crate::pumping::{Event as Sighting, EventKind as SightingKind};
+use crate::pumping::{Sighting, SightingKind};
 use crate::transport::IdempotencyKey;
 
 use super::deliver::Over;

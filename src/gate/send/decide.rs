@@ -12,7 +12,7 @@ use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Passcode, ResendCode};
 use crate::outcome::RefusalReason;
 use crate::policy::Mode;
-use crate::pumping::EventKind as SightingKind;
+use crate::pumping::SightingKind;
 use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Observation, VoidCode};
 use crate::transport::Channel;
 

@@ -5,7 +5,7 @@ use crate::error::GateError;
 use crate::event::{EventKind, OutagePart};
 use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
-use crate::pumping::EventKind as SightingKind;
+use crate::pumping::SightingKind;
 use crate::store::{Refund, Settlement};
 use crate::telemetry::{Span, Verb};
 use crate::transport::{

@@ -22,7 +22,7 @@ use crate::message::Language;
 use crate::otp::{Binding, Passcode};
 use crate::outcome::{LimitName, RefusalReason, Sent};
 use crate::policy::Policy;
-use crate::pumping::EventKind as SightingKind;
+use crate::pumping::SightingKind;
 use crate::recipient::Recipient;
 use crate::store::{Nonce, VoidCode};
 use crate::token::TokenError;

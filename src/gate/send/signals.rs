@@ -15,7 +15,7 @@ use crate::gate::{Gate, REMEMBER, guarded};
 use crate::limit::MeterKey;
 use crate::outcome::RefusalReason;
 use crate::policy::{AskNetwork, Mode, WithoutAnswer};
-use crate::pumping::EventKind as SightingKind;
+use crate::pumping::SightingKind;
 use crate::recipient::LineType;
 use crate::store::{Admission, Admitted, TallyQuery};
 use crate::telemetry::{Span, Verb};

@@ -6,7 +6,7 @@ use super::super::node::Node;
 use super::*;
 
 /// Mean number of sends until the evidence reaches `h`, at a null of the caller's choice.
-fn run_length(h: f32, level: Level, tolerated: f32, gap_s: f64, conversion: f64) -> f64 {
+fn run_length(h: f32, level: BlockLevel, tolerated: f32, gap_s: f64, conversion: f64) -> f64 {
     let tuning = Tuning::default();
     let bets = Bets::new(&tuning);
     let null = NullIndex(15); // p0 = 0.50
@@ -40,7 +40,7 @@ fn run_length(h: f32, level: Level, tolerated: f32, gap_s: f64, conversion: f64)
 #[test]
 fn false_alarms_are_at_least_as_far_apart_as_promised_when_people_convert_at_the_null() {
     let h = 5.0_f32; // e^5 = 148 sends
-    for level in (0..LEVELS).filter_map(Level::from_index) {
+    for level in (0..LEVELS).filter_map(BlockLevel::from_index) {
         // any volume at all: a thousand sends an hour where two are tolerated
         let mean = run_length(h, level, 2.0, 3.6, 0.5);
         assert!(mean >= f64::from(h).exp(), "{level:?}: {mean}");
@@ -51,7 +51,7 @@ fn false_alarms_are_at_least_as_far_apart_as_promised_when_people_convert_at_the
 fn false_alarms_are_at_least_as_far_apart_as_promised_when_nobody_converts_but_volume_is_ordinary()
 {
     let h = 5.0_f32;
-    for level in (0..LEVELS).filter_map(Level::from_index) {
+    for level in (0..LEVELS).filter_map(BlockLevel::from_index) {
         let mean = run_length(h, level, 100.0, 36.0, 0.0);
         assert!(mean >= f64::from(h).exp(), "{level:?}: {mean}");
     }
@@ -75,11 +75,11 @@ fn whole_run_length(gap_ms: u64, hosts: u64) -> f64 {
                 && due <= now
             {
                 answers.pop_first();
-                d.observe(Event::of(at(due), EventKind::Verified, &subject(digits, 0)));
+                d.observe(Sighting::of(at(due), SightingKind::Verified, &subject(digits, 0)));
             }
             let host = 0x0a00_0000 + (coins.next() % hosts) as u32 % 4_000 * 65_537;
             let s = subject(998_941_200_000 + coins.next() % 100_000, host);
-            d.observe(Event::of(at(now), EventKind::Sent, &s));
+            d.observe(Sighting::of(at(now), SightingKind::Sent, &s));
             sends += 1;
             if coins.unit() < f64::from(null) {
                 answers.insert((now + 4_000 + coins.next() % 36_000, s.digits));

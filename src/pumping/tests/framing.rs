@@ -53,10 +53,10 @@ struct People {
 
 impl People {
     fn come(&mut self, d: &mut Detector, ms: u64, s: &Subject) {
-        self.asked += u32::from(matches!(d.assess(at(ms), s, false).verdict, Verdict::StepUp(_)));
+        self.asked += u32::from(matches!(d.assess(at(ms), s, false).verdict, Judgement::StepUp(_)));
         if request(d, ms, s, true) {
             self.served += 1;
-            d.observe(Event::of(at(ms + 20_000), EventKind::Verified, s));
+            d.observe(Sighting::of(at(ms + 20_000), SightingKind::Verified, s));
         } else {
             self.refused += 1;
         }
@@ -145,18 +145,19 @@ fn a_young_realm_s_node_takes_fifty_seven_texts_to_close_and_twenty_eight_to_clo
     let tuning = Tuning::default();
     let bets = super::super::evidence::Bets::new(&tuning);
     let nulls = [tuning.null_share * tuning.prior_conversion, tuning.null_range.1];
-    let texts = |nats: f32, p0: f32, level: Level| {
+    let texts = |nats: f32, p0: f32, level: BlockLevel| {
         let [bold, careful] = bets.at(bets.quantise(p0), level).map(|bet| bet.open[3]);
         ((nats / bold.max(careful)).ceil()) as u32
     };
     let fewest = |nats: f32, p0: f32| {
-        let levels = (0..LEVELS).filter_map(Level::from_index).filter(|level| !level.only_asks());
+        let levels =
+            (0..LEVELS).filter_map(BlockLevel::from_index).filter(|level| !level.only_asks());
         levels.map(|level| texts(nats, p0, level)).min().unwrap()
     };
     let first = tuning.young_refuse_at + std::f32::consts::LN_2;
     let again = tuning.young_refuse_at / 2.0;
     assert_eq!(nulls.map(|p0| (fewest(first, p0), fewest(again, p0))), [(98, 49), (57, 28)]);
-    let country = |nats, p0| texts(nats, p0, Level::Country);
+    let country = |nats, p0| texts(nats, p0, BlockLevel::Country);
     assert_eq!(nulls.map(|p0| (country(first, p0), country(again, p0))), [(174, 86), (93, 46)]);
 }
 

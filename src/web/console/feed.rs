@@ -420,7 +420,7 @@ impl fmt::Debug for ConsoleFeed {
 mod tests {
     use super::*;
     use crate::outcome::RefusalReason;
-    use crate::pumping::{Alert, AlertKind, Level};
+    use crate::pumping::{Alert, AlertKind, BlockLevel};
 
     const NOON: u64 = 1_795_348_800_000;
 
@@ -479,11 +479,11 @@ mod tests {
     fn whatever_comes_it_stays_within_its_bytes() {
         let feed = feed();
         for index in 0..5_000_u64 {
-            let node = NodeId::block(Level::TenThousand, 998_941_230_000 + index * 10_000);
+            let node = NodeId::block(BlockLevel::TenThousand, 998_941_230_000 + index * 10_000);
             let at_ms = NOON + index * 61_000;
             let alert = Alert { at_ms, kind: AlertKind::BlockBegun, node, evidence: 7.0 };
             feed.observe(&event(at_ms, EventKind::Pumping { alert }));
-            let again = Alert { at_ms: at_ms + 1, node: NodeId::pool(Level::Cold), ..alert };
+            let again = Alert { at_ms: at_ms + 1, node: NodeId::pool(BlockLevel::Cold), ..alert };
             feed.observe(&event(at_ms + 1, EventKind::Pumping { alert: again }));
             let (actor, change) = (format!("actor {index}"), "ß".repeat(1_000));
             feed.observe(&event(at_ms, EventKind::ControlsChanged { actor, change }));
@@ -493,7 +493,7 @@ mod tests {
         assert!(feed.notices().iter().all(|notice| notice.words.len() <= NOTICE));
         assert_eq!(feed.kept().places.len(), PLACES);
         // The place that is always spoken of was never the quietest.
-        assert_eq!(feed.evidence(NodeId::pool(Level::Cold)).len(), READINGS);
+        assert_eq!(feed.evidence(NodeId::pool(BlockLevel::Cold)).len(), READINGS);
     }
 
     #[test]

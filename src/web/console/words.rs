@@ -2,7 +2,7 @@
 
 use crate::access::{Control, Effect, Target};
 use crate::base::time::Timestamp;
-use crate::pumping::{Action, AlertKind, Level, NodeView};
+use crate::pumping::{Action, AlertKind, BlockLevel, NodeView};
 
 use super::clock;
 
@@ -61,7 +61,7 @@ fn ground(place: &NodeView) -> &'static str {
     let loudest = evidence(place);
     if loudest <= place.evidence {
         match place.node.level() {
-            Level::Host | Level::Network => {
+            BlockLevel::Host | BlockLevel::Network => {
                 "Texts asked for from here are hardly ever followed by a code."
             }
             _ => "Texts go out here and hardly any code comes back.",

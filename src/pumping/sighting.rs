@@ -12,7 +12,7 @@ pub const EVENT_BYTES: usize = 35;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[non_exhaustive]
-pub enum EventKind {
+pub enum SightingKind {
     /// A message was handed off (first send of a session or a resend).
     Sent = 1,
     /// A step-up was asked for.
@@ -45,11 +45,11 @@ pub enum EventKind {
 
 /// One event. `Debug` masks the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Sighting {
     /// When, in milliseconds since the epoch.
     pub at_ms: u64,
     /// What.
-    pub kind: EventKind,
+    pub kind: SightingKind,
     /// A step-up had been passed for this request.
     pub passed: bool,
     /// Levels whose nodes asked (for `Asked`) or refused (for `Refused`), one bit each: an alarm at
@@ -59,7 +59,7 @@ pub struct Event {
     pub subject: Subject,
 }
 
-impl Event {
+impl Sighting {
     /// Encodes the event.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; EVENT_BYTES] {
@@ -91,18 +91,18 @@ impl Event {
         let (digits, rest) = rest.split_first_chunk::<8>()?;
         let (net, rest) = rest.split_first_chunk::<8>()?;
         let kind = match kind {
-            1 => EventKind::Sent,
-            2 => EventKind::Asked,
-            3 => EventKind::Failed,
-            4 => EventKind::Refused,
-            5 => EventKind::Verified,
-            6 => EventKind::Delivered,
-            7 => EventKind::Undelivered,
-            8 => EventKind::Withheld,
-            9 => EventKind::Alike,
-            10 => EventKind::Unlike,
-            11 => EventKind::Knocked,
-            12 => EventKind::Unsent,
+            1 => SightingKind::Sent,
+            2 => SightingKind::Asked,
+            3 => SightingKind::Failed,
+            4 => SightingKind::Refused,
+            5 => SightingKind::Verified,
+            6 => SightingKind::Delivered,
+            7 => SightingKind::Undelivered,
+            8 => SightingKind::Withheld,
+            9 => SightingKind::Alike,
+            10 => SightingKind::Unlike,
+            11 => SightingKind::Knocked,
+            12 => SightingKind::Unsent,
             _ => return None,
         };
         let digits = u64::from_be_bytes(*digits);
