@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::control::{Control, ControlError, ControlId, Draft, Effect};
-use super::control_codec;
 use super::ip::ClientPrefix;
 use super::network::Network;
 use super::ruling::{Brake, Query, Ruling, rule, weight};
@@ -222,22 +221,6 @@ impl ControlBook {
             Target::Network(wide) => network.network().is_some_and(|narrow| wide.covers(&narrow)),
             _ => false,
         })
-    }
-
-    /// The book as bytes. They name prefixes, countries and networks in clear: seal them before they
-    /// leave the process.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        control_codec::encode(self)
-    }
-
-    /// The book behind `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// [`BookError::Unreadable`] for anything that [`encode`](Self::encode) does not write.
-    pub fn decode(bytes: &[u8]) -> Result<Self, BookError> {
-        control_codec::decode(bytes).ok_or(BookError::Unreadable)
     }
 
     pub(super) fn assemble(revision: u64, entries: Vec<Arc<Control>>) -> Self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::book::ControlBook;
+use super::book::{BookError, ControlBook};
 use super::control::{Actor, Control, ControlId, Draft, Effect, Reason, SealedCode, SurgeFactor};
 use super::network::Network;
 use super::target::{DialPrefix, Target};
@@ -13,14 +13,28 @@ use crate::recipient::Region;
 
 const VERSION: u8 = 1;
 
-pub(super) fn encode(book: &ControlBook) -> Vec<u8> {
-    let count = u32::try_from(book.entries.len()).unwrap_or(u32::MAX);
-    let head = Writer::new().u8(VERSION).u64(book.revision).u32(count);
-    book.entries.iter().fold(head, |writer, control| write(writer, control)).finish()
+impl ControlBook {
+    /// The book as bytes. They name prefixes, countries and networks in clear: seal them before they
+    /// leave the process.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let count = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let head = Writer::new().u8(VERSION).u64(self.revision).u32(count);
+        self.entries.iter().fold(head, |writer, control| write(writer, control)).finish()
+    }
+
+    /// The book behind `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`BookError::Unreadable`] for anything that [`encode`](Self::encode) does not write.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BookError> {
+        decode(bytes).ok_or(BookError::Unreadable)
+    }
 }
 
-/// The book, if `bytes` are what [`encode`] writes for it: every other spelling is refused.
-pub(super) fn decode(bytes: &[u8]) -> Option<ControlBook> {
+/// The book, if `bytes` are what `encode` writes for it: every other spelling is refused.
+fn decode(bytes: &[u8]) -> Option<ControlBook> {
     let mut reader = Reader::new(bytes);
     (reader.u8()? == VERSION).then_some(())?;
     let revision = reader.u64()?;

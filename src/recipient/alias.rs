@@ -33,9 +33,9 @@
 //! numbers, Solomon Islands' 48 and Tuvalu's 90, whose new forms are not published; Korea's 011 to 019,
 //! which have ended; a line's number before and after porting to another area.
 
+use super::canonical::Number;
 use super::digits::Digits;
 use super::numbering::Plan;
-use super::parse::{self, Number};
 
 const ARGENTINA: u16 = 54;
 const BENIN: u16 = 229;
@@ -116,7 +116,7 @@ impl Rule {
         merged.extend(head)?;
         merged.extend(self.insert)?;
         merged.extend(tail.get(self.drop..)?)?;
-        Some(parse::number(Plan::of_code(self.code)?, merged.as_slice()))
+        Some(Number::new(Plan::of_code(self.code)?, merged.as_slice()))
     }
 }
 

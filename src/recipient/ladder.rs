@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::alias;
+use super::canonical::Number;
 use super::digits::MAX_DIGITS;
 use super::error::PrefixError;
 use super::number::Recipient;
 use super::numbering::Plan;
-use super::parse::Number;
 use super::region::{CallingCode, Region};
 
 /// How wide a [`Prefix`] is.
@@ -211,7 +211,7 @@ impl FromStr for Prefix {
         let mut counted = None;
         for digit in 0..10 {
             *national.get_mut(first_open).ok_or(PrefixError)? = digit;
-            let line = alias::line(&super::parse::number(plan, national));
+            let line = alias::line(&Number::new(plan, national));
             let block = Self::block(level, &line).ok_or(PrefixError)?;
             if *counted.get_or_insert(block) != block {
                 return Err(PrefixError);
@@ -255,6 +255,24 @@ impl fmt::Debug for Prefix {
 pub struct NumberLadder {
     line: Number,
     next: usize,
+}
+
+impl Recipient {
+    /// The prefixes that the line belongs to, from its country down to its block of a hundred.
+    /// Follows [`line_key`](Self::line_key), so that one line climbs one ladder.
+    ///
+    /// ```
+    /// use otpgate::Recipient;
+    ///
+    /// let ladder = Recipient::from_e164("+4915112345678").unwrap().ladder();
+    /// let rungs: Vec<String> = ladder.map(|rung| rung.to_string()).collect();
+    /// assert_eq!(rungs[..3], ["DE", "+4915112xxxxxx", "+49151123xxxxx"]);
+    /// assert_eq!(rungs.last().unwrap(), "+49151123456xx");
+    /// ```
+    #[must_use]
+    pub fn ladder(&self) -> NumberLadder {
+        NumberLadder::new(alias::line(self.canonical()))
+    }
 }
 
 impl NumberLadder {

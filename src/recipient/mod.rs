@@ -20,6 +20,7 @@
 //! recycled: a key is a line, not a person.
 
 mod alias;
+mod canonical;
 mod digits;
 mod error;
 mod ladder;

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use super::alias;
+use super::canonical::{self, Number};
 use super::digits::{MAX_DIGITS, Typed};
 use super::error::RecipientError;
-use super::ladder::NumberLadder;
 use super::line_type::LineType;
-use super::parse::{self, Number};
+use super::parse;
 use super::region::{CallingCode, Region};
 
 /// Somebody to send an SMS to: a phone number in its one canonical form.
@@ -95,7 +95,7 @@ impl Recipient {
     pub fn from_e164(text: &str) -> Result<Self, RecipientError> {
         let typed = Typed::strict(text).ok_or(RecipientError::NotE164)?;
         let number = parse::read(&typed, None)?;
-        if number.value == parse::value(0, typed.digits().as_slice()) {
+        if number.value == canonical::value(0, typed.digits().as_slice()) {
             Ok(Self { number, typed })
         } else {
             Err(RecipientError::NotCanonical)
@@ -176,22 +176,6 @@ impl Recipient {
         LineKey(alias::line(&self.number).value)
     }
 
-    /// The prefixes that the line belongs to, from its country down to its block of a hundred.
-    /// Follows [`line_key`](Self::line_key), so that one line climbs one ladder.
-    ///
-    /// ```
-    /// use otpgate::Recipient;
-    ///
-    /// let ladder = Recipient::from_e164("+4915112345678").unwrap().ladder();
-    /// let rungs: Vec<String> = ladder.map(|rung| rung.to_string()).collect();
-    /// assert_eq!(rungs[..3], ["DE", "+4915112xxxxxx", "+49151123xxxxx"]);
-    /// assert_eq!(rungs.last().unwrap(), "+49151123456xx");
-    /// ```
-    #[must_use]
-    pub fn ladder(&self) -> NumberLadder {
-        NumberLadder::new(alias::line(&self.number))
-    }
-
     /// The text as typed, reduced to ASCII digits and a leading `+`: at most 32 bytes. The
     /// front-end token is bound to this form, because a page can compute it without knowing any
     /// numbering plan: keep a leading `+` or `＋` as `+`, keep decimal digits of every script as ASCII
@@ -207,6 +191,10 @@ impl Recipient {
     #[must_use]
     pub fn typed(&self) -> &str {
         self.typed.as_str()
+    }
+
+    pub(super) const fn canonical(&self) -> &Number {
+        &self.number
     }
 }
 

@@ -1,25 +1,14 @@
 //! From typed text to the one E.164 number it stands for, by libphonenumber's rules.
 
 use super::alias;
+use super::canonical::Number;
 use super::digits::{Digits, MAX_DIGITS, MIN_DIGITS, Typed};
 use super::error::RecipientError;
-use super::line_type::LineType;
 use super::numbering::{Length, Plan, Territory};
 use super::region::{CallingCode, Region};
 
 /// libphonenumber looks at national numbers of these lengths.
 const NATIONAL_LENGTHS: std::ops::RangeInclusive<usize> = 2..=17;
-
-/// A canonical number and what the table says about it.
-#[derive(Clone, Copy)]
-pub(super) struct Number {
-    /// All digits, calling code first. The first digit is not 0, so the value fixes the length.
-    pub(super) value: u64,
-    pub(super) length: u8,
-    pub(super) code: CallingCode,
-    pub(super) region: Option<Region>,
-    pub(super) line_type: LineType,
-}
 
 /// Reads a number as somebody in `home` would mean it.
 pub(super) fn read(typed: &Typed, home: Option<Region>) -> Result<Number, RecipientError> {
@@ -55,23 +44,7 @@ pub(super) fn read(typed: &Typed, home: Option<Region>) -> Result<Number, Recipi
             return Err(RecipientError::NotCanonical);
         }
     }
-    Ok(number(plan, digits.as_slice()))
-}
-
-/// The number with this calling code and national number.
-pub(super) fn number(plan: &Plan, national: &[u8]) -> Number {
-    let code = CallingCode::of(plan);
-    let value = value(u64::from(code.value()), national);
-    let length = u8::try_from(national.len()).unwrap_or(u8::MAX).saturating_add(code.length());
-    let assignment = plan.assignment(national);
-    Number { value, length, code, region: assignment.region, line_type: assignment.line_type }
-}
-
-/// The integer that `leading`, followed by `digits`, spells.
-pub(super) fn value(leading: u64, digits: &[u8]) -> u64 {
-    digits
-        .iter()
-        .fold(leading, |value, digit| value.saturating_mul(10).saturating_add(u64::from(*digit)))
+    Ok(Number::new(plan, digits.as_slice()))
 }
 
 /// After a `+` comes a calling code, or, by a common slip, an international prefix and then one.

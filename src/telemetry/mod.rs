@@ -27,11 +27,11 @@ mod observer;
 mod span;
 
 #[cfg(feature = "metrics")]
-pub use catalogue::{Label, METRICS, Metric, MetricKind};
+pub use catalogue::{Label, METRICS, MOST_PURPOSES, Metric, MetricKind};
 #[cfg(feature = "metrics")]
 pub use metered::Metered;
 #[cfg(feature = "metrics")]
-pub use observer::{BUCKETS, MOST_PURPOSES, MetricsObserver};
+pub use observer::{BUCKETS, MetricsObserver};
 #[cfg(feature = "tracing")]
 pub use span::{FIELDS, SPANS};
 

@@ -11,14 +11,9 @@ use crate::event::{Event, EventKind, Observer};
 use crate::gate::Snapshot;
 use crate::pumping::Action;
 
-use super::catalogue::{self as all, Label, METRICS, Metric, MetricKind};
+use super::catalogue::{self as all, Label, METRICS, MOST_PURPOSES, Metric, MetricKind};
 use super::label::{self, NONE};
 use super::names::Names;
-
-/// How many distinct purposes become labels unless the host names them
-/// ([`MetricsObserver::purposes`]). A host has two to five; sixteen leave room and keep the largest
-/// metric under five thousand series.
-pub const MOST_PURPOSES: usize = 16;
 
 /// Bounds of the histograms in seconds: a store answers within milliseconds, a provider within
 /// seconds, a person within minutes. Most exporters want them set:
