@@ -8,7 +8,7 @@ use crate::error::GateError;
 use crate::event::{Event, EventKind};
 use crate::limit::MeterKey;
 use crate::policy::BudgetPolicy;
-use crate::pumping::{NodeView, Sighting, SightingKind};
+use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
 use crate::recipient::Region;
 use crate::store::{MeterQuery, Refund, Settlement, TallyQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
@@ -263,6 +263,28 @@ impl Gate {
     pub fn detector_footprint(&self) -> DetectorFootprint {
         let detector = self.realm.detector();
         DetectorFootprint { nodes: detector.nodes(), bytes: detector.bytes() }
+    }
+
+    /// One node of this gate's detector: how much evidence there is against a block of numbers, a country
+    /// or a network, also where it does nothing yet ([`Snapshot::blocks`] has those that act). As of
+    /// the last request that concerned it; `None` where the detector keeps no account of it.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # shop.issued().await;
+    /// # let shop::Shop { gate, .. } = shop;
+    /// use otpgate::pumping::{Action, BlockLevel, NodeId};
+    ///
+    /// let germany = gate.detector_node(NodeId::region(BlockLevel::Country, *b"DE")).unwrap();
+    /// assert_eq!((germany.action, germany.unanswered), (Action::Pass, 1));
+    /// assert!(gate.detector_node(NodeId::region(BlockLevel::Country, *b"FR")).is_none());
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn detector_node(&self, node: NodeId) -> Option<NodeView> {
+        self.realm.detector().inspect(node)
     }
 
     /// Gives a settlement of its own to an admission that charged nothing that should last.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --features testing --example replay -- TRACE.csv [--json OUT] [--html OUT] [--policy FILE]
-//!                                         [--compare FILE] [--gates N]
+//!                                         [--compare FILE] [--gates N] [--explain PREFIX] [--fit]
 //! ```
 //!
 //! The format of a trace and of a policy file is described in docs/replay.md. The gates see what a
@@ -28,12 +28,14 @@ use std::process::ExitCode;
 
 use support::compare::compare;
 use support::drive::{self, Run};
+use support::explain::{Explanation, Watched, Watcher};
+use support::fit::Fit;
 use support::host::{Choices, Host, prices};
 use support::score::Scores;
 use support::trace::Trace;
 use support::{page, policy};
 
-const USAGE: &str = "usage: replay TRACE.csv [--json OUT] [--html OUT] [--policy FILE] [--compare FILE] [--gates N]";
+const USAGE: &str = "usage: replay TRACE.csv [--json OUT] [--html OUT] [--policy FILE] [--compare FILE] [--gates N] [--explain PREFIX] [--fit]";
 
 /// At least this share of the numbers that converted are what the numbering table would refuse: the
 /// trace is made up, or newer than the table.
@@ -65,6 +67,12 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
             eprintln!("note: {rows} rows have no {what}; each of them gets one of its own");
         }
     }
+    if arguments.fit {
+        print!("{}", Fit::of(&trace).text());
+        return Ok(());
+    }
+    let watched =
+        arguments.explain.as_deref().map(|prefix| Watched::of(prefix, &trace)).transpose()?;
     let any_number = numbers_outside_the_table(&trace);
     let choose = |file: &Option<PathBuf>| -> Result<Choices, String> {
         let mut choices = match file {
@@ -79,13 +87,20 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
     let start = trace.rows.first().map_or(0, |row| row.at_ms);
     let run = |what: &str, file: &Option<PathBuf>, trace: &mut Trace| {
         let mut host = Host::new(&choose(file)?, &prices, start)?;
-        Ok::<Run, String>(with_progress(what, trace, |trace, tick| {
-            drive::run(trace, &mut host, None, tick)
+        Ok::<_, String>(with_progress(what, trace, |trace, tick| match &watched {
+            None => (drive::run(trace, &mut host, None, tick), Vec::new()),
+            Some(watched) => {
+                let mut watcher = Watcher::new(&mut host, watched.node, Host::inspect);
+                let run: Run = drive::run(trace, &mut watcher, None, tick);
+                (run, watcher.samples)
+            }
         }))
     };
-    let first = run("replay", &arguments.policy, &mut trace)?;
+    let (first, samples) = run("replay", &arguments.policy, &mut trace)?;
     let scores = Scores::of(&trace, &first);
     print!("{}", scores.table());
+    let explanation =
+        watched.as_ref().map(|watched| Explanation::of(watched, &samples, &trace, &first));
     for (reason, count) in &scores.refusals {
         println!("refused {count}: {reason}");
     }
@@ -95,15 +110,21 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
         scores.bytes_peak as f64 / 1e6,
         scores.nanoseconds_per_request
     );
+    if let Some(explanation) = &explanation {
+        print!("{}", explanation.text());
+    }
     if let Some(file) = &arguments.json {
         let json = serde_json::to_string_pretty(&scores).map_err(|error| error.to_string())?;
         write(file, &json)?;
     }
     if let Some(file) = &arguments.html {
-        write(file, &page::render(&arguments.trace, &trace, &first, &scores))?;
+        write(
+            file,
+            &page::render(&arguments.trace, &trace, &first, &scores, explanation.as_ref()),
+        )?;
     }
     if arguments.compare.is_some() {
-        let second = run("compare", &arguments.compare, &mut trace)?;
+        let (second, _) = run("compare", &arguments.compare, &mut trace)?;
         print!("{}", compare(&trace, &first, &second));
     }
     Ok(())
@@ -162,6 +183,8 @@ struct Arguments {
     policy: Option<PathBuf>,
     compare: Option<PathBuf>,
     gates: usize,
+    explain: Option<String>,
+    fit: bool,
 }
 
 impl Arguments {
@@ -175,6 +198,8 @@ impl Arguments {
                 "--html" => arguments.html = Some(value()?.into()),
                 "--policy" => arguments.policy = Some(value()?.into()),
                 "--compare" => arguments.compare = Some(value()?.into()),
+                "--explain" => arguments.explain = Some(value()?),
+                "--fit" => arguments.fit = true,
                 "--gates" => {
                     let text = value()?;
                     let gates = text.parse().ok().filter(|gates| (1..=64).contains(gates));

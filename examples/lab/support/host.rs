@@ -12,7 +12,7 @@ use otpgate::human::{
     HumanCheck, HumanCheckError, HumanFailure, HumanPass, HumanRequest, HumanVerdict,
 };
 use otpgate::message::{Brand, MessageFormat, OriginHost, parse_origin_bound};
-use otpgate::pumping::{Costs, PriceTable};
+use otpgate::pumping::{Costs, NodeId, NodeView, PriceTable};
 use otpgate::recipient::LineType;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, SeededEntropy, block_on};
@@ -199,6 +199,11 @@ impl Host {
             })
         });
         Ok((answer.map_err(text)?, (gate_index, client)))
+    }
+
+    /// A node of the first gate's detector.
+    pub fn inspect(&self, node: NodeId) -> Option<NodeView> {
+        self.gates.first()?.detector_node(node)
     }
 
     /// The code page that the row's client has open.

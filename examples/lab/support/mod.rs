@@ -3,6 +3,8 @@
 
 pub mod compare;
 pub mod drive;
+pub mod explain;
+pub mod fit;
 pub mod host;
 pub mod judge;
 pub mod lab;

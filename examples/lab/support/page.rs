@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::drive::{Fate, Run};
+use super::explain::Explanation;
 use super::plot::{ASKED, Line, Plot, SENT, STEP_UP, STOPPED};
 use super::score::Scores;
 use super::table::dollars;
@@ -64,7 +65,13 @@ impl Sum {
     }
 }
 
-pub fn render(file: &Path, trace: &Trace, run: &Run, scores: &Scores) -> String {
+pub fn render(
+    file: &Path,
+    trace: &Trace,
+    run: &Run,
+    scores: &Scores,
+    explanation: Option<&Explanation>,
+) -> String {
     let start = trace.rows.first().map_or(0, |row| row.at_ms);
     let end = trace.rows.last().map_or(start, |row| row.at_ms).max(start + 1);
     let mut bins = vec![Sum::default(); BINS];
@@ -112,6 +119,9 @@ pub fn render(file: &Path, trace: &Trace, run: &Run, scores: &Scores) -> String 
             Line::new("saved", STOPPED, added_up(&bins, |sum| sum.asked - sum.spent)),
         ],
     );
+    if let Some(explanation) = explanation {
+        page.push_str(&explanation.section());
+    }
     stops_by_country(&mut page, &by_country, (start, end));
     reasons(&mut page, run);
     groups(&mut page, "By country", "Country", &countries, (start, end));

@@ -22,6 +22,8 @@ use std::time::Duration;
 use otpgate::policy::{Evidence, Quota};
 use support::compare::compare;
 use support::drive::{self, Run};
+use support::explain::{Explanation, Watched, Watcher};
+use support::fit::{Finding, Fit};
 use support::host::{Choices, Host, prices};
 use support::lab::row::to_csv;
 use support::lab::scenario::ALL;
@@ -223,6 +225,170 @@ fn a_trace_may_begin_at_any_time() {
         let run = run(&mut trace, &Choices::default());
         assert!(run.fates[0].sent && run.fates[0].verified, "{at}: {:?}", run.reasons);
     }
+}
+
+/// An attack on one block of 10 000 numbers, one request in ten seconds, after four days in which six
+/// hundred people of another country entered their code.
+fn attacked_block() -> Trace {
+    let person = |index: u64| {
+        let phone = 4_915_110_000_000 + index * 131_007;
+        let (at, host) = (index * 576_000, index % 250);
+        format!("{at},+{phone},192.0.{}.{host},p{index},1,9000", index % 2)
+    };
+    let bot = |index: u64| {
+        let phone = 998_941_200_000_u64 + index * 37 % 10_000;
+        let at = 345_600_000 + index * 10_000;
+        format!("{at},+{phone},203.0.{}.{},b{index},0,", index % 100, index % 200)
+    };
+    trace(&(0..600).map(person).chain((0..90).map(bot)).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_evidence_of_a_node_is_drawn_from_the_first_request_to_its_refusal() {
+    let mut trace = attacked_block();
+    let watched = Watched::of("+99894120", &trace).unwrap();
+    assert_eq!(watched.node.to_string(), "+99894120xxxx");
+    let mut host = Host::new(&Choices::default(), &prices(&trace), trace.rows[0].at_ms).unwrap();
+    let mut watcher = Watcher::new(&mut host, watched.node, Host::inspect);
+    let run = drive::run(&mut trace, &mut watcher, None, |_| {});
+    let samples = watcher.samples;
+    // what is watched is what happens without watching
+    assert_eq!(run.fates, self::run(&mut trace.clone(), &Choices::default()).fates);
+    let text = Explanation::of(&watched, &samples, &trace, &run).text();
+    let line = |what: &str| text.lines().position(|line| line.contains(what));
+    let (asks, refuses) = (line("asks to prove more:"), line("refuses, until"));
+    assert!(asks.is_some() && asks < refuses, "{text}");
+    assert!(text.contains("Evidence at +99894120xxxx"), "{text}");
+    let requests: u64 = text
+        .lines()
+        .skip(3)
+        .take_while(|line| !line.contains("prove more:"))
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .map(|word| word.parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(requests, 90, "{text}");
+    let section = Explanation::of(&watched, &samples, &trace, &run).section();
+    assert!(section.contains("<svg") && section.contains("+99894120xxxx"));
+}
+
+#[test]
+fn a_prefix_names_the_node_that_holds_its_numbers() {
+    let trace = attacked_block();
+    for (prefix, node) in [
+        ("+9989412", "+9989412xxxxx"),
+        ("998 941", "+998941xxxxxx"),
+        ("99894120003", "+9989412000xx"),
+        ("+99894120xxxx", "+99894120xxxx"),
+        ("+998", "country UZ"),
+        ("+49", "country DE"),
+    ] {
+        assert_eq!(Watched::of(prefix, &trace).unwrap().node.to_string(), node, "{prefix}");
+    }
+    for (prefix, part) in [("+1", "begins so"), ("", "no prefix"), ("UZ", "no prefix")] {
+        let error = Watched::of(prefix, &trace).unwrap_err();
+        assert!(error.contains(part), "{prefix}: {error}");
+    }
+}
+
+/// Five days in one country, ten people an hour; `row` says what each of them does.
+fn log(row: impl Fn(u64) -> (String, u64, Option<u64>, bool, bool)) -> Trace {
+    let mut text = format!("{HEADER}\n");
+    for index in 0..1_200 {
+        let (ip, again, after, solves, delivered) = row(index);
+        let phone = 4_915_110_000_000 + index * 131_007;
+        for press in 0..=again {
+            let at = START + index * 360_000 + press * 40_000;
+            let after = after.map(|after| after.to_string()).unwrap_or_default();
+            let (solves, delivered) = (u8::from(solves), u8::from(delivered));
+            text.push_str(&format!(
+                "{at},+{phone},{ip},s{index},{solves},{after},{delivered},100000,\n"
+            ));
+        }
+    }
+    let trace = Trace::read(text.as_bytes()).unwrap();
+    assert!(trace.malformed.is_empty(), "{:?}", trace.malformed);
+    trace
+}
+
+/// What is as the detector assumes it.
+fn usual(index: u64) -> (String, u64, Option<u64>, bool, bool) {
+    let enters = index % 10 < 8;
+    let ip = format!("192.0.2.{}", index % 250);
+    (ip, 0, enters.then_some(4_000 + index % 50 * 500), index % 20 != 0, index % 40 != 0 || enters)
+}
+
+fn moved(trace: &Trace) -> Vec<String> {
+    let fit = Fit::of(trace);
+    let moves = |one: &&Finding| !one.moves.is_empty();
+    fit.findings.iter().filter(moves).map(|one| one.what.clone()).collect()
+}
+
+#[test]
+fn a_log_as_assumed_moves_nothing() {
+    let trace = log(usual);
+    assert_eq!(moved(&trace), Vec::<String>::new());
+    let text = Fit::of(&trace).text();
+    assert!(text.contains("1200 sessions in 5.0 days"), "{text}");
+    assert!(text.contains("Nothing in this log asks for other constants."), "{text}");
+    assert!(text.contains("conversion, DE (1200)"), "{text}");
+}
+
+#[test]
+fn each_assumption_that_a_log_breaks_is_named() {
+    let poor = |index: u64| {
+        let (ip, again, after, solves, delivered) = usual(index);
+        (ip, again, after.filter(|_| index % 10 < 2), solves, delivered)
+    };
+    let slow = |index: u64| {
+        let (ip, again, after, solves, delivered) = usual(index);
+        (ip, again, after.map(|after| after * 5), solves, delivered)
+    };
+    let nowhere = |index: u64| {
+        let (_, again, after, solves, delivered) = usual(index);
+        (format!("{}.{}.2.1", 11 + index % 200, index / 200), again, after, solves, delivered)
+    };
+    let proxy = |index: u64| {
+        let (_, again, after, solves, delivered) = usual(index);
+        ("192.0.2.1".to_owned(), again, after, solves, delivered)
+    };
+    let lost = |index: u64| {
+        let (ip, again, after, solves, _) = usual(index);
+        (ip, again, after, solves, index % 10 < 8)
+    };
+    let clumsy = |index: u64| {
+        let (ip, again, after, _, delivered) = usual(index);
+        (ip, again, after, index % 3 != 0, delivered)
+    };
+    let impatient = |index: u64| {
+        let (ip, _, after, solves, delivered) = usual(index);
+        (ip, 5 * u64::from(index % 10 == 9), after, solves, delivered)
+    };
+    type Change = fn(u64) -> (String, u64, Option<u64>, bool, bool);
+    let cases: [(Change, &str); 7] = [
+        (poor, "conversion, DE"),
+        (slow, "by 20 s"),
+        (nowhere, "from a network"),
+        (proxy, "from addresses"),
+        (lost, "texts delivered"),
+        (clumsy, "step-up"),
+        (impatient, "ask again"),
+    ];
+    for (change, what) in cases {
+        let moved = moved(&log(change));
+        assert!(moved.iter().any(|one| one.contains(what)), "{what}: {moved:?}");
+    }
+}
+
+#[test]
+fn labelled_attacks_are_no_part_of_a_fit() {
+    let mut trace = attacked_block();
+    let all = Fit::of(&trace).sessions;
+    trace.labels.push("attack:A1".to_owned());
+    let label = (trace.labels.len() - 1) as u16;
+    trace.rows.iter_mut().filter(|row| row.region == *b"UZ").for_each(|row| row.label = label);
+    let fit = Fit::of(&trace);
+    assert_eq!((all, fit.sessions, fit.attacks), (690, 600, 90));
+    assert!(Fit::of(&Trace::default()).text().contains("0 sessions"));
 }
 
 #[test]
