@@ -5,7 +5,7 @@ use crate::recipient::Region;
 use super::label;
 
 /// How many distinct purposes become labels unless the host names them
-/// ([`MetricsObserver::purposes`]). A host has two to five; sixteen leave room and keep the largest
+/// ([`MetricsObserver::purposes`](super::MetricsObserver::purposes)). A host has two to five; sixteen leave room and keep the largest
 /// metric under five thousand series.
 pub const MOST_PURPOSES: usize = 16;
 
