@@ -18,9 +18,12 @@ use otpgate::testing::{ManualClock, block_on};
 use otpgate::token::WorkBits;
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Entry, EntryGrant, Gate, KeyId, KeyRing, Money, Pepper,
-    Policy, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp, Verified,
+    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, Gate, KeyId, KeyRing, Money,
+    Pepper, Policy, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp, Verified,
 };
+
+/// When everything begins.
+pub const START: Timestamp = Timestamp::from_millis(1_795_348_800_000);
 
 /// Calls measured at a time.
 pub const BATCH: u64 = 32;
@@ -99,34 +102,9 @@ impl World {
     }
 
     fn new(store: impl Store, seen: Option<Arc<MemoryStore>>, single: bool) -> Self {
-        let clock = ManualClock::new(Timestamp::from_millis(1_795_348_800_000));
-        let pepper = Pepper::from_bytes(std::array::from_fn(|i| i as u8)).unwrap();
-        let message = MessageFormat::builder(Brand::new("Example").unwrap())
-            .origin(OriginHost::new("example.com").unwrap())
-            .build()
-            .unwrap();
-        // What a page computes is not measured, and would take longer than all the rest.
-        let mut policy = Policy::default();
-        policy.token.work = WorkBits::NONE;
-        let builder = Gate::builder()
-            .keys(KeyRing::new(KeyId(1), pepper))
-            .store(store)
-            .transport(Accepts)
-            .policy(policy)
-            .message(message)
-            .destinations(DestinationPolicy::only(Region::all()))
-            .daily_budget(Money::dollars(10_000_000))
-            .clock(clock.clone())
-            .clock_unchecked_danger();
-        let builder = if single { builder.single_gate() } else { builder };
-        Self {
-            gate: builder.build().unwrap(),
-            store: seen,
-            clock,
-            residents: 1,
-            next: 0,
-            pace: PACE,
-        }
+        let clock = ManualClock::new(START);
+        let gate = gate(store, clock.clone(), single);
+        Self { gate, store: seen, clock, residents: 1, next: 0, pace: PACE }
     }
 
     /// Sends a code to each of `residents` numbers, which enter it, within a day.
@@ -330,15 +308,47 @@ impl World {
     }
 }
 
-fn store() -> MemoryStore {
+/// A gate with every check on.
+pub fn gate(store: impl Store, clock: impl Clock, single: bool) -> Gate {
+    let pepper = Pepper::from_bytes(std::array::from_fn(|i| i as u8)).unwrap();
+    let message = MessageFormat::builder(Brand::new("Example").unwrap())
+        .origin(OriginHost::new("example.com").unwrap())
+        .build()
+        .unwrap();
+    // What a page computes is not measured, and would take longer than all the rest.
+    let mut policy = Policy::default();
+    policy.token.work = WorkBits::NONE;
+    let builder = Gate::builder()
+        .keys(KeyRing::new(KeyId(1), pepper))
+        .store(store)
+        .transport(Accepts)
+        .policy(policy)
+        .message(message)
+        .destinations(DestinationPolicy::only(Region::all()))
+        .daily_budget(Money::dollars(10_000_000))
+        .clock(clock)
+        .clock_unchecked_danger();
+    let builder = if single { builder.single_gate() } else { builder };
+    builder.build().unwrap()
+}
+
+pub fn store() -> MemoryStore {
     MemoryStore::builder().capacity(16_000_000).build()
+}
+
+/// The form of the `n`th number, on its `call`th visit.
+pub fn visit(gate: &Gate, n: u64, call: u64) -> Form {
+    form(gate, number(n), client(n, call))
 }
 
 /// Whole verifications of `forms`, one after the other.
 pub fn whole(gate: &Gate, forms: Vec<Form>) {
-    for form in &forms {
-        enter(gate, &issue(gate, clear(gate, form), form));
-    }
+    forms.iter().for_each(|form| answered(gate, form));
+}
+
+/// A whole verification: cleared, sent, entered.
+pub fn answered(gate: &Gate, form: &Form) {
+    enter(gate, &issue(gate, clear(gate, form), form));
 }
 
 fn form(gate: &Gate, number: String, client: ClientContext) -> Form {
