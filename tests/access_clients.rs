@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use otpgate::access::{
     CallerError, CallerId, CallerKey, CallerKeyError, CallerRequest, CallerRule, CallerRules,
-    ClientIp, DeviceError, DeviceLife, DeviceProof, TrustedProxies,
+    ClientIp, DeviceError, DeviceLife, DeviceProof, ProxyHeader, TrustedProxies,
 };
 use otpgate::{KeyId, KeyRing, Pepper, Pseudonym, Recipient, SystemEntropy, Timestamp};
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ proptest! {
         let honest = honest.join(", ");
         let forged: Vec<String> = lines.into_iter().chain([format!("{glued}, {honest}")]).collect();
         let read = |lines: &[String]| {
-            ClientIp::from_forwarded_for(proxy(), lines.iter().map(String::as_str), &proxies())
+            ClientIp::behind(proxy(), ProxyHeader::XForwardedFor, lines.iter().map(String::as_str), &proxies()).unwrap_or_default()
         };
         prop_assert_eq!(read(&forged), read(&[honest]));
         prop_assert_eq!(read(&forged), ClientIp::from_peer(client));
@@ -57,21 +57,21 @@ proptest! {
     ) {
         let node = if client.is_ipv6() { format!("\"[{client}]:443\"") } else if quoted { format!("\"{client}\"") } else { client.to_string() };
         let forged = format!("{glued},for={node};proto=https, for=10.0.0.9");
-        let read = ClientIp::from_forwarded(proxy(), [forged.as_str()], &proxies());
+        let read = ClientIp::behind(proxy(), ProxyHeader::Forwarded, [forged.as_str()], &proxies()).unwrap_or_default();
         prop_assert_eq!(read, ClientIp::from_peer(client));
     }
 
     #[test]
     fn a_peer_that_is_no_proxy_is_the_client(peer in outside(), header in ".{0,80}") {
-        let read = ClientIp::from_forwarded_for(peer, [header.as_str()], &proxies());
+        let read = ClientIp::behind(peer, ProxyHeader::XForwardedFor, [header.as_str()], &proxies()).unwrap_or_default();
         prop_assert_eq!(read, ClientIp::from_peer(peer));
     }
 
     #[test]
     fn no_header_panics_or_names_a_proxy(header in "[ ,;=\"\\[\\]:.0-9a-fA-Forunkw_é-]{0,120}") {
         for read in [
-            ClientIp::from_forwarded_for(proxy(), [header.as_str()], &proxies()),
-            ClientIp::from_forwarded(proxy(), [header.as_str()], &proxies()),
+            ClientIp::behind(proxy(), ProxyHeader::XForwardedFor, [header.as_str()], &proxies()).unwrap_or_default(),
+            ClientIp::behind(proxy(), ProxyHeader::Forwarded, [header.as_str()], &proxies()).unwrap_or_default(),
         ] {
             prop_assert!(read.expose_ip().is_none_or(|ip| !proxies().contains(ip)));
         }

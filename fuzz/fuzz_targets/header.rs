@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use otpgate::ClientIp;
-use otpgate::access::{Network, TrustedProxies};
+use otpgate::access::{Network, ProxyHeader, TrustedProxies};
 
 fuzz_target!(|input: (&str, &str, bool)| {
     let (forged, list, own_line) = input;
@@ -13,20 +13,35 @@ fuzz_target!(|input: (&str, &str, bool)| {
     let joined = format!("{forged}, 203.0.113.7");
     let lines = if own_line { vec![forged, "203.0.113.7"] } else { vec![joined.as_str()] };
     assert_eq!(
-        ClientIp::from_forwarded_for(peer, lines, &proxies).expose_ip(),
+        ClientIp::behind(peer, ProxyHeader::XForwardedFor, lines, &proxies)
+            .unwrap_or_default()
+            .expose_ip(),
         client,
         "{forged:?}"
     );
     let joined = format!("{forged}, for=203.0.113.7");
     let lines = if own_line { vec![forged, "for=203.0.113.7"] } else { vec![joined.as_str()] };
-    assert_eq!(ClientIp::from_forwarded(peer, lines, &proxies).expose_ip(), client, "{forged:?}");
+    assert_eq!(
+        ClientIp::behind(peer, ProxyHeader::Forwarded, lines, &proxies)
+            .unwrap_or_default()
+            .expose_ip(),
+        client,
+        "{forged:?}"
+    );
     // A proxy that hides the port names the address all the same.
     let hidden =
         format!(r#"{forged}, for="203.0.113.7:_{}""#, if own_line { "p1" } else { "a-b.c_" });
-    assert_eq!(ClientIp::from_forwarded(peer, [hidden.as_str()], &proxies).expose_ip(), client);
+    assert_eq!(
+        ClientIp::behind(peer, ProxyHeader::Forwarded, [hidden.as_str()], &proxies)
+            .unwrap_or_default()
+            .expose_ip(),
+        client
+    );
     // A peer that is no proxy is the client.
     let stranger = [192, 0, 2, 9].into();
-    let seen = ClientIp::from_forwarded_for(stranger, [forged], &proxies).expose_ip();
+    let seen = ClientIp::behind(stranger, ProxyHeader::XForwardedFor, [forged], &proxies)
+        .unwrap_or_default()
+        .expose_ip();
     assert_eq!(seen, Some(stranger));
     let _ = TrustedProxies::parse([list]);
     if let Ok(network) = list.parse::<Network>() {

@@ -65,19 +65,36 @@ pub enum TrustedProxiesError {
     },
 }
 
-/// Reads one element of a header; `None` if it names no address.
-pub(super) type Read = fn(&str) -> Option<IpAddr>;
+/// The header in which the host's proxies name their peer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`: addresses, the nearest last.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239): the `for` of each element.
+    Forwarded,
+}
+
+impl ProxyHeader {
+    /// The address that an element of the header names, if it does.
+    fn read(self, element: &str) -> Option<IpAddr> {
+        match self {
+            Self::XForwardedFor => forwarded_for(element),
+            Self::Forwarded => forwarded(element),
+        }
+    }
+}
 
 /// A forwarding header from a trusted proxy that does not tell who the client is. Nothing in it was
 /// believed; what stands further to the left, the client may have written itself.
 ///
 /// ```
-/// use otpgate::access::{ClientIp, ForwardedError, TrustedProxies};
+/// use otpgate::access::{ClientIp, ForwardedError, ProxyHeader, TrustedProxies};
 ///
 /// let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
 /// let read = |lines: &[&'static str]| {
 ///     let peer = "10.0.0.2".parse().unwrap();
-///     ClientIp::try_from_forwarded_for(peer, lines.iter().copied(), &proxies)
+///     ClientIp::behind(peer, ProxyHeader::XForwardedFor, lines.iter().copied(), &proxies)
 /// };
 /// assert_eq!(read(&[]), Err(ForwardedError::Missing));
 /// assert_eq!(read(&["10.0.0.3, 10.0.0.4"]), Err(ForwardedError::OnlyProxies));
@@ -118,7 +135,7 @@ pub enum ForwardedError {
 pub(super) fn right_most_untrusted<'a, L>(
     lines: L,
     proxies: &TrustedProxies,
-    read: Read,
+    header: ProxyHeader,
 ) -> Result<IpAddr, ForwardedError>
 where
     L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
@@ -134,7 +151,7 @@ where
         if from_right > MAX_HOPS {
             return Err(ForwardedError::TooLong);
         }
-        let address = read(element).ok_or(ForwardedError::NotAnAddress { from_right })?;
+        let address = header.read(element).ok_or(ForwardedError::NotAnAddress { from_right })?;
         if !proxies.contains(address) {
             return Ok(translated::client(address));
         }
@@ -178,7 +195,7 @@ fn last_unquoted(text: &[u8], separator: u8) -> Option<usize> {
 }
 
 /// An element of `X-Forwarded-For`: an address, with a port from some load balancers.
-pub(super) fn forwarded_for(element: &str) -> Option<IpAddr> {
+fn forwarded_for(element: &str) -> Option<IpAddr> {
     if element.len() > MAX_NODE {
         return None;
     }
@@ -190,7 +207,7 @@ pub(super) fn forwarded_for(element: &str) -> Option<IpAddr> {
 }
 
 /// An element of `Forwarded` (RFC 7239 §4): its one `for` parameter.
-pub(super) fn forwarded(element: &str) -> Option<IpAddr> {
+fn forwarded(element: &str) -> Option<IpAddr> {
     let mut nodes = from_right(element, b';').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         name.trim_matches([' ', '\t']).eq_ignore_ascii_case("for").then_some(value)
@@ -243,11 +260,12 @@ crate::base::sentence::debug_as_sentence!(TrustedProxiesError, ForwardedError);
 
 #[cfg(test)]
 mod tests {
+    use super::ProxyHeader::{Forwarded, XForwardedFor};
     use super::*;
 
-    fn client(lines: &[&str], read: Read) -> Option<String> {
+    fn client(lines: &[&str], header: ProxyHeader) -> Option<String> {
         let proxies = TrustedProxies::parse(["10.0.0.0/8", "2001:db8:1::/48"]).unwrap();
-        right_most_untrusted(lines.iter().copied(), &proxies, read).ok().map(|ip| ip.to_string())
+        right_most_untrusted(lines.iter().copied(), &proxies, header).ok().map(|ip| ip.to_string())
     }
 
     #[test]
@@ -255,7 +273,7 @@ mod tests {
         use ForwardedError::*;
         let why = |lines: &[&str]| {
             let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
-            right_most_untrusted(lines.iter().copied(), &proxies, forwarded_for).unwrap_err()
+            right_most_untrusted(lines.iter().copied(), &proxies, XForwardedFor).unwrap_err()
         };
         assert_eq!(why(&[]), Missing);
         assert_eq!(why(&["", " , "]), Missing);
@@ -266,7 +284,7 @@ mod tests {
     }
 
     fn xff(lines: &[&str]) -> Option<String> {
-        client(lines, forwarded_for)
+        client(lines, XForwardedFor)
     }
 
     #[test]
@@ -301,7 +319,7 @@ mod tests {
 
     #[test]
     fn forwarded_is_read_by_its_one_for() {
-        let fwd = |line: &str| client(&[line], forwarded);
+        let fwd = |line: &str| client(&[line], Forwarded);
         assert_eq!(fwd("for=192.0.2.60;proto=http;by=203.0.113.43").as_deref(), Some("192.0.2.60"));
         assert_eq!(fwd(r#"For="[2001:db8:cafe::17]:4711""#).as_deref(), Some("2001:db8:cafe::17"));
         assert_eq!(fwd("for=192.0.2.43, for=198.51.100.17").as_deref(), Some("198.51.100.17"));

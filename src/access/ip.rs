@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::forwarded::{self, ForwardedError, TrustedProxies};
+use super::forwarded::{self, ForwardedError, ProxyHeader, TrustedProxies};
 use super::network::Network;
 use super::translated;
 
@@ -16,23 +16,23 @@ use super::translated;
 /// `Debug` shows the network, not the address.
 ///
 /// ```
-/// use otpgate::access::{ClientIp, TrustedProxies};
+/// use otpgate::access::{ClientIp, ProxyHeader::XForwardedFor, TrustedProxies};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
 /// let peer = "10.0.0.2".parse()?;
 ///
 /// // The proxy appended 203.0.113.7; what stands before it, the client wrote itself.
-/// let client = ClientIp::from_forwarded_for(peer, ["198.51.100.1, 203.0.113.7"], &proxies);
+/// let client = ClientIp::behind(peer, XForwardedFor, ["198.51.100.1, 203.0.113.7"], &proxies)?;
 /// assert_eq!(client.expose_ip(), Some("203.0.113.7".parse()?));
 ///
 /// // A peer that is no proxy of ours is the client, whatever it claims.
-/// let direct = ClientIp::from_forwarded_for("192.0.2.9".parse()?, ["203.0.113.7"], &proxies);
+/// let direct = ClientIp::behind("192.0.2.9".parse()?, XForwardedFor, ["203.0.113.7"], &proxies)?;
 /// assert_eq!(direct.expose_ip(), Some("192.0.2.9".parse()?));
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ClientIp(Option<IpAddr>);
 
 impl ClientIp {
@@ -47,100 +47,55 @@ impl ClientIp {
         Self(Some(translated::client(peer)))
     }
 
-    /// The right-most address of `X-Forwarded-For` that is not a trusted proxy, if the peer is one.
+    /// The client behind the host's own proxies, by the header that they write: the right-most address in it
+    /// that is not one of them. A peer that is no trusted proxy is the client itself, whatever its header
+    /// claims.
     ///
     /// `lines` are the values of *all* header lines of that name in the order received. A host that
-    /// passes only the first one passes what the client wrote. The answer is
-    /// [`unknown`](Self::unknown) if the chain ends in something that is no address, or names nobody
-    /// but proxies: then nothing is known about the client, and guessing would let it choose.
+    /// passes only the first one passes what the client wrote.
     ///
     /// Every trusted proxy MUST append its own peer, or replace the header. One that passes the
     /// header through lets clients choose their address.
-    #[must_use]
-    pub fn from_forwarded_for<'a, L>(peer: IpAddr, lines: L, proxies: &TrustedProxies) -> Self
-    where
-        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
-    {
-        Self::try_from_forwarded_for(peer, lines, proxies).unwrap_or(Self::unknown())
-    }
-
-    /// As [`from_forwarded_for`](Self::from_forwarded_for), for a host that wants to know why nothing
-    /// is known of the client: to log it, or to refuse the request. A proxy that is set up wrongly
-    /// shows here.
     ///
     /// # Errors
     ///
-    /// [`ForwardedError`] if the header of a trusted peer is missing, broken, or names only proxies.
+    /// [`ForwardedError`] if the header of a trusted peer is missing, broken, or names only proxies: then
+    /// nothing is known of the client, and guessing would let it choose. `unwrap_or_default()` makes that
+    /// [`ClientIp::unknown`]; log the error, for a proxy that is set up wrongly shows here.
     ///
     /// ```
-    /// use otpgate::access::{ClientIp, ForwardedError, TrustedProxies};
+    /// use otpgate::access::{ClientIp, ForwardedError, ProxyHeader, TrustedProxies};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
     /// let peer = "10.0.0.2".parse()?;
-    /// let broken = ClientIp::try_from_forwarded_for(peer, ["203.0.113.7, unknown"], &proxies);
+    /// let broken = ClientIp::behind(peer, ProxyHeader::XForwardedFor, ["203.0.113.7, unknown"], &proxies);
     /// assert_eq!(broken, Err(ForwardedError::NotAnAddress { from_right: 1 }));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn try_from_forwarded_for<'a, L>(
-        peer: IpAddr,
-        lines: L,
-        proxies: &TrustedProxies,
-    ) -> Result<Self, ForwardedError>
-    where
-        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
-    {
-        Self::through(peer, lines, proxies, forwarded::forwarded_for)
-    }
-
-    /// As [`from_forwarded_for`](Self::from_forwarded_for), for the header `Forwarded` (RFC 7239).
     ///
-    /// Elements are split at commas from the right, so that an unbalanced quote of the client's cannot
-    /// swallow what the proxy appended. A comma or semicolon in a quoted value splits nothing: a proxy
-    /// may quote the `Host` that the client chose (RFC 7239 §5.3).
-    ///
-    /// ```
-    /// use otpgate::access::{ClientIp, TrustedProxies};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
-    /// let header = r#"for="evil, for="[2001:db8::17]:4711";proto=https"#;
-    /// let client = ClientIp::from_forwarded("10.0.0.2".parse()?, [header], &proxies);
-    /// assert_eq!(client.expose_ip(), Some("2001:db8::17".parse()?));
-    ///
-    /// let header = r#"for=203.0.113.7;host="a,for=198.51.100.1;x=""#;
-    /// let client = ClientIp::from_forwarded("10.0.0.2".parse()?, [header], &proxies);
+    /// // A comma in a quoted value splits nothing: a proxy may quote the `Host` that the client chose.
+    /// let line = r#"for=203.0.113.7;host="a,for=198.51.100.1;x=""#;
+    /// let client = ClientIp::behind(peer, ProxyHeader::Forwarded, [line], &proxies)?;
     /// assert_eq!(client.expose_ip(), Some("203.0.113.7".parse()?));
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
-    pub fn from_forwarded<'a, L>(peer: IpAddr, lines: L, proxies: &TrustedProxies) -> Self
-    where
-        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
-    {
-        Self::try_from_forwarded(peer, lines, proxies).unwrap_or(Self::unknown())
-    }
-
-    /// As [`try_from_forwarded_for`](Self::try_from_forwarded_for), for the header `Forwarded`.
-    ///
-    /// # Errors
-    ///
-    /// [`ForwardedError`] as there.
-    pub fn try_from_forwarded<'a, L>(
+    pub fn behind<'a, L>(
         peer: IpAddr,
+        header: ProxyHeader,
         lines: L,
         proxies: &TrustedProxies,
     ) -> Result<Self, ForwardedError>
     where
         L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
     {
-        Self::through(peer, lines, proxies, forwarded::forwarded)
+        if !proxies.contains(peer) {
+            return Ok(Self::from_peer(peer));
+        }
+        forwarded::right_most_untrusted(lines, proxies, header).map(|address| Self(Some(address)))
     }
 
     /// A client whose address is not known. All such clients share one tight bucket; an unknown
-    /// address never means no limit.
+    /// address never means no limit. Also the default.
     #[must_use]
     pub const fn unknown() -> Self {
         Self(None)
@@ -211,22 +166,6 @@ impl ClientIp {
     /// [`expose_ip`](Self::expose_ip).
     pub(crate) fn counted(&self) -> Option<IpAddr> {
         self.0.map(translated::counted)
-    }
-
-    fn through<'a, L>(
-        peer: IpAddr,
-        lines: L,
-        proxies: &TrustedProxies,
-        read: forwarded::Read,
-    ) -> Result<Self, ForwardedError>
-    where
-        L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>,
-    {
-        if proxies.contains(peer) {
-            forwarded::right_most_untrusted(lines, proxies, read).map(|address| Self(Some(address)))
-        } else {
-            Ok(Self::from_peer(peer))
-        }
     }
 
     fn cut(&self, v4: u8, v6: u8) -> ClientPrefix {
@@ -359,7 +298,11 @@ mod tests {
         let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
         let proxy = "10.0.0.2".parse().unwrap();
         let lines = ["64:ff9b::203.0.113.7"];
-        assert_eq!(ClientIp::from_forwarded_for(proxy, lines, &proxies), peer("203.0.113.7"));
+        assert_eq!(
+            ClientIp::behind(proxy, ProxyHeader::XForwardedFor, lines, &proxies)
+                .unwrap_or_default(),
+            peer("203.0.113.7")
+        );
         // What a stranger can have translated is no proxy of ours, and no internal caller.
         let inside = "64:ff9b::10.0.0.2".parse().unwrap();
         assert!(!proxies.contains(inside));

@@ -35,7 +35,7 @@ pub(crate) use control::SealedCode;
 pub use control::{Actor, Control, ControlError, ControlId, Draft, Effect, Reason, SurgeFactor};
 pub use destination::{DestinationPolicy, DestinationPolicyError, DestinationRefusal};
 pub use device::{DeviceError, DeviceLife, DeviceProof, KnownDevice};
-pub use forwarded::{ForwardedError, TrustedProxies, TrustedProxiesError};
+pub use forwarded::{ForwardedError, ProxyHeader, TrustedProxies, TrustedProxiesError};
 pub(crate) use ip::Around;
 pub use ip::{ClientIp, ClientPrefix};
 pub use network::{Network, NetworkError};

@@ -18,7 +18,7 @@
 //!
 //! - **The address** comes from the connection ([`ClientIp::from_peer`]) or, behind a load balancer, from
 //!   *all* lines of the forwarding header and a list of the proxies you run
-//!   ([`ClientIp::from_forwarded_for`]). If it is not known say [`ClientIp::unknown`]: all such clients
+//!   ([`ClientIp::behind`]). If it is not known say [`ClientIp::unknown`]: all such clients
 //!   share one tight limit.
 //! - **The session** is an identifier that the host gave out *before* the page, such as an anonymous
 //!   session cookie. Tickets and grants are worth nothing in another session.
@@ -231,7 +231,7 @@
 //! format must be built with [`transactions`](crate::message::MessageFormatBuilder::transactions).
 //!
 //! [`ClientContext`]: crate::ClientContext
-//! [`ClientIp::from_forwarded_for`]: crate::ClientIp::from_forwarded_for
+//! [`ClientIp::behind`]: crate::ClientIp::behind
 //! [`ClientIp::from_peer`]: crate::ClientIp::from_peer
 //! [`ClientIp::unknown`]: crate::ClientIp::unknown
 //! [`Gate`]: crate::Gate

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName};
 
-use crate::access::{ClientIp, TrustedProxies};
+use crate::access::{ClientIp, ProxyHeader, TrustedProxies};
 use crate::context::Purpose;
 use crate::error::ConfigError;
 use crate::recipient::Region;
@@ -281,11 +281,16 @@ impl ClientSource {
         let Some(peer) = peer else { return ClientIp::unknown() };
         match self {
             Self::Peer => ClientIp::from_peer(peer),
-            Self::XForwardedFor(proxies) => {
-                ClientIp::from_forwarded_for(peer, lines(headers, &X_FORWARDED_FOR), proxies)
-            }
+            Self::XForwardedFor(proxies) => ClientIp::behind(
+                peer,
+                ProxyHeader::XForwardedFor,
+                lines(headers, &X_FORWARDED_FOR),
+                proxies,
+            )
+            .unwrap_or_default(),
             Self::Forwarded(proxies) => {
-                ClientIp::from_forwarded(peer, lines(headers, &FORWARDED), proxies)
+                ClientIp::behind(peer, ProxyHeader::Forwarded, lines(headers, &FORWARDED), proxies)
+                    .unwrap_or_default()
             }
         }
     }

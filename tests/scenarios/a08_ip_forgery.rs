@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use otpgate::access::TrustedProxies;
+use otpgate::access::{ProxyHeader, TrustedProxies};
 use otpgate::policy::Quota;
 use otpgate::{ClientContext, ClientIp};
 
@@ -47,17 +47,20 @@ async fn the_limit_holds_for_an_honest_client() {
 async fn a_rotating_forwarded_for_gains_nothing() {
     let forged = |index| {
         let line = format!("{}, {CLIENT}", made_up(index));
-        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str()], &proxies())
+        ClientIp::behind(ip(PROXY), ProxyHeader::XForwardedFor, [line.as_str()], &proxies())
+            .unwrap_or_default()
     };
     assert_eq!(texts(forged).await, LIMIT);
     let in_lines_of_its_own = |index| {
         let line = made_up(index);
-        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str(), CLIENT], &proxies())
+        ClientIp::behind(ip(PROXY), ProxyHeader::XForwardedFor, [line.as_str(), CLIENT], &proxies())
+            .unwrap_or_default()
     };
     assert_eq!(texts(in_lines_of_its_own).await, LIMIT);
     let as_a_proxy = |index| {
         let line = format!("{}, 10.9.9.9, {CLIENT}", made_up(index));
-        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str()], &proxies())
+        ClientIp::behind(ip(PROXY), ProxyHeader::XForwardedFor, [line.as_str()], &proxies())
+            .unwrap_or_default()
     };
     assert_eq!(texts(as_a_proxy).await, LIMIT);
 }
@@ -66,12 +69,14 @@ async fn a_rotating_forwarded_for_gains_nothing() {
 async fn a_rotating_forwarded_gains_nothing() {
     let forged = |index| {
         let line = format!("for={}, for=\"{CLIENT}:4711\"", made_up(index));
-        ClientIp::from_forwarded(ip(PROXY), [line.as_str()], &proxies())
+        ClientIp::behind(ip(PROXY), ProxyHeader::Forwarded, [line.as_str()], &proxies())
+            .unwrap_or_default()
     };
     assert_eq!(texts(forged).await, LIMIT);
     let quoted = |index| {
         let line = format!("for=\"{}, for={CLIENT}", made_up(index));
-        ClientIp::from_forwarded(ip(PROXY), [line.as_str()], &proxies())
+        ClientIp::behind(ip(PROXY), ProxyHeader::Forwarded, [line.as_str()], &proxies())
+            .unwrap_or_default()
     };
     assert_eq!(texts(quoted).await, LIMIT);
 }
@@ -80,7 +85,8 @@ async fn a_rotating_forwarded_gains_nothing() {
 async fn headers_of_a_client_without_a_proxy_are_ignored() {
     let forged = |index| {
         let line = made_up(index);
-        ClientIp::from_forwarded_for(ip(CLIENT), [line.as_str()], &proxies())
+        ClientIp::behind(ip(CLIENT), ProxyHeader::XForwardedFor, [line.as_str()], &proxies())
+            .unwrap_or_default()
     };
     assert_eq!(texts(forged).await, LIMIT);
 }
@@ -109,7 +115,8 @@ async fn clients_without_an_address_share_one_limit() {
     assert_eq!(texts(|_| ClientIp::unknown()).await, LIMIT);
     let garbage = |index| {
         let line = format!("nonsense-{index}");
-        ClientIp::from_forwarded_for(ip(PROXY), [line.as_str()], &proxies())
+        ClientIp::behind(ip(PROXY), ProxyHeader::XForwardedFor, [line.as_str()], &proxies())
+            .unwrap_or_default()
     };
     assert_eq!(texts(garbage).await, LIMIT);
 }

@@ -4,6 +4,7 @@
 //! have commas, semicolons and equals signs in it (RFC 3986 §3.2.2).
 
 use otpgate::ClientIp;
+use otpgate::access::ProxyHeader;
 
 use crate::a08_ip_forgery::{CLIENT, LIMIT, PROXY, ip, proxies, texts};
 
@@ -17,7 +18,7 @@ fn written_for(host: &str) -> [String; 2] {
 }
 
 fn client_of(line: &str) -> ClientIp {
-    ClientIp::from_forwarded(ip(PROXY), [line], &proxies())
+    ClientIp::behind(ip(PROXY), ProxyHeader::Forwarded, [line], &proxies()).unwrap_or_default()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use otpgate::access::Network;
+use otpgate::access::{Network, ProxyHeader};
 use otpgate::otp::{CodeFormat, SubmittedCode};
 use otpgate::{Cleared, ClientIp, Entry, EntryGrant, Purpose, Recipient, Region, Sent, Verified};
 
@@ -54,8 +54,16 @@ async fn no_reader_takes_more_than_linear_time_or_panics() {
         }
         assert!(long.parse::<Network>().is_err(), "{unit:?}");
         for line in [long.clone(), format!("{long}, for=203.0.113.7"), format!("for=\"{long}\"")] {
-            let _ = ClientIp::from_forwarded(ip(PROXY), [line.as_str()], &proxies());
-            let _ = ClientIp::from_forwarded_for(ip(PROXY), [line.as_str()], &proxies());
+            let _ =
+                ClientIp::behind(ip(PROXY), ProxyHeader::Forwarded, [line.as_str()], &proxies())
+                    .unwrap_or_default();
+            let _ = ClientIp::behind(
+                ip(PROXY),
+                ProxyHeader::XForwardedFor,
+                [line.as_str()],
+                &proxies(),
+            )
+            .unwrap_or_default();
         }
         assert!(matches!(
             house.gate.clear(&long, &recipient(ALICE), &Purpose::SIGN_UP, me).await.unwrap(),
