@@ -7,6 +7,7 @@ pub(crate) mod id;
 pub(crate) mod keyring;
 pub(crate) mod mac;
 pub(crate) mod money;
+pub(crate) mod network;
 pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod sentence;

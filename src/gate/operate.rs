@@ -3,6 +3,7 @@
 use crate::access::ClientIp;
 use crate::base::id::RequestId;
 use crate::base::money::Money;
+use crate::base::network::NetworkCode;
 use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
@@ -319,17 +320,23 @@ impl Gate {
             return Err(RecordError);
         }
         if let Some(kind) = kind {
-            self.watch_note(&note, kind, now);
+            self.watch_note(&note, kind, None, now);
         }
         self.tell_of(&note, now, event);
         Ok(())
     }
 
     /// Tells the detector what became of a send. Who asked for it is not known any more.
-    pub(super) fn watch_note(&self, note: &Note, kind: SightingKind, now: Timestamp) {
+    pub(super) fn watch_note(
+        &self,
+        note: &Note,
+        kind: SightingKind,
+        network: Option<NetworkCode>,
+        now: Timestamp,
+    ) {
         let (ip, price) = (ClientIp::unknown(), note.price);
         let subject = self.sighted(&note.recipient, &note.purpose, price, ip);
-        self.realm.saw(self, Sighting::of(now, kind, &subject));
+        self.realm.saw(self, Sighting::of(now, kind, &subject).in_network(network));
     }
 
     /// Tells the observer of a send that went out earlier.

@@ -4,8 +4,11 @@ use super::level::NodeId;
 use super::node::{DAY, day_of, fade};
 use super::table::mix;
 use super::tuning::Tuning;
+use crate::base::network::NetworkCode;
 
 const REMEMBERED: usize = 32;
+/// Networks of a country whose receipts are told apart; most countries have fewer.
+const NETWORKS: usize = 8;
 
 /// Learnt state of one country. Everything that feeds a null hypothesis is at least a day old.
 #[derive(Clone, Debug)]
@@ -23,6 +26,9 @@ pub(super) struct Country {
     pub(super) control: [f32; 2],
     /// The same for delivery receipts in ranges with customers.
     pub(super) receipts: [f32; 2],
+    /// Those of them that name their network, by network. They are forgotten within the hour and in no
+    /// snapshot.
+    networks: [Option<(NetworkCode, [f32; 2])>; NETWORKS],
     pub(super) control_at: u64,
     /// Long-run conversion of the control group.
     pub(super) control_base: [f32; 2],
@@ -54,6 +60,7 @@ impl Country {
             days: 0,
             control: [0.0; 2],
             receipts: [0.0; 2],
+            networks: [None; NETWORKS],
             control_at: now,
             // people who have verified before mostly do it again; weight of twenty sessions
             control_base: [15.0, 20.0],
@@ -163,11 +170,35 @@ impl Country {
     }
 
     /// A delivery receipt from a range that has customers.
-    pub(super) fn receipt(&mut self, now: u64, block: NodeId, delivered: bool) {
+    pub(super) fn receipt(
+        &mut self,
+        now: u64,
+        block: NodeId,
+        network: Option<NetworkCode>,
+        delivered: bool,
+    ) {
         if self.is_fresh(now, !block.to_bits()) {
             self.fade_control(now);
             add(&mut self.receipts, delivered, 1.0);
+            if let Some(tally) = network.and_then(|network| self.network(network)) {
+                add(tally, delivered, 1.0);
+            }
         }
+    }
+
+    /// The tally of a network. The least busy one gives its place to a new one.
+    fn network(&mut self, network: NetworkCode) -> Option<&mut [f32; 2]> {
+        let busy = |place: &Option<(NetworkCode, [f32; 2])>| match place {
+            Some((known, _)) if *known == network => -2.0,
+            Some((_, [_, sent])) => *sent,
+            None => -1.0,
+        };
+        let place = self.networks.iter_mut().min_by(|a, b| busy(a).total_cmp(&busy(b)))?;
+        match place {
+            Some((known, _)) if *known == network => {}
+            _ => *place = Some((network, [0.0; 2])),
+        }
+        place.as_mut().map(|(_, tally)| tally)
     }
 
     /// Factors on growing evidence, 1 normally and small in an outage: from everything known, and
@@ -210,22 +241,32 @@ impl Country {
 
     /// The evidence, in nats, that texts to customers do not arrive, as against one in twenty that is lost
     /// on ordinary days; `None` while so many arrive that nothing is held to be out of order.
-    pub(super) fn receipt_outage(&self, tuning: &Tuning) -> Option<f32> {
-        let [delivered, sent] = self.receipts;
-        if sent < tuning.outage_samples || delivered / sent / 0.95 >= tuning.outage_full {
-            return None;
+    ///
+    /// Where receipts name their networks, it is about the country only if networks beside `network` lose
+    /// texts too, and about `network` alone if they do not.
+    pub(super) fn receipt_outage(
+        &self,
+        network: Option<NetworkCode>,
+        tuning: &Tuning,
+    ) -> Option<(Option<NetworkCode>, f32)> {
+        let of_country = || lost(self.receipts, tuning).map(|evidence| (None, evidence));
+        let named = self.networks.iter().flatten().find(|(known, _)| Some(*known) == network);
+        let Some((network, own)) = named else { return of_country() };
+        let ([delivered, sent], [own_delivered, own_sent]) = (self.receipts, *own);
+        let (delivered, sent) = (delivered - own_delivered, sent - own_sent);
+        // Half of what is needed to speak of an outage shows whether it is one network's.
+        if sent >= tuning.outage_samples / 2.0 && fails([delivered, sent], tuning) {
+            let is_well = own_sent >= tuning.outage_samples && !fails(*own, tuning);
+            return if is_well { None } else { of_country() };
         }
-        let nats = |count: f32, usual: f32| match count > 0.0 {
-            true => count * (count / sent / usual).ln(),
-            false => 0.0,
-        };
-        Some(nats(delivered, 0.95) + nats(sent - delivered, 0.05))
+        lost(*own, tuning).map(|evidence| (Some(*network), evidence))
     }
 
     fn fade_control(&mut self, now: u64) {
         let seconds = now.saturating_sub(self.control_at) as f32 / 1_000.0;
         self.control_at = self.control_at.max(now);
-        for value in self.control.iter_mut().chain(self.receipts.iter_mut()) {
+        let networks = self.networks.iter_mut().flatten().flat_map(|(_, tally)| tally);
+        for value in self.control.iter_mut().chain(&mut self.receipts).chain(networks) {
             fade(value, seconds, 1_200.0);
         }
     }
@@ -242,6 +283,23 @@ impl Country {
         *slot = (tag << 32) | (minute & 0xffff_ffff);
         true
     }
+}
+
+/// Whether so few of the texts arrive that something is out of order.
+fn fails([delivered, sent]: [f32; 2], tuning: &Tuning) -> bool {
+    delivered / sent / 0.95 < tuning.outage_full
+}
+
+/// The evidence that texts are lost, of those delivered and sent.
+fn lost([delivered, sent]: [f32; 2], tuning: &Tuning) -> Option<f32> {
+    if sent < tuning.outage_samples || !fails([delivered, sent], tuning) {
+        return None;
+    }
+    let nats = |count: f32, usual: f32| match count > 0.0 {
+        true => count * (count / sent / usual).ln(),
+        false => 0.0,
+    };
+    Some(nats(delivered, 0.95) + nats(sent - delivered, 0.05))
 }
 
 fn add([good, all]: &mut [f32; 2], is_good: bool, weight: f32) {

@@ -14,6 +14,7 @@ use super::session::{PATH, Sessions};
 use super::sighting::{Sighting, SightingKind};
 use super::table::{KeyMap, NONE, Table};
 use super::tuning::Tuning;
+use crate::base::network::NetworkCode;
 use crate::base::time::{Timestamp, millis};
 
 /// Sees SMS pumping in a host's own traffic and says what to do about each request.
@@ -55,7 +56,7 @@ pub struct Detector {
     pub(super) surges: Vec<Surge>,
     pub(super) rules: KeyMap<OperatorRule>,
     pub(super) alerts: VecDeque<Alert>,
-    pub(super) alerted: VecDeque<(u64, AlertKind, u64)>,
+    pub(super) alerted: VecDeque<(u64, AlertKind, (u64, Option<NetworkCode>))>,
     pub(super) journal: super::journal::Journal,
     /// Where the last assessed request's nodes were.
     pub(super) hint: [u32; LEVELS],
@@ -231,12 +232,23 @@ impl Detector {
     }
 
     pub(super) fn alert(&mut self, kind: AlertKind, node: NodeId, evidence: f32) {
+        self.alert_of(kind, node, None, evidence);
+    }
+
+    /// As [`alert`](Self::alert), of one network.
+    pub(super) fn alert_of(
+        &mut self,
+        kind: AlertKind,
+        node: NodeId,
+        network: Option<NetworkCode>,
+        evidence: f32,
+    ) {
         const QUIET_MS: u64 = 600_000;
         let now = self.now;
         while self.alerted.front().is_some_and(|(at, ..)| at.saturating_add(QUIET_MS) <= now) {
             self.alerted.pop_front();
         }
-        let name = node.to_bits();
+        let name = (node.to_bits(), network);
         let said = self.alerted.iter().any(|(_, k, n)| *k == kind && *n == name);
         if said || self.alerted.len() >= 64 {
             return;
@@ -245,7 +257,7 @@ impl Detector {
         if self.alerts.len() >= 64 {
             self.alerts.pop_front();
         }
-        self.alerts.push_back(Alert { at_ms: now, kind, node, evidence });
+        self.alerts.push_back(Alert { at_ms: now, kind, node, network, evidence });
     }
 
     pub(super) fn forbidden(&self, node: u64) -> bool {
@@ -280,10 +292,17 @@ impl Detector {
 }
 
 impl Sighting {
+    /// Adds the network that a text went to, to what its provider says of it.
+    #[must_use]
+    pub fn in_network(self, network: Option<NetworkCode>) -> Self {
+        Self { network, ..self }
+    }
+
     /// An event without a step-up.
     #[must_use]
     pub fn of(now: Timestamp, kind: SightingKind, subject: &Subject) -> Self {
-        Self { at_ms: now.as_millis(), kind, passed: false, acting: 0, subject: *subject }
+        let (at_ms, subject) = (now.as_millis(), *subject);
+        Self { at_ms, kind, passed: false, acting: 0, subject, network: None }
     }
 
     /// The event that follows an assessment the gate acted on: sent, asked or refused.

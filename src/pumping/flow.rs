@@ -10,6 +10,7 @@ use super::session::{PATH, Session, session_key, withheld_key};
 use super::sighting::{Sighting, SightingKind};
 use super::table::{NONE, Slot};
 use super::tuning::Tuning;
+use crate::base::network::NetworkCode;
 
 /// A session that begins.
 struct Begun {
@@ -34,8 +35,8 @@ impl Detector {
             SightingKind::Failed => self.failed(now, subject),
             SightingKind::Refused => self.attempted(now, subject),
             SightingKind::Verified => self.verified(now, subject),
-            SightingKind::Delivered => self.receipt(now, subject, true),
-            SightingKind::Undelivered => self.receipt(now, subject, false),
+            SightingKind::Delivered => self.receipt(now, subject, event.network, true),
+            SightingKind::Undelivered => self.receipt(now, subject, event.network, false),
             SightingKind::Withheld => self.withheld(now, subject, CLIENT, event.passed),
             SightingKind::Knocked => {
                 self.knocked(now, subject);
@@ -271,7 +272,7 @@ impl Detector {
         self.begin(now, subject, Begun { key, counted, unsent: false, stepped_up });
         let answer = self.sessions.answers.get(&key).copied().unwrap_or_default();
         if answer.undelivered >= now {
-            self.receipt(now, subject, false);
+            self.receipt(now, subject, None, false);
         }
         if answer.verified >= now {
             self.verified(now, subject);
@@ -433,21 +434,27 @@ impl Detector {
         self.evaluate(now, &nodes, &local, subject.price_microusd);
     }
 
-    fn receipt(&mut self, now: u64, subject: &Subject, delivered: bool) {
+    fn receipt(
+        &mut self,
+        now: u64,
+        subject: &Subject,
+        network: Option<NetworkCode>,
+        delivered: bool,
+    ) {
         let block = NodeId::block(BlockLevel::HundredThousand, subject.digits);
         let cold = self.is_cold(subject, BlockLevel::HundredThousand);
         let local = self.local(now, subject.region);
         let mut outage = None;
         if !cold && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
-            c.receipt(now, block, delivered);
-            outage = c.receipt_outage(&self.tuning);
+            c.receipt(now, block, network, delivered);
+            outage = c.receipt_outage(network, &self.tuning);
         }
         if delivered {
             return;
         }
-        if let Some(evidence) = outage {
+        if let Some((network, evidence)) = outage {
             let country = NodeId::region(BlockLevel::Country, subject.region);
-            self.alert(AlertKind::CarrierOutage, country, evidence);
+            self.alert_of(AlertKind::CarrierOutage, country, network, evidence);
         }
         let key = session_key(subject);
         let Some(slot) = self.sessions.index.get(&key).copied() else {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::level::NodeId;
+use crate::base::network::NetworkCode;
 
 /// What the detector says about one request.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,14 +128,19 @@ pub struct Alert {
     pub kind: AlertKind,
     /// Where.
     pub node: NodeId,
+    /// The one network of the country that it is about, where receipts name their networks.
+    pub network: Option<NetworkCode>,
     /// Evidence in nats at that moment.
     pub evidence: f32,
 }
 
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (node, nats) = (self.node, self.evidence);
-        write!(f, "{} {node} ({nats:.1} nats of evidence)", self.kind)
+        write!(f, "{} {}", self.kind, self.node)?;
+        if let Some(network) = self.network {
+            write!(f, ", network {network}")?;
+        }
+        write!(f, " ({:.1} nats of evidence)", self.evidence)
     }
 }
 

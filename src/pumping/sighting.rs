@@ -4,6 +4,7 @@
 //! a journal that travels with its admissions and absorbs what the others wrote.
 
 use super::level::{ClientNet, LEVELS, Subject};
+use crate::base::network::NetworkCode;
 
 /// Bytes of one encoded event.
 pub const EVENT_BYTES: usize = 35;
@@ -57,22 +58,36 @@ pub struct Sighting {
     pub acting: u16,
     /// Whom it concerns.
     pub subject: Subject,
+    /// The network that a text went to, of `Delivered` and `Undelivered` where the provider names it.
+    pub network: Option<NetworkCode>,
+}
+
+impl SightingKind {
+    /// Whether it is what a provider says later. Nobody knows then who had asked for the text.
+    const fn is_receipt(self) -> bool {
+        matches!(self, Self::Delivered | Self::Undelivered)
+    }
 }
 
 impl Sighting {
-    /// Encodes the event.
+    /// Encodes the event. A receipt has its network where the others have their client, which it lacks:
+    /// gates of before read it there, and look at no client of a receipt.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; EVENT_BYTES] {
         let mut out = [0; EVENT_BYTES];
         let s = &self.subject;
         let flags = u8::from(s.known) | (u8::from(self.passed) << 1);
+        let from = match self.kind.is_receipt() {
+            true => self.network.map_or(0, |network| network.to_bits().into()),
+            false => s.client.to_bits(),
+        };
         let parts: [&[u8]; 8] = [
             &[self.kind as u8, flags, s.purpose],
             &s.region,
             &s.price_microusd.to_be_bytes(),
             &self.at_ms.to_be_bytes(),
             &s.digits.to_be_bytes(),
-            &s.client.to_bits().to_be_bytes(),
+            &from.to_be_bytes(),
             &self.acting.to_be_bytes(),
             &[],
         ];
@@ -89,7 +104,7 @@ impl Sighting {
         let (price, rest) = rest.split_first_chunk::<4>()?;
         let (at, rest) = rest.split_first_chunk::<8>()?;
         let (digits, rest) = rest.split_first_chunk::<8>()?;
-        let (net, rest) = rest.split_first_chunk::<8>()?;
+        let (from, rest) = rest.split_first_chunk::<8>()?;
         let kind = match kind {
             1 => SightingKind::Sent,
             2 => SightingKind::Asked,
@@ -116,6 +131,13 @@ impl Sighting {
         {
             return None;
         }
+        let from = u64::from_be_bytes(*from);
+        let (client, network) = match kind.is_receipt() {
+            true => {
+                (ClientNet::unknown(), u32::try_from(from).ok().and_then(NetworkCode::from_bits))
+            }
+            false => (ClientNet::from_bits(from), None),
+        };
         Some(Self {
             at_ms: u64::from_be_bytes(*at),
             kind,
@@ -127,8 +149,9 @@ impl Sighting {
                 known: flags & 1 != 0,
                 purpose: *purpose,
                 price_microusd: u32::from_be_bytes(*price),
-                client: ClientNet::from_bits(u64::from_be_bytes(*net)),
+                client,
             },
+            network,
         })
     }
 }

@@ -432,6 +432,61 @@ proptest! {
     }
 }
 
+/// A receipt has its network in its bytes, and no client; what older gates wrote is read as none.
+#[test]
+fn a_receipt_s_network_travels_where_the_client_would() {
+    let s = subject(998_940_000_001, 7);
+    for kind in [SightingKind::Delivered, SightingKind::Undelivered] {
+        let network = "43404".parse().ok();
+        let event = Sighting::of(at(5), kind, &s).in_network(network);
+        let read = Sighting::from_bytes(&event.to_bytes()).unwrap();
+        assert_eq!(read.network, network);
+        assert_eq!(read.subject, Subject { client: ClientNet::unknown(), ..s });
+        // As a gate of before wrote it: with the client, which was never known, or whatever stands there.
+        for client in [ClientNet::unknown(), s.client, ClientNet::from_bits(u64::MAX)] {
+            let sent = Sighting::of(at(5), SightingKind::Sent, &Subject { client, ..s });
+            let mut bytes = sent.to_bytes();
+            bytes[0] = kind as u8;
+            let read = Sighting::from_bytes(&bytes).unwrap();
+            assert_eq!((read.kind, read.network, read.subject.digits), (kind, None, s.digits));
+        }
+    }
+    let sent = Sighting::of(at(5), SightingKind::Sent, &s).in_network("43404".parse().ok());
+    assert_eq!(Sighting::from_bytes(&sent.to_bytes()).unwrap().subject, s, "its client is kept");
+}
+
+/// Receipts that reach one gate each tell every gate of the deployment which network loses texts.
+#[test]
+fn a_network_s_outage_is_seen_at_a_gate_that_hears_of_it() {
+    const DAY: u64 = 86_400_000;
+    let (mut one, mut two) = (Detector::new(1), Detector::new(2));
+    one.share();
+    let customer = |n: u64| subject(998_900_000_000 + n * 100_000, n as u32);
+    for n in 0..16 {
+        for kind in [SightingKind::Sent, SightingKind::Verified] {
+            one.observe(Sighting::of(at(n * 1_000), kind, &customer(n)));
+        }
+    }
+    for n in 0..16 {
+        let (now, s) = (DAY * 26 / 24 + n * 20_000, customer(n));
+        one.observe(Sighting::of(at(now), SightingKind::Sent, &s));
+        let (kind, network) = match n % 2 {
+            0 => (SightingKind::Undelivered, "43404"),
+            _ => (SightingKind::Delivered, "43405"),
+        };
+        one.observe(Sighting::of(at(now + 5_000), kind, &s).in_network(network.parse().ok()));
+    }
+    two.absorb(at(2 * DAY), &one.drain_outbox()).unwrap();
+    for (name, gate) in [("one", &mut one), ("two", &mut two)] {
+        let mut alerts = gate.take_alerts();
+        alerts.retain(|alert| alert.kind == AlertKind::CarrierOutage);
+        let [alert] = alerts[..] else { panic!("{name}: {alerts:?}") };
+        assert_eq!(alert.network, "43404".parse().ok(), "{name}");
+        let sentence = alert.to_string();
+        assert!(sentence.contains("UZ") && sentence.contains(", network 434-04 ("), "{sentence}");
+    }
+}
+
 /// The texts of six hours to numbers of one block that nobody verifies, by a bot that solves `solved`
 /// of five step-ups; after each text the network says `line` of its number.
 fn texts_got(solved: u64, line: Option<SightingKind>) -> usize {

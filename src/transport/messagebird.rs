@@ -39,16 +39,23 @@ const SIGNATURE: &str = "messagebird-signature-jwt";
 /// How far clocks may differ: what MessageBird's own Node SDK allows.
 const LEEWAY: Duration = Duration::from_secs(5);
 
-/// The reasons in a report that tell something. MessageBird's codes are handed on as they are.
+/// The reasons in a report that tell something, and the one code that does where there is no reason;
+/// MessageBird's other codes are handed on as they are.
 pub const FAULTS: &[FaultRow] = &[
     FaultRow::new(
         "unknown subscriber",
         DeliveryFault::Number(NumberFault::Disconnected),
         "the number is not that of an active line",
     ),
+    FaultRow::new("unavailable subscriber", DeliveryFault::Handset, "the handset was out of reach"),
     FaultRow::new("received network error", DeliveryFault::Carrier, "the network failed"),
     FaultRow::new("expired", DeliveryFault::Unknown, "expired before it was sent"),
     FaultRow::new("DLR not received", DeliveryFault::Unknown, "the network did not report"),
+    FaultRow::new(
+        "103",
+        DeliveryFault::Number(NumberFault::OptedOut),
+        "the recipient opted out with STOP",
+    ),
 ];
 
 /// A keyed hash: key, parts and signature.
@@ -181,11 +188,13 @@ impl ReceiptVerifier for Receipts {
             .with_key(key)
             .priced(price)
             .in_segments(segments.filter(|segments| *segments > 0))
+            .in_network(one("mccmnc").and_then(|code| code.parse().ok()))
             .signed_at(signed_at);
         if state == ReceiptState::Undelivered {
             let reason = one("statusReason").unwrap_or_default().replace('_', " ");
-            let row = FAULTS.iter().find(|row| row.code.eq_ignore_ascii_case(&reason));
             let code = one("statusErrorCode").filter(|code| is_plain(code, MARKS));
+            let of = |said: &str| FAULTS.iter().find(|row| row.code.eq_ignore_ascii_case(said));
+            let row = of(&reason).or_else(|| of(code.as_deref()?));
             let code = code.as_deref().or(row.map(|row| row.code)).unwrap_or("unknown");
             let fault = row.map_or(DeliveryFault::Unknown, |row| row.fault);
             receipt = receipt.failed(code, fault);

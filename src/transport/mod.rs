@@ -102,6 +102,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use crate::base::adapter_error::AdapterError;
+pub use crate::base::network::{NetworkCode, NetworkCodeError};
 pub use crate::base::secret::SecretText;
 #[cfg(feature = "http")]
 pub use api::ProviderApi;

@@ -161,7 +161,8 @@ impl ReceiptVerifier for Receipts {
         };
         let key = text(&body, "client_reference").filter(|key| CallbackUrl::is_key(key));
         let mut receipt = Receipt::verified(NAME, id, state, word).signed_at(signed_at);
-        receipt = receipt.with_key(key.as_deref());
+        let network = text(report, "operator").and_then(|code| code.parse().ok());
+        receipt = receipt.with_key(key.as_deref()).in_network(network);
         if state == ReceiptState::Undelivered {
             let code = report.get("code").and_then(Value::as_u64).map(|code| code.to_string());
             let code = code.unwrap_or_else(|| "unknown".to_owned());

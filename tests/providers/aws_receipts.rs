@@ -36,7 +36,7 @@ fn pinned() -> SigningCertificates {
     certificates
 }
 
-fn receipts() -> Receipts {
+pub fn receipts() -> Receipts {
     Receipts::of_topic(TOPIC, pinned()).unwrap()
 }
 
@@ -61,6 +61,27 @@ fn signed(mut message: Value) -> Value {
     pair.sign(&RSA_PKCS1_SHA256, &random, text(&message).as_bytes(), &mut signature).unwrap();
     message["Signature"] = json!(Base64::encode_string(&signature));
     message
+}
+
+/// What SNS posts of `event` in this second since 1970.
+pub fn posted_at(event: &Value, second: u64) -> Value {
+    let mut message = notification(event);
+    message["Timestamp"] = json!(written(second));
+    signed(message)
+}
+
+/// A second since 1970 as SNS writes it, by Howard Hinnant's `civil_from_days`.
+fn written(second: u64) -> String {
+    let (days, time) = (second / 86_400 + 719_468, second % 86_400);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = year + era * 400 + later;
+    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z")
 }
 
 /// As documented for a notification, without its signature.
@@ -106,7 +127,7 @@ fn a_genuine_event_says_what_became_of_the_text() {
     // The key of the signed event, not that of the URL, which anybody could have written.
     assert_eq!(receipt.key.as_deref(), Some(OWN_KEY));
     assert_eq!(receipt.price, Price::from_micros(8_810, "USD"));
-    assert_eq!(receipt.segments, Some(2));
+    assert_eq!((receipt.segments, receipt.network), (Some(2), "310800".parse().ok()));
     assert_eq!(receipt.signed_at, Some(Timestamp::from_millis(NOW)));
     assert!(!format!("{found:?}").contains("15550100"));
     for (kind, state) in [

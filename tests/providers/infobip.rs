@@ -233,7 +233,7 @@ fn result(group: &str, name: &str, error: &str) -> Value {
         "status": { "groupId": 3, "groupName": group, "id": 5, "name": name, "description": "…" },
         "error": { "groupId": 0, "groupName": "OK", "id": 0, "name": error, "permanent": false },
         "sentAt": "2026-11-27T16:00:00.000+0100", "doneAt": "2026-11-27T16:00:01.000+0100",
-        "messageCount": 2, "callbackData": OWN_KEY,
+        "messageCount": 2, "callbackData": OWN_KEY, "mccMnc": "22801",
     })
 }
 
@@ -254,7 +254,7 @@ fn several_results_of_one_report_are_read() {
     assert_eq!(receipt.replay_key(), "infobip/MESSAGE-ID-123-xyz/DELIVERED_TO_HANDSET");
     assert_eq!((receipt.key.as_deref(), receipt.segments), (Some(OWN_KEY), Some(2)));
     assert_eq!(receipt.price, Price::from_micros(15_100, "EUR"));
-    assert_eq!(receipt.signed_at, None);
+    assert_eq!((receipt.network, receipt.signed_at), ("22801".parse().ok(), None));
     assert_eq!(receipts[1].code.as_deref(), Some("EC_UNKNOWN_SUBSCRIBER"));
     assert!(!format!("{receipts:?}").contains("41793026727"));
 }

@@ -279,6 +279,7 @@ fn a_genuine_receipt_says_what_became_of_the_text() {
     assert_eq!(receipt.fault, Some(DeliveryFault::Number(NumberFault::Disconnected)));
     assert_eq!(receipt.key.as_deref(), Some("AQEBAQEBAQEBAQEBAQEBAQ"));
     assert_eq!((receipt.segments, receipt.price, receipt.signed_at), (Some(2), None, None));
+    assert_eq!(receipt.network, "310240".parse().ok());
     assert_eq!(receipt.replay_key(), format!("plivo/{ID}/undelivered"));
     assert!(!format!("{found:?}").contains("15550100"));
     let body = report("delivered", "000");

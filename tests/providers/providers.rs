@@ -15,8 +15,9 @@ mod fault_schedules;
 mod http_client;
 #[path = "../support/http_server/mod.rs"]
 mod http_server;
-#[cfg(all(feature = "bird", feature = "esendex", feature = "infobip"))]
-#[cfg(all(feature = "telnyx", feature = "twilio", feature = "vonage"))]
+#[cfg(all(feature = "aws", feature = "bird", feature = "esendex", feature = "infobip"))]
+#[cfg(all(feature = "plivo", feature = "telnyx", feature = "template"))]
+#[cfg(all(feature = "twilio", feature = "vonage"))]
 mod receipts_home;
 #[cfg(all(feature = "esendex", feature = "twilio"))]
 mod retry_after;

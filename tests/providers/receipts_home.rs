@@ -5,15 +5,17 @@ use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use otpgate::http::BaseUrl;
 use otpgate::transport::{
-    PathToken, ReceiptRequest, ReceiptVerifier, SecretText, Senders, bird, esendex, infobip,
-    telnyx, twilio, vonage,
+    PathToken, ReceiptRequest, ReceiptVerifier, SecretText, Senders, aws, bird, esendex, infobip,
+    messagebird, plivo, sinch, telnyx, twilio, vonage,
 };
 use otpgate::{EventKind, Purpose, ReceiptOutcome, Sent, SmsTransport};
 use serde_json::{Value, json};
 
 use crate::adapter::client;
+use crate::aws_receipts;
 use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::support::{ALICE, House, small};
+use crate::template::with_callback;
 
 const TOKEN: &str = "pX3cJ9mB0vQe7LkT2nWs5A";
 const SECRET: &str = "hush";
@@ -21,9 +23,10 @@ const HOOK: &str = "https://hooks.example.com/sms";
 /// What every provider could call one: small letters and digits.
 const ID: &str = "1183c73d2e624f60b61030f160bdfbd5";
 
-/// What a provider posts.
+/// What a provider posts, or asks for with `GET`.
 #[derive(Default)]
 struct Webhook {
+    get: bool,
     url: String,
     headers: Vec<(&'static str, String)>,
     body: String,
@@ -39,7 +42,7 @@ struct Desk {
     receipts: fn() -> Box<dyn ReceiptVerifier>,
 }
 
-const DESKS: [Desk; 7] = [
+const DESKS: [Desk; 11] = [
     Desk {
         name: twilio::NAME,
         make: |base| {
@@ -56,7 +59,12 @@ const DESKS: [Desk; 7] = [
             let signed = format!("{url}MessageSid{id}MessageStatus{word}");
             let signature = Base64::encode_string(&mac::<sha1::Sha1>(SECRET.as_bytes(), &signed));
             let headers = vec![("X-Twilio-Signature", signature)];
-            Webhook { url, headers, body: format!("MessageSid={id}&MessageStatus={word}") }
+            Webhook {
+                url,
+                headers,
+                body: format!("MessageSid={id}&MessageStatus={word}"),
+                get: false,
+            }
         },
         receipts: || Box::new(twilio::Receipts::with_auth_token(SecretText::new(SECRET))),
     },
@@ -100,7 +108,7 @@ const DESKS: [Desk; 7] = [
                 ("telnyx-signature-ed25519", Base64::encode_string(signature.as_ref())),
                 ("telnyx-timestamp", now.to_string()),
             ];
-            Webhook { url: HOOK.to_owned(), headers, body }
+            Webhook { url: HOOK.to_owned(), headers, body, get: false }
         },
         receipts: || {
             use ring::signature::KeyPair;
@@ -127,7 +135,7 @@ const DESKS: [Desk; 7] = [
                 ("webhook-timestamp", now.to_string()),
                 ("webhook-signature", format!("v1,{}", Base64::encode_string(&signature))),
             ];
-            Webhook { url: HOOK.to_owned(), headers, body }
+            Webhook { url: HOOK.to_owned(), headers, body, get: false }
         },
         receipts: || {
             let secret = format!("whsec_{}", Base64::encode_string(&[7; 32]));
@@ -188,18 +196,103 @@ const DESKS: [Desk; 7] = [
                                "client_ref": at(seen, "/client_ref") });
             let body = body.to_string();
             let hash = hex(&<sha2::Sha256 as sha2::Digest>::digest(&body));
-            let part =
-                |value: Value| Base64UrlUnpadded::encode_string(value.to_string().as_bytes());
-            let header = part(json!({ "typ": "JWT", "alg": "HS256" }));
-            let signed = format!("{header}.{}", part(json!({ "iat": now, "payload_hash": hash })));
-            let signature = mac::<sha2::Sha256>(SECRET.as_bytes(), &signed);
-            let token = format!("{signed}.{}", Base64UrlUnpadded::encode_string(&signature));
+            let claims = json!({ "iat": now, "payload_hash": hash });
+            let token = jwt(&json!({ "typ": "JWT", "alg": "HS256" }), &claims);
             let headers = vec![("authorization", format!("Bearer {token}"))];
-            Webhook { url: HOOK.to_owned(), headers, body }
+            Webhook { url: HOOK.to_owned(), headers, body, get: false }
         },
         receipts: || Box::new(vonage::MessagesReceipts::signed(SecretText::new(SECRET))),
     },
+    Desk {
+        name: plivo::NAME,
+        make: |base| {
+            let account = plivo::Account::new("MA000000000000000000", SECRET).unwrap();
+            let sender = plivo::Sender::from_name("Example");
+            let plivo = plivo::Plivo::builder(account, sender).client(client());
+            Box::new(plivo.base_url(base).callback(HOOK.parse().unwrap()).build().unwrap())
+        },
+        accepted: || Answer::json(202, json!({ "message_uuid": [ID] }).to_string()),
+        posts: |seen, id, delivered, _| {
+            let url = at(seen, "/url").as_str().unwrap().to_owned();
+            let word = if delivered { "delivered" } else { "undelivered" };
+            let signed = format!("{url}.MessageUUID{id}Status{word}.n1");
+            let signature = Base64::encode_string(&mac::<sha2::Sha256>(SECRET.as_bytes(), &signed));
+            let headers = vec![
+                ("X-Plivo-Signature-V3", signature),
+                ("X-Plivo-Signature-V3-Nonce", "n1".to_owned()),
+            ];
+            Webhook { url, headers, body: format!("MessageUUID={id}&Status={word}"), get: false }
+        },
+        receipts: || Box::new(plivo::Receipts::signed(SecretText::new(SECRET))),
+    },
+    Desk {
+        name: aws::NAME,
+        make: |base| {
+            let account = aws::Account::new("AKIDEXAMPLE", SECRET).unwrap();
+            let sender = aws::Sender::of_account();
+            let aws = aws::EndUserMessaging::builder(account, "eu-central-1", sender);
+            let aws = aws.client(client()).base_url(base).configuration_set("texts");
+            Box::new(aws.build().unwrap())
+        },
+        accepted: || Answer::json(200, json!({ "MessageId": ID }).to_string()),
+        posts: |seen, id, delivered, now| {
+            let word = if delivered { "TEXT_DELIVERED" } else { "TEXT_UNREACHABLE" };
+            let event = json!({ "eventType": word, "isFinal": true, "messageId": id,
+                                "context": { "otpgate": at(seen, "/Context/otpgate") } });
+            let body = aws_receipts::posted_at(&event, now).to_string();
+            Webhook { url: HOOK.to_owned(), headers: Vec::new(), body, get: false }
+        },
+        receipts: || Box::new(aws_receipts::receipts()),
+    },
+    Desk {
+        name: sinch::NAME,
+        make: |base| Box::new(with_callback("sinch", base, HOOK)),
+        accepted: || Answer::json(201, json!({ "id": ID }).to_string()),
+        posts: |seen, id, delivered, now| {
+            let word = if delivered { "Delivered" } else { "Failed" };
+            let body = json!({
+                "type": "recipient_delivery_report_sms", "batch_id": id, "status": word,
+                "code": if delivered { 0 } else { 404 },
+                "client_reference": at(seen, "/client_reference"),
+            });
+            let body = body.to_string();
+            let signature = mac::<sha2::Sha256>(SECRET.as_bytes(), &format!("{body}.n1.{now}"));
+            let headers = vec![
+                ("x-sinch-webhook-signature", Base64::encode_string(&signature)),
+                ("x-sinch-webhook-signature-nonce", "n1".to_owned()),
+                ("x-sinch-webhook-signature-timestamp", now.to_string()),
+            ];
+            // The key comes back in a field; what the address carries is not signed.
+            Webhook { url: HOOK.to_owned(), headers, body, get: false }
+        },
+        receipts: || Box::new(sinch::Receipts::signed_by(SecretText::new(SECRET))),
+    },
+    Desk {
+        name: messagebird::NAME,
+        make: |base| Box::new(with_callback("messagebird", base, HOOK)),
+        accepted: || Answer::json(201, json!({ "id": ID }).to_string()),
+        posts: |seen, id, delivered, now| {
+            let callback = at(seen, "/reportUrl");
+            let word = if delivered { "delivered" } else { "delivery_failed" };
+            let url = format!("{}&id={id}&status={word}", callback.as_str().unwrap());
+            let hash = hex(&<sha2::Sha256 as sha2::Digest>::digest(&url));
+            let claims = json!({ "iss": "MessageBird", "nbf": now, "exp": now + 60, "jti": "1",
+                                 "url_hash": hash });
+            let token = jwt(&json!({ "alg": "HS256" }), &claims);
+            let headers = vec![("MessageBird-Signature-JWT", token)];
+            Webhook { url, headers, body: String::new(), get: true }
+        },
+        receipts: || Box::new(messagebird::Receipts::signed_by(SecretText::new(SECRET))),
+    },
 ];
+
+/// A token under [`SECRET`].
+fn jwt(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| Base64UrlUnpadded::encode_string(value.to_string().as_bytes());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = mac::<sha2::Sha256>(SECRET.as_bytes(), &signed);
+    format!("{signed}.{}", Base64UrlUnpadded::encode_string(&signature))
+}
 
 fn at(seen: &Seen, pointer: &str) -> Value {
     let body: Value = serde_json::from_str(&seen.text()).unwrap();
@@ -240,7 +333,7 @@ fn sms_api_posts(reference: &str, id: &str, delivered: bool, now: u64) -> Webhoo
     let signature = hex(&mac::<sha2::Sha256>(SECRET.as_bytes(), &signed));
     let body = format!("{}&sig={signature}", &signed[1..]);
     let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
-    Webhook { url: HOOK.to_owned(), headers, body }
+    Webhook { url: HOOK.to_owned(), headers, body, get: false }
 }
 
 fn sms_api_receipts() -> vonage::SmsReceipts {
@@ -252,7 +345,8 @@ async fn post(house: &House, by: &dyn ReceiptVerifier, webhook: &Webhook) -> Vec
     let headers: Vec<(&str, &str)> =
         webhook.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let (url, body) = (&*webhook.url, webhook.body.as_bytes());
-    let request = ReceiptRequest { method: "POST", url, headers: &headers, body };
+    let method = if webhook.get { "GET" } else { "POST" };
+    let request = ReceiptRequest { method, url, headers: &headers, body };
     let taken = house.gate.receipts(by, &request).await.unwrap();
     taken.into_iter().map(|taken| taken.outcome).collect()
 }

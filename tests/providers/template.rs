@@ -1,4 +1,4 @@
-//! Providers that a template describes: the three of `docs/providers.md`, and what a template may say.
+//! Providers that a template describes: those of `docs/providers.md`, and what a template may say.
 
 use otpgate::SmsTransport;
 use otpgate::http::{BaseUrl, CredentialError, ReqwestClient, SecretText};
@@ -40,6 +40,17 @@ fn transport(
         .client(client)
         .base_url(base)
         .senders("Acme".to_owned())
+        .build()
+        .unwrap()
+}
+
+/// As [`transport`], with receipts to this address.
+pub fn with_callback(name: &str, base: BaseUrl, callback: &str) -> HttpTransport {
+    HttpTransport::builder(template(name), |_| Ok(SecretText::new(SECRET)))
+        .client(client())
+        .base_url(base)
+        .senders("Acme".to_owned())
+        .callback(callback.parse().unwrap())
         .build()
         .unwrap()
 }
@@ -163,9 +174,11 @@ mod africastalking {
         let kenyan = OutboundSms::for_test("+254711000000", crate::adapter::TEXT, [1; 16]);
         let handoff = at.hand_off(&kenyan).await.unwrap();
         let seen = &server.seen()[0];
-        let sdk = recorded("africastalking 2.0.3 PyPI", "/version1/messaging");
-        sdk.assert_covers(seen, &[("from", "Acme")]);
-        assert_eq!((seen.header("apikey"), sdk.header("apikey")), (Some("key"), Some("key")));
+        for sdk in ["africastalking 2.0.3 PyPI", "africastalking@0.8.3 npm"] {
+            let sdk = recorded(sdk, "/version1/messaging").without_charset();
+            sdk.assert_covers(seen, &[("from", "Acme")]);
+            assert_eq!((seen.header("apikey"), sdk.header("apikey")), (Some("key"), Some("key")));
+        }
         assert_eq!(handoff.message_id.as_deref(), Some("ATPid_SampleTxnId123"));
         assert_eq!(
             (handoff.segments, handoff.price),
@@ -234,6 +247,113 @@ mod messente {
         messente.hand_off(&sms()).await.unwrap();
         let url = at(&server.seen()[1], "/dlr_url");
         assert_eq!(url, Some(format!("https://hooks.example.com/s?otpgate={OWN_KEY}")));
+    }
+}
+
+mod sinch {
+    use super::*;
+
+    adapter_tests!(adapter());
+
+    fn adapter() -> Adapter {
+        Adapter {
+            name: "sinch",
+            make: |base, client| boxed("sinch", base, client),
+            read: |seen| {
+                let text = at(seen, "/body").unwrap();
+                Received::new(at(seen, "/to/0").unwrap(), text, at(seen, "/client_reference"))
+            },
+            accepted: || Answer::json(201, ACCEPTED),
+            refused_number: || error("syntax_invalid_parameter_format"),
+            refused_account: || Answer::json(401, r#"{"code":"unauthorized","text":"…"}"#),
+            throttled: || Answer::new(429),
+            errors: errors("sinch"),
+            error: |row| status(row).unwrap_or_else(|| error(row.code)),
+            secrets: &[SECRET],
+        }
+    }
+
+    const ACCEPTED: &str = r#"{"id":"01FC66621XXXXX119Z8PMV1QPQ","to":["15550100"],
+        "from":"15550101","canceled":false,"body":"…","type":"mt_text"}"#;
+
+    fn error(code: &str) -> Answer {
+        let status = if code.starts_with("syntax") { 400 } else { 403 };
+        Answer::json(status, json!({ "code": code, "text": "of +15550100" }).to_string())
+    }
+
+    /// As that for Node.js with a token of the service plan; with a project's keys it fetches one first.
+    #[tokio::test]
+    async fn the_request_is_the_sdks() {
+        let server = LocalServer::plain();
+        server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+        let ours = [("client_reference", OWN_KEY), ("delivery_report", "per_recipient")];
+        for (sdk, plan, token) in [
+            ("@sinch/sms@1.4.0 npm", "sp1", "tok"),
+            ("@sinch/sms@1.4.0 npm, project keys", "pr1", "invented.token.value"),
+        ] {
+            let template: HttpTemplate =
+                toml::from_str(&text("sinch").replace("my-plan", plan)).unwrap();
+            let sinch = HttpTransport::builder(template, move |_| Ok(SecretText::new(token)))
+                .client(client())
+                .base_url(server.base_url())
+                .senders("+15550101".to_owned())
+                .build()
+                .unwrap();
+            let handoff = sinch.hand_off(&sms()).await.unwrap();
+            assert_eq!(handoff.message_id.as_deref(), Some("01FC66621XXXXX119Z8PMV1QPQ"));
+            let seen = server.seen().pop().unwrap();
+            recorded(sdk, &format!("/xms/v1/{plan}/batches")).assert_covers(&seen, &ours);
+        }
+    }
+}
+
+mod messagebird {
+    use super::*;
+
+    adapter_tests!(adapter());
+
+    fn adapter() -> Adapter {
+        Adapter {
+            name: "messagebird",
+            make: |base, client| boxed("messagebird", base, client),
+            read: |seen| {
+                let text = at(seen, "/body").unwrap();
+                Received::new(at(seen, "/recipients").unwrap(), text, None)
+            },
+            accepted: || Answer::json(201, ACCEPTED),
+            refused_number: || error("9"),
+            refused_account: || error("2"),
+            throttled: || Answer::new(429),
+            errors: errors("messagebird"),
+            error: |row| status(row).unwrap_or_else(|| error(row.code)),
+            secrets: &[SECRET],
+        }
+    }
+
+    const ACCEPTED: &str = r#"{"id":"e8077d803532c0b5937c639b60216938","direction":"mt","type":"sms",
+        "originator":"Acme","body":"…","recipients":{"totalSentCount":1,"items":[
+        {"recipient":15550100,"status":"sent","messagePartCount":1}]}}"#;
+
+    fn error(code: &str) -> Answer {
+        let code: u64 = code.parse().unwrap();
+        let error = json!({ "code": code, "description": "of +15550100", "parameter": null });
+        let status = if code == 2 { 401 } else { 422 };
+        Answer::json(status, json!({ "errors": [error] }).to_string())
+    }
+
+    #[tokio::test]
+    async fn the_request_is_the_sdks() {
+        let server = LocalServer::plain();
+        server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+        let bird = transport("messagebird", server.base_url(), client(), |_| "live_key");
+        let handoff = bird.hand_off(&sms()).await.unwrap();
+        let id = handoff.message_id.as_deref();
+        assert_eq!(id, Some("e8077d803532c0b5937c639b60216938"));
+        for sdk in ["messagebird@4.0.1 npm", "messagebird 2.2.0 PyPI"] {
+            recorded(sdk, "/messages")
+                .without_charset()
+                .assert_covers(&server.seen()[0], &[("datacoding", "auto")]);
+        }
     }
 }
 

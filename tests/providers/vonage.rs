@@ -414,6 +414,7 @@ fn a_genuine_receipt_says_what_became_of_the_text_in_each_form() {
         assert_eq!(receipt.fault, Some(DeliveryFault::Number(NumberFault::Disconnected)));
         assert_eq!(receipt.key.as_deref(), Some(KEY));
         assert_eq!(receipt.price, Price::from_micros(33_300, "EUR"));
+        assert_eq!(receipt.network, "23410".parse().ok());
         assert_eq!(receipt.signed_at, Some(Timestamp::from_millis(SIGNED_AT * 1_000)));
         assert!(!format!("{found:?}").contains("15550100"));
     }

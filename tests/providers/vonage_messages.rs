@@ -262,7 +262,7 @@ fn status(word: &str, code: &Value) -> Value {
         "error": { "type": "https://developer.vonage.com/api-errors/messages#1", "title": code,
                    "detail": "Something", "instance": "bf0ca0bf927b3b52e3cb03217e1a1ddf" },
         "usage": { "currency": "EUR", "price": "0.0666" }, "sms": { "count_total": "2" },
-        "destination": { "network_code": "12345" },
+        "destination": { "network_code": "23410" },
     })
 }
 
@@ -275,6 +275,7 @@ fn a_genuine_status_says_what_became_of_the_text() {
     // The reference of the signed body, not that of the URL, which anybody could have written.
     assert_eq!(receipt.key.as_deref(), Some(KEY));
     assert_eq!((receipt.price, receipt.segments), (Price::from_micros(66_600, "EUR"), Some(2)));
+    assert_eq!(receipt.network, "23410".parse().ok());
     assert_eq!(receipt.signed_at, Some(Timestamp::from_millis(SIGNED_AT * 1_000)));
     assert!(!format!("{receipts:?}").contains("15550100"));
     for (word, state) in [

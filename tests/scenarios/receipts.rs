@@ -39,7 +39,7 @@ impl ReceiptVerifier for Hook {
     }
 }
 
-/// `state key id [price currency] [segments=n] [signed=ms]`
+/// `state key id [price currency] [segments=n] [network=code] [signed=ms]`
 fn read(line: &str) -> Receipt {
     let mut words = line.split(' ');
     let mut next = || words.next().unwrap();
@@ -68,6 +68,7 @@ fn read(line: &str) -> Receipt {
                 receipt.fault = Some(DeliveryFault::Number(NumberFault::OptedOut));
             }
             Some(("segments", count)) => receipt = receipt.in_segments(count.parse().ok()),
+            Some(("network", code)) => receipt = receipt.in_network(code.parse().ok()),
             Some(("signed", at)) => {
                 receipt = receipt.signed_at(Timestamp::from_millis(at.parse().unwrap()));
             }
@@ -730,6 +731,43 @@ async fn a_carrier_outage_is_told_and_refuses_nobody() {
             assert!(matches!(sent, Sent::Sent(_)), "{word} {index}: {sent:?}");
             house.clock.advance(seconds(20));
         }
+    }
+}
+
+/// Where one network of a country loses its texts and the others do not, the alarm names it.
+#[tokio::test]
+async fn a_carrier_outage_is_told_by_its_network_where_receipts_name_networks() {
+    let alarms = |house: &House| -> Vec<String> {
+        let events = house.log.events();
+        let each = events.iter().filter_map(|event| match &event.kind {
+            EventKind::Pumping { alert } if alert.kind == AlertKind::CarrierOutage => {
+                Some(alert.network.map_or("all".to_owned(), |network| network.to_string()))
+            }
+            _ => None,
+        });
+        each.collect()
+    };
+    // What becomes of the texts of the two networks, and whom the alarm names.
+    for (one, other, named) in [
+        ("delivered", "delivered", None),
+        ("undelivered", "delivered", Some("262-01")),
+        ("delivered", "undelivered", Some("262-02")),
+        ("undelivered", "undelivered", Some("all")),
+    ] {
+        let house = House::with(|builder| builder.store(small()));
+        for index in 0..16_u64 {
+            drop(house.prove(&german(index * 10), &client(index as u32)).await);
+        }
+        house.clock.advance(hours(26));
+        for index in 0..16_u64 {
+            let sent = house.try_send(&german(index * 10), &client(index as u32)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{index}: {sent:?}");
+            let (word, code) = if index % 2 == 0 { (one, "26201") } else { (other, "26202") };
+            let line = format!("{word} {} {index} network={code}", key(&house));
+            assert_eq!(self::one(&house, &line).await, ReceiptOutcome::Applied);
+            house.clock.advance(seconds(20));
+        }
+        assert_eq!(alarms(&house), Vec::from_iter(named), "{one} {other}");
     }
 }
 

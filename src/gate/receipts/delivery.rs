@@ -25,12 +25,13 @@ impl Gate {
     pub(super) async fn take_delivered(
         &self,
         note: &Note,
+        said: &Said,
         now: Timestamp,
     ) -> Result<ReceiptOutcome, GateError> {
         if !self.is_first(note, FINAL, b"", now).await? {
             return Ok(ReceiptOutcome::Repeated);
         }
-        self.watch_note(note, SightingKind::Delivered, now);
+        self.watch_note(note, SightingKind::Delivered, said.network, now);
         let event = EventKind::Receipt { delivered: true, fault: None, given_back: false };
         self.tell_of(note, now, event);
         Ok(ReceiptOutcome::Applied)
@@ -62,7 +63,7 @@ impl Gate {
             let policy = self.policy(&note.purpose);
             self.remember_fault(&note.recipient, fault, policy, now).await?;
         }
-        self.watch_note(note, SightingKind::Undelivered, now);
+        self.watch_note(note, SightingKind::Undelivered, said.network, now);
         let fault = said.fault;
         self.tell_of(note, now, EventKind::Receipt { delivered: false, fault, given_back });
         Ok(ReceiptOutcome::Applied)

@@ -177,7 +177,7 @@ impl Gate {
         self.take_price(note, said.price, said.segments, now).await?;
         match said.state {
             ReceiptState::Pending => Ok(ReceiptOutcome::Pending),
-            ReceiptState::Delivered => self.take_delivered(note, now).await,
+            ReceiptState::Delivered => self.take_delivered(note, said, now).await,
             ReceiptState::Undelivered => self.take_undelivered(note, said, now).await,
         }
     }

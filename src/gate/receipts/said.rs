@@ -1,6 +1,7 @@
 //! [`Said`]: what a receipt says of its text, without saying which text.
 
 use crate::base::codec::{Reader, Writer};
+use crate::base::network::NetworkCode;
 use crate::gate::record::Note;
 use crate::transport::{DeliveryFault, NumberFault, Price, Receipt, ReceiptState};
 
@@ -11,7 +12,11 @@ pub(super) struct Said {
     pub(super) fault: Option<DeliveryFault>,
     pub(super) price: Option<Price>,
     pub(super) segments: Option<u32>,
+    pub(super) network: Option<NetworkCode>,
 }
+
+/// Beside the state, where the network follows.
+const WITH_NETWORK: u8 = 0x80;
 
 /// Faults by the byte that stands for them.
 const FAULTS: [DeliveryFault; 10] = [
@@ -29,8 +34,8 @@ const FAULTS: [DeliveryFault; 10] = [
 
 impl Said {
     pub(super) fn of(receipt: &Receipt) -> Self {
-        let Receipt { state, fault, price, segments, .. } = *receipt;
-        Self { state, fault, price, segments }
+        let Receipt { state, fault, price, segments, network, .. } = *receipt;
+        Self { state, fault, price, segments, network }
     }
 
     /// Whether it would change nothing.
@@ -59,9 +64,11 @@ impl Said {
             Some(price) => (price.as_micros(), price.currency()),
             None => (0, ""),
         };
-        Writer::new()
-            .u8(state)
-            .u8(fault.unwrap_or(u8::MAX))
+        let head = match self.network {
+            Some(network) => Writer::new().u8(state | WITH_NETWORK).u32(network.to_bits()),
+            None => Writer::new().u8(state),
+        };
+        head.u8(fault.unwrap_or(u8::MAX))
             .u32(self.segments.unwrap_or(0))
             .u64(micros)
             .raw(currency.as_bytes())
@@ -70,7 +77,12 @@ impl Said {
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Reader::new(bytes);
-        let state = match fields.u8()? {
+        let head = fields.u8()?;
+        let network = match head & WITH_NETWORK {
+            0 => None,
+            _ => Some(NetworkCode::from_bits(fields.u32()?)?),
+        };
+        let state = match head & !WITH_NETWORK {
             0 => ReceiptState::Pending,
             1 => ReceiptState::Delivered,
             2 => ReceiptState::Undelivered,
@@ -83,7 +95,7 @@ impl Said {
             [] => None,
             currency => Some(Price::from_micros(micros, std::str::from_utf8(currency).ok()?)?),
         };
-        Some(Self { state, fault, price, segments })
+        Some(Self { state, fault, price, segments, network })
     }
 }
 
@@ -100,10 +112,15 @@ mod tests {
             (ReceiptState::Undelivered, Some(FAULTS[0]), None, None),
             (ReceiptState::Undelivered, Some(FAULTS[9]), price, Some(1)),
         ] {
-            let said = Said { state, fault, price, segments };
-            assert_eq!(Said::read(&said.write()), Some(said));
+            for network in [None, "310240".parse().ok()] {
+                let said = Said { state, fault, price, segments, network };
+                assert_eq!(Said::read(&said.write()), Some(said));
+            }
         }
-        for bad in [&[][..], &[3, 0, 0, 0, 0, 0], &[0; 13]] {
+        // As it was kept before there were networks.
+        let before = Said::read(&[2, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!((before.state, before.network), (ReceiptState::Undelivered, None));
+        for bad in [&[][..], &[3, 0, 0, 0, 0, 0], &[0; 13], &[0x80; 30]] {
             assert_eq!(Said::read(bad), None);
         }
     }

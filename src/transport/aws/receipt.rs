@@ -11,8 +11,8 @@ use crate::transport::json::{Scalar, at, pick, text_at};
 use crate::transport::receipt::signed_time::is_stale;
 use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    AdapterError, CallbackUrl, FaultRow, Price, Receipt, ReceiptError, ReceiptErrorKind,
-    ReceiptRequest, ReceiptState, ReceiptVerifier,
+    AdapterError, CallbackUrl, FaultRow, NetworkCode, Price, Receipt, ReceiptError,
+    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
 
 /// How receipts are refused, and of what their words are made.
@@ -257,10 +257,12 @@ impl ReceiptVerifier for Receipts {
             _ => return Err(REFUSED.malformed()),
         };
         let parts = at(&event, "/totalMessageParts").as_u64();
+        let network = text_at(&event, "/mcc").zip(text_at(&event, "/mnc"));
         let receipt = Receipt::verified(NAME, id, state, word)
             .with_key(text_at(&event, "/context/otpgate").filter(|key| CallbackUrl::is_key(key)))
             .priced(price(&event))
             .in_segments(parts.and_then(|parts| parts.try_into().ok()).filter(|parts| *parts > 0))
+            .in_network(network.and_then(|(mcc, mnc)| NetworkCode::of(mcc, mnc)))
             .signed_at(message.signed_at);
         Ok(vec![match state {
             ReceiptState::Undelivered => receipt.failed(word, FaultRow::fault_of(FAULTS, word)),

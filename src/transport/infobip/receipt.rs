@@ -91,7 +91,8 @@ fn read(result: &Value) -> Option<Receipt> {
     let receipt = Receipt::verified(NAME, id, state, word)
         .with_key(text_at(result, "/callbackData").filter(|key| CallbackUrl::is_key(key)))
         .priced(price(result, segments))
-        .in_segments(segments);
+        .in_segments(segments)
+        .in_network(text_at(result, "/mccMnc").and_then(|code| code.parse().ok()));
     if state != ReceiptState::Undelivered {
         return Some(receipt);
     }

@@ -11,8 +11,8 @@ use crate::http::Credentials;
 use crate::transport::receipt::mac::{Secrets, is_signed};
 use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    CallbackUrl, DeliveryFault, PathToken, Price, Receipt, ReceiptError, ReceiptErrorKind,
-    ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
+    CallbackUrl, DeliveryFault, NetworkCode, PathToken, Price, Receipt, ReceiptError,
+    ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
 };
 
 /// How receipts are refused, and of what their words are made.
@@ -204,10 +204,12 @@ impl ReceiptVerifier for Receipts {
         };
         let price = read("TotalAmount").zip(self.currency.as_deref());
         let units = read("Units").and_then(|units| units.parse().ok());
+        let network = read("MCC").zip(read("MNC"));
         let mut receipt = Receipt::verified(NAME, id, state, word)
             .with_key(CallbackUrl::key_in(request.url))
             .priced(price.and_then(|(amount, currency)| Price::parse(&amount, currency)))
-            .in_segments(units.filter(|units| *units > 0));
+            .in_segments(units.filter(|units| *units > 0))
+            .in_network(network.and_then(|(mcc, mnc)| NetworkCode::of(&mcc, &mnc)));
         let code = read("ErrorCode").filter(|code| is_plain(code, MARKS));
         if state == ReceiptState::Undelivered
             && let Some(code) = code

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::base::network::NetworkCode;
 use crate::base::secret::SecretText;
 use crate::base::time::Timestamp;
 
@@ -140,6 +141,8 @@ pub struct Receipt {
     pub price: Option<Price>,
     /// How many segments it counted.
     pub segments: Option<u32>,
+    /// The mobile network that the text went to, where the provider names it.
+    pub network: Option<NetworkCode>,
     /// The signed time. `None` if nothing keeps an old receipt from being sent again but a memory of
     /// [`replay_key`](Self::replay_key).
     pub signed_at: Option<Timestamp>,
@@ -167,6 +170,7 @@ impl Receipt {
             by_id: false,
             price: None,
             segments: None,
+            network: None,
             signed_at: None,
             wish: None,
         }
@@ -230,6 +234,13 @@ impl Receipt {
     #[must_use]
     pub fn in_segments(mut self, segments: Option<u32>) -> Self {
         self.segments = segments;
+        self
+    }
+
+    /// Adds the mobile network that the text went to.
+    #[must_use]
+    pub fn in_network(mut self, network: Option<NetworkCode>) -> Self {
+        self.network = network;
         self
     }
 

@@ -152,6 +152,9 @@ impl ReceiptVerifier for MessagesReceipts {
             .with_key(text_at(&body, "/client_ref").filter(|key| CallbackUrl::is_key(key)))
             .priced(price.and_then(|(amount, currency)| Price::parse(&amount, currency)))
             .in_segments(parts.filter(|count| *count > 0))
+            .in_network(
+                text_at(&body, "/destination/network_code").and_then(|code| code.parse().ok()),
+            )
             .signed_at(signed_at);
         if state == ReceiptState::Undelivered
             && let Some(code) = code

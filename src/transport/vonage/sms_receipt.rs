@@ -184,6 +184,7 @@ impl ReceiptVerifier for SmsReceipts {
         let mut receipt = Receipt::verified(NAME, id, state, word)
             .found_by_id()
             .with_key(read("client-ref").filter(|key| CallbackUrl::is_key(key)))
+            .in_network(read("network-code").and_then(|code| code.parse().ok()))
             .priced(price.and_then(|(amount, currency)| Price::parse(amount, currency)));
         let code = read("err-code").filter(|code| is_plain(code, MARKS));
         if state == ReceiptState::Undelivered

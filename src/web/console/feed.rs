@@ -481,7 +481,8 @@ mod tests {
         for index in 0..5_000_u64 {
             let node = NodeId::block(BlockLevel::TenThousand, 998_941_230_000 + index * 10_000);
             let at_ms = NOON + index * 61_000;
-            let alert = Alert { at_ms, kind: AlertKind::BlockBegun, node, evidence: 7.0 };
+            let alert =
+                Alert { at_ms, kind: AlertKind::BlockBegun, node, network: None, evidence: 7.0 };
             feed.observe(&event(at_ms, EventKind::Pumping { alert }));
             let again = Alert { at_ms: at_ms + 1, node: NodeId::pool(BlockLevel::Cold), ..alert };
             feed.observe(&event(at_ms + 1, EventKind::Pumping { alert: again }));

@@ -99,6 +99,11 @@ fn sinch_reports_each_status_and_code() {
         assert_eq!(receipts[0].state, state, "{status}");
         assert_eq!(receipts[0].word, status.to_lowercase());
     }
+    let mut of_network = report("Delivered", "0");
+    assert_eq!(sinch(&of_network, "HmacSHA256", 0).unwrap()[0].network, None);
+    of_network["operator"] = json!("35000");
+    let found = sinch(&of_network, "HmacSHA256", 0).unwrap();
+    assert_eq!(found[0].network, "35000".parse().ok());
     let batch = json!({ "type": "delivery_report_sms", "batch_id": "b",
                         "statuses": [{ "code": 413, "status": "Failed", "count": 1 }] });
     let receipt = &sinch(&batch, "HmacSHA256", 0).unwrap()[0];
@@ -160,9 +165,12 @@ fn messagebird_reports_stand_in_the_query() {
     assert_eq!((receipt.code.as_deref(), receipt.key.as_deref()), (Some("1"), Some(OWN_KEY)));
     assert_eq!((receipt.segments, receipt.price), (Some(2), Price::from_micros(70_000, "EUR")));
     assert!(!format!("{receipts:?}").contains("15550100"));
+    assert_eq!(receipt.network, None);
+    let of_network = bird("id=1&status=delivered&mccmnc=310010&ported=0", json!({}), "").unwrap();
+    assert_eq!(of_network[0].network, "310010".parse().ok());
     for row in messagebird::FAULTS {
-        let query =
-            format!("id=1&status=delivery_failed&statusReason={}", row.code.replace(' ', "_"));
+        let name = if row.code == "103" { "statusErrorCode" } else { "statusReason" };
+        let query = format!("id=1&status=delivery_failed&{name}={}", row.code.replace(' ', "_"));
         assert_eq!(bird(&query, json!({}), "").unwrap()[0].fault, Some(row.fault), "{}", row.code);
     }
     let state = |word| bird(&format!("id=1&status={word}"), json!({}), "x").unwrap()[0].state;
