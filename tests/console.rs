@@ -741,6 +741,31 @@ async fn attacked() -> Desk {
     desk
 }
 
+/// A burst that is held up before any place is under alarm: it must not look like a calm night.
+#[tokio::test]
+async fn a_burst_that_is_held_up_is_seen() {
+    let desk = desk_with(MemoryStore::default(), |builder| {
+        builder.policy(quick(Policy::default())).tuning(Tuning::default())
+    });
+    assert!(desk.page().await.contains("<p class=\"state good\">Calm</p>"));
+    let mut asked = 0;
+    for index in 0..60 {
+        let who = client(1_000 + index as u32 * 3);
+        let sent = desk.house.try_send_for(&pumped(index), &Purpose::SIGN_UP, &who).await;
+        asked += u32::from(matches!(sent, Sent::StepUp(_)));
+    }
+    assert!(asked > 30, "{asked}");
+    let page = desk.page().await;
+    assert!(page.contains(&format!("Watching: {asked} asked to prove more")), "{page}");
+    let words = ["Why clients were asked to prove more", "The last one: pumping: ", "unanswered"];
+    for words in words {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let mut needles = Needles::new();
+    (0..60).for_each(|index| needles.number("a pumped number", &pumped(index)));
+    assert_eq!(needles.scan(&page), []);
+}
+
 /// Writes the pages into a folder, to look at them in a browser.
 #[tokio::test]
 async fn pages_to_look_at() {

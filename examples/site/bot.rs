@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use super::Outcome;
+use super::desk::Desk;
 
 /// All that the bot ever asks for.
 const REQUESTS: u32 = 600;
@@ -25,6 +26,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// What stands between `before` and the next quote.
+    fn after(&self, before: &str) -> Option<&str> {
+        self.body.split_once(before)?.1.split('"').next()
+    }
+
     pub fn expect(self, status: u16) -> Outcome<Self> {
         if self.status == status {
             return Ok(self);
@@ -70,9 +76,29 @@ impl Browser {
         let ticket = answer.body.split('"').nth(3).unwrap_or_default();
         let proof = otpgate::token::answer(ticket, number)?;
         tokio::time::sleep(types).await;
+        self.send(purpose, number, &proof).await
+    }
+
+    async fn send(&mut self, purpose: &str, number: &str, proof: &str) -> Outcome<Answer> {
         let body =
             format!("{{\"purpose\":\"{purpose}\",\"number\":\"{number}\",\"proof\":\"{proof}\"}}");
         self.post("/otp/send", "application/json", &body).await
+    }
+
+    /// What a bot does that is worth stopping: asked for work, it works.
+    async fn ask_and_work(&mut self, purpose: &str, number: &str) -> Outcome<(Answer, bool)> {
+        let answer = self.ask_after(purpose, number, TYPES).await?;
+        let Some(ticket) = answer.after("\"means\":\"work\",\"ticket\":\"") else {
+            return Ok((answer, false));
+        };
+        let (ticket, number) = (ticket.to_owned(), number.to_owned());
+        let proof = tokio::task::spawn_blocking({
+            let number = number.clone();
+            move || otpgate::token::answer(&ticket, &number)
+        });
+        let proof = proof.await??;
+        tokio::time::sleep(TYPES).await;
+        Ok((self.send(purpose, &number, &proof).await?, true))
     }
 
     async fn exchange(&mut self, head: &str, body: &str) -> Outcome<Answer> {
@@ -104,10 +130,13 @@ impl Browser {
     }
 }
 
-/// Consecutive numbers of one block, from addresses that change, and no code is ever entered.
-pub async fn attack(site: SocketAddr, origin: String) -> Outcome<()> {
+/// Consecutive numbers of one block, from addresses that change, and no code is ever entered. Asked for work it
+/// works; asked for a person it has none. `desk` says what went out: a text that was withheld is answered as
+/// one that was sent.
+pub async fn attack(site: SocketAddr, origin: String, desk: Desk) -> Outcome<()> {
     println!("the bot asks for {REQUESTS} texts to one block of numbers; see /ops");
-    let mut tally: BTreeMap<String, u32> = BTreeMap::new();
+    let (before, mut worked) = (desk.sent(), 0);
+    let mut answers: BTreeMap<String, u32> = BTreeMap::new();
     for first in (0..REQUESTS).step_by(TOGETHER as usize) {
         let mut batch = tokio::task::JoinSet::new();
         for n in first..(first + TOGETHER).min(REQUESTS) {
@@ -117,15 +146,23 @@ pub async fn attack(site: SocketAddr, origin: String) -> Outcome<()> {
                 let from = Ipv4Addr::new(127, a.max(2), b, c).into();
                 let mut browser = Browser::at(site, from, &origin);
                 browser.get("/").await?;
-                browser.ask_after("sign-up", &format!("+49151121{n:05}"), TYPES).await
+                browser.ask_and_work("sign-up", &format!("+49151121{n:05}")).await
             });
         }
-        while let Some(answer) = batch.join_next().await {
-            let answer = answer??;
-            let kind = answer.body.split("problem:").nth(1).and_then(|rest| rest.split('"').next());
-            *tally.entry(kind.unwrap_or("a text").to_owned()).or_default() += 1;
+        while let Some(asked) = batch.join_next().await {
+            let (answer, after_work) = asked??;
+            worked += u32::from(after_work);
+            let kind = match answer.after("\"means\":\"") {
+                Some(means) => format!("asked for {means}"),
+                None => answer.after("problem:").unwrap_or("told that a text was sent").to_owned(),
+            };
+            *answers.entry(kind).or_default() += 1;
         }
-        println!("{tally:?}");
+        println!(
+            "{} requests, {} texts went out; {worked} times it worked; in the end {answers:?}",
+            first + TOGETHER,
+            desk.sent() - before,
+        );
     }
     println!("the bot is done");
     Ok(())

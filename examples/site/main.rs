@@ -14,6 +14,7 @@
 
 mod bot;
 mod desk;
+mod doorman;
 mod pages;
 mod shop;
 
@@ -33,6 +34,7 @@ use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Policy, Purpose, Realm, Regio
 use tokio::net::TcpListener;
 
 use desk::Desk;
+use doorman::Doorman;
 use shop::{OnCall, Shop};
 
 /// What a step of the program comes to.
@@ -63,10 +65,12 @@ async fn run() -> Outcome<()> {
     let (desk, feed) = (Desk::default(), ConsoleFeed::of(&Realm::default()));
     let gate = gate(&keys, &desk, &feed, store.map(String::as_str), check)?;
     let shop = Shop::default();
+    let mut pages = PageContext::new("Otter & Sons", "/otp");
+    pages.scripts.push("/doorman.js".to_owned());
     let config = Config::builder(&origin, shop.clone())
         .purposes([Purpose::SIGN_UP, Purpose::PAYMENT])
         .default_region(Region::DE)
-        .pages(PageContext::new("Otter & Sons", "/otp"))
+        .pages(pages)
         .build()?;
     let endpoints = Endpoints::new(gate.clone(), config);
     let operators = OnCall::new()?;
@@ -86,7 +90,7 @@ async fn run() -> Outcome<()> {
     }
     if attack {
         tokio::spawn(async move {
-            if let Err(error) = bot::attack(address, origin).await {
+            if let Err(error) = bot::attack(address, origin, desk).await {
                 eprintln!("the bot gave up: {error}");
             }
         });
@@ -112,6 +116,7 @@ fn gate(
         .message(message)
         .destinations(DestinationPolicy::only(Region::all()))
         .daily_budget(Money::dollars(50))
+        .human_check(Doorman)
         .observer(feed.clone())
         .policy(policy);
     Ok(match file {

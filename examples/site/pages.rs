@@ -16,6 +16,7 @@ use otpgate::web::Endpoints;
 use super::Outcome;
 use super::bot::Browser;
 use super::desk::Desk;
+use super::doorman::SCRIPT;
 use super::shop::{GOODS, OnCall, SESSION, Shop};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; \
@@ -38,6 +39,7 @@ pub fn router(shop: Shop, desk: Desk, on_call: OnCall, endpoints: Endpoints) -> 
         .route("/", get(home))
         .route("/pay/{good}", post(pay))
         .route("/phone", get(phone))
+        .route("/doorman.js", get(async || ([(CONTENT_TYPE, "text/javascript")], SCRIPT)))
         .route("/staff", get(staff).post(sign_in))
         .with_state(App { shop, desk, on_call, endpoints })
 }

@@ -50,11 +50,8 @@ pub const CODES: &[CodeRow] = &[
     CodeRow::misconfigured("bad-request", "the request is not understood", PROXY),
     CodeRow::misconfigured("missing-remoteip", "no address of the client", ADDRESS),
     CodeRow::misconfigured("invalid-remoteip", "the client's address is none", ADDRESS),
-    CodeRow::misconfigured(
-        "not-using-dummy-passcode",
-        "a test secret beside real responses",
-        SECRET,
-    ),
+    // The site key for tests is published, and the builder refuses its secret: only a visitor brings it.
+    CodeRow::failed("not-using-dummy-passcode", HumanFailure::NotHuman, "the site key for tests"),
     // A response of another site's key: whoever solves a puzzle elsewhere brings it about.
     CodeRow::failed("sitekey-secret-mismatch", HumanFailure::WrongSite, "of another site key"),
     CodeRow::failed("invalid-or-already-seen-response", HumanFailure::Spent, "used before, or odd"),

@@ -313,8 +313,11 @@ impl Problem {
     }
 }
 
-/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10) of the one quota that a
+/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11) of the one quota that a
 /// client may know of: one text, and none for `wait` from now. Which limit it was, the fields do not say.
+///
+/// A String with `q`, a String with `r` and `t`, as Lists of RFC 9651; `t` is never later than
+/// `Retry-After`. There is no `w`: the window is not one length.
 pub(super) fn insert_rate_limit(headers: &mut ::http::HeaderMap, wait: Duration) {
     const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
     const LIMIT: HeaderName = HeaderName::from_static("ratelimit");

@@ -16,7 +16,7 @@ use driver::{Browser, ENTER, SPACE, Setup, TAB};
 use otpgate::Region;
 use otpgate::policy::Evidence;
 use otpgate::token::{HumanTime, WorkBits};
-use site::{Shop, Site};
+use site::{SCRIPT, Shop, Site, Trusting, WIDGET};
 
 const NUMBER: &str = "+4915112345678";
 const TYPED: &str = "0151 12345678";
@@ -196,6 +196,143 @@ fn the_page_that_comes_back_from_the_history_works() {
     browser.wait("the form", || browser.url() == site.form());
 }
 
+/// What the tab showed, in order; `!` after what came from the back-forward cache.
+fn shown(browser: &Browser) -> String {
+    let shown = browser.script("return sessionStorage.shown ?? ''");
+    shown.as_str().unwrap().trim_end().to_owned()
+}
+
+/// A host's own pages, which may be kept: Chromium keeps them whole, with their scripts.
+#[test]
+fn the_back_forward_cache_gives_a_page_that_works() {
+    let Some(browser) = Browser::open() else { return };
+    // Without WebOTP, which keeps a page out of the cache: see below.
+    let module = Some("delete window.OTPCredential;".to_owned());
+    let site = Site::open(Shop { kept: true, module, ..Shop::default() });
+    ask(&browser, &site);
+    browser.back();
+    browser.wait("the form", || shown(&browser) == "/otp /otp/code /otp!");
+    assert_eq!(browser.script("return document.querySelector('form').ariaBusy"), "false");
+    browser.wait("a fresh ticket", || site.asked("/otp/preflight").len() == 2);
+    site.clock.advance(Duration::from_secs(60));
+    submit(&browser, "#number", TYPED);
+    on_code_page(&browser);
+    assert_eq!((site.asked("/otp/preflight").len(), site.outbox.handed_off()), (2, 2));
+
+    // The form had lain in the cache for longer than its ticket lives.
+    browser.back();
+    browser.wait("a ticket", || site.asked("/otp/preflight").len() == 3);
+    browser.go(&format!("{}/welcome", site.origin));
+    browser.back();
+    browser.wait("the form", || shown(&browser).ends_with("/otp!"));
+    assert_eq!(site.asked("/otp/preflight").len(), 3, "the ticket is good");
+    browser.go(&format!("{}/welcome", site.origin));
+    site.clock.advance(Duration::from_secs(601));
+    browser.back();
+    later(&browser, 601);
+    submit(&browser, "#number", "0151 12345679");
+    on_code_page(&browser);
+    assert_eq!((site.asked("/otp/preflight").len(), site.outbox.handed_off()), (4, 3));
+
+    // A code page that has been used meanwhile leads to the form.
+    let code = site.code("+4915112345679");
+    browser.click(".otp-more a");
+    browser.wait("the form", || browser.url() == site.form());
+    let verified = browser.script(&format!(
+        "return fetch('/otp/verify', {{ method: 'POST', headers: {{ 'content-type': 'application/json' }},
+          body: JSON.stringify({{ code: '{code}' }}) }}).then(answer => answer.status)"
+    ));
+    assert_eq!(verified, 200);
+    browser.back();
+    browser.wait("the form", || shown(&browser).ends_with("/otp/code! /otp"));
+}
+
+/// The hosted pages are `no-store`, so they are loaded anew. And so is a code page that asks WebOTP for its
+/// code: Chromium keeps none that has.
+#[test]
+fn pages_that_may_not_be_kept_are_asked_for_again() {
+    let Some(browser) = Browser::open() else { return };
+    for kept in [false, true] {
+        let site = Site::open(Shop { kept, ..Shop::default() });
+        ask(&browser, &site);
+        browser.wait("the entry", || !site.asked("/otp/entry").is_empty());
+        browser.click(".otp-more a");
+        browser.wait("the form", || browser.url() == site.form());
+        browser.back();
+        on_code_page(&browser);
+        browser.wait("the entry", || site.asked("/otp/entry").len() == 2);
+        assert!(shown(&browser).ends_with("/otp/code"), "{}", shown(&browser));
+        let why = "const [page] = performance.getEntriesByType('navigation');
+          return page.notRestoredReasons.reasons.map(({ reason }) => reason)";
+        let why = browser.script(why).to_string();
+        let expected = if kept { "otpcredential" } else { "response-cache-control-no-store" };
+        assert!(why.contains(expected), "{why}");
+    }
+}
+
+/// No headless browser gets texts, so the page's own `credentials.get` is in the browser's place. It obeys its
+/// signal, unless it is told to be late.
+const WEB_OTP: &str = "
+    window.asked = [];
+    navigator.credentials.get = ({ otp, signal }) => new Promise((resolve, reject) => {
+      asked.push({ transport: otp.transport.join(), signal, resolve, reject });
+      signal.addEventListener('abort', () => window.late || reject(signal.reason));
+    });
+";
+
+#[test]
+fn a_code_that_comes_by_itself_is_entered() {
+    let Some(browser) = Browser::open() else { return };
+    let site = Site::open(Shop { module: Some(WEB_OTP.to_owned()), ..Shop::default() });
+    browser.go(&site.form());
+    browser.wait("a ticket", || site.asked("/otp/preflight").len() == 1);
+    assert_eq!(browser.script("return asked.length"), 0, "no code is waited for here");
+    ask(&browser, &site);
+    browser.wait("WebOTP", || browser.script("return asked.length") == 1);
+    assert_eq!(browser.script("return asked[0].transport"), "sms");
+    let code = site.code(NUMBER);
+    browser.script(&format!("asked[0].resolve({{ code: '{code}' }})"));
+    welcome(&browser);
+    assert_eq!(site.asked("/otp/verify"), [format!("{{\"code\":\"{code}\"}}")]);
+}
+
+#[test]
+fn whatever_ends_the_wait_for_a_code_means_no_code() {
+    let Some(browser) = Browser::open() else { return };
+    let site = Site::open(Shop { module: Some(WEB_OTP.to_owned()), ..Shop::default() });
+    ask(&browser, &site);
+    for name in ["TimeoutError", "AbortError", "NotAllowedError", "InvalidStateError"] {
+        browser.go(&format!("{}/otp/code", site.origin));
+        browser.wait("WebOTP", || browser.script("return asked.length") == 1);
+        browser.script("window.unseen = 0; addEventListener('unhandledrejection', () => unseen++)");
+        browser.fill("#code", "12");
+        browser.script(&format!("asked[0].reject(new DOMException('', '{name}'))"));
+        let state = "return [document.querySelector('#code').value, unseen,
+          document.querySelector('[role=status]').textContent].join()";
+        assert_eq!(browser.script(state), "12,0,", "{name}");
+    }
+    assert!(site.asked("/otp/verify").is_empty());
+
+    // A submit ends the wait, whatever the browser makes of the signal; then it is waited for again.
+    browser.go(&format!("{}/otp/code", site.origin));
+    browser.wait("WebOTP", || browser.script("return asked.length") == 1);
+    browser.script("window.late = true");
+    let code = site.code(NUMBER);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    submit(&browser, "#code", wrong);
+    status(&browser, "You have 4 attempts left");
+    assert_eq!(
+        browser.script("return asked.map(each => each.signal.aborted)"),
+        serde_json::json!([true, false])
+    );
+    browser.script("asked[0].resolve({ code: '999999' })");
+    browser.script("return new Promise(done => setTimeout(done, 50))");
+    assert_eq!(browser.script("return document.querySelector('#code').value"), wrong);
+    assert_eq!(site.asked("/otp/verify").len(), 1, "what comes too late is left alone");
+    submit(&browser, "#code", &code);
+    welcome(&browser);
+}
+
 #[test]
 fn a_token_is_worth_one_text() {
     let Some(browser) = Browser::open() else { return };
@@ -293,7 +430,9 @@ fn a_step_up_by_work_is_answered() {
 fn a_step_up_by_human_check_shows_the_hosts_widget() {
     let Some(browser) = Browser::open() else { return };
     for widget in [true, false] {
-        let mut shop = Shop { human: true, widget, ..Shop::default() };
+        let check = Trusting { provider: "trust", script: None };
+        let module = widget.then(|| WIDGET.to_owned());
+        let mut shop = Shop { human: Some(Box::new(check)), module, ..Shop::default() };
         shop.policy.token.human_check_always = true;
         let site = Site::open(shop);
         browser.go(&site.form());
@@ -308,6 +447,132 @@ fn a_step_up_by_human_check_shows_the_hosts_widget() {
             assert_eq!(site.outbox.handed_off(), 0);
         }
     }
+}
+
+/// The script of docs/web-browser.md below a heading.
+fn documented(heading: &str) -> String {
+    let page = include_str!("../../docs/web-browser.md");
+    let (_, rest) = page.split_once(&format!("\n#### {heading}\n")).expect(heading);
+    let (_, rest) = rest.split_once("```js\n").expect("a script");
+    rest.split_once("```").expect("its end").0.to_owned()
+}
+
+/// What stands for a vendor's script: the calls that its pages name, with their arguments checked. The first
+/// visitor fails, the second passes.
+const STAND_INS: [(&str, &str, &str); 4] = [
+    (
+        "turnstile",
+        "Turnstile",
+        "window.turnstile = { render(box, o) {
+          check(box.isConnected && o.sitekey === 'key' && o.action === 'sign-up');
+          setTimeout(() => fails ? o['error-callback']('300030') : o.callback('a-person'), 20);
+          return '1';
+        } };",
+    ),
+    (
+        "hcaptcha",
+        "hCaptcha",
+        "window.hcaptcha = { render(box, o) {
+          check(box.isConnected && o.sitekey === 'key');
+          setTimeout(() => fails ? o['error-callback']('network-error') : o.callback('a-person'), 20);
+          return '1';
+        } };",
+    ),
+    (
+        "recaptcha",
+        "reCAPTCHA v3",
+        "window.grecaptcha = {
+          ready: done => setTimeout(done, 20),
+          execute: (key, { action }) => (check(key === 'key' && action === 'sign-up'),
+            fails ? Promise.reject(new Error('no')) : Promise.resolve('a-person')),
+        };",
+    ),
+    (
+        "recaptcha-enterprise",
+        "reCAPTCHA Enterprise",
+        "window.grecaptcha = { enterprise: {
+          ready: done => setTimeout(done, 20),
+          execute: (key, { action }) => (check(key === 'key' && action === 'sign-up'),
+            fails ? Promise.reject(new Error('no')) : Promise.resolve('a-person')),
+        } };",
+    ),
+];
+
+#[test]
+fn the_documented_scripts_show_each_vendors_widget() {
+    let Some(browser) = Browser::open() else { return };
+    for (provider, heading, stand_in) in STAND_INS {
+        for fails in [true, false] {
+            let script = format!(
+                "const fails = {fails}, asked = document.currentScript.src;
+                const check = right => {{ window.wrong = window.wrong || !right }};
+                {stand_in}
+                window.loaded = new URL(asked).search;"
+            );
+            let check = Trusting { provider, script: Some("/static/vendor.js") };
+            let mut shop = Shop {
+                human: Some(Box::new(check)),
+                module: Some(documented(heading)),
+                files: vec![("/static/vendor.js".to_owned(), SCRIPT, script.into_bytes())],
+                ..Shop::default()
+            };
+            shop.policy.token.human_check_always = true;
+            let site = Site::open(shop);
+            browser.go(&site.form());
+            assert_eq!(
+                browser.script("return typeof loaded"),
+                "undefined",
+                "nobody is suspected yet"
+            );
+            browser.script("document.querySelector('form').addEventListener('otpgate:sent', e => e.preventDefault())");
+            submit(&browser, "#number", TYPED);
+            if fails {
+                status(&browser, "Something went wrong on our side");
+            } else {
+                browser.wait("a text", || site.outbox.handed_off() == 1);
+            }
+            let render = if heading.starts_with("re") { "?render=key" } else { "?render=explicit" };
+            assert_eq!(browser.script("return loaded"), render, "{heading}");
+            assert_eq!(browser.script("return window.wrong ?? false"), false, "{heading}");
+            assert_eq!(browser.script("return violations"), serde_json::json!([]), "{heading}");
+        }
+    }
+}
+
+/// The real widget, of npm's package `altcha`, at our challenge and through our check. Its folder `dist` is
+/// named by `OTPGATE_ALTCHA`.
+#[cfg(feature = "altcha")]
+#[test]
+fn the_widget_of_altcha_works_on_our_challenge() {
+    use otpgate::human::altcha::{Altcha, AltchaSecret};
+
+    let Some(folder) = std::env::var_os("OTPGATE_ALTCHA") else {
+        driver::skipped("set OTPGATE_ALTCHA to the folder `dist` of npm's package altcha");
+        return;
+    };
+    let Some(browser) = Browser::open() else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let file = |path: &str| std::fs::read(folder.join(path)).expect("altcha's own files");
+    let secret = AltchaSecret::new("sixteen bytes or more, of a test").unwrap();
+    let mut shop = Shop {
+        human: Some(Box::new(Altcha::builder(secret).cost(1_000).build().unwrap())),
+        module: Some(documented("ALTCHA")),
+        stylesheets: vec!["/static/altcha.css".to_owned()],
+        files: vec![
+            ("/static/altcha.js".to_owned(), SCRIPT, file("external/altcha.min.js")),
+            ("/static/altcha.css".to_owned(), "text/css", file("external/altcha.css")),
+            ("/static/pbkdf2.js".to_owned(), SCRIPT, file("workers/pbkdf2.js")),
+        ],
+        ..Shop::default()
+    };
+    shop.policy.token.human_check_always = true;
+    let site = Site::open(shop);
+    browser.go(&site.form());
+    submit(&browser, "#number", TYPED);
+    on_code_page(&browser);
+    assert_eq!((site.asked("/otp/challenge").len(), site.outbox.handed_off()), (1, 1));
+    submit(&browser, "#code", &site.code(NUMBER));
+    welcome(&browser);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
@@ -40,11 +41,7 @@ impl Browser {
         let started = (0..5).map_while(|_| start_driver().ok()).flatten().next();
         let Some((driver, port)) = started else {
             assert!(std::env::var_os("CI").is_none(), "install chromium and chromium-driver");
-            // Past the capture of the test's output.
-            let _ = writeln!(
-                std::io::stderr(),
-                "SKIPPED, NOT TESTED: no chromedriver here; install chromium and chromium-driver"
-            );
+            skipped("no chromedriver here; install chromium and chromium-driver");
             return None;
         };
         let mut browser = Self { driver, port, session: String::new() };
@@ -222,6 +219,15 @@ impl Browser {
         let json: Value = serde_json::from_slice(&json).expect("JSON of chromedriver");
         json["value"].clone()
     }
+}
+
+/// Says that a test was not made, past the capture of its output, and how many were not by now.
+pub fn skipped(what: &str) {
+    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let line = format!("\nSKIPPED, NOT TESTED ({count} so far): {test}: {what}");
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Drop for Browser {

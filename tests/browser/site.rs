@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderValue, request::Parts};
 use axum::middleware::{Next as Rest, from_fn_with_state};
 use axum::response::Response;
@@ -45,16 +45,31 @@ pub struct Shop {
     pub region: Region,
     /// In place of the page's own.
     pub csp: Option<&'static str>,
-    /// Whether the page has a script that shows the widget of the human check.
-    pub widget: bool,
-    pub human: bool,
+    /// The human check.
+    pub human: Option<Box<dyn HumanCheck>>,
+    /// A module of the host's own, after the probe and before the endpoints'.
+    pub module: Option<String>,
+    pub stylesheets: Vec<String>,
+    /// What the host serves besides: path, type, content.
+    pub files: Vec<(String, &'static str, Vec<u8>)>,
+    /// Whether the pages may be kept by the browser, as a host's own pages are.
+    pub kept: bool,
 }
 
 impl Default for Shop {
     fn default() -> Self {
         let mut policy = Policy::default();
         policy.token.human_time = HumanTime::ZERO; // the gate's clock does not move by itself
-        Self { policy, region: Region::DE, csp: None, widget: false, human: false }
+        Self {
+            policy,
+            region: Region::DE,
+            csp: None,
+            human: None,
+            module: None,
+            stylesheets: Vec::new(),
+            files: Vec::new(),
+            kept: false,
+        }
     }
 }
 
@@ -74,23 +89,33 @@ impl Site {
             .daily_budget(Money::dollars(50))
             .clock(clock.clone())
             .policy(shop.policy);
-        let gate = if shop.human { gate.human_check(Trusting) } else { gate }.build().unwrap();
+        let gate = match shop.human {
+            Some(check) => gate.human_check(check),
+            None => gate,
+        };
+        let gate = gate.build().unwrap();
 
         let mut pages = PageContext::new("Example & Sons", "/otp");
         pages.note = Some("We use the number for this alone.".to_owned());
         pages.scripts.push("/static/probe.js".to_owned());
-        if shop.widget {
-            pages.scripts.push("/static/widget.js".to_owned());
+        pages.stylesheets = shop.stylesheets;
+        if shop.module.is_some() {
+            pages.scripts.push("/static/module.js".to_owned());
         }
         let config = Config::builder(&origin, SignUp).default_region(shop.region).pages(pages);
-        let script =
-            |text: &'static str| get(async move || ([(CONTENT_TYPE, "text/javascript")], text));
-        let app = Router::new()
+        let mut files = shop.files;
+        files.push(("/static/probe.js".to_owned(), SCRIPT, PROBE.into()));
+        files.extend(
+            shop.module.map(|text| ("/static/module.js".to_owned(), SCRIPT, text.into_bytes())),
+        );
+        let mut app = Router::new()
             .merge(otpgate::web::router(gate, config.build().unwrap()))
-            .route("/static/probe.js", script(PROBE))
-            .route("/static/widget.js", script(WIDGET))
-            .route("/welcome", get(async || ([(CONTENT_TYPE, "text/html")], "<h1>Welcome</h1>")))
-            .layer(from_fn_with_state((log.clone(), shop.csp), watched));
+            .route("/welcome", get(async || ([(CONTENT_TYPE, "text/html")], "<h1>Welcome</h1>")));
+        for (path, kind, content) in files {
+            app = app.route(&path, get(async move || ([(CONTENT_TYPE, kind)], content)));
+        }
+        let watch = Watch { log: log.clone(), csp: shop.csp, kept: shop.kept };
+        let app = app.layer(from_fn_with_state(watch, watched));
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -116,17 +141,22 @@ impl Site {
     }
 }
 
+pub const SCRIPT: &str = "text/javascript";
+
 /// What policies do to the page, and how many Workers it starts.
 const PROBE: &str = "
     window.violations = [];
     document.addEventListener('securitypolicyviolation', e => violations.push(e.effectiveDirective));
-    addEventListener('pageshow', e => window.persisted = e.persisted);
+    // The history of the tab's pages, and whether each came from the back-forward cache.
+    addEventListener('pageshow', e =>
+      sessionStorage.shown = (sessionStorage.shown ?? '') + location.pathname + (e.persisted ? '!' : '') + ' ');
     window.workers = 0;
     const Real = Worker;
     window.Worker = class extends Real { constructor(...all) { super(...all); workers++; } };
 ";
 
-const WIDGET: &str = "
+/// A widget of no vendor's.
+pub const WIDGET: &str = "
     document.addEventListener('otpgate:human', event => {
       event.preventDefault();
       const { provider, site_key, action, resolve } = event.detail;
@@ -135,8 +165,15 @@ const WIDGET: &str = "
     });
 ";
 
+#[derive(Clone)]
+struct Watch {
+    log: Log,
+    csp: Option<&'static str>,
+    kept: bool,
+}
+
 async fn watched(
-    State((log, csp)): State<(Log, Option<&'static str>)>,
+    State(Watch { log, csp, kept }): State<Watch>,
     request: Request,
     rest: Rest,
 ) -> Response {
@@ -149,6 +186,9 @@ async fn watched(
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if kept && html {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
     if let Some(csp) = csp.filter(|_| html) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp));
     }
@@ -170,14 +210,23 @@ impl Host for SignUp {
     }
 }
 
-/// Takes the word of the widget of these tests.
+/// Takes the word of the widgets of these tests.
 #[derive(Debug)]
-struct Trusting;
+pub struct Trusting {
+    pub provider: &'static str,
+    /// The service's script.
+    pub script: Option<&'static str>,
+}
 
 #[async_trait]
 impl HumanCheck for Trusting {
     fn widget(&self, action: &str) -> Option<Widget> {
-        Some(Widget::new("trust", "key", action, "answer"))
+        let widget = Widget::new(self.provider, "key", action, "answer");
+        match self.script {
+            // As with the real ones: the page gets a policy without Trusted Types.
+            Some(script) => Some(widget.script(script).policy(&[("script-src", "'self'")])),
+            None => Some(widget),
+        }
     }
 
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {

@@ -59,7 +59,7 @@ export async function answer(ticketText, typed, { signal, progress } = {}) {
 
 /** A client of the endpoints below `base`. */
 export function createOtp({ base = '/otp', purpose, human } = {}) {
-  let held, check; // the ticket at hand; the human check's terms
+  let held, check, asking; // the ticket at hand; the human check's terms; the ticket on its way
 
   async function call(path, body) {
     let reply, said;
@@ -83,9 +83,10 @@ export function createOtp({ base = '/otp', purpose, human } = {}) {
 
   async function preflight() {
     if (held?.lapses > now()) return;
-    const said = await call('preflight', { purpose });
-    check = said.human;
-    held = hold(said.ticket);
+    await (asking ??= call('preflight', { purpose }).then(said => {
+      check = said.human;
+      held = hold(said.ticket);
+    }).finally(() => asking = undefined));
   }
 
   async function send(number, { signal, progress, ticket } = {}) {
@@ -179,6 +180,7 @@ export function enhance(form, options) {
     message = new AbortController();
     const { signal } = message;
     navigator.credentials.get({ otp: { transport: ['sms'] }, signal }).then(({ code }) => {
+      if (signal.aborted) return;
       field.value = code;
       form.requestSubmit();
     }, () => {});

@@ -27,7 +27,7 @@ const NOTICE: usize = 280;
 
 /// What the console shows over time: an [`Observer`] that counts a realm's events by the minute for three
 /// hours and by the hour for three days, and keeps the evidence of at most 64 places and the last 48
-/// things that happened. About 330 kB at most, whatever the traffic; no number, code or address.
+/// things that happened. About 350 kB at most, whatever the traffic; no number, code or address.
 ///
 /// It knows what this process has seen since it started. What holds for all gates on a store comes from
 /// [`Gate::snapshot`](crate::Gate::snapshot).
@@ -84,12 +84,19 @@ struct Slot {
     tallies: [u32; TALLIES],
     /// Refusals and withheld texts, by the kind of reason.
     reasons: [u32; REASONS],
+    /// Step-ups, by the kind of reason.
+    asked: [u32; REASONS],
     spent: u64,
 }
 
 impl Slot {
-    const EMPTY: Self =
-        Self { index: u64::MAX, tallies: [0; TALLIES], reasons: [0; REASONS], spent: 0 };
+    const EMPTY: Self = Self {
+        index: u64::MAX,
+        tallies: [0; TALLIES],
+        reasons: [0; REASONS],
+        asked: [0; REASONS],
+        spent: 0,
+    };
 }
 
 /// A ring of slots; an index has one place.
@@ -160,6 +167,8 @@ struct Kept {
     hours: Ring,
     places: BTreeMap<u64, Course>,
     notices: VecDeque<Notice>,
+    /// The newest step-up's time and reason.
+    asked: Option<(Timestamp, String)>,
     since: Option<Timestamp>,
 }
 
@@ -184,6 +193,7 @@ impl ConsoleFeed {
             hours: Ring::new(HOURS, 3_600_000),
             places: BTreeMap::new(),
             notices: VecDeque::new(),
+            asked: None,
             since: None,
         };
         Self(Arc::new(Shared { realm: realm.as_str().into(), kept: Mutex::new(kept) }))
@@ -201,6 +211,7 @@ impl ConsoleFeed {
             .saturating_add(readings.saturating_mul(size_of::<(Timestamp, f32)>()))
             .saturating_add(kept.notices.capacity().saturating_mul(size_of::<Notice>()))
             .saturating_add(words)
+            .saturating_add(kept.asked.as_ref().map_or(0, |(_, words)| words.capacity()))
     }
 
     pub(super) fn realm(&self) -> &str {
@@ -233,9 +244,30 @@ impl ConsoleFeed {
 
     /// Refusals and withheld texts of a window by the kind of reason, the most first.
     pub(super) fn reasons(&self, window: Window, now: Timestamp) -> Vec<(&'static str, u64)> {
+        self.by_reason(window, now, |slot| &slot.reasons)
+    }
+
+    /// Step-ups of a window by the kind of reason, the most first.
+    pub(super) fn asked(&self, window: Window, now: Timestamp) -> Vec<(&'static str, u64)> {
+        self.by_reason(window, now, |slot| &slot.asked)
+    }
+
+    /// Why somebody was asked last, if that was in the last hour.
+    pub(super) fn asked_last(&self, now: Timestamp) -> Option<String> {
+        let asked = self.kept().asked.clone();
+        let recent = |at: Timestamp| now.as_millis().saturating_sub(at.as_millis()) < 3_600_000;
+        asked.filter(|(at, _)| recent(*at)).map(|(_, words)| words)
+    }
+
+    fn by_reason(
+        &self,
+        window: Window,
+        now: Timestamp,
+        of: impl Fn(&Slot) -> &[u32; REASONS],
+    ) -> Vec<(&'static str, u64)> {
         let slots = self.slots(window, now);
         let count = |place: usize| -> u64 {
-            slots.iter().map(|slot| u64::from(slot.reasons.get(place).copied().unwrap_or(0))).sum()
+            slots.iter().map(|slot| u64::from(of(slot).get(place).copied().unwrap_or(0))).sum()
         };
         let all = label::REASONS.iter().enumerate().map(|(place, word)| (*word, count(place)));
         let mut reasons: Vec<_> = all.filter(|(_, count)| *count > 0).collect();
@@ -289,10 +321,10 @@ impl Kept {
         });
     }
 
-    fn reason(&mut self, word: &str, at: Timestamp) {
+    fn reason(&mut self, word: &str, at: Timestamp, of: impl Fn(&mut Slot) -> &mut [u32; REASONS]) {
         let place = label::REASONS.iter().position(|known| *known == word);
         self.change(at, |slot| {
-            if let Some(count) = place.and_then(|place| slot.reasons.get_mut(place)) {
+            if let Some(count) = place.and_then(|place| of(slot).get_mut(place)) {
                 *count = count.saturating_add(1);
             }
         });
@@ -328,13 +360,8 @@ impl Kept {
         }
     }
 
-    fn notice(&mut self, at: Timestamp, urgent: bool, mut words: String) {
-        let mut end = words.len().min(NOTICE);
-        while !words.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        words.truncate(end);
-        words.shrink_to_fit();
+    fn notice(&mut self, at: Timestamp, urgent: bool, words: String) {
+        let words = shortened(words);
         if let Some(last) = self.notices.back_mut().filter(|last| last.words == words) {
             (last.at, last.times) = (at, last.times.saturating_add(1));
             return;
@@ -344,6 +371,17 @@ impl Kept {
         }
         self.notices.push_back(Notice { at, urgent, words, times: 1 });
     }
+}
+
+/// At most [`NOTICE`] bytes of it.
+fn shortened(mut words: String) -> String {
+    let mut end = words.len().min(NOTICE);
+    while !words.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    words.truncate(end);
+    words.shrink_to_fit();
+    words
 }
 
 impl Observer for ConsoleFeed {
@@ -371,14 +409,18 @@ impl Observer for ConsoleFeed {
             EventKind::Rejected { .. } => kept.count(Tally::Rejected, at),
             EventKind::Refused { reason } => {
                 kept.count(Tally::Refused, at);
-                kept.reason(label::reason_word(reason), at);
+                kept.reason(label::reason_word(reason), at, |slot| &mut slot.reasons);
             }
             EventKind::QuietlyRefused { reason } => {
                 kept.count(Tally::Withheld, at);
-                kept.reason(label::reason_word(reason), at);
+                kept.reason(label::reason_word(reason), at, |slot| &mut slot.reasons);
             }
             EventKind::WouldRefuse { .. } => kept.count(Tally::WouldRefuse, at),
-            EventKind::StepUpAsked { .. } => kept.count(Tally::StepUps, at),
+            EventKind::StepUpAsked { reason } => {
+                kept.count(Tally::StepUps, at);
+                kept.reason(label::reason_word(reason), at, |slot| &mut slot.asked);
+                kept.asked = Some((at, shortened(reason.to_string())));
+            }
             EventKind::Receipt { delivered, .. } => {
                 kept.count(if *delivered { Tally::Delivered } else { Tally::Undelivered }, at);
             }
@@ -419,7 +461,7 @@ impl fmt::Debug for ConsoleFeed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::RefusalReason;
+    use crate::outcome::{LimitName, RefusalReason};
     use crate::pumping::{Alert, AlertKind, BlockLevel};
 
     const NOON: u64 = 1_795_348_800_000;
@@ -495,6 +537,28 @@ mod tests {
         assert_eq!(feed.kept().places.len(), PLACES);
         // The place that is always spoken of was never the quietest.
         assert_eq!(feed.evidence(NodeId::pool(BlockLevel::Cold)).len(), READINGS);
+    }
+
+    #[test]
+    fn step_ups_are_counted_by_their_reason_and_the_last_one_is_kept_for_an_hour() {
+        let feed = feed();
+        for (minute, reason) in [
+            (0, RefusalReason::Pumping("one".to_owned())),
+            (70, RefusalReason::Pumping("ß".repeat(NOTICE))),
+            (71, RefusalReason::Limit(LimitName::Client)),
+            (72, RefusalReason::Pumping("the last".to_owned())),
+        ] {
+            feed.observe(&event(NOON + minute * 60_000, EventKind::StepUpAsked { reason }));
+        }
+        let at = |minutes: u64| Timestamp::from_millis(NOON + minutes * 60_000);
+        assert_eq!(feed.asked(Window::Hour, at(75)), [("pumping", 2), ("limit", 1)]);
+        assert_eq!(feed.asked(Window::Night, at(75)), [("pumping", 3), ("limit", 1)]);
+        assert_eq!(feed.reasons(Window::Night, at(75)), [], "nobody was refused");
+        assert_eq!(feed.asked_last(at(131)).unwrap(), "pumping: the last");
+        assert_eq!(feed.asked_last(at(132)), None);
+        let endless = RefusalReason::Pumping("ß".repeat(5_000));
+        feed.observe(&event(NOON + 80 * 60_000, EventKind::StepUpAsked { reason: endless }));
+        assert!(feed.asked_last(at(80)).unwrap().len() <= NOTICE);
     }
 
     #[test]

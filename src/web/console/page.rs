@@ -61,6 +61,12 @@ impl View<'_> {
         self.snapshot.as_ref().map(|snapshot| &*snapshot.blocks).unwrap_or_default()
     }
 
+    /// How often the detector asked somebody to prove more in the last hour, here.
+    fn held_up(&self) -> u64 {
+        let asked = self.feed.asked(Window::Hour, self.now);
+        asked.iter().find(|(word, _)| *word == "pumping").map_or(0, |(_, count)| *count)
+    }
+
     fn sum(&self, of: Tally, window: Window) -> u64 {
         self.feed.sum(of, window, self.now)
     }
@@ -94,6 +100,7 @@ pub(super) fn overview(view: &View<'_>) -> Html {
     charts(&mut html, view);
     html.raw("<div class=\"two\">");
     reasons(&mut html, view);
+    asked(&mut html, view);
     countries(&mut html, view);
     providers(&mut html, view);
     notices(&mut html, view);
@@ -136,6 +143,9 @@ fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str>) {
         html.raw("<p class=\"state bad\">All SMS paused</p>");
     } else if refusing > 0 || stopped >= ATTACK {
         html.raw("<p class=\"state bad\">Attack: ").text(stopped).raw(" stopped in an hour</p>");
+    } else if view.held_up() >= ATTACK {
+        html.raw("<p class=\"state warn\">Watching: ").text(view.held_up());
+        html.raw(" asked to prove more in an hour</p>");
     } else if asking > 0 {
         html.raw("<p class=\"state warn\">Watching: ").text(asking).raw(if asking == 1 {
             " place</p>"
@@ -267,6 +277,8 @@ fn tiles(html: &mut Html, view: &View<'_>) {
     tile(html, "Refused in the last hour", refused, "at this gate");
     let words = "told that a text was sent, at this gate";
     tile(html, "Withheld in the last hour", withheld, words);
+    let asked = view.sum(Tally::StepUps, Window::Hour);
+    tile(html, "Asked to prove more in the last hour", asked, "at this gate");
     html.raw("</section>");
 }
 
@@ -321,23 +333,42 @@ fn charts(html: &mut Html, view: &View<'_>) {
 }
 
 fn reasons(html: &mut Html, view: &View<'_>) {
-    let night = view.feed.reasons(Window::Night, view.now);
-    let hour = view.feed.reasons(Window::Hour, view.now);
+    let of = |window| view.feed.reasons(window, view.now);
     html.raw("<section><h2>Why texts were refused</h2>");
+    reason_table(html, "refused", &of(Window::Night), &of(Window::Hour));
+    html.raw("</section>");
+}
+
+fn asked(html: &mut Html, view: &View<'_>) {
+    let of = |window| view.feed.asked(window, view.now);
+    html.raw("<section><h2>Why clients were asked to prove more</h2>");
+    reason_table(html, "asked", &of(Window::Night), &of(Window::Hour));
+    if let Some(words) = view.feed.asked_last(view.now) {
+        html.raw("<p class=\"dim\">The last one: ").text(words).raw("</p>");
+    }
+    html.raw("</section>");
+}
+
+fn reason_table(
+    html: &mut Html,
+    class: &'static str,
+    night: &[(&'static str, u64)],
+    hour: &[(&'static str, u64)],
+) {
     if night.is_empty() {
-        html.raw("<p class=\"dim\">None in three hours at this gate.</p></section>");
+        html.raw("<p class=\"dim\">Nobody in three hours at this gate.</p>");
         return;
     }
     let most = night.first().map_or(1, |(_, count)| *count);
     html.raw("<table><thead><tr><th>Reason</th><th class=\"n\">3 hours</th><th class=\"n\">1 hour</th></tr></thead><tbody>");
-    for (word, count) in &night {
+    for (word, count) in night {
         let lately = hour.iter().find(|(of, _)| of == word).map_or(0, |(_, count)| *count);
         html.raw("<tr><td>").raw(words::reason(word));
-        chart::meter(html, "refused", *count, most);
+        chart::meter(html, class, *count, most);
         html.raw("</td><td class=\"n\">").text(count).raw("</td><td class=\"n\">").text(lately);
         html.raw("</td></tr>");
     }
-    html.raw("</tbody></table></section>");
+    html.raw("</tbody></table>");
 }
 
 fn countries(html: &mut Html, view: &View<'_>) {

@@ -7,13 +7,25 @@ use super::View;
 use crate::web::console::html::Html;
 use crate::web::console::{chart, words};
 
+/// Places that are seen at once: what an alarm is about, and still one screen of a phone after another.
+const FIRST: usize = 4;
+/// Places that are shown when the others are unfolded.
+const MOST: usize = 20;
+
 pub(super) fn places(html: &mut Html, view: &View<'_>) {
     if view.outage() {
         return;
     }
     html.raw("<section><h2>Where the detector acts</h2>");
     if view.places().is_empty() {
-        html.raw("<p class=\"dim\">Nowhere. It asks for step-ups and refuses by itself when texts go out and no codes come back.</p></section>");
+        match view.held_up() {
+            0 => html.raw("<p class=\"dim\">Nowhere. It asks for step-ups and refuses by itself when texts go out and no codes come back.</p>"),
+            held => html
+                .raw("<p>No place is under alarm. Clients were asked to prove more ")
+                .text(held)
+                .raw(" times in the last hour, because more codes are out unanswered than customers explain. Whoever does not do it gets no text.</p>"),
+        };
+        html.raw("</section>");
         return;
     }
     let mut places: Vec<&NodeView> = view.places().iter().collect();
@@ -22,8 +34,19 @@ pub(super) fn places(html: &mut Html, view: &View<'_>) {
         let loud = words::evidence(two).total_cmp(&words::evidence(one));
         refuses(two).cmp(&refuses(one)).then(loud)
     });
+    let (first, rest) = places.split_at(places.len().min(FIRST));
+    articles(html, view, first);
+    if !rest.is_empty() {
+        html.raw("<details><summary>").text(rest.len()).raw(" more places</summary>");
+        articles(html, view, rest);
+        html.raw("</details>");
+    }
+    html.raw("</section>");
+}
+
+fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
     html.raw("<div class=\"places\">");
-    for place in places.iter().take(24) {
+    for place in places.iter().take(MOST) {
         let class = if place.action == Action::Refuse { "bad" } else { "warn" };
         html.raw("<article class=\"place\"><h3>").text(place.node).raw(" <span class=\"pill ");
         html.raw(class).raw("\">").raw(words::action(place.action)).raw("</span>");
@@ -43,9 +66,9 @@ pub(super) fn places(html: &mut Html, view: &View<'_>) {
             html.raw("<p class=\"links\">");
             for (effect, hours, words) in [
                 ("block", "24", "Block"),
-                ("extend-auto", "24", "Extend"),
+                ("extend-auto", "24", "Refuse longer"),
                 ("lift-auto", "24", "Lift"),
-                ("forbid-auto", "24", "Forbid"),
+                ("forbid-auto", "24", "Never refuse"),
             ] {
                 html.raw("<a href=\"")
                     .text(view.mount)
@@ -64,10 +87,9 @@ pub(super) fn places(html: &mut Html, view: &View<'_>) {
         html.raw("</article>");
     }
     html.raw("</div>");
-    if let Some(more) = places.len().checked_sub(24).filter(|more| *more > 0) {
+    if let Some(more) = places.len().checked_sub(MOST).filter(|more| *more > 0) {
         html.raw("<p class=\"dim\">And ").text(more).raw(" more.</p>");
     }
-    html.raw("</section>");
 }
 
 /// What an entry about a place would name; `None` for pools, which no entry can name.
