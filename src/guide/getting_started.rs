@@ -189,7 +189,8 @@
 //! # The page's script
 //!
 //! The ticket is text in the page; the script answers it when the form is submitted, and posts the proof
-//! *and* the number as it was typed. `docs/token-format.md` has the script, about thirty lines. A native
+//! *and* the number as it was typed. `docs/token-format.md` has the script, five lines on the crate's own
+//! module; the feature `axum` has these handlers and the page's whole script (`docs/web.md`). A native
 //! client written in Rust calls [`token::answer`](crate::token::answer). A ticket is answered once: after
 //! any answer other than a code page, fetch a new one.
 //!

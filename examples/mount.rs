@@ -1,0 +1,78 @@
+//! The whole of a host that mounts the endpoints: sign-up on the hosted pages, texts on the console of the
+//! program in place of a provider.
+//!
+//! ```text
+//! cargo run --example mount --features axum     then open http://localhost:8080/otp
+//! ```
+#![allow(clippy::print_stdout)] // a program
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::http::request::Parts;
+use axum::routing::get;
+use otpgate::access::DestinationPolicy;
+use otpgate::message::{Brand, MessageFormat};
+use otpgate::store::MemoryStore;
+use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+use otpgate::web::page::PageContext;
+use otpgate::web::{Admit, Ask, Config, Host, HostError, Next};
+use otpgate::{
+    Gate, KeyId, KeyRing, Money, Pepper, Region, SmsTransport, SystemEntropy, Verification,
+};
+
+/// In place of a provider: `docs/providers.md` has those that the crate brings.
+#[derive(Debug)]
+struct Console;
+
+#[async_trait]
+impl SmsTransport for Console {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        println!("to {}:\n{}\n", sms.expose_number(), sms.expose_text());
+        Ok(Handoff::default())
+    }
+}
+
+/// The two decisions that are the host's.
+#[derive(Debug)]
+struct SignUp;
+
+#[async_trait]
+impl Host for SignUp {
+    async fn admit(&self, _: &Ask<'_>) -> Result<Admit, HostError> {
+        Ok(Admit::Send) // a password reset answers `Admit::Decoy` for a number without an account
+    }
+
+    async fn verified(&self, proven: Verification, _: &Parts) -> Result<Next, HostError> {
+        println!("{} is proven: create the account", proven.recipient().expose_e164().as_str());
+        Ok(Next::to("/welcome")) // `.header(SET_COOKIE, …)` logs in
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let gate = Gate::builder()
+        // In production `Pepper::from_text`, from a secret manager: with a new one all codes are void.
+        .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+        .store(MemoryStore::default()) // one server: `RedbStore`; several: Redis or PostgreSQL
+        .transport(Console)
+        .message(MessageFormat::builder(Brand::new("Example")?).build()?)
+        .destinations(DestinationPolicy::only([Region::DE, Region::AT])) // where customers are
+        .daily_budget(Money::dollars(50)) // a few times an ordinary day
+        .build()?;
+    // The origin in the browser's address bar; `http` is taken on localhost only.
+    let config = Config::builder("http://localhost:8080", SignUp)
+        .default_region(Region::DE) // for numbers without a country code
+        .pages(PageContext::new("Example", "/otp"))
+        .build()?;
+    let app = Router::new()
+        .route("/welcome", get(async || "Welcome!"))
+        .merge(otpgate::web::router(gate, config));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 8080)).await?;
+    println!("http://localhost:8080/otp");
+    // Without the peer's address all clients would share one tight limit.
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
