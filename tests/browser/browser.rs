@@ -794,8 +794,13 @@ fn measure() {
         })()",
     );
     println!("{figures}");
+}
 
-    // Without a Worker: what is done in slices, and how long the page was not its own.
+/// As `measure`: tries a second in slices, and how long the page was not its own meanwhile.
+#[test]
+#[ignore = "a measurement, for docs/token-format.md"]
+fn measure_without_a_worker() {
+    let Some(browser) = Browser::open() else { return };
     let csp = "default-src 'none'; script-src 'self'; worker-src 'none'; connect-src 'self'";
     let site = Site::open(Shop { csp: Some(csp), ..Shop::default() });
     browser.go(&site.form());

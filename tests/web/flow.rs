@@ -24,6 +24,8 @@ async fn a_visitor_signs_up() {
     assert_eq!(preflight.header("cache-control"), Some("no-store"));
     assert_eq!(preflight.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(preflight.header("referrer-policy"), Some("no-referrer"));
+    let nothing = "default-src 'none'; frame-ancestors 'none'";
+    assert_eq!(preflight.header("content-security-policy"), Some(nothing));
     assert_eq!(preflight.header("cross-origin-resource-policy"), Some("same-origin"));
     assert_eq!(preflight.all("access-control-allow-origin").count(), 0);
     let cookie = preflight.header("set-cookie").unwrap();
@@ -100,6 +102,32 @@ async fn a_visitor_signs_up() {
     assert_eq!(site.host.0.lock().unwrap().verified.len(), 1);
     assert!(!browser.cookies.contains_key("__Host-otp-grant"));
     assert!(browser.cookies.contains_key("__Host-otp-device"));
+}
+
+/// The cookie of an earlier verification is what sets the owner apart from those who besiege the number.
+#[tokio::test]
+async fn a_device_that_verified_before_is_served_where_strangers_wait() {
+    let site = Site::open().await;
+    let mut owner = site.at_code_page().await;
+    assert_eq!(owner.verify(&site.code()).await.status, 200);
+    assert!(owner.cookies.contains_key("__Host-otp-device"));
+    let mut texts = 0;
+    for round in 0..60 {
+        site.clock.advance(Duration::from_secs(660));
+        let mut stranger = site.browser(&format!("198.51.100.{round}"));
+        if stranger.sign_up(NUMBER).await.status == 200 {
+            texts += 1;
+            for _ in 0..6 {
+                stranger.verify(&wrong(&site.code())).await;
+            }
+        }
+    }
+    assert!(texts < 60, "the siege was none: {texts}");
+    let mut stranger = site.browser("198.51.100.200");
+    assert_eq!(stranger.sign_up(NUMBER).await.status, 429);
+    let sent = owner.sign_up(NUMBER).await;
+    assert_eq!(sent.status, 200, "{sent:?}");
+    assert_eq!(owner.verify(&site.code()).await.status, 200);
 }
 
 #[tokio::test]

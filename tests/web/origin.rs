@@ -79,6 +79,8 @@ async fn a_planted_grant_opens_nothing() {
         format!("{ours}; __Host-otp-grant={own}\r\nCookie: __Host-otp-grant={planted}"),
         format!("{ours}; __Host-otp-grant={planted}"),
         format!("{ours}; __host-otp-grant={own}"),
+        format!("{ours}; otp-grant={own}"),
+        format!("{ours}; __Secure-otp-grant={own}"),
         format!("{ours}; __Host-otp-grant=\"{own}\""),
         format!("{ours}; \u{2000}__Host-otp-grant={own}"),
         format!("__Host-otp-grant={own}"),

@@ -3,9 +3,10 @@
 use otpgate::transport::{
     Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
+use otpgate::web::{Config, Endpoints};
 use otpgate::{EventKind, Timestamp};
 
-use super::site::{NUMBER, Site};
+use super::site::{NUMBER, ORIGIN, Site};
 use super::wire::{Wire, exchange};
 
 /// A provider that signs the whole URL, for the test with a word, and names the send in its query.
@@ -90,4 +91,17 @@ async fn a_receipt_may_be_longer_than_a_form_and_no_longer() {
     wire.write(b"POST /otp/receipts/example HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n")
         .await;
     assert_eq!(wire.read().await.status, 413);
+}
+
+/// A host without the router reads bodies itself; the function has the limit as well.
+#[tokio::test]
+async fn the_function_takes_no_longer_receipt_than_the_router() {
+    let site = site().await;
+    let config = Config::builder(ORIGIN, site.host.clone()).receipts("example", Provider);
+    let endpoints = Endpoints::new(site.gate.clone(), config.build().unwrap());
+    for (length, status) in [(65_536, 403), (65_537, 413)] {
+        let request = axum::http::Request::post("/otp/receipts/example");
+        let request = request.body("a".repeat(length).into()).unwrap();
+        assert_eq!(endpoints.handle(request, None).await.status(), status, "{length}");
+    }
 }
