@@ -124,7 +124,8 @@ async fn a_device_that_verified_before_is_served_where_strangers_wait() {
     }
     assert!(texts < 60, "the siege was none: {texts}");
     let mut stranger = site.browser("198.51.100.200");
-    assert_eq!(stranger.sign_up(NUMBER).await.status, 429);
+    let asked = stranger.sign_up(NUMBER).await;
+    assert!(matches!(asked.status, 428 | 429), "{asked:?}");
     let sent = owner.sign_up(NUMBER).await;
     assert_eq!(sent.status, 200, "{sent:?}");
     assert_eq!(owner.verify(&site.code()).await.status, 200);

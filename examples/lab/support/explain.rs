@@ -178,7 +178,7 @@ impl Explanation {
     pub fn of(watched: &Watched, samples: &[Sample], trace: &Trace, run: &Run) -> Self {
         let rows = || trace.rows.iter().zip(&run.fates).filter(|(row, _)| watched.counts(row));
         let start_ms = rows().next().map_or(0, |(row, _)| row.at_ms);
-        let end_ms = rows().last().map_or(start_ms, |(row, _)| row.at_ms).max(start_ms + 1);
+        let end_ms = rows().next_back().map_or(start_ms, |(row, _)| row.at_ms).max(start_ms + 1);
         let place = |at: u64| {
             let part = u128::from(at.clamp(start_ms, end_ms) - start_ms) * u128::from(STRETCHES);
             (part / u128::from(end_ms - start_ms + 1)) as usize
