@@ -1,18 +1,23 @@
 //! Tried: texts to numbers of one's own and one candidate's from one address, minted sessions. Does what comes
 //! after tell whether the candidate got a text?
 
+use async_trait::async_trait;
 use otpgate::access::{Actor, Effect, Reason, Target};
+use otpgate::policy::{AskNetwork, Mode};
 use otpgate::pumping::Tuning;
 use otpgate::testing::Reply;
 use otpgate::transport::NumberFault;
+use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, Policy, Purpose, ReceiptOutcome,
-    Sent,
+    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, LineType, Money, Policy, Purpose,
+    ReceiptOutcome, Sent,
 };
 
 use crate::receipts;
 use crate::step_up::Turing;
-use crate::support::{Dice, House, days, german, hours, in_session, minutes, quick, seconds};
+use crate::support::{
+    Dice, House, client, days, german, grown, hours, in_session, minutes, quick, seconds,
+};
 
 const CANDIDATE: &str = crate::support::BOB;
 /// Of the candidate's hundred thousand.
@@ -91,6 +96,8 @@ enum Fate {
     Known,
     /// It was verified days ago, and the host answers with decoys.
     KnownDecoy,
+    /// It was never verified, and its network says that the card was changed yesterday.
+    Swapped,
 }
 
 /// Where it is tried.
@@ -106,6 +113,28 @@ enum Place {
     Busy,
     /// The same, and only known numbers get texts.
     KnownOnly,
+    /// A realm without customers, and the networks are asked about every number.
+    Networked,
+    /// The same as an empty realm, in shadow mode.
+    Shadow,
+}
+
+/// Networks where one number's card was changed, or none.
+#[derive(Debug)]
+struct Cards {
+    changed: Option<&'static str>,
+}
+
+#[async_trait]
+impl NumberSignals for Cards {
+    async fn look_up(&self, query: &SignalsQuery) -> Result<Signals, SignalsError> {
+        let changed = self.changed.is_some_and(|number| number == query.expose_number());
+        let swap = match changed {
+            true => SimSwap::Within(hours(24)),
+            false => SimSwap::NotWithin(hours(240)),
+        };
+        Ok(Signals::default().line_type(LineType::Mobile).sim_swap(swap))
+    }
 }
 
 /// A detector that looks at clients alone.
@@ -137,9 +166,19 @@ impl Walk {
         let house = House::with(|builder| {
             let busy = matches!(place, Place::Busy | Place::KnownOnly);
             let tuning = if busy { of_clients() } else { Tuning::default() };
-            let builder = builder.policy(quick(Policy::default())).tuning(tuning);
+            let mut policy = quick(Policy::default());
+            if place == Place::Shadow {
+                policy.mode.general = Mode::Observe;
+            }
+            if place == Place::Networked {
+                policy.signals.ask = AskNetwork::Always;
+                policy.signals.price = Money::microdollars(1_000);
+            }
+            let builder = builder.policy(policy).tuning(tuning);
+            let changed = (fate == Fate::Swapped).then_some(CANDIDATE);
             match place {
                 Place::EmptyWithoutCheck => builder,
+                Place::Networked => builder.human_check(Turing).signals(Cards { changed }),
                 _ => builder.human_check(Turing),
             }
         });
@@ -154,8 +193,10 @@ impl Walk {
             Fate::Fault => Reply::Reported(NumberFault::OptedOut),
             _ => Reply::Refused,
         };
-        house.outbox.reply(reply);
-        assert!(matches!(house.try_send(CANDIDATE, &owner).await, Sent::Refused(_)));
+        if place != Place::Networked {
+            house.outbox.reply(reply);
+            assert!(matches!(house.try_send(CANDIDATE, &owner).await, Sent::Refused(_)));
+        }
         house.clock.advance(hours(2));
         if place == Place::KnownOnly {
             let (why, ada) = (Reason::new("a test").unwrap(), Actor::new("ada").unwrap());
@@ -320,11 +361,14 @@ async fn wander(place: Place, fate: Fate, seed: u64, steps: usize) -> Vec<String
 async fn what_becomes_of_a_number_is_not_seen_by_what_comes_next() {
     const UNKNOWN: [Fate; 3] = [Fate::Text, Fate::Decoy, Fate::Fault];
     const EITHER: [Fate; 5] = [Fate::Text, Fate::Decoy, Fate::Fault, Fate::Known, Fate::KnownDecoy];
-    let rows: [(Place, &[Fate]); 4] = [
+    const NETWORKED: [Fate; 3] = [Fate::Text, Fate::Decoy, Fate::Swapped];
+    let rows: [(Place, &[Fate]); 6] = [
         (Place::Empty, &UNKNOWN),
         (Place::EmptyWithoutCheck, &UNKNOWN),
         (Place::Busy, &EITHER),
         (Place::KnownOnly, &EITHER),
+        (Place::Networked, &NETWORKED),
+        (Place::Shadow, &UNKNOWN),
     ];
     let seeds: u64 = std::env::var("WALKS").map_or(3, |text| text.parse().unwrap());
     let (mut walks, mut differing, mut asked) = (0, Vec::new(), 0);
@@ -344,4 +388,48 @@ async fn what_becomes_of_a_number_is_not_seen_by_what_comes_next() {
     println!("{} of {walks} walks differ; {asked} answers ask for more", differing.len());
     assert!(asked > 20, "walks that nobody minds show nothing");
     assert_eq!(differing, Vec::<String>::new(), "of {walks}");
+}
+
+/// What an attacker sees of the candidate's block: `before` texts to strangers in it, each from a client of
+/// its own, then one request for the candidate, then how three more are answered.
+async fn beside(before: u64, text: bool) -> Vec<String> {
+    let house = House::with(|builder| {
+        builder.policy(quick(Policy::default())).tuning(grown()).human_check(Turing)
+    });
+    // The block has a customer since days.
+    drop(house.prove(NEIGHBOUR, &in_session(700, "owner")).await);
+    house.clock.advance(days(4));
+    let stranger = |n: u64| format!("+49157987{:05}", n * 7_919 % 100_000);
+    let who = |n: u64| client(3_000 + 3 * u32::try_from(n).unwrap());
+    for n in 0..before {
+        let _ = house.insist(&stranger(n), &Purpose::SIGN_UP, &who(n)).await;
+        house.clock.advance(seconds(20));
+    }
+    if let Cleared::Cleared(clearance) = house.clear(CANDIDATE, &Purpose::RESET, &who(900)).await {
+        let sent = match text {
+            true => house.gate.issue(clearance).await,
+            false => house.gate.decoy(clearance).await,
+        };
+        drop(sent.unwrap());
+    }
+    house.clock.advance(seconds(20));
+    let mut trace = Vec::new();
+    for n in before..before + 3 {
+        trace.push(seen(&house.try_send(&stranger(n), &who(n)).await));
+        house.clock.advance(seconds(20));
+    }
+    trace
+}
+
+/// The threat model says so of a block with customers: a decoy leaves nothing there, a text does. What is
+/// pinned is the price, in texts of the attacker's for each candidate.
+#[tokio::test]
+async fn a_block_with_customers_tells_one_candidate_for_a_dozen_texts() {
+    let mut tells = Vec::new();
+    for before in 8..18 {
+        if beside(before, true).await != beside(before, false).await {
+            tells.push(before);
+        }
+    }
+    assert_eq!(tells, [11, 12, 13], "texts before the request after which text and decoy differ");
 }
