@@ -27,7 +27,10 @@ use redis_server::RedisServer;
 /// The store's script for `admit`.
 const ADMIT: &str = concat!(
     include_str!("../src/store/redis/prelude.lua"),
-    include_str!("../src/store/redis/admit.lua")
+    include_str!("../src/store/redis/calls.lua"),
+    include_str!("../src/store/redis/admit.lua"),
+    include_str!("../src/store/redis/write.lua"),
+    include_str!("../src/store/redis/grant.lua")
 );
 
 const NOW: u64 = 1_800_000_000_000;
@@ -235,7 +238,7 @@ async fn main() {
         .unwrap()
         .1;
     for (kind, what) in
-        [(b's', "a subject"), (b'c', "a challenge"), (b'n', "a nonce"), (b'r', "a call")]
+        [(b's', "a subject"), (b'c', "a challenge"), (b'n', "a nonce"), (b'r', "some calls")]
     {
         let sizes = keys.iter().filter(|key| key.get(24) == Some(&kind)).map(|key| {
             redis::cmd("MEMORY").arg("USAGE").arg(key).query::<u64>(&mut connection).unwrap()

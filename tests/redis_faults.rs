@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use otpgate::Store;
-use otpgate::limit::Limit;
+use base64ct::{Base64UrlUnpadded, Encoding};
+use otpgate::limit::{Limit, MeterKey, Slot};
 use otpgate::store::{
     Admitted, ChallengeState, DocumentWrite, Exchange, MeterQuery, Observation, RedisOptions,
     RedisSetupError, RedisStore, Refund, Settlement, StoreErrorKind, TallyQuery, Verdict,
 };
+use otpgate::{Pseudonym, Store};
 
 use redis_calls::{Sent, T0, bytes, charge, charging, empty, meter, name, nonce, window};
 use redis_proxy::Proxy;
@@ -120,7 +121,8 @@ async fn every_key_is_in_the_realms_slot_and_ends() {
             b's' => 60_500..3_720_001 + 60_000,
             b'c' | b'r' => 655_000..660_001,
             b'n' => 355_000..360_001,
-            b'l' => 175_000..180_001,
+            // Set for twice as long, so that it need not be set again for each entry.
+            b'l' => 355_000..360_001,
             other => panic!("an unknown kind of key: {other}"),
         };
         assert!(expected.contains(&life), "{} lives {life} ms", char::from(key[24]));
@@ -551,4 +553,121 @@ async fn clocks_five_seconds_apart_loosen_nothing() {
     sent.send(&gates[1], realm, clock(1, 0)).await;
     assert!(accepted(&sent.redeem(&gates[0], realm, clock(0, 0)).await.unwrap()));
     assert_eq!(sent.redeem(&gates[1], realm, clock(1, 0)).await.unwrap(), Verdict::Consumed);
+}
+
+/// Runs a script of the test's own on one key of the realm.
+fn write(server: &RedisServer, realm: Pseudonym, rest: &[u8], script: &str) {
+    let tag = format!("{{{}}}", Base64UrlUnpadded::encode_string(realm.as_bytes()));
+    let key = [tag.as_bytes(), rest].concat();
+    let mut connection = server.connection();
+    redis::cmd("EVAL").arg(script).arg(1).arg(key).exec(&mut connection).unwrap();
+}
+
+/// What 0.1.0 wrote still limits, in each kind of meter, and is then kept in the new format.
+#[tokio::test]
+async fn the_first_format_is_read() {
+    needs_redis!();
+    let server = RedisServer::start(&[]);
+    let store = connect(&server).await;
+    let (realm, subject) = (name(), name());
+    let (hour, now) = (3_600_000, T0.as_millis());
+    let limits = [
+        Limit::Spacing { interval_ms: 1_000, burst: 5 },
+        Limit::Ladder { first_ms: 30_000, longest_ms: hour, forget_ms: 24 * hour },
+        Limit::Window { max: 9, span_ms: hour },
+        Limit::Failures {
+            max: 9,
+            pause_after: 9,
+            pause_ms: 0,
+            longest_ms: hour,
+            forget_ms: 24 * hour,
+        },
+        Limit::Window { max: 9, span_ms: hour },
+    ];
+    // A bucket, a ladder, a window of two buckets, failures, a window of one, and a mark.
+    let meters = format!(
+        "{{1, {dry}, 2000}}, {{2, 3, {now}, 2, {before}}}, \
+         {{3, {now}, 2, 4, {before}, struct.pack('>I7I7', {before}, 4)}}, {{4, 5, {now}}}, \
+         {{3, {now}, 7, 0, 0, ''}}, {{5, {before}, {end}}}",
+        dry = now + 2_000,
+        before = now - 600_000,
+        end = now + hour,
+    );
+    let script = format!(
+        "redis.call('SET', KEYS[1], cmsgpack.pack({{{}, {{{meters}}}}}), 'PX', 60000)",
+        now + 24 * hour
+    );
+    write(&server, realm, &[b"s", subject.as_bytes().as_slice()].concat(), &script);
+    let partition = "redis.call('SET', KEYS[1], struct.pack('>I7I7c8', 0, 1, '--------'))";
+    write(&server, realm, b"e", partition);
+
+    let key = |slot| MeterKey::new(subject, Slot(slot));
+    let read = async || {
+        let mut query = TallyQuery::new(T0, realm);
+        for (slot, limit) in (1..).zip(limits) {
+            query.meters.push(MeterQuery { key: key(slot), limit, cost: 0 });
+        }
+        query.marks.push(key(6));
+        let answer = store.tally(&query).await.unwrap();
+        let mark = answer.marks[0].map(|(from, until)| (from.as_millis(), until.as_millis()));
+        (answer.meters.iter().map(|meter| meter.count).collect::<Vec<_>>(), mark)
+    };
+    let mark = Some((now - 600_000, now + hour));
+    assert_eq!(read().await, (vec![2, 3, 6, 5, 7], mark));
+    let mut admission = empty(realm, T0);
+    admission.charges = vec![charge(key(3), limits[2]), charge(key(5), limits[4])];
+    let first = store.admit(&admission).await.unwrap();
+    assert!(matches!(first, Admitted::Granted { counts, .. } if counts == [7, 8]));
+    assert_eq!(read().await, (vec![2, 3, 7, 5, 8], mark), "and from the new one");
+}
+
+/// Written often, a subject is kept in another form, and back and forth nothing is lost.
+#[tokio::test]
+async fn what_is_written_often_keeps_its_counts() {
+    needs_redis!();
+    let server = RedisServer::start(&[]);
+    let store = connect(&server).await;
+    let (realm, subject) = (name(), name());
+    let key = |slot| MeterKey::new(subject, Slot(slot));
+    let unverified = Limit::Unverified { max: 1_000, drain_ms: 3_600_000 };
+    for round in 1..=200 {
+        // A new bucket of the hour every other time, and a new meter now and then.
+        let now = T0 + Duration::from_secs(30 * round);
+        let mut admission = empty(realm, now);
+        admission.charges = vec![charge(key(1), window(1_000)), charge(key(2), unverified)];
+        if round % 50 == 0 {
+            let slot = 3 + u32::try_from(round).unwrap() / 50;
+            admission.charges.push(charge(key(slot), window(1_000)));
+        }
+        let answer = store.admit(&admission).await.unwrap();
+        let Admitted::Granted { counts, .. } = answer else { panic!("{answer:?}") };
+        // An hour and at the most a minute, at two a minute; one an hour has drained.
+        let drained = 30 * (round - 1) / 3_600;
+        assert_eq!(
+            counts[..2],
+            [round.min(if round % 2 == 0 { 121 } else { 122 }), round - drained]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_later_format_is_refused_and_left_alone() {
+    needs_redis!();
+    let server = RedisServer::start(&[]);
+    let store = connect(&server).await;
+    let realm = name();
+    let partition = "redis.call('SET', KEYS[1], struct.pack('>I7I7c8B', 4, 9, '--------', 3))";
+    write(&server, realm, b"e", partition);
+    let sent = Sent::new();
+    let errors = [
+        store.admit(&sent.admission(realm, T0, 5)).await.unwrap_err(),
+        store.redeem(&sent.redemption(realm, T0)).await.unwrap_err(),
+        store.tally(&TallyQuery::new(T0, realm)).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("format 3") && cause.contains("run the version"), "{cause}");
+    }
+    assert_eq!(server.say(&["DBSIZE"]), "1", "nothing was written");
 }

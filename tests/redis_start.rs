@@ -64,7 +64,7 @@ async fn the_listed_acl_is_enough_and_nothing_in_it_is_too_much() {
         }
         looked_at += 1;
     }
-    assert_eq!(looked_at, 14);
+    assert_eq!(looked_at, 15);
     set_user(&server, &["reset".to_owned()]);
     let mut elsewhere = rules.clone();
     for rule in &mut elsewhere {

@@ -4,11 +4,13 @@
 //! call. The limit itself is never stored, so a host that lowers one sees it hold at once.
 //!
 //! [`Meter`] is that arithmetic, and [`Ledger`] a subject's meters in a few bytes; a store written
-//! in Rust takes both, another ports them from the rules of [`Limit`].
+//! in Rust takes both, another ports them from the rules of [`Limit`]. A limit that is in every call's
+//! way can be kept by several parts, each with a [`Slice`] that a [`Pool`] leases to it.
 
 mod failures;
 mod gcra;
 mod ladder;
+mod lease;
 mod ledger;
 mod meter;
 mod packed;
@@ -18,6 +20,7 @@ mod rule;
 mod tests;
 mod window;
 
+pub use lease::{Lease, LeaseTerms, Pool, Slice, Spent, Unused};
 pub use ledger::Ledger;
 pub use meter::Meter;
 #[cfg(any(feature = "postgres", feature = "redis"))]

@@ -35,8 +35,19 @@ impl Reply {
         values.end(Some(Timestamp::from_millis(seen.sequence)))
     }
 
+    /// The number of the stored format, if a later version of this store wrote it.
+    pub(super) fn refused_by_format(&self) -> Result<Option<u64>, Malformed> {
+        let (seen, values) = self.open()?;
+        if seen.epoch != MOST.saturating_sub(1) {
+            return Ok(None);
+        }
+        values.end(Some(seen.sequence))
+    }
+
+    /// An answer is one flat list, whose own lists say first how long they are.
     fn open(&self) -> Result<(Seen, Unpacker<'_>), Malformed> {
         let mut values = Unpacker::new(&self.0);
+        values.array()?;
         let seen = Seen { epoch: values.number()?, sequence: values.number()? };
         Ok((seen, values))
     }
@@ -45,15 +56,15 @@ impl Reply {
         let (_, mut values) = self.open()?;
         let answer = match values.number()? {
             0 => Admitted::Granted {
-                counts: values.numbers()?,
-                observed: values.numbers()?,
+                counts: numbers(&mut values)?,
+                observed: numbers(&mut values)?,
                 news: news(&mut values)?,
             },
             1 => Admitted::Exhausted {
                 index: index(&mut values)?,
                 retry_after: Duration::from_millis(values.number()?),
-                counts: values.numbers()?,
-                observed: values.numbers()?,
+                counts: numbers(&mut values)?,
+                observed: numbers(&mut values)?,
                 news: news(&mut values)?,
             },
             2 => Admitted::NonceSpent { index: index(&mut values)? },
@@ -76,8 +87,8 @@ impl Reply {
 
     pub(super) fn redeemed(&self) -> Result<Redeemed, Malformed> {
         let (_, mut values) = self.open()?;
-        let observed = values.numbers()?;
-        let news = news(&mut values)?;
+        // How many values the verdict has: one needs no more than its first.
+        values.number()?;
         let verdict = match values.number()? {
             0 => Verdict::Accepted { attempts: small(&mut values)?, opened: time(&mut values)? },
             1 => Verdict::Mismatch { left: small(&mut values)? },
@@ -91,20 +102,18 @@ impl Reply {
             },
             _ => return Err(Malformed),
         };
+        let mut observed = numbers(&mut values)?;
+        observed.extend(numbers(&mut values)?);
+        let news = news(&mut values)?;
         values.end(Redeemed { verdict, observed, news })
     }
 
     pub(super) fn tallied(&self, query: &TallyQuery) -> Result<Tallies, Malformed> {
         let (_, mut values) = self.open()?;
-        let readings = values.numbers()?;
-        let (pairs, []) = readings.as_chunks::<2>() else { return Err(Malformed) };
-        let meters = pairs
-            .iter()
-            .map(|[count, wait]| Reading {
-                count: *count,
-                retry_after: Duration::from_millis(*wait),
-            })
-            .collect();
+        let meters = each(&mut values, |values| {
+            let count = values.number()?;
+            Ok(Reading { count, retry_after: Duration::from_millis(values.number()?) })
+        })?;
         let marks = each(&mut values, |values| {
             if !values.is_array() {
                 return values.number().map(|_| None);
@@ -113,14 +122,10 @@ impl Reply {
             Ok(Some((time(values)?, time(values)?)))
         })?;
         let challenges = each(&mut values, challenge)?;
-        // Version and content of each, two values a document.
-        let length = values.array()?;
-        let documents = (0..length / 2)
-            .map(|_| {
-                let version = values.number()?;
-                Ok(Document { version, content: values.bytes()?.to_vec() })
-            })
-            .collect::<Result<Vec<_>, Malformed>>()?;
+        let documents = each(&mut values, |values| {
+            let version = values.number()?;
+            Ok(Document { version, content: values.bytes()?.to_vec() })
+        })?;
         let news = news(&mut values)?;
         let answer = Tallies { meters, marks, challenges, documents, news };
         let complete = answer.meters.len() == query.meters.len()
@@ -150,10 +155,7 @@ fn challenge(values: &mut Unpacker<'_>) -> Result<ChallengeState, Malformed> {
 
 fn news(values: &mut Unpacker<'_>) -> Result<News, Malformed> {
     let latest = values.number()?;
-    let length = values.array()?;
-    let entries = (0..length / 2)
-        .map(|_| Ok((values.number()?, values.bytes()?.to_vec())))
-        .collect::<Result<_, Malformed>>()?;
+    let entries = each(values, |values| Ok((values.number()?, values.bytes()?.to_vec())))?;
     Ok(News { entries, latest })
 }
 
@@ -161,8 +163,12 @@ fn each<'a, T>(
     values: &mut Unpacker<'a>,
     take: impl Fn(&mut Unpacker<'a>) -> Result<T, Malformed>,
 ) -> Result<Vec<T>, Malformed> {
-    let length = values.array()?;
+    let length = values.number()?;
     (0..length).map(|_| take(values)).collect()
+}
+
+fn numbers(values: &mut Unpacker<'_>) -> Result<Vec<u64>, Malformed> {
+    each(values, Unpacker::number)
 }
 
 fn index(values: &mut Unpacker<'_>) -> Result<usize, Malformed> {

@@ -24,12 +24,31 @@ pub(super) enum Verb {
 impl Verb {
     pub(super) const ALL: [Self; 4] = [Self::Admit, Self::Settle, Self::Redeem, Self::Tally];
 
-    /// The script's text: the shared part, then its own.
+    /// The script's text: the shared parts, then its own.
     pub(super) const fn script(self) -> &'static str {
         match self {
-            Self::Admit => concat!(include_str!("prelude.lua"), include_str!("admit.lua")),
-            Self::Settle => concat!(include_str!("prelude.lua"), include_str!("settle.lua")),
-            Self::Redeem => concat!(include_str!("prelude.lua"), include_str!("redeem.lua")),
+            Self::Admit => concat!(
+                include_str!("prelude.lua"),
+                include_str!("calls.lua"),
+                include_str!("admit.lua"),
+                include_str!("write.lua"),
+                include_str!("grant.lua")
+            ),
+            Self::Settle => concat!(
+                include_str!("prelude.lua"),
+                include_str!("calls.lua"),
+                include_str!("restore.lua"),
+                include_str!("settle.lua"),
+                include_str!("write.lua"),
+                include_str!("settled.lua")
+            ),
+            Self::Redeem => concat!(
+                include_str!("prelude.lua"),
+                include_str!("restore.lua"),
+                include_str!("redeem.lua"),
+                include_str!("write.lua"),
+                include_str!("redeemed.lua")
+            ),
             Self::Tally => concat!(include_str!("prelude.lua"), include_str!("tally.lua")),
         }
     }
@@ -65,20 +84,24 @@ impl Call {
         let mut keys = Keys::of(admission.realm);
         keys.call(admission.id);
         let mut body = Packer::with_capacity(1024);
+        body.bytes(admission.id.as_bytes());
         body.number(admission.remember.as_millis().min(MOST >> 1));
+        body.number(u64::from(names_twice(admission)));
 
         let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
         let writes = admission.documents.iter().map(|write| (write.document, write.expect));
-        body.array(admission.guards.len().saturating_add(admission.documents.len()));
+        let mut list = Flat::default();
         for (document, version) in guards.chain(writes) {
-            let key = keys.number(Kind::Version, document);
-            body.array(2).numbers(&[key, version]);
+            list.numbers(&[keys.number(Kind::Version, document), version]);
         }
-        body.array(admission.nonces.len());
+        list.write(&mut body);
+        let mut list = Flat::default();
         for nonce in &admission.nonces {
-            let key = keys.number(Kind::Nonce, nonce.key);
-            body.array(2).numbers(&[key, nonce.expires.as_millis()]);
+            list.numbers(&[keys.number(Kind::Nonce, nonce.key)]);
+            // As the script writes it.
+            list.text(nonce.expires.as_millis().min(MOST).to_string().as_bytes());
         }
+        list.write(&mut body);
 
         // Contents are not read, so their keys come after all that are.
         let mut tail = Packer::with_capacity(1024);
@@ -104,12 +127,14 @@ impl Call {
         let mut keys = Keys::of(settlement.realm);
         keys.call(settlement.admission);
         let mut body = Packer::with_capacity(512);
-        body.array(settlement.refunds.len());
+        body.bytes(settlement.admission.as_bytes());
+        let (mut list, mut times) = (Records::default(), Flat::default());
         for refund in &settlement.refunds {
-            let mut record = Record::of(&mut keys, refund.key, &refund.limit, refund.cost);
-            record.waive(&mut keys, refund.waiver);
-            body.array(12).numbers(&record.fields()).number(refund.charged.as_millis());
+            list.push(&mut keys, refund.key, &refund.limit, refund.cost, refund.waiver);
+            times.numbers(&[refund.charged.as_millis()]);
         }
+        list.write(&mut body);
+        times.write(&mut body);
         match &settlement.void {
             None => body.number(0).bytes(&[]),
             Some(void) => {
@@ -136,30 +161,23 @@ impl Call {
         }
         charges(&mut body, &mut keys, &redemption.charges);
         charges(&mut body, &mut keys, &redemption.subject_charges);
-        body.array(redemption.reset.len());
-        for meter in &redemption.reset {
-            let key = keys.number(Kind::Subject, meter.subject);
-            body.array(2).numbers(&[key, u64::from(meter.slot.0)]);
-        }
+        places(&mut body, &mut keys, &redemption.reset);
         // For the other rules a credit changes nothing.
-        let credits: Vec<_> = redemption
-            .credits
-            .iter()
-            .filter(|credit| {
-                matches!(credit.limit, Limit::Budget { .. } | Limit::Unverified { .. })
-            })
-            .collect();
-        body.array(credits.len());
+        let credits = redemption.credits.iter().filter(|credit| {
+            matches!(credit.limit, Limit::Budget { .. } | Limit::Unverified { .. })
+        });
+        let mut list = Records::default();
         for credit in credits {
-            let record = Record::of(&mut keys, credit.key, &credit.limit, credit.amount);
-            record.write(&mut body);
+            list.push(&mut keys, credit.key, &credit.limit, credit.amount, None);
         }
-        body.array(redemption.marks.len());
+        list.write(&mut body);
+        let mut list = Flat::default();
         for mark in &redemption.marks {
             let key = keys.number(Kind::Subject, mark.key.subject);
             let (from, until) = (mark.from.as_millis(), mark.until.as_millis());
-            body.array(4).numbers(&[key, u64::from(mark.key.slot.0), from, until]);
+            list.numbers(&[key, u64::from(mark.key.slot.0), from, until]);
         }
+        list.write(&mut body);
         observations(&mut body, &mut keys, &redemption.observe);
         observations(&mut body, &mut keys, &redemption.observe_failure);
         let journal = Journal::of(&mut keys, redemption.exchange.as_ref());
@@ -172,26 +190,22 @@ impl Call {
     pub(super) fn tally(query: &TallyQuery) -> Self {
         let mut keys = Keys::of(query.realm);
         let mut body = Packer::with_capacity(512);
-        body.array(query.meters.len());
+        let mut list = Records::default();
         for question in &query.meters {
-            let record = Record::of(&mut keys, question.key, &question.limit, question.cost);
-            record.write(&mut body);
+            list.push(&mut keys, question.key, &question.limit, question.cost, None);
         }
-        body.array(query.marks.len());
-        for mark in &query.marks {
-            let key = keys.number(Kind::Subject, mark.subject);
-            body.array(2).numbers(&[key, u64::from(mark.slot.0)]);
-        }
+        list.write(&mut body);
+        places(&mut body, &mut keys, &query.marks);
         body.array(query.challenges.len());
         for challenge in &query.challenges {
             body.number(keys.number(Kind::Challenge, *challenge));
         }
-        body.array(query.documents.len());
+        let mut list = Flat::default();
         for document in &query.documents {
             let version = keys.number(Kind::Version, *document);
-            let content = keys.number(Kind::Document, *document);
-            body.array(2).numbers(&[version, content]);
+            list.numbers(&[version, keys.number(Kind::Document, *document)]);
         }
+        list.write(&mut body);
         let journal = query.journal.map(|(name, after)| {
             let latest = keys.number(Kind::Latest, name);
             Journal { latest, after, append: &[], name }
@@ -225,38 +239,89 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// A charge as the scripts see it: subject, slot, the waiver's two, cost, kind, the limit's five.
-struct Record([u64; 11]);
+/// Whether two charges or observations are of one meter.
+fn names_twice(admission: &Admission) -> bool {
+    let charges = admission.charges.iter().map(|charge| charge.key);
+    let mut meters: Vec<_> =
+        charges.chain(admission.observe.iter().map(|observation| observation.key)).collect();
+    meters.sort_unstable();
+    meters.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
+}
 
-impl Record {
-    fn of(keys: &mut Keys, key: MeterKey, limit: &Limit, cost: u64) -> Self {
-        let subject = keys.number(Kind::Subject, key.subject);
-        let [kind, a, b, c, d, e] = numbers(limit);
-        Self([subject, u64::from(key.slot.0), 0, 0, cost, kind, a, b, c, d, e])
+/// A list of values that says only at its end how many there are: for a script one flat list is one
+/// table, and a list of lists one for each.
+#[derive(Default)]
+struct Flat {
+    values: Packer,
+    length: usize,
+}
+
+impl Flat {
+    fn numbers(&mut self, values: &[u64]) {
+        self.values.numbers(values);
+        self.length = self.length.saturating_add(values.len());
     }
 
-    fn waive(&mut self, keys: &mut Keys, waiver: Option<MeterKey>) {
-        if let (Some(waiver), [_, _, subject, slot, ..]) = (waiver, &mut self.0) {
-            *subject = keys.number(Kind::Subject, waiver.subject);
-            *slot = u64::from(waiver.slot.0);
+    fn text(&mut self, text: &[u8]) {
+        self.values.bytes(text);
+        self.length = self.length.saturating_add(1);
+    }
+
+    fn write(&self, body: &mut Packer) {
+        body.array(self.length).raw(self.values.as_slice());
+    }
+}
+
+/// Charges as the scripts see them: records of fixed length, which a script reads without a table.
+#[derive(Default)]
+struct Records(Vec<u8>);
+
+impl Records {
+    /// Subject, kind, slot, cost, three of the limit's numbers; the other two if the kind has them; the
+    /// waiver's subject and slot if the kind says so.
+    fn push(
+        &mut self,
+        keys: &mut Keys,
+        key: MeterKey,
+        limit: &Limit,
+        cost: u64,
+        waiver: Option<MeterKey>,
+    ) {
+        let [kind, a, b, c, d, e] = numbers(limit);
+        let subject = keys.number(Kind::Subject, key.subject);
+        self.number::<2>(subject);
+        self.number::<1>(if waiver.is_some() { kind | WAIVED } else { kind });
+        self.0.extend(key.slot.0.to_be_bytes());
+        for number in [cost, a, b, c] {
+            self.number::<7>(number);
+        }
+        if kind == FAILURES {
+            self.number::<7>(d);
+            self.number::<7>(e);
+        }
+        if let Some(waiver) = waiver {
+            let subject = keys.number(Kind::Subject, waiver.subject);
+            self.number::<2>(subject);
+            self.0.extend(waiver.slot.0.to_be_bytes());
         }
     }
 
-    fn fields(&self) -> [u64; 11] {
-        self.0
+    /// The lower `N` bytes.
+    fn number<const N: usize>(&mut self, value: u64) {
+        let bytes = value.min(MOST).to_be_bytes();
+        self.0.extend(bytes.last_chunk::<N>().unwrap_or(&[0; N]));
     }
 
-    /// Only as many of the limit's numbers as its kind has.
     fn write(&self, body: &mut Packer) {
-        let [.., kind, _, _, _, _, _] = self.0;
-        let length = match kind {
-            1 => 8,
-            2 | 3 => 9,
-            _ => 11,
-        };
-        body.array(length).numbers(self.0.get(..length).unwrap_or_default());
+        body.bytes(&self.0);
     }
 }
+
+/// Added to a charge's kind: a waiver follows.
+const WAIVED: u64 = 8;
+
+/// The kind of [`Limit::Failures`], which has two numbers more than the others.
+const FAILURES: u64 = 4;
 
 /// The kind of state that a limit judges, and its numbers, brought into the range that
 /// [`Limit`] lays down for values that make no sense.
@@ -274,26 +339,35 @@ fn numbers(limit: &Limit) -> [u64; 6] {
             [3, max, span_ms.max(1), bucket_ms(span_ms.max(1)), 0, 0]
         }
         Limit::Failures { max, pause_after, pause_ms, longest_ms, forget_ms } => {
-            [4, max, pause_after, pause_ms, longest_ms, forget_ms.max(longest_ms).max(1)]
+            [FAILURES, max, pause_after, pause_ms, longest_ms, forget_ms.max(longest_ms).max(1)]
         }
     }
 }
 
 fn charges(body: &mut Packer, keys: &mut Keys, charges: &[Charge]) {
-    body.array(charges.len());
+    let mut list = Records::default();
     for charge in charges {
-        let mut record = Record::of(keys, charge.key, &charge.limit, charge.cost);
-        record.waive(keys, charge.waiver);
-        record.write(body);
+        list.push(keys, charge.key, &charge.limit, charge.cost, charge.waiver);
     }
+    list.write(body);
 }
 
 fn observations(body: &mut Packer, keys: &mut Keys, observations: &[Observation]) {
-    body.array(observations.len());
+    let mut list = Records::default();
     for observation in observations {
         let limit = Limit::Window { max: u64::MAX, span_ms: observation.span_ms };
-        Record::of(keys, observation.key, &limit, observation.units).write(body);
+        list.push(keys, observation.key, &limit, observation.units, None);
     }
+    list.write(body);
+}
+
+/// Meters or marks by name only.
+fn places(body: &mut Packer, keys: &mut Keys, places: &[MeterKey]) {
+    let mut list = Flat::default();
+    for place in places {
+        list.numbers(&[keys.number(Kind::Subject, place.subject), u64::from(place.slot.0)]);
+    }
+    list.write(body);
 }
 
 fn opening(body: &mut Packer, keys: &mut Keys, write: Option<&ChallengeWrite>) {

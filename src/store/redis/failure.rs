@@ -9,6 +9,16 @@ use crate::store::{StoreError, StoreErrorKind};
 #[error("the server's answer is not one of this store's; check that no proxy rewrites scripts")]
 pub(super) struct Malformed;
 
+/// What is stored was written by a later version of this store.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the realm is stored in format {format}, and this version of otpgate reads formats 1 and 2; run \
+     the version that wrote it"
+)]
+pub(super) struct LaterFormat {
+    pub(super) format: u64,
+}
+
 impl From<Malformed> for StoreError {
     fn from(malformed: Malformed) -> Self {
         Self::new(StoreErrorKind::Corrupt, malformed)
@@ -75,6 +85,7 @@ impl Remedy {
 }
 
 crate::base::sentence::debug_as_sentence!(Malformed);
+crate::base::sentence::debug_as_sentence!(LaterFormat);
 
 #[cfg(test)]
 mod tests {

@@ -42,7 +42,17 @@ impl HashTag {
 }
 
 /// One key: tag, letter, name.
-pub(super) type Key = [u8; 41];
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    bytes: [u8; 41],
+    length: usize,
+}
+
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
 
 /// The keys of one call, the partition's own first.
 #[derive(Debug)]
@@ -66,9 +76,16 @@ impl Keys {
         self.numbered(kind, *name.as_bytes())
     }
 
-    /// The number of the key that remembers the call `id`.
+    /// The number of the key that remembers the call `id`, and others: two bytes of its name are used.
     pub(super) fn call(&mut self, id: RequestId) -> u64 {
-        self.numbered(Kind::Call, *id.as_bytes())
+        // FNV-1a, as an identifier need not be random: 2^14 keys, some records in each.
+        let hash = id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        let [.., high, low] = (hash ^ (hash >> 32)).to_be_bytes();
+        let mut name = [0; 16];
+        [name[0], name[1]] = [high & 0x3f, low];
+        self.numbered(Kind::Call, name)
     }
 
     /// How many keys there are, the partition's included.
@@ -86,9 +103,11 @@ impl Keys {
     /// The other keys, from number 2 on.
     pub(super) fn others(&self) -> impl Iterator<Item = Key> {
         self.names.iter().map(|(kind, name)| {
-            let mut key = [*kind as u8; 41];
-            key.iter_mut().zip(self.tag.0).for_each(|(to, from)| *to = from);
-            key.iter_mut().rev().zip(name.iter().rev()).for_each(|(to, from)| *to = *from);
+            let name = if *kind == Kind::Call { name.get(..2) } else { Some(&name[..]) };
+            let name = name.unwrap_or_default();
+            let mut key = Key { bytes: [*kind as u8; 41], length: name.len().saturating_add(25) };
+            let parts = self.tag.0.into_iter().chain([*kind as u8]).chain(name.iter().copied());
+            key.bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
             key
         })
     }
@@ -118,7 +137,7 @@ mod tests {
         assert_eq!(keys.len(), 3);
         assert_eq!(&keys.partition()[..], b"{fX19fX19fX19fX19fX19fQ}e");
         let others: Vec<_> = keys.others().collect();
-        assert_eq!(&others[0][..25], b"{fX19fX19fX19fX19fX19fQ}s");
-        assert_eq!(&others[1][24..], [&b"n"[..], &[7; 16]].concat());
+        assert_eq!(&others[0].as_ref()[..25], b"{fX19fX19fX19fX19fX19fQ}s");
+        assert_eq!(&others[1].as_ref()[24..], [&b"n"[..], &[7; 16]].concat());
     }
 }

@@ -18,11 +18,17 @@
 //! | key after the tag | holds | until |
 //! |---|---|---|
 //! | `e` | the partition's epoch and sequence | for ever |
-//! | `s` + subject | its meters and marks, packed in one string | the last of them is over |
+//! | `s` + subject | its meters and marks, packed in one string | the last of them is over, or some time later |
 //! | `c` + challenge | digests, attempts, deadlines | it closes |
-//! | `n` + nonce, `r` + identifier | a deadline | the deadline |
+//! | `n` + nonce | a deadline | the deadline |
+//! | `r` + 14 bits of a call's identifier | the calls remembered, each with its deadline | the last of them is over |
 //! | `v`, `d` + document | version, content | for ever |
-//! | `j`, `l` + journal | the latest number; entries of the last minutes | for ever; their life |
+//! | `j`, `l` + journal | the latest number; entries of the last minutes | for ever; twice their life |
+//!
+//! The values have a format, which `e` names. This version writes format 2 and reads format 1, in
+//! which each call had a key of its own. A realm in a later format is
+//! [`Corrupt`](super::StoreErrorKind::Corrupt), as is one in format 2 for a gate that knows only the
+//! first, and nothing of it changes.
 //!
 //! "Until" is a time to live of what is left by the caller's `now`, plus
 //! [`GRACE`](super::GRACE). The server's clock sweeps, and a call
@@ -66,7 +72,7 @@
 //! - `appendonly yes` with `appendfsync always` loses nothing that was acknowledged;
 //!   `everysec` (Redis' default when on) about a second.
 //! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `TIME`, `MGET`, `SET`,
-//!   `RPUSH`, `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `SELECT` if the URL names a database other than
+//!   `SETRANGE`, `RPUSH`, `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `SELECT` if the URL names a database other than
 //!   0; `CLUSTER SLOTS` in a cluster. Keys match `{*`. Each connection asks whether the user may run
 //!   them; `docs/operations.md` has the ACL.
 //! - In a cluster, the realms of a slot that is being moved are
@@ -96,14 +102,15 @@ use async_trait::async_trait;
 use crate::base::id::Pseudonym;
 
 use super::{
-    Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, Tallies, TallyQuery,
+    Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, StoreErrorKind,
+    Tallies, TallyQuery,
 };
 
 use answer::{Reply, Seen};
 use call::Call;
 #[cfg(feature = "redis-cluster")]
 use cluster::Cluster;
-use failure::Malformed;
+use failure::{LaterFormat, Malformed};
 use node::Node;
 use setup::{Mode, parsed};
 
@@ -195,6 +202,9 @@ impl RedisStore {
             // By the numbers that the script had: it compares whole milliseconds too.
             call.clock.judge(call.now, server)?;
             return Err(Malformed.into());
+        }
+        if let Some(format) = reply.refused_by_format()? {
+            return Err(StoreError::new(StoreErrorKind::Corrupt, LaterFormat { format }));
         }
         self.see(call.realm, reply.seen()?);
         Ok(reply)

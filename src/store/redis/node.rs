@@ -237,7 +237,7 @@ impl Link {
         };
         command.arg(call.keys.len()).arg(&call.keys.partition());
         for key in call.keys.others() {
-            command.arg(&key);
+            command.arg(key.as_ref());
         }
         command.arg(call.argument(self.run, seen).as_slice());
         let mut connection = self.connection.clone();

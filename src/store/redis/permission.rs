@@ -11,7 +11,7 @@ const PROBE: &str = "\
 local key, denied = '{otpgate}probe', {}
 for _, words in ipairs({{'TIME'}, {'RPUSH', key, ''}, {'LINDEX', key, 0}, {'LLEN', key},
     {'LRANGE', key, 0, 0}, {'PEXPIRE', key, 1000}, {'LPOP', key}, {'MGET', key},
-    {'SET', key, '', 'XX', 'PX', 1000}}) do
+    {'SET', key, '', 'XX', 'PX', 1000}, {'SETRANGE', key, 0, ''}}) do
   local allowed
   if redis.acl_check_cmd then
     allowed = redis.acl_check_cmd(unpack(words))

@@ -1,11 +1,12 @@
 -- redeem: charges the attempt, then compares, then consumes.
 local _, id, name, digests, charges, subject_charges, reset, credits, marks, observe, failures_seen, x =
-  cmsgpack.unpack_limit(ARGV[1], 11, body)
+  unpack_limit(ARGV[1], 11, body)
+
+general()
 
 local function answer(...)
-  local observed = counts(failures_seen, counts(observe, {}))
-  local latest, entries = news(x)
-  return pack(epoch, sequence, observed, latest, entries, ...)
+  local said = {epoch, sequence, select('#', ...), ...}
+  return pack(news(x, said, counts(failures_seen, said, counts(observe, said, #said + 1))))
 end
 
 -- Consumed means that the last attempt was the right one: nothing is compared afterwards.
@@ -35,9 +36,12 @@ else
   end
 end
 
-local longest, index = charge_all(charges, 0, 0, 0)
+-- The counts of attempts are not told.
+local counted = {}
+local longest, index = charge_all(charges, counted, 1, false)
 if longest == 0 and dead == 0 then
-  longest, index = charge_all(subject_charges, #charges, 0, 0)
+  longest, index = charge_all(subject_charges, {}, 1, false)
+  index = counted[1] + index
 end
 local accepted = false
 if longest > 0 then
@@ -58,40 +62,53 @@ end
 
 if accepted then
   it.consumed = 1
-  for _, c in ipairs(reset) do
-    local meters = book(c[1])[2]
-    if meters[c[2]] and meters[c[2]][1] ~= 5 then
-      meters[c[2]] = nil
-      touched(c[1], 0)
+  for n = 1, #reset, 2 do
+    local k = reset[n]
+    local b = book(k)
+    local _, i = meter(b, k, reset[n + 1], 0)
+    if i and b[i + 1] ~= 5 then
+      cut(b, i, SIZE[b[i + 1]])
+      shapes[k] = nil
+      touched(k, b, 0)
     end
   end
-  for _, c in ipairs(credits) do
-    local m = meter(c)
-    if m then
-      if c[6] == 1 then lower(m, c[5] * c[7]) else window_take(m, c, c[5], nil) end
-      touched(c[1], 0)
+  local p = 1
+  while p < #credits do
+    local next, _, _, k, slot, kind, amount, l1, _, l3 = charge(credits, p)
+    local b = book(k)
+    local i = meter(b, k, slot, kind)
+    if i then
+      if kind == 1 then
+        lower(b, i, amount * l1)
+      else
+        window_take(b, i, amount, l3, nil)
+      end
+      shapes[k] = nil
+      touched(k, b, 0)
     end
+    p = next
   end
-  for _, mark in ipairs(marks) do
-    local entries, from, until_ = book(mark[1])[2], mark[3], mark[4]
-    local m = entries[mark[2]]
-    if m and m[1] == 5 and now < m[3] then
-      from = min(from, m[2])
-      -- An end that a wrong clock wrote is not kept.
-      if m[3] - until_ <= horizon - now then until_ = max(until_, m[3]) end
+  for n = 1, #marks, 4 do
+    local k, slot, from, until_ = marks[n], marks[n + 1], marks[n + 2], marks[n + 3]
+    local b = book(k)
+    local _, i = meter(b, k, slot, 0)
+    if i and b[i + 1] == 5 then
+      local ends = b[2] + b[i + 3]
+      if now < ends then
+        from = min(from, b[2] + b[i + 2])
+        -- An end that a wrong clock wrote is not kept.
+        if ends - until_ <= horizon - now then until_ = max(until_, ends) end
+      end
+    else
+      if i then cut(b, i, SIZE[b[i + 1]]) end
+      i = #b + 1
     end
-    entries[mark[2]] = {5, from, until_}
-    touched(mark[1], until_)
+    b[i], b[i + 1], b[i + 2], b[i + 3] = slot, 5, from - b[2], until_ - b[2]
+    shapes[k] = nil
+    touched(k, b, until_)
   end
 else
-  add_all(failures_seen)
+  charge_all(failures_seen, {}, 1, true)
 end
-add_all(observe)
+charge_all(observe, {}, 1, true)
 
-append(x)
-commit()
-keep_books()
-if longest > 0 then return answer(6, index, longest) end
-if dead ~= 0 then return answer(dead) end
-keep_challenge(name, it)
-return answer(verdict(it))

@@ -1,52 +1,47 @@
 -- settle: gives back what an admission was charged for, once. KEYS[2] remembers the admission.
-local _, refunds, void, digest, observe, x =
-  cmsgpack.unpack_limit(ARGV[1], 5, body)
+-- When each refund was charged stands in a list of its own.
+local _, _, refunds, times, void, digest, observe, x =
+  unpack_limit(ARGV[1], 7, body)
 
-local function refund(c)
-  local m, kind, cost, charged = meter(c), c[6], c[5], c[12]
-  if not m or waived(c, charged) then return end
+general()
+
+local function refund(charged, k, slot, kind, cost, l1, _, l3, _, l5)
+  local b = book(k)
+  local i = meter(b, k, slot, kind)
+  if not i then return end
+  local latest = b[2] + b[i + 2]
   if kind == 1 then
     -- What has drained since is gone, or it would pay for a later charge.
-    lower(m, max(cost * c[7] - max(now - charged, 0), 0))
+    lower(b, i, max(cost * l1 - max(now - charged, 0), 0))
   elseif kind == 2 then
-    if m[4] >= 0 and charged == m[3] then
-      m[2], m[3], m[4], m[5] = m[4], m[5], -1, 0
-    elseif m[3] - charged < c[9] then
-      m[2] = max(m[2] - 1, 0)
-      if m[4] > 0 then m[4] = m[4] - 1 end
+    if b[i + 4] ~= -1 and charged == latest then
+      b[i + 3], b[i + 2] = b[i + 4], b[i + 5]
+      if b[i + 3] == -2 then b[i + 3], b[i + 2] = 0, -b[2] end
+      b[i + 4], b[i + 5] = -1, 0
+    elseif latest - charged < l3 then
+      b[i + 3] = max(b[i + 3] - 1, 0)
+      if b[i + 4] > 0 then b[i + 4] = b[i + 4] - 1 end
     end
   elseif kind == 3 then
-    window_take(m, c, cost, charged - charged % c[9])
-  elseif m[3] - charged < c[11] then
-    m[2] = max(m[2] - cost, 0)
+    window_take(b, i, cost, l3, charged - charged % l3)
+  elseif latest - charged < l5 then
+    b[i + 3] = max(b[i + 3] - cost, 0)
   end
-  touched(c[1], 0)
+  shapes[k] = nil
+  touched(k, b, 0)
 end
 
-local remembered = tonumber(held[2])
-local first = false
-if remembered then
-  local until_, settled = floor(remembered / 2), remembered % 2
-  first = settled == 0 and now < until_
-  if first then for _, c in ipairs(refunds) do refund(c) end end
+local first = remembered and remembered % 2 == 0 and now < remembered / 2
+if first then
+  local p = 1
+  for _, charged in ipairs(times) do
+    local next, waiver, waiver_slot, k, slot, kind, cost, l1, l2, l3, l4, l5 = charge(refunds, p)
+    if not waived(waiver, waiver_slot, charged) then
+      refund(charged, k, slot, kind, cost, l1, l2, l3, l4, l5)
+    end
+    p = next
+  end
 end
 local voided = first and void ~= 0 and challenge(void)
-add_all(observe)
+charge_all(observe, {}, 1, true)
 
-append(x)
-commit()
-keep_books()
-if first then
-  call('SET', KEYS[2], remembered + 1, 'PX', life(floor(remembered / 2)))
-end
-if voided then
-  -- By its digest: another send may have written a newer code since.
-  local kept = ''
-  for at = 1, #voided.codes, 39 do
-    local code = sub(voided.codes, at, at + 38)
-    if sub(code, 1, 32) ~= digest then kept = kept .. code end
-  end
-  voided.codes = kept
-  keep_challenge(void, voided)
-end
-return pack(epoch, sequence)
