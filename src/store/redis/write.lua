@@ -28,6 +28,8 @@ end
 commit()
 
 local KINDS = {'1', '2', '3', '4'}
+-- More values than this are not spread over Lua's stack.
+local MANY = 200
 -- How each kind of meter is packed in a subject that is hot.
 local FORMS = {'I4Bi7i7', 'I4Bi7i7i1i7', 'I4Bi7i7', 'I4Bi7i7', 'I4Bi7i7', 'I4Bi7i7i7i7c'}
 for k in pairs(dirty) do
@@ -43,10 +45,10 @@ for k in pairs(dirty) do
       i = i + SIZE[kind]
     end
     -- What does not fit, such as a time far ahead, is packed as on later occasions.
-    local fits = i > last and now < 140737488355328 and b[3] < 2147483648 and b[3] > -2147483648
+    local fits = i > last and last <= MANY and now < 140737488355328 and b[3] < 2147483648 and b[3] > -2147483648
     value = fits and kinds .. '\0' .. spack(shape, unpack(b)) or pack(b)
-  elseif b[1] < HOT then
-    b[1] = b[1] + 1
+  elseif b[1] < HOT or #b > MANY then
+    b[1] = b[1] + 1 - floor(b[1] / HOT)
     value = pack(b)
   else
     local shape = shapes[k]
