@@ -1,7 +1,7 @@
 //! A tenant's state in this process: the controls it last saw, and the pumping detector.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub(crate) struct RealmState {
     read: AtomicU64,
     /// The surge that each region's traffic is judged by at present.
     surges: Mutex<HashMap<[u8; 2], ControlId>>,
+    /// Whether there ever was a surge: a realm that never announced one asks no lock for it.
+    surged: AtomicBool,
     /// The newest entry whose lift was carried out.
     lifted: AtomicU64,
     /// What the detector remembers across restarts.
@@ -86,6 +88,7 @@ impl RealmState {
             gate,
             read: AtomicU64::new(0),
             surges: Mutex::default(),
+            surged: AtomicBool::new(false),
             lifted: AtomicU64::new(0),
             recall: Recall::default(),
         }
@@ -148,16 +151,19 @@ impl RealmState {
     pub(super) fn saw(&self, gate: &Gate, mut sighting: Sighting) {
         // A request that began while the clock led must not date ahead what has just healed.
         let now = gate.now();
-        self.heal(now);
         if sighting.at_ms > (now + CLOCKS_APART).as_millis() {
             sighting.at_ms = now.as_millis();
         }
         self.recall.note_early(&sighting);
-        let alerts = {
+        let (healed, alerts) = {
             let mut detector = self.detector();
+            let healed = detector.heal(now);
             detector.observe(sighting);
-            detector.take_alerts()
+            (healed, detector.take_alerts())
         };
+        if healed {
+            self.recall.heal(now);
+        }
         for alert in alerts {
             let at = Timestamp::from_millis(alert.at_ms);
             gate.tell(&gate.event(at, EventKind::Pumping { alert }));
@@ -388,6 +394,10 @@ impl RealmState {
     /// Tells the detector of the surge that is expected where this request goes, or that none is.
     fn expect(&self, ruling: &Ruling<'_>, subject: &Subject) {
         let announced = ruling.surge.zip(ruling.surge_factor());
+        // Relaxed: who misses a surge that another request has just announced sees to it next time.
+        if announced.is_none() && !self.surged.load(Ordering::Relaxed) {
+            return;
+        }
         let mut surges = self.surges.lock().unwrap_or_else(PoisonError::into_inner);
         let held = surges.get(&subject.region).copied();
         if held == announced.map(|(by, _)| by.id()) {
@@ -397,6 +407,7 @@ impl RealmState {
         match announced {
             Some((by, factor)) => {
                 surges.insert(subject.region, by.id());
+                self.surged.store(true, Ordering::Relaxed);
                 let until = by.until().unwrap_or(Timestamp::MAX);
                 detector.expect_surge(subject.region, f32::from(factor.value()), until);
             }
