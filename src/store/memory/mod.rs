@@ -1,10 +1,12 @@
 //! [`MemoryStore`]: everything in this process's memory, within a fixed bound.
 
+mod lanes;
 mod papers;
 mod subject;
 mod table;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod view;
 
 use std::fmt;
@@ -13,17 +15,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use async_trait::async_trait;
 use dashmap::DashMap;
 
-use crate::base::id::Pseudonym;
 use crate::base::time::{Clock, Timestamp};
 use crate::store::verbs::{self, Challenge, Once};
 use crate::store::{
-    Admission, Admitted, Charge, ClockCheck, Document, Redeemed, Redemption, Settlement,
-    SteadyClock, Store, StoreError, StoreErrorKind, Tallies, TallyQuery,
+    Admission, Admitted, ClockCheck, Document, Redeemed, Redemption, Settlement, SteadyClock,
+    Store, StoreError, StoreErrorKind, Tallies, TallyQuery,
 };
 
+use lanes::Lanes;
 use papers::Journal;
 use subject::Subject;
 use table::{Key, Mask, Room, Table};
+use touched::Touched;
 use view::View;
 
 /// A [`Store`] in this process's memory.
@@ -40,8 +43,9 @@ use view::View;
 ///   [`Full`](StoreErrorKind::Full) to calls that need a new entry, while calls on existing entries
 ///   go on. A flood therefore costs new visitors their service, and nobody a limit.
 ///
-/// Each call is one step under its realm's lock, of which a call holds exactly one, for a few
-/// microseconds, and never across an `await`. Expired entries are dropped a few at a time by the
+/// Each call is one step. Calls that have nothing in common do not wait for each other; what they do
+/// have in common (a budget, a country) is counted exactly, one call after the other, each for the
+/// time of the arithmetic. No lock is held across an `await`. Expired entries are dropped a few at a time by the
 /// calls themselves, by the calls' `now`; there is no thread.
 ///
 /// ```
@@ -51,7 +55,9 @@ use view::View;
 /// assert_eq!((store.entries(), store.capacity()), (0, 100_000));
 /// ```
 pub struct MemoryStore {
-    /// One for each realm, or for a few that share it by chance.
+    /// What each call has for itself.
+    lanes: Lanes,
+    /// What a realm's calls share: one for each realm, or for a few that have it in common by chance.
     turns: Box<[Mutex<()>]>,
     subjects: Table<Subject>,
     challenges: Table<Challenge>,
@@ -159,6 +165,7 @@ impl MemoryStoreBuilder {
         // store is small.
         let segments = (self.capacity / 4_096).next_power_of_two().clamp(4, 64);
         MemoryStore {
+            lanes: Lanes::new(),
             turns: std::iter::repeat_with(Mutex::default).take(64).collect(),
             subjects: Table::new(segments),
             challenges: Table::new(segments),
@@ -190,35 +197,35 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
-        self.step(admission.now, admission.clock, admission.realm, |view| {
-            self.fetch(&admission.charges, &view.mask);
-            let _turn = self.turn(&view.mask);
-            verbs::admit(view, admission)
-        })
+        let touched = Touched::by(Mask::of(admission.realm)).admission(admission);
+        self.step(admission.now, admission.clock, touched, |view| verbs::admit(view, admission))
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        self.step(settlement.now, settlement.clock, settlement.realm, |view| {
-            let _turn = self.turn(&view.mask);
-            verbs::settle(view, settlement)
-        })
+        let touched = Touched::by(Mask::of(settlement.realm)).settlement(settlement);
+        self.step(settlement.now, settlement.clock, touched, |view| verbs::settle(view, settlement))
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        self.step(redemption.now, redemption.clock, redemption.realm, |view| {
-            self.fetch(&redemption.charges, &view.mask);
-            self.fetch(&redemption.subject_charges, &view.mask);
-            let _turn = self.turn(&view.mask);
-            verbs::redeem(view, redemption)
-        })
+        let touched = Touched::by(Mask::of(redemption.realm)).redemption(redemption);
+        self.step(redemption.now, redemption.clock, touched, |view| verbs::redeem(view, redemption))
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
-        self.step(query.now, query.clock, query.realm, |view| {
-            let _turn = self.turn(&view.mask);
-            verbs::tally(view, query)
-        })
+        let touched = Touched::by(Mask::of(query.realm)).tally(query);
+        self.step(query.now, query.clock, touched, |view| verbs::tally(view, query))
     }
+}
+
+/// What locks are made of: a test brings its own.
+mod sync {
+    pub(super) use std::hint::spin_loop;
+    pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+    /// How often a call looks whether it may go on before it goes to sleep: about 20 µs. A call is a
+    /// few microseconds of arithmetic, and waking a thread takes longer than that.
+    pub(super) const LOOKS: usize = 64;
 }
 
 /// Why a step did nothing.
@@ -244,10 +251,6 @@ struct Broom {
 const SWEPT_BY_A_CALL: i64 = 8;
 const SWEPT_BY_A_CALL_WHEN_HALF_FULL: i64 = 32;
 
-/// How often a call looks whether its turn has come before it goes to sleep for it: about 20 µs. A turn
-/// is a few microseconds of arithmetic, and waking a thread takes longer than that.
-const LOOKS: usize = 64;
-
 /// How many entries a call looks at when there is no room.
 const SWEPT_FOR_ROOM: usize = 8_192;
 
@@ -257,15 +260,16 @@ impl MemoryStore {
         &self,
         now: Timestamp,
         clock: ClockCheck,
-        realm: Pseudonym,
+        mut touched: Touched,
         step: impl Fn(&View<'_>) -> Result<T, Undone>,
     ) -> Result<T, StoreError> {
         self.clock.judge(clock, now)?;
-        let view = View { store: self, mask: Mask::of(realm) };
-        let taken = match step(&view) {
-            Err(Undone::Full) if self.make_room(now) => step(&view),
-            taken => taken,
-        };
+        let mut taken = step(&View::of(self, &mut touched));
+        if let Err(Undone::Full) = taken
+            && self.make_room(now)
+        {
+            taken = step(&View::of(self, &mut touched));
+        }
         self.sweep_a_little(now);
         taken.map_err(|undone| match undone {
             Undone::Full => {
@@ -277,35 +281,11 @@ impl MemoryStore {
         })
     }
 
-    /// Waits for the turn of `mask`'s realm. While it is held, no other call sees or changes
-    /// anything of the realm's, whatever maps it is spread over.
+    /// Waits for the turn of `mask`'s realm. While it is held, no other call sees or changes what the
+    /// realm's calls share, whatever maps it is spread over.
     fn turn(&self, mask: &Mask) -> Option<MutexGuard<'_, ()>> {
         let index = usize::try_from(mask.spread() & 63).unwrap_or(0);
-        let turn = self.turns.get(index)?;
-        for _ in 0..LOOKS {
-            match turn.try_lock() {
-                Ok(turn) => return Some(turn),
-                // A thread that panicked in its turn left nothing half done that is worse than
-                // refusing.
-                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) => (0..16).for_each(|_| std::hint::spin_loop()),
-            }
-        }
-        Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Reads what `charges` are about into the processor's cache, so that the turn that follows is
-    /// spent on arithmetic: among a million residents most of a call is waiting for memory. What is
-    /// read here decides nothing.
-    fn fetch(&self, charges: &[Charge], mask: &Mask) {
-        let mut latest = None;
-        for charge in charges {
-            let subject = charge.key.subject;
-            if latest != Some(subject) {
-                latest = Some(subject);
-                std::hint::black_box(self.subjects.read(mask.name(subject), Subject::first_byte));
-            }
-        }
+        self.turns.get(index).map(|turn| lanes::lock(turn).0)
     }
 
     fn sweep_a_little(&self, now: Timestamp) {

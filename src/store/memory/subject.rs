@@ -79,12 +79,6 @@ impl Subject {
         *self = packed.unwrap_or_else(|| Self::busy(ledger));
     }
 
-    /// Something of what it holds, for having read it.
-    pub(super) fn first_byte(&self) -> u8 {
-        // Busy ones are in the cache.
-        self.piece().and_then(|(_, bytes)| bytes.first()).copied().unwrap_or(0)
-    }
-
     pub(super) fn unpack(&self) -> Option<Ledger> {
         match (self, self.piece()) {
             (Self::Busy { ledger, .. }, _) => Some((**ledger).clone()),

@@ -10,6 +10,8 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::store::GRACE;
 
+use super::lanes::LANES;
+
 /// A pseudonym mixed with its realm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Key([u64; 2]);
@@ -229,6 +231,12 @@ impl Hash for Key {
 }
 
 impl Key {
+    /// The lane that what is called so lies in, in whatever table.
+    pub(super) fn lane(self) -> u16 {
+        const { assert!(LANES == 1 << 12) };
+        (self.mixed() & 0xfff) as u16
+    }
+
     fn mixed(self) -> u64 {
         let [a, b] = self.0;
         fold(a ^ 0x9e37_79b9_7f4a_7c15, b ^ 0xbf58_476d_1ce4_e5b9)

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::base::id::RequestId;
+use crate::base::id::{Pseudonym, RequestId};
 use crate::base::mac::Tag;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::store::{

@@ -1,6 +1,8 @@
-//! What one call sees of its realm, while it has the realm's turn.
+//! What one call sees of its realm, while it has what it touches to itself.
 
+use std::cell::Cell;
 use std::mem;
+use std::sync::MutexGuard;
 
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
@@ -8,16 +10,57 @@ use crate::limit::Ledger;
 use crate::store::verbs::{Challenge, Lent, Moment, Once, OnceName, Realm};
 use crate::store::{Document, Exchange, News};
 
+use super::lanes::Taken;
 use super::papers::Journal;
 use super::subject::Subject;
 use super::table::{DropAt, Held, Key, Mask};
+use super::touched::Touched;
 use super::{MemoryStore, Undone};
 
-/// One call's view. Changes take effect at once: nobody else of the realm has a turn meanwhile, and
-/// a call changes nothing before it knows that there is room.
+/// One call's view. Changes take effect at once: nobody else has the call's lanes meanwhile, or the
+/// realm's turn where a lane is shared, and a call changes nothing before it knows that there is room.
 pub(super) struct View<'a> {
-    pub(super) store: &'a MemoryStore,
-    pub(super) mask: Mask,
+    store: &'a MemoryStore,
+    touched: &'a Touched,
+    mask: Mask,
+    /// Held until the call is over.
+    _own: Taken<'a>,
+    turn: Cell<Option<MutexGuard<'a, ()>>>,
+    /// The call said that it is done with what calls share.
+    ended: Cell<bool>,
+    /// Entries set aside for what goes to the journal.
+    for_news: Cell<usize>,
+}
+
+impl<'a> View<'a> {
+    /// The view of a call that touches no more than `touched`, once it has what is its own of that.
+    pub(super) fn of(store: &'a MemoryStore, touched: &'a mut Touched) -> Self {
+        let own = store.lanes.take(touched.lanes());
+        Self {
+            store,
+            touched,
+            mask: touched.mask(),
+            _own: own,
+            turn: Cell::new(None),
+            ended: Cell::new(false),
+            for_news: Cell::new(0),
+        }
+    }
+
+    /// Waits for the realm's turn if `key` is something that calls share.
+    fn reach(&self, key: Key) -> Key {
+        debug_assert!(self.touched.has(key), "a call touches what it did not name");
+        if self.shares(key) {
+            debug_assert!(!self.ended.get(), "a call comes back to what calls share");
+            let turn = self.turn.take().or_else(|| self.store.turn(&self.mask));
+            self.turn.set(turn);
+        }
+        key
+    }
+
+    fn named(&self, name: Pseudonym) -> Key {
+        self.reach(self.mask.name(name))
+    }
 }
 
 impl View<'_> {
@@ -27,13 +70,30 @@ impl View<'_> {
             OnceName::Admission(id) => self.mask.call(id),
         }
     }
+
+    fn shares(&self, key: Key) -> bool {
+        self.store.lanes.is_shared(usize::from(key.lane()))
+    }
 }
 
 impl Realm for View<'_> {
     type Undone = Undone;
 
+    fn is_shared(&self, name: Pseudonym) -> bool {
+        self.shares(self.mask.name(name))
+    }
+
+    fn is_shared_once(&self, name: OnceName) -> bool {
+        self.shares(self.key(name))
+    }
+
+    fn end_of_shared(&self) {
+        self.ended.set(true);
+        self.turn.set(None);
+    }
+
     fn subject(&self, name: Pseudonym, now: Timestamp) -> Result<Option<Lent>, Undone> {
-        let lent = self.store.subjects.change(self.mask.name(name), |subject| {
+        let lent = self.store.subjects.change(self.named(name), |subject| {
             // What can be dropped is as good as dropped.
             if subject.drop_at().passed(now) {
                 return Ok(None);
@@ -54,7 +114,7 @@ impl Realm for View<'_> {
         ledger: Ledger,
         scratch: &mut Vec<u8>,
     ) -> Result<bool, Undone> {
-        Ok(self.store.subjects.put_with(self.mask.name(name), |held| match held {
+        Ok(self.store.subjects.put_with(self.named(name), |held| match held {
             Some(subject) => {
                 subject.refill(ledger, scratch);
                 None
@@ -64,11 +124,11 @@ impl Realm for View<'_> {
     }
 
     fn once(&self, name: OnceName) -> Result<Option<Once>, Undone> {
-        Ok(self.store.once.read(self.key(name), |once| *once))
+        Ok(self.store.once.read(self.reach(self.key(name)), |once| *once))
     }
 
     fn keep_once(&self, name: OnceName, once: Once) -> Result<bool, Undone> {
-        Ok(self.store.once.put(self.key(name), once))
+        Ok(self.store.once.put(self.reach(self.key(name)), once))
     }
 
     fn challenge<T>(
@@ -76,7 +136,7 @@ impl Realm for View<'_> {
         name: Pseudonym,
         read: impl FnOnce(&Challenge) -> T,
     ) -> Result<Option<T>, Undone> {
-        Ok(self.store.challenges.read(self.mask.name(name), read))
+        Ok(self.store.challenges.read(self.named(name), read))
     }
 
     fn change_challenge<T>(
@@ -84,43 +144,55 @@ impl Realm for View<'_> {
         name: Pseudonym,
         change: impl FnOnce(&mut Challenge) -> T,
     ) -> Result<Option<T>, Undone> {
-        Ok(self.store.challenges.change(self.mask.name(name), change))
+        Ok(self.store.challenges.change(self.named(name), change))
     }
 
     fn keep_challenge(&self, name: Pseudonym, challenge: Challenge) -> Result<bool, Undone> {
-        Ok(self.store.challenges.put(self.mask.name(name), challenge))
+        Ok(self.store.challenges.put(self.named(name), challenge))
     }
 
     fn version(&self, name: Pseudonym) -> Result<Option<u64>, Undone> {
-        Ok(self.store.documents.view(&self.mask.name(name), |_, held| held.version))
+        Ok(self.store.documents.view(&self.named(name), |_, held| held.version))
     }
 
     fn document(&self, name: Pseudonym) -> Result<Option<Document>, Undone> {
-        Ok(self.store.documents.view(&self.mask.name(name), |_, held| held.clone()))
+        Ok(self.store.documents.view(&self.named(name), |_, held| held.clone()))
     }
 
     fn keep_document(&self, name: Pseudonym, document: Document) -> Result<bool, Undone> {
-        Ok(self.store.documents.insert(self.mask.name(name), document).is_none())
+        Ok(self.store.documents.insert(self.named(name), document).is_none())
     }
 
     fn room_for_news(&self, exchange: Option<&Exchange>) -> Result<usize, Undone> {
-        Ok(match exchange {
+        let entries = match exchange {
             Some(exchange) if !exchange.append.is_empty() => {
                 let known = self.store.journals.contains_key(&self.mask.name(exchange.journal));
                 if known { 1 } else { 2 }
             }
             _ => 0,
-        })
+        };
+        self.for_news.set(entries);
+        Ok(entries)
     }
 
     fn append_news(&self, exchange: Option<&Exchange>, at: Moment) -> Result<(), Undone> {
         if let Some(exchange) = exchange
             && !exchange.append.is_empty()
         {
-            let name = self.mask.name(exchange.journal);
-            let mut journal = self.store.journals.entry(name).or_default();
-            self.store.room.give_back(journal.prune(at));
+            // A journal is in no lane: each call appends once and reads once, and whatever comes
+            // between them is news as well.
+            let mut taken = 1_usize;
+            let mut journal =
+                self.store.journals.entry(self.mask.name(exchange.journal)).or_insert_with(|| {
+                    taken = 2;
+                    Journal::default()
+                });
+            let dropped = journal.prune(at);
             journal.append(at.now, &exchange.append);
+            drop(journal);
+            // Another call may have made the journal since room was set aside for it.
+            let unused = self.for_news.take().saturating_sub(taken);
+            self.store.room.give_back(dropped.saturating_add(unused));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::store::{Admission, Admitted, ChallengeWrite, Document};
 
-use super::books::{Bill, Books};
+use super::books::{self, Bill, Books};
 use super::{Challenge, Moment, Once, OnceName, Realm};
 
 pub(in crate::store) fn admit<R: Realm>(
@@ -17,9 +17,13 @@ pub(in crate::store) fn admit<R: Realm>(
     if is_live(realm, OnceName::Admission(admission.id), admission)? {
         books.only_read();
         bill.add(&admission.charges, &mut books)?;
+        let mut observed = Vec::new();
+        books.observed(&admission.observe, &mut observed)?;
         let counts = bill.counts(&mut books);
-        return granted(realm, admission, counts, &mut books);
+        return Ok(Admitted::Granted { counts, observed, news: realm.news(exchange, at)? });
     }
+    books.open_own(books::charged(&admission.charges))?;
+    books.open_own(books::observed(&admission.observe))?;
     let refusal = refusal(realm, admission, at)?;
     if refusal.is_none() {
         bill.add(&admission.charges, &mut books)?;
@@ -37,28 +41,35 @@ pub(in crate::store) fn admit<R: Realm>(
     realm.reserve(room)?;
 
     let mut added = news;
-    realm.append_news(exchange, at)?;
     if passes {
         bill.pay(&mut books);
-        added = added.saturating_add(grant(realm, admission)?);
+        added = added.saturating_add(write_documents(realm, admission)?);
     }
     books.observe(&admission.observe)?;
+    let mut observed = Vec::new();
+    let counts = match refusal {
+        Some(_) => Vec::new(),
+        None => {
+            books.observed(&admission.observe, &mut observed)?;
+            if passes { bill.counts_paid(&mut books) } else { bill.counts(&mut books) }
+        }
+    };
+    // What is the call's own can be written when the next one is at what they share.
+    let at_once = passes && grants_shared(realm, admission);
+    if at_once {
+        added = added.saturating_add(grant(realm, admission)?);
+    }
+    added = added.saturating_add(books.return_shared()?);
+    if passes && !at_once {
+        added = added.saturating_add(grant(realm, admission)?);
+    }
+    realm.append_news(exchange, at)?;
+    let news = || realm.news(exchange, at);
     let answer = match (refusal, bill.worst) {
         (Some(refusal), _) => refusal,
-        (None, None) => {
-            let counts = bill.counts_paid(&mut books);
-            granted(realm, admission, counts, &mut books)?
-        }
+        (None, None) => Admitted::Granted { counts, observed, news: news()? },
         (None, Some((index, retry_after))) => {
-            let mut observed = Vec::new();
-            books.observed(&admission.observe, &mut observed)?;
-            Admitted::Exhausted {
-                index,
-                retry_after,
-                counts: bill.counts(&mut books),
-                observed,
-                news: realm.news(exchange, at)?,
-            }
+            Admitted::Exhausted { index, retry_after, counts, observed, news: news()? }
         }
     };
     added = added.saturating_add(books.write_back()?);
@@ -76,6 +87,8 @@ fn refusal<R: Realm>(
     admission: &Admission,
     at: Moment,
 ) -> Result<Option<Admitted>, R::Undone> {
+    // All calls look at the same documents, and at nonces and a challenge of their own: those come first.
+    let own = own_refusal(realm, admission, at)?;
     let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
     let writes = admission.documents.iter().map(|write| (write.document, write.expect));
     for (document, expected) in guards.chain(writes) {
@@ -84,6 +97,14 @@ fn refusal<R: Realm>(
             return Ok(Some(Admitted::Stale { document, version }));
         }
     }
+    Ok(own)
+}
+
+fn own_refusal<R: Realm>(
+    realm: &R,
+    admission: &Admission,
+    at: Moment,
+) -> Result<Option<Admitted>, R::Undone> {
     for (index, nonce) in admission.nonces.iter().enumerate() {
         if is_live(realm, OnceName::Nonce(nonce.key), admission)? {
             return Ok(Some(Admitted::NonceSpent { index }));
@@ -113,7 +134,29 @@ fn room_for_grant<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, R
     Ok(room)
 }
 
-/// Writes what a grant writes, apart from subjects and news; how many entries that added.
+/// Writes the documents of a grant; how many entries that added.
+fn write_documents<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, R::Undone> {
+    let mut added: usize = 0;
+    for write in &admission.documents {
+        let version = write.expect.saturating_add(1);
+        let document = Document { version, content: write.content.clone() };
+        added = added.saturating_add(usize::from(realm.keep_document(write.document, document)?));
+    }
+    Ok(added)
+}
+
+/// Whether calls share anything of what [`grant`] writes.
+fn grants_shared<R: Realm>(realm: &R, admission: &Admission) -> bool {
+    let challenge = match admission.challenge {
+        Some(ChallengeWrite::Open { key, .. } | ChallengeWrite::Renew { key, .. }) => Some(key),
+        None => None,
+    };
+    realm.is_shared_once(OnceName::Admission(admission.id))
+        || admission.nonces.iter().any(|nonce| realm.is_shared_once(OnceName::Nonce(nonce.key)))
+        || challenge.is_some_and(|key| realm.is_shared(key))
+}
+
+/// Writes what a grant writes that is the call's own, apart from subjects; how many entries that added.
 fn grant<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, R::Undone> {
     let mut added: usize = 0;
     let mut count = |new: bool| added = added.saturating_add(usize::from(new));
@@ -135,22 +178,5 @@ fn grant<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, R::Undone>
             })?;
         }
     }
-    for write in &admission.documents {
-        let version = write.expect.saturating_add(1);
-        let document = Document { version, content: write.content.clone() };
-        count(realm.keep_document(write.document, document)?);
-    }
     Ok(added)
-}
-
-fn granted<R: Realm>(
-    realm: &R,
-    admission: &Admission,
-    counts: Vec<u64>,
-    books: &mut Books<'_, R>,
-) -> Result<Admitted, R::Undone> {
-    let mut observed = Vec::new();
-    books.observed(&admission.observe, &mut observed)?;
-    let news = realm.news(admission.exchange.as_ref(), books.moment)?;
-    Ok(Admitted::Granted { counts, observed, news })
 }

@@ -19,6 +19,8 @@ pub(super) struct Books<'a, R: Realm> {
     open: Vec<Book>,
     /// Whether the call changes nothing.
     reads: bool,
+    /// Saves allocations while books are written back.
+    scratch: Vec<u8>,
     /// Whether two charges, or a charge and an observation, may be on one meter.
     overlap: bool,
 }
@@ -33,6 +35,7 @@ pub(super) struct Book {
     wanted: bool,
     changed: bool,
     owed: bool,
+    shared: bool,
 }
 
 /// Where a meter is: which book of those open.
@@ -40,7 +43,8 @@ pub(super) type Place = usize;
 
 impl<'a, R: Realm> Books<'a, R> {
     pub(super) fn new(realm: &'a R, moment: Moment) -> Self {
-        Self { realm, moment, open: Vec::with_capacity(12), reads: false, overlap: false }
+        let (open, scratch) = (Vec::with_capacity(12), Vec::with_capacity(256));
+        Self { realm, moment, open, reads: false, scratch, overlap: false }
     }
 
     /// Says that the call changes nothing: what is dated ahead is judged as if it had been taken back.
@@ -57,9 +61,24 @@ impl<'a, R: Realm> Books<'a, R> {
             Some(lent) => (true, lent),
             None => (false, Lent { ledger: Ledger::default(), owed: false }),
         };
-        let book = Book { name, ledger, named: 0, known, wanted: false, changed: false, owed };
-        self.open.push(book);
+        let shared = self.realm.is_shared(name);
+        let (wanted, changed) = (false, false);
+        self.open.push(Book { name, ledger, named: 0, known, wanted, changed, owed, shared });
         Ok(self.open.len().saturating_sub(1))
+    }
+
+    /// Opens those of `names` that calls do not share, before the others: what takes long is done by the
+    /// time anybody has to wait.
+    pub(super) fn open_own(
+        &mut self,
+        names: impl IntoIterator<Item = Pseudonym>,
+    ) -> Result<(), R::Undone> {
+        for name in names {
+            if !self.realm.is_shared(name) {
+                self.open(name)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn at(&mut self, place: Place) -> Option<&mut Book> {
@@ -218,19 +237,35 @@ impl<'a, R: Realm> Books<'a, R> {
         Ok(())
     }
 
-    /// Puts everything back; how many entries that added.
+    /// Puts back what calls share, and lets the next one to it; how many entries that added. Nothing
+    /// shared may be asked for afterwards.
+    pub(super) fn return_shared(&mut self) -> Result<usize, R::Undone> {
+        let added = self.put_back(|book| book.shared)?;
+        self.realm.end_of_shared();
+        Ok(added)
+    }
+
+    /// Puts back everything that is not yet; how many entries that added.
     pub(super) fn write_back(&mut self) -> Result<usize, R::Undone> {
+        let added = self.put_back(|_| true)?;
+        self.open.clear();
+        Ok(added)
+    }
+
+    fn put_back(&mut self, which: impl Fn(&Book) -> bool) -> Result<usize, R::Undone> {
         let mut added: usize = 0;
-        let mut scratch = Vec::with_capacity(256);
-        for mut book in self.open.drain(..) {
+        for book in self.open.iter_mut().filter(|book| which(book)) {
             // A change to a subject that nobody wanted is a change to nothing.
-            if !(book.owed || book.changed && (book.known || book.wanted)) {
+            let due = book.owed || book.changed && (book.known || book.wanted);
+            (book.owed, book.changed) = (false, false);
+            if !due {
                 continue;
             }
             if book.ledger.len() > CROWDED {
                 book.ledger.forget(self.moment.now.before(GRACE));
             }
-            let new = self.realm.keep_subject(book.name, book.ledger, &mut scratch)?;
+            let ledger = std::mem::take(&mut book.ledger);
+            let new = self.realm.keep_subject(book.name, ledger, &mut self.scratch)?;
             added = added.saturating_add(usize::from(new));
         }
         Ok(added)
@@ -357,6 +392,21 @@ impl<'a> Bill<'a> {
         }
         trial.quote(charge.key.slot, &charge.limit, now, charge.cost)
     }
+}
+
+/// The subjects that charges are about, waivers included.
+pub(super) fn charged<'a>(
+    charges: impl IntoIterator<Item = &'a Charge>,
+) -> impl Iterator<Item = Pseudonym> {
+    let keys = |charge: &Charge| charge.waiver.into_iter().chain([charge.key]);
+    charges.into_iter().flat_map(keys).map(|key| key.subject)
+}
+
+/// The subjects that observations are about.
+pub(super) fn observed<'a>(
+    observations: impl IntoIterator<Item = &'a Observation>,
+) -> impl Iterator<Item = Pseudonym> {
+    observations.into_iter().map(|observation| observation.key.subject)
 }
 
 fn window(observation: &Observation) -> Limit {

@@ -1,7 +1,7 @@
 //! The verbs of [`Store`](super::Store), for stores that keep whole subjects in a map of their own.
 //!
 //! Each verb is written once, over a [`Realm`]: what one call sees of one tenant while no other
-//! call of that tenant sees or changes anything.
+//! call of that tenant sees or changes anything of it.
 
 mod admit;
 mod books;
@@ -44,6 +44,20 @@ impl Moment {
 pub(super) trait Realm {
     /// Why the call did nothing.
     type Undone;
+
+    /// Whether calls share the subject called `name`, so that a call should come to it last and leave it
+    /// first. Does not change while the call lasts.
+    fn is_shared(&self, _name: Pseudonym) -> bool {
+        false
+    }
+
+    /// As [`is_shared`](Self::is_shared), of what is remembered under `name`.
+    fn is_shared_once(&self, _name: OnceName) -> bool {
+        false
+    }
+
+    /// The call is done with everything that calls share.
+    fn end_of_shared(&self) {}
 
     /// The subject called `name`, unless it is as good as dropped.
     fn subject(&self, name: Pseudonym, now: Timestamp) -> Result<Option<Lent>, Self::Undone>;

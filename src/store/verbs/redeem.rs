@@ -2,7 +2,7 @@
 
 use crate::store::{Redeemed, Redemption, Verdict};
 
-use super::books::{Bill, Books};
+use super::books::{self, Bill, Books};
 use super::{Moment, Realm};
 
 pub(in crate::store) fn redeem<R: Realm>(
@@ -19,7 +19,19 @@ pub(in crate::store) fn redeem<R: Realm>(
         .unwrap_or((None, Some(Verdict::Unknown)));
     if let Some(verdict) = repeated {
         books.only_read();
-        return redeemed(realm, redemption, verdict, &mut books);
+        let observed = observed(redemption, &mut books)?;
+        return Ok(Redeemed { verdict, observed, news: realm.news(exchange, at)? });
+    }
+
+    let charges = redemption.charges.iter().chain(&redemption.subject_charges);
+    books.open_own(books::charged(charges))?;
+    let observations = redemption.observe.iter().chain(&redemption.observe_failure);
+    books.open_own(books::observed(observations))?;
+    if dead.is_none() {
+        let credits = redemption.credits.iter().map(|credit| credit.key);
+        let marks = redemption.marks.iter().map(|mark| mark.key);
+        let accepted = redemption.reset.iter().copied().chain(credits).chain(marks);
+        books.open_own(accepted.map(|key| key.subject))?;
     }
 
     let mut bill = Bill::default();
@@ -76,24 +88,24 @@ pub(in crate::store) fn redeem<R: Realm>(
         books.observe(&redemption.observe_failure)?;
     }
     books.observe(&redemption.observe)?;
+    let observed = observed(redemption, &mut books)?;
+    added = added.saturating_add(books.return_shared()?);
     realm.append_news(exchange, at)?;
-    let answer = redeemed(realm, redemption, verdict, &mut books)?;
+    let news = realm.news(exchange, at)?;
     added = added.saturating_add(books.write_back()?);
     realm.account(room, added);
-    Ok(answer)
+    Ok(Redeemed { verdict, observed, news })
 }
 
-fn redeemed<R: Realm>(
-    realm: &R,
+/// The counts of what the redemption observes, as they stand.
+fn observed<R: Realm>(
     redemption: &Redemption,
-    verdict: Verdict,
     books: &mut Books<'_, R>,
-) -> Result<Redeemed, R::Undone> {
+) -> Result<Vec<u64>, R::Undone> {
     let mut observed = Vec::new();
     books.observed(&redemption.observe, &mut observed)?;
     books.observed(&redemption.observe_failure, &mut observed)?;
-    let news = realm.news(redemption.exchange.as_ref(), books.moment)?;
-    Ok(Redeemed { verdict, observed, news })
+    Ok(observed)
 }
 
 /// Resets, credits and marks what an accepted code does.

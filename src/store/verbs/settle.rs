@@ -2,7 +2,7 @@
 
 use crate::store::{Settlement, VoidCode};
 
-use super::books::Books;
+use super::books::{self, Books};
 use super::{Moment, OnceName, Realm};
 
 pub(in crate::store) fn settle<R: Realm>(
@@ -13,6 +13,10 @@ pub(in crate::store) fn settle<R: Realm>(
     let exchange = settlement.exchange.as_ref();
 
     let mut books = Books::new(realm, at);
+    let refunds = settlement.refunds.iter();
+    let refunded = refunds.flat_map(|refund| refund.waiver.into_iter().chain([refund.key]));
+    books.open_own(refunded.map(|key| key.subject))?;
+    books.open_own(books::observed(&settlement.observe))?;
     books.want_observed(&settlement.observe)?;
     let mut added = realm.room_for_news(exchange)?;
     let room = added.saturating_add(books.missing());
@@ -37,6 +41,7 @@ pub(in crate::store) fn settle<R: Realm>(
         }
     }
     books.observe(&settlement.observe)?;
+    added = added.saturating_add(books.return_shared()?);
     realm.append_news(exchange, at)?;
     added = added.saturating_add(books.write_back()?);
     realm.account(room, added);
