@@ -373,13 +373,17 @@ impl Kept {
     }
 }
 
-/// At most [`NOTICE`] bytes of it.
+/// At most [`NOTICE`] bytes of it, and a sign where something is left out.
 fn shortened(mut words: String) -> String {
-    let mut end = words.len().min(NOTICE);
-    while !words.is_char_boundary(end) {
-        end = end.saturating_sub(1);
+    const LEFT_OUT: &str = "…";
+    if words.len() > NOTICE {
+        let mut end = NOTICE.saturating_sub(LEFT_OUT.len());
+        while !words.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        words.truncate(end);
+        words.push_str(LEFT_OUT);
     }
-    words.truncate(end);
     words.shrink_to_fit();
     words
 }
@@ -558,7 +562,8 @@ mod tests {
         assert_eq!(feed.asked_last(at(132)), None);
         let endless = RefusalReason::Pumping("ß".repeat(5_000));
         feed.observe(&event(NOON + 80 * 60_000, EventKind::StepUpAsked { reason: endless }));
-        assert!(feed.asked_last(at(80)).unwrap().len() <= NOTICE);
+        let words = feed.asked_last(at(80)).unwrap();
+        assert!(words.len() <= NOTICE && words.ends_with("ß…"), "{words}");
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub(super) fn places(html: &mut Html, view: &View<'_>) {
     let (first, rest) = places.split_at(places.len().min(FIRST));
     articles(html, view, first);
     if !rest.is_empty() {
-        html.raw("<details><summary>").text(rest.len()).raw(" more places</summary>");
+        html.raw("<details><summary>").text(rest.len());
+        html.raw(if rest.len() == 1 { " more place" } else { " more places" }).raw("</summary>");
         articles(html, view, rest);
         html.raw("</details>");
     }
