@@ -78,13 +78,13 @@ impl Keys {
 
     /// The number of the key that remembers the call `id`, and others: two bytes of its name are used.
     pub(super) fn call(&mut self, id: RequestId) -> u64 {
-        // FNV-1a, as an identifier need not be random: 2^14 keys, some records in each.
+        // FNV-1a, as an identifier need not be random: 2^13 keys, some records in each.
         let hash = id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         let [.., high, low] = (hash ^ (hash >> 32)).to_be_bytes();
         let mut name = [0; 16];
-        [name[0], name[1]] = [high & 0x3f, low];
+        [name[0], name[1]] = [high & 0x1f, low];
         self.numbered(Kind::Call, name)
     }
 

@@ -21,7 +21,7 @@
 //! | `s` + subject | its meters and marks, packed in one string | the last of them is over, or some time later |
 //! | `c` + challenge | digests, attempts, deadlines | it closes |
 //! | `n` + nonce | a deadline | the deadline |
-//! | `r` + 14 bits of a call's identifier | the calls remembered, each with its deadline | the last of them is over |
+//! | `r` + 13 bits of a call's identifier | the calls remembered, each with its deadline | the last of them is over |
 //! | `v`, `d` + document | version, content | for ever |
 //! | `j`, `l` + journal | the latest number; entries of the last minutes | for ever; twice their life |
 //!
