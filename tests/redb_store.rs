@@ -2,6 +2,7 @@
 
 #![cfg(all(feature = "redb", feature = "testing"))]
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::arithmetic_side_effects,
@@ -15,15 +16,16 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use otpgate::limit::{Limit, MeterKey, Slot};
 use otpgate::store::{
     Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Document, DocumentWrite, Exchange,
-    MeterQuery, Nonce, RedbSetupError, RedbStore, Redemption, StoreErrorKind, TallyQuery, Verdict,
+    MeterQuery, Nonce, RedbSetupError, RedbStore, Redeemed, Redemption, Settlement, StoreError,
+    StoreErrorKind, Tallies, TallyQuery, Verdict,
 };
 use otpgate::testing::store::{Suite, capacity, conformance, equivalence};
 use otpgate::testing::{BoxFuture, Latency, block_on};
@@ -70,7 +72,9 @@ fn the_redb_store_conforms() {
 #[test]
 fn one_file_serves_all_cases_under_latency() {
     let folder = Folder::new();
-    let shared = Arc::new(folder.store());
+    // With little memory, so that rows move from the log to the tables.
+    let shared = RedbStore::builder().cache_bytes(64 << 10).open(folder.file());
+    let shared = Arc::new(shared.unwrap());
     let make = || async { Latency::new(Arc::clone(&shared), 5, 1) };
     block_on(Suite::new().seed(1).run(make)).assert();
 }
@@ -242,30 +246,183 @@ fn an_empty_file_is_filled_and_a_newer_one_refused() {
     transaction.commit().unwrap();
     drop(raw);
     let error = RedbStore::open(&path).unwrap_err();
-    assert!(matches!(error, RedbSetupError::Newer { found: 7, known: 2, .. }), "{error:?}");
+    assert!(matches!(error, RedbSetupError::Newer { found: 7, known: 3, .. }), "{error:?}");
 }
 
-/// Subjects are packed tighter than in schema 1. What this version writes, a version before must not
-/// take for damage, so it is told at once.
+/// Subjects are packed tighter than in schema 1, and schema 2 has no log. What this version writes, a
+/// version before must not take for the whole truth, so it is told at once.
 #[test]
-fn a_file_of_schema_1_is_read_and_has_schema_2_from_then_on() {
+fn a_file_of_an_earlier_schema_is_read_and_has_schema_3_from_then_on() {
     use redb::ReadableTable as _;
 
     let folder = Folder::new();
-    let path = folder.file();
     let meta = redb::TableDefinition::<&str, u64>::new("otpgate");
-    drop(RedbStore::open(&path).unwrap());
-    let raw = redb::Database::open(&path).unwrap();
-    let transaction = raw.begin_write().unwrap();
-    transaction.open_table(meta).unwrap().insert("schema", 1).unwrap();
-    transaction.commit().unwrap();
-    drop(raw);
+    for schema in [1, 2] {
+        let path = folder.file();
+        let store = RedbStore::builder().cache_bytes(0).open(&path).unwrap();
+        assert!(matches!(admit(&store, &full_admission(1)), Admitted::Granted { .. }));
+        let before = tally(&store);
+        // Without memory, each transaction moves what those before it wrote to the tables.
+        (0..12).for_each(|n| drop(admit(&store, &charged(100 + n, 7))));
+        drop(store);
+        let raw = redb::Database::open(&path).unwrap();
+        let transaction = raw.begin_write().unwrap();
+        assert!(transaction.delete_table(log_table()).unwrap());
+        transaction.open_table(meta).unwrap().insert("schema", schema).unwrap();
+        transaction.commit().unwrap();
+        drop(raw);
 
-    drop(RedbStore::open(&path).unwrap());
-    let raw = redb::Database::open(&path).unwrap();
-    let transaction = raw.begin_write().unwrap();
-    let table = transaction.open_table(meta).unwrap();
-    assert_eq!(table.get("schema").unwrap().map(|schema| schema.value()), Some(2));
+        let store = RedbStore::open(&path).unwrap();
+        assert_eq!(tally(&store), before, "schema {schema}");
+        assert!(matches!(admit(&store, &charged(200, 1)), Admitted::Granted { .. }));
+        drop(store);
+        let raw = redb::Database::open(&path).unwrap();
+        let transaction = raw.begin_write().unwrap();
+        let table = transaction.open_table(meta).unwrap();
+        assert_eq!(table.get("schema").unwrap().map(|schema| schema.value()), Some(3));
+        drop(table);
+        drop((transaction, raw));
+        assert_eq!(tally(&RedbStore::open(&path).unwrap()).meters[0].count, 2);
+    }
+}
+
+/// A store on a small memory, so that rows move from its log to its tables all the time. It closes the
+/// file before every few calls, and opens it again.
+#[derive(Debug)]
+struct Restless {
+    path: PathBuf,
+    cache: usize,
+    open: Mutex<(u32, Option<RedbStore>)>,
+}
+
+impl Restless {
+    fn new(path: PathBuf, cache: usize) -> Self {
+        Self { path, cache, open: Mutex::new((0, None)) }
+    }
+
+    fn call<T>(&self, call: impl FnOnce(&RedbStore) -> T) -> T {
+        let mut open = self.open.lock().unwrap();
+        open.0 += 1;
+        if open.0 % 7 == 0 {
+            open.1 = None;
+        }
+        let builder = || RedbStore::builder().cache_bytes(self.cache);
+        call(open.1.get_or_insert_with(|| builder().open(&self.path).unwrap()))
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Restless {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.call(|store| block_on(store.admit(admission)))
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.call(|store| block_on(store.settle(settlement)))
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.call(|store| block_on(store.redeem(redemption)))
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.call(|store| block_on(store.tally(query)))
+    }
+}
+
+#[test]
+fn rows_that_move_from_the_log_to_the_tables_are_the_same_in_both() {
+    let folder = Folder::new();
+    for (seed, cache) in [0, 8 << 10, 64 << 10, 128 << 20].into_iter().enumerate() {
+        let make = || async { Restless::new(folder.file(), cache) };
+        block_on(equivalence(make, 20 + seed as u64, 150)).assert();
+    }
+}
+
+/// How many chunks the log holds, and their bytes.
+fn log_of(path: &Path) -> (u64, u64) {
+    use redb::{ReadableDatabase as _, ReadableTable as _};
+
+    let raw = redb::Database::open(path).unwrap();
+    let table = raw.begin_read().unwrap().open_table(log_table()).unwrap();
+    let lengths = table.iter().unwrap().map(|chunk| chunk.unwrap().1.value().len() as u64);
+    lengths.fold((0, 0), |(chunks, bytes), length| (chunks + 1, bytes + length))
+}
+
+fn log_table() -> redb::TableDefinition<'static, u64, &'static [u8]> {
+    redb::TableDefinition::new("log")
+}
+
+#[test]
+fn the_log_stays_short_whether_rows_are_new_or_the_same_again() {
+    let folder = Folder::new();
+    for same in [false, true] {
+        let path = folder.file();
+        // An eighth of it for the memtable, four times that for the log.
+        let store = RedbStore::builder().cache_bytes(256 << 10).open(&path).unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        for round in 0..40 {
+            for n in 0..100 {
+                // A document's row is one that is written again and again and never ends.
+                let n = round * 100 + n;
+                let call = match same {
+                    true => Admission {
+                        documents: vec![DocumentWrite {
+                            document: name(2),
+                            expect: n,
+                            content: vec![7; 500],
+                        }],
+                        ..Admission::new(id(1), NOW, REALM, NOW)
+                    },
+                    false => charged(n, n),
+                };
+                let _ = pin!(store.admit(&call)).poll(&mut context);
+            }
+            assert!(matches!(admit(&store, &charged(9_000 + round, 9)), Admitted::Granted { .. }));
+        }
+        let entries = store.entries().unwrap();
+        drop(store);
+        let (chunks, bytes) = log_of(&path);
+        assert!(chunks > 0 && bytes <= 256 << 10, "{chunks} chunks, {bytes} bytes, {same}");
+        let store = RedbStore::open(&path).unwrap();
+        let mut query = TallyQuery::new(NOW, REALM);
+        query.documents = vec![name(2)];
+        let documents = block_on(store.tally(&query)).unwrap().documents;
+        assert_eq!(documents[0].version, if same { 4_000 } else { 0 });
+        // Two rows for each call, or none but the document; forty admissions and their subject.
+        assert_eq!(entries, if same { 43 } else { 8_040 });
+        let reopened = store.entries().unwrap();
+        assert!(reopened >= entries && reopened <= entries + 400, "{reopened} of {entries}");
+    }
+}
+
+#[test]
+fn a_log_that_lost_a_part_is_not_opened() {
+    let folder = Folder::new();
+    for lost in ["a chunk", "a byte"] {
+        let path = folder.file();
+        let store = RedbStore::open(&path).unwrap();
+        (0..3).for_each(|n| drop(admit(&store, &charged(n, 1))));
+        drop(store);
+        let raw = redb::Database::open(&path).unwrap();
+        let transaction = raw.begin_write().unwrap();
+        {
+            let mut log = transaction.open_table(log_table()).unwrap();
+            match lost {
+                "a chunk" => drop(log.remove(1).unwrap().expect("three chunks")),
+                _ => {
+                    let mut chunk = log.remove(2).unwrap().expect("three chunks").value().to_vec();
+                    chunk[20] ^= 1;
+                    log.insert(2, chunk.as_slice()).unwrap();
+                }
+            }
+        }
+        transaction.commit().unwrap();
+        drop(raw);
+        let error = RedbStore::open(&path).unwrap_err();
+        assert!(matches!(error, RedbSetupError::Damaged { .. }), "{lost}: {error:?}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
 }
 
 #[test]
@@ -406,7 +563,7 @@ fn admit(store: &RedbStore, call: &Admission) -> Admitted {
     block_on(store.admit(call)).unwrap()
 }
 
-fn tally(store: &RedbStore) -> otpgate::store::Tallies {
+fn tally(store: &RedbStore) -> Tallies {
     block_on(store.tally(&query())).unwrap()
 }
 

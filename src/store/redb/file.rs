@@ -4,14 +4,38 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableHandle};
 
 use super::error::{RedbSetupError, is_damage};
-use super::row::{ENTRIES, KNOWN_SCHEMA, META, OPENINGS, ROWS, SCHEMA};
+use super::memtable::{Memtable, Publication};
+use super::row::{ENTRIES, KNOWN_SCHEMA, LOG, META, OPENINGS, ROWS, SCHEMA};
+
+/// Of the memory that the store may take, the memtable's share: one part in so many.
+const MEMTABLE_SHARE: usize = 8;
+
+/// The open file, and what its log holds.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    memtable: RwLock<Memtable>,
+}
+
+impl Opened {
+    /// What stood in the log after the latest commit. It changes in [`publish`](Self::publish) alone.
+    pub(super) fn memtable(&self) -> RwLockReadGuard<'_, Memtable> {
+        self.memtable.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what a commit changed.
+    pub(super) fn publish(&self, publication: Publication) {
+        let mut memtable = self.memtable.write().unwrap_or_else(PoisonError::into_inner);
+        memtable.publish(publication);
+    }
+}
 
 /// Opens the file, and makes it if there is none.
-pub(super) fn open_or_create(path: &Path, cache: usize) -> Result<Database, RedbSetupError> {
+pub(super) fn open_or_create(path: &Path, cache: usize) -> Result<Opened, RedbSetupError> {
     let problem = Problem(path);
     match fs::metadata(path) {
         Ok(found) if found.len() > 0 => {}
@@ -27,13 +51,14 @@ pub(super) fn open_or_create(path: &Path, cache: usize) -> Result<Database, Redb
     open(path, cache)
 }
 
-/// Opens a file that is there.
-pub(super) fn open(path: &Path, cache: usize) -> Result<Database, RedbSetupError> {
+/// Opens a file that is there, and reads its log.
+pub(super) fn open(path: &Path, cache: usize) -> Result<Opened, RedbSetupError> {
     let problem = Problem(path);
     if !begins_like_redb(path).map_err(|error| problem.io(error))? {
         return Err(problem.foreign());
     }
-    let database = Database::builder().set_cache_size(cache).open(path);
+    let budget = cache / MEMTABLE_SHARE;
+    let database = Database::builder().set_cache_size(cache.saturating_sub(budget)).open(path);
     let database = database.map_err(|error| problem.opening(error))?;
     match schema(&database).map_err(|error| problem.using(error))? {
         None => return Err(problem.foreign()),
@@ -43,7 +68,8 @@ pub(super) fn open(path: &Path, cache: usize) -> Result<Database, RedbSetupError
         Some(_) => {}
     }
     try_writing(&database).map_err(|error| problem.using(error))?;
-    Ok(database)
+    let memtable = Memtable::read(&database, budget).map_err(|error| problem.using(error))?;
+    Ok(Opened { database, memtable: RwLock::new(memtable) })
 }
 
 /// Makes the file apart and gives it its name when it is whole: a process that is killed meanwhile
@@ -89,6 +115,7 @@ fn furnish(database: &Database) -> Result<(), redb::Error> {
     if transaction.list_tables()?.all(|table| table.name() == META.name()) {
         transaction.open_table(ROWS)?;
         transaction.open_table(ENTRIES)?;
+        transaction.open_table(LOG)?;
         transaction.open_table(META)?.insert(SCHEMA, KNOWN_SCHEMA)?;
         transaction.commit()?;
     }
@@ -104,6 +131,8 @@ fn try_writing(database: &Database) -> Result<(), redb::Error> {
         let before = meta.get(OPENINGS)?.map_or(0, |openings| openings.value());
         meta.insert(OPENINGS, before.saturating_add(1))?;
         meta.insert(SCHEMA, KNOWN_SCHEMA)?;
+        // A file of schema 2 or before has none yet.
+        transaction.open_table(LOG)?;
     }
     Ok(transaction.commit()?)
 }

@@ -3,6 +3,8 @@
 mod batch;
 mod error;
 mod file;
+mod log;
+mod memtable;
 mod reply;
 mod row;
 mod snapshot;
@@ -30,6 +32,7 @@ use crate::store::{
 pub use error::RedbSetupError;
 
 use error::Trouble;
+use file::Opened;
 use reply::reply;
 use snapshot::Snapshot;
 use view::View;
@@ -46,6 +49,9 @@ use writer::{Answer, Call, Job, Shared, Writer};
 /// - **shares each synchronisation.** One thread writes. While one transaction reaches the disk,
 ///   the calls that come meanwhile queue up and become the next one together. No call waits for a
 ///   timer, and under load dozens share the price of one.
+/// - **writes in a row what came in a row.** What a transaction changed goes to the end of a log in the
+///   file, and into memory; from there it moves into the tables later, many rows that lie side by side
+///   at once. Opening the file reads the log.
 /// - **is one process's.** A second process that opens the file gets
 ///   [`RedbSetupError::InUse`]. Several servers need a store that they share.
 /// - **never evicts what is live.** It holds at most [`capacity`](RedbStoreBuilder::capacity)
@@ -139,26 +145,24 @@ impl RedbStore {
     ///
     /// As [`Store::tally`].
     pub fn entries(&self) -> Result<usize, StoreError> {
-        let count = |database: &redb::Database| {
-            let transaction = database.begin_read()?;
+        self.read(|opened| {
+            let memtable = opened.memtable();
+            let transaction = opened.database.begin_read()?;
             let rows = transaction.open_table(row::ROWS)?.len()?;
-            Ok(rows.saturating_add(transaction.open_table(row::ENTRIES)?.len()?))
-        };
-        let held = self.read(count)?;
-        Ok(usize::try_from(held).unwrap_or(usize::MAX))
+            let entries = transaction.open_table(row::ENTRIES)?.len()?;
+            Ok(memtable.entries_with(rows.saturating_add(entries)))
+        })
     }
 
     /// Reads beside the writer.
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&redb::Database) -> Result<T, Trouble>,
-    ) -> Result<T, StoreError> {
-        let database = self.shared.database();
-        let answer = match &*database {
+    fn read<T>(&self, read: impl FnOnce(&Opened) -> Result<T, Trouble>) -> Result<T, StoreError> {
+        let opened = self.shared.opened();
+        let answer = match &*opened {
             None => Err(Trouble::Closed(None)),
             // What is damaged may panic below; here it is an answer like any other.
-            Some(database) => catch_unwind(AssertUnwindSafe(|| read(database)))
-                .unwrap_or(Err(Trouble::Unreadable)),
+            Some(opened) => {
+                catch_unwind(AssertUnwindSafe(|| read(opened))).unwrap_or(Err(Trouble::Unreadable))
+            }
         };
         answer.map_err(StoreError::from)
     }
@@ -182,7 +186,8 @@ impl RedbStoreBuilder {
     /// How many bytes of the file are kept in memory; by default 128 MiB.
     ///
     /// What does not fit is read from the operating system's cache, or the disk. The rows that every
-    /// call touches fit in any case.
+    /// call touches fit in any case. An eighth is for what stands in the log and not in the tables
+    /// yet; the log takes about twice as much of the file.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache = bytes;
         self
@@ -222,12 +227,12 @@ impl RedbStoreBuilder {
         let path = PathBuf::from(path.as_ref());
         let opening = || file::open_or_create(&path, self.cache);
         // A damaged file can make the database panic instead of refusing.
-        let database = catch_unwind(AssertUnwindSafe(opening)).unwrap_or_else(|_| {
+        let opened = catch_unwind(AssertUnwindSafe(opening)).unwrap_or_else(|_| {
             let source = redb::Error::Corrupted("the database gave up on its content".to_owned());
             Err(RedbSetupError::Damaged { path: path.clone(), source: Box::new(source) })
         })?;
         let (jobs, queue) = sync_channel(self.queue);
-        let shared = Arc::new(Shared::new(path, self.cache, database));
+        let shared = Arc::new(Shared::new(path, self.cache, opened));
         let writer = Writer::new(Arc::clone(&shared), self.capacity, queue);
         let thread = thread::Builder::new()
             .name("otpgate-redb".to_owned())
@@ -284,8 +289,8 @@ impl Store for RedbStore {
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
         self.clock.judge(query.clock, query.now)?;
-        self.read(|database| {
-            let snapshot = Snapshot::new(database)?;
+        self.read(|opened| {
+            let snapshot = Snapshot::new(opened)?;
             verbs::tally(&View::new(&snapshot, query.realm), query)
         })
     }

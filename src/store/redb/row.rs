@@ -1,6 +1,8 @@
 //! What the file holds: one row for each subject, nonce, admission, challenge, document and journal,
 //! and one for each entry of a journal.
 
+use std::hash::{Hash, Hasher};
+
 use redb::TableDefinition;
 
 use crate::base::codec::{Reader, Writer};
@@ -18,6 +20,10 @@ pub(super) const ROWS: TableDefinition<'static, &'static [u8; 33], &'static [u8]
 pub(super) const ENTRIES: TableDefinition<'static, &'static [u8; 40], &'static [u8]> =
     TableDefinition::new("journal entries");
 
+/// Chunks of the write-ahead [log](super::log), by number: rows that [`ROWS`] lacks, or holds as they
+/// were before.
+pub(super) const LOG: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("log");
+
 /// What the file says about itself.
 pub(super) const META: TableDefinition<'static, &'static str, u64> =
     TableDefinition::new("otpgate");
@@ -28,12 +34,17 @@ pub(super) const SCHEMA: &str = "schema";
 /// In [`META`], how often the file was opened: what an opening writes to see that it can.
 pub(super) const OPENINGS: &str = "openings";
 
-/// The newest schema this code reads, and the one it writes. 2: subjects are packed tighter.
-pub(super) const KNOWN_SCHEMA: u64 = 2;
+/// The newest schema this code reads, and the one it writes. 2: subjects are packed tighter. 3: there
+/// is a [`LOG`], without which [`ROWS`] is not the whole truth.
+pub(super) const KNOWN_SCHEMA: u64 = 3;
 
 /// A key of [`ROWS`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RowKey([u8; 33]);
+
+/// The hasher of maps by [`RowKey`]. Names are pseudonyms: nobody outside can choose them to collide.
+#[derive(Default)]
+pub(super) struct Mixed(u64);
 
 /// What stands under a key; the kind is the key's last byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,11 +88,27 @@ impl RowKey {
         &self.0
     }
 
-    fn from_parts(realm: Pseudonym, name: &[u8; 16], kind: Kind) -> Self {
-        let mut bytes = [0; 33];
-        let parts = realm.as_bytes().iter().chain(name).copied().chain([kind as u8]);
-        bytes.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
+    /// Realm, name and kind.
+    pub(super) fn parts(&self) -> Option<(&[u8; 16], &[u8; 16], u8)> {
+        let (realm, rest) = self.0.split_first_chunk::<16>()?;
+        let (name, rest) = rest.split_first_chunk::<16>()?;
+        Some((realm, name, *rest.first()?))
+    }
+
+    /// The key of these [parts](Self::parts), whatever the kind.
+    pub(super) fn of(realm: &[u8; 16], name: &[u8; 16], kind: u8) -> Self {
+        let mut bytes = [kind; 33];
+        if let Some((to, rest)) = bytes.split_first_chunk_mut::<16>() {
+            *to = *realm;
+            if let Some((to, _)) = rest.split_first_chunk_mut::<16>() {
+                *to = *name;
+            }
+        }
         Self(bytes)
+    }
+
+    fn from_parts(realm: Pseudonym, name: &[u8; 16], kind: Kind) -> Self {
+        Self::of(realm.as_bytes(), name, kind as u8)
     }
 
     fn kind(&self) -> Option<Kind> {
@@ -97,6 +124,36 @@ impl RowKey {
         .into_iter()
         .find(|known| *known as u8 == kind)
     }
+}
+
+impl Hash for RowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+impl Hasher for Mixed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = mixed(self.0, bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Mixes `bytes` into `state`, eight at a time.
+pub(super) fn mixed(state: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let fold = |state: u64, word: u64| {
+        let product = u128::from(state ^ word ^ 0x243f_6a88_85a3_08d3)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        // Both halves, so that each bit of the word is felt in each of the state.
+        (product as u64) ^ ((product >> 64) as u64)
+    };
+    let state = words.iter().fold(state, |state, word| fold(state, u64::from_le_bytes(*word)));
+    let rest = rest.iter().fold(1, |rest: u64, byte| rest << 8 | u64::from(*byte));
+    fold(state, rest)
 }
 
 impl Row {
@@ -136,25 +193,39 @@ impl Row {
         }
     }
 
-    /// Whether the row can be dropped. Documents and journals never are: a version that starts
-    /// afresh would let an old write through.
-    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+    /// From when on the row can be dropped; [`Timestamp::MAX`] is never. Documents and journals never
+    /// can: a version that starts afresh would let an old write through.
+    pub(super) fn over_at(&self) -> Timestamp {
         let deadline = match self {
             Self::Subject(ledger) => ledger.over_at(),
             Self::Once(once) => once.deadline(),
             Self::Challenge(challenge) => challenge.closes(),
             Self::Document(_) | Self::Journal(_) => Timestamp::MAX,
         };
-        deadline != Timestamp::MAX && deadline + GRACE <= now
+        if deadline == Timestamp::MAX { deadline } else { deadline + GRACE }
     }
+
+    /// Whether the row can be dropped at `now`.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        has_passed(self.over_at(), now)
+    }
+}
+
+/// Whether what can be dropped from `over_at` on can be at `now`.
+pub(super) fn has_passed(over_at: Timestamp, now: Timestamp) -> bool {
+    over_at != Timestamp::MAX && over_at <= now
 }
 
 /// A key of [`ENTRIES`].
 pub(super) fn entry_key(realm: Pseudonym, journal: Pseudonym, number: u64) -> [u8; 40] {
     let mut bytes = [0; 40];
-    let parts = realm.as_bytes().iter().chain(journal.as_bytes()).copied();
-    let parts = parts.chain(number.to_be_bytes());
-    bytes.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
+    if let Some((to, rest)) = bytes.split_first_chunk_mut::<16>() {
+        *to = *realm.as_bytes();
+        if let Some((to, rest)) = rest.split_first_chunk_mut::<16>() {
+            *to = *journal.as_bytes();
+            rest.copy_from_slice(&number.to_be_bytes());
+        }
+    }
     bytes
 }
 

@@ -1,7 +1,6 @@
 //! What one call sees of its realm, and what it would change.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
@@ -39,14 +38,15 @@ pub(super) trait Source {
 pub(super) struct View<'a, S> {
     source: &'a S,
     realm: Pseudonym,
-    rows: RefCell<HashMap<RowKey, Row>>,
+    /// A dozen at the most: searched faster than hashed.
+    rows: RefCell<Vec<(RowKey, Row)>>,
     entry: RefCell<Option<Entry>>,
     added: Cell<usize>,
 }
 
 /// What a call changed.
 pub(super) struct Changes {
-    pub(super) rows: HashMap<RowKey, Row>,
+    pub(super) rows: Vec<(RowKey, Row)>,
     pub(super) entry: Option<Entry>,
     /// How many rows and journal entries there are more.
     pub(super) added: usize,
@@ -89,16 +89,24 @@ impl<'a, S: Source> View<'a, S> {
         key: &RowKey,
         read: impl FnOnce(&Row) -> Result<T, Trouble>,
     ) -> Result<Option<T>, Trouble> {
-        match self.rows.borrow().get(key) {
-            Some(row) => read(row).map(Some),
+        match self.rows.borrow().iter().find(|(kept, _)| kept == key) {
+            Some((_, row)) => read(row).map(Some),
             None => self.source.read(key, read),
         }
     }
 
     fn keep(&self, key: RowKey, row: Row) -> Result<bool, Trouble> {
         let known = self.read(&key, |_| Ok(()))?.is_some();
-        self.rows.borrow_mut().insert(key, row);
+        self.put(key, row);
         Ok(!known)
+    }
+
+    fn put(&self, key: RowKey, row: Row) {
+        let mut rows = self.rows.borrow_mut();
+        match rows.iter_mut().find(|(kept, _)| *kept == key) {
+            Some((_, kept)) => *kept = row,
+            None => rows.push((key, row)),
+        }
     }
 
     fn latest(&self, journal: Pseudonym) -> Result<Option<u64>, Trouble> {
@@ -160,7 +168,7 @@ impl<S: Source> Realm for View<'_, S> {
     ) -> Result<Option<T>, Trouble> {
         let Some(mut challenge) = self.challenge(name, Challenge::clone)? else { return Ok(None) };
         let answer = change(&mut challenge);
-        self.rows.borrow_mut().insert(self.key(name, Kind::Challenge), Row::Challenge(challenge));
+        self.put(self.key(name, Kind::Challenge), Row::Challenge(challenge));
         Ok(Some(answer))
     }
 
@@ -210,9 +218,15 @@ impl<S: Source> Realm for View<'_, S> {
 
     fn news(&self, exchange: Option<&Exchange>, moment: Moment) -> Result<News, Trouble> {
         let Some(exchange) = exchange else { return Ok(News::default()) };
+        let latest = self.latest(exchange.journal)?.unwrap_or(0);
         let mut entries = Vec::new();
+        if latest <= exchange.after {
+            // Most calls have heard everything: that costs them no search.
+            return Ok(News { entries, latest });
+        }
         let mut read = |number: u64, at: Timestamp, entry: &[u8]| {
-            if moment.now.since(at) < JOURNAL_LIFE && at <= moment.horizon {
+            // A snapshot may hold an entry that came after the row it read `latest` from.
+            if number <= latest && moment.now.since(at) < JOURNAL_LIFE && at <= moment.horizon {
                 entries.push((number, entry.to_vec()));
             }
         };
@@ -223,7 +237,7 @@ impl<S: Source> Realm for View<'_, S> {
         {
             read(own.number, own.at.now, &own.content);
         }
-        Ok(News { entries, latest: self.latest(exchange.journal)?.unwrap_or(0) })
+        Ok(News { entries, latest })
     }
 
     fn reserve(&self, entries: usize) -> Result<(), Trouble> {

@@ -6,15 +6,13 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
-use redb::Database;
-
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::store::{Admission, Admitted, Redeemed, Redemption, Settlement};
 
 use super::batch::{Batch, Broom};
 use super::error::{RedbSetupError, Trouble};
-use super::file;
+use super::file::{self, Opened};
 use super::reply::Promise;
 
 /// The most calls that one transaction serves, so that the first of them is not kept waiting.
@@ -31,7 +29,7 @@ const PATIENCE: usize = 8;
 pub(super) struct Shared {
     pub(super) path: PathBuf,
     pub(super) cache: usize,
-    database: RwLock<Option<Database>>,
+    opened: RwLock<Option<Opened>>,
 }
 
 /// A call that is waiting, and where its answer goes.
@@ -81,24 +79,24 @@ struct Progress {
 }
 
 impl Shared {
-    pub(super) fn new(path: PathBuf, cache: usize, database: Database) -> Self {
-        Self { path, cache, database: RwLock::new(Some(database)) }
+    pub(super) fn new(path: PathBuf, cache: usize, opened: Opened) -> Self {
+        Self { path, cache, opened: RwLock::new(Some(opened)) }
     }
 
-    pub(super) fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn opened(&self) -> RwLockReadGuard<'_, Option<Opened>> {
+        self.opened.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close(&self) {
-        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.opened.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Opens the file again if it is closed. A file that has gone is not made anew: that would let
     /// every limit start afresh while the process runs.
     fn reopen(&self) -> Result<(), RedbSetupError> {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        if database.is_none() {
-            *database = Some(file::open(&self.path, self.cache)?);
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        if opened.is_none() {
+            *opened = Some(file::open(&self.path, self.cache)?);
         }
         Ok(())
     }
@@ -163,11 +161,11 @@ impl Writer {
     fn batch(&mut self, first: Job) {
         let mut progress = Progress::default();
         let ran = {
-            let database = self.shared.database();
-            let serve = || match &*database {
-                Some(database) => {
+            let opened = self.shared.opened();
+            let serve = || match &*opened {
+                Some(opened) => {
                     let queue = Queue { jobs: &self.jobs, expected: self.latest };
-                    serve(database, self.capacity, first, &queue, &mut self.broom, &mut progress)
+                    serve(opened, self.capacity, first, &queue, &mut self.broom, &mut progress)
                 }
                 None => Err(Trouble::Closed(None)),
             };
@@ -196,7 +194,7 @@ impl Writer {
 
 /// Takes the steps of `first` and of all that come before the commit, and commits.
 fn serve(
-    database: &Database,
+    opened: &Opened,
     capacity: usize,
     first: Job,
     queue: &Queue<'_>,
@@ -205,7 +203,7 @@ fn serve(
 ) -> Result<(), Trouble> {
     let mut earliest = first.call.now();
     let mut next = Some(first);
-    let transaction = match database.begin_write() {
+    let transaction = match opened.database.begin_write() {
         Ok(transaction) => transaction,
         Err(error) => {
             let trouble = Trouble::from(error);
@@ -213,12 +211,13 @@ fn serve(
             return Err(trouble);
         }
     };
+    let memtable = opened.memtable();
     let mut batch = None;
     while let Some(Job { call, promise }) = next {
         earliest = earliest.min(call.now());
         let stepped = match &mut batch {
             Some(batch) => Batch::step(batch, &call, broom),
-            None => Batch::new(&transaction, capacity)
+            None => Batch::new(&transaction, &memtable, capacity)
                 .and_then(|fresh| batch.insert(fresh).step(&call, broom)),
         };
         let broken = match &stepped {
@@ -235,9 +234,12 @@ fn serve(
         return Ok(transaction.abort()?);
     };
     batch.sweep(progress.done.len(), earliest, broom)?;
-    batch.flush()?;
+    let publication = batch.flush(earliest)?;
+    drop(memtable);
     progress.committing = true;
-    transaction.commit().map_err(|error| Trouble::from(redb::Error::from(error)))
+    transaction.commit().map_err(|error| Trouble::from(redb::Error::from(error)))?;
+    opened.publish(publication);
+    Ok(())
 }
 
 fn refuse(job: Job, trouble: Trouble) {
