@@ -148,11 +148,7 @@ impl Gate {
     ) -> DocumentWrite {
         let Shelf { name, version, mut answers } = shelf;
         answers.retain(|other| other.number != answer.number && now < other.ends());
-        if answers.len() >= PLACES {
-            answers.sort_by_key(|other| std::cmp::Reverse(other.ends()));
-            answers.truncate(PLACES.saturating_sub(1));
-        }
-        answers.push(answer);
+        keep(&mut answers, answer);
         let key = self.inner.keys.pseudonyms();
         let content = seal::seal(key, &self.shelf_context(), nonce, &write(&answers));
         DocumentWrite { document: name, expect: version, content }
@@ -169,6 +165,15 @@ impl Shelf {
         let held = self.answers.iter().find(|answer| answer.number == number);
         held.cloned().unwrap_or_else(|| Answer::new(number))
     }
+}
+
+/// Adds `answer`; where a shelf is full, what ends soonest goes.
+fn keep(answers: &mut Vec<Answer>, answer: Answer) {
+    if answers.len() >= PLACES {
+        answers.sort_by_key(|other| std::cmp::Reverse(other.ends()));
+        answers.truncate(PLACES.saturating_sub(1));
+    }
+    answers.push(answer);
 }
 
 const VERSION: u8 = 1;
@@ -327,6 +332,20 @@ mod tests {
             let held = (answer.has_line(now), answer.has_sim(Duration::from_secs(1), now));
             assert_eq!(held, (holds, holds), "{ahead} s ahead");
         }
+    }
+
+    /// However many numbers are asked about: the newest is kept, and what ends soonest goes.
+    #[test]
+    fn a_shelf_keeps_so_many_and_no_more() {
+        let mut answers = Vec::new();
+        for number in 0..200_u8 {
+            let mut answer = Answer::new(Pseudonym::from_bytes([number; 16]));
+            answer.learn_line(&Signals::default(), at(1_000 + u64::from(number)));
+            keep(&mut answers, answer);
+            assert!(answers.len() <= PLACES);
+        }
+        assert_eq!(answers.len(), PLACES);
+        assert!(answers.iter().all(|answer| answer.ends() >= at(1_136)), "what ends soonest went");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::recipient::Recipient;
 
 use super::subjects::{Lane, Networks};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The flag of a client with an IPv6 address.
 const IPV6: u8 = 2;
@@ -116,11 +116,9 @@ impl Grant {
             .text(self.purpose.as_str())
             .text(&self.language)
             .raw(self.binding.as_bytes())
-            .raw(entered_by);
-        let plain = match self.test {
-            Some(ControlId(id)) => plain.u64(id),
-            None => plain,
-        };
+            .raw(entered_by)
+            // Always there, or the length of a grant would tell which numbers are tests.
+            .u64(self.test.map_or(0, |ControlId(id)| id));
         let plain = match self.client {
             None => plain,
             Some(Networks { own, around: Around::V4 { site, campus, allocation } }) => {
@@ -181,9 +179,9 @@ impl Grant {
                 0 => None,
                 _ => Some(Pseudonym::from_bytes(fields.array()?)),
             },
-            test: match flags >> TEST & 1 {
-                0 => None,
-                _ => Some(ControlId(fields.u64()?)),
+            test: {
+                let id = ControlId(fields.u64()?);
+                (flags >> TEST & 1 == 1).then_some(id)
             },
         };
         if flags & 1 == 1 {

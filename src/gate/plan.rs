@@ -21,7 +21,7 @@ use super::names::slot;
 use super::receipts::fault;
 use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
-pub(crate) use credits::{credits, customers};
+pub(crate) use credits::{credits, customers, of_client};
 
 /// The window of the dashboard's counts.
 pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;

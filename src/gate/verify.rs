@@ -24,7 +24,7 @@ use super::Gate;
 use super::grant::{EntryGrant, Grant};
 use super::guarded;
 use super::names::slot;
-use super::plan::{COUNT_SPAN_MS, credits, customers};
+use super::plan::{COUNT_SPAN_MS, credits, customers, of_client};
 use super::receipts::fault;
 use super::record::Note;
 use super::subjects::Lane;
@@ -114,6 +114,9 @@ impl Gate {
                 if let Some(entry) = test {
                     let (purpose, recipient) = (&grant.purpose, &grant.recipient);
                     self.note_test(&entry, TestUse::Accepted, purpose, recipient, now);
+                    let ip = crate::access::ClientIp::unknown();
+                    let subject = self.sighted(recipient, purpose, grant.price, ip);
+                    self.realm.saw(self, Sighting::of(now, SightingKind::Ended, &subject));
                     return self.accepted(grant, number, binding.clone(), channels, now);
                 }
                 let took = (attempts, now.since(opened));
@@ -300,7 +303,8 @@ impl Gate {
         // And that texts reach the number, whatever a provider said.
         redemption.reset.extend(fault::all_of(number));
         if grant.test.is_some() {
-            // It proves nobody's number and paid for no text: nothing is given back for it.
+            // It proves nobody's number and paid for no text: its client gets back what it cost him.
+            redemption.credits.extend(of_client(policy, grant.client, 1));
             return;
         }
         redemption.credits.extend(credits(

@@ -43,6 +43,7 @@ impl Detector {
                 self.withheld(now, subject, CLIENT, event.passed);
             }
             SightingKind::Unsent => self.unsent(now, subject, event.passed),
+            SightingKind::Ended => self.ended(now, subject),
             SightingKind::Alike => self.line(now, subject, true),
             SightingKind::Unlike => self.line(now, subject, false),
         }
@@ -342,15 +343,26 @@ impl Detector {
         let key = session_key(subject);
         self.sessions.end_withheld(key);
         if let Some(slot) = self.sessions.index.get(&withheld_key(key)).copied() {
-            self.session_verified(now, slot);
+            self.session_answered(now, slot, true);
         }
         match self.sessions.index.get(&key).copied() {
-            Some(slot) => self.session_verified(now, slot),
+            Some(slot) => self.session_answered(now, slot, true),
             None => self.sessions.remember(key, now, |answer| answer.verified = now),
         }
     }
 
-    fn session_verified(&mut self, now: u64, slot: Slot) {
+    /// Ends what was answered without a message. Whoever has the fixed code of a test number has shown no
+    /// telephone: it buys no more than what asking for it cost.
+    fn ended(&mut self, now: u64, subject: &Subject) {
+        let key = session_key(subject);
+        self.sessions.end_withheld(key);
+        if let Some(slot) = self.sessions.index.get(&withheld_key(key)).copied() {
+            self.session_answered(now, slot, false);
+        }
+    }
+
+    /// Gives back what a session has counted; `credited`: its code was that of a telephone.
+    fn session_answered(&mut self, now: u64, slot: Slot, credited: bool) {
         let Some(session) = self.sessions.slab.get(slot as usize).copied() else { return };
         if session.verified || !session.live {
             return;
@@ -399,7 +411,7 @@ impl Detector {
         let shade = applied.map(|_| self.shade(&session.path));
         let share_credit = self.tuning.share_credit;
         // a code of the same number was entered, and where a text went out that is credited
-        let unheard = |place: usize| session.unsent && !is_clients(place);
+        let unheard = |place: usize| !credited || session.unsent && !is_clients(place);
         let unsent_weight = self.unsent_weight();
         let tuning = &self.tuning;
         for (place, (slot, level)) in nodes.iter().zip(levels()).enumerate() {

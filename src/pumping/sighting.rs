@@ -42,6 +42,9 @@ pub enum SightingKind {
     /// [`Withheld`](Self::Withheld), and where nobody has verified it looks like a message in its
     /// blocks too.
     Unsent = 12,
+    /// The fixed code of a test number was entered: what its request counted is given back, and
+    /// nothing is credited.
+    Ended = 13,
 }
 
 /// One event. `Debug` masks the number.
@@ -118,6 +121,7 @@ impl Sighting {
             10 => SightingKind::Unlike,
             11 => SightingKind::Knocked,
             12 => SightingKind::Unsent,
+            13 => SightingKind::Ended,
             _ => return None,
         };
         let digits = u64::from_be_bytes(*digits);

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use otpgate::access::{Actor, Effect, Reason, Target};
+use otpgate::otp::{CodeFormat, TestCode};
 use otpgate::policy::{AskNetwork, Mode};
 use otpgate::pumping::Tuning;
 use otpgate::testing::Reply;
@@ -10,13 +11,13 @@ use otpgate::transport::NumberFault;
 use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap};
 use otpgate::{
     Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, LineType, Money, Policy, Purpose,
-    ReceiptOutcome, Sent,
+    ReceiptOutcome, Sent, TestNumber,
 };
 
 use crate::receipts;
 use crate::step_up::Turing;
 use crate::support::{
-    Dice, House, client, days, german, grown, hours, in_session, minutes, quick, seconds,
+    Dice, House, client, days, german, grown, hours, in_session, minutes, quick, recipient, seconds,
 };
 
 const CANDIDATE: &str = crate::support::BOB;
@@ -98,6 +99,8 @@ enum Fate {
     KnownDecoy,
     /// It was never verified, and its network says that the card was changed yesterday.
     Swapped,
+    /// It is a test number, whose fixed code the attacker does not have.
+    Test,
 }
 
 /// Where it is tried.
@@ -198,6 +201,12 @@ impl Walk {
             assert!(matches!(house.try_send(CANDIDATE, &owner).await, Sent::Refused(_)));
         }
         house.clock.advance(hours(2));
+        if fate == Fate::Test {
+            let code = TestCode::new("482915", &CodeFormat::default()).unwrap();
+            let test = TestNumber::new(recipient(CANDIDATE), code, house.clock.now() + days(7));
+            let (why, ada) = (Reason::new("app review").unwrap(), Actor::new("ada").unwrap());
+            house.gate.controls().test_number(&test, why, ada).await.unwrap();
+        }
         if place == Place::KnownOnly {
             let (why, ada) = (Reason::new("a test").unwrap(), Actor::new("ada").unwrap());
             let effect = Effect::KnownNumbersOnly;
@@ -359,8 +368,9 @@ async fn wander(place: Place, fate: Fate, seed: u64, steps: usize) -> Vec<String
 /// for a number that was never verified, and for one that was.
 #[tokio::test]
 async fn what_becomes_of_a_number_is_not_seen_by_what_comes_next() {
-    const UNKNOWN: [Fate; 3] = [Fate::Text, Fate::Decoy, Fate::Fault];
-    const EITHER: [Fate; 5] = [Fate::Text, Fate::Decoy, Fate::Fault, Fate::Known, Fate::KnownDecoy];
+    use Fate::{Decoy, Fault, Known, KnownDecoy, Test, Text};
+    const UNKNOWN: [Fate; 4] = [Text, Decoy, Fault, Test];
+    const EITHER: [Fate; 6] = [Text, Decoy, Fault, Known, KnownDecoy, Test];
     const NETWORKED: [Fate; 3] = [Fate::Text, Fate::Decoy, Fate::Swapped];
     let rows: [(Place, &[Fate]); 6] = [
         (Place::Empty, &UNKNOWN),

@@ -26,19 +26,11 @@ pub(crate) fn credits(
     realm: Pseudonym,
     price: Money,
 ) -> Vec<Credit> {
-    let quotas = &policy.quotas;
-    let unverified = |subject| MeterKey::new(subject, slot::UNVERIFIED);
-    let own = client.map(|networks| (unverified(networks.own), quotas.client_unverified));
-    let rungs = client.iter().flat_map(Networks::rungs);
-    let mut credits: Vec<Credit> = (own.into_iter())
-        .chain(rungs.map(|(rung, place)| (place.unverified(), rung.limit(quotas).0)))
-        .chain(client.map(|networks| (networks.at_most(), quotas.customers_unverified)))
-        .chain(block.map(|block| (unverified(block), quotas.block_unverified)))
-        .filter_map(|(key, evidence)| {
-            let evidence = evidence?;
-            Some(Credit { key, limit: evidence.limit(evidence.hard), amount: Evidence::CREDIT })
-        })
-        .collect();
+    let mut credits = of_client(policy, client, Evidence::CREDIT);
+    if let (Some(block), Some(evidence)) = (block, policy.quotas.block_unverified) {
+        let (key, limit) = (MeterKey::new(block, slot::UNVERIFIED), evidence.limit(evidence.hard));
+        credits.push(Credit { key, limit, amount: Evidence::CREDIT });
+    }
     if let Some(amount) = policy.budget.unverified {
         credits.push(Credit {
             key: MeterKey::new(realm, slot::MONEY_UNVERIFIED),
@@ -47,6 +39,22 @@ pub(crate) fn credits(
         });
     }
     credits
+}
+
+/// `amount` messages given back to each limit on the unverified ones of a client's networks.
+pub(crate) fn of_client(policy: &Policy, client: Option<Networks>, amount: u64) -> Vec<Credit> {
+    let quotas = &policy.quotas;
+    let unverified = |subject| MeterKey::new(subject, slot::UNVERIFIED);
+    let own = client.map(|networks| (unverified(networks.own), quotas.client_unverified));
+    let rungs = client.iter().flat_map(Networks::rungs);
+    (own.into_iter())
+        .chain(rungs.map(|(rung, place)| (place.unverified(), rung.limit(quotas).0)))
+        .chain(client.map(|networks| (networks.at_most(), quotas.customers_unverified)))
+        .filter_map(|(key, evidence)| {
+            let evidence = evidence?;
+            Some(Credit { key, limit: evidence.limit(evidence.hard), amount })
+        })
+        .collect()
 }
 
 /// The marks that an accepted code of `number` leaves on the networks above its site, where those are

@@ -36,11 +36,12 @@ impl Plan {
         self.checking(|item| matches!(item.cause, Cause::Budget(_)))
     }
 
-    /// What a send to a test number costs: the same checks, no money, and no evidence of pumping, which
-    /// its success will not give back either.
+    /// What a send to a test number costs: the same checks, no money, and no evidence against its block.
+    /// Its client is charged as for a text, or what he gets next would tell which numbers are tests.
     pub(crate) fn tested(self) -> Self {
-        self.without_fault()
-            .checking(|item| item.evidence || matches!(item.cause, Cause::Budget(_)))
+        self.without_fault().checking(|item| {
+            matches!(item.cause, Cause::Limit(LimitName::BlockUnverified) | Cause::Budget(_))
+        })
     }
 
     /// What a send costs that is withheld: the same checks, charged to nobody but the client and the

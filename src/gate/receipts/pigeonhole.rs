@@ -71,9 +71,7 @@ impl Gate {
             let early = early.filter_map(|entry| Said::read(&entry.content)).collect();
             hole.sends.retain(|entry| entry.message != message);
             let content = record.as_str().as_bytes().to_vec();
-            hole.sends.push(Entry { message, until, content });
-            let over = hole.sends.len().saturating_sub(SENDS);
-            hole.sends.drain(..over);
+            keep(&mut hole.sends, Entry { message, until, content }, SENDS);
             (early, true)
         };
         self.change_hole(message_id, hole).await
@@ -94,9 +92,7 @@ impl Gate {
             if known.any(|entry| entry.content == content) {
                 return (Met::Kept, false);
             }
-            hole.early.push(Entry { message, until, content });
-            let over = hole.early.len().saturating_sub(EARLY);
-            hole.early.drain(..over);
+            keep(&mut hole.early, Entry { message, until, content }, EARLY);
             (Met::Kept, true)
         };
         self.change_hole(message_id, hole).await
@@ -194,6 +190,38 @@ impl Hole {
     }
 }
 
+/// Adds `entry`; of more than `most` the oldest go.
+fn keep(entries: &mut Vec<Entry>, entry: Entry, most: usize) {
+    entries.push(entry);
+    let over = entries.len().saturating_sub(most);
+    entries.drain(..over);
+}
+
 fn context(document: Pseudonym) -> Vec<u8> {
     Writer::new().text("otpgate/v1/hole").raw(document.as_bytes()).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many receipts come early, and however many texts go out: the newest are kept.
+    #[test]
+    fn a_hole_keeps_so_many_and_no_more() {
+        let until = Timestamp::from_millis(1_800_000_000_000);
+        let entry = |n: u16| {
+            let mut message = [0; 16];
+            message[..2].copy_from_slice(&n.to_be_bytes());
+            Entry { message, until, content: vec![0; 40] }
+        };
+        let mut hole = Hole::default();
+        for n in 0..1_000 {
+            keep(&mut hole.sends, entry(n), SENDS);
+            keep(&mut hole.early, entry(n), EARLY);
+        }
+        assert_eq!((hole.sends.len(), hole.early.len()), (SENDS, EARLY));
+        let first =
+            |entries: &[Entry]| u16::from_be_bytes([entries[0].message[0], entries[0].message[1]]);
+        assert_eq!((first(&hole.sends), first(&hole.early)), (968, 984), "the oldest went");
+    }
 }

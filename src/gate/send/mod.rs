@@ -292,6 +292,8 @@ impl Gate {
                 send.challenge.closes = send.challenge.closes.min(entry.until);
                 let expires = expires.min(entry.until);
                 let (purpose, recipient) = (send.purpose, send.recipient);
+                // Which numbers have a fixed code is nobody's business who asks.
+                self.watch(&send, SightingKind::Unsent);
                 self.note_test(&entry, TestUse::Issued, purpose, recipient, send.now);
                 self.issued(&send, &paid, grant, expires, Over::withheld())
             }
