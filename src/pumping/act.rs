@@ -57,9 +57,13 @@ impl Detector {
             if level.only_asks() {
                 continue;
             }
-            // inside an alarm only failed step-ups, not mere company, lower the threshold
-            let threshold =
-                if node.asked >= 0.6 { self.threshold(path, place) } else { self.tuning.refuse_at };
+            // inside an alarm failed step-ups lower the threshold, or a coarser node that has paid it, and
+            // not mere company
+            let threshold = if node.asked >= 0.6 || self.is_proved(path, place) {
+                self.threshold(path, place)
+            } else {
+                self.tuning.refuse_at
+            };
             if evidence + node.asked >= threshold
                 && self.is_worth_refusing(&node, level, path, local, price)
                 && !self.is_spared(evidence)
@@ -87,7 +91,18 @@ impl Detector {
 
     /// True when a coarser node of the path is already acted on.
     pub(super) fn is_covered(&self, path: &[Slot; PATH], place: usize) -> bool {
-        let acted = |slot: &Slot| self.table.at(*slot).is_some_and(|n| n.state != State::Open);
+        self.is_inside(path, place, |node| node.state != State::Open)
+    }
+
+    /// True when a coarser node of the path has paid what a refusal asks for, and asks only because
+    /// people live there.
+    fn is_proved(&self, path: &[Slot; PATH], place: usize) -> bool {
+        let enough = self.tuning.proved_at;
+        self.is_inside(path, place, |node| node.state != State::Open && node.evidence() >= enough)
+    }
+
+    fn is_inside(&self, path: &[Slot; PATH], place: usize, is: impl Fn(&Node) -> bool) -> bool {
+        let acted = |slot: &Slot| self.table.at(*slot).is_some_and(&is);
         match place {
             0..=4 => {
                 let coarser = path.iter().take(9).skip(place.saturating_add(1));

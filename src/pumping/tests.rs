@@ -4,6 +4,7 @@
 
 mod bound;
 mod framing;
+mod solvers;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -21,6 +21,11 @@ pub struct Tuning {
     /// where step-ups fail. The rigorous threshold was already paid by the ancestor; among its
     /// children the prior odds are no longer one in many thousands.
     pub refuse_in_context: f32,
+    /// Evidence of a coarser node from which what lies inside it is judged by `refuse_in_context` even
+    /// if step-ups are passed there: the threshold of a refusal, which that node has paid and does not
+    /// act on, since too many people live in it. Bots that solve would else have each block judged
+    /// anew. Infinite: never.
+    pub proved_at: f32,
     /// A node stops asking when its evidence has fallen this far below `ask_at` (hysteresis).
     pub ask_hysteresis: f32,
     /// A block that ends (time or silence) re-opens this many nats under its refusal threshold, so
@@ -183,6 +188,7 @@ impl Default for Tuning {
             ask_at: 5.5,
             refuse_at: 12.0,
             refuse_in_context: 5.0,
+            proved_at: 12.0,
             ask_hysteresis: 3.0,
             half_open_gap: 1.2,
             pass_up: 0.50,
@@ -231,7 +237,7 @@ impl Default for Tuning {
             failing_share: 0.25,
             asked_half_life: 7_200.0,
             asked_stages: [15.0, 30.0, 60.0],
-            share_at: 13.0,
+            share_at: 11.0,
             share_tolerance: 3.0,
             share_prior: (0.10, 0.2),
             share_credit: 0.25,

@@ -138,6 +138,8 @@ fn constants(changes: &[(String, f32)]) -> Result<(Tuning, Costs), String> {
             "up" => tuning.pass_up = value,
             "harm" => tuning.block_harm = value,
             "passf" => tuning.pass_factor = value,
+            "proved" => tuning.proved_at = value,
+            "asklow" => tuning.asked_range.0 = value,
             "gap" => tuning.half_open_gap = value,
             "shareat" => tuning.share_at = value,
             "nf" => tuning.number_failures = value,

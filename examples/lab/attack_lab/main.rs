@@ -41,6 +41,7 @@ use outcome::Outcome;
 use report::{Cell, Results};
 use support::drive::{self, Adaptive, Run};
 use support::lab::adaptive::{Hopper, Searcher};
+use support::lab::bandit::Bandit;
 use support::lab::row::to_csv;
 use support::lab::scenario::Scenario;
 use support::page::when;
@@ -107,7 +108,7 @@ fn measure(
     seed: u64,
     traces: &Path,
 ) -> Result<Vec<Cell>, String> {
-    let mut made = scenario.make(seed, options.daily, options.solves);
+    let mut made = scenario.make_in(options.world, seed, options.daily, options.solves);
     let rows = std::mem::take(&mut made.rows);
     let trace = Trace::read(to_csv(&rows).as_bytes())?;
     if let Some((line, reason)) = trace.malformed.first() {
@@ -120,10 +121,14 @@ fn measure(
         let mut attacker: Option<Box<dyn Adaptive>> = match scenario.name {
             "A20" => Some(Box::new(Hopper::new(seed))),
             "A21" => Some(Box::new(Searcher::new(seed))),
+            "B1" => Some(Box::new(Bandit::new(seed))),
             _ => None,
         };
-        let attacker = attacker.as_mut().map(|attacker| &mut **attacker as &mut dyn Adaptive);
-        let run = drive::run(&mut trace, judge.as_mut(), attacker, |_| {});
+        let playing = attacker.as_mut().map(|attacker| &mut **attacker as &mut dyn Adaptive);
+        let run = drive::run(&mut trace, judge.as_mut(), playing, |_| {});
+        if let Some(report) = attacker.and_then(|attacker| attacker.report()) {
+            println!("{} seed {seed}, {}: {report}", scenario.name, rival.name());
+        }
         let scores = Scores::of(&trace, &run);
         let first = cells.is_empty();
         if first && options.explain {
@@ -140,10 +145,13 @@ fn measure(
     Ok(cells)
 }
 
-/// The trace in its own format, with the numbers that an adaptive attacker chose.
+/// The trace in its own format, with the numbers and addresses that an adaptive attacker chose.
 fn as_it_was(mut rows: Vec<support::lab::row::Row>, trace: &Trace) -> String {
     for (row, asked) in rows.iter_mut().zip(&trace.rows) {
         row.phone = asked.phone;
+        row.ip = asked.ip;
+        row.region = asked.region;
+        row.price_microusd = asked.price_microusd;
     }
     to_csv(&rows)
 }

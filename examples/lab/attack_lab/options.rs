@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use crate::rivals::Rival;
 use crate::support::lab::scenario::{ALL, Kind, Scenario};
+use crate::support::lab::worlds::World;
 
 pub const USAGE: &str = "\
 usage: attack_lab [options]
   --daily N           honest codes a day (20000)
+  --world NAME        plain; nowhere: addresses tell nothing; small: one country (plain)
   --seeds N or A,B,…  the first N seeds, or these (1)
-  --scenarios LIST    names, or A*, H*, N*, X*, Y* (all)
+  --scenarios LIST    names, or A*, B*, H*, N*, T*, X*, Y* (all)
   --against LIST      otpgate, naive, prefix, conversion35, authgear, authgear-tuned; all or none (all)
   --policy FILE       a host's own policy, as for the replay
   --gates N           gates on one store, requests dealt in turn (1)
@@ -20,12 +22,14 @@ usage: attack_lab [options]
   --explain           prints each honest request that got no text at once, with the reason
 for work on the detector:
   --bare              the detector alone, without a gate around it
-  --set K=V,…         changes its constants: ask refuse context up harm passf gap shareat nf value ref,
+  --set K=V,…         changes its constants: ask refuse context up harm passf gap shareat nf value ref
+                      asklow proved (inf switches it off),
                       and the switches nocold noshare noflight noasked nooutage noaddress nocontext";
 
 #[derive(Clone, Debug)]
 pub struct Options {
     pub daily: f64,
+    pub world: World,
     pub seeds: Vec<u64>,
     pub scenarios: Vec<Scenario>,
     pub against: Vec<Rival>,
@@ -44,6 +48,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             daily: 20_000.0,
+            world: World::Plain,
             seeds: vec![1],
             scenarios: ALL.to_vec(),
             against: Rival::ALL.to_vec(),
@@ -67,6 +72,7 @@ impl Options {
             let mut value = || words.next().ok_or(format!("{word} needs a value\n{USAGE}"));
             match word.as_str() {
                 "--daily" => options.daily = number(&word, &value()?, 10.0, 10_000_000.0)?,
+                "--world" => options.world = World::named(&value()?)?,
                 "--seeds" => options.seeds = seeds(&value()?)?,
                 "--scenarios" => options.scenarios = scenarios(&value()?)?,
                 "--against" => options.against = Rival::list(&value()?)?,

@@ -10,6 +10,7 @@ use crate::outcome::{Outcome, People};
 use crate::pictures;
 use crate::rivals::Rival;
 use crate::support::lab::scenario::{Kind, Scenario};
+use crate::support::lab::worlds::World;
 use crate::support::page::{grouped, head};
 use crate::support::score::Scores;
 use crate::support::table::{aligned, dollars};
@@ -29,6 +30,7 @@ pub struct Cell {
 /// Everything that was measured.
 pub struct Results {
     pub daily: f64,
+    pub world: World,
     pub seeds: Vec<u64>,
     pub gates: usize,
     pub solves: f64,
@@ -99,6 +101,7 @@ impl Results {
         let policy = options.policy.as_ref().and_then(|file| file.file_name());
         Self {
             daily: options.daily,
+            world: options.world,
             seeds: options.seeds.clone(),
             gates: options.gates,
             solves: options.solves,
@@ -138,8 +141,9 @@ impl Results {
     pub fn setting(&self) -> String {
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
         format!(
-            "{} honest codes a day, seeds {}, {} on {} gate{}; attackers pass {} % of step-ups.",
+            "{} honest codes a day, {} world, seeds {}, {} on {} gate{}; attackers pass {} % of step-ups.",
             grouped(self.daily as u64),
+            self.world.name(),
             seeds.join(" "),
             self.policy,
             self.gates,

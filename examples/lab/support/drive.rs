@@ -71,6 +71,12 @@ pub trait Adaptive {
     fn choose(&mut self, row: &mut Row);
     /// What came of it; a step-up that is not passed counts as stopped.
     fn learn(&mut self, sent: bool);
+    /// What became of a request in the end, and how many step-ups were passed for it.
+    fn settled(&mut self, _row: &Row, _sent: bool, _step_ups: u8) {}
+    /// What it has to say at the end.
+    fn report(&self) -> Option<String> {
+        None
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,6 +160,10 @@ pub fn run(
         }
         if let (Some(attacker), true) = (&mut attacker, attack && rounds == 0) {
             attacker.learn(decision == Decision::Send);
+        }
+        let goes_on = decision == Decision::StepUp && row.solves && rounds < STEP_UPS;
+        if let (Some(attacker), true, false) = (&mut attacker, attack, goes_on) {
+            attacker.settled(row, decision == Decision::Send, rounds);
         }
         let fate = &mut run.fates[index];
         match decision {

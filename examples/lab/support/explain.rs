@@ -30,6 +30,9 @@ impl Watched {
     /// The node for a prefix: the block whose numbers have as many digits more, as numbers of that
     /// prefix in the trace have; where even a million is finer, the country.
     pub fn of(prefix: &str, trace: &Trace) -> Result<Self, String> {
+        if let Some(pool) = Self::pool(prefix) {
+            return Ok(pool);
+        }
         let digits: String =
             prefix.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | 'x' | 'X')).collect();
         if digits.is_empty() || digits.len() > 15 || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -67,6 +70,23 @@ impl Watched {
         // less than a hundred numbers is more than any node tells apart
         let kept = digits.len().min(length - 2);
         Ok(Self { node, prefix: digits[..kept].to_owned(), region: None })
+    }
+
+    /// A country, or one of the pools: `country GB`, `away` and `away GB` (networks where nobody was
+    /// seen), `unseen` and `unseen GB` (ranges where nobody was seen), `everyone`. A pool's table counts
+    /// all requests for its country, also those that are not the pool's.
+    fn pool(name: &str) -> Option<Self> {
+        let mut words = name.split_whitespace();
+        let (level, of_region) = match words.next()? {
+            "country" if name.len() > 8 => (BlockLevel::Country, BlockLevel::Country),
+            "away" => (BlockLevel::Away, BlockLevel::AwayCountry),
+            "unseen" => (BlockLevel::Cold, BlockLevel::ColdCountry),
+            "everyone" => (BlockLevel::Everyone, BlockLevel::Everyone),
+            _ => return None,
+        };
+        let region = words.next().and_then(|word| <[u8; 2]>::try_from(word.as_bytes()).ok());
+        let node = region.map_or(NodeId::pool(level), |region| NodeId::region(of_region, region));
+        Some(Self { node, prefix: String::new(), region })
     }
 
     fn counts(&self, row: &Row) -> bool {

@@ -307,6 +307,43 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
             }
             start + 3 * HOUR
         }
+        // thin, all over the country with most customers, from its own addresses
+        "T1" => {
+            let c = at(b"US");
+            for t in m.times(start, 12 * HOUR, 6.0) {
+                let range = c.zipf_range(m.rng.unit());
+                let phone = c.number(range, m.rng.next());
+                let ip = c.ip(m.rng.next());
+                m.push(t, c, phone, ip, 0.0);
+            }
+            start + 12 * HOUR
+        }
+        // eight blocks of 100 000 in four countries with customers, where customers are
+        "T2" => {
+            let four = [at(b"ID"), at(b"BR"), at(b"GB"), at(b"TR")];
+            let blocks: Vec<_> = (0..8)
+                .map(|k| {
+                    let c = four[k % 4];
+                    (c, c.number(c.zipf_range(m.rng.unit()), m.rng.below(10) * 100_000))
+                })
+                .collect();
+            for t in m.times(start, 3 * HOUR, 40.0) {
+                let (c, base) = blocks[m.rng.below(8) as usize];
+                let ip = proxy_ip(m.rng.next());
+                let phone = base + m.rng.below(100_000);
+                m.push(t, c, phone, ip, 0.0);
+            }
+            start + 3 * HOUR
+        }
+        // where he goes is chosen as the answers come in, see `bandit`
+        "B1" => {
+            let c = at(b"BD");
+            for t in m.times(start, 30 * 24 * HOUR, 1.0) {
+                let ip = proxy_ip(m.rng.next());
+                m.push(t, c, c.number(1, 1), ip, super::bandit::HONEST_LOOKING);
+            }
+            start + 30 * 24 * HOUR
+        }
         _ => super::held_out::attack(family, &mut m, start, daily),
     };
     (m.out, end)

@@ -3,6 +3,7 @@
 use super::rng::Rng;
 use super::row::Row;
 use super::world::{COUNTRIES, Country, country, human_delay, season};
+use super::worlds::World;
 
 /// What disturbs honest traffic.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,21 +30,23 @@ pub struct Honest {
     pub daily: f64,
     pub solves: f64,
     pub returning: f64,
+    pub world: World,
 }
 
 impl Honest {
-    pub fn new(daily: f64) -> Self {
-        Self { daily, solves: 0.97, returning: 0.55 }
+    pub fn new(world: World, daily: f64) -> Self {
+        Self { daily, solves: 0.97, returning: 0.55, world }
     }
 
     /// Rows of `[from, to)`, not sorted.
     pub fn rows(&self, rng: &mut Rng, from: u64, to: u64, anomalies: &[Anomaly]) -> Vec<Row> {
         let mut out = Vec::new();
         for (index, c) in COUNTRIES.iter().enumerate() {
-            if c.share == 0 {
+            let share = self.world.share(index);
+            if share == 0 {
                 continue;
             }
-            let per_minute = self.daily * f64::from(c.share) / 1_000.0 / 1_440.0;
+            let per_minute = self.daily * f64::from(share) / 1_000.0 / 1_440.0;
             let mut at = from;
             while at < to {
                 let base = per_minute * season(at, c.zone);
@@ -76,7 +79,7 @@ impl Honest {
                     self.session(rng, &mut out, c, index, phone, at, "legit:new", anomalies);
                 }
                 for _ in 0..rng.poisson(old) {
-                    let people = (self.daily * f64::from(c.share) / 1_000.0 * 8.0) as u64;
+                    let people = (self.daily * f64::from(share) / 1_000.0 * 8.0) as u64;
                     let phone = c.person(rng.below(people.max(20)));
                     self.session(rng, &mut out, c, index, phone, at, "legit:returning", anomalies);
                 }
@@ -101,8 +104,10 @@ impl Honest {
     ) {
         let at = minute + rng.below(60_000);
         let nat = rng.chance(0.45);
-        let pool = (self.daily * f64::from(c.share.max(1)) / 10_000.0).max(3.0) as u64;
+        let share = self.world.share(index);
+        let pool = (self.daily * f64::from(share.max(1)) / 10_000.0).max(3.0) as u64;
         let ip = if nat { c.nat_ip(pool, rng.unit()) } else { c.ip(rng.next()) };
+        let ip = self.world.address(rng).unwrap_or(ip);
         let session = rng.next() >> 1;
         let mut conversion = c.conversion;
         let mut down = false;
@@ -199,7 +204,7 @@ impl Honest {
 
     /// N9: two hundred sign-ups an hour from one campus address.
     pub fn campus(&self, rng: &mut Rng, at: u64, hours: u64) -> Vec<Row> {
-        let index = country(b"US");
+        let index = self.world.stage(country(b"US"));
         let c = &COUNTRIES[index];
         let ip = c.ip(99_000);
         let mut out = Vec::new();

@@ -4,6 +4,7 @@
 
 pub mod adaptive;
 pub mod attacks;
+pub mod bandit;
 pub mod baselines;
 pub mod held_out;
 pub mod honest;
@@ -11,3 +12,4 @@ pub mod rng;
 pub mod row;
 pub mod scenario;
 pub mod world;
+pub mod worlds;

@@ -5,6 +5,7 @@ use super::honest::{Anomaly, Honest};
 use super::rng::Rng;
 use super::row::Row;
 use super::world::country;
+use super::worlds::World;
 
 const DAY: u64 = 86_400_000;
 const HOUR: u64 = 3_600_000;
@@ -38,7 +39,7 @@ const fn of(kind: Kind, name: &'static str, title: &'static str) -> Scenario {
 }
 
 /// All of them, in the order of the report.
-pub const ALL: [Scenario; 46] = [
+pub const ALL: [Scenario; 49] = [
     of(Kind::Attack, "A1", "one block of 10 000 in order, 60 a minute"),
     of(Kind::Attack, "A2", "one block of 100 000, 1 000 a minute"),
     of(Kind::Attack, "A3", "20 countries, 100 blocks, 200 a minute"),
@@ -60,6 +61,9 @@ pub const ALL: [Scenario; 46] = [
     of(Kind::Further, "A19", "in the first hour of a new installation"),
     of(Kind::Further, "A20", "reads decisions, leaves a block at the first stop"),
     of(Kind::Further, "A21", "reads decisions, stays one text below the threshold"),
+    of(Kind::Further, "T1", "thin, over the busiest country, from its own addresses"),
+    of(Kind::Further, "T2", "eight blocks at once among customers"),
+    of(Kind::Further, "B1", "30 days of a bandit that enters a tenth of the codes"),
     of(Kind::HeldOut, "H1", "200 blocks of 100 numbers among customers"),
     of(Kind::HeldOut, "H2", "a tenth of the host's own traffic, in its rhythm"),
     of(Kind::HeldOut, "H3", "own cards sign up, then their neighbours are pumped"),
@@ -107,22 +111,34 @@ impl Scenario {
 
     /// Makes the rows.
     pub fn make(&self, seed: u64, daily: f64, solves: f64) -> Made {
+        self.make_in(World::Plain, seed, daily, solves)
+    }
+
+    /// Makes the rows in a world of the caller's choice.
+    pub fn make_in(&self, world: World, seed: u64, daily: f64, solves: f64) -> Made {
         // without days before it: a new installation
         let cold = matches!(self.name, "A19" | "X1");
         let begins_ms = START + if cold { 0 } else { WARM_DAYS * DAY };
         let at = begins_ms + 9 * HOUR;
-        let honest = Honest::new(daily);
+        let honest = Honest::new(world, daily);
         // the same ordinary days before every scenario
         let mut rows = honest.rows(&mut Rng::new(seed ^ 0xbeef), START, begins_ms, &[]);
         let mut rng = Rng::new(seed ^ 0xfeed);
         let (special, end) = match self.name {
-            name if self.is_attack() => attack(name, seed, at, daily, solves),
+            name if self.is_attack() => {
+                let (mut rows, end) = attack(name, seed, at, daily, solves);
+                let mut draw = Rng::new(seed ^ 0xadd);
+                for row in &mut rows {
+                    row.ip = world.address(&mut draw).unwrap_or(row.ip);
+                }
+                (rows, end)
+            }
             "N5" => (honest.company(&mut rng, at), at + HOUR / 2),
             "N6" => (honest.new_country(&mut rng, at, 240, 30.0), at + 4 * HOUR),
             "N9" => (honest.campus(&mut rng, at, 3), at + 3 * HOUR),
             _ => (Vec::new(), begins_ms),
         };
-        let anomalies = self.anomalies(at);
+        let anomalies = self.anomalies(world, at);
         let span = if self.name == "X1" { 2 * DAY } else { DAY };
         let last = (begins_ms + span).max(end + 3 * HOUR);
         rows.extend(honest.rows(&mut rng, begins_ms, last, &anomalies));
@@ -131,9 +147,10 @@ impl Scenario {
         Made { rows, begins_ms, ends_ms: end }
     }
 
-    fn anomalies(&self, at: u64) -> Vec<Anomaly> {
+    fn anomalies(&self, world: World, at: u64) -> Vec<Anomaly> {
         let silent = self.name.ends_with('s');
-        let [us, vn, ph, india, br] = [b"US", b"VN", b"PH", b"IN", b"BR"].map(country);
+        let [us, vn, ph, india, br] =
+            [b"US", b"VN", b"PH", b"IN", b"BR"].map(|region| world.stage(country(region)));
         let launch =
             |country, factor| Anomaly::Launch { country, factor, from: at, to: at + 4 * HOUR };
         let down = |country, from, hours| Anomaly::OperatorDown {
@@ -162,7 +179,7 @@ impl Scenario {
             "X3" => vec![Anomaly::Peak { factor: 5.0, from: at, to: at + HOUR }],
             "X4" => vec![Anomaly::Relogin { factor: 8.0, from: at, to: at + HOUR }],
             "Y1" => vec![Anomaly::Launch {
-                country: country(b"TR"),
+                country: world.stage(country(b"TR")),
                 factor: 20.0,
                 from: at,
                 to: at + HOUR / 4,
