@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::access::{AnonymiserKind, AnonymiserKinds, ClientIp};
 
@@ -50,6 +51,15 @@ impl Purpose {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The purpose of this name, which a gate has written; a standard one allocates nothing.
+    pub(crate) fn read(name: &[u8]) -> Option<Self> {
+        let standard = [Self::SIGN_UP, Self::LOG_IN, Self::PAYMENT, Self::RESET];
+        match standard.into_iter().find(|purpose| purpose.as_str().as_bytes() == name) {
+            Some(purpose) => Some(purpose),
+            None => Self::new(std::str::from_utf8(name).ok()?.to_owned()).ok(),
+        }
+    }
 }
 
 impl fmt::Debug for Purpose {
@@ -75,7 +85,7 @@ impl fmt::Display for Purpose {
 /// # Ok::<(), NameError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Realm(String);
+pub struct Realm(Arc<str>);
 
 impl Realm {
     /// A realm: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
@@ -85,7 +95,7 @@ impl Realm {
     /// [`NameError`] for any other name.
     pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
         let name = name.into();
-        if is_name(name.as_bytes()) { Ok(Self(name)) } else { Err(NameError) }
+        if is_name(name.as_bytes()) { Ok(Self(name.into())) } else { Err(NameError) }
     }
 
     /// Its name.

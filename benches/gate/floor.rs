@@ -47,14 +47,14 @@ struct Detector {
 type Challenge = ([u8; 32], [u64; 3], u32);
 
 /// What the page posts: the ticket's 99 bytes, a counter and a digest, as text.
-struct Form {
+pub struct Form {
     n: u64,
     proof: String,
     session: [u8; 32],
 }
 
 /// What the host keeps: the grant as text, and the code.
-struct Out {
+pub struct Out {
     n: u64,
     grant: String,
     code: [u8; 6],
@@ -103,7 +103,7 @@ impl Floor {
         started.elapsed()
     }
 
-    fn forms(&mut self) -> Vec<Form> {
+    pub fn forms(&mut self) -> Vec<Form> {
         // What has expired at the gate is gone here too, or the maps would grow without end.
         if self.once.len() > 4_096 {
             self.once.clear();
@@ -128,7 +128,7 @@ impl Floor {
     }
 
     /// 19 HMACs, 2 hashes, 12 store touches, 13 detector touches, one text, a grant and a record.
-    fn issue(&self, form: &Form) -> Out {
+    pub fn issue(&self, form: &Form) -> Out {
         // The proof: the ticket's MAC, its binding, its work.
         let proof = Base64UrlUnpadded::decode_vec(&form.proof).unwrap();
         let ticket: &[u8; 99] = proof[..99].try_into().unwrap();
@@ -204,7 +204,7 @@ impl Floor {
     }
 
     /// 14 HMACs, 7 store touches, 13 detector touches, a record and a device proof.
-    fn verify(&self, out: &Out) {
+    pub fn verify(&self, out: &Out) {
         let grant = Base64UrlUnpadded::decode_vec(&out.grant).unwrap();
         assert!(self.tag(&labelled::<224>(&grant[5..160]))[..16] == grant[160..]);
         let id: [u8; 16] = grant[5..21].try_into().unwrap();

@@ -18,8 +18,9 @@ use otpgate::testing::{ManualClock, block_on};
 use otpgate::token::WorkBits;
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, Gate, KeyId, KeyRing, Money,
-    Pepper, Policy, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp, Verified,
+    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, Gate, Issued, KeyId, KeyRing,
+    Money, Pepper, Policy, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp,
+    Verified,
 };
 
 /// When everything begins.
@@ -62,7 +63,7 @@ pub struct Form {
 }
 
 /// A code that went out.
-struct Out {
+pub struct Out {
     grant: EntryGrant,
     code: [u8; 6],
     client: ClientContext,
@@ -128,6 +129,11 @@ impl World {
         self.store.as_ref().map_or(0, |store| store.entries())
     }
 
+    /// How many calls were made.
+    pub fn called(&self) -> u64 {
+        self.next
+    }
+
     pub fn gate(&self) -> Gate {
         self.gate.clone()
     }
@@ -145,7 +151,7 @@ impl World {
         forms
     }
 
-    fn forms(&self, first: u64, count: u64) -> Vec<Form> {
+    pub fn forms(&self, first: u64, count: u64) -> Vec<Form> {
         let form = |call: u64| {
             let n = call % self.residents;
             form(&self.gate, number(n), client(n, call))
@@ -210,13 +216,7 @@ impl World {
 
     fn refused(&self, forms: &[Form]) -> Duration {
         let started = ThreadTime::now();
-        for form in forms {
-            let sent = match clear(&self.gate, form) {
-                Cleared::Cleared(clearance) => block_on(self.gate.issue(clearance)).unwrap(),
-                other => panic!("{other:?}"),
-            };
-            assert!(matches!(sent, Sent::Refused(_)), "{sent:?}");
-        }
+        forms.iter().for_each(|form| refuse(&self.gate, form));
         started.elapsed()
     }
 
@@ -241,20 +241,8 @@ impl World {
         if answer == Answer::Right {
             return self.enter(&out);
         }
-        let wrong: Vec<[u8; 6]> = out
-            .iter()
-            .map(|out| {
-                let mut code = out.code;
-                code[5] = if code[5] == b'9' { b'0' } else { code[5] + 1 };
-                code
-            })
-            .collect();
         let started = ThreadTime::now();
-        for (out, code) in out.iter().zip(&wrong) {
-            let typed = std::str::from_utf8(code).unwrap();
-            let verified = block_on(self.gate.verify(&out.grant, typed, &out.client)).unwrap();
-            assert!(matches!(verified, Verified::Rejected(_)));
-        }
+        out.iter().for_each(|out| miss(&self.gate, out));
         let took = started.elapsed();
         self.enter(&out);
         took
@@ -357,22 +345,48 @@ fn form(gate: &Gate, number: String, client: ClientContext) -> Form {
     Form { proof, recipient: Recipient::parse(&number, None).unwrap(), client }
 }
 
-fn clear(gate: &Gate, form: &Form) -> Cleared {
+pub fn clear(gate: &Gate, form: &Form) -> Cleared {
     let Form { proof, recipient, client } = form;
     block_on(gate.clear(proof, recipient, &Purpose::SIGN_UP, client)).unwrap()
 }
 
 fn issue(gate: &Gate, cleared: Cleared, form: &Form) -> Out {
+    out(sent(gate, cleared), form)
+}
+
+/// What is kept of a code that went out.
+pub fn out(issued: Issued, form: &Form) -> Out {
+    Out { grant: issued.into_grant(), code: CODE.get(), client: form.client.clone() }
+}
+
+/// Sends.
+pub fn sent(gate: &Gate, cleared: Cleared) -> Issued {
     let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
     match block_on(gate.issue(clearance)).unwrap() {
-        Sent::Sent(issued) => {
-            Out { grant: issued.into_grant(), code: CODE.get(), client: form.client.clone() }
-        }
+        Sent::Sent(issued) => issued,
         other => panic!("{other:?}"),
     }
 }
 
-fn enter(gate: &Gate, out: &Out) {
+/// Clears and is refused.
+pub fn refuse(gate: &Gate, form: &Form) {
+    let sent = match clear(gate, form) {
+        Cleared::Cleared(clearance) => block_on(gate.issue(clearance)).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(sent, Sent::Refused(_)), "{sent:?}");
+}
+
+/// Enters another code than the one that was sent.
+pub fn miss(gate: &Gate, out: &Out) {
+    let mut code = out.code;
+    code[5] = if code[5] == b'9' { b'0' } else { code[5] + 1 };
+    let typed = std::str::from_utf8(&code).unwrap();
+    let verified = block_on(gate.verify(&out.grant, typed, &out.client)).unwrap();
+    assert!(matches!(verified, Verified::Rejected(_)));
+}
+
+pub fn enter(gate: &Gate, out: &Out) {
     let typed = std::str::from_utf8(&out.code).unwrap();
     match block_on(gate.verify(&out.grant, typed, &out.client)).unwrap() {
         Verified::Accepted(_) => {}

@@ -1,14 +1,14 @@
 //! The caller's side: a key that expires, and a signature on each request.
 
 use std::fmt;
-
 use std::time::Duration;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use zeroize::Zeroizing;
 
 use crate::base::codec::{Reader, Writer};
 use crate::base::entropy::{Entropy, EntropyError, random};
-use crate::base::id::{from_text, to_text};
+use crate::base::id::to_text;
 use crate::base::keyring::{KeyId, KeyRing, Keys};
 use crate::base::mac::{MacKey, Tagging};
 use crate::base::secret::Secret;
@@ -192,7 +192,7 @@ impl CallerKey {
                 .finish(),
         );
         let mut text = Zeroizing::new(String::from(PREFIX));
-        text.push_str(&Zeroizing::new(to_text(&bytes)));
+        text.push_str(&Zeroizing::new(Base64UrlUnpadded::encode_string(&bytes)));
         text
     }
 
@@ -203,8 +203,9 @@ impl CallerKey {
     /// [`CallerKeyError::Malformed`] for anything else.
     pub fn from_text(text: &str) -> Result<Self, CallerKeyError> {
         let encoded = text.trim().strip_prefix(PREFIX).ok_or(CallerKeyError::Malformed)?;
-        let bytes = from_text(encoded, 256).map(Zeroizing::new);
-        bytes.and_then(|bytes| Self::read(&bytes)).ok_or(CallerKeyError::Malformed)
+        let mut room = Zeroizing::new([0; 256]);
+        let bytes = Base64UrlUnpadded::decode(encoded, &mut *room).ok();
+        bytes.and_then(Self::read).ok_or(CallerKeyError::Malformed)
     }
 
     /// Signs one request: good for one message within a minute of `now`.

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use constant_time_eq::constant_time_eq_32;
+
 use crate::base::codec::{Reader, Writer};
 use crate::base::entropy::{Entropy, EntropyError, random};
-use crate::base::id::{Pseudonym, from_text, to_text};
+use crate::base::id::{Pseudonym, text_into, to_text};
 use crate::base::keyring::{KeyId, KeyRing, Keys};
-use crate::base::mac::Tagging;
+use crate::base::mac::Tag;
 use crate::base::time::{Timestamp, millis};
 
 /// A cookie that says: a code for this number was accepted in this browser (OWASP's *device cookie*).
@@ -61,8 +63,9 @@ impl DeviceProof {
             .time(now)
             .time(expires)
             .finish();
-        let mac = mac_input(keys, &signed, subject).tag();
-        Ok(Self { text: to_text(&Writer::new().raw(&signed).raw(&mac).finish()), expires })
+        let mac = mac(keys, &signed, subject);
+        let text = to_text(Writer::over(signed).raw(&mac).finish().as_slice());
+        Ok(Self { text, expires })
     }
 
     /// Checks a cookie against the number it is presented for.
@@ -79,17 +82,17 @@ impl DeviceProof {
         keys: &KeyRing,
         now: Timestamp,
     ) -> Result<KnownDevice, DeviceError> {
-        let bytes = from_text(text, LENGTH).ok_or(DeviceError::Malformed)?;
-        let proof: &[u8; LENGTH] =
-            bytes.as_slice().try_into().map_err(|_| DeviceError::Malformed)?;
-        let (signed, mac) = proof.split_last_chunk::<32>().ok_or(DeviceError::Malformed)?;
+        let mut room = [0; LENGTH];
+        let bytes = text_into(text, &mut room).ok_or(DeviceError::Malformed)?;
+        let proof: &[u8; LENGTH] = bytes.try_into().map_err(|_| DeviceError::Malformed)?;
+        let (signed, given) = proof.split_last_chunk::<32>().ok_or(DeviceError::Malformed)?;
         let mut fields = Reader::new(signed);
         if fields.u8() != Some(VERSION) {
             return Err(DeviceError::Malformed);
         }
         let key = fields.u32().map(KeyId).ok_or(DeviceError::Malformed)?;
         let keys = keys.verifying(key, now).ok_or(DeviceError::UnknownKey)?;
-        if !mac_input(keys, signed, subject).verify(mac) {
+        if !constant_time_eq_32(&mac(keys, signed, subject), given) {
             return Err(DeviceError::Forged);
         }
         let device = KnownDevice::read(fields).ok_or(DeviceError::Malformed)?;
@@ -230,7 +233,7 @@ impl Default for DeviceLife {
 #[non_exhaustive]
 pub enum DeviceError {
     /// The text is no device proof.
-    #[error("the device proof is not 92 characters of base64url of version 1; drop the cookie")]
+    #[error("the device proof is not 92 characters of base64url of version 2; drop the cookie")]
     Malformed,
     /// Its key is not in the ring.
     #[error(
@@ -251,12 +254,16 @@ pub enum DeviceError {
     Life,
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const LENGTH: usize = 69;
 const SKEW: Duration = Duration::from_secs(30);
 
-fn mac_input(keys: &Keys, signed: &[u8], subject: &Pseudonym) -> Tagging {
-    keys.device.tagging("otpgate/v1/device").field(signed).field(subject.as_bytes())
+/// Both have one length only, and the key is of this use alone.
+fn mac(keys: &Keys, signed: &[u8], subject: &Pseudonym) -> Tag {
+    let mut input = [0; LENGTH - 32 + 16];
+    let parts = signed.iter().chain(subject.as_bytes());
+    input.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+    keys.device.tag_of_exactly(&input)
 }
 
 crate::base::sentence::debug_as_sentence!(DeviceError);

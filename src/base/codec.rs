@@ -14,6 +14,11 @@ impl Writer {
         Self(Vec::with_capacity(ROOM))
     }
 
+    /// Goes on behind `bytes`.
+    pub(crate) fn over(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     pub(crate) fn u8(mut self, value: u8) -> Self {
         self.0.push(value);
         self
@@ -48,6 +53,12 @@ impl Writer {
     pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.u32(length).raw(bytes)
+    }
+
+    /// At most 255 bytes, preceded by their length in one.
+    pub(crate) fn short(self, bytes: &[u8]) -> Self {
+        let length = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+        self.u8(length).raw(bytes)
     }
 
     pub(crate) fn text(self, text: &str) -> Self {
@@ -105,6 +116,11 @@ impl<'a> Reader<'a> {
         self.raw(length)
     }
 
+    pub(crate) fn short(&mut self) -> Option<&'a [u8]> {
+        let length = usize::from(self.u8()?);
+        self.raw(length)
+    }
+
     pub(crate) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
@@ -126,8 +142,16 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let bytes =
-            Writer::new().u8(1).u16(2).u32(3).u64(4).text("five").raw(&[6, 7]).bytes(&[]).finish();
+        let bytes = Writer::new()
+            .u8(1)
+            .u16(2)
+            .u32(3)
+            .u64(4)
+            .text("five")
+            .raw(&[6, 7])
+            .bytes(&[])
+            .short(b"8")
+            .finish();
         let mut reader = Reader::new(&bytes);
         assert_eq!(reader.u8(), Some(1));
         assert_eq!(reader.u16(), Some(2));
@@ -136,6 +160,7 @@ mod tests {
         assert_eq!(reader.text(), Some("five"));
         assert_eq!(reader.array(), Some([6, 7]));
         assert_eq!(reader.bytes(), Some(&[][..]));
+        assert_eq!(reader.short(), Some(&b"8"[..]));
         assert_eq!(reader.end(()), Some(()));
     }
 

@@ -8,6 +8,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 
 use super::entropy::{Entropy, EntropyError, random};
 use super::mac::MacKey;
+use super::seal::SealKey;
 use super::secret::Secret;
 use super::time::Timestamp;
 
@@ -134,7 +135,7 @@ pub enum PepperError {
 pub struct KeyRing {
     current: Arc<Keys>,
     retired: Vec<(Arc<Keys>, Timestamp)>,
-    index: MacKey,
+    index: Arc<Index>,
 }
 
 impl KeyRing {
@@ -142,7 +143,7 @@ impl KeyRing {
     #[must_use]
     pub fn new(id: KeyId, pepper: Pepper) -> Self {
         Self {
-            index: MacKey::derive(&pepper.0, "index"),
+            index: Arc::new(Index::new(&pepper)),
             current: Arc::new(Keys::new(id, &pepper)),
             retired: Vec::new(),
         }
@@ -174,7 +175,7 @@ impl KeyRing {
     /// Takes the index key from `pepper`: the one the ring was first built with.
     #[must_use]
     pub fn index(mut self, pepper: Pepper) -> Self {
-        self.index = MacKey::derive(&pepper.0, "index");
+        self.index = Arc::new(Index::new(&pepper));
         self
     }
 
@@ -198,7 +199,17 @@ impl KeyRing {
     }
 
     pub(crate) fn pseudonyms(&self) -> &MacKey {
-        &self.index
+        &self.index.names
+    }
+
+    /// Seals send records, which hosts keep.
+    pub(crate) fn records(&self) -> &SealKey {
+        &self.index.records
+    }
+
+    /// Seals what gates leave in the store for each other and for themselves.
+    pub(crate) fn papers(&self) -> &SealKey {
+        &self.index.papers
     }
 
     /// The first identifier that stands for two keys, which would make the ring ambiguous.
@@ -213,13 +224,32 @@ impl KeyRing {
     }
 }
 
+/// The sub-keys of the index key.
+#[derive(Debug)]
+struct Index {
+    names: MacKey,
+    records: SealKey,
+    papers: SealKey,
+}
+
+impl Index {
+    fn new(pepper: &Pepper) -> Self {
+        let names = MacKey::derive(&pepper.0, "index");
+        Self {
+            records: SealKey::derive(&names, "record"),
+            papers: SealKey::derive(&names, "paper"),
+            names,
+        }
+    }
+}
+
 /// The sub-keys of one master key, one for each use.
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) id: KeyId,
     pub(crate) code: MacKey,
     pub(crate) ticket: MacKey,
-    pub(crate) grant: MacKey,
+    pub(crate) grant: SealKey,
     pub(crate) device: MacKey,
     pub(crate) caller: MacKey,
 }
@@ -231,7 +261,7 @@ impl Keys {
             id,
             code: derive("code"),
             ticket: derive("ticket"),
-            grant: derive("grant"),
+            grant: SealKey::derive(&derive("grant"), "grant"),
             device: derive("device"),
             caller: derive("caller"),
         }

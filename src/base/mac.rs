@@ -4,38 +4,67 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use sha2::block_api::compress256;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::secret::Secret;
 
 /// A 32-byte authentication tag or digest. Compared only in constant time.
 pub(crate) type Tag = [u8; 32];
 
-/// A key for HMAC-SHA-256 whose padded state is computed once (67 ns saved on each tag).
+/// A key for HMAC-SHA-256 whose two padded blocks are compressed once (67 ns saved on each tag).
+///
+/// Most inputs here are a few dozen bytes: their tag is one or two compressions and one more, made
+/// from the two states without the buffering that an input in pieces needs.
 #[derive(Clone)]
-pub(crate) struct MacKey(Hmac<Sha256>);
+pub(crate) struct MacKey {
+    inner: [u32; 8],
+    outer: [u32; 8],
+    pieces: Hmac<Sha256>,
+}
 
 impl MacKey {
     /// The sub-key of `master` for one use, named by `label`.
     #[must_use]
     pub(crate) fn derive(master: &Secret<32>, label: &str) -> Self {
-        let root = Self(keyed(master.expose_secret()));
-        let sub = Secret::new(root.tagging("otpgate/v1/derive").field(label.as_bytes()).tag());
-        Self(keyed(sub.expose_secret()))
+        Self::new(&Self::new(master).secret(label))
     }
 
-    /// [`tagging`](Self::tagging) `fields` under `label`, in one go: the tag of a short input is
-    /// mostly the overhead of its pieces.
+    /// A sub-key of this key for one use, named by `label` and `fields`.
+    #[must_use]
+    pub(crate) fn sub_key<const N: usize>(&self, label: &str, fields: [&[u8]; N]) -> Self {
+        Self::new(&Secret::new(self.tag_of(label, fields)))
+    }
+
+    fn new(key: &Secret<32>) -> Self {
+        // RFC 2104: a key shorter than the block is padded with zeros.
+        let padded = |pad: u8| {
+            let mut block = Zeroizing::new([pad; BLOCK]);
+            block.iter_mut().zip(key.expose_secret()).for_each(|(to, from)| *to ^= from);
+            block
+        };
+        let state = |pad: u8| {
+            let mut state = START;
+            compress256(&mut state, std::slice::from_ref(&*padded(pad)));
+            state
+        };
+        let pieces = <Hmac<Sha256> as KeyInit>::new((&*padded(0)).into());
+        Self { inner: state(0x36), outer: state(0x5c), pieces }
+    }
+
+    /// A secret made from this key for one use, named by `label`.
+    fn secret(&self, label: &str) -> Secret<32> {
+        Secret::new(self.tag_of("otpgate/v1/derive", [label.as_bytes()]))
+    }
+
+    /// [`tagging`](Self::tagging) `fields` under `label`, in one go.
     #[must_use]
     pub(crate) fn tag_of<const N: usize>(&self, label: &str, fields: [&[u8]; N]) -> Tag {
-        let mut input = Input { bytes: [0; SHORT], length: 0 };
-        let fits = input.push(label.as_bytes()) && fields.iter().all(|field| input.push(field));
-        match input.bytes.get(..input.length) {
-            Some(whole) if fits => {
-                let mut mac = self.0.clone();
-                mac.update(whole);
-                mac.finalize().into_bytes().into()
-            }
-            _ => fields.iter().fold(self.tagging(label), |tag, field| tag.field(field)).tag(),
+        let mut input = Input::default();
+        if input.push(label.as_bytes()) && fields.iter().all(|field| input.push(field)) {
+            self.finish(input)
+        } else {
+            fields.iter().fold(self.tagging(label), |tag, field| tag.field(field)).tag()
         }
     }
 
@@ -45,10 +74,56 @@ impl MacKey {
         first_half(&self.tag_of(label, fields))
     }
 
+    /// The first 16 bytes of a tag of `fields` alone, for a key of one use.
+    #[must_use]
+    pub(crate) fn short_over<const N: usize>(&self, fields: [&[u8]; N]) -> [u8; 16] {
+        let mut input = Input::default();
+        if fields.iter().all(|field| input.push(field)) {
+            first_half(&self.finish(input))
+        } else {
+            let start = Tagging(self.pieces.clone());
+            fields.iter().fold(start, |tag, field| tag.field(field)).short()
+        }
+    }
+
+    /// A tag of `input` as it is: for a key of one use whose inputs all have this length.
+    #[must_use]
+    pub(crate) fn tag_of_exactly<const N: usize>(&self, input: &[u8; N]) -> Tag {
+        const { assert!(N <= LONGEST) };
+        let mut bytes = [0; SHORT];
+        bytes.iter_mut().zip(input).for_each(|(to, from)| *to = *from);
+        self.finish(Input { bytes, length: N })
+    }
+
     /// Starts a tag under `label`, which separates this use from every other use of the key.
     #[must_use]
     pub(crate) fn tagging(&self, label: &str) -> Tagging {
-        Tagging(self.0.clone()).field(label.as_bytes())
+        Tagging(self.pieces.clone()).field(label.as_bytes())
+    }
+
+    /// HMAC of an input that fits (RFC 2104), padded as FIPS 180-4 §5.1.1 says.
+    fn finish(&self, mut input: Input) -> Tag {
+        let mut state = Zeroizing::new(self.inner);
+        compress256(&mut state, input.blocks());
+        let mut last = [0; BLOCK];
+        let words = state.iter().flat_map(|word| word.to_be_bytes());
+        let length = OUTER_BITS.to_be_bytes();
+        let end = std::iter::once(0x80).chain([0; 23]).chain(length);
+        last.iter_mut().zip(words.chain(end)).for_each(|(to, from)| *to = from);
+        *state = self.outer;
+        compress256(&mut state, std::slice::from_ref(&last));
+        let mut tag = [0; 32];
+        let words = state.iter().flat_map(|word| word.to_be_bytes());
+        tag.iter_mut().zip(words).for_each(|(to, from)| *to = from);
+        tag
+    }
+}
+
+impl Drop for MacKey {
+    fn drop(&mut self) {
+        // `pieces` wipes itself.
+        self.inner.zeroize();
+        self.outer.zeroize();
     }
 }
 
@@ -97,22 +172,48 @@ impl fmt::Debug for Tagging {
     }
 }
 
-/// Longer than the input of nearly every tag.
-const SHORT: usize = 160;
+/// Bytes that SHA-256 compresses at a time.
+const BLOCK: usize = 64;
+/// The bits that the second hash of an HMAC has: a block and a digest.
+const OUTER_BITS: u64 = 768;
+/// Longer than the input of nearly every tag, with its padding.
+const SHORT: usize = 4 * BLOCK;
+/// The longest input that leaves room for the padding.
+const LONGEST: usize = SHORT - 9;
+/// What SHA-256 starts from (FIPS 180-4 §5.3.3).
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
 
-/// The beginning of a tag's input: fields, each behind its length.
+/// The whole input of a tag: fields, each behind its length.
 struct Input {
     bytes: [u8; SHORT],
     length: usize,
 }
 
+impl Default for Input {
+    fn default() -> Self {
+        Self { bytes: [0; SHORT], length: 0 }
+    }
+}
+
 impl Input {
-    /// Appends a field; whether there was room for it.
+    /// Appends a field; whether there was room for it, and for the padding after it.
     #[inline]
     fn push(&mut self, field: &[u8]) -> bool {
         let Ok(length) = u32::try_from(field.len()) else { return false };
         let start = self.length.saturating_add(4);
         let end = start.saturating_add(field.len());
+        if end > LONGEST {
+            return false;
+        }
         let Some(room) = self.bytes.get_mut(self.length..end) else { return false };
         let Some((head, body)) = room.split_first_chunk_mut::<4>() else { return false };
         *head = length.to_be_bytes();
@@ -120,17 +221,26 @@ impl Input {
         self.length = end;
         true
     }
+
+    /// The padded blocks: a bit, zeros, and how many bits there are with the key's block.
+    #[inline]
+    fn blocks(&mut self) -> &[[u8; BLOCK]] {
+        let bits = (self.length.saturating_add(BLOCK) as u64).saturating_mul(8);
+        if let Some(end) = self.bytes.get_mut(self.length) {
+            *end = 0x80;
+        }
+        let blocks = self.length.saturating_add(9).div_ceil(BLOCK);
+        let (all, _) = self.bytes.as_chunks_mut::<BLOCK>();
+        let used = all.get_mut(..blocks).unwrap_or_default();
+        if let Some(end) = used.last_mut().and_then(|last| last.last_chunk_mut::<8>()) {
+            *end = bits.to_be_bytes();
+        }
+        used
+    }
 }
 
 fn first_half(tag: &Tag) -> [u8; 16] {
     tag.first_chunk().copied().unwrap_or_default()
-}
-
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    // RFC 2104: a key shorter than the block is padded with zeros.
-    let mut block = zeroize::Zeroizing::new([0; 64]);
-    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-    <Hmac<Sha256> as KeyInit>::new((&*block).into())
 }
 
 #[cfg(test)]
@@ -149,7 +259,7 @@ mod tests {
     #[test]
     fn one_go_and_field_by_field_are_the_same_tag() {
         let key = MacKey::derive(&Secret::new([7; 32]), "test");
-        for length in (0..200).chain([1_000]) {
+        for length in (0..400).chain([1_000]) {
             let (one, two) = (vec![1; length], vec![2; length / 2]);
             let fields = key.tagging("label").field(&one).field(&two).field(b"");
             assert_eq!(key.tag_of("label", [&one, &two, b""]), fields.tag(), "{length}");
@@ -173,10 +283,16 @@ mod tests {
         // RFC 4231, test case 2, key padded with zeros to 32 bytes: HMAC pads the same way.
         let mut key = [0; 32];
         key[..4].copy_from_slice(b"Jefe");
-        let mut mac = keyed(&key);
-        mac.update(b"what do ya want for nothing?");
-        let tag: Tag = mac.finalize().into_bytes().into();
-        assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
-        assert_eq!(tag[28..], [0x64, 0xec, 0x38, 0x43]);
+        let key = MacKey::new(&Secret::new(key));
+        let said = b"what do ya want for nothing?";
+        let mut mac = key.pieces.clone();
+        mac.update(said);
+        let mut input = Input::default();
+        input.bytes[..said.len()].copy_from_slice(said);
+        input.length = said.len();
+        for tag in [mac.finalize().into_bytes().into(), key.finish(input)] {
+            assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+            assert_eq!(tag[28..], [0x64, 0xec, 0x38, 0x43]);
+        }
     }
 }

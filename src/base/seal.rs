@@ -1,48 +1,103 @@
 //! Sealed bytes: what a client or a store carries for the gate without being able to read or change.
 //!
-//! The construction is encrypt-then-MAC with one primitive: the key stream is
-//! `HMAC(key, nonce ‖ block number)`, the tag is `HMAC(key, label, nonce, context, ciphertext)`
-//! under another label. HMAC-SHA-256 is a pseudo-random function, so the stream is a one-time pad
-//! as long as no nonce is used for two different plaintexts; nonces are 16 random bytes.
+//! Encrypt-then-MAC: ChaCha20 (RFC 8439), then `HMAC-SHA-256(context, nonce, ciphertext)` cut to 16
+//! bytes, under two keys of one use. The stream is a one-time pad as long as no nonce is used for two
+//! different plaintexts; nonces are 16 bytes, random or a tag of what is sealed. Were one used twice, the
+//! two texts' difference would show, and still nobody could make or change a seal.
+
+use std::fmt;
+
+use chacha20::ChaCha20Rng;
+use rand::{Rng, SeedableRng};
 
 use super::mac::MacKey;
+use super::secret::Secret;
 
 /// Bytes added by sealing: a nonce and a tag of 16 bytes each.
 pub(crate) const OVERHEAD: usize = 32;
 
-/// `plain`, unreadable and unchangeable without `key`; `context` must be the same to open it.
-pub(crate) fn seal(key: &MacKey, context: &[u8], nonce: [u8; 16], plain: &[u8]) -> Vec<u8> {
-    let mut sealed = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
-    sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(plain);
-    if let Some(body) = sealed.get_mut(16..) {
-        apply_stream(key, &nonce, body);
+/// What seals and opens for one use: a key for the stream and another for the tag.
+pub(crate) struct SealKey {
+    stream: Secret<32>,
+    tag: MacKey,
+}
+
+impl SealKey {
+    /// The key of `master` for one use, named by `label`.
+    #[must_use]
+    pub(crate) fn derive(master: &MacKey, label: &str) -> Self {
+        let label = label.as_bytes();
+        Self {
+            stream: Secret::new(master.tag_of("otpgate/v2/seal/stream", [label])),
+            tag: master.sub_key("otpgate/v2/seal/tag", [label]),
+        }
     }
-    let tag = tag(key, context, &sealed);
-    sealed.extend_from_slice(&tag);
-    sealed
-}
 
-/// The bytes that were sealed, if nothing was changed and the context is the same.
-pub(crate) fn open(key: &MacKey, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-    let (covered, given) = sealed.split_last_chunk::<16>()?;
-    if !constant_time_eq::constant_time_eq_16(&tag(key, context, covered), given) {
-        return None;
+    /// `plain`, unreadable and unchangeable without the key; `context` must be the same to open it.
+    pub(crate) fn seal(&self, context: &[u8], nonce: [u8; 16], plain: &[u8]) -> Vec<u8> {
+        self.seal_after(&[], context, nonce, plain)
     }
-    let (nonce, body) = covered.split_first_chunk::<16>()?;
-    let mut plain = body.to_vec();
-    apply_stream(key, nonce, &mut plain);
-    Some(plain)
+
+    /// [`seal`](Self::seal), behind a `head` in clear.
+    pub(crate) fn seal_after(
+        &self,
+        head: &[u8],
+        context: &[u8],
+        nonce: [u8; 16],
+        plain: &[u8],
+    ) -> Vec<u8> {
+        let length = plain.len().saturating_add(OVERHEAD).saturating_add(head.len());
+        let mut sealed = Vec::with_capacity(length);
+        sealed.extend_from_slice(head);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let start = head.len();
+        if let Some(body) = sealed.get_mut(start.saturating_add(16)..) {
+            self.apply_stream(&nonce, body);
+        }
+        let tag = self.tag(context, sealed.get(start..).unwrap_or_default());
+        sealed.extend_from_slice(&tag);
+        sealed
+    }
+
+    /// The bytes that were sealed, if nothing was changed and the context is the same.
+    pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (covered, given) = sealed.split_last_chunk::<16>()?;
+        if !constant_time_eq::constant_time_eq_16(&self.tag(context, covered), given) {
+            return None;
+        }
+        let (nonce, body) = covered.split_first_chunk::<16>()?;
+        let mut plain = body.to_vec();
+        self.apply_stream(nonce, &mut plain);
+        Some(plain)
+    }
+
+    fn tag(&self, context: &[u8], covered: &[u8]) -> [u8; 16] {
+        self.tag.short_over([context, covered])
+    }
+
+    /// ChaCha20 from the place in its stream that the nonce names: 96 bits as in RFC 8439, and twelve
+    /// of the counter, so that 2^20 blocks, 64 MiB, are left before another nonce's place.
+    fn apply_stream(&self, nonce: &[u8; 16], body: &mut [u8]) {
+        let [counter @ .., a, b, c, d, e, f, g, h] = *nonce;
+        let mut stream = ChaCha20Rng::from_seed(*self.stream.expose_secret());
+        stream.set_stream(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        stream.set_block_pos(u64::from_le_bytes(counter) & BLOCKS.wrapping_neg());
+        let mut pad = zeroize::Zeroizing::new([0; 256]);
+        for block in body.chunks_mut(256) {
+            let pad = pad.get_mut(..block.len()).unwrap_or_default();
+            stream.fill_bytes(pad);
+            block.iter_mut().zip(pad).for_each(|(byte, pad)| *byte ^= *pad);
+        }
+    }
 }
 
-fn tag(key: &MacKey, context: &[u8], covered: &[u8]) -> [u8; 16] {
-    key.short_of("otpgate/v1/seal/tag", [context, covered])
-}
+/// Blocks of 64 bytes from one nonce's place to the next.
+const BLOCKS: u64 = 1 << 20;
 
-fn apply_stream(key: &MacKey, nonce: &[u8; 16], body: &mut [u8]) {
-    for (index, block) in (0_u32..).zip(body.chunks_mut(32)) {
-        let stream = key.tag_of("otpgate/v1/seal/stream", [nonce, &index.to_be_bytes()]);
-        block.iter_mut().zip(stream).for_each(|(byte, pad)| *byte ^= pad);
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealKey([redacted])")
     }
 }
 
@@ -53,36 +108,60 @@ mod tests {
     use super::*;
     use crate::base::secret::Secret;
 
-    fn key() -> MacKey {
-        MacKey::derive(&Secret::new([9; 32]), "seal")
+    fn key() -> SealKey {
+        SealKey::derive(&MacKey::derive(&Secret::new([9; 32]), "index"), "test")
     }
 
     proptest! {
         #[test]
         fn what_is_sealed_opens_under_the_same_context_only(
-            plain in proptest::collection::vec(any::<u8>(), 0..200), nonce: [u8; 16],
+            plain in proptest::collection::vec(any::<u8>(), 0..800), nonce: [u8; 16],
         ) {
-            let sealed = seal(&key(), b"here", nonce, &plain);
+            let sealed = key().seal(b"here", nonce, &plain);
             prop_assert_eq!(sealed.len(), plain.len() + OVERHEAD);
-            prop_assert_eq!(open(&key(), b"here", &sealed), Some(plain));
-            prop_assert_eq!(open(&key(), b"there", &sealed), None);
+            prop_assert_eq!(key().open(b"here", &sealed), Some(plain));
+            prop_assert_eq!(key().open(b"there", &sealed), None);
         }
 
         #[test]
         fn any_flipped_bit_is_noticed(
             plain in proptest::collection::vec(any::<u8>(), 0..80), nonce: [u8; 16], bit: usize,
         ) {
-            let mut sealed = seal(&key(), b"", nonce, &plain);
+            let mut sealed = key().seal(b"", nonce, &plain);
             let bit = bit % (sealed.len() * 8);
             sealed[bit / 8] ^= 1 << (bit % 8);
-            prop_assert_eq!(open(&key(), b"", &sealed), None);
+            prop_assert_eq!(key().open(b"", &sealed), None);
         }
     }
 
     #[test]
+    fn the_stream_is_chacha20_of_rfc_8439() {
+        // RFC 8439 §2.4.2: the key 00, 01 … 1f, the nonce 00 00 00 00 00 00 00 4a 00 00 00 00. There the
+        // counter starts at 1, here at 0: 64 bytes more.
+        let key = SealKey { stream: Secret::new(std::array::from_fn(|i| i as u8)), ..key() };
+        let mut nonce = [0; 16];
+        nonce[11] = 0x4a;
+        let mut body = [0; 64 + 16];
+        body[64..].copy_from_slice(b"Ladies and Gentl");
+        key.apply_stream(&nonce, &mut body);
+        let expected = [
+            0x6e, 0x2e, 0x35, 0x9a, 0x25, 0x68, 0xf9, 0x80, 0x41, 0xba, 0x07, 0x28, 0xdd, 0x0d,
+            0x69, 0x81,
+        ];
+        assert_eq!(body[64..], expected);
+    }
+
+    #[test]
+    fn a_use_opens_nothing_of_another() {
+        let master = MacKey::derive(&Secret::new([9; 32]), "index");
+        let sealed = SealKey::derive(&master, "record").seal(b"", [1; 16], b"text");
+        assert_eq!(SealKey::derive(&master, "memory").open(b"", &sealed), None);
+    }
+
+    #[test]
     fn the_plain_text_does_not_show() {
-        let sealed = seal(&key(), b"", [1; 16], b"+4915112345678 and more than one block of it");
+        let sealed = key().seal(b"", [1; 16], b"+4915112345678 and more than one block of it");
         assert!(!sealed.windows(6).any(|window| window == b"491511"));
-        assert_eq!(open(&key(), b"", &sealed[..20]), None);
+        assert_eq!(key().open(b"", &sealed[..20]), None);
     }
 }

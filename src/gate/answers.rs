@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;
-use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::policy::SignalsPolicy;
 use crate::recipient::LineType;
@@ -131,8 +130,8 @@ impl Gate {
         policy: &SignalsPolicy,
         now: Timestamp,
     ) -> Shelf {
-        let key = self.inner.keys.pseudonyms();
-        let plain = seal::open(key, &self.shelf_context(), &document.content);
+        let key = self.inner.keys.papers();
+        let plain = key.open(&self.shelf_context(), &document.content);
         let mut answers = plain.and_then(|plain| read(&plain)).unwrap_or_default();
         answers.iter_mut().for_each(|answer| answer.heal(policy, now));
         Shelf { name, version: document.version, answers }
@@ -149,8 +148,8 @@ impl Gate {
         let Shelf { name, version, mut answers } = shelf;
         answers.retain(|other| other.number != answer.number && now < other.ends());
         keep(&mut answers, answer);
-        let key = self.inner.keys.pseudonyms();
-        let content = seal::seal(key, &self.shelf_context(), nonce, &write(&answers));
+        let key = self.inner.keys.papers();
+        let content = key.seal(&self.shelf_context(), nonce, &write(&answers));
         DocumentWrite { document: name, expect: version, content }
     }
 

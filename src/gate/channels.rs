@@ -133,7 +133,7 @@ impl Gate {
         &self,
         record: &SendRecord,
     ) -> Result<Result<(), RecordError>, GateError> {
-        let key = self.inner.keys.pseudonyms();
+        let key = self.inner.keys.records();
         let note = Note::open(record.as_str(), key);
         let Some(note) = note.filter(|note| note.realm.as_str() == self.realm.name()) else {
             return Ok(Err(RecordError));

@@ -69,7 +69,7 @@ impl Gate {
         }
         if self.listed(recipient, number, client, purpose, now).is_some() {
             // Another gate may have lifted the entry since.
-            drop(self.realm.reload_controls(self, now).await?);
+            drop(Box::pin(self.realm.reload_controls(self, now)).await?);
             if let Some(reason) = self.listed(recipient, number, client, purpose, now) {
                 return self.turned_away(reason, recipient, purpose, now);
             }
@@ -90,7 +90,7 @@ impl Gate {
         let mut human = None;
         let proved = match (client.human(), asked) {
             (Some(response), _) if self.inner.human.is_some() => {
-                match self.check_human(response, purpose, client, now).await? {
+                match Box::pin(self.check_human(response, purpose, client, now)).await? {
                     HumanVerdict::Passed(pass) => {
                         human = Some(self.human_nonce(&pass, now));
                         Proved::Human
@@ -414,10 +414,9 @@ impl Gate {
         price: Money,
         client: ClientIp,
     ) -> Subject {
-        let number = recipient.expose_e164();
         Subject {
             region: super::home(recipient),
-            digits: number.as_str().trim_start_matches('+').parse().unwrap_or(0),
+            digits: recipient.digits(),
             known: false,
             purpose: super::realm::purpose_byte(purpose),
             price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),

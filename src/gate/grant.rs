@@ -4,10 +4,9 @@ use std::fmt;
 
 use crate::access::{Around, ControlId};
 use crate::base::codec::{Reader, Writer};
-use crate::base::id::{Pseudonym, from_text, to_text};
+use crate::base::id::{Pseudonym, text_into, to_text};
 use crate::base::keyring::{KeyId, KeyRing};
 use crate::base::money::Money;
-use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::recipient::Recipient;
@@ -20,6 +19,10 @@ const VERSION: u8 = 3;
 const IPV6: u8 = 2;
 /// The flag of a test number's.
 const TEST: u8 = 3;
+/// The flag of [`Grant::binding`].
+const BOUND: u8 = 4;
+/// The flag of [`Grant::block`].
+const BLOCK: u8 = 5;
 /// The flag of [`Grant::entered_by`].
 const ENTERED_BY: u8 = 7;
 /// Longer than any grant can be.
@@ -78,6 +81,8 @@ pub(crate) struct Grant {
     pub(crate) purpose: Purpose,
     pub(crate) lane: Lane,
     pub(crate) recipient: Recipient,
+    /// The number's block, whose name a verification would else make anew.
+    pub(crate) block: Option<Pseudonym>,
     pub(crate) session: Pseudonym,
     pub(crate) client: Option<Networks>,
     pub(crate) price: Money,
@@ -99,26 +104,30 @@ impl Grant {
     /// The text form, sealed under the key the codes are made with. The challenge's identifier is
     /// the seal's nonce: random, and used for this one text only.
     pub(crate) fn seal(&self, keys: &KeyRing, realm: &str, now: Timestamp) -> Option<EntryGrant> {
+        let bound = self.binding != Pseudonym::default();
         let flags = u8::from(self.client.is_some())
             | u8::from(self.decoy) << 1
             | u8::from(self.client.is_some_and(|client| client.is_ipv6())) << IPV6
             | u8::from(self.test.is_some()) << TEST
+            | u8::from(bound) << BOUND
+            | u8::from(self.block.is_some()) << BLOCK
             | u8::from(self.entered_by.is_some()) << ENTERED_BY;
-        let entered_by = self.entered_by.as_ref().map_or(&[][..], |by| by.as_bytes());
+        // Seven bytes hold fifteen digits, and do not show how many there are.
+        let [_, digits @ ..] = self.recipient.digits().to_be_bytes();
         let plain = Writer::new()
             .u8(flags)
             .u8(self.lane.index())
-            .text(self.recipient.expose_e164().as_str())
+            .raw(&digits)
             .raw(self.session.as_bytes())
             .u64(self.price.as_microdollars())
             .time(self.opened)
             .time(self.closes)
-            .text(self.purpose.as_str())
-            .text(&self.language)
-            .raw(self.binding.as_bytes())
-            .raw(entered_by)
-            // Always there, or the length of a grant would tell which numbers are tests.
-            .u64(self.test.map_or(0, |ControlId(id)| id));
+            .short(self.purpose.as_str().as_bytes())
+            .short(self.language.as_bytes());
+        let optional = [bound.then_some(self.binding), self.block, self.entered_by];
+        let plain = optional.into_iter().flatten().fold(plain, |w, name| w.raw(name.as_bytes()));
+        // Always there, or the length of a grant would tell which numbers are tests.
+        let plain = plain.u64(self.test.map_or(0, |ControlId(id)| id));
         let plain = match self.client {
             None => plain,
             Some(Networks { own, around: Around::V4 { site, campus, allocation } }) => {
@@ -129,10 +138,11 @@ impl Grant {
             }
         }
         .finish();
-        let head = Writer::new().u8(VERSION).u32(self.key.0).finish();
+        let head = head(self.key);
         let key = &keys.verifying(self.key, now)?.grant;
-        let sealed = seal::seal(key, &context(&head, realm), self.challenge, &plain);
-        Some(EntryGrant(to_text(&[head, sealed].concat())))
+        let sealed =
+            key.seal_after(&head, context(&mut [0; 64], &head, realm), self.challenge, &plain);
+        Some(EntryGrant(to_text(&sealed)))
     }
 
     /// Reads a grant back; `None` if it is anything but one of this realm's, open at `now`.
@@ -142,7 +152,8 @@ impl Grant {
         realm: &str,
         now: Timestamp,
     ) -> Option<Self> {
-        let bytes = from_text(&grant.0, LONGEST)?;
+        let mut room = [0; LONGEST];
+        let bytes = text_into(&grant.0, &mut room)?;
         let (head, sealed) = bytes.split_first_chunk::<5>()?;
         let mut fields = Reader::new(head);
         if fields.u8()? != VERSION {
@@ -150,7 +161,7 @@ impl Grant {
         }
         let id = KeyId(fields.u32()?);
         let key = &keys.verifying(id, now)?.grant;
-        let plain = seal::open(key, &context(head, realm), sealed)?;
+        let plain = key.open(context(&mut [0; 64], head, realm), sealed)?;
         let challenge = *sealed.first_chunk::<16>()?;
         Self::read(id, challenge, &plain).filter(|grant| now < grant.closes)
     }
@@ -159,8 +170,14 @@ impl Grant {
         let mut fields = Reader::new(plain);
         let flags = fields.u8()?;
         let lane = Lane::from_index(fields.u8()?)?;
-        let recipient = Recipient::from_e164(fields.text()?).ok()?;
+        let [a, b, c, d, e, f, g] = fields.array()?;
+        let digits = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
+        let recipient = Recipient::from_digits(digits).ok()?;
         let session = Pseudonym::from_bytes(fields.array()?);
+        let optional = |fields: &mut Reader<'_>, flag: u8| match flags >> flag & 1 {
+            0 => Some(None),
+            _ => fields.array().map(|name| Some(Pseudonym::from_bytes(name))),
+        };
         let mut grant = Self {
             key,
             challenge,
@@ -172,13 +189,11 @@ impl Grant {
             price: Money::microdollars(fields.u64()?),
             opened: fields.time()?,
             closes: fields.time()?,
-            purpose: Purpose::new(fields.text()?.to_owned()).ok()?,
-            language: fields.text()?.to_owned(),
-            binding: Pseudonym::from_bytes(fields.array()?),
-            entered_by: match flags >> ENTERED_BY & 1 {
-                0 => None,
-                _ => Some(Pseudonym::from_bytes(fields.array()?)),
-            },
+            purpose: Purpose::read(fields.short()?)?,
+            language: std::str::from_utf8(fields.short()?).ok()?.to_owned(),
+            binding: optional(&mut fields, BOUND)?.unwrap_or_default(),
+            block: optional(&mut fields, BLOCK)?,
+            entered_by: optional(&mut fields, ENTERED_BY)?,
             test: {
                 let id = ControlId(fields.u64()?);
                 (flags >> TEST & 1 == 1).then_some(id)
@@ -209,6 +224,15 @@ fn names(plain: Writer, names: &[Pseudonym]) -> Writer {
     names.iter().fold(plain, |plain, name| plain.raw(name.as_bytes()))
 }
 
-fn context(head: &[u8], realm: &str) -> Vec<u8> {
-    Writer::new().text("otpgate/v1/grant").raw(head).text(realm).finish()
+/// What stands in clear in front: the version, and which key it is sealed under.
+fn head(key: KeyId) -> [u8; 5] {
+    let [a, b, c, d] = key.0.to_be_bytes();
+    [VERSION, a, b, c, d]
+}
+
+/// What a grant is sealed for: the head and the realm. The key is of this use alone.
+fn context<'c>(room: &'c mut [u8; 64], head: &[u8; 5], realm: &str) -> &'c [u8] {
+    let parts = head.iter().chain(realm.as_bytes());
+    room.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+    room.get(..head.len().saturating_add(realm.len())).unwrap_or_default()
 }

@@ -27,7 +27,9 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, GateError>
 pub(super) async fn admit(store: &dyn Store, admission: &Admission) -> Result<Admitted, GateError> {
     let call = async {
         match caught(store.admit(admission)).await? {
-            Err(error) if may_have_happened(&error) => Ok(caught(store.admit(admission)).await??),
+            Err(error) if may_have_happened(&error) => {
+                Ok(Box::pin(caught(store.admit(admission))).await??)
+            }
             answer => Ok(answer?),
         }
     };
@@ -40,7 +42,9 @@ pub(super) async fn redeem(
 ) -> Result<Redeemed, GateError> {
     let call = async {
         match caught(store.redeem(redemption)).await? {
-            Err(error) if may_have_happened(&error) => Ok(caught(store.redeem(redemption)).await??),
+            Err(error) if may_have_happened(&error) => {
+                Ok(Box::pin(caught(store.redeem(redemption))).await??)
+            }
             answer => Ok(answer?),
         }
     };
@@ -50,7 +54,9 @@ pub(super) async fn redeem(
 pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> Result<(), GateError> {
     let call = async {
         match caught(store.settle(settlement)).await? {
-            Err(error) if may_have_happened(&error) => Ok(caught(store.settle(settlement)).await??),
+            Err(error) if may_have_happened(&error) => {
+                Ok(Box::pin(caught(store.settle(settlement))).await??)
+            }
             answer => Ok(answer?),
         }
     };

@@ -75,8 +75,7 @@ impl Gate {
     }
 
     pub(super) fn names(&self) -> Names<'_> {
-        let (key, realm) = (self.inner.keys.pseudonyms(), self.realm.name());
-        Names { key, realm, fixed: self.realm.names() }
+        Names { fixed: self.realm.names() }
     }
 
     pub(super) fn policy(&self, purpose: &Purpose) -> &Policy {

@@ -12,14 +12,14 @@ use crate::transport::NumberFault;
 /// Makes pseudonyms within one realm. What is not tied to a realm is named by [`Names::shared`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names<'a> {
-    pub(crate) key: &'a MacKey,
-    pub(crate) realm: &'a str,
     pub(crate) fixed: &'a Fixed,
 }
 
 /// The names in a realm that every request asks for, each made once.
 #[derive(Debug)]
 pub(crate) struct Fixed {
+    /// Made from the index key for this realm alone: what every other name is made with.
+    key: MacKey,
     whole: Pseudonym,
     controls: Pseudonym,
     journal: Pseudonym,
@@ -42,26 +42,28 @@ pub(crate) fn shared_slots<'p>(
 
 impl Fixed {
     pub(crate) fn new<'p>(
-        key: &MacKey,
+        index: &MacKey,
         realm: &str,
         purposes: impl IntoIterator<Item = &'p Purpose>,
     ) -> Self {
+        let key = index.sub_key("otpgate/v2/realm", [realm.as_bytes()]);
         let named = |purpose: &Purpose| {
-            (purpose.clone(), name(key, "purpose", realm, purpose.as_str().as_bytes()))
+            (purpose.clone(), name(&key, "purpose", purpose.as_str().as_bytes()))
         };
         Self {
-            whole: name(key, "realm", realm, b""),
-            controls: name(key, "ctrl", realm, b""),
-            journal: name(key, "news", realm, b""),
+            whole: name(&key, "realm", b""),
+            controls: name(&key, "ctrl", b""),
+            journal: name(&key, "news", b""),
             purposes: STANDARD.iter().chain(purposes).map(named).collect(),
             countries: std::iter::repeat_with(OnceLock::new).take(26 * 26).collect(),
+            key,
         }
     }
 }
 
 impl Names<'_> {
     fn name(&self, kind: &str, value: &[u8]) -> Pseudonym {
-        name(self.key, kind, self.realm, value)
+        name(&self.fixed.key, kind, value)
     }
 
     pub(crate) fn number(&self, recipient: &Recipient) -> Pseudonym {
@@ -92,9 +94,8 @@ impl Names<'_> {
 
     /// One session's share of a client network.
     pub(crate) fn session_at(&self, network: &[u8], session: &str) -> Pseudonym {
-        // The length in front keeps the two parts apart.
-        let length = (network.len() as u64).to_be_bytes();
-        self.name("share", &[&length[..], network, session.as_bytes()].concat())
+        let parts = [network, session.as_bytes()];
+        Pseudonym::from_bytes(self.fixed.key.short_of("share", parts))
     }
 
     pub(crate) fn session(&self, session: &str) -> Pseudonym {
@@ -146,8 +147,8 @@ impl Names<'_> {
 
     /// Something that may become of a send once: the same in every gate, so that only one does it.
     pub(crate) fn of_send(&self, id: &[u8; 16], what: &str, detail: &[u8]) -> Pseudonym {
-        let length = (what.len() as u64).to_be_bytes();
-        self.name("once", &[id, &length[..], what.as_bytes(), detail].concat())
+        let parts = [&id[..], what.as_bytes(), detail];
+        Pseudonym::from_bytes(self.fixed.key.short_of("once", parts))
     }
 
     /// A shelf of what networks said of numbers.
@@ -161,7 +162,8 @@ impl Names<'_> {
 
     #[cfg(feature = "totp")]
     pub(crate) fn authenticator_step(&self, user: &str, step: u64) -> Pseudonym {
-        name(self.key, "totp", self.realm, &[user.as_bytes(), &step.to_be_bytes()].concat())
+        let parts = [user.as_bytes(), &step.to_be_bytes()];
+        Pseudonym::from_bytes(self.fixed.key.short_of("totp", parts))
     }
 }
 
@@ -172,12 +174,12 @@ pub(crate) fn shared(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
 
 /// As [`shared`], of bytes.
 pub(crate) fn shared_bytes(key: &MacKey, kind: &str, value: &[u8]) -> Pseudonym {
-    name(key, kind, "", value)
+    Pseudonym::from_bytes(key.short_of("og2", [kind.as_bytes(), value]))
 }
 
-fn name(key: &MacKey, kind: &str, realm: &str, value: &[u8]) -> Pseudonym {
-    // The label is short so that most names fit one block of SHA-256.
-    Pseudonym::from_bytes(key.short_of("og1", [kind.as_bytes(), realm.as_bytes(), value]))
+/// A name within a realm: so short an input that nearly every name fits one block of SHA-256.
+fn name(key: &MacKey, kind: &str, value: &[u8]) -> Pseudonym {
+    Pseudonym::from_bytes(key.short_of(kind, [value]))
 }
 
 /// The meters of a subject. The top byte says which; the rest separates purposes or ranks quotas.
@@ -306,8 +308,8 @@ mod tests {
     fn names_differ_by_kind_realm_and_value() {
         let key = MacKey::derive(&Secret::new([3; 32]), "index");
         let (of_a, of_b) = (Fixed::new(&key, "a", []), Fixed::new(&key, "b", []));
-        let a = Names { key: &key, realm: "a", fixed: &of_a };
-        let b = Names { key: &key, realm: "b", fixed: &of_b };
+        let a = Names { fixed: &of_a };
+        let b = Names { fixed: &of_b };
         assert_ne!(a.user("x"), a.session("x"));
         assert_ne!(a.user("x"), b.user("x"));
         assert_ne!(a.user("x"), a.user("y"));
@@ -321,8 +323,9 @@ mod tests {
         let key = MacKey::derive(&Secret::new([3; 32]), "index");
         let own = Purpose::new("change-address").unwrap();
         let fixed = Fixed::new(&key, "a", [&own]);
-        let names = Names { key: &key, realm: "a", fixed: &fixed };
-        let made = |kind: &str, value: &str| name(&key, kind, "a", value.as_bytes());
+        let names = Names { fixed: &fixed };
+        let of_a = key.sub_key("otpgate/v2/realm", [b"a"]);
+        let made = |kind: &str, value: &str| name(&of_a, kind, value.as_bytes());
         for region in Region::all().chain([Region::WORLD]) {
             for _ in 0..2 {
                 assert_eq!(names.country(Some(region)), made("country", region.as_str()));

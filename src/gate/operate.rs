@@ -314,7 +314,7 @@ impl Gate {
         event: EventKind,
     ) -> Result<(), RecordError> {
         let now = self.now();
-        let key = self.inner.keys.pseudonyms();
+        let key = self.inner.keys.records();
         let note = Note::open(record.as_str(), key).ok_or(RecordError)?;
         if note.realm.as_str() != self.realm.name() {
             return Err(RecordError);

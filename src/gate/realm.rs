@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::access::{ControlBook, ControlId, Effect, Ruling};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
-use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
@@ -20,7 +19,7 @@ use crate::store::{
 
 use super::guarded;
 use super::names::Fixed;
-use super::recall::{self, Recall, Saved};
+use super::recall::{self, Recall, Saved, Turn};
 use super::standing::{Concern, Standing, covers};
 use super::subjects::Proved;
 use super::{Gate, Inner};
@@ -185,7 +184,7 @@ impl RealmState {
             // same identifier, and the identifier seals the send's record too.
             let nonce =
                 key.tagging("otpgate/v1/news/nonce").field(id.as_bytes()).field(&plain).short();
-            let sealed = seal::seal(key, &self.context("news"), nonce, &plain);
+            let sealed = gate.inner.keys.papers().seal(&self.context("news"), nonce, &plain);
             [&self.gate.to_be_bytes()[..], &sealed].concat()
         };
         let after = self.read.load(Ordering::Relaxed);
@@ -195,14 +194,14 @@ impl RealmState {
     /// Takes in what the other gates had to tell.
     pub(super) fn take_in(&self, gate: &Gate, news: &News) {
         let read = self.read.fetch_max(news.latest, Ordering::Relaxed);
-        let key = gate.inner.keys.pseudonyms();
+        let key = gate.inner.keys.papers();
         for (sequence, entry) in &news.entries {
             let Some((author, sealed)) = entry.split_first_chunk::<8>() else { continue };
             if *sequence <= read || u64::from_be_bytes(*author) == self.gate {
                 continue;
             }
             self.recall.meet(u64::from_be_bytes(*author), gate.now());
-            let plain = seal::open(key, &self.context("news"), sealed);
+            let plain = key.open(&self.context("news"), sealed);
             if plain.and_then(|plain| self.hear(gate, &plain)).is_none() {
                 let what = "a journal entry of another gate could not be read; do all gates have \
                             the same index key and version?";
@@ -252,7 +251,18 @@ impl RealmState {
 
     /// Reads, once in the life of the process, the controls and what the detector knew before it.
     pub(super) async fn remember(&self, gate: &Gate, now: Timestamp) -> Result<(), GateError> {
-        let Some(turn) = self.recall.turn() else { return Ok(()) };
+        match self.recall.turn() {
+            Some(turn) => Box::pin(self.read_memory(gate, now, turn)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read_memory(
+        &self,
+        gate: &Gate,
+        now: Timestamp,
+        turn: Turn<'_>,
+    ) -> Result<(), GateError> {
         let mut query = TallyQuery::new(now, gate.inner.partition);
         query.clock = gate.inner.clock_check;
         query.documents = vec![gate.names().controls()];
@@ -439,16 +449,16 @@ impl RealmState {
 
     /// The controls as they go to the store: sealed, because they name prefixes and networks.
     pub(super) fn seal_book(&self, gate: &Gate, nonce: [u8; 16], book: &ControlBook) -> Vec<u8> {
-        let key = gate.inner.keys.pseudonyms();
-        seal::seal(key, &self.context("controls"), nonce, &book.encode())
+        gate.inner.keys.papers().seal(&self.context("controls"), nonce, &book.encode())
     }
 
     fn open_book(&self, gate: &Gate, document: &Document) -> Result<Book, GateError> {
         if document.version == 0 {
             return Ok(Book::default());
         }
-        let key = gate.inner.keys.pseudonyms();
-        let book = seal::open(key, &self.context("controls"), &document.content)
+        let key = gate.inner.keys.papers();
+        let book = key
+            .open(&self.context("controls"), &document.content)
             .and_then(|plain| ControlBook::decode(&plain).ok())
             .ok_or_else(|| {
                 let cause = "the realm's controls cannot be read; do all gates have the same index \

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;
-use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::pumping::{SHARDS, Sighting};
 use crate::store::{Document, DocumentWrite, JOURNAL_LIFE};
@@ -309,13 +308,13 @@ fn write(gate: &Gate, place: usize, expect: u64, plain: &[u8]) -> DocumentWrite 
     let key = gate.inner.keys.pseudonyms();
     let at = (place as u64).to_be_bytes();
     let nonce = key.tagging("otpgate/v1/memory/nonce").field(&at).field(plain).short();
-    let content = seal::seal(key, &context(gate, place), nonce, plain);
+    let content = gate.inner.keys.papers().seal(&context(gate, place), nonce, plain);
     DocumentWrite { document: gate.names().memory(place), expect, content }
 }
 
 /// What was sealed; `None` for what this realm did not seal at this place.
 pub(super) fn open(gate: &Gate, place: usize, document: &Document) -> Option<Vec<u8>> {
-    seal::open(gate.inner.keys.pseudonyms(), &context(gate, place), &document.content)
+    gate.inner.keys.papers().open(&context(gate, place), &document.content)
 }
 
 fn context(gate: &Gate, place: usize) -> Vec<u8> {

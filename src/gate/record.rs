@@ -4,9 +4,8 @@ use std::fmt;
 
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::{from_text, to_text};
-use crate::base::mac::MacKey;
 use crate::base::money::Money;
-use crate::base::seal;
+use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::recipient::Recipient;
@@ -79,11 +78,9 @@ pub(crate) struct Note {
 
 impl Note {
     /// Sealed under the index key, because receipts may come days after a rotation.
-    pub(crate) fn seal(&self, key: &MacKey) -> SendRecord {
-        let number = self.recipient.expose_e164();
-        let digits: u64 = number.as_str().trim_start_matches('+').parse().unwrap_or(0);
+    pub(crate) fn seal(&self, key: &SealKey) -> SendRecord {
         // Seven bytes hold fifteen digits, and do not show how many there are.
-        let [_, digits @ ..] = digits.to_be_bytes();
+        let [_, digits @ ..] = self.recipient.digits().to_be_bytes();
         let purpose = self.purpose.as_str();
         let realm = Some(self.realm.as_str()).filter(|_| self.realm != Realm::default());
         let plain = Writer::new()
@@ -96,13 +93,13 @@ impl Note {
             .raw(purpose.as_bytes())
             .raw(realm.unwrap_or_default().as_bytes())
             .finish();
-        SendRecord(to_text(&seal::seal(key, CONTEXT, self.id, &plain)))
+        SendRecord(to_text(&key.seal(CONTEXT, self.id, &plain)))
     }
 
     /// What the record says, if a gate with this key made it, in whatever realm.
-    pub(crate) fn open(record: &str, key: &MacKey) -> Option<Self> {
+    pub(crate) fn open(record: &str, key: &SealKey) -> Option<Self> {
         let sealed = from_text(record, LONGEST)?;
-        let plain = seal::open(key, CONTEXT, &sealed)?;
+        let plain = key.open(CONTEXT, &sealed)?;
         let mut fields = Reader::new(&plain);
         let kind = fields.u8()?;
         let (at, price) = (fields.time()?, Money::microdollars(fields.u64()?));
@@ -110,18 +107,17 @@ impl Note {
         let [a, b, c, d, e, f, g] = fields.array()?;
         let digits = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
         let purpose = usize::from(fields.u8()?);
-        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-        let purpose = Purpose::new(text(fields.raw(purpose)?)?).ok()?;
+        let purpose = Purpose::read(fields.raw(purpose)?)?;
         let realm = match fields.rest() {
             [] => Realm::default(),
-            name => Realm::new(text(name)?).ok()?,
+            name => Realm::new(std::str::from_utf8(name).ok()?).ok()?,
         };
         Some(Self {
             id: *sealed.first_chunk()?,
             at,
             realm,
             purpose,
-            recipient: Recipient::from_e164(&format!("+{digits}")).ok()?,
+            recipient: Recipient::from_digits(digits).ok()?,
             lane: Lane::from_index(kind & 0x03)?,
             channel: *Channel::ALL.get(usize::from(kind >> 2 & 0x1F))?,
             price,
@@ -131,11 +127,13 @@ impl Note {
     }
 }
 
-const CONTEXT: &[u8] = b"otpgate/v2/record";
+/// The version, which no earlier one had in front. The key is of this use alone.
+const CONTEXT: &[u8] = b"3";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::mac::MacKey;
     use crate::base::secret::Secret;
 
     fn note(purpose: &str, realm: &str, number: &str) -> Note {
@@ -155,8 +153,9 @@ mod tests {
 
     #[test]
     fn a_note_is_read_back_and_shows_nothing() {
-        let key = MacKey::derive(&Secret::new([3; 32]), "index");
-        let other = MacKey::derive(&Secret::new([4; 32]), "index");
+        let key =
+            |byte| SealKey::derive(&MacKey::derive(&Secret::new([byte; 32]), "index"), "record");
+        let (key, other) = (key(3), key(4));
         let long = "a".repeat(32);
         for (purpose, realm, length) in [("sign-up", "default", 87), (&long, &long, 163)] {
             let record = note(purpose, realm, "+4915112345678").seal(&key);

@@ -5,7 +5,6 @@ use crate::access::{
 };
 use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
-use crate::base::seal;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::error::GateError;
@@ -137,8 +136,8 @@ impl Controls<'_> {
         }
         let nonce = random(&*gate.inner.entropy).map_err(GateError::from)?;
         let code = test.code.expose_secret().as_bytes();
-        let key = gate.inner.keys.pseudonyms();
-        let sealed = SealedCode::new(&seal::seal(key, &gate.test_context(number), nonce, code));
+        let key = gate.inner.keys.papers();
+        let sealed = SealedCode::new(&key.seal(&gate.test_context(number), nonce, code));
         let draft = Draft::test_number(number, sealed, reason, actor).until(test.until);
         let draft = match &test.purpose {
             Some(purpose) => draft.for_purpose(purpose.as_str())?,
@@ -183,8 +182,8 @@ impl Gate {
         entry: &TestEntry,
         number: Pseudonym,
     ) -> Result<Zeroizing<String>, GateError> {
-        let key = self.inner.keys.pseudonyms();
-        let opened = seal::open(key, &self.test_context(number), entry.sealed.as_bytes());
+        let key = self.inner.keys.papers();
+        let opened = key.open(&self.test_context(number), entry.sealed.as_bytes());
         let code = opened
             .map(Zeroizing::new)
             .and_then(|bytes| Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())));

@@ -92,7 +92,7 @@ impl Gate {
         let mut test = None;
         if let Some(Grant { test: Some(id), recipient, purpose, .. }) = &grant {
             let number = self.names().number(recipient);
-            test = self.test_entry(*id, number, purpose, now).await?;
+            test = Box::pin(self.test_entry(*id, number, purpose, now)).await?;
             if test.is_none() {
                 grant = None;
             }
@@ -310,7 +310,7 @@ impl Gate {
         redemption.credits.extend(credits(
             policy,
             grant.client,
-            names.block(&grant.recipient),
+            grant.block,
             names.whole(),
             grant.price,
         ));
@@ -351,7 +351,6 @@ impl Gate {
         channels: Vec<Channel>,
         now: Timestamp,
     ) -> Result<Verified, GateError> {
-        let key = self.inner.keys.pseudonyms();
         let note = Note {
             id: grant.challenge,
             at: grant.opened,
@@ -368,7 +367,7 @@ impl Gate {
         let life = if grant.test.is_some() { DeviceLife::MIN } else { DeviceLife::default() };
         let device_proof = DeviceProof::mint(&number, life, keys, &*self.inner.entropy, now)?;
         Ok(Verified::Accepted(Verification {
-            record: note.seal(key),
+            record: note.seal(self.inner.keys.records()),
             recipient: grant.recipient,
             purpose: grant.purpose,
             binding,

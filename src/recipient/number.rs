@@ -102,6 +102,31 @@ impl Recipient {
         }
     }
 
+    /// The number that [`digits`](Self::digits) gave.
+    pub(crate) fn from_digits(digits: u64) -> Result<Self, RecipientError> {
+        let mut text = [0; 21];
+        let mut start = text.len();
+        let mut rest = digits;
+        while rest > 0 {
+            start = start.saturating_sub(1);
+            if let Some(slot) = text.get_mut(start) {
+                *slot = u8::try_from(rest % 10).unwrap_or(0).saturating_add(b'0');
+            }
+            rest /= 10;
+        }
+        start = start.saturating_sub(1);
+        if let Some(slot) = text.get_mut(start) {
+            *slot = b'+';
+        }
+        let text = text.get(start..).and_then(|text| std::str::from_utf8(text).ok());
+        Self::from_e164(text.unwrap_or_default())
+    }
+
+    /// Calling code and national number as one: no calling code begins with 0.
+    pub(crate) const fn digits(&self) -> u64 {
+        self.number.value
+    }
+
     /// The country calling code.
     #[must_use]
     pub const fn calling_code(&self) -> CallingCode {
@@ -276,6 +301,19 @@ mod tests {
         fn shareable<T: Send + Sync + 'static>() {}
         shareable::<Recipient>();
         assert!(size_of::<Recipient>() <= 64, "{}", size_of::<Recipient>());
+    }
+
+    #[test]
+    fn the_digits_are_the_number() {
+        for text in ["+4915112345678", "+37121234567", "+12025550123", "+390612345678"] {
+            let number = Recipient::from_e164(text).unwrap();
+            let again = Recipient::from_digits(number.digits()).unwrap();
+            assert_eq!(again.expose_e164().as_str(), text);
+            assert_eq!(again.typed(), text);
+        }
+        for digits in [0, 1, 999_151_123_456, u64::MAX] {
+            assert!(Recipient::from_digits(digits).is_err(), "{digits}");
+        }
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Gate {
         if let Some(owners) = &receipt.wish {
             return self.take_wish(receipt, owners, now).await;
         }
-        let key = self.inner.keys.pseudonyms();
+        let key = self.inner.keys.records();
         let said = Said::of(receipt);
         if let Some(note) = receipt.key.as_deref().and_then(|record| Note::open(record, key)) {
             return self.take_anywhere(&note, &said, now).await;

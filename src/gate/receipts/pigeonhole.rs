@@ -11,8 +11,7 @@ use std::time::Duration;
 use crate::base::codec::{Reader, Writer};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
-use crate::base::mac::MacKey;
-use crate::base::seal;
+use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::OutagePart;
@@ -64,7 +63,7 @@ impl Gate {
         note: &Note,
         message_id: &str,
     ) -> Result<Vec<Said>, GateError> {
-        let record = note.seal(self.inner.keys.pseudonyms());
+        let record = note.seal(self.inner.keys.records());
         let until = note.at + RECEIPT_WINDOW;
         let hole = |hole: &mut Hole, message: [u8; 16]| {
             let early = hole.early.iter().filter(|entry| entry.message == message);
@@ -79,7 +78,7 @@ impl Gate {
 
     /// The send of a receipt that names it by its message identifier alone; or the receipt is kept.
     pub(super) async fn meet_send(&self, message_id: &str, said: &Said) -> Result<Met, GateError> {
-        let key = self.inner.keys.pseudonyms();
+        let key = self.inner.keys.records();
         let until = self.now() + EARLY_FOR;
         let hole = |hole: &mut Hole, message: [u8; 16]| {
             let mut sends = hole.sends.iter().filter(|entry| entry.message == message);
@@ -105,7 +104,7 @@ impl Gate {
         message_id: &str,
         change: impl Fn(&mut Hole, [u8; 16]) -> (T, bool),
     ) -> Result<T, GateError> {
-        let key = self.inner.keys.pseudonyms();
+        let (key, papers) = (self.inner.keys.pseudonyms(), self.inner.keys.papers());
         let message = *shared(key, "message", message_id).as_bytes();
         let [a, b, ..] = message;
         let place = u64::from(u16::from_be_bytes([a, b])) % HOLES;
@@ -117,7 +116,7 @@ impl Gate {
             query.documents = vec![document];
             let tallies = guarded::tally(&*self.inner.store, &query).await?;
             let found = tallies.documents.into_iter().next().unwrap_or_default();
-            let mut hole = Hole::open(key, document, &found).unwrap_or_else(|| {
+            let mut hole = Hole::open(papers, document, &found).unwrap_or_else(|| {
                 let what = "what is known of texts by their message identifiers cannot be read \
                             and is left out; do all gates have the same index key and version?";
                 self.tell_outage(OutagePart::Store, what.into());
@@ -131,7 +130,7 @@ impl Gate {
             let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
             let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
             admission.clock = self.inner.clock_check;
-            let content = hole.seal(key, document, id);
+            let content = hole.seal(papers, document, id);
             admission.documents = vec![DocumentWrite { document, expect: found.version, content }];
             match guarded::admit(&*self.inner.store, &admission).await? {
                 Admitted::Granted { .. } => return Ok(answer),
@@ -153,7 +152,7 @@ impl Hole {
     }
 
     /// Sealed under the identifier of the call that writes it, which is random and used once.
-    fn seal(&self, key: &MacKey, document: Pseudonym, id: RequestId) -> Vec<u8> {
+    fn seal(&self, key: &SealKey, document: Pseudonym, id: RequestId) -> Vec<u8> {
         let mut plain = Vec::new();
         for (kind, entries) in [(0, &self.sends), (1, &self.early)] {
             for entry in entries {
@@ -166,15 +165,15 @@ impl Hole {
                 plain.extend(bytes);
             }
         }
-        seal::seal(key, &context(document), *id.as_bytes(), &plain)
+        key.seal(&context(document), *id.as_bytes(), &plain)
     }
 
-    fn open(key: &MacKey, document: Pseudonym, found: &Document) -> Option<Self> {
+    fn open(key: &SealKey, document: Pseudonym, found: &Document) -> Option<Self> {
         let mut hole = Self::default();
         if found.version == 0 {
             return Some(hole);
         }
-        let plain = seal::open(key, &context(document), &found.content)?;
+        let plain = key.open(&context(document), &found.content)?;
         let mut fields = Reader::new(&plain);
         while let Some(kind) = fields.u8() {
             let message = fields.array()?;

@@ -31,9 +31,9 @@ impl Gate {
             Some(grant) => grant.clone(),
             None => self.grant(send)?,
         };
-        let record = self.record(send, paid.id);
         let resend_after = self.resend_after(send, &paid.plan, &paid.counts);
-        let Over { handoff, confirmed } = over;
+        let Over { handoff, confirmed, record } = over;
+        let record = record.unwrap_or_else(|| self.record(send, paid.id));
         let key = IdempotencyKey::of(paid.id);
         let channel = send.chosen.channel;
         let may_be_withheld = paid.may_be_withheld;
@@ -126,6 +126,7 @@ impl Gate {
             purpose: send.purpose.clone(),
             lane: send.lane,
             recipient: send.recipient.clone(),
+            block: send.subjects.block,
             session: send.subjects.session.unwrap_or_default(),
             client: send.subjects.client.networks(),
             price: send.price,
@@ -147,7 +148,7 @@ impl Gate {
     }
 
     pub(super) fn record(&self, send: &Send<'_>, id: RequestId) -> SendRecord {
-        self.note_of(send, id).seal(self.inner.keys.pseudonyms())
+        self.note_of(send, id).seal(self.inner.keys.records())
     }
 
     /// What is told of the send when its receipts come in.

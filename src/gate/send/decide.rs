@@ -57,7 +57,7 @@ impl Gate {
             let mut standing = self.realm.standing(&self.concern(send));
             if standing.refuses() {
                 // No admission would tell that another gate has lifted the entry since.
-                drop(self.realm.reload_controls(self, send.now).await?);
+                drop(Box::pin(self.realm.reload_controls(self, send.now)).await?);
                 standing = self.realm.standing(&self.concern(send));
             }
             if let Some(reason) = standing.take_refusal() {
@@ -113,7 +113,7 @@ impl Gate {
                 // Counted and told already.
                 admission.observe.clear();
                 admission.exchange = None;
-                answer = self.pay(&mut plan, &mut admission).await?;
+                answer = Box::pin(self.pay(&mut plan, &mut admission)).await?;
             }
             if let Admitted::Exhausted { index, news, .. } = &answer
                 && plan.cause(*index).0 == Cause::Fault
@@ -128,7 +128,7 @@ impl Gate {
                 admission.documents.clear();
                 let challenge = code.challenge;
                 admission.challenge = Some(write(send, challenge, nobodys, expires, until, true));
-                answer = self.pay(&mut plan, &mut admission).await?;
+                answer = Box::pin(self.pay(&mut plan, &mut admission)).await?;
             }
             match answer {
                 Admitted::Granted { counts, news, .. } => {
@@ -155,7 +155,7 @@ impl Gate {
                     self.realm.take_in(self, &news);
                     let (cause, remedy) = plan.cause(index);
                     if cause == Cause::Pumping {
-                        self.realm.save_overdue(self, send.now).await;
+                        Box::pin(self.realm.save_overdue(self, send.now)).await;
                     }
                     let reason = cause.reason(standing.pumping_words());
                     let retry_after = match cause {
@@ -186,7 +186,7 @@ impl Gate {
                     // another gate saved what its detector knows at the same moment, or an operator
                     // changed the controls
                     if !self.realm.outdated(self, document, version, send.now) {
-                        drop(self.realm.reload_controls(self, send.now).await?);
+                        drop(Box::pin(self.realm.reload_controls(self, send.now)).await?);
                     }
                 }
             }
@@ -226,7 +226,7 @@ impl Gate {
             // Counted and told already.
             admission.observe.clear();
             admission.exchange = None;
-            answer = self.charge(plan, admission).await?;
+            answer = Box::pin(self.charge(plan, admission)).await?;
         }
         Ok(answer)
     }

@@ -14,7 +14,7 @@ use crate::transport::{
 
 use super::{Paid, Send};
 use crate::gate::receipts::Named;
-use crate::gate::{Gate, guarded};
+use crate::gate::{Gate, SendRecord, guarded};
 
 /// What became of a text.
 pub(super) enum Handed {
@@ -28,12 +28,14 @@ pub(super) struct Over {
     /// What the provider said.
     pub(super) handoff: Option<Handoff>,
     pub(super) confirmed: bool,
+    /// The record, if it went out with the text.
+    pub(super) record: Option<SendRecord>,
 }
 
 impl Over {
     /// No text went out, and the client must not tell.
     pub(super) fn withheld() -> Self {
-        Self { handoff: None, confirmed: true }
+        Self { confirmed: true, ..Self::default() }
     }
 }
 
@@ -71,11 +73,12 @@ impl Gate {
             self.note(send, EventKind::DecoyAnswered);
             return Ok(Handed::Over(Over::withheld()));
         }
+        let record = self.record(send, paid.id);
         let number = send.recipient.expose_e164().as_str().to_owned();
         let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id)
             .with_channel(send.chosen.channel)
             .with_purpose(send.purpose.as_str())
-            .with_callback_key(self.record(send, paid.id).as_str());
+            .with_callback_key(record.as_str());
         let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
         let registration = text.take_registration();
         let sms = registration.into_iter().fold(sms, OutboundSms::with_registration);
@@ -94,7 +97,8 @@ impl Gate {
                 self.note(send, sent(true));
                 self.settle_handed(send, paid, &handoff).await;
                 self.keep_handed(send, paid, &handoff).await;
-                Ok(Handed::Over(Over { handoff: Some(handoff), confirmed: true }))
+                let record = Some(record);
+                Ok(Handed::Over(Over { handoff: Some(handoff), confirmed: true, record }))
             }
             Err(_) => {
                 self.watch(send, SightingKind::Sent);
@@ -106,7 +110,7 @@ impl Gate {
                     },
                 );
                 self.note(send, sent(false));
-                Ok(Handed::Over(Over::default()))
+                Ok(Handed::Over(Over { record: Some(record), ..Over::default() }))
             }
             Ok(Err(error)) => {
                 if let Some(fault) = error.number_fault()
@@ -128,7 +132,7 @@ impl Gate {
                     HandoffErrorKind::Indeterminate => {
                         self.watch(send, SightingKind::Sent);
                         self.note(send, sent(false));
-                        Ok(Handed::Over(Over::default()))
+                        Ok(Handed::Over(Over { record: Some(record), ..Over::default() }))
                     }
                 }
             }
@@ -138,7 +142,7 @@ impl Gate {
     async fn remember_handed(&self, send: &Send<'_>, fault: NumberFault) {
         let now = self.now();
         let remembered = self.remember_fault(send.recipient, fault, send.policy, now);
-        if let Err(error) = remembered.await {
+        if let Err(error) = Box::pin(remembered).await {
             let what = format!("what the provider reported about a number is lost: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
@@ -147,6 +151,9 @@ impl Gate {
     /// Puts the price that the provider's answer names into the budgets. If the store does not answer,
     /// they keep the estimate.
     async fn settle_handed(&self, send: &Send<'_>, paid: &Paid, handoff: &Handoff) {
+        if handoff.price.is_none() && handoff.segments.is_none() {
+            return;
+        }
         let note = self.note_of(send, paid.id);
         match self.named_cost(&note, handoff.price, handoff.segments) {
             Named::Nothing => {}
@@ -154,7 +161,8 @@ impl Gate {
             // What was reserved is right.
             Named::Cost(cost) if cost == note.price => {}
             Named::Cost(cost) => {
-                let settled = self.settle_price(&note, cost, handoff.price, self.now()).await;
+                let settled =
+                    Box::pin(self.settle_price(&note, cost, handoff.price, self.now())).await;
                 if let Err(error) = settled {
                     let what = format!("what a text cost was not recorded: {error}");
                     self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
@@ -168,7 +176,7 @@ impl Gate {
         let Some(id) = handoff.message_id.as_deref().filter(|_| handoff.receipts_by_id) else {
             return;
         };
-        if let Err(error) = self.keep_by_id(&self.note_of(send, paid.id), id).await {
+        if let Err(error) = Box::pin(self.keep_by_id(&self.note_of(send, paid.id), id)).await {
             let what = format!("the receipts of a text will not be found: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
@@ -177,7 +185,7 @@ impl Gate {
     /// Gives back what a text that did not go out has cost, but for what a receipt that came first has
     /// settled. If the store does not answer, the admission stays spent: the safe side.
     async fn give_back(&self, send: &Send<'_>, paid: &Paid, refused: bool) {
-        if let Err(error) = self.try_give_back(send, paid, refused).await {
+        if let Err(error) = Box::pin(self.try_give_back(send, paid, refused)).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
@@ -187,7 +195,7 @@ impl Gate {
     /// the start stays charged.
     pub(super) async fn take_back(&self, send: &Send<'_>, paid: &Paid) {
         let refunds = paid.plan.refunds_of_withheld(send.now);
-        if let Err(error) = self.settle_unsent(paid, refunds).await {
+        if let Err(error) = Box::pin(self.settle_unsent(paid, refunds)).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }

@@ -266,7 +266,7 @@ impl Gate {
             Decision::Granted(mut paid) => {
                 self.note_budgets(&send, &paid.plan, &paid.counts);
                 let refused = match known {
-                    Some(known) => self.ask_network(&send, &mut paid, known).await,
+                    Some(known) => Box::pin(self.ask_network(&send, &mut paid, known)).await,
                     None => None,
                 };
                 if let Some(reason) = refused {

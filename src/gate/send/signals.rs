@@ -67,7 +67,7 @@ impl Gate {
         query.clock = self.inner.clock_check;
         query.documents = vec![name];
         query.marks = vec![MeterKey::new(send.subjects.number, slot::KNOWN)];
-        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let tallies = Box::pin(guarded::tally(&*self.inner.store, &query)).await?;
         let mark = tallies.marks.first().copied().flatten();
         let verified = mark.is_some_and(|(_, until)| send.now < until);
         if verified && policy.ask == AskNetwork::NewNumbers {

@@ -31,7 +31,7 @@ impl Gate {
         let mut query = TallyQuery::new(send.now, self.inner.partition);
         query.clock = self.inner.clock_check;
         query.marks = vec![MeterKey::new(send.subjects.number, slot::KNOWN)];
-        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let tallies = Box::pin(guarded::tally(&*self.inner.store, &query)).await?;
         let mark = tallies.marks.first().copied().flatten();
         let known = mark.is_some_and(|(from, until)| from <= send.now && send.now < until);
         let mut causes = standing.in_the_way(send.proved, asked);

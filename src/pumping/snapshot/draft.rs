@@ -1,0 +1,296 @@
+//! A head and a shard in the making, a little at each request, so that none pays for all of it.
+//!
+//! What is read of the detector in one step is of one moment; the next step may be of the next
+//! request. So nodes are written before the sessions that count on them, and what was heard of other
+//! gates last: what happens in between is lost by a restart rather than counted twice.
+
+use super::super::detector::Detector;
+use super::super::session::OpenStepUp;
+use super::super::table::Slot;
+use super::codec::Writer;
+use super::rows::{write_country, write_node, write_session};
+use super::{HEAD, Part, is_lasting, is_urgent, urgency};
+
+/// Nanoseconds that one call may take, by the estimates below.
+const BUDGET: usize = 100_000;
+/// Entries looked at in one step, and written in one.
+const LOOK: usize = 2_048;
+const WRITE: usize = 256;
+/// What a step costs for each entry, in nanoseconds, as measured on a processor of 2024 with the data
+/// out of its cache.
+const LOOKED: usize = 15;
+const WRITTEN: usize = 100;
+const SUMMED_BYTE: usize = 1;
+
+/// Where the making stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    LookAtNodes,
+    WriteNodes,
+    LookAtSessions,
+    WriteSessions,
+    WriteOthers,
+    SumHead,
+    WriteLasting,
+    WriteNumbers,
+    WriteRows,
+    SumShard,
+    Done,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    shard: usize,
+    step: Step,
+    /// How far the step has come.
+    cursor: usize,
+    urgent: Vec<Slot>,
+    lasting: Vec<Slot>,
+    /// Sessions, the most recent ones: when they were sent, and where they are.
+    recent: Vec<(u64, Slot)>,
+    /// Where the count of the section stands that is being written, and how many it has.
+    count: (usize, usize),
+    head: Writer,
+    rest: Writer,
+}
+
+impl Draft {
+    /// Of the head and this shard.
+    pub(crate) fn new(shard: usize) -> Self {
+        Self {
+            shard,
+            step: Step::LookAtNodes,
+            cursor: 0,
+            urgent: Vec::new(),
+            lasting: Vec::new(),
+            recent: Vec::new(),
+            count: (0, 0),
+            head: Writer::begin(),
+            rest: Writer::begin(),
+        }
+    }
+
+    /// Head and shard, once all is written.
+    pub(crate) fn finish(self) -> Option<(Vec<u8>, Vec<u8>)> {
+        (self.step == Step::Done).then_some((self.head.0, self.rest.0))
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.step == Step::Done
+    }
+
+    fn go_on(&mut self, step: Step) {
+        (self.step, self.cursor) = (step, 0);
+    }
+}
+
+impl Detector {
+    /// Goes on with a draft for about [`BUDGET`].
+    pub(crate) fn go_on(&self, draft: &mut Draft) {
+        let mut spent = 0_usize;
+        while spent < BUDGET && !draft.is_done() {
+            spent = spent.saturating_add(self.step(draft));
+        }
+    }
+
+    /// One step, and what it cost in nanoseconds.
+    fn step(&self, draft: &mut Draft) -> usize {
+        match draft.step {
+            Step::LookAtNodes => self.look_at_nodes(draft),
+            Step::WriteNodes => self.write_urgent(draft),
+            Step::LookAtSessions => self.look_at_sessions(draft),
+            Step::WriteSessions => self.write_recent(draft),
+            Step::WriteOthers => {
+                let before = draft.head.0.len();
+                self.write_step_ups(&mut draft.head, Part::Head);
+                self.write_numbers(&mut draft.head, Part::Head);
+                self.write_rows(&mut draft.head, Part::Head, 0..3);
+                self.write_orders(&mut draft.head, Part::Head);
+                let looked = self.sessions.numbers.len().saturating_mul(LOOKED);
+                draft.go_on(Step::SumHead);
+                looked.saturating_add(draft.head.0.len().saturating_sub(before).saturating_mul(4))
+            }
+            Step::SumHead => {
+                self.close(Part::Head, &mut draft.head);
+                draft.go_on(Step::WriteLasting);
+                draft.head.0.len().saturating_mul(SUMMED_BYTE)
+            }
+            Step::WriteLasting => self.write_lasting(draft),
+            Step::WriteNumbers => {
+                let part = Part::Shard(draft.shard);
+                self.write_sessions(&mut draft.rest, part);
+                self.write_numbers(&mut draft.rest, part);
+                draft.go_on(Step::WriteRows);
+                self.sessions.numbers.len().saturating_mul(LOOKED)
+            }
+            Step::WriteRows => {
+                let (part, before) = (Part::Shard(draft.shard), draft.rest.0.len());
+                let memory = draft.cursor;
+                self.write_rows(&mut draft.rest, part, memory..memory.saturating_add(1));
+                draft.cursor = memory.saturating_add(1);
+                if draft.cursor == 3 {
+                    self.write_orders(&mut draft.rest, part);
+                    draft.go_on(Step::SumShard);
+                }
+                draft.rest.0.len().saturating_sub(before).saturating_mul(2)
+            }
+            Step::SumShard => {
+                self.close(Part::Shard(draft.shard), &mut draft.rest);
+                draft.go_on(Step::Done);
+                draft.rest.0.len().saturating_mul(SUMMED_BYTE)
+            }
+            Step::Done => BUDGET,
+        }
+    }
+
+    fn look_at_nodes(&self, draft: &mut Draft) -> usize {
+        let part = Part::Shard(draft.shard);
+        let end = draft.cursor.saturating_add(LOOK);
+        for (slot, node) in self.table.within(draft.cursor..end) {
+            if is_urgent(node) {
+                draft.urgent.push(slot);
+            }
+            if is_lasting(node) && part.keeps(node.id) {
+                draft.lasting.push(slot);
+            }
+        }
+        draft.cursor = end;
+        let is_last = end >= self.table.slots();
+        let most = if is_last { HEAD } else { HEAD.saturating_mul(2) };
+        if draft.urgent.len() > most {
+            let rank = |slot: &Slot| self.table.at(*slot).map_or((0, 0), urgency);
+            let by = |slot: &Slot| (std::cmp::Reverse(rank(slot)), *slot);
+            draft.urgent.select_nth_unstable_by_key(HEAD, by);
+            draft.urgent.truncate(HEAD);
+        }
+        if is_last {
+            draft.urgent.sort_unstable();
+            let countries = &self.countries;
+            draft.head.count(countries.len());
+            countries.iter().for_each(|country| write_country(&mut draft.head, country));
+            draft.rest.count(0);
+            draft.count = draft.head.open_count();
+            draft.go_on(Step::WriteNodes);
+        }
+        LOOK.saturating_mul(LOOKED)
+    }
+
+    fn write_urgent(&self, draft: &mut Draft) -> usize {
+        let end = draft.cursor.saturating_add(WRITE);
+        let (slots, is_last) = piece(&draft.urgent, draft.cursor, end);
+        draft.count.1 = draft.count.1.saturating_add(self.write_nodes(&mut draft.head, slots, false));
+        draft.cursor = end;
+        if is_last {
+            draft.head.close_count(draft.count);
+            draft.go_on(Step::LookAtSessions);
+        }
+        slots_cost(slots.len())
+    }
+
+    fn look_at_sessions(&self, draft: &mut Draft) -> usize {
+        let slab = &self.sessions.slab;
+        let end = draft.cursor.saturating_add(LOOK);
+        let (sessions, is_last) = piece(slab, draft.cursor, end);
+        let slots = draft.cursor..end;
+        let live = slots.zip(sessions).filter(|(_, session)| session.live);
+        draft.recent.extend(live.filter_map(|(slot, session)| {
+            Some((session.sent_at, Slot::try_from(slot).ok()?))
+        }));
+        draft.cursor = end;
+        let most = if is_last { HEAD } else { HEAD.saturating_mul(2) };
+        if draft.recent.len() > most {
+            let by = |(sent_at, slot): &(u64, Slot)| (std::cmp::Reverse(*sent_at), *slot);
+            draft.recent.select_nth_unstable_by_key(HEAD, by);
+            draft.recent.truncate(HEAD);
+        }
+        if is_last {
+            draft.count = draft.head.open_count();
+            draft.go_on(Step::WriteSessions);
+        }
+        LOOK.saturating_mul(LOOKED)
+    }
+
+    fn write_recent(&self, draft: &mut Draft) -> usize {
+        let end = draft.cursor.saturating_add(WRITE);
+        let (recent, is_last) = piece(&draft.recent, draft.cursor, end);
+        for (_, slot) in recent {
+            // It may be over by now, and another in its place.
+            if let Some(session) = self.sessions.slab.get(*slot as usize).filter(|s| s.live) {
+                write_session(&mut draft.head, session);
+                draft.count.1 = draft.count.1.saturating_add(1);
+            }
+        }
+        draft.cursor = end;
+        if is_last {
+            draft.head.close_count(draft.count);
+            draft.go_on(Step::WriteOthers);
+        }
+        slots_cost(recent.len())
+    }
+
+    fn write_lasting(&self, draft: &mut Draft) -> usize {
+        if draft.cursor == 0 {
+            draft.count = draft.rest.open_count();
+        }
+        let end = draft.cursor.saturating_add(WRITE);
+        let (slots, is_last) = piece(&draft.lasting, draft.cursor, end);
+        draft.count.1 = draft.count.1.saturating_add(self.write_nodes(&mut draft.rest, slots, true));
+        draft.cursor = end;
+        if is_last {
+            draft.rest.close_count(draft.count);
+            draft.go_on(Step::WriteNumbers);
+        }
+        slots_cost(slots.len())
+    }
+
+    /// Writes those of the nodes that are there; how many.
+    pub(super) fn write_nodes(&self, w: &mut Writer, slots: &[Slot], at_rest: bool) -> usize {
+        let there = slots.iter().filter_map(|slot| self.table.at(*slot));
+        let mut written = 0_usize;
+        for node in there.filter(|node| node.at != 0) {
+            let country = self.countries.get(usize::from(node.country));
+            let country = country.map_or((*b"00", node.share_seen), |c| (c.region, c.sessions));
+            let node = if at_rest { node.at_rest() } else { *node };
+            write_node(w, &node, country);
+            written = written.saturating_add(1);
+        }
+        written
+    }
+
+    pub(super) fn write_step_ups(&self, w: &mut Writer, part: Part) {
+        let most = match part {
+            Part::Whole => usize::MAX,
+            Part::Head => HEAD,
+            Part::Shard(_) => 0,
+        };
+        // in order of asking, so that the same state gives the same bytes
+        let mut asked: Vec<&OpenStepUp> = self.sessions.step_ups.values().collect();
+        let by = |open: &&OpenStepUp| {
+            (std::cmp::Reverse(open.asked_at), open.subject.digits, open.subject.purpose)
+        };
+        if asked.len() > most {
+            asked.select_nth_unstable_by_key(most, by);
+            asked.truncate(most);
+        }
+        asked.sort_unstable_by_key(by);
+        w.count(asked.len());
+        for open in asked.into_iter().rev() {
+            w.subject(&open.subject);
+            w.u64(open.asked_at);
+            w.u16(open.places);
+            w.u8(u8::from(open.known));
+            w.u8(open.stage);
+        }
+    }
+}
+
+/// A piece of a list, and whether nothing comes after it.
+fn piece<T>(all: &[T], start: usize, end: usize) -> (&[T], bool) {
+    let piece = all.get(start..end.min(all.len())).unwrap_or_default();
+    (piece, end >= all.len())
+}
+
+fn slots_cost(written: usize) -> usize {
+    written.saturating_mul(WRITTEN).max(1_000)
+}
