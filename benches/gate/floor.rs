@@ -2,6 +2,7 @@
 //!
 //! No types, no limits, no refusals, no locks but the maps' own: each touch adds to a counter. The
 //! inputs of the HMACs are as long as the gate's. `docs/performance.md` lists what is counted.
+#![allow(dead_code)] // each bench uses its own part
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

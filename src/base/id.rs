@@ -95,23 +95,28 @@ pub(crate) fn to_text(bytes: &[u8]) -> String {
         let index = usize::try_from(value & 0x3F).unwrap_or(0);
         ALPHABET.get(index).copied().unwrap_or(b'A')
     };
-    let mut text = Vec::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+    let four = |a: u8, b: u8, c: u8| {
+        let word = u32::from_be_bytes([0, a, b, c]);
+        [letter(word >> 18), letter(word >> 12), letter(word >> 6), letter(word)]
+    };
     let (whole, rest) = bytes.as_chunks::<3>();
-    for [a, b, c] in whole {
-        let word = u32::from_be_bytes([0, *a, *b, *c]);
-        text.extend([letter(word >> 18), letter(word >> 12), letter(word >> 6), letter(word)]);
+    let mut text = vec![0; bytes.len().div_ceil(3).saturating_mul(4)];
+    let (places, _) = text.as_chunks_mut::<4>();
+    for (place, [a, b, c]) in places.iter_mut().zip(whole) {
+        *place = four(*a, *b, *c);
     }
-    match rest {
-        [a, b] => {
-            let word = u32::from_be_bytes([0, *a, *b, 0]);
-            text.extend([letter(word >> 18), letter(word >> 12), letter(word >> 6)]);
+    let spare = match (rest, places.last_mut()) {
+        ([a, b], Some(place)) => {
+            *place = four(*a, *b, 0);
+            1
         }
-        [a] => {
-            let word = u32::from_be_bytes([0, *a, 0, 0]);
-            text.extend([letter(word >> 18), letter(word >> 12)]);
+        ([a], Some(place)) => {
+            *place = four(*a, 0, 0);
+            2
         }
-        _ => {}
-    }
+        _ => 0,
+    };
+    text.truncate(text.len().saturating_sub(spare));
     String::from_utf8(text).unwrap_or_default()
 }
 

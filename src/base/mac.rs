@@ -95,6 +95,13 @@ impl MacKey {
         self.finish(Input { bytes, length: N })
     }
 
+    /// Starts the tag of [`short_over`](Self::short_over) of two fields, the second of which comes later
+    /// and has `length` bytes.
+    pub(crate) fn begin(&self, first: &[u8], length: usize) -> Tagging {
+        let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        Tagging(self.pieces.clone()).field(first).more(&length)
+    }
+
     /// Starts a tag under `label`, which separates this use from every other use of the key.
     #[must_use]
     pub(crate) fn tagging(&self, label: &str) -> Tagging {
@@ -105,16 +112,12 @@ impl MacKey {
     fn finish(&self, mut input: Input) -> Tag {
         let mut state = Zeroizing::new(self.inner);
         compress256(&mut state, input.blocks());
-        let mut last = [0; BLOCK];
-        let words = state.iter().flat_map(|word| word.to_be_bytes());
-        let length = OUTER_BITS.to_be_bytes();
-        let end = std::iter::once(0x80).chain([0; 23]).chain(length);
-        last.iter_mut().zip(words.chain(end)).for_each(|(to, from)| *to = from);
+        let mut last = OUTER;
+        write_words(&mut last, &state);
         *state = self.outer;
         compress256(&mut state, std::slice::from_ref(&last));
         let mut tag = [0; 32];
-        let words = state.iter().flat_map(|word| word.to_be_bytes());
-        tag.iter_mut().zip(words).for_each(|(to, from)| *to = from);
+        write_words(&mut tag, &state);
         tag
     }
 }
@@ -147,6 +150,18 @@ impl Tagging {
         self
     }
 
+    /// Adds to the field that was begun.
+    #[must_use]
+    pub(crate) fn more(mut self, bytes: &[u8]) -> Self {
+        self.add(bytes);
+        self
+    }
+
+    /// As [`more`](Self::more), in place.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
     /// The tag.
     #[must_use]
     pub(crate) fn tag(self) -> Tag {
@@ -174,8 +189,14 @@ impl fmt::Debug for Tagging {
 
 /// Bytes that SHA-256 compresses at a time.
 const BLOCK: usize = 64;
-/// The bits that the second hash of an HMAC has: a block and a digest.
-const OUTER_BITS: u64 = 768;
+/// The last block of the second hash of an HMAC, before the digest is in it: a bit, zeros, and the 768
+/// bits of a block and a digest.
+const OUTER: [u8; BLOCK] = {
+    let mut block = [0; BLOCK];
+    block[32] = 0x80;
+    block[62] = 0x03;
+    block
+};
 /// Longer than the input of nearly every tag, with its padding.
 const SHORT: usize = 4 * BLOCK;
 /// The longest input that leaves room for the padding.
@@ -237,6 +258,12 @@ impl Input {
         }
         used
     }
+}
+
+/// The words, highest byte first, at the beginning of `bytes`.
+fn write_words(bytes: &mut [u8], words: &[u32; 8]) {
+    let (places, _) = bytes.as_chunks_mut::<4>();
+    places.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_be_bytes());
 }
 
 fn first_half(tag: &Tag) -> [u8; 16] {

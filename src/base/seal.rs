@@ -10,7 +10,7 @@ use std::fmt;
 use chacha20::ChaCha20Rng;
 use rand::{Rng, SeedableRng};
 
-use super::mac::MacKey;
+use super::mac::{MacKey, Tagging};
 use super::secret::Secret;
 
 /// Bytes added by sealing: a nonce and a tag of 16 bytes each.
@@ -72,23 +72,77 @@ impl SealKey {
         Some(plain)
     }
 
+    /// [`seal`](Self::seal) of something long, a piece at a time.
+    pub(crate) fn begin(&self, context: &[u8], nonce: [u8; 16], plain: &[u8]) -> Sealing {
+        let covered = plain.len().saturating_add(nonce.len());
+        let mut sealed = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let tag = self.tag.begin(context, covered).more(&nonce);
+        Sealing { stream: self.stream(&nonce), tag, sealed, done: nonce.len() }
+    }
+
     fn tag(&self, context: &[u8], covered: &[u8]) -> [u8; 16] {
         self.tag.short_over([context, covered])
     }
 
     /// ChaCha20 from the place in its stream that the nonce names: 96 bits as in RFC 8439, and twelve
     /// of the counter, so that 2^20 blocks, 64 MiB, are left before another nonce's place.
-    fn apply_stream(&self, nonce: &[u8; 16], body: &mut [u8]) {
+    fn stream(&self, nonce: &[u8; 16]) -> ChaCha20Rng {
         let [counter @ .., a, b, c, d, e, f, g, h] = *nonce;
         let mut stream = ChaCha20Rng::from_seed(*self.stream.expose_secret());
         stream.set_stream(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
         stream.set_block_pos(u64::from_le_bytes(counter) & BLOCKS.wrapping_neg());
-        let mut pad = zeroize::Zeroizing::new([0; 256]);
-        for block in body.chunks_mut(256) {
-            let pad = pad.get_mut(..block.len()).unwrap_or_default();
-            stream.fill_bytes(pad);
-            block.iter_mut().zip(pad).for_each(|(byte, pad)| *byte ^= *pad);
+        stream
+    }
+
+    fn apply_stream(&self, nonce: &[u8; 16], body: &mut [u8]) {
+        apply(&mut self.stream(nonce), body);
+    }
+}
+
+fn apply(stream: &mut ChaCha20Rng, body: &mut [u8]) {
+    let mut pad = zeroize::Zeroizing::new([0; 256]);
+    for block in body.chunks_mut(256) {
+        let pad = pad.get_mut(..block.len()).unwrap_or_default();
+        stream.fill_bytes(pad);
+        block.iter_mut().zip(pad).for_each(|(byte, pad)| *byte ^= *pad);
+    }
+}
+
+/// A seal in the making.
+pub(crate) struct Sealing {
+    stream: ChaCha20Rng,
+    tag: Tagging,
+    sealed: Vec<u8>,
+    done: usize,
+}
+
+impl Sealing {
+    /// Goes on for about so many kilobytes; whether all is done.
+    pub(crate) fn go_on(&mut self, kilobytes: usize) -> bool {
+        // Whole blocks of the stream, so that none is thrown away in between.
+        let end = self.done.saturating_add(kilobytes.saturating_mul(1_024)).min(self.sealed.len());
+        if let Some(piece) = self.sealed.get_mut(self.done..end) {
+            apply(&mut self.stream, piece);
+            self.tag.add(piece);
         }
+        self.done = end;
+        end == self.sealed.len()
+    }
+
+    /// The whole seal.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        while !self.go_on(usize::MAX) {}
+        let tag = self.tag.short();
+        self.sealed.extend_from_slice(&tag);
+        self.sealed
+    }
+}
+
+impl fmt::Debug for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealing([redacted])")
     }
 }
 
@@ -119,8 +173,11 @@ mod tests {
         ) {
             let sealed = key().seal(b"here", nonce, &plain);
             prop_assert_eq!(sealed.len(), plain.len() + OVERHEAD);
-            prop_assert_eq!(key().open(b"here", &sealed), Some(plain));
+            prop_assert_eq!(key().open(b"here", &sealed), Some(plain.clone()));
             prop_assert_eq!(key().open(b"there", &sealed), None);
+            let mut pieces = key().begin(b"here", nonce, &plain);
+            pieces.go_on(0);
+            prop_assert_eq!(pieces.finish(), sealed);
         }
 
         #[test]
@@ -149,6 +206,18 @@ mod tests {
             0x69, 0x81,
         ];
         assert_eq!(body[64..], expected);
+    }
+
+    #[test]
+    fn a_seal_made_in_pieces_is_the_seal() {
+        let plain: Vec<u8> = (0..70_000_u32).map(|n| n as u8).collect();
+        let whole = key().seal(b"c", [3; 16], &plain);
+        let mut pieces = key().begin(b"c", [3; 16], &plain);
+        let mut steps = 1;
+        while !pieces.go_on(16) {
+            steps += 1;
+        }
+        assert_eq!((pieces.finish(), steps), (whole, 5));
     }
 
     #[test]

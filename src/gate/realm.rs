@@ -12,7 +12,7 @@ use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{EventKind, OutagePart};
-use crate::pumping::{Detector, SHARDS, Sighting, Subject};
+use crate::pumping::{Detector, Draft, SHARDS, Sighting, Subject};
 use crate::store::{
     Admission, Admitted, Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery,
 };
@@ -167,6 +167,7 @@ impl RealmState {
             let at = Timestamp::from_millis(alert.at_ms);
             gate.tell(&gate.event(at, EventKind::Pumping { alert }));
         }
+        recall::go_on(gate, now);
     }
 
     /// What this gate has to tell the others, to travel with a call to the store.
@@ -321,11 +322,19 @@ impl RealmState {
         self.recall.due(self.gate, now)
     }
 
-    /// The head of the detector's memory and one of its shards, as bytes.
-    pub(super) fn memory_parts(&self, shard: usize) -> (Vec<u8>, Vec<u8>) {
+    /// Goes on writing what the detector remembers; what the head has in front of it.
+    pub(super) fn go_on(&self, draft: &mut Draft) -> ([u8; 8], usize) {
         let lifted = self.lifted.load(Ordering::Relaxed).to_be_bytes();
-        let detector = self.detector();
-        ([&lifted[..], &detector.head()].concat(), detector.shard(shard))
+        (lifted, self.detector().go_on(draft))
+    }
+
+    pub(super) fn recall(&self) -> &Recall {
+        &self.recall
+    }
+
+    /// This gate's name among those on the store.
+    pub(super) fn instance(&self) -> u64 {
+        self.gate
     }
 
     /// A save was admitted.
@@ -363,7 +372,7 @@ impl RealmState {
                 return Ok(());
             }
             self.recall.hurry();
-            if self.save_once(gate, gate.now()).await? {
+            if self.save_once(gate, gate.now(), true).await? {
                 left = left.saturating_sub(1);
             }
         }
@@ -373,7 +382,7 @@ impl RealmState {
     /// Saves on behalf of a request that is refused, if no other could for two minutes.
     pub(super) async fn save_overdue(&self, gate: &Gate, now: Timestamp) {
         if self.recall.is_overdue(now)
-            && let Err(error) = self.save_once(gate, now).await
+            && let Err(error) = self.save_once(gate, now, false).await
         {
             gate.tell_outage(
                 OutagePart::Store,
@@ -382,8 +391,8 @@ impl RealmState {
         }
     }
 
-    async fn save_once(&self, gate: &Gate, now: Timestamp) -> Result<bool, GateError> {
-        let Some((documents, saved)) = recall::writes(gate, now) else { return Ok(false) };
+    async fn save_once(&self, gate: &Gate, now: Timestamp, whole: bool) -> Result<bool, GateError> {
+        let Some((documents, saved)) = recall::writes(gate, now, whole) else { return Ok(false) };
         let id = RequestId::from_bytes(random(&*gate.inner.entropy)?);
         let mut admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
         admission.clock = gate.inner.clock_check;

@@ -1,7 +1,8 @@
 //! What the detector of a realm remembers across restarts: sealed documents in the store, written
 //! along with admissions and read once by each process.
 //!
-//! About once a minute one gate adds two documents to a send that it admits anyway: the *head* (who
+//! About once a minute, when the last save is as old, requests begin to make the next: each goes on with
+//! it for a tenth of a millisecond, until it is written and sealed. Then one gate adds two documents to a send that it admits anyway: the *head* (who
 //! is asked and refused, open sessions) and one of the *shards* (baselines and known numbers), in
 //! turn. What happened since then is in the journal, which reaches back further than a minute. Of the
 //! gates that hear of each other in the journal the one with the smallest name saves, or any if it
@@ -14,9 +15,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::codec::{Reader, Writer};
+use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
+use crate::base::seal::Sealing;
 use crate::base::time::Timestamp;
-use crate::pumping::{SHARDS, Sighting};
+use crate::pumping::{Draft, SHARDS, Sighting};
 use crate::store::{Document, DocumentWrite, JOURNAL_LIFE};
 
 use super::Gate;
@@ -43,6 +46,7 @@ const LOADED: u8 = 2;
 pub(super) struct Recall {
     state: AtomicU8,
     shelf: Mutex<Shelf>,
+    making: Mutex<Option<Making>>,
 }
 
 /// The documents as this gate last heard of them.
@@ -216,6 +220,15 @@ impl Recall {
         Some((shelf.head, shelf.next, version))
     }
 
+    /// The shard that `gate` has to save next, if it is time and its turn.
+    fn upcoming(&self, gate: u64, now: Timestamp) -> Option<usize> {
+        if self.state.load(Ordering::Acquire) != LOADED {
+            return None;
+        }
+        let shelf = self.shelf();
+        (now >= shelf.due && shelf.is_turn(gate, now)).then_some(shelf.next)
+    }
+
     /// Whether no send has carried a save for so long that the journal no longer bridges the gap: all
     /// that comes is refused.
     pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
@@ -233,6 +246,7 @@ impl Recall {
     pub(super) fn saved(&self, saved: Saved) {
         self.hear(saved, saved.at);
         self.shelf().news = Some(saved);
+        *self.making.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A save was made, by this gate or another whose clock may lead.
@@ -290,26 +304,130 @@ pub(super) fn documents(gate: &Gate) -> Vec<Pseudonym> {
     (0..=SHARDS).map(|place| names.memory(place)).collect()
 }
 
-/// The writes of one save, and the note of it once it is admitted.
-pub(super) fn writes(gate: &Gate, now: Timestamp) -> Option<(Vec<DocumentWrite>, Saved)> {
-    let (head, shard, version) = gate.realm.due(now)?;
-    let (plain_head, plain_shard) = gate.realm.memory_parts(shard);
+/// A save in the making: written, then sealed, a little at each request, so that none pays for it all.
+#[derive(Debug)]
+struct Making {
+    shard: usize,
+    /// When the last piece was written.
+    written: Timestamp,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Writing(Box<Draft>),
+    Sealing(Box<[Sealing; 2]>),
+    /// The head and the shard.
+    Sealed([Vec<u8>; 2]),
+}
+
+/// Kilobytes of each document sealed at a time: about 60 µs.
+const PIECE: usize = 32;
+
+impl Making {
+    fn new(shard: usize, now: Timestamp) -> Self {
+        Self { shard, written: now, stage: Stage::Writing(Box::new(Draft::new(shard))) }
+    }
+
+    /// Goes on for about a tenth of a millisecond; `None` without random bytes.
+    fn go_on(mut self, gate: &Gate, now: Timestamp) -> Option<Self> {
+        self.stage = match self.stage {
+            Stage::Writing(mut draft) => {
+                let (lifted, spent) = gate.realm.go_on(&mut draft);
+                self.written = now;
+                match draft.is_done() {
+                    false => Stage::Writing(draft),
+                    true => {
+                        let (head, shard) = draft.finish()?;
+                        let head = [&lifted[..], &head].concat();
+                        let nonces: [u8; 32] = random(&*gate.inner.entropy).ok()?;
+                        let (one, two) = nonces.split_first_chunk::<16>()?;
+                        let two = two.first_chunk::<16>()?;
+                        let keys = gate.inner.keys.papers();
+                        let place = self.shard.saturating_add(1);
+                        let is_small =
+                            spent < 60_000 && head.len().saturating_add(shard.len()) < 16_384;
+                        let seals = [
+                            keys.begin(&context(gate, 0), *one, &head),
+                            keys.begin(&context(gate, place), *two, &shard),
+                        ];
+                        match is_small {
+                            true => Stage::Sealed(seals.map(Sealing::finish)),
+                            false => Stage::Sealing(Box::new(seals)),
+                        }
+                    }
+                }
+            }
+            Stage::Sealing(mut seals) => {
+                let is_done = {
+                    let [head, shard] = &mut *seals;
+                    head.go_on(PIECE) && shard.go_on(PIECE)
+                };
+                match is_done {
+                    false => Stage::Sealing(seals),
+                    true => Stage::Sealed((*seals).map(Sealing::finish)),
+                }
+            }
+            sealed @ Stage::Sealed(_) => sealed,
+        };
+        Some(self)
+    }
+}
+
+/// Goes on with the save that is due, if it is this gate's to make.
+pub(super) fn go_on(gate: &Gate, now: Timestamp) {
+    let recall = gate.realm.recall();
+    let Some(shard) = recall.upcoming(gate.realm.instance(), now) else { return };
+    // Another request is at it.
+    let Ok(mut making) = recall.making.try_lock() else { return };
+    *making = step(making.take(), gate, shard, now);
+}
+
+fn step(making: Option<Making>, gate: &Gate, shard: usize, now: Timestamp) -> Option<Making> {
+    let fits = |making: &Making| {
+        let is_old = now >= making.written + EVERY && matches!(making.stage, Stage::Sealed(_));
+        making.shard == shard && !is_old
+    };
+    making.filter(fits).unwrap_or_else(|| Making::new(shard, now)).go_on(gate, now)
+}
+
+/// The writes of one save, and the note of it once it is admitted; if they are ready, or made `whole`
+/// at once.
+pub(super) fn writes(
+    gate: &Gate,
+    now: Timestamp,
+    whole: bool,
+) -> Option<(Vec<DocumentWrite>, Saved)> {
+    let recall = gate.realm.recall();
+    let next = recall.upcoming(gate.realm.instance(), now)?;
+    let [head_bytes, shard_bytes] = {
+        let mut making = match whole {
+            true => recall.making.lock().unwrap_or_else(PoisonError::into_inner),
+            false => recall.making.try_lock().ok()?,
+        };
+        if whole {
+            *making = None;
+        }
+        loop {
+            *making = step(making.take(), gate, next, now);
+            match making.as_ref().map(|made| &made.stage) {
+                Some(Stage::Sealed(documents)) => break documents.clone(),
+                Some(_) if whole => {}
+                _ => return None,
+            }
+        }
+    };
+    let (head, shard, version) = gate.realm.due(now).filter(|(_, shard, _)| *shard == next)?;
     let place = shard.saturating_add(1);
-    let documents =
-        vec![write(gate, 0, head, &plain_head), write(gate, place, version, &plain_shard)];
+    let write = |place: usize, expect: u64, content: Vec<u8>| DocumentWrite {
+        document: gate.names().memory(place),
+        expect,
+        content,
+    };
+    let documents = vec![write(0, head, head_bytes), write(place, version, shard_bytes)];
     let saved =
         Saved { at: now, head: head.saturating_add(1), shard, version: version.saturating_add(1) };
     Some((documents, saved))
-}
-
-/// A document, sealed under a nonce made from what it holds: equal texts give equal seals, no two
-/// texts share a nonce.
-fn write(gate: &Gate, place: usize, expect: u64, plain: &[u8]) -> DocumentWrite {
-    let key = gate.inner.keys.pseudonyms();
-    let at = (place as u64).to_be_bytes();
-    let nonce = key.tagging("otpgate/v1/memory/nonce").field(&at).field(plain).short();
-    let content = gate.inner.keys.papers().seal(&context(gate, place), nonce, plain);
-    DocumentWrite { document: gate.names().memory(place), expect, content }
 }
 
 /// What was sealed; `None` for what this realm did not seal at this place.

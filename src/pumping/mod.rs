@@ -34,7 +34,7 @@ pub use journal::CodecError;
 pub use level::{BlockLevel, ClientNet, LEVELS, NodeId, Subject};
 pub use reason::{Alert, AlertKind, Assessment, Judgement, Reason, Rule, Strength};
 pub use sighting::{EVENT_BYTES, Sighting, SightingKind};
-pub(crate) use snapshot::SHARDS;
+pub(crate) use snapshot::{Draft, SHARDS};
 pub use tuning::{Parts, Tuning};
 
 #[cfg(test)]

@@ -120,6 +120,22 @@ impl Table {
             .filter_map(|(i, node)| u32::try_from(i).ok().map(|slot| (slot, node)))
     }
 
+    /// Places in the slab, used or not.
+    pub(super) fn slots(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// The nodes in some of its places.
+    pub(super) fn within(
+        &self,
+        places: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = (Slot, &Node)> {
+        let end = places.end.min(self.slab.len());
+        let nodes = self.slab.get(places.start..end).unwrap_or_default();
+        let all = (places.start..).zip(nodes).filter(|(_, node)| node.at != 0);
+        all.filter_map(|(place, node)| Slot::try_from(place).ok().map(|slot| (slot, node)))
+    }
+
     /// Every node in use, to be changed.
     pub(super) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
         self.slab.iter_mut().filter(|node| node.at != 0)

@@ -89,7 +89,7 @@ impl Gate {
             }
             let unopposed =
                 if send.policy.mode.quiet { asked.is_none() } else { standing.passes(send.proved) };
-            if unopposed && let Some((documents, save)) = recall::writes(self, send.now) {
+            if unopposed && let Some((documents, save)) = recall::writes(self, send.now, false) {
                 (admission.documents, saved) = (documents, Some(save));
             }
             let digest = match &test {

@@ -5,10 +5,45 @@ use super::super::level::{ClientNet, Subject};
 use super::super::table::mix;
 
 /// Appends big-endian fields.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Writer(pub(super) Vec<u8>);
 
+/// The bytes in front of every part: version, kind, two times, two floats.
+const HEADER: usize = 26;
+
 impl Writer {
+    /// With room for the header, which is written last.
+    pub(super) fn begin() -> Self {
+        Self(vec![0; HEADER])
+    }
+    /// Goes on with the checksum from `cursor` for `most` bytes, whole words, and adds it once all is
+    /// summed: then it is true.
+    pub(super) fn sum(&mut self, so_far: &mut u64, cursor: &mut usize, most: usize) -> bool {
+        let all = self.0.len();
+        if *cursor == 0 {
+            *so_far = all as u64;
+        }
+        let end = cursor.saturating_add(most).min(all);
+        *so_far = sum(*so_far, self.0.get(*cursor..end).unwrap_or_default());
+        *cursor = end;
+        if end == all {
+            self.u64(*so_far);
+        }
+        end == all
+    }
+    /// Leaves room for a count: where it is, and none so far.
+    pub(super) fn open_count(&mut self) -> (usize, usize) {
+        let at = self.0.len();
+        self.u32(0);
+        (at, 0)
+    }
+    /// Fills in a count.
+    pub(super) fn close_count(&mut self, (at, n): (usize, usize)) {
+        let count = u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(place) = self.0.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *place = count;
+        }
+    }
     pub(super) fn u8(&mut self, x: u8) {
         self.0.push(x);
     }
@@ -108,8 +143,12 @@ impl Reader<'_> {
 
 /// Against damage, not against forgery.
 pub(super) fn checksum(bytes: &[u8]) -> u64 {
+    sum(bytes.len() as u64, bytes)
+}
+
+/// The sum after some more bytes, of which there are whole words until the last.
+fn sum(sum: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let start = bytes.len() as u64;
-    let sum = words.iter().fold(start, |sum, word| mix(sum ^ u64::from_be_bytes(*word)));
+    let sum = words.iter().fold(sum, |sum, word| mix(sum ^ u64::from_be_bytes(*word)));
     rest.iter().fold(sum, |sum, byte| mix(sum ^ u64::from(*byte)))
 }

@@ -5,11 +5,11 @@
 //! gates last: what happens in between is lost by a restart rather than counted twice.
 
 use super::super::detector::Detector;
-use super::super::session::OpenStepUp;
+use super::super::session::NUMBER_KEEP_MS;
 use super::super::table::Slot;
 use super::codec::Writer;
-use super::rows::{write_country, write_node, write_session};
-use super::{HEAD, Part, is_lasting, is_urgent, urgency};
+use super::rows::{write_count, write_country, write_node, write_session, write_step_up};
+use super::{HEAD, Part, RECENT_MS, is_lasting, is_urgent, urgency};
 
 /// Nanoseconds that one call may take, by the estimates below.
 const BUDGET: usize = 100_000;
@@ -20,7 +20,8 @@ const WRITE: usize = 256;
 /// out of its cache.
 const LOOKED: usize = 15;
 const WRITTEN: usize = 100;
-const SUMMED_BYTE: usize = 1;
+/// Bytes summed in one step, at about a nanosecond each; a multiple of eight.
+const SUMMED: usize = 32_768;
 
 /// Where the making stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,10 +30,12 @@ enum Step {
     WriteNodes,
     LookAtSessions,
     WriteSessions,
-    WriteOthers,
+    WriteStepUps,
+    LookAtNumbers,
+    WriteNumbers,
     SumHead,
     WriteLasting,
-    WriteNumbers,
+    WriteLastingNumbers,
     WriteRows,
     SumShard,
     Done,
@@ -49,6 +52,13 @@ pub(crate) struct Draft {
     lasting: Vec<Slot>,
     /// Sessions, the most recent ones: when they were sent, and where they are.
     recent: Vec<(u64, Slot)>,
+    /// Step-ups: when they were asked, and their keys.
+    asked: Vec<(u64, u64)>,
+    /// Numbers that may have a recent count, and those of the shard.
+    numbers: Vec<u64>,
+    lasting_numbers: Vec<u64>,
+    /// The sum so far.
+    sum: u64,
     /// Where the count of the section stands that is being written, and how many it has.
     count: (usize, usize),
     head: Writer,
@@ -65,6 +75,10 @@ impl Draft {
             urgent: Vec::new(),
             lasting: Vec::new(),
             recent: Vec::new(),
+            asked: Vec::new(),
+            numbers: Vec::new(),
+            lasting_numbers: Vec::new(),
+            sum: 0,
             count: (0, 0),
             head: Writer::begin(),
             rest: Writer::begin(),
@@ -86,12 +100,13 @@ impl Draft {
 }
 
 impl Detector {
-    /// Goes on with a draft for about [`BUDGET`].
-    pub(crate) fn go_on(&self, draft: &mut Draft) {
+    /// Goes on with a draft for about [`BUDGET`]; what it spent.
+    pub(crate) fn go_on(&self, draft: &mut Draft) -> usize {
         let mut spent = 0_usize;
         while spent < BUDGET && !draft.is_done() {
             spent = spent.saturating_add(self.step(draft));
         }
+        spent
     }
 
     /// One step, and what it cost in nanoseconds.
@@ -101,28 +116,29 @@ impl Detector {
             Step::WriteNodes => self.write_urgent(draft),
             Step::LookAtSessions => self.look_at_sessions(draft),
             Step::WriteSessions => self.write_recent(draft),
-            Step::WriteOthers => {
-                let before = draft.head.0.len();
-                self.write_step_ups(&mut draft.head, Part::Head);
-                self.write_numbers(&mut draft.head, Part::Head);
-                self.write_rows(&mut draft.head, Part::Head, 0..3);
-                self.write_orders(&mut draft.head, Part::Head);
-                let looked = self.sessions.numbers.len().saturating_mul(LOOKED);
-                draft.go_on(Step::SumHead);
-                looked.saturating_add(draft.head.0.len().saturating_sub(before).saturating_mul(4))
+            Step::WriteStepUps => self.write_asked(draft),
+            Step::LookAtNumbers => self.look_at_numbers(draft),
+            Step::WriteNumbers => {
+                let cost = self.write_counts(draft, Part::Head);
+                if draft.step == Step::SumHead {
+                    self.write_rows(&mut draft.head, Part::Head, 0..3);
+                    self.write_orders(&mut draft.head, Part::Head);
+                    self.write_header(&mut draft.head, Part::Head);
+                }
+                cost
             }
             Step::SumHead => {
-                self.close(Part::Head, &mut draft.head);
-                draft.go_on(Step::WriteLasting);
-                draft.head.0.len().saturating_mul(SUMMED_BYTE)
+                if draft.head.sum(&mut draft.sum, &mut draft.cursor, SUMMED) {
+                    draft.go_on(Step::WriteLasting);
+                }
+                SUMMED
             }
             Step::WriteLasting => self.write_lasting(draft),
-            Step::WriteNumbers => {
-                let part = Part::Shard(draft.shard);
-                self.write_sessions(&mut draft.rest, part);
-                self.write_numbers(&mut draft.rest, part);
-                draft.go_on(Step::WriteRows);
-                self.sessions.numbers.len().saturating_mul(LOOKED)
+            Step::WriteLastingNumbers => {
+                if draft.cursor == 0 {
+                    self.write_sessions(&mut draft.rest, Part::Shard(draft.shard));
+                }
+                self.write_counts(draft, Part::Shard(draft.shard))
             }
             Step::WriteRows => {
                 let (part, before) = (Part::Shard(draft.shard), draft.rest.0.len());
@@ -131,14 +147,16 @@ impl Detector {
                 draft.cursor = memory.saturating_add(1);
                 if draft.cursor == 3 {
                     self.write_orders(&mut draft.rest, part);
+                    self.write_header(&mut draft.rest, part);
                     draft.go_on(Step::SumShard);
                 }
                 draft.rest.0.len().saturating_sub(before).saturating_mul(2)
             }
             Step::SumShard => {
-                self.close(Part::Shard(draft.shard), &mut draft.rest);
-                draft.go_on(Step::Done);
-                draft.rest.0.len().saturating_mul(SUMMED_BYTE)
+                if draft.rest.sum(&mut draft.sum, &mut draft.cursor, SUMMED) {
+                    draft.go_on(Step::Done);
+                }
+                SUMMED
             }
             Step::Done => BUDGET,
         }
@@ -173,19 +191,21 @@ impl Detector {
             draft.count = draft.head.open_count();
             draft.go_on(Step::WriteNodes);
         }
-        LOOK.saturating_mul(LOOKED)
+        looked(end, self.table.slots())
     }
 
     fn write_urgent(&self, draft: &mut Draft) -> usize {
         let end = draft.cursor.saturating_add(WRITE);
         let (slots, is_last) = piece(&draft.urgent, draft.cursor, end);
-        draft.count.1 = draft.count.1.saturating_add(self.write_nodes(&mut draft.head, slots, false));
+        let cost = slots_cost(slots.len());
+        draft.count.1 =
+            draft.count.1.saturating_add(self.write_nodes(&mut draft.head, slots, false));
         draft.cursor = end;
         if is_last {
             draft.head.close_count(draft.count);
             draft.go_on(Step::LookAtSessions);
         }
-        slots_cost(slots.len())
+        cost
     }
 
     fn look_at_sessions(&self, draft: &mut Draft) -> usize {
@@ -194,9 +214,9 @@ impl Detector {
         let (sessions, is_last) = piece(slab, draft.cursor, end);
         let slots = draft.cursor..end;
         let live = slots.zip(sessions).filter(|(_, session)| session.live);
-        draft.recent.extend(live.filter_map(|(slot, session)| {
-            Some((session.sent_at, Slot::try_from(slot).ok()?))
-        }));
+        draft.recent.extend(
+            live.filter_map(|(slot, session)| Some((session.sent_at, Slot::try_from(slot).ok()?))),
+        );
         draft.cursor = end;
         let most = if is_last { HEAD } else { HEAD.saturating_mul(2) };
         if draft.recent.len() > most {
@@ -208,25 +228,29 @@ impl Detector {
             draft.count = draft.head.open_count();
             draft.go_on(Step::WriteSessions);
         }
-        LOOK.saturating_mul(LOOKED)
+        looked(end, slab.len())
     }
 
     fn write_recent(&self, draft: &mut Draft) -> usize {
         let end = draft.cursor.saturating_add(WRITE);
         let (recent, is_last) = piece(&draft.recent, draft.cursor, end);
+        let cost = slots_cost(recent.len());
         for (_, slot) in recent {
             // It may be over by now, and another in its place.
             if let Some(session) = self.sessions.slab.get(*slot as usize).filter(|s| s.live) {
                 write_session(&mut draft.head, session);
                 draft.count.1 = draft.count.1.saturating_add(1);
+                if !session.verified {
+                    draft.numbers.push(session.subject.digits);
+                }
             }
         }
         draft.cursor = end;
         if is_last {
             draft.head.close_count(draft.count);
-            draft.go_on(Step::WriteOthers);
+            draft.go_on(Step::WriteStepUps);
         }
-        slots_cost(recent.len())
+        cost
     }
 
     fn write_lasting(&self, draft: &mut Draft) -> usize {
@@ -235,13 +259,96 @@ impl Detector {
         }
         let end = draft.cursor.saturating_add(WRITE);
         let (slots, is_last) = piece(&draft.lasting, draft.cursor, end);
-        draft.count.1 = draft.count.1.saturating_add(self.write_nodes(&mut draft.rest, slots, true));
+        let cost = slots_cost(slots.len());
+        draft.count.1 =
+            draft.count.1.saturating_add(self.write_nodes(&mut draft.rest, slots, true));
         draft.cursor = end;
         if is_last {
             draft.rest.close_count(draft.count);
+            draft.go_on(Step::WriteLastingNumbers);
+        }
+        cost
+    }
+
+    fn write_asked(&self, draft: &mut Draft) -> usize {
+        if draft.cursor == 0 {
+            let all = self.sessions.step_ups.iter();
+            draft.asked = all.map(|(key, open)| (open.asked_at, *key)).collect();
+            if draft.asked.len() > HEAD {
+                draft.asked.select_nth_unstable_by_key(HEAD, |asked| std::cmp::Reverse(*asked));
+                draft.asked.truncate(HEAD);
+            }
+            draft.asked.sort_unstable();
+            draft.count = draft.head.open_count();
+        }
+        let end = draft.cursor.saturating_add(WRITE);
+        let (asked, is_last) = piece(&draft.asked, draft.cursor, end);
+        for (_, key) in asked {
+            // It may be answered by now.
+            if let Some(open) = self.sessions.step_ups.get(key) {
+                write_step_up(&mut draft.head, open);
+                draft.count.1 = draft.count.1.saturating_add(1);
+            }
+        }
+        let cost = slots_cost(asked.len());
+        draft.cursor = end;
+        if is_last {
+            draft.head.close_count(draft.count);
+            draft.go_on(Step::LookAtNumbers);
+        }
+        cost
+    }
+
+    /// Every number that is counted is in the queue of what is forgotten, those that came last at its
+    /// end. From there on, because it is at the front that it gets shorter meanwhile.
+    fn look_at_numbers(&self, draft: &mut Draft) -> usize {
+        let queue = &self.sessions.number_queue;
+        let part = Part::Shard(draft.shard);
+        let recent = self.now.saturating_sub(RECENT_MS).saturating_add(NUMBER_KEEP_MS);
+        let all = queue.len();
+        let end = draft.cursor.saturating_add(LOOK);
+        let places = all.saturating_sub(end)..all.saturating_sub(draft.cursor);
+        for (due, digits) in queue.range(places) {
+            if part.keeps(*digits) {
+                draft.lasting_numbers.push(*digits);
+            }
+            if *due >= recent && draft.numbers.len() < HEAD.saturating_mul(2) {
+                draft.numbers.push(*digits);
+            }
+        }
+        draft.cursor = end;
+        if end >= all {
             draft.go_on(Step::WriteNumbers);
         }
-        slots_cost(slots.len())
+        looked(end, all)
+    }
+
+    /// What is counted of some of the numbers. Of two counts of one number the younger is read.
+    fn write_counts(&self, draft: &mut Draft, part: Part) -> usize {
+        let recent = self.now.saturating_sub(RECENT_MS);
+        let (w, numbers, next) = match part {
+            Part::Shard(_) => (&mut draft.rest, &draft.lasting_numbers, Step::WriteRows),
+            _ => (&mut draft.head, &draft.numbers, Step::SumHead),
+        };
+        if draft.cursor == 0 {
+            draft.count = w.open_count();
+        }
+        let end = draft.cursor.saturating_add(WRITE);
+        let (numbers, is_last) = piece(numbers, draft.cursor, end);
+        for digits in numbers {
+            let count = self.sessions.numbers.get(digits);
+            if let Some(count) = count.filter(|count| part != Part::Head || count.at >= recent) {
+                write_count(w, *digits, count);
+                draft.count.1 = draft.count.1.saturating_add(1);
+            }
+        }
+        let cost = slots_cost(numbers.len());
+        draft.cursor = end;
+        if is_last {
+            w.close_count(draft.count);
+            draft.go_on(next);
+        }
+        cost
     }
 
     /// Writes those of the nodes that are there; how many.
@@ -257,38 +364,17 @@ impl Detector {
         }
         written
     }
-
-    pub(super) fn write_step_ups(&self, w: &mut Writer, part: Part) {
-        let most = match part {
-            Part::Whole => usize::MAX,
-            Part::Head => HEAD,
-            Part::Shard(_) => 0,
-        };
-        // in order of asking, so that the same state gives the same bytes
-        let mut asked: Vec<&OpenStepUp> = self.sessions.step_ups.values().collect();
-        let by = |open: &&OpenStepUp| {
-            (std::cmp::Reverse(open.asked_at), open.subject.digits, open.subject.purpose)
-        };
-        if asked.len() > most {
-            asked.select_nth_unstable_by_key(most, by);
-            asked.truncate(most);
-        }
-        asked.sort_unstable_by_key(by);
-        w.count(asked.len());
-        for open in asked.into_iter().rev() {
-            w.subject(&open.subject);
-            w.u64(open.asked_at);
-            w.u16(open.places);
-            w.u8(u8::from(open.known));
-            w.u8(open.stage);
-        }
-    }
 }
 
 /// A piece of a list, and whether nothing comes after it.
 fn piece<T>(all: &[T], start: usize, end: usize) -> (&[T], bool) {
     let piece = all.get(start..end.min(all.len())).unwrap_or_default();
     (piece, end >= all.len())
+}
+
+/// What a look at up to [`LOOK`] entries costs, if it ended at `end` of `all`.
+fn looked(end: usize, all: usize) -> usize {
+    LOOK.saturating_sub(end.saturating_sub(all)).saturating_mul(LOOKED).max(1_000)
 }
 
 fn slots_cost(written: usize) -> usize {

@@ -11,6 +11,7 @@
 //! records of one node the younger counts.
 
 mod codec;
+mod draft;
 mod rows;
 
 use super::country::Country;
@@ -22,10 +23,12 @@ use super::path::{STRANGER, places_of};
 use super::session::{OpenStepUp, Session, session_key};
 use super::table::{Slot, mix};
 use crate::base::time::Timestamp;
+pub(crate) use draft::Draft;
+
 use codec::{Reader, Writer, checksum};
 use rows::{
-    NODE, SESSION, known_places, read_country, read_node, read_session, write_country, write_node,
-    write_session,
+    NODE, SESSION, known_places, read_country, read_node, read_session, write_count, write_country,
+    write_session, write_step_up,
 };
 
 const VERSION: u8 = 5;
@@ -77,11 +80,13 @@ impl Detector {
     }
 
     /// What changes by the minute: at most about 1.3 megabytes, ordinarily some ten kilobytes.
+    #[cfg(test)]
     pub(crate) fn head(&self) -> Vec<u8> {
         self.write(Part::Head)
     }
 
     /// A part of what was learnt over weeks: baselines, known numbers, counts of numbers.
+    #[cfg(test)]
     pub(crate) fn shard(&self, shard: usize) -> Vec<u8> {
         self.write(Part::Shard(shard))
     }
@@ -125,40 +130,50 @@ impl Detector {
     }
 
     fn write(&self, part: Part) -> Vec<u8> {
-        let mut w = Writer::default();
-        w.u8(VERSION);
-        w.u8(part.kind());
-        w.u64(self.now);
-        w.u64(self.born);
-        w.floats(&self.trust);
+        let mut w = Writer::begin();
         let is_shard = matches!(part, Part::Shard(_));
         let countries = if is_shard { &[] } else { self.countries.as_slice() };
         w.count(countries.len());
         countries.iter().for_each(|country| write_country(&mut w, country));
-        let nodes = self.nodes_of(part);
-        w.count(nodes.len());
-        for slot in nodes {
-            let Some(node) = self.table.at(slot) else { continue };
-            let country = self.countries.get(usize::from(node.country));
-            let country = country.map_or((*b"00", node.share_seen), |c| (c.region, c.sessions));
-            let node = if is_shard { node.at_rest() } else { *node };
-            write_node(&mut w, &node, country);
-        }
+        let mut count = w.open_count();
+        count.1 = self.write_nodes(&mut w, &self.nodes_of(part), is_shard);
+        w.close_count(count);
         self.write_sessions(&mut w, part);
         self.write_numbers(&mut w, part);
-        for memory in [&self.known, &self.places, &self.history.numbers] {
-            let rows: Vec<u64> = match part {
-                Part::Whole => memory.rows().collect(),
-                Part::Head => Vec::new(),
-                Part::Shard(shard) => memory.rows_of(shard, SHARDS).collect(),
-            };
-            w.count(rows.len());
-            rows.into_iter().for_each(|row| w.u64(row));
-        }
+        self.write_rows(&mut w, part, 0..3);
         self.write_orders(&mut w, part);
+        self.write_header(&mut w, part);
         let check = checksum(&w.0);
         w.u64(check);
         w.0
+    }
+
+    fn write_header(&self, w: &mut Writer, part: Part) {
+        let mut header = Writer::default();
+        header.u8(VERSION);
+        header.u8(part.kind());
+        header.u64(self.now);
+        header.u64(self.born);
+        header.floats(&self.trust);
+        w.0.iter_mut().zip(header.0).for_each(|(to, from)| *to = from);
+    }
+
+    /// Rows of some of the three memories.
+    fn write_rows(&self, w: &mut Writer, part: Part, which: std::ops::Range<usize>) {
+        let memories = [&self.known, &self.places, &self.history.numbers];
+        for memory in memories.into_iter().skip(which.start).take(which.len()) {
+            let mut count = w.open_count();
+            let mut write = |row: u64| {
+                w.u64(row);
+                count.1 = count.1.saturating_add(1);
+            };
+            match part {
+                Part::Whole => memory.rows().for_each(&mut write),
+                Part::Head => {}
+                Part::Shard(shard) => memory.rows_of(shard, SHARDS).for_each(&mut write),
+            }
+            w.close_count(count);
+        }
     }
 
     /// The nodes of a part, in the order of the table.
@@ -193,19 +208,11 @@ impl Detector {
         w.count(live.len());
         live.into_iter().for_each(|session| write_session(w, session));
         // in order of asking, so that the same state gives the same bytes
-        let mut asked: Vec<_> = self.sessions.step_ups.values().collect();
-        asked.sort_by_key(|open| {
-            (std::cmp::Reverse(open.asked_at), open.subject.digits, open.subject.purpose)
-        });
+        let mut asked: Vec<_> = self.sessions.step_ups.iter().collect();
+        asked.sort_by_key(|(key, open)| std::cmp::Reverse((open.asked_at, **key)));
         asked.truncate(most);
         w.count(asked.len());
-        for open in asked.into_iter().rev() {
-            w.subject(&open.subject);
-            w.u64(open.asked_at);
-            w.u16(open.places);
-            w.u8(u8::from(open.known));
-            w.u8(open.stage);
-        }
+        asked.into_iter().rev().for_each(|(_, open)| write_step_up(w, open));
     }
 
     fn write_numbers(&self, w: &mut Writer, part: Part) {
@@ -223,11 +230,7 @@ impl Detector {
         }
         w.count(numbers.len());
         for (digits, count) in numbers.into_iter().rev() {
-            w.u64(*digits);
-            w.f32(count.sends);
-            w.u16(count.sessions);
-            w.u8(count.failed);
-            w.u64(count.at);
+            write_count(w, *digits, count);
         }
     }
 

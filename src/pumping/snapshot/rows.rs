@@ -6,7 +6,7 @@ use super::super::journal::CodecError;
 use super::super::level::NodeId;
 use super::super::node::{Node, State};
 use super::super::path::{CLIENT, KNOWN, STRANGER, places_of};
-use super::super::session::{PATH, Session, session_key, withheld_key};
+use super::super::session::{NumberCount, OpenStepUp, PATH, Session, session_key, withheld_key};
 use super::super::table::NONE;
 use super::codec::{Reader, Writer};
 
@@ -78,25 +78,15 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
     let (region, sessions) = country;
     let behind = sessions.wrapping_sub(n.share_seen);
     let mut mask = 0_u32;
-    let mut body = Writer::default();
     for (bit, value) in floats(&mut n).into_iter().enumerate() {
         let usual = if bit == GAP { NO_GAP } else { 0.0 };
-        if *value != usual {
-            mask |= 1 << bit;
-            body.f32(*value);
-        }
+        mask |= u32::from(*value != usual) << bit;
     }
     for (bit, value) in (FLOATS..).zip(times(&mut n)) {
-        if *value != 0 {
-            mask |= 1 << bit;
-            body.u64(*value);
-        }
+        mask |= u32::from(*value != 0) << bit;
     }
     for (bit, value) in (17..).zip([behind, n.warm]) {
-        if value != 0 {
-            mask |= 1 << bit;
-            body.u32(value);
-        }
+        mask |= u32::from(value != 0) << bit;
     }
     w.u64(n.id);
     w.u64(n.at);
@@ -106,7 +96,13 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
     w.u8(n.state as u8);
     w.u8(n.strikes);
     w.u32(mask);
-    w.0.extend_from_slice(&body.0);
+    let has = |bit: usize| mask >> bit & 1 == 1;
+    let present = floats(&mut n).into_iter().enumerate().filter(|(bit, _)| has(*bit));
+    present.for_each(|(_, value)| w.f32(*value));
+    let present = (FLOATS..).zip(times(&mut n)).filter(|(bit, _)| has(*bit));
+    present.for_each(|(_, value)| w.u64(*value));
+    let present = (17..).zip([behind, n.warm]).filter(|(bit, _)| has(*bit));
+    present.for_each(|(_, value)| w.u32(value));
 }
 
 /// A node, its country's letters, and how far behind its country's count it was.
@@ -156,6 +152,24 @@ pub(super) fn write_session(w: &mut Writer, s: &Session) {
     let (apart, narrow) = (s.counted & CLIENT == 0, s.counted == CLIENT);
     let flags = [s.known, s.verified, s.undelivered, s.control, s.unsent, apart, narrow];
     w.u8(flags.iter().enumerate().fold(0, |bits, (i, on)| bits | u8::from(*on) << i));
+}
+
+/// An open step-up.
+pub(super) fn write_step_up(w: &mut Writer, open: &OpenStepUp) {
+    w.subject(&open.subject);
+    w.u64(open.asked_at);
+    w.u16(open.places);
+    w.u8(u8::from(open.known));
+    w.u8(open.stage);
+}
+
+/// What is counted of a number.
+pub(super) fn write_count(w: &mut Writer, digits: u64, count: &NumberCount) {
+    w.u64(digits);
+    w.f32(count.sends);
+    w.u16(count.sessions);
+    w.u8(count.failed);
+    w.u64(count.at);
 }
 
 pub(super) fn read_session(r: &mut Reader<'_>, version: u8) -> Result<Session, CodecError> {
