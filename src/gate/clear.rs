@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{
-    CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, ListVerdict, Query,
+    Around, CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, ListVerdict, Query,
 };
 use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
@@ -263,6 +263,11 @@ impl Gate {
         let own = client.ip().prefix();
         match client.ip().around() {
             None => Client::Unknown(name(own)),
+            Some(Around::V4 { site, campus, allocation }) => {
+                let [campus, allocation] = names.around(campus, allocation);
+                let around = Around::V4 { site, campus, allocation };
+                Client::Network(Networks { own: name(own), around })
+            }
             Some(around) => Client::Network(Networks { own: name(own), around: around.map(name) }),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::access::ClientPrefix;
 use crate::base::id::Pseudonym;
 use crate::base::mac::MacKey;
 use crate::context::Purpose;
@@ -92,9 +93,31 @@ impl Names<'_> {
         self.name("net", network)
     }
 
+    /// The networks around an IPv4 address: of a /20 and its /16, which are always charged together.
+    /// One tag names both, the /20 by the half that the /16 leaves over and by its place in it.
+    pub(crate) fn around(&self, campus: ClientPrefix, allocation: ClientPrefix) -> [Pseudonym; 2] {
+        let tag = self.fixed.key.tag_of("net", [&allocation.to_bytes()]);
+        let (halves, _) = tag.as_chunks::<16>();
+        let [mut of_campus, of_allocation] = match halves {
+            [one, two] => [*two, *one],
+            _ => [[0; 16]; 2],
+        };
+        let [.., third, _] = campus.to_bytes();
+        if let Some(last) = of_campus.last_mut() {
+            *last = *last & 0xF0 | third >> 4;
+        }
+        [of_campus, of_allocation].map(Pseudonym::from_bytes)
+    }
+
     /// One session's share of a client network.
-    pub(crate) fn session_at(&self, network: &[u8], session: &str) -> Pseudonym {
-        let parts = [network, session.as_bytes()];
+    pub(crate) fn session_at(&self, network: ClientPrefix, session: &str) -> Pseudonym {
+        // So short that with a session of 32 characters it fits one block of SHA-256.
+        let bytes = network.to_bytes();
+        let short = match bytes {
+            [4, length, .., a, b, c, d] => &[4, length, a, b, c, d][..],
+            _ => &bytes,
+        };
+        let parts = [short, session.as_bytes()];
         Pseudonym::from_bytes(self.fixed.key.short_of("share", parts))
     }
 
@@ -316,6 +339,35 @@ mod tests {
         assert_eq!(a.user("x"), a.user("x"));
         assert_ne!(a.whole(), b.whole());
         assert_ne!(a.controls(), a.journal());
+    }
+
+    #[test]
+    fn networks_of_one_allocation_have_names_of_their_own() {
+        let key = MacKey::derive(&Secret::new([3; 32]), "index");
+        let fixed = Fixed::new(&key, "a", []);
+        let names = Names { fixed: &fixed };
+        let around = |text: &str| {
+            let ip = crate::access::ClientIp::from_peer(text.parse().unwrap());
+            match ip.around() {
+                Some(crate::access::Around::V4 { campus, allocation, .. }) => {
+                    names.around(campus, allocation)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut all = std::collections::BTreeSet::new();
+        for second in 0..2 {
+            for third in 0..=255 {
+                let [campus, allocation] = around(&format!("203.{second}.{third}.7"));
+                assert_eq!(
+                    [campus, allocation],
+                    around(&format!("203.{second}.{}.9", third & 0xF0))
+                );
+                all.extend([campus, allocation]);
+            }
+        }
+        assert_eq!(all.len(), 2 * 17, "two /16s and sixteen /20s in each");
+        assert!(!all.contains(&names.client(&[0; 18])));
     }
 
     #[test]

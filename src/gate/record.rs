@@ -57,7 +57,7 @@ impl fmt::Debug for SendRecord {
 }
 
 /// The longest note, sealed: purpose and realm have 32 characters each.
-const LONGEST: usize = 123;
+const LONGEST: usize = 120;
 
 /// What a record says.
 #[derive(Debug)]
@@ -79,14 +79,17 @@ pub(crate) struct Note {
 impl Note {
     /// Sealed under the index key, because receipts may come days after a rotation.
     pub(crate) fn seal(&self, key: &SealKey) -> SendRecord {
+        // Milliseconds until the year 10889, and 72 billion dollars.
+        let [_, _, at @ ..] = self.at.as_millis().min(u64::MAX >> 16).to_be_bytes();
+        let [_, price @ ..] = self.price.as_microdollars().min(u64::MAX >> 8).to_be_bytes();
         // Seven bytes hold fifteen digits, and do not show how many there are.
         let [_, digits @ ..] = self.recipient.digits().to_be_bytes();
         let purpose = self.purpose.as_str();
         let realm = Some(self.realm.as_str()).filter(|_| self.realm != Realm::default());
         let plain = Writer::new()
             .u8(self.lane.index() | self.channel.index() << 2 | u8::from(self.paid) << 7)
-            .time(self.at)
-            .u64(self.price.as_microdollars())
+            .raw(&at)
+            .raw(&price)
             .u8(self.segments)
             .raw(&digits)
             .u8(u8::try_from(purpose.len()).unwrap_or(u8::MAX))
@@ -102,10 +105,10 @@ impl Note {
         let plain = key.open(CONTEXT, &sealed)?;
         let mut fields = Reader::new(&plain);
         let kind = fields.u8()?;
-        let (at, price) = (fields.time()?, Money::microdollars(fields.u64()?));
+        let at = Timestamp::from_millis(number(fields.array::<6>()?));
+        let price = Money::microdollars(number(fields.array::<7>()?));
         let segments = fields.u8()?;
-        let [a, b, c, d, e, f, g] = fields.array()?;
-        let digits = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
+        let digits = number(fields.array::<7>()?);
         let purpose = usize::from(fields.u8()?);
         let purpose = Purpose::read(fields.raw(purpose)?)?;
         let realm = match fields.rest() {
@@ -125,6 +128,11 @@ impl Note {
             paid: kind & 0x80 != 0,
         })
     }
+}
+
+/// A number of fewer than eight bytes.
+fn number<const N: usize>(bytes: [u8; N]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The version, which no earlier one had in front. The key is of this use alone.
@@ -157,7 +165,7 @@ mod tests {
             |byte| SealKey::derive(&MacKey::derive(&Secret::new([byte; 32]), "index"), "record");
         let (key, other) = (key(3), key(4));
         let long = "a".repeat(32);
-        for (purpose, realm, length) in [("sign-up", "default", 87), (&long, &long, 163)] {
+        for (purpose, realm, length) in [("sign-up", "default", 83), (&long, &long, 159)] {
             let record = note(purpose, realm, "+4915112345678").seal(&key);
             assert_eq!(record.as_str().len(), length);
             let read = Note::open(record.as_str(), &key).unwrap();

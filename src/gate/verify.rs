@@ -280,8 +280,7 @@ impl Gate {
         client: &ClientContext,
         attempts: &AttemptPolicy,
     ) -> (MeterKey, Limit) {
-        let network = client.ip().prefix().to_bytes();
-        let share = self.names().session_at(&network, client.session());
+        let share = self.names().session_at(client.ip().prefix(), client.session());
         (MeterKey::new(share, slot::SHARE), attempts.client.limit(attempts.client.hard))
     }
 
