@@ -318,6 +318,9 @@ impl Detector {
         }
         draft.cursor = end;
         if end >= all {
+            // An open session's number is in the queue as well.
+            draft.numbers.sort_unstable();
+            draft.numbers.dedup();
             draft.go_on(Step::WriteNumbers);
         }
         looked(end, all)
