@@ -121,8 +121,10 @@ impl Detector {
         let mut parent = 0.0;
         let country = path.get(5).copied().unwrap_or(NONE);
         let daily = self.table.at(country).map_or(0.0, Node::daily);
-        let hourly = local.season / (24.0 * local.conversion);
         let tuning = &self.tuning;
+        // Whoever enters a tenth of the codes must not be owed ten texts for each of them: below the lowest
+        // null the requests are no longer people's, however long it has gone on.
+        let hourly = local.season / (24.0 * local.conversion.max(tuning.null_range.0));
         // from the last place to the first: a country comes before its blocks, which inherit from it
         let places = path.iter().zip(&mut rates).zip(levels()).enumerate().rev();
         for (place, ((slot, out), level)) in places {
