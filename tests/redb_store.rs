@@ -303,7 +303,7 @@ impl Restless {
     fn call<T>(&self, call: impl FnOnce(&RedbStore) -> T) -> T {
         let mut open = self.open.lock().unwrap();
         open.0 += 1;
-        if open.0 % 7 == 0 {
+        if open.0.is_multiple_of(7) {
             open.1 = None;
         }
         let builder = || RedbStore::builder().cache_bytes(self.cache);

@@ -314,7 +314,13 @@ fn log(row: impl Fn(u64) -> (String, u64, Option<u64>, bool, bool)) -> Trace {
 fn usual(index: u64) -> (String, u64, Option<u64>, bool, bool) {
     let enters = index % 10 < 8;
     let ip = format!("192.0.2.{}", index % 250);
-    (ip, 0, enters.then_some(4_000 + index % 50 * 500), index % 20 != 0, index % 40 != 0 || enters)
+    (
+        ip,
+        0,
+        enters.then_some(4_000 + index % 50 * 500),
+        !index.is_multiple_of(20),
+        !index.is_multiple_of(40) || enters,
+    )
 }
 
 fn moved(trace: &Trace) -> Vec<String> {
@@ -357,7 +363,7 @@ fn each_assumption_that_a_log_breaks_is_named() {
     };
     let clumsy = |index: u64| {
         let (ip, again, after, _, delivered) = usual(index);
-        (ip, again, after, index % 3 != 0, delivered)
+        (ip, again, after, !index.is_multiple_of(3), delivered)
     };
     let impatient = |index: u64| {
         let (ip, _, after, solves, delivered) = usual(index);

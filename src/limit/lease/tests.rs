@@ -187,7 +187,7 @@ impl Deployment {
             }
             Act::LoseUnused { part } => {
                 let part = self.part(part);
-                drop(self.parts[part].give_back());
+                let _ = self.parts[part].give_back();
             }
             Act::Refund { which } => {
                 if self.spent.is_empty() {
@@ -381,15 +381,15 @@ fn a_restored_copy_spends_nothing_of_before() {
     let (mut pool, mut slice) = (Pool::default(), Slice::default());
     let copy = slice;
     let (number, made, until, units) = pool.lease(&terms, at(T0), 5, 1).unwrap().into_parts();
-    drop(slice.deposit(Lease::from_parts(number, made, until, units)));
+    let _ = slice.deposit(Lease::from_parts(number, made, until, units));
     let spent = slice.spend(at(T0), 5).unwrap();
     slice = copy;
     slice.void(at(T0 + 50));
     // The message that brought the lease comes a second time.
-    drop(slice.deposit(Lease::from_parts(number, made, until, units)));
+    let _ = slice.deposit(Lease::from_parts(number, made, until, units));
     assert_eq!(slice.spend(at(T0 + 51), 1), None);
     // A new one is as good as ever, and what was spent before can still be undone.
-    drop(slice.deposit(pool.lease(&terms, at(T0 + 51), 5, 1).unwrap()));
+    let _ = slice.deposit(pool.lease(&terms, at(T0 + 51), 5, 1).unwrap());
     assert!(slice.spend(at(T0 + 51), 5).is_some());
     pool.take_back(&terms, at(T0 + 51), slice.refund(spent).unwrap());
     assert_eq!(pool.count(&terms, at(T0 + 51)), 6);

@@ -21,7 +21,7 @@ fn customers(tuning: Tuning, countries: u64, people: u64) -> (Detector, u64) {
         let country = k % countries;
         let now = k * 4 * DAY / (people * countries);
         let network = (10 + country as u32) << 24;
-        let s = there(country, k * 7_919 % 5_000_000, network | k as u32 % 60_000);
+        let s = there(country, k * 7_919 % 5_000_000, network | (k as u32 % 60_000));
         assert!(request(&mut d, now, &s, true));
         if k % 4 != 0 {
             d.observe(Sighting::of(at(now + 20_000), SightingKind::Verified, &s));
