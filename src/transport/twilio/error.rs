@@ -4,7 +4,7 @@ use crate::transport::DeliveryFault::{Account, Carrier, Filtered, Handset, Numbe
 use crate::transport::NumberFault::{Barred, Disconnected, Invalid, NotMobile, OptedOut};
 use crate::transport::{ErrorRow, FaultRow};
 
-/// Every code of Twilio's dictionary (read in 2026) that the answer to a text of ours can have, and what an
+/// Every code of Twilio's dictionary (read in 2026, in a copy) that the answer to a text of ours can have, and what an
 /// HTTP status alone means. Its codes for multimedia, RCS, links, schedules and registrations are of
 /// requests that this adapter does not make.
 pub const ERRORS: &[ErrorRow] = &[
@@ -137,7 +137,7 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::not_sent("HTTP 429", "too many requests at once", SLOWER),
 ];
 
-/// Every code of Twilio's dictionary (read in 2026) that the receipt of a text can have.
+/// Every code of Twilio's dictionary (read in 2026, in a copy) that the receipt of a text can have.
 pub const FAULTS: &[FaultRow] = &[
     FaultRow::new("21610", Number(OptedOut), "the recipient opted out with STOP"),
     FaultRow::new("30001", Account, "the queue is full"),
