@@ -73,7 +73,7 @@ const ROWS: [(Row, &str); 13] = [
     (Row::FloorVerify, "floor of verify"),
     (Row::Verify, "verify, right"),
     (Row::Wrong, "verify, wrong"),
-    (Row::Save, "the detector's memory, which one send a minute carries as well"),
+    (Row::Save, "the detector's memory, saved whole"),
 ];
 
 /// What the medians must not exceed.
