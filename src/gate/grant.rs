@@ -230,7 +230,8 @@ fn head(key: KeyId) -> [u8; 5] {
     [VERSION, a, b, c, d]
 }
 
-/// What a grant is sealed for: the head and the realm. The key is of this use alone.
+/// What a grant is sealed for: the head and the realm, whose name has 32 bytes at most. The key is of this use
+/// alone.
 fn context<'c>(room: &'c mut [u8; 64], head: &[u8; 5], realm: &str) -> &'c [u8] {
     let parts = head.iter().chain(realm.as_bytes());
     room.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::base::adapter_error::AdapterError;
+
 /// Scheme, host and port, and perhaps a path: `https://api.example.com`. Always `https`, but for
 /// this machine itself, where a test server may speak plain `http`.
 ///
@@ -26,6 +28,22 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
+    /// Where an interface stands: the host's own address of it, or the one that `provider` documents.
+    #[cfg_attr(
+        not(all(feature = "esendex", feature = "hcaptcha")),
+        allow(dead_code, reason = "only adapters with one fixed address need it")
+    )]
+    pub(crate) fn or_fixed(
+        own: Option<Self>,
+        provider: &'static str,
+        fixed: &str,
+    ) -> Result<Self, AdapterError> {
+        let read = || {
+            fixed.parse().map_err(|_| AdapterError::new(provider, "the interface has no address"))
+        };
+        own.map_or_else(read, Ok)
+    }
+
     /// The URL of `path`, which begins with a slash.
     #[must_use]
     pub fn join(&self, path: &str) -> String {

@@ -142,12 +142,7 @@ impl Service {
                            `shop.example`: no scheme, no port, no wildcard";
             return Err(AdapterError::new(provider, problem));
         }
-        let base = match settings.base {
-            Some(base) => base,
-            None => base
-                .parse()
-                .map_err(|_| AdapterError::new(provider, "the interface has no address"))?,
-        };
+        let base = BaseUrl::or_fixed(settings.base, provider, base)?;
         let client = match settings.client {
             Some(client) => client,
             None => Arc::new(

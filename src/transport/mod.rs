@@ -75,6 +75,10 @@ mod pem;
 pub mod plivo;
 mod price;
 mod receipt;
+#[cfg_attr(
+    not(all(feature = "bird", feature = "twilio")),
+    allow(dead_code, reason = "each provider needs a part of it")
+)]
 mod sender;
 pub mod signals;
 #[cfg(feature = "template")]

@@ -53,3 +53,31 @@ impl<S> From<S> for Senders<S> {
         Self::new(everywhere)
     }
 }
+
+/// Whether `name` is an alphanumeric sender: 1 to 11 characters (3GPP TS 23.040 §9.1.2.5 has room for
+/// eleven), letters, digits and those of `more` that the provider takes, one letter at least.
+pub(super) fn is_name(name: &str, more: &[u8]) -> bool {
+    (1..=11).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+        && name.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// Whether `text` is a number with `+` and its country, or a short code of 3 to 8 digits.
+pub(super) fn is_number_or_short_code(text: &str) -> bool {
+    match text.strip_prefix('+') {
+        Some(rest) => (7..=15).contains(&rest.len()) && is_digits(rest),
+        None => (3..=8).contains(&text.len()) && is_digits(text),
+    }
+}
+
+/// Whether `text` is `+` and 7 to 15 digits (E.164), none of them a trunk prefix in front.
+pub(super) fn is_e164(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|rest| {
+        (7..=15).contains(&rest.len()) && is_digits(rest) && !rest.starts_with('0')
+    })
+}
+
+/// Whether there is nothing but digits.
+pub(super) fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}

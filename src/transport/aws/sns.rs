@@ -13,6 +13,7 @@ use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
 use crate::message::Registration;
 use crate::recipient::Region;
+use crate::transport::sender::is_name;
 use crate::transport::xml::Element;
 use crate::transport::{
     AdapterError, Handoff, HandoffError, OutboundSms, ProviderApi, Senders, SmsTransport,
@@ -63,11 +64,7 @@ impl SnsSender {
 
     fn check(&self) -> Result<(), AdapterError> {
         let problem = match &self.0 {
-            Form::Name(name)
-                if !(1..=11).contains(&name.len())
-                    || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                    || !name.bytes().any(|byte| byte.is_ascii_alphabetic()) =>
-            {
+            Form::Name(name) if !is_name(name, b"-") => {
                 "the sender ID is 1 to 11 letters, digits and hyphens, one letter at least"
             }
             Form::Number(number)

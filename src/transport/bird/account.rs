@@ -2,6 +2,7 @@
 
 use super::NAME;
 use crate::http::BaseUrl;
+use crate::transport::sender::{is_digits, is_e164, is_name};
 use crate::transport::{AdapterError, SecretText};
 
 /// An API key of a Bird workspace, `bk_us1_…` or `bk_eu1_…`. It names the region, and so the host that
@@ -109,24 +110,16 @@ impl Sender {
     }
 
     pub(super) fn check(&self) -> Result<(), AdapterError> {
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let (right, problem) = match &self.0 {
-            Kind::Number(number) => (
-                number.strip_prefix('+').is_some_and(|rest| {
-                    (7..=15).contains(&rest.len()) && digits(rest) && !rest.starts_with('0')
-                }),
-                "the sender's number is + and 7 to 15 digits",
-            ),
+            Kind::Number(number) => {
+                (is_e164(number), "the sender's number is + and 7 to 15 digits")
+            }
             Kind::ShortCode(code) => (
-                (5..=6).contains(&code.len()) && digits(code),
+                (5..=6).contains(&code.len()) && is_digits(code),
                 "the short code is five or six digits",
             ),
             Kind::Name(name) => (
-                (1..=11).contains(&name.len())
-                    && name
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b" -_".contains(&byte))
-                    && name.bytes().any(|byte| byte.is_ascii_alphabetic()),
+                is_name(name, b" -_"),
                 "the sender's name is 1 to 11 letters, digits, blanks, dashes and underscores, one \
                  letter at least",
             ),

@@ -181,11 +181,9 @@ impl EsendexBuilder {
         if self.validity.is_some_and(|span| !whole(span) || !(1..=72).contains(&hours(span))) {
             return Err(AdapterError::new(NAME, "the validity is 1 to 72 whole hours"));
         }
-        let address = "https://api.esendex.com";
-        let fixed = || address.parse().map_err(|_| AdapterError::new(NAME, address));
         Ok(Esendex {
             api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: self.base.map_or_else(fixed, Ok)?,
+            base: BaseUrl::or_fixed(self.base, NAME, "https://api.esendex.com")?,
             account: self.account,
             senders: self.senders,
             validity: self.validity.map(hours),

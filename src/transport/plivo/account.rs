@@ -1,6 +1,7 @@
 //! [`Account`] and [`Sender`]: who pays and who the text comes from.
 
 use super::NAME;
+use crate::transport::sender::{is_name, is_number_or_short_code};
 use crate::transport::{AdapterError, SecretText};
 
 /// A Plivo account or subaccount and its auth token. `Debug` shows no secret.
@@ -85,19 +86,13 @@ impl Sender {
     }
 
     pub(super) fn check(&self) -> Result<(), AdapterError> {
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let (right, problem) = match &self.0 {
             Kind::Number(number) => (
-                match number.strip_prefix('+') {
-                    Some(rest) => (7..=15).contains(&rest.len()) && digits(rest),
-                    None => (3..=8).contains(&number.len()) && digits(number),
-                },
+                is_number_or_short_code(number),
                 "the sender is a number with + and its country, or a short code of 3 to 8 digits",
             ),
             Kind::Name(name) => (
-                (1..=11).contains(&name.len())
-                    && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
-                    && name.bytes().any(|byte| byte.is_ascii_alphabetic()),
+                is_name(name, b" "),
                 "a sender name is 1 to 11 letters, digits and blanks, one letter at least",
             ),
             Kind::Powerpack(id) => (

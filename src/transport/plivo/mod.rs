@@ -192,11 +192,9 @@ impl PlivoBuilder {
         if self.validity.is_some_and(|span| !(5..=10_799).contains(&span.as_secs())) {
             return Err(AdapterError::new(NAME, "the validity is 5 to 10799 seconds"));
         }
-        let address = "https://api.plivo.com";
-        let fixed = || address.parse().map_err(|_| AdapterError::new(NAME, address));
         Ok(Plivo {
             api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: self.base.map_or_else(fixed, Ok)?,
+            base: BaseUrl::or_fixed(self.base, NAME, "https://api.plivo.com")?,
             account: self.account,
             senders: self.senders,
             callback: self.callback,

@@ -1,6 +1,7 @@
 //! [`ApiKey`] and [`Sender`]: who pays and who the text comes from.
 
 use super::NAME;
+use crate::transport::sender::{is_digits, is_e164, is_name};
 use crate::transport::{AdapterError, SecretText};
 
 /// An API key of a Telnyx account, `KEY…`. `Debug` shows nothing of it.
@@ -88,23 +89,16 @@ impl Sender {
     }
 
     pub(super) fn check(&self) -> Result<(), AdapterError> {
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let problem = match (&self.from, &self.profile) {
-            (Some(From::Number(number)), _)
-                if !number.strip_prefix('+').is_some_and(|rest| {
-                    (7..=15).contains(&rest.len()) && digits(rest) && !rest.starts_with('0')
-                }) =>
-            {
+            (Some(From::Number(number)), _) if !is_e164(number) => {
                 "the sender's number is + and 7 to 15 digits"
             }
-            (Some(From::ShortCode(code)), _) if !(5..=8).contains(&code.len()) || !digits(code) => {
+            (Some(From::ShortCode(code)), _)
+                if !(5..=8).contains(&code.len()) || !is_digits(code) =>
+            {
                 "the short code is five to eight digits"
             }
-            (Some(From::Name(name)), _)
-                if !(1..=11).contains(&name.len())
-                    || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
-                    || !name.bytes().any(|byte| byte.is_ascii_alphabetic()) =>
-            {
+            (Some(From::Name(name)), _) if !is_name(name, b" ") => {
                 "the sender's name is 1 to 11 letters, digits and blanks, one letter at least"
             }
             (_, Some(profile)) if !is_identifier(profile) => {

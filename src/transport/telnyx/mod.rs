@@ -181,11 +181,9 @@ impl TelnyxBuilder {
         for sender in self.senders.iter() {
             sender.check()?;
         }
-        let address = "https://api.telnyx.com";
-        let fixed = || address.parse().map_err(|_| AdapterError::new(NAME, address));
         Ok(Telnyx {
             api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: self.base.map_or_else(fixed, Ok)?,
+            base: BaseUrl::or_fixed(self.base, NAME, "https://api.telnyx.com")?,
             key: self.key,
             senders: self.senders,
             webhook: self.webhook,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::NAME;
+use crate::transport::sender::{is_name, is_number_or_short_code};
 use crate::transport::{AdapterError, SecretText};
 
 /// A Twilio account and what it authenticates with: its auth token, or an API key. Take an API key:
@@ -124,21 +125,13 @@ impl Sender {
     }
 
     pub(super) fn check(&self) -> Result<(), AdapterError> {
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let (right, problem) = match &self.0 {
             Kind::Number(number) => (
-                match number.strip_prefix('+') {
-                    Some(rest) => (7..=15).contains(&rest.len()) && digits(rest),
-                    None => (3..=8).contains(&number.len()) && digits(number),
-                },
+                is_number_or_short_code(number),
                 "the sender is a number with + and its country, or a short code of 3 to 8 digits",
             ),
             Kind::Name(name) => (
-                (1..=11).contains(&name.len())
-                    && name
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b" +-_&".contains(&byte))
-                    && name.bytes().any(|byte| byte.is_ascii_alphabetic()),
+                is_name(name, b" +-_&"),
                 "a sender name has up to 11 letters, digits, blanks and + - _ &, one letter at least",
             ),
             Kind::MessagingService(sid) => {

@@ -222,15 +222,9 @@ impl LookupBuilder {
     ///
     /// [`AdapterError`] if the HTTP client could not be made.
     pub fn build(self) -> Result<Lookup, AdapterError> {
-        let base = match self.base {
-            Some(base) => base,
-            None => "https://lookups.twilio.com"
-                .parse()
-                .map_err(|_| AdapterError::new(NAME, "the interface has no address"))?,
-        };
         Ok(Lookup {
             api: ProviderApi::with_default_client(NAME, self.client, FREE)?,
-            base,
+            base: BaseUrl::or_fixed(self.base, NAME, "https://lookups.twilio.com")?,
             account: self.account,
             line_status: self.line_status,
         })

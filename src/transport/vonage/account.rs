@@ -1,6 +1,7 @@
 //! [`Account`], [`SigningAccount`] and [`Sender`]: who pays and who the text comes from.
 
 use super::{NAME, SignatureMethod, without_sign};
+use crate::transport::sender::{is_digits, is_name};
 use crate::transport::{AdapterError, SecretText};
 
 /// An API key of a Vonage account and its secret, for either interface. `Debug` shows no secret.
@@ -133,17 +134,14 @@ impl Sender {
     }
 
     pub(super) fn check(&self, provider: &'static str) -> Result<(), AdapterError> {
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let (right, problem) = match &self.0 {
             Kind::Number(number) => {
                 let bare = number.strip_prefix('+').unwrap_or(number);
-                let right = (3..=15).contains(&bare.len()) && digits(bare);
+                let right = (3..=15).contains(&bare.len()) && is_digits(bare);
                 (right, "the sender is a number with its country, or a short code")
             }
             Kind::Name(name) => (
-                (1..=11).contains(&name.len())
-                    && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
-                    && !digits(name),
+                is_name(name, b""),
                 "a sender name is 1 to 11 letters and digits, one letter at least, without blanks",
             ),
         };

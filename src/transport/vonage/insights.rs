@@ -234,15 +234,9 @@ impl IdentityInsightsBuilder {
     ///
     /// [`AdapterError`] if the HTTP client could not be made.
     pub fn build(self) -> Result<IdentityInsights, AdapterError> {
-        let base = match self.base {
-            Some(base) => base,
-            None => "https://api-eu.vonage.com"
-                .parse()
-                .map_err(|_| AdapterError::new(INSIGHTS_NAME, "the interface has no address"))?,
-        };
         Ok(IdentityInsights {
             api: ProviderApi::with_default_client(INSIGHTS_NAME, self.client, FREE)?,
-            base,
+            base: BaseUrl::or_fixed(self.base, INSIGHTS_NAME, "https://api-eu.vonage.com")?,
             application: self.application,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             reachability: self.reachability,

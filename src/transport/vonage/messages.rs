@@ -223,11 +223,9 @@ impl MessagesApiBuilder {
         if self.validity.is_some_and(|span| !(20..=604_800).contains(&span.as_secs())) {
             return Err(AdapterError::new(MESSAGES_NAME, "the validity is 20 seconds to 7 days"));
         }
-        let address = "https://api.nexmo.com";
-        let fixed = || address.parse().map_err(|_| AdapterError::new(MESSAGES_NAME, address));
         Ok(MessagesApi {
             api: ProviderApi::with_default_client(MESSAGES_NAME, self.client, MESSAGES_ERRORS)?,
-            base: self.base.map_or_else(fixed, Ok)?,
+            base: BaseUrl::or_fixed(self.base, MESSAGES_NAME, "https://api.nexmo.com")?,
             authentication: self.authentication,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             senders: self.senders,

@@ -274,11 +274,9 @@ impl SmsApiBuilder {
                 "the currency is three letters, `EUR` for example",
             ));
         }
-        let address = "https://rest.nexmo.com";
-        let fixed = || address.parse().map_err(|_| AdapterError::new(NAME, address));
         Ok(SmsApi {
             api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: self.base.map_or_else(fixed, Ok)?,
+            base: BaseUrl::or_fixed(self.base, NAME, "https://rest.nexmo.com")?,
             authentication: self.authentication,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             senders: self.senders,
