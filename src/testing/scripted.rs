@@ -139,17 +139,35 @@ impl TransportHandle {
     #[must_use]
     pub fn delivered(&self) -> Vec<Sent> {
         let times = |sent: Sent| {
-            let times = usize::try_from(sent.deliveries).unwrap_or(usize::MAX);
+            let times = sent.times();
             std::iter::repeat_n(sent, times)
         };
         self.sent().into_iter().flat_map(times).collect()
     }
 
+    /// How many texts arrived; one that arrived twice counts twice. It copies none of them.
+    #[must_use]
+    pub fn arrivals(&self) -> usize {
+        self.with(|script| script.sent.iter().map(Sent::times).sum())
+    }
+
+    /// The code in the last text that arrived, at whatever number; see [`Sent::code`].
+    #[must_use]
+    pub fn last_code(&self) -> Option<String> {
+        self.newest(|_| true)
+    }
+
     /// The code in the last text that arrived at `number`; see [`Sent::code`].
     #[must_use]
     pub fn last_code_to(&self, number: &str) -> Option<String> {
-        let arrived = self.delivered();
-        arrived.iter().rev().find(|sent| sent.number == number).and_then(Sent::code)
+        self.newest(|sent| sent.number == number)
+    }
+
+    fn newest(&self, wanted: impl Fn(&Sent) -> bool) -> Option<String> {
+        self.with(|script| {
+            let mut arrived = script.sent.iter().rev().filter(|sent| sent.deliveries > 0);
+            arrived.find(|sent| wanted(sent)).and_then(Sent::code)
+        })
     }
 
     /// Forgets what was handed off and scripted.
@@ -248,6 +266,10 @@ impl Sent {
         self.deliveries
     }
 
+    fn times(&self) -> usize {
+        usize::try_from(self.deliveries).unwrap_or(usize::MAX)
+    }
+
     /// The code in the text, as a phone would find it: after the `#` of an origin-bound last line
     /// (`@example.com #041673`), or else the first run of 6 to 10 digits that stands by itself, or
     /// else of 4 or 5.
@@ -293,6 +315,24 @@ mod tests {
         assert_eq!(code("K7QM\n@example.com #K7QM").as_deref(), Some("K7QM"));
         assert_eq!(code("Your code: 0416.").as_deref(), Some("0416"));
         assert_eq!(code("no code in ref12345678").as_deref(), None);
+    }
+
+    #[test]
+    fn what_arrived_is_counted_and_the_newest_code_is_of_a_text_that_arrived() {
+        let (transport, handle) = ScriptedTransport::new();
+        let text = |number: &str, code: &str, reply| {
+            handle.reply(reply);
+            let sms = OutboundSms::for_test(number, &format!("Your code: {code}"), [1; 16]);
+            let _ = crate::testing::block_on(transport.hand_off(&sms));
+        };
+        assert_eq!((handle.arrivals(), handle.last_code()), (0, None));
+        text("+4915123456789", "041673", Reply::AcceptTwice);
+        text("+4915123456780", "118822", Reply::Accept);
+        text("+4915123456789", "900900", Reply::Refused);
+        assert_eq!(handle.arrivals(), handle.delivered().len());
+        assert_eq!((handle.arrivals(), handle.handed_off()), (3, 3));
+        assert_eq!(handle.last_code().as_deref(), Some("118822"));
+        assert_eq!(handle.last_code_to("+4915123456789").as_deref(), Some("041673"));
     }
 
     #[test]

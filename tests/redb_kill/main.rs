@@ -15,7 +15,7 @@
 //! - I8: neither number nor code, nor any key, stands in the file;
 //! - I9: whose number is under attack still gets in with the device it is known by (`victim.rs`).
 //!
-//! `OTPGATE_KILL_CYCLES` says how often; 100 if it is not set, 500 in CI, 1 000 before a release.
+//! `OTPGATE_KILL_CYCLES` says how often; 100 if it is not set, 250 in CI, 1 000 before a release.
 
 #![cfg(all(feature = "redb", feature = "testing", unix))]
 #![allow(
