@@ -190,17 +190,16 @@ pub use error::{ConfigError, GateError, GateErrorKind};
 pub use event::{
     Event, EventKind, NoObserver, Observer, OutagePart, QueuedObserver, RejectionCause, TestUse,
 };
-#[cfg(feature = "totp")]
-pub use gate::AuthenticatorVerdict;
 pub use gate::{
-    Clearance, Controls, ControlsError, CountrySnapshot, DetectorFootprint, EntryGrant,
-    FallbackChannel, Gate, OtherGate, RECEIPT_WINDOW, ReceiptsError, RecordError, SendRecord,
-    Snapshot, TestNumber,
+    Controls, ControlsError, FallbackChannel, Gate, RECEIPT_WINDOW, ReceiptsError, TestNumber,
 };
+#[cfg(feature = "totp")]
+pub use outcome::AuthenticatorVerdict;
 pub use outcome::{
-    ChannelOffer, Cleared, Entry, EntryClosed, EntryView, Issued, LimitName, PublicRefusal,
-    PublicRefusalKind, ReceiptOutcome, Refusal, RefusalReason, Rejection, Sent, StepUp,
-    StepUpMeans, TakenReceipt, Verification, Verified,
+    ChannelOffer, Clearance, Cleared, CountrySnapshot, DetectorFootprint, Entry, EntryClosed,
+    EntryGrant, EntryView, Issued, LimitName, OtherGate, PublicRefusal, PublicRefusalKind,
+    ReceiptOutcome, RecordError, Refusal, RefusalReason, Rejection, SendRecord, Sent, Snapshot,
+    StepUp, StepUpMeans, TakenReceipt, Verification, Verified,
 };
 pub use policy::Policy;
 pub use recipient::{LineType, Recipient, RecipientError, Region};

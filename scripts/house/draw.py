@@ -14,9 +14,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "img" / "house.svg"
-WIDTH, ROW, BOX = 860, 92, (104, 34)
+WIDTH, ROW, BOX = 860, 76, (104, 34)
 LEVEL_NAMES = {
-    0: "tools: every room uses them", 1: "pure rules", 2: "ports and adapters", 3: "the gate", 4: "the web edge", 5: "for you and your tests",
+    0: "tools: every room uses them", 1: "pure rules", 2: "ports and adapters", 3: "names a host gives",
+    4: "what can go wrong", 5: "the rules of a host", 6: "what the gate answers", 7: "what it tells",
+    8: "how it is watched", 9: "the gate", 10: "how it is built", 11: "the web edge",
+    12: "for your tests", 13: "for you",
 }
 
 
@@ -50,8 +53,10 @@ def draw():
     place = {}
     for row, level in enumerate(levels):
         names = sorted(name for name, at in rooms.items() if at == level)
-        gap = (WIDTH - 40) / len(names)
-        for column, name in enumerate(names):
+        # A room alone on its level stands aside of those above and below it.
+        gap = (WIDTH - 40) / max(len(names), 4)
+        first = (row * 3) % 4 if len(names) == 1 else 0
+        for column, name in enumerate(names, first):
             place[name] = (20 + gap * (column + 0.5), 46 + ROW * row)
     height = ROW * len(levels) + 10
     out = [

@@ -2,9 +2,9 @@
 
 use crate::context::{ClientContext, Purpose};
 use crate::otp::CodeFormat;
+use crate::outcome::EntryGrant;
 
 use super::Gate;
-use super::grant::EntryGrant;
 use super::verify::hint;
 
 /// What a grant that is this client's says of its verification.

@@ -1,28 +1,15 @@
 //! What a client must do more because its network hides who it is.
 
-use crate::access::{AnonymiserKind, AnonymiserKinds, ListVerdict, Query};
+use crate::access::{AnonymiserKinds, ListVerdict, Query};
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::event::{Event, EventKind};
-use crate::outcome::RefusalReason;
+use crate::outcome::{Caution, RefusalReason};
 use crate::policy::{AnonymiserTier, Mode};
 use crate::recipient::Recipient;
 
 use super::Gate;
-
-/// A tier beyond the ordinary, and the kind of network it is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Caution {
-    pub(crate) tier: AnonymiserTier,
-    pub(crate) kind: AnonymiserKind,
-}
-
-impl Caution {
-    pub(super) fn reason(self) -> RefusalReason {
-        RefusalReason::Anonymiser(self.kind)
-    }
-}
 
 impl Gate {
     /// What is asked of `client` beyond the ordinary. In shadow mode what would be is told, and only

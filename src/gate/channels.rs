@@ -9,18 +9,15 @@ use crate::base::time::{Timestamp, millis};
 use crate::error::GateError;
 use crate::limit::{Limit, MeterKey};
 use crate::message::MessageFormat;
-use crate::outcome::{ChannelOffer, RefusalReason};
+use crate::outcome::{ChannelOffer, Grant, Note, RecordError, RefusalReason, SendRecord};
 use crate::policy::{FallbackStep, Policy};
 use crate::pumping::PriceTable;
 use crate::store::{Admission, MeterQuery, Observation, TallyQuery};
 use crate::transport::{Channel, Deadline, SmsTransport};
 
 use super::Gate;
-use super::grant::Grant;
 use super::guarded;
 use super::names::slot;
-use super::operate::RecordError;
-use super::record::{Note, SendRecord};
 
 /// A channel beside the text message: how it is reached, what it says and what it costs.
 ///

@@ -15,7 +15,8 @@ use crate::error::GateError;
 use crate::event::{Event, EventKind};
 use crate::human::HumanVerdict;
 use crate::outcome::{
-    Cleared, LimitName, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans,
+    Clearance, Cleared, Client, Lane, LimitName, Networks, OwnScope, Proved, PublicRefusalKind,
+    Refusal, RefusalReason, StepUp, StepUpMeans, Subjects,
 };
 use crate::policy::{AnonymiserTier, Policy};
 use crate::pumping::{ClientNet, Sighting, SightingKind, Subject};
@@ -27,9 +28,7 @@ use crate::token::{
 use crate::transport::Channel;
 
 use super::Gate;
-use super::clearance::{Clearance, OwnScope};
 use super::plan::Remedy;
-use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
 impl Gate {
     pub(super) fn ticket(

@@ -11,6 +11,7 @@ use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey};
+use crate::outcome::Lane;
 use crate::recipient::Recipient;
 use crate::store::{Admission, Admitted, ClockCheck, DocumentWrite, Refund};
 
@@ -19,7 +20,6 @@ use super::guarded;
 #[cfg(feature = "totp")]
 use super::names::slot;
 use super::receipts::fault::Call;
-use super::subjects::Lane;
 
 /// How often a change is made afresh because another operator was quicker.
 const TRIES: usize = 8;

@@ -7,9 +7,7 @@ mod answers;
 mod caution;
 mod channels;
 mod clear;
-mod clearance;
 mod controls;
-mod grant;
 mod guarded;
 mod human;
 mod inner;
@@ -19,7 +17,6 @@ mod plan;
 mod realm;
 mod recall;
 mod receipts;
-mod record;
 mod request;
 #[cfg(feature = "totp")]
 mod second_factor;
@@ -28,8 +25,6 @@ mod standing;
 mod subjects;
 mod test_number;
 mod verify;
-#[cfg(feature = "serde")]
-mod wire;
 mod withheld;
 
 use std::fmt;
@@ -41,21 +36,15 @@ use crate::base::mac::MacKey;
 use crate::context::{ClientContext, Purpose, Realm};
 use crate::error::GateError;
 use crate::otp::Binding;
-use crate::outcome::{Cleared, Entry, Sent, Verified};
+use crate::outcome::{Clearance, Cleared, Entry, EntryGrant, Sent, Verified};
 use crate::recipient::{Recipient, Region};
 use crate::telemetry::Verb;
 use crate::token::SendTicket;
 use crate::transport::Channel;
 
 pub use channels::FallbackChannel;
-pub use clearance::Clearance;
 pub use controls::{Controls, ControlsError};
-pub use grant::EntryGrant;
-pub use operate::{CountrySnapshot, DetectorFootprint, OtherGate, RecordError, Snapshot};
 pub use receipts::{RECEIPT_WINDOW, ReceiptsError};
-pub use record::SendRecord;
-#[cfg(feature = "totp")]
-pub use second_factor::AuthenticatorVerdict;
 pub use test_number::TestNumber;
 
 #[cfg(feature = "web")]

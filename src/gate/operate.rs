@@ -8,6 +8,9 @@ use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
 use crate::limit::MeterKey;
+use crate::outcome::{
+    CountrySnapshot, DetectorFootprint, Note, OtherGate, RecordError, SendRecord, Snapshot,
+};
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
 use crate::recipient::Region;
@@ -18,131 +21,6 @@ use super::Gate;
 use super::guarded;
 use super::names::slot;
 use super::plan::UNLIMITED;
-use super::record::{Note, SendRecord};
-
-/// A [`SendRecord`] that this gate did not make.
-///
-/// ```
-/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open(async |shop| {
-/// # let shop::Shop { gate, .. } = shop;
-/// use otpgate::{DeliveryStatus, RecordError, SendRecord};
-///
-/// let made_up = SendRecord::from_text("not ours");
-/// assert_eq!(gate.receipt(&made_up, DeliveryStatus::Delivered), Err(RecordError));
-/// # Ok(())
-/// # });
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this is not a record of this realm, or it was altered; hand back what `Issued::record` or `Verification::record` gave"
-)]
-pub struct RecordError;
-
-/// The state of a realm in numbers.
-///
-/// ```
-/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open(async |shop| {
-/// # shop.issued().await;
-/// # let shop::Shop { gate, .. } = shop;
-/// use otpgate::{Money, Region};
-///
-/// let now = gate.snapshot().await?;
-/// assert_eq!((now.requests, now.sent, now.failed), (1, 1, 0));
-/// assert!(now.spent > Money::ZERO && now.spent < now.daily_budget);
-/// assert_eq!(now.countries[0].region, Region::DE);
-/// # Ok(())
-/// # });
-/// ```
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// When it was taken.
-    pub at: Timestamp,
-    /// Requests for a text in the last hour, refused ones included.
-    pub requests: u64,
-    /// Texts that went out in the last hour, and [decoys](crate::Gate::decoy), which count as texts
-    /// but cost nothing.
-    pub sent: u64,
-    /// Codes entered in the last hour.
-    pub attempts: u64,
-    /// Codes entered and not accepted in the last hour.
-    pub failed: u64,
-    /// Spent of the daily budget in the last 24 hours.
-    pub spent: Money,
-    /// The daily budget.
-    pub daily_budget: Money,
-    /// The countries that had requests or texts in the last hour, busiest first.
-    pub countries: Vec<CountrySnapshot>,
-    /// Entries of the controls that hold.
-    pub controls: Vec<crate::access::Control>,
-    /// Number blocks and networks in which the detector of this gate asks or refuses, and why.
-    pub blocks: Vec<NodeView>,
-    /// The other gates on the store that this one has heard of lately.
-    pub gates: Vec<OtherGate>,
-}
-
-/// Another gate on the same store, as this one has heard of it: gates tell each other what their
-/// detectors see along with the calls they make anyway.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct OtherGate {
-    /// A random name that it has for the life of its process.
-    pub name: String,
-    /// When something of it was last read.
-    pub heard: Timestamp,
-}
-
-/// The size of a detector.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct DetectorFootprint {
-    /// Number blocks, countries and networks it keeps an eye on.
-    pub nodes: usize,
-    /// Memory, in bytes.
-    pub bytes: usize,
-}
-
-/// The state of one country in numbers, over the last hour.
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct CountrySnapshot {
-    /// The country.
-    pub region: Region,
-    /// Requests for a text, refused ones included.
-    pub requests: u64,
-    /// Texts that went out, and [decoys](crate::Gate::decoy).
-    pub sent: u64,
-    /// Codes entered.
-    pub attempts: u64,
-    /// Codes entered and not accepted.
-    pub failed: u64,
-}
-
-impl CountrySnapshot {
-    /// Accepted codes for each text sent, in percent; `None` if nothing was sent. Healthy traffic
-    /// lies between 55 and 85; near nothing is pumping or an outage. Decoys lower it.
-    ///
-    /// ```
-    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let grant = shop.grant().await;
-    /// # let code = shop.code();
-    /// # let shop::Shop { gate, client, .. } = shop;
-    /// # let before = gate.snapshot().await?;
-    /// assert_eq!(before.countries[0].conversion_percent(), Some(0)); // one text, no code yet
-    /// let _accepted = gate.verify(&grant, &code, &client).await?;
-    /// assert_eq!(gate.snapshot().await?.countries[0].conversion_percent(), Some(100));
-    /// # Ok(())
-    /// # });
-    /// ```
-    #[must_use]
-    pub fn conversion_percent(&self) -> Option<u64> {
-        let accepted = self.attempts.saturating_sub(self.failed);
-        accepted.saturating_mul(100).checked_div(self.sent)
-    }
-}
 
 impl Gate {
     /// Tells the gate what became of a text, for a host that checks receipts itself and keeps records
@@ -349,5 +227,3 @@ impl Gate {
         });
     }
 }
-
-crate::base::sentence::debug_as_sentence!(RecordError);

@@ -12,14 +12,13 @@ use crate::base::time::{Timestamp, millis};
 use crate::context::Purpose;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey, Slot};
-use crate::outcome::{LimitName, RefusalReason};
+use crate::outcome::{Client, Lane, LimitName, Networks, Proved, RefusalReason, Subjects};
 use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota, ReceiptPolicy};
 use crate::store::{Charge, Refund};
 use crate::transport::{Channel, NumberFault};
 
 use super::names::slot;
 use super::receipts::fault;
-use super::subjects::{Client, Lane, Networks, Proved, Subjects};
 
 pub(crate) use credits::{credits, customers, of_client};
 

@@ -12,6 +12,7 @@ use crate::base::time::Timestamp;
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{EventKind, OutagePart};
+use crate::outcome::Proved;
 use crate::pumping::{Detector, Draft, SHARDS, Sighting, Subject};
 use crate::store::{
     Admission, Admitted, Document, Exchange, News, StoreError, StoreErrorKind, TallyQuery,
@@ -21,7 +22,6 @@ use super::guarded;
 use super::names::Fixed;
 use super::recall::{self, Recall, Saved, Turn};
 use super::standing::{Concern, Standing, covers};
-use super::subjects::Proved;
 use super::{Gate, Inner};
 
 /// The realms this process has served.

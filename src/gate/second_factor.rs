@@ -8,6 +8,7 @@ use crate::event::EventKind;
 use crate::limit::MeterKey;
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
+use crate::outcome::AuthenticatorVerdict;
 use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
 use crate::telemetry::Verb;
 
@@ -15,16 +16,6 @@ use super::Gate;
 use super::guarded;
 use super::names::slot;
 use super::plan::UNLIMITED;
-
-/// The answer about an authenticator code.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use = "only `Accepted` proves anything"]
-pub enum AuthenticatorVerdict {
-    /// The code was right, and is now used up.
-    Accepted,
-    /// Wrong, used before, or too many failures: one answer for all of them.
-    Rejected,
-}
 
 impl Gate {
     /// Checks a code of an authenticator app against the account's secret. Each code is accepted

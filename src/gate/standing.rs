@@ -7,12 +7,11 @@ use crate::access::{
     Brake, Control, ControlBook, ControlId, ListVerdict, Network, Query, Ruling, Target,
 };
 use crate::base::time::Timestamp;
-use crate::outcome::RefusalReason;
+use crate::outcome::{Proved, RefusalReason};
 use crate::pumping::{Assessment, Judgement, NodeView, Reason, Rule, Strength, Subject};
 
 use super::plan::Remedy;
 use super::realm::Book;
-use super::subjects::Proved;
 use super::test_number::TestEntry;
 use super::withheld::Withheld;
 

@@ -12,7 +12,9 @@ use crate::event::{Event, EventKind, RejectionCause, TestUse};
 use crate::limit::{Limit, MeterKey};
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
-use crate::outcome::{Entry, EntryClosed, EntryView, Rejection, Verification, Verified};
+use crate::outcome::{
+    Entry, EntryClosed, EntryGrant, EntryView, Grant, Lane, Note, Rejection, Verification, Verified,
+};
 use crate::policy::{AttemptPolicy, Policy};
 use crate::pumping::{Sighting, SightingKind};
 use crate::store::{
@@ -21,13 +23,10 @@ use crate::store::{
 use crate::transport::Channel;
 
 use super::Gate;
-use super::grant::{EntryGrant, Grant};
 use super::guarded;
 use super::names::slot;
 use super::plan::{COUNT_SPAN_MS, credits, customers, of_client};
 use super::receipts::fault;
-use super::record::Note;
-use super::subjects::Lane;
 
 /// A number counts as known from three days after its first verification: a pumped number that
 /// was verified once is not yet a customer.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::meter::Meter;
-use super::packed;
 use super::rule::{Limit, Slot};
 use crate::base::time::Timestamp;
 
@@ -190,36 +189,5 @@ impl Ledger {
     #[cfg(any(test, feature = "memory", feature = "redb"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// The byte form.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.weight().saturating_mul(16).saturating_add(8));
-        self.write(&mut bytes);
-        bytes
-    }
-
-    /// Appends the byte form to `bytes`.
-    pub fn write(&self, bytes: &mut Vec<u8>) {
-        packed::write(self, bytes);
-    }
-
-    /// As [`write`](Ledger::write), for a store that keeps [`over_at`](Ledger::over_at) elsewhere.
-    #[cfg(feature = "memory")]
-    pub(crate) fn write_rest(&self, bytes: &mut Vec<u8>) {
-        packed::write_rest(self, bytes);
-    }
-
-    /// The ledger that is over at `over_at` and [wrote](Ledger::write_rest) `bytes`.
-    #[cfg(feature = "memory")]
-    pub(crate) fn from_rest(over_at: Timestamp, bytes: &[u8]) -> Option<Self> {
-        packed::read_rest(over_at, bytes)
-    }
-
-    /// The ledger behind `bytes`; `None` if they are no ledger's.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        packed::read(bytes)
     }
 }

@@ -16,7 +16,7 @@
 //! follow; a signed one is doubled, and less than zero complemented. What one call charged to one subject
 //! has one time, and most are asked once, so most meters have neither time nor number.
 //!
-//! [`write_rest`] and [`read_rest`] leave `over` to whoever keeps it elsewhere.
+//! [`Ledger::write_rest`] and [`Ledger::from_rest`] leave `over` to whoever keeps it elsewhere.
 
 use super::failures::Failures;
 use super::gcra::Gcra;
@@ -63,119 +63,134 @@ const NEW: u64 = 1 << 47;
 /// wide ones with all bits set.
 const WIDE_OVER: u64 = (1 << 48) - 2;
 
-pub(super) fn write(ledger: &Ledger, bytes: &mut Vec<u8>) {
-    let over = ledger.over_at.as_millis();
-    let short = if over < WIDE_OVER ^ NEW { over | NEW } else { WIDE_OVER };
-    let [a, b, c, d, e, f, ..] = short.to_le_bytes();
-    bytes.extend_from_slice(&[a, b, c, d, e, f]);
-    if short == WIDE_OVER {
-        bytes.extend_from_slice(&over.to_le_bytes());
+impl Ledger {
+    /// The byte form.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.weight().saturating_mul(16).saturating_add(8));
+        self.write(&mut bytes);
+        bytes
     }
-    write_rest(ledger, bytes);
-}
 
-pub(super) fn read(bytes: &[u8]) -> Option<Ledger> {
-    let ([a, b, c, d, e, f], rest) = bytes.split_first_chunk::<6>()?;
-    let short = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]);
-    if short == WIDE_OVER {
-        let (over, rest) = rest.split_first_chunk::<8>()?;
-        read_rest(Timestamp::from_millis(u64::from_le_bytes(*over)), rest)
-    } else if short & NEW != 0 && short < WIDE_OVER {
-        read_rest(Timestamp::from_millis(short ^ NEW), rest)
-    } else {
-        packed_before::read(bytes)
+    /// Appends the byte form to `bytes`.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        let over = self.over_at.as_millis();
+        let short = if over < WIDE_OVER ^ NEW { over | NEW } else { WIDE_OVER };
+        let [a, b, c, d, e, f, ..] = short.to_le_bytes();
+        bytes.extend_from_slice(&[a, b, c, d, e, f]);
+        if short == WIDE_OVER {
+            bytes.extend_from_slice(&over.to_le_bytes());
+        }
+        self.write_rest(bytes);
     }
-}
 
-/// Appends what of `ledger` is not its end.
-pub(super) fn write_rest(ledger: &Ledger, bytes: &mut Vec<u8>) {
-    let over = ledger.over_at.as_millis();
-    let mut out = Out { bytes, time: over, slot: 0 };
-    for (slot, entry) in &ledger.entries {
-        match entry {
-            Entry::Meter(Meter(State::Gcra(gcra))) => {
-                out.meter(GCRA, *slot, gcra.last(), gcra.level);
-            }
-            Entry::Meter(Meter(State::Ladder(ladder))) => {
-                let rung = u64::from(ladder.rung);
-                match ladder.before {
-                    Some((0, 0)) => out.meter(LADDER_FROM_FRESH, *slot, ladder.last, rung),
-                    Some((rung_before, before)) => {
-                        out.meter(LADDER_WITH_BEFORE, *slot, ladder.last, rung);
-                        out.bytes.push(rung_before);
-                        out.signed(ladder.last.wrapping_sub(before));
+    /// As [`write`](Ledger::write), for a store that keeps [`over_at`](Ledger::over_at) elsewhere.
+    pub(crate) fn write_rest(&self, bytes: &mut Vec<u8>) {
+        let over = self.over_at.as_millis();
+        let mut out = Out { bytes, time: over, slot: 0 };
+        for (slot, entry) in &self.entries {
+            match entry {
+                Entry::Meter(Meter(State::Gcra(gcra))) => {
+                    out.meter(GCRA, *slot, gcra.last(), gcra.level);
+                }
+                Entry::Meter(Meter(State::Ladder(ladder))) => {
+                    let rung = u64::from(ladder.rung);
+                    match ladder.before {
+                        Some((0, 0)) => out.meter(LADDER_FROM_FRESH, *slot, ladder.last, rung),
+                        Some((rung_before, before)) => {
+                            out.meter(LADDER_WITH_BEFORE, *slot, ladder.last, rung);
+                            out.bytes.push(rung_before);
+                            out.signed(ladder.last.wrapping_sub(before));
+                        }
+                        None => out.meter(LADDER, *slot, ladder.last, rung),
                     }
-                    None => out.meter(LADDER, *slot, ladder.last, rung),
                 }
-            }
-            Entry::Meter(Meter(State::Window(window))) => {
-                let kind = if window.older.is_empty() { BUCKET } else { WINDOW };
-                let mut later = window.newest.time;
-                out.meter(kind, *slot, later, window.newest.units);
-                if kind == WINDOW {
-                    // A window never keeps more than 128.
-                    out.bytes.push(u8::try_from(window.older.len()).unwrap_or(u8::MAX));
+                Entry::Meter(Meter(State::Window(window))) => {
+                    let kind = if window.older.is_empty() { BUCKET } else { WINDOW };
+                    let mut later = window.newest.time;
+                    out.meter(kind, *slot, later, window.newest.units);
+                    if kind == WINDOW {
+                        // A window never keeps more than 128.
+                        out.bytes.push(u8::try_from(window.older.len()).unwrap_or(u8::MAX));
+                    }
+                    for bucket in window.older.iter().rev() {
+                        out.signed(later.wrapping_sub(bucket.time));
+                        out.number(bucket.units);
+                        later = bucket.time;
+                    }
                 }
-                for bucket in window.older.iter().rev() {
-                    out.signed(later.wrapping_sub(bucket.time));
-                    out.number(bucket.units);
-                    later = bucket.time;
+                Entry::Meter(Meter(State::Failures(failures))) => {
+                    out.meter(FAILURES, *slot, failures.last, failures.count);
                 }
-            }
-            Entry::Meter(Meter(State::Failures(failures))) => {
-                out.meter(FAILURES, *slot, failures.last, failures.count);
-            }
-            Entry::Mark(from, until) if *until == ledger.over_at => {
-                out.head(MARK_TO_THE_END, *slot, from.as_millis());
-            }
-            Entry::Mark(from, until) => {
-                out.head(MARK, *slot, from.as_millis());
-                out.signed(over.wrapping_sub(until.as_millis()));
+                Entry::Mark(from, until) if *until == self.over_at => {
+                    out.head(MARK_TO_THE_END, *slot, from.as_millis());
+                }
+                Entry::Mark(from, until) => {
+                    out.head(MARK, *slot, from.as_millis());
+                    out.signed(over.wrapping_sub(until.as_millis()));
+                }
             }
         }
     }
-}
 
-/// The ledger that is over at `over_at` and whose other bytes are `bytes`.
-pub(super) fn read_rest(over_at: Timestamp, bytes: &[u8]) -> Option<Ledger> {
-    let over = over_at.as_millis();
-    let mut entries = Vec::with_capacity(bytes.len().div_ceil(4).min(8));
-    let mut from = In { bytes, time: over, slot: 0 };
-    while !from.bytes.is_empty() {
-        let (kind, one, slot) = from.head()?;
-        let time = from.time;
-        if matches!(kind, MARK | MARK_TO_THE_END) && !one {
-            let until = if kind == MARK { over.wrapping_sub(from.signed()?) } else { over };
-            let mark = Entry::Mark(Timestamp::from_millis(time), Timestamp::from_millis(until));
-            entries.push((slot, mark));
-            continue;
-        }
-        let number = if one { 1 } else { from.number()? };
-        let ladder = |before| {
-            let rung = u8::try_from(number).ok()?;
-            Some(State::Ladder(Ladder { rung, last: time, before }))
-        };
-        let state = match kind {
-            GCRA => State::Gcra(Gcra { tat: time.checked_add(number)?, level: number }),
-            LADDER_FROM_FRESH => ladder(Some((0, 0)))?,
-            LADDER_WITH_BEFORE => ladder(Some((from.byte()?, time.wrapping_sub(from.signed()?))))?,
-            LADDER => ladder(None)?,
-            BUCKET | WINDOW => {
-                let length = if kind == WINDOW { usize::from(from.byte()?) } else { 0 };
-                let (mut older, mut later) = (Vec::with_capacity(length), time);
-                for _ in 0..length {
-                    later = later.wrapping_sub(from.signed()?);
-                    older.push(Bucket { time: later, units: from.number()? });
-                }
-                older.reverse();
-                State::Window(Window { newest: Bucket { time, units: number }, older })
+    /// The ledger that is over at `over_at` and [wrote](Ledger::write_rest) `bytes`.
+    pub(crate) fn from_rest(over_at: Timestamp, bytes: &[u8]) -> Option<Self> {
+        let over = over_at.as_millis();
+        let mut entries = Vec::with_capacity(bytes.len().div_ceil(4).min(8));
+        let mut from = In { bytes, time: over, slot: 0 };
+        while !from.bytes.is_empty() {
+            let (kind, one, slot) = from.head()?;
+            let time = from.time;
+            if matches!(kind, MARK | MARK_TO_THE_END) && !one {
+                let until = if kind == MARK { over.wrapping_sub(from.signed()?) } else { over };
+                let mark = Entry::Mark(Timestamp::from_millis(time), Timestamp::from_millis(until));
+                entries.push((slot, mark));
+                continue;
             }
-            FAILURES => State::Failures(Failures { count: number, last: time }),
-            _ => return None,
-        };
-        entries.push((slot, Entry::Meter(Meter(state))));
+            let number = if one { 1 } else { from.number()? };
+            let ladder = |before| {
+                let rung = u8::try_from(number).ok()?;
+                Some(State::Ladder(Ladder { rung, last: time, before }))
+            };
+            let state = match kind {
+                GCRA => State::Gcra(Gcra { tat: time.checked_add(number)?, level: number }),
+                LADDER_FROM_FRESH => ladder(Some((0, 0)))?,
+                LADDER_WITH_BEFORE => {
+                    ladder(Some((from.byte()?, time.wrapping_sub(from.signed()?))))?
+                }
+                LADDER => ladder(None)?,
+                BUCKET | WINDOW => {
+                    let length = if kind == WINDOW { usize::from(from.byte()?) } else { 0 };
+                    let (mut older, mut later) = (Vec::with_capacity(length), time);
+                    for _ in 0..length {
+                        later = later.wrapping_sub(from.signed()?);
+                        older.push(Bucket { time: later, units: from.number()? });
+                    }
+                    older.reverse();
+                    State::Window(Window { newest: Bucket { time, units: number }, older })
+                }
+                FAILURES => State::Failures(Failures { count: number, last: time }),
+                _ => return None,
+            };
+            entries.push((slot, Entry::Meter(Meter(state))));
+        }
+        Some(Ledger { over_at, entries })
     }
-    Some(Ledger { over_at, entries })
+
+    /// The ledger behind `bytes`; `None` if they are no ledger's.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let ([a, b, c, d, e, f], rest) = bytes.split_first_chunk::<6>()?;
+        let short = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]);
+        if short == WIDE_OVER {
+            let (over, rest) = rest.split_first_chunk::<8>()?;
+            Self::from_rest(Timestamp::from_millis(u64::from_le_bytes(*over)), rest)
+        } else if short & NEW != 0 && short < WIDE_OVER {
+            Self::from_rest(Timestamp::from_millis(short ^ NEW), rest)
+        } else {
+            packed_before::read(bytes)
+        }
+    }
 }
 
 /// What is being written, with time and slot of the meter before.

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use crate::base::time::Timestamp;
-use crate::gate::{Clearance, EntryGrant, SendRecord};
 use crate::transport::{Channel, Handoff, IdempotencyKey};
 
-use super::{Refusal, StepUp};
+use super::{Clearance, EntryGrant, Refusal, SendRecord, StepUp};
 
 /// The answer of [`Gate::clear`](crate::Gate::clear) and [`Gate::authorise`](crate::Gate::authorise).
 ///

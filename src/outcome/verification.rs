@@ -5,10 +5,11 @@ use std::fmt;
 use crate::access::{ControlId, DeviceProof};
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
-use crate::gate::SendRecord;
 use crate::otp::Binding;
 use crate::recipient::Recipient;
 use crate::transport::Channel;
+
+use super::SendRecord;
 
 /// The answer of [`Gate::verify`](crate::Gate::verify).
 ///
@@ -177,4 +178,15 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("The code was not accepted. Check it, or ask for a new one.")
     }
+}
+
+/// The answer about an authenticator code.
+#[cfg(feature = "totp")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "only `Accepted` proves anything"]
+pub enum AuthenticatorVerdict {
+    /// The code was right, and is now used up.
+    Accepted,
+    /// Wrong, used before, or too many failures: one answer for all of them.
+    Rejected,
 }

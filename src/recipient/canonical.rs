@@ -1,8 +1,9 @@
 //! A number in its one canonical form, with what the numbering table says about it.
 
+use super::calling_code::CallingCode;
 use super::line_type::LineType;
 use super::numbering::Plan;
-use super::region::{CallingCode, Region};
+use super::region::Region;
 
 /// A canonical number and what the table says about it.
 #[derive(Clone, Copy)]

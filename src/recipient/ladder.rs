@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::alias;
+use super::calling_code::CallingCode;
 use super::canonical::Number;
 use super::digits::MAX_DIGITS;
 use super::error::PrefixError;
 use super::number::Recipient;
 use super::numbering::Plan;
-use super::region::{CallingCode, Region};
+use super::region::Region;
 
 /// How wide a [`Prefix`] is.
 ///

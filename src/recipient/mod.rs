@@ -20,6 +20,7 @@
 //! recycled: a key is a line, not a person.
 
 mod alias;
+mod calling_code;
 mod canonical;
 mod digits;
 mod error;
@@ -30,9 +31,10 @@ mod numbering;
 mod parse;
 mod region;
 
+pub use calling_code::CallingCode;
 pub use error::{PrefixError, RecipientError, RegionError};
 pub use ladder::{NumberLadder, NumberLevel, Prefix};
 pub use line_type::LineType;
 pub use number::{E164Text, LineKey, Recipient};
 pub use numbering::METADATA_VERSION;
-pub use region::{CallingCode, Region};
+pub use region::Region;

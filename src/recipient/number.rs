@@ -3,12 +3,13 @@
 use std::fmt;
 
 use super::alias;
+use super::calling_code::CallingCode;
 use super::canonical::{self, Number};
 use super::digits::{MAX_DIGITS, Typed};
 use super::error::RecipientError;
 use super::line_type::LineType;
 use super::parse;
-use super::region::{CallingCode, Region};
+use super::region::Region;
 
 /// Somebody to send an SMS to: a phone number in its one canonical form.
 ///

@@ -1,11 +1,12 @@
 //! From typed text to the one E.164 number it stands for, by libphonenumber's rules.
 
 use super::alias;
+use super::calling_code::CallingCode;
 use super::canonical::Number;
 use super::digits::{Digits, MAX_DIGITS, MIN_DIGITS, Typed};
 use super::error::RecipientError;
 use super::numbering::{Length, Plan, Territory};
-use super::region::{CallingCode, Region};
+use super::region::Region;
 
 /// libphonenumber looks at national numbers of these lengths.
 const NATIONAL_LENGTHS: std::ops::RangeInclusive<usize> = 2..=17;

@@ -8,7 +8,7 @@ use crate::access::{Effect, Target};
 use crate::base::money::Money;
 use crate::context::Purpose;
 use crate::event::{Event, EventKind, Observer};
-use crate::gate::Snapshot;
+use crate::outcome::Snapshot;
 use crate::pumping::Action;
 
 use super::catalogue::{self as all, Label, METRICS, MOST_PURPOSES, Metric, MetricKind};

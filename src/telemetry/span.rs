@@ -275,7 +275,7 @@ impl Outcome for Verified {
 }
 
 #[cfg(feature = "totp")]
-impl Outcome for crate::gate::AuthenticatorVerdict {
+impl Outcome for crate::outcome::AuthenticatorVerdict {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Accepted => "accepted",

@@ -12,9 +12,9 @@ use crate::base::time::millis;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::OutagePart;
-use crate::gate::{About, EntryGrant, Gate};
+use crate::gate::{About, Gate};
 use crate::otp::{Binding, CodeFormat};
-use crate::outcome::{Cleared, Entry, EntryView, Issued, Sent, Verification, Verified};
+use crate::outcome::{Cleared, Entry, EntryGrant, EntryView, Issued, Sent, Verification, Verified};
 use crate::recipient::Recipient;
 use crate::transport::{Channel, ReceiptRequest};
 

@@ -10,7 +10,8 @@ use crate::policy::{BudgetPolicy, Evidence, Policy};
 use crate::store::{Credit, Mark};
 
 use crate::gate::names::slot;
-use crate::gate::subjects::{Networks, Rung};
+use crate::gate::subjects::Rung;
+use crate::outcome::Networks;
 
 /// How long after a customer's code a network counts as one with customers: what an attacker verifies
 /// today opens nothing today.

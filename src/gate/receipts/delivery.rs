@@ -6,10 +6,9 @@ use crate::error::GateError;
 use crate::event::EventKind;
 use crate::gate::names::slot;
 use crate::gate::plan::{Due, Plan};
-use crate::gate::record::Note;
 use crate::gate::{Gate, guarded};
 use crate::limit::{Limit, MeterKey};
-use crate::outcome::ReceiptOutcome;
+use crate::outcome::{Note, ReceiptOutcome};
 use crate::pumping::SightingKind;
 use crate::store::{Admitted, Charge};
 

@@ -15,14 +15,13 @@ use crate::base::id::RequestId;
 use crate::base::time::{Timestamp, millis};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
-use crate::outcome::{ReceiptOutcome, TakenReceipt};
+use crate::outcome::{Note, ReceiptOutcome, TakenReceipt};
 use crate::store::{Admission, Admitted, Nonce};
 use crate::telemetry::Verb;
 use crate::transport::{
     Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
 
-use super::record::Note;
 use super::{Gate, REMEMBER, guarded};
 
 use pigeonhole::Met;

@@ -16,8 +16,8 @@ use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::OutagePart;
 use crate::gate::names::shared;
-use crate::gate::record::Note;
 use crate::gate::{Gate, REMEMBER, guarded};
+use crate::outcome::Note;
 use crate::store::{Admission, Admitted, Document, DocumentWrite, TallyQuery};
 
 use super::said::Said;

@@ -6,10 +6,9 @@ use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
 use crate::gate::names::slot;
 use crate::gate::plan::{Due, Plan, Terms};
-use crate::gate::record::Note;
-use crate::gate::subjects::Proved;
 use crate::gate::{Gate, guarded};
 use crate::limit::{Limit, MeterKey};
+use crate::outcome::{Note, Proved};
 use crate::store::{Admitted, Charge};
 use crate::transport::Price;
 

@@ -2,7 +2,7 @@
 
 use crate::base::codec::{Reader, Writer};
 use crate::base::network::NetworkCode;
-use crate::gate::record::Note;
+use crate::outcome::Note;
 use crate::transport::{DeliveryFault, NumberFault, Price, Receipt, ReceiptState};
 
 /// What a receipt says. It can be kept until its send is known.

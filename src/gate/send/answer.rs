@@ -6,17 +6,16 @@ use crate::base::id::RequestId;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
-use crate::outcome::{Issued, RefusalReason, Sent};
+use crate::outcome::{
+    EntryGrant, Grant, Issued, Lane, Note, Proved, RefusalReason, SendRecord, Sent,
+};
 use crate::pumping::{Sighting, SightingKind};
 use crate::transport::IdempotencyKey;
 
 use super::deliver::Over;
 use super::{Paid, Refused, Send};
-use crate::gate::grant::{EntryGrant, Grant};
+use crate::gate::Gate;
 use crate::gate::plan::{Plan, Remedy};
-use crate::gate::record::Note;
-use crate::gate::subjects::{Lane, Proved};
-use crate::gate::{Gate, SendRecord};
 
 impl Gate {
     pub(super) fn issued(

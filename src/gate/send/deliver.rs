@@ -14,7 +14,8 @@ use crate::transport::{
 
 use super::{Paid, Send};
 use crate::gate::receipts::Named;
-use crate::gate::{Gate, SendRecord, guarded};
+use crate::gate::{Gate, guarded};
+use crate::outcome::SendRecord;
 
 /// What became of a text.
 pub(super) enum Handed {

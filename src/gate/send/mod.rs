@@ -20,7 +20,10 @@ use crate::event::EventKind;
 use crate::event::TestUse;
 use crate::message::Language;
 use crate::otp::{Binding, Passcode};
-use crate::outcome::{LimitName, RefusalReason, Sent};
+use crate::outcome::{
+    Caution, Clearance, Client, EntryGrant, Lane, LimitName, OwnScope, Proved, RefusalReason, Sent,
+    Subjects,
+};
 use crate::policy::Policy;
 use crate::pumping::SightingKind;
 use crate::recipient::Recipient;
@@ -29,12 +32,8 @@ use crate::token::TokenError;
 use crate::transport::Channel;
 
 use super::Gate;
-use super::caution::Caution;
 use super::channels::{Chosen, Unavailable};
-use super::clearance::{Clearance, OwnScope};
-use super::grant::EntryGrant;
 use super::plan::Plan;
-use super::subjects::{Client, Lane, Proved, Subjects};
 
 use decide::Decision;
 use deliver::{Handed, Over};

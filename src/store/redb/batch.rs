@@ -13,6 +13,7 @@ use crate::base::time::{Timestamp, millis};
 use crate::store::verbs;
 use crate::store::{GRACE, JOURNAL_LIFE};
 
+use super::call::{Answer, Call};
 use super::error::Trouble;
 use super::log::Chunks;
 use super::memtable::{Held, Memtable, Publication, Round, State};
@@ -20,7 +21,6 @@ use super::row::{
     ENTRIES, LOG, Mixed, ROWS, Row, RowKey, entry, entry_bytes, entry_key, entry_number, has_passed,
 };
 use super::view::{Changes, Entry, Source, View};
-use super::writer::{Answer, Call};
 
 /// How many rows the batch looks at for having expired, for each of its calls: a call leaves about
 /// six, so that less than half of what is held has expired once the store is half full.

@@ -1,6 +1,7 @@
 //! [`RedbStore`]: everything in one file, which survives the process.
 
 mod batch;
+mod call;
 mod error;
 mod file;
 mod log;
@@ -31,12 +32,13 @@ use crate::store::{
 
 pub use error::RedbSetupError;
 
+use call::{Answer, Call};
 use error::Trouble;
 use file::Opened;
 use reply::reply;
 use snapshot::Snapshot;
 use view::View;
-use writer::{Answer, Call, Job, Shared, Writer};
+use writer::{Job, Shared, Writer};
 
 /// A [`Store`] in one file of an embedded database ([redb]), for a host with one server.
 ///

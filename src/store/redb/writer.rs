@@ -6,11 +6,8 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
-use crate::base::id::Pseudonym;
-use crate::base::time::Timestamp;
-use crate::store::{Admission, Admitted, Redeemed, Redemption, Settlement};
-
 use super::batch::{Batch, Broom};
+use super::call::{Answer, Call};
 use super::error::{RedbSetupError, Trouble};
 use super::file::{self, Opened};
 use super::reply::Promise;
@@ -36,20 +33,6 @@ pub(super) struct Shared {
 pub(super) struct Job {
     pub(super) call: Call,
     pub(super) promise: Promise<Result<Answer, Trouble>>,
-}
-
-/// A call that may write.
-pub(super) enum Call {
-    Admit(Admission),
-    Settle(Settlement),
-    Redeem(Redemption),
-}
-
-/// The answer to a call of the same kind.
-pub(super) enum Answer {
-    Admitted(Admitted),
-    Settled,
-    Redeemed(Redeemed),
 }
 
 /// The writer's side of the queue.
@@ -99,24 +82,6 @@ impl Shared {
             *opened = Some(file::open(&self.path, self.cache)?);
         }
         Ok(())
-    }
-}
-
-impl Call {
-    pub(super) fn now(&self) -> Timestamp {
-        match self {
-            Self::Admit(admission) => admission.now,
-            Self::Settle(settlement) => settlement.now,
-            Self::Redeem(redemption) => redemption.now,
-        }
-    }
-
-    pub(super) fn realm(&self) -> Pseudonym {
-        match self {
-            Self::Admit(admission) => admission.realm,
-            Self::Settle(settlement) => settlement.realm,
-            Self::Redeem(redemption) => redemption.realm,
-        }
     }
 }
 

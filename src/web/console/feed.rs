@@ -8,7 +8,7 @@ use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Realm;
 use crate::event::{Event, EventKind, Observer};
-use crate::gate::Snapshot;
+use crate::outcome::Snapshot;
 use crate::pumping::NodeId;
 use crate::telemetry::label;
 

@@ -6,7 +6,7 @@ mod question;
 
 use crate::access::Control;
 use crate::base::time::Timestamp;
-use crate::gate::Snapshot;
+use crate::outcome::Snapshot;
 use crate::pumping::{Action, NodeView};
 
 use super::chart::{self, Series, bars};

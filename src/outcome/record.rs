@@ -56,6 +56,27 @@ impl fmt::Debug for SendRecord {
     }
 }
 
+/// A [`SendRecord`] that this gate did not make.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::{DeliveryStatus, RecordError, SendRecord};
+///
+/// let made_up = SendRecord::from_text("not ours");
+/// assert_eq!(gate.receipt(&made_up, DeliveryStatus::Delivered), Err(RecordError));
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is not a record of this realm, or it was altered; hand back what `Issued::record` or `Verification::record` gave"
+)]
+pub struct RecordError;
+
+crate::base::sentence::debug_as_sentence!(RecordError);
+
 /// The longest note, sealed: purpose and realm have 32 characters each.
 const LONGEST: usize = 120;
 

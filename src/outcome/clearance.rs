@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use crate::access::{AnonymiserKind, ClientIp};
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::message::Language;
 use crate::otp::Binding;
+use crate::policy::AnonymiserTier;
 use crate::recipient::Recipient;
 use crate::store::Nonce;
 
-use super::caution::Caution;
+use super::RefusalReason;
 use super::subjects::{Lane, Proved, Subjects};
 
 /// A request that passed every check that needs no store. Good for one send, until its ticket expires:
@@ -31,29 +33,42 @@ use super::subjects::{Lane, Proved, Subjects};
 /// ```
 #[must_use = "a clearance sends nothing until it is handed to `Gate::issue`"]
 pub struct Clearance {
-    pub(super) recipient: Recipient,
-    pub(super) purpose: Purpose,
-    pub(super) subjects: Subjects,
-    pub(super) scope: OwnScope,
-    pub(super) lane: Lane,
-    pub(super) proved: Proved,
-    pub(super) caution: Option<Caution>,
-    pub(super) nonce: Nonce,
+    pub(crate) recipient: Recipient,
+    pub(crate) purpose: Purpose,
+    pub(crate) subjects: Subjects,
+    pub(crate) scope: OwnScope,
+    pub(crate) lane: Lane,
+    pub(crate) proved: Proved,
+    pub(crate) caution: Option<Caution>,
+    pub(crate) nonce: Nonce,
     /// What passed the human check, if one was made.
-    pub(super) human: Option<Nonce>,
-    pub(super) expires: Timestamp,
-    pub(super) binding: Binding,
-    pub(super) language: Option<Language>,
-    pub(super) realm: std::sync::Arc<str>,
+    pub(crate) human: Option<Nonce>,
+    pub(crate) expires: Timestamp,
+    pub(crate) binding: Binding,
+    pub(crate) language: Option<Language>,
+    pub(crate) realm: std::sync::Arc<str>,
 }
 
 /// What a further ticket for the same client is bound to.
 #[derive(Clone)]
-pub(super) struct OwnScope {
-    pub(super) origin: String,
-    pub(super) session: String,
-    pub(super) client: Vec<u8>,
-    pub(super) ip: crate::access::ClientIp,
+pub(crate) struct OwnScope {
+    pub(crate) origin: String,
+    pub(crate) session: String,
+    pub(crate) client: Vec<u8>,
+    pub(crate) ip: ClientIp,
+}
+
+/// A tier beyond the ordinary, and the kind of network it is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Caution {
+    pub(crate) tier: AnonymiserTier,
+    pub(crate) kind: AnonymiserKind,
+}
+
+impl Caution {
+    pub(crate) fn reason(self) -> RefusalReason {
+        RefusalReason::Anonymiser(self.kind)
+    }
 }
 
 impl Clearance {

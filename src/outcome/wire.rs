@@ -3,15 +3,16 @@
 //! Names and units are stable: kebab-case words, times in milliseconds since 1970 (`…_ms`), money as
 //! decimal dollars in a string, countries as two letters. A number or account is its keyed pseudonym,
 //! the one that events carry; a client is its wider network. Nothing reads these forms back: an
-//! entry is made through [`Controls`](super::Controls), with a reason and an actor.
+//! entry is made through [`Controls`](crate::Controls), with a reason and an actor.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::operate::{CountrySnapshot, Snapshot};
 use crate::access::{Control, Effect, Target};
 use crate::base::id::to_text;
 use crate::pumping::{Action, NodeView};
+
+use super::{CountrySnapshot, Snapshot};
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
