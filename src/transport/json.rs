@@ -11,6 +11,12 @@ use zeroize::Zeroizing;
 
 static NULL: Value = Value::Null;
 
+/// A whole document; null if it is none. For errors and receipts: what every text is answered with is
+/// [`pick`]ed.
+pub(crate) fn tree(document: &[u8]) -> Value {
+    serde_json::from_slice(document).unwrap_or_default()
+}
+
 /// What stands at `pointer` (RFC 6901); null if nothing does.
 pub(crate) fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or(&NULL)
@@ -47,6 +53,17 @@ impl Scalar<'_> {
             Self::Text(_) => None,
         }
     }
+}
+
+/// The text that was picked.
+pub(crate) fn text<'a>(picked: &'a Option<Scalar<'_>>) -> Option<&'a str> {
+    picked.as_ref().and_then(Scalar::text)
+}
+
+/// The count of segments that was picked.
+pub(crate) fn count(picked: &Option<Scalar<'_>>) -> Option<u32> {
+    let number = picked.as_ref().and_then(Scalar::number);
+    number.and_then(|number| u32::try_from(number).ok()).filter(|count| *count > 0)
 }
 
 /// What stands at each pointer (RFC 6901, without `~`) of a document: texts and whole numbers. The rest of

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use otpgate::policy::{AskNetwork, Mode, Quota, WithoutAnswer};
+use otpgate::pumping::{BlockLevel, NodeId};
 use otpgate::testing::{Calls, Counting, Latency, Verb};
 use otpgate::transport::signals::{
     Carrier, NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap,
@@ -14,7 +15,8 @@ use otpgate::{
 };
 
 use crate::support::{
-    ALICE, BOB, House, client, days, german, hours, memory, minutes, quick, race, seconds, small,
+    ALICE, BOB, House, client, days, german, grown, hours, memory, minutes, quick, race, seconds,
+    small,
 };
 
 /// What the network answers.
@@ -407,4 +409,32 @@ async fn a_policy_that_asks_needs_somebody_to_ask() {
     assert!(error.contains("budget.message and signals.price"), "{error}");
     let none = parts(Policy::default()).signals_deadline(Duration::ZERO).build().unwrap_err();
     assert!(none.to_string().starts_with("`signals_deadline` is 0"), "{none}");
+}
+
+/// Through a whole gate: what the network says of lines reaches the detector. It counts as step-ups do, for
+/// the block of the numbers: against it where they are not what the block was assigned for.
+#[tokio::test]
+async fn what_the_network_says_of_lines_is_evidence() {
+    let mut evidence = Vec::new();
+    for says in [Says::Broken, Says::Voip, Says::Clean] {
+        let network = Network::new(says);
+        let policy = policy(|policy| policy.quotas.block_unverified = None);
+        let port = network.clone();
+        let house = House::lab_with(|builder| {
+            builder.store(small()).policy(policy).tuning(grown()).signals(port)
+        });
+        for index in 0..8 {
+            let number = format!("+49151{}", 23_000_000 + index);
+            let sent = house.try_send(&number, &client(1_000 + index)).await;
+            assert!(matches!(sent, Sent::Sent(_)), "{says:?} {index}: {sent:?}");
+            house.clock.advance(minutes(2));
+        }
+        assert_eq!(network.asked(), 8, "once for each text");
+        let block = NodeId::block(BlockLevel::Hundred, 4_915_123_000_000);
+        evidence.push(house.gate.detector_node(block).unwrap().step_up_evidence);
+    }
+    let [unknown, unlike, alike] = evidence[..] else { panic!("{evidence:?}") };
+    println!("{unknown} nats, {unlike} of lines that are not mobile, {alike} of mobile ones");
+    assert!(unlike > unknown + 0.5, "{unlike} against {unknown}");
+    assert!((unknown - 1.0..=unknown).contains(&alike), "{alike} against {unknown}");
 }

@@ -13,7 +13,7 @@ use crate::base::money::Money;
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
 use crate::recipient::Region;
-use crate::transport::json::{Object, at, text_at};
+use crate::transport::json::{Object, at, pick, text, text_at, tree};
 use crate::transport::{
     AdapterError, Handoff, HandoffError, OutboundSms, ProviderApi, Senders, SmsTransport,
 };
@@ -126,7 +126,7 @@ impl EndUserMessaging {
     }
 
     fn rejected(&self, response: &HttpResponse) -> HandoffError {
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let body = tree(response.body());
         let named = text_at(&body, "/__type").or_else(|| response.header("x-amzn-errortype"));
         self.api.rejected(response, named.map(|named| code(named, &body)).as_deref())
     }
@@ -174,8 +174,8 @@ impl SmsTransport for EndUserMessaging {
         if response.status() != 200 {
             return Err(self.rejected(&response));
         }
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        self.api.accepted(text_at(&body, "/MessageId"))
+        let [id] = pick(response.body(), ["/MessageId"]);
+        self.api.accepted(text(&id))
     }
 }
 

@@ -49,7 +49,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::json::{Object, at, text_at};
+use super::json::{Object, at, count, pick, text, text_at, tree};
 use super::{
     AdapterError, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders, SmsTransport,
 };
@@ -104,15 +104,21 @@ impl Bird {
     }
 
     fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         if response.status() != 202 {
-            return Err(self.api.rejected(response, code(&body).as_deref()));
+            let code = code(&tree(response.body()));
+            return Err(self.api.rejected(response, code.as_deref()));
         }
-        if text_at(&body, "/status") == Some("rejected") {
-            return Err(self.api.rejected(response, text_at(&body, "/last_error/code")));
+        // The price is `null` in most answers; receipts have it.
+        let [id, status, code, amount, currency, segments] = pick(response.body(), ACCEPTED);
+        if text(&status) == Some("rejected") {
+            return Err(self.api.rejected(response, text(&code)));
         }
-        let handoff = self.api.accepted(text_at(&body, "/id"))?;
-        Ok(handoff.priced(price(&body)).in_segments(segments(&body)))
+        let price = text(&amount).zip(text(&currency));
+        Ok(self
+            .api
+            .accepted(text(&id))?
+            .priced(price.and_then(|(amount, currency)| Price::parse(amount, currency)))
+            .in_segments(count(&segments)))
     }
 }
 
@@ -129,15 +135,15 @@ fn code(body: &Value) -> Option<String> {
         .or_else(|| text_at(error, "/code").map(Into::into))
 }
 
-/// What the text costs. `null` in most answers; receipts have it.
-fn price(message: &Value) -> Option<Price> {
-    Price::parse(text_at(message, "/cost/amount")?, text_at(message, "/cost/currency_code")?)
-}
-
-fn segments(message: &Value) -> Option<u32> {
-    let count = at(message, "/segments/count").as_u64();
-    count.and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0)
-}
+/// What an answer of success says.
+const ACCEPTED: [&str; 6] = [
+    "/id",
+    "/status",
+    "/last_error/code",
+    "/cost/amount",
+    "/cost/currency_code",
+    "/segments/count",
+];
 
 #[async_trait]
 impl SmsTransport for Bird {

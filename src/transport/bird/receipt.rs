@@ -5,7 +5,7 @@ use hmac::Hmac;
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::{FAULTS, METADATA_KEY, NAME, price};
+use super::{FAULTS, METADATA_KEY, NAME};
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
 use crate::transport::json::{at, text_at};
@@ -13,8 +13,8 @@ use crate::transport::receipt::mac::is_signed;
 use crate::transport::receipt::signed_time::{is_stale, seconds};
 use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptRequest, ReceiptState,
-    ReceiptVerifier, SecretText,
+    AdapterError, CallbackUrl, DeliveryFault, Price, Receipt, ReceiptError, ReceiptRequest,
+    ReceiptState, ReceiptVerifier, SecretText,
 };
 
 /// How receipts are refused, and of what their words are made.
@@ -180,4 +180,9 @@ impl ReceiptVerifier for Receipts {
         }
         Ok(vec![receipt])
     }
+}
+
+/// What the text costs.
+fn price(message: &Value) -> Option<Price> {
+    Price::parse(text_at(message, "/cost/amount")?, text_at(message, "/cost/currency_code")?)
 }

@@ -39,7 +39,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::json::{Object, at, text_at};
+use super::json::{Object, count, pick, text, text_at, tree};
 use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
     SmsTransport,
@@ -111,17 +111,19 @@ impl Infobip {
     }
 
     fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         if response.status() != 200 {
-            return Err(self.api.rejected(response, code(&body).as_deref()));
+            let code = code(&tree(response.body()));
+            return Err(self.api.rejected(response, code.as_deref()));
         }
-        let message = at(&body, "/messages/0");
-        match text_at(message, "/status/groupName") {
+        let [id, group, name, segments] = pick(response.body(), MESSAGE);
+        match text(&group) {
             Some("PENDING" | "DELIVERED") => {
-                let handoff = self.api.accepted(text_at(message, "/messageId"))?;
-                Ok(handoff.in_segments(count(at(message, "/details/messageCount"))))
+                Ok(self.api.accepted(text(&id))?.in_segments(count(&segments)))
             }
-            Some(group) => Err(self.api.rejected(response, Some(&status(message, group)))),
+            Some(group) => {
+                let code = status(text(&name).unwrap_or_default(), group);
+                Err(self.api.rejected(response, Some(&code)))
+            }
             None => Err(self.api.unreadable()),
         }
     }
@@ -129,9 +131,16 @@ impl Infobip {
 
 const JSON: &str = "application/json";
 
+/// What an answer says of its one message.
+const MESSAGE: [&str; 4] = [
+    "/messages/0/messageId",
+    "/messages/0/status/groupName",
+    "/messages/0/status/name",
+    "/messages/0/details/messageCount",
+];
+
 /// The row of a status that is no acceptance: by its name, else by its group.
-fn status(message: &Value, group: &str) -> String {
-    let name = text_at(message, "/status/name").unwrap_or_default();
+fn status(name: &str, group: &str) -> String {
     let known = |code: &str| ERRORS.iter().any(|row| row.code == code);
     let precise = format!("{group} {name}");
     match name {
@@ -151,11 +160,6 @@ fn code(body: &Value) -> Option<String> {
     let precise = format!("{code} {field}");
     let known = ERRORS.iter().any(|row| row.code == precise);
     Some(if known { precise } else { code.to_owned() })
-}
-
-/// A count of segments.
-fn count(value: &Value) -> Option<u32> {
-    value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0)
 }
 
 /// Entity and template of India's DLT.

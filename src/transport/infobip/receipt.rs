@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{FAULTS, NAME, count};
+use super::{FAULTS, NAME};
 use crate::base::time::Timestamp;
 use crate::transport::json::{at, text_at};
 use crate::transport::receipt::words::is_plain;
@@ -110,6 +110,11 @@ fn price(result: &Value, segments: Option<u32>) -> Option<Price> {
     let each = Price::parse(&format!("{each:.7}"), text_at(result, "/price/currency")?)?;
     let micros = each.as_micros().checked_mul(segments.unwrap_or(1).into())?;
     Price::from_micros(micros, each.currency())
+}
+
+/// A count of segments.
+fn count(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0)
 }
 
 const fn malformed() -> ReceiptError {

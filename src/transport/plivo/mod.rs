@@ -40,9 +40,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
 
-use super::json::{Object, text_at};
+use super::json::{Object, pick, text};
 use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
     SmsTransport,
@@ -109,13 +108,13 @@ impl Plivo {
     }
 
     fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let [id, words] = pick(response.body(), ["/message_uuid/0", "/error"]);
         if response.status() != 202 {
-            let words = text_at(&body, "/error").unwrap_or_default().to_ascii_lowercase();
+            let words = text(&words).unwrap_or_default().to_ascii_lowercase();
             let code = words.contains("insufficient credit").then_some(error::NO_CREDIT);
             return Err(self.api.rejected(response, code));
         }
-        self.api.accepted(text_at(&body, "/message_uuid/0"))
+        self.api.accepted(text(&id))
     }
 }
 

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::json::{Object, at, plain, text_at};
+use super::json::{Object, at, count, pick, plain, text, text_at, tree};
 use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
     SmsTransport,
@@ -97,12 +97,18 @@ impl Telnyx {
     }
 
     fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         if response.status() != 200 {
-            return Err(self.api.rejected(response, code(&body).as_deref()));
+            let code = code(&tree(response.body()));
+            return Err(self.api.rejected(response, code.as_deref()));
         }
-        let data = at(&body, "/data");
-        Ok(self.api.accepted(text_at(data, "/id"))?.priced(price(data)).in_segments(segments(data)))
+        // The price is `null` in most answers; receipts have it.
+        let [id, parts, amount, currency] = pick(response.body(), ACCEPTED);
+        let price = text(&amount).zip(text(&currency));
+        Ok(self
+            .api
+            .accepted(text(&id))?
+            .priced(price.and_then(|(amount, currency)| Price::parse(amount, currency)))
+            .in_segments(count(&parts)))
     }
 }
 
@@ -118,15 +124,8 @@ fn code(body: &Value) -> Option<String> {
     })
 }
 
-/// What the text costs. `null` in most answers; receipts have it.
-fn price(message: &Value) -> Option<Price> {
-    Price::parse(text_at(message, "/cost/amount")?, text_at(message, "/cost/currency")?)
-}
-
-fn segments(message: &Value) -> Option<u32> {
-    let parts = at(message, "/parts").as_u64().and_then(|parts| u32::try_from(parts).ok());
-    parts.filter(|parts| *parts > 0)
-}
+/// What an answer of success says.
+const ACCEPTED: [&str; 4] = ["/data/id", "/data/parts", "/data/cost/amount", "/data/cost/currency"];
 
 #[async_trait]
 impl SmsTransport for Telnyx {

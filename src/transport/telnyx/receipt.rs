@@ -4,14 +4,14 @@ use base64ct::{Base64, Encoding};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 
-use super::{FAULTS, NAME, price, segments};
+use super::{FAULTS, NAME};
 use crate::base::time::Timestamp;
 use crate::transport::json::{at, plain, text_at};
 use crate::transport::receipt::signed_time::{is_stale, seconds};
 use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    AdapterError, CallbackUrl, DeliveryFault, Receipt, ReceiptError, ReceiptRequest, ReceiptState,
-    ReceiptVerifier, Wish,
+    AdapterError, CallbackUrl, DeliveryFault, Price, Receipt, ReceiptError, ReceiptRequest,
+    ReceiptState, ReceiptVerifier, Wish,
 };
 
 /// How receipts are refused, and of what their words are made.
@@ -186,4 +186,14 @@ fn fault(code: &str, title: &str) -> DeliveryFault {
         }
         fault => fault.unwrap_or(DeliveryFault::Unknown),
     }
+}
+
+/// What the text costs.
+fn price(message: &Value) -> Option<Price> {
+    Price::parse(text_at(message, "/cost/amount")?, text_at(message, "/cost/currency")?)
+}
+
+fn segments(message: &Value) -> Option<u32> {
+    let parts = at(message, "/parts").as_u64().and_then(|parts| u32::try_from(parts).ok());
+    parts.filter(|parts| *parts > 0)
 }

@@ -46,7 +46,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use form_urlencoded::Serializer;
 
-use super::json::{Scalar, pick};
+use super::json::{pick, text};
 use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
     SmsTransport,
@@ -145,10 +145,6 @@ impl Twilio {
 fn code(response: &HttpResponse) -> Option<String> {
     let [code] = pick(response.body(), ["/code"]);
     code?.number().map(|code| code.to_string())
-}
-
-fn text<'a>(value: &'a Option<Scalar<'_>>) -> Option<&'a str> {
-    value.as_ref().and_then(Scalar::text)
 }
 
 #[async_trait]

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
 
 use super::{Account, Application, MESSAGES_ERRORS, MESSAGES_NAME, Sender, without_sign};
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
-use crate::transport::json::{Object, text_at};
+use crate::transport::json::{Object, pick, text};
 use crate::transport::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
     SmsTransport,
@@ -111,13 +110,13 @@ impl MessagesApi {
     }
 
     fn read(&self, response: &HttpResponse, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let [id, kind] = pick(response.body(), ["/message_uuid", "/type"]);
         if response.status() != 202 {
             // `https://developer.vonage.com/api-errors/messages#1120`
-            let code = text_at(&body, "/type").and_then(|kind| kind.rsplit_once('#'));
+            let code = text(&kind).and_then(|kind| kind.rsplit_once('#'));
             return Err(self.api.rejected(response, code.map(|(_, code)| code)));
         }
-        let handoff = self.api.accepted(text_at(&body, "/message_uuid"))?;
+        let handoff = self.api.accepted(text(&id))?;
         Ok(match reference(sms) {
             (_, true) => handoff,
             (_, false) => handoff.with_receipts_by_id(),

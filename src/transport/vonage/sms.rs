@@ -13,7 +13,7 @@ use super::{Account, ERRORS, NAME, Sender, SigningAccount, without_sign};
 use crate::base::time::{Clock, SystemClock};
 use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
 use crate::message::{Encoding, Segments};
-use crate::transport::json::{at, plain, text_at};
+use crate::transport::json::{at, pick, plain, text, text_at, tree};
 use crate::transport::{
     AdapterError, CallbackUrl, Handoff, HandoffError, HandoffErrorKind, OutboundSms, Price,
     ProviderApi, Senders, SmsTransport,
@@ -112,7 +112,10 @@ impl SmsApi {
 
     /// HTTP 200 says nothing: each part of the text has a status of its own.
     fn read(&self, response: &HttpResponse) -> Result<Handoff, HandoffError> {
-        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        if let Some(handoff) = self.of_one_part(response) {
+            return handoff;
+        }
+        let body = tree(response.body());
         let parts = at(&body, "/messages").as_array().map_or(&[][..], Vec::as_slice);
         if response.status() != 200 {
             return Err(self.api.rejected(response, code(parts).as_deref()));
@@ -134,6 +137,22 @@ impl SmsApi {
             .with_receipts_by_id())
     }
 
+    /// The acceptance of a text that has one part, as most have; `None` if the answer is another.
+    fn of_one_part(&self, response: &HttpResponse) -> Option<Result<Handoff, HandoffError>> {
+        let [parts, status, id, price, second] = pick(response.body(), ONE_PART);
+        let taken = response.status() == 200 && text(&status) == Some("0");
+        if !taken || text(&parts) != Some("1") || second.is_some() {
+            return None;
+        }
+        let price = text(&price).zip(self.currency.as_deref());
+        let price = price.and_then(|(amount, currency)| Price::parse(amount, currency));
+        let accepted = self.api.accepted(text(&id));
+        Some(
+            accepted
+                .map(|handoff| handoff.priced(price).in_segments(Some(1)).with_receipts_by_id()),
+        )
+    }
+
     /// What all parts cost together, if the account's currency is known: the answer names none.
     fn price(&self, parts: &[&Value]) -> Option<Price> {
         let currency = self.currency.as_deref()?;
@@ -145,6 +164,14 @@ impl SmsApi {
         Price::from_micros(micros, currency)
     }
 }
+
+const ONE_PART: [&str; 5] = [
+    "/message-count",
+    "/messages/0/status",
+    "/messages/0/message-id",
+    "/messages/0/message-price",
+    "/messages/1/status",
+];
 
 fn encoded(fields: &[(&str, &str)]) -> String {
     Serializer::new(String::new()).extend_pairs(fields).finish()
