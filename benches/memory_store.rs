@@ -129,6 +129,7 @@ fn check(n: u64, now: Timestamp) -> Redemption {
         now,
         clock: otpgate::store::ClockCheck::default(),
         realm: REALM,
+        home: otpgate::store::Home::NOBODY,
         challenge: name(13, n),
         digests: vec![[3; 32]],
         charges: vec![charge(MeterKey::new(name(3, n / 10), Slot(4)), PER_HOUR)],

@@ -104,6 +104,7 @@ fn redeem(store: &MemoryStore, challenge: Pseudonym, digest: [u8; 32], n: u64) {
         now: NOW,
         clock: otpgate::store::ClockCheck::default(),
         realm: Pseudonym::default(),
+        home: otpgate::store::Home::NOBODY,
         challenge,
         digests: vec![digest],
         charges: Vec::new(),

@@ -219,6 +219,7 @@ impl Load {
             now: self.now,
             clock: otpgate::store::ClockCheck::default(),
             realm: name(0, 0),
+            home: otpgate::store::Home::NOBODY,
             challenge: name(10, number),
             digests: vec![[8; 32]],
             charges: vec![Charge { key: meter(own, 10), limit: client, cost: 1, waiver: None }],

@@ -573,6 +573,7 @@ fn redeem(store: &RedbStore, n: u64) -> Verdict {
         now: NOW,
         clock: otpgate::store::ClockCheck::default(),
         realm: REALM,
+        home: otpgate::store::Home::NOBODY,
         challenge: name(1),
         digests: vec![[7; 32]],
         charges: Vec::new(),

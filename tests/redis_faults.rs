@@ -67,6 +67,7 @@ async fn every_verb_is_one_command_and_one_round_trip() {
         now: T0,
         clock: otpgate::store::ClockCheck::default(),
         realm,
+        home: otpgate::store::Home::NOBODY,
         refunds: admission
             .charges
             .iter()

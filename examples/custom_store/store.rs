@@ -119,7 +119,7 @@ impl Realm {
             // A repeat after a lost acknowledgement: nothing happens twice.
             let sheet = Sheet::new(&self.subjects, at);
             let (counts, observed) = (sheet.counts(&it.charges), sheet.observed(&it.observe));
-            return Admitted::Granted { counts, observed, news: self.news(exchange, at) };
+            return Admitted::Granted { counts, step: 1, observed, news: self.news(exchange, at) };
         }
         if let Some(refusal) = self.refusal(it) {
             let mut sheet = Sheet::new(&self.subjects, at);
@@ -156,7 +156,7 @@ impl Realm {
             let document = Document { version: write.expect + 1, content: write.content.clone() };
             self.documents.insert(write.document, document);
         }
-        Admitted::Granted { counts, observed, news }
+        Admitted::Granted { counts, step: 1, observed, news }
     }
 
     fn settle(&mut self, it: &Settlement) {

@@ -12,7 +12,7 @@ use crate::message::MessageFormat;
 use crate::outcome::{ChannelOffer, Grant, Note, RecordError, RefusalReason, SendRecord};
 use crate::policy::{FallbackStep, Policy};
 use crate::pumping::PriceTable;
-use crate::store::{Admission, MeterQuery, Observation, TallyQuery};
+use crate::store::{Admission, Home, MeterQuery, Observation, TallyQuery};
 use crate::transport::{Channel, Deadline, SmsTransport};
 
 use super::Gate;
@@ -143,6 +143,7 @@ impl Gate {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
         admission.clock = self.inner.clock_check;
+        admission.home = Home::of(number);
         let key = MeterKey::new(number, slot::NOT_ARRIVED);
         admission.observe = vec![Observation { key, span_ms: millis(UNDELIVERED_FOR), units: 1 }];
         let _granted = guarded::admit(&*self.inner.store, &admission).await?;
@@ -253,8 +254,10 @@ impl Gate {
     ) -> Result<Carried, GateError> {
         let names = self.names();
         let challenge = names.challenge(&grant.challenge);
+        let number = names.number(&grant.recipient);
         let mut query = TallyQuery::new(now, self.inner.partition);
         query.clock = self.inner.clock_check;
+        query.home = Home::of(number).and(challenge);
         let carried = |channel: &Channel| MeterQuery {
             key: MeterKey::new(challenge, slot::carried(channel.index())),
             limit: counted(u32::MAX >> 11, policy.code.open),
@@ -262,7 +265,7 @@ impl Gate {
         };
         query.meters = Channel::ALL.iter().map(carried).collect();
         query.meters.push(MeterQuery {
-            key: MeterKey::new(names.number(&grant.recipient), slot::NOT_ARRIVED),
+            key: MeterKey::new(number, slot::NOT_ARRIVED),
             limit: counted(u32::MAX >> 11, UNDELIVERED_FOR),
             cost: 1,
         });

@@ -6,14 +6,14 @@ use crate::access::{
     Actor, BookError, Control, ControlBook, ControlError, ControlId, Draft, Effect, Reason, Target,
 };
 use crate::base::entropy::random;
-use crate::base::id::RequestId;
+use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::Lane;
 use crate::recipient::Recipient;
-use crate::store::{Admission, Admitted, ClockCheck, DocumentWrite, Refund};
+use crate::store::{Admission, Admitted, ClockCheck, DocumentWrite, Home, Refund};
 
 use super::Gate;
 use super::guarded;
@@ -259,7 +259,7 @@ impl<'a> Controls<'a> {
         let attempts = &self.gate.inner.policy.attempts;
         let lane =
             |lane: &Lane| (MeterKey::new(number, lane.counted()), lane.failures(attempts).limit());
-        self.give_back_failures(Lane::ALL.iter().map(lane)).await?;
+        self.give_back_failures(number, Lane::ALL.iter().map(lane)).await?;
         let change = format!("failures of {recipient:?} forgiven: {}", reason.as_str());
         self.announce(actor.as_str(), change);
         Ok(())
@@ -309,9 +309,10 @@ impl<'a> Controls<'a> {
         reason: &Reason,
         actor: &Actor,
     ) -> Result<(), ControlsError> {
-        let account = MeterKey::new(self.gate.names().user(user), slot::AUTHENTICATOR);
+        let user = self.gate.names().user(user);
+        let account = MeterKey::new(user, slot::AUTHENTICATOR);
         let meter = (account, self.gate.inner.policy.attempts.authenticator.limit());
-        self.give_back_failures(std::iter::once(meter)).await?;
+        self.give_back_failures(user, std::iter::once(meter)).await?;
         let what = "failures of an account's authenticator forgiven";
         self.announce(actor.as_str(), format!("{what}: {}", reason.as_str()));
         Ok(())
@@ -364,6 +365,7 @@ impl<'a> Controls<'a> {
 
     async fn give_back_failures(
         &self,
+        whose: Pseudonym,
         meters: impl Iterator<Item = (MeterKey, Limit)>,
     ) -> Result<(), ControlsError> {
         let gate = self.gate;
@@ -371,9 +373,10 @@ impl<'a> Controls<'a> {
         let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
         let mut admission = Admission::new(id, now, gate.inner.partition, now + super::REMEMBER);
         admission.clock = gate.inner.clock_check;
+        admission.home = Home::of(whose);
         let _granted = guarded::admit(&*gate.inner.store, &admission).await?;
         let all = |(key, limit)| Refund { key, limit, cost: 100, charged: now, waiver: None };
-        gate.give_all_back(id, meters.map(all).collect()).await?;
+        gate.give_all_back(id, admission.home, meters.map(all).collect()).await?;
         Ok(())
     }
 

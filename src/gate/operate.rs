@@ -14,7 +14,7 @@ use crate::outcome::{
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
 use crate::recipient::Region;
-use crate::store::{MeterQuery, Refund, Settlement, TallyQuery};
+use crate::store::{Home, MeterQuery, Refund, Settlement, TallyQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
 
 use super::Gate;
@@ -170,6 +170,7 @@ impl Gate {
     pub(super) async fn give_all_back(
         &self,
         admission: RequestId,
+        home: Home,
         refunds: Vec<Refund>,
     ) -> Result<(), GateError> {
         let settlement = Settlement {
@@ -177,6 +178,7 @@ impl Gate {
             now: self.now(),
             clock: self.inner.clock_check,
             realm: self.inner.partition,
+            home,
             refunds,
             void: None,
             observe: Vec::new(),

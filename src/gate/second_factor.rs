@@ -9,7 +9,7 @@ use crate::limit::MeterKey;
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
 use crate::outcome::AuthenticatorVerdict;
-use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
+use crate::store::{Admission, Admitted, Charge, Home, Nonce, Refund};
 use crate::telemetry::Verb;
 
 use super::Gate;
@@ -90,6 +90,7 @@ impl Gate {
         let (share, shares) = self.session_share(client, attempts);
         let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
         admission.clock = self.inner.clock_check;
+        admission.home = Home::of(account.subject);
         admission.charges = vec![
             // Right and wrong codes cost the same: a guess that is not charged is a guess for free.
             Charge { key: account, limit: failures, cost: 1, waiver: None },
@@ -119,7 +120,7 @@ impl Gate {
                 back(share, shares, 1),
                 back(spray, UNLIMITED, 1),
             ];
-            self.give_all_back(id, refunds).await?;
+            self.give_all_back(id, admission.home, refunds).await?;
         } else if let Some(sprayed) = sprayed {
             self.note_spraying(sprayed, attempts.spray_alarm, now);
         }

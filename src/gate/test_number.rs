@@ -12,7 +12,7 @@ use crate::event::{Event, EventKind, TestUse};
 use crate::limit::MeterKey;
 use crate::otp::{CodeFormat, TestCode};
 use crate::recipient::Recipient;
-use crate::store::{StoreError, StoreErrorKind, TallyQuery};
+use crate::store::{Home, StoreError, StoreErrorKind, TallyQuery};
 
 use zeroize::Zeroizing;
 
@@ -237,6 +237,7 @@ impl Gate {
     async fn was_verified(&self, number: Pseudonym) -> Result<bool, GateError> {
         let mut query = TallyQuery::new(self.now(), self.inner.partition);
         query.clock = self.inner.clock_check;
+        query.home = Home::of(number);
         query.marks = vec![MeterKey::new(number, slot::KNOWN)];
         let tallies = guarded::tally(&*self.inner.store, &query).await?;
         // A verification of the last three days counts too: its mark begins later.

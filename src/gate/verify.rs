@@ -18,7 +18,8 @@ use crate::outcome::{
 use crate::policy::{AttemptPolicy, Policy};
 use crate::pumping::{Sighting, SightingKind};
 use crate::store::{
-    ChallengeState, Charge, Credit, Mark, MeterQuery, Observation, Redemption, TallyQuery, Verdict,
+    ChallengeState, Charge, Credit, Home, Mark, MeterQuery, Observation, Redemption, TallyQuery,
+    Verdict,
 };
 use crate::transport::Channel;
 
@@ -50,12 +51,11 @@ impl Gate {
         let policy = self.policy(&grant.purpose);
         let mut query = TallyQuery::new(now, self.inner.partition);
         query.clock = self.inner.clock_check;
+        let number = names.number(&grant.recipient);
+        query.home = Home::of(number);
         query.challenges = vec![names.challenge(&grant.challenge)];
         query.meters = vec![MeterQuery {
-            key: MeterKey::new(
-                names.number(&grant.recipient),
-                slot::ladder(&grant.purpose, grant.lane.index()),
-            ),
+            key: MeterKey::new(number, slot::ladder(&grant.purpose, grant.lane.index())),
             limit: policy.interval.ladder.limit(),
             cost: 1,
         }];
@@ -203,7 +203,7 @@ impl Gate {
         let digests =
             code.iter().map(|code| digest(&keys.code, &context, code.expose_secret())).collect();
         let paid = self.client_charge(grant, client, policy);
-        let realm = names.whole();
+        let (realm, name) = (names.whole(), names.challenge(&challenge));
         let count = |subject, slot| Observation {
             key: MeterKey::new(subject, slot),
             span_ms: COUNT_SPAN_MS,
@@ -215,7 +215,8 @@ impl Gate {
             now,
             clock: self.inner.clock_check,
             realm: self.inner.partition,
-            challenge: names.challenge(&challenge),
+            home: Home::of(number.unwrap_or(name)),
+            challenge: name,
             digests,
             charges: paid.into_iter().collect(),
             subject_charges: Vec::new(),

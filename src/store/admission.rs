@@ -7,7 +7,7 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
-use super::ClockCheck;
+use super::{ClockCheck, Home};
 
 /// What [`Store::admit`](super::Store::admit) decides on.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Admission {
     pub clock: ClockCheck,
     /// The tenant; every key below belongs to it and never meets another realm's.
     pub realm: Pseudonym,
+    /// Whom it is about.
+    pub home: Home,
     /// Until when a granted admission is remembered under `id`, for repeats and for settling.
     pub remember: Timestamp,
     /// Documents whose version the decision rests on.
@@ -41,7 +43,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// An admission that checks and charges nothing yet.
+    /// An admission of nobody's that checks and charges nothing yet.
     #[must_use]
     pub fn new(id: RequestId, now: Timestamp, realm: Pseudonym, remember: Timestamp) -> Self {
         Self {
@@ -49,6 +51,7 @@ impl Admission {
             now,
             clock: ClockCheck::default(),
             realm,
+            home: Home::NOBODY,
             remember,
             guards: Vec::new(),
             nonces: Vec::new(),
@@ -189,6 +192,11 @@ pub enum Admitted {
     Granted {
         /// For each charge the meter's count after the whole admission; a waived charge reads 0.
         counts: Vec<u64>,
+        /// By how many of its costs a count of a [common](super::Home) meter moves at once: 1. A store
+        /// that is spread tells estimates: as many as it has parts in the one that watches for the
+        /// others, and 0 in those others. So whoever looks for a count that passes a mark between
+        /// `count - step * cost` and `count` sees it once.
+        step: u64,
         /// For each observation the count in its window afterwards.
         observed: Vec<u64>,
         /// The journal, if an exchange was asked for.

@@ -26,11 +26,16 @@
 //! 7. **An error is not an answer.** When in doubt whether a call took effect, return
 //!    [`StoreErrorKind::Indeterminate`]; the gate fails closed.
 //!
+//! Each message names its [`Home`]: whom it is about. A store in one piece ignores it; one that is spread
+//! over several keeps together by it what belongs together, and says what of the above it bounds
+//! instead of keeping.
+//!
 //! A store sees pseudonyms, digests and sealed bytes; never a number, an address or a code.
 
 mod admission;
 mod clock;
 mod error;
+mod home;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "postgres")]
@@ -61,6 +66,7 @@ pub use admission::{
 };
 pub use clock::{ClockApart, ClockCheck, DEFAULT_CLOCK_SKEW, SteadyClock};
 pub use error::{StoreError, StoreErrorKind};
+pub use home::Home;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "postgres")]

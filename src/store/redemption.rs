@@ -7,8 +7,8 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
-use super::ClockCheck;
 use super::admission::{Charge, Exchange, Mark, News, Observation};
+use super::{ClockCheck, Home};
 
 /// What [`Store::redeem`](super::Store::redeem) decides on.
 ///
@@ -25,6 +25,8 @@ pub struct Redemption {
     pub clock: ClockCheck,
     /// The tenant.
     pub realm: Pseudonym,
+    /// Whom it is about: that of the admission that opened the challenge.
+    pub home: Home,
     /// The challenge's name.
     pub challenge: Pseudonym,
     /// The submitted code's digest, once for each key it may have been made under. Empty for a

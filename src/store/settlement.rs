@@ -5,8 +5,8 @@ use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
-use super::ClockCheck;
 use super::admission::{Exchange, Observation};
+use super::{ClockCheck, Home};
 
 /// What [`Store::settle`](super::Store::settle) puts right after a hand-off.
 ///
@@ -21,6 +21,8 @@ pub struct Settlement {
     pub clock: ClockCheck,
     /// The tenant.
     pub realm: Pseudonym,
+    /// Whom it is about: the admission's.
+    pub home: Home,
     /// What is given back; empty if the message went out or may have gone out.
     pub refunds: Vec<Refund>,
     /// The code that no message carries.

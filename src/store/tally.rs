@@ -6,8 +6,8 @@ use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
 
-use super::ClockCheck;
 use super::admission::News;
+use super::{ClockCheck, Home};
 
 /// What [`Store::tally`](super::Store::tally) reads. Answers stand in the order of the questions.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct TallyQuery {
     pub clock: ClockCheck,
     /// The tenant.
     pub realm: Pseudonym,
+    /// Whose own the marks and challenges are, and which of the meters.
+    pub home: Home,
     /// Meters to read.
     pub meters: Vec<MeterQuery>,
     /// Marks to read.
@@ -31,13 +33,14 @@ pub struct TallyQuery {
 }
 
 impl TallyQuery {
-    /// A query that asks for nothing yet.
+    /// A query of nobody's that asks for nothing yet.
     #[must_use]
     pub fn new(now: Timestamp, realm: Pseudonym) -> Self {
         Self {
             now,
             clock: ClockCheck::default(),
             realm,
+            home: Home::NOBODY,
             meters: Vec::new(),
             marks: Vec::new(),
             challenges: Vec::new(),

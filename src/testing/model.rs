@@ -140,6 +140,7 @@ impl Realm {
         let at = When::of(admission.now, admission.clock);
         if self.granted.get(&admission.id).is_some_and(|granted| at.now < granted.remember) {
             return Admitted::Granted {
+                step: 1,
                 counts: self.counts(&admission.charges, at),
                 observed: self.observed(&admission.observe, at),
                 news: self.news(admission.exchange.as_ref(), at),
@@ -160,6 +161,7 @@ impl Realm {
                 news: self.news(admission.exchange.as_ref(), at),
             },
             Ok(()) => Admitted::Granted {
+                step: 1,
                 counts: self.counts(&admission.charges, at),
                 observed: self.observed(&admission.observe, at),
                 news: self.news(admission.exchange.as_ref(), at),

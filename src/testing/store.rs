@@ -49,6 +49,7 @@ mod bench;
 mod capacity;
 mod challenge;
 mod equivalence;
+mod homes;
 mod journal;
 mod limits;
 mod race;
@@ -108,6 +109,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         ahead::CASES,
         race::CASES,
         scale::CASES,
+        homes::CASES,
     ]
     .into_iter()
     .flatten()

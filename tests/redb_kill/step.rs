@@ -114,6 +114,7 @@ impl Step {
             now: self.now(),
             clock: otpgate::store::ClockCheck::default(),
             realm: REALM,
+            home: otpgate::store::Home::NOBODY,
             challenge: target.name(2),
             digests: vec![digest],
             charges: Vec::new(),
@@ -140,6 +141,7 @@ impl Step {
             now: self.now(),
             clock: otpgate::store::ClockCheck::default(),
             realm: REALM,
+            home: otpgate::store::Home::NOBODY,
             refunds: vec![
                 refund(target.line(), LINE, 1),
                 refund(target.purse(), PURSE, target.cost()),

@@ -155,13 +155,13 @@ impl Store for Animal {
                 let places: Vec<bool> = admission.charges.iter().map(waived).collect();
                 admission.charges.retain(|charge| !waived(charge));
                 match self.model.admit(&admission).await? {
-                    Admitted::Granted { counts, observed, news } => {
+                    Admitted::Granted { counts, step, observed, news } => {
                         let mut counts = counts.into_iter();
                         let counts = places
                             .iter()
                             .map(|waived| if *waived { 0 } else { counts.next().unwrap_or(0) })
                             .collect();
-                        Ok(Admitted::Granted { counts, observed, news })
+                        Ok(Admitted::Granted { counts, step, observed, news })
                     }
                     other => Ok(other),
                 }

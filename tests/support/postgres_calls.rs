@@ -81,6 +81,7 @@ pub fn redemption(id: u64, challenge: u64, digest: [u8; 32], now: u64) -> Redemp
         now: at(now),
         clock: otpgate::store::ClockCheck::default(),
         realm: realm(),
+        home: otpgate::store::Home::NOBODY,
         challenge: name(b'c', challenge),
         digests: vec![digest],
         charges: Vec::new(),

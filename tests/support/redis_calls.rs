@@ -66,6 +66,7 @@ impl Sent {
             now,
             clock: otpgate::store::ClockCheck::default(),
             realm,
+            home: otpgate::store::Home::NOBODY,
             challenge: self.challenge,
             digests: vec![self.digest],
             charges: Vec::new(),

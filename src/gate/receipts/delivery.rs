@@ -98,7 +98,8 @@ impl Gate {
                 }
                 let who = self.destination_subjects(&note.recipient, number, &note.purpose);
                 let plan = Plan::of_number(&self.terms_of(note), &who);
-                self.give_all_back(admission.id, plan.refunds(false, Due::ALL, note.at)).await?;
+                let refunds = plan.refunds(false, Due::ALL, note.at);
+                self.give_all_back(admission.id, admission.home, refunds).await?;
                 return Ok(Some(true));
             }
             Admitted::NonceSpent { .. } => return Ok(None),

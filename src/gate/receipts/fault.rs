@@ -16,7 +16,7 @@ use crate::gate::{Gate, REMEMBER, guarded};
 use crate::limit::{Limit, MeterKey};
 use crate::policy::{Policy, ReceiptPolicy};
 use crate::recipient::Recipient;
-use crate::store::{Admission, Admitted, Charge, Nonce, Refund};
+use crate::store::{Admission, Admitted, Charge, Home, Nonce, Refund};
 use crate::transport::NumberFault;
 
 use super::unexpected;
@@ -79,7 +79,7 @@ impl Gate {
         let mut charges = vec![kind(number, fault, span, 1), until(span)];
         // The deadline may be later already, by another fault; it never moves forward twice.
         for again in 0..4 {
-            let mut admission = self.call(call, again, now)?;
+            let mut admission = self.call(call, again, number, now)?;
             admission.nonces = self.kept(call).into_iter().collect();
             admission.charges = charges;
             match guarded::admit(&*self.inner.store, &admission).await? {
@@ -99,7 +99,13 @@ impl Gate {
 
     /// An admission of one call: under a new identifier, or under that of the webhook that asks for it,
     /// so that the same webhook does it once whoever repeats it.
-    fn call(&self, call: Call<'_>, again: u8, now: Timestamp) -> Result<Admission, GateError> {
+    fn call(
+        &self,
+        call: Call<'_>,
+        again: u8,
+        number: Pseudonym,
+        now: Timestamp,
+    ) -> Result<Admission, GateError> {
         let (id, until) = match call {
             Call::Once => (random(&*self.inner.entropy)?, now + REMEMBER),
             Call::Of(webhook, expires) => {
@@ -110,6 +116,7 @@ impl Gate {
         let mut admission =
             Admission::new(RequestId::from_bytes(id), now, self.inner.partition, until);
         admission.clock = self.inner.clock_check;
+        admission.home = Home::of(number);
         Ok(admission)
     }
 
@@ -127,14 +134,13 @@ impl Gate {
         call: Call<'_>,
     ) -> Result<(), GateError> {
         let number = self.names().number(recipient);
-        let admission = self.call(call, 0, now)?;
-        let id = admission.id;
+        let admission = self.call(call, 0, number, now)?;
         let _granted = guarded::admit(&*self.inner.store, &admission).await?;
         let back = |key, limit| Refund { key, limit, cost: ALL, charged: now, waiver: None };
         let kinds = ReceiptPolicy::FAULTS.iter().map(|fault| kind(number, *fault, ALL, 0));
         let mut refunds: Vec<Refund> = kinds.map(|charge| back(charge.key, charge.limit)).collect();
         refunds.push(back(deadline(number), Limit::Spacing { interval_ms: 1, burst: ALL }));
-        self.give_all_back(id, refunds).await
+        self.give_all_back(admission.id, admission.home, refunds).await
     }
 }
 

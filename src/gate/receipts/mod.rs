@@ -16,7 +16,7 @@ use crate::base::time::{Timestamp, millis};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
 use crate::outcome::{Note, ReceiptOutcome, TakenReceipt};
-use crate::store::{Admission, Admitted, Nonce};
+use crate::store::{Admission, Admitted, Home, Nonce};
 use crate::telemetry::Verb;
 use crate::transport::{
     Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
@@ -188,7 +188,14 @@ impl Gate {
         let until = note.at + RECEIPT_WINDOW;
         let mut admission = Admission::new(id, now, self.inner.partition, until);
         admission.clock = self.inner.clock_check;
+        admission.home = self.home_of(note);
         admission
+    }
+
+    /// Whom the calls about a send are about.
+    pub(super) fn home_of(&self, note: &Note) -> Home {
+        let names = self.names();
+        Home::of(names.number(&note.recipient)).and(names.send(&note.id))
     }
 
     /// What may be used once of a send.
@@ -205,14 +212,20 @@ impl Gate {
         detail: &[u8],
         now: Timestamp,
     ) -> Result<bool, GateError> {
-        self.is_first_claim(self.claim_on(note, what, detail), now).await
+        self.is_first_claim(self.claim_on(note, what, detail), self.home_of(note), now).await
     }
 
     /// Whether this call is the first to make the claim, over all gates.
-    async fn is_first_claim(&self, claim: Nonce, now: Timestamp) -> Result<bool, GateError> {
+    async fn is_first_claim(
+        &self,
+        claim: Nonce,
+        home: Home,
+        now: Timestamp,
+    ) -> Result<bool, GateError> {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
         admission.clock = self.inner.clock_check;
+        admission.home = home;
         admission.nonces = vec![claim];
         admission.exchange = self.realm.exchange(self, id);
         match guarded::admit(&*self.inner.store, &admission).await? {

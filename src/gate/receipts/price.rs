@@ -101,17 +101,17 @@ impl Gate {
             let cost = named.saturating_sub(before);
             admission.charges.push(Charge { key, limit, cost, waiver: None });
             match guarded::admit(&*self.inner.store, &admission).await? {
-                Admitted::Granted { counts, .. } => {
+                Admitted::Granted { counts, step, .. } => {
                     if less > 0 {
                         let refunds = plan().partly(less).refunds(false, Due::ALL, note.at);
-                        self.give_all_back(admission.id, refunds).await?;
+                        self.give_all_back(admission.id, admission.home, refunds).await?;
                     }
                     if held == price || !self.is_first(note, "told price", &detail, now).await? {
                         return Ok(());
                     }
                     if more > 0 {
                         let soft = self.policy(&note.purpose).budget.soft_percent;
-                        for tier in plan().budget_tiers(&counts, more, soft) {
+                        for tier in plan().budget_tiers(&counts, more.saturating_mul(step), soft) {
                             self.tell_of(note, now, tier);
                         }
                     }

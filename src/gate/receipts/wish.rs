@@ -8,7 +8,7 @@ use crate::gate::Gate;
 use crate::gate::names::shared;
 use crate::outcome::ReceiptOutcome;
 use crate::recipient::Recipient;
-use crate::store::Nonce;
+use crate::store::{Home, Nonce};
 use crate::transport::{NumberFault, OwnersWish, Receipt, Wish};
 
 use super::RECEIPT_WINDOW;
@@ -39,7 +39,8 @@ impl Gate {
             Wish::OptIn => self.forget_faults(&recipient, now, call).await?,
         }
         let key = self.names().of_send(webhook.as_bytes(), "told wish", b"");
-        if !self.is_first_claim(Nonce { key, expires }, now).await? {
+        let home = Home::of(self.names().number(&recipient));
+        if !self.is_first_claim(Nonce { key, expires }, home, now).await? {
             return Ok(ReceiptOutcome::Repeated);
         }
         match owners.wish {

@@ -98,9 +98,10 @@ impl Gate {
     }
 
     /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
-    pub(super) fn note_budgets(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) {
+    pub(super) fn note_budgets(&self, send: &Send<'_>, paid: &Paid) {
         let soft = send.policy.budget.soft_percent;
-        for tier in plan.budget_tiers(counts, send.reserved().as_microdollars(), soft) {
+        let moved = send.reserved().as_microdollars().saturating_mul(paid.step);
+        for tier in paid.plan.budget_tiers(&paid.counts, moved, soft) {
             self.note(send, tier);
         }
     }

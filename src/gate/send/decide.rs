@@ -13,7 +13,7 @@ use crate::otp::{Passcode, ResendCode};
 use crate::outcome::{Proved, RefusalReason};
 use crate::policy::Mode;
 use crate::pumping::SightingKind;
-use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Observation, VoidCode};
+use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Home, Observation, VoidCode};
 use crate::transport::Channel;
 
 use super::{Paid, Refused, Send};
@@ -80,7 +80,7 @@ impl Gate {
                 plan = plan.tested();
             }
             let test = test.cloned();
-            let mut admission = self.admission(send, id, &standing);
+            let mut admission = self.admission(send, id, challenge, &standing);
             let mut saved = None;
             if again > 0 {
                 // A stale answer has counted the request.
@@ -130,7 +130,7 @@ impl Gate {
                 answer = Box::pin(self.pay(&mut plan, &mut admission)).await?;
             }
             match answer {
-                Admitted::Granted { counts, news, .. } => {
+                Admitted::Granted { counts, step, news, .. } => {
                     self.realm.take_in(self, &news);
                     if let Some(saved) = saved {
                         self.realm.saved(saved);
@@ -139,7 +139,7 @@ impl Gate {
                         *fault = Plan::fault(&counts);
                     }
                     let may_be_withheld = self.may_be_withheld(send, &standing);
-                    let paid = Paid { plan, counts, id, code, may_be_withheld };
+                    let paid = Paid { plan, counts, step, id, code, may_be_withheld };
                     if let Some(entry) = test {
                         return Ok(Decision::Test(paid, entry));
                     }
@@ -295,7 +295,13 @@ impl Gate {
         if send.decoy { plan.unpaid() } else { plan }
     }
 
-    fn admission(&self, send: &Send<'_>, id: RequestId, standing: &Standing) -> Admission {
+    fn admission(
+        &self,
+        send: &Send<'_>,
+        id: RequestId,
+        challenge: Pseudonym,
+        standing: &Standing,
+    ) -> Admission {
         let names = self.names();
         let requests = |subject: Pseudonym| Observation {
             key: MeterKey::new(subject, slot::REQUESTS),
@@ -304,6 +310,7 @@ impl Gate {
         };
         let mut admission = Admission::new(id, send.now, self.inner.partition, send.now + REMEMBER);
         admission.clock = self.inner.clock_check;
+        admission.home = Home::of(send.subjects.number).and(challenge);
         admission.guards = vec![Guard { document: names.controls(), version: standing.version() }];
         admission.nonces = send.nonce.into_iter().chain(send.human).collect();
         admission.observe = vec![requests(send.subjects.country), requests(send.subjects.realm)];

@@ -6,7 +6,7 @@ use crate::event::{EventKind, OutagePart};
 use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::SightingKind;
-use crate::store::{Refund, Settlement};
+use crate::store::{Home, Refund, Settlement};
 use crate::telemetry::{Span, Verb};
 use crate::transport::{
     Channel, Handoff, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
@@ -196,7 +196,7 @@ impl Gate {
     /// the start stays charged.
     pub(super) async fn take_back(&self, send: &Send<'_>, paid: &Paid) {
         let refunds = paid.plan.refunds_of_withheld(send.now);
-        if let Err(error) = Box::pin(self.settle_unsent(paid, refunds)).await {
+        if let Err(error) = Box::pin(self.settle_unsent(send, paid, refunds)).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
@@ -209,15 +209,21 @@ impl Gate {
         refused: bool,
     ) -> Result<(), GateError> {
         let due = self.due(&self.note_of(send, paid.id), self.now()).await?;
-        self.settle_unsent(paid, paid.plan.refunds(refused, due, send.now)).await
+        self.settle_unsent(send, paid, paid.plan.refunds(refused, due, send.now)).await
     }
 
-    async fn settle_unsent(&self, paid: &Paid, refunds: Vec<Refund>) -> Result<(), GateError> {
+    async fn settle_unsent(
+        &self,
+        send: &Send<'_>,
+        paid: &Paid,
+        refunds: Vec<Refund>,
+    ) -> Result<(), GateError> {
         let settlement = Settlement {
             admission: paid.id,
             now: self.now(),
             clock: self.inner.clock_check,
             realm: self.inner.partition,
+            home: Home::of(send.subjects.number).and(paid.code.challenge),
             refunds,
             void: Some(paid.code),
             observe: Vec::new(),

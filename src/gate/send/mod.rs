@@ -82,6 +82,8 @@ struct Challenge {
 struct Paid {
     plan: Plan,
     counts: Vec<u64>,
+    /// By how many costs a count moves.
+    step: u64,
     id: RequestId,
     code: VoidCode,
     /// Whether numbers that are neither known nor allowed may get no text here.
@@ -263,7 +265,7 @@ impl Gate {
                 self.step_up(&send, reason, remedy, pumping)
             }
             Decision::Granted(mut paid) => {
-                self.note_budgets(&send, &paid.plan, &paid.counts);
+                self.note_budgets(&send, &paid);
                 let refused = match known {
                     Some(known) => Box::pin(self.ask_network(&send, &mut paid, known)).await,
                     None => None,

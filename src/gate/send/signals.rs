@@ -17,7 +17,7 @@ use crate::outcome::RefusalReason;
 use crate::policy::{AskNetwork, Mode, WithoutAnswer};
 use crate::pumping::SightingKind;
 use crate::recipient::LineType;
-use crate::store::{Admission, Admitted, TallyQuery};
+use crate::store::{Admission, Admitted, Home, TallyQuery};
 use crate::telemetry::{Span, Verb};
 use crate::transport::Channel;
 use crate::transport::signals::{Signals, SignalsErrorKind, SignalsQuery};
@@ -65,6 +65,7 @@ impl Gate {
         let name = self.shelf_of(&send.subjects.number);
         let mut query = TallyQuery::new(send.now, self.inner.partition);
         query.clock = self.inner.clock_check;
+        query.home = Home::of(send.subjects.number);
         query.documents = vec![name];
         query.marks = vec![MeterKey::new(send.subjects.number, slot::KNOWN)];
         let tallies = Box::pin(guarded::tally(&*self.inner.store, &query)).await?;

@@ -10,7 +10,7 @@ use crate::gate::{Gate, guarded};
 use crate::limit::MeterKey;
 use crate::outcome::Caution;
 use crate::policy::{AnonymiserTier, Mode};
-use crate::store::TallyQuery;
+use crate::store::{Home, TallyQuery};
 
 impl Gate {
     /// Why this text is withheld from its number, though another number would get it. The store is
@@ -30,6 +30,7 @@ impl Gate {
         }
         let mut query = TallyQuery::new(send.now, self.inner.partition);
         query.clock = self.inner.clock_check;
+        query.home = Home::of(send.subjects.number);
         query.marks = vec![MeterKey::new(send.subjects.number, slot::KNOWN)];
         let tallies = Box::pin(guarded::tally(&*self.inner.store, &query)).await?;
         let mark = tallies.marks.first().copied().flatten();

@@ -68,6 +68,7 @@ pub(super) fn admitted(row: &Row, admission: &Admission) -> Result<Admitted, Sto
         Ok(match row.read::<i32>("verdict")?.ok_or(Unreadable)? {
             0 => Admitted::Granted {
                 counts: of_charges()?,
+                step: 1,
                 observed: of_observations()?,
                 news: row.news()?,
             },

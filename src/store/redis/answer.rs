@@ -57,6 +57,7 @@ impl Reply {
         let answer = match values.number()? {
             0 => Admitted::Granted {
                 counts: numbers(&mut values)?,
+                step: 1,
                 observed: numbers(&mut values)?,
                 news: news(&mut values)?,
             },

@@ -20,7 +20,12 @@ pub(in crate::store) fn admit<R: Realm>(
         let mut observed = Vec::new();
         books.observed(&admission.observe, &mut observed)?;
         let counts = bill.counts(&mut books);
-        return Ok(Admitted::Granted { counts, observed, news: realm.news(exchange, at)? });
+        return Ok(Admitted::Granted {
+            counts,
+            step: 1,
+            observed,
+            news: realm.news(exchange, at)?,
+        });
     }
     books.open_own(books::charged(&admission.charges))?;
     books.open_own(books::observed(&admission.observe))?;
@@ -67,7 +72,7 @@ pub(in crate::store) fn admit<R: Realm>(
     let news = || realm.news(exchange, at);
     let answer = match (refusal, bill.worst) {
         (Some(refusal), _) => refusal,
-        (None, None) => Admitted::Granted { counts, observed, news: news()? },
+        (None, None) => Admitted::Granted { counts, step: 1, observed, news: news()? },
         (None, Some((index, retry_after))) => {
             Admitted::Exhausted { index, retry_after, counts, observed, news: news()? }
         }

@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 use crate::limit::Limit;
 use crate::store::{
     Admission, Admitted, ChallengeState, ChallengeWrite, Document, DocumentWrite, Guard, Mark,
-    MeterQuery, Nonce, Settlement, TallyQuery, Verdict,
+    MeterQuery, Nonce, Settlement, Verdict,
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -236,7 +236,7 @@ async fn documents(bench: Bench) -> Checked {
     let document = bench.name();
     let write =
         |expect, content: &[u8]| DocumentWrite { document, expect, content: content.into() };
-    let mut query = TallyQuery::new(at(T0), bench.realm);
+    let mut query = bench.query(T0);
     query.documents.push(document);
     same("no document", bench.tally(&query).await?.documents, vec![Document::default()])?;
     for (expect, content) in [(0, &b"one"[..]), (1, b"two"), (2, b"")] {
@@ -359,7 +359,7 @@ async fn tally_changes_nothing(bench: Bench) -> Checked {
     let (one, two, opened) = (bench.meter(), bench.meter(), bench.open(T0, 3).await?);
     let both = bench.charging(T0, vec![charge(one, THREE, 1), charge(two, THREE, 3)]);
     bench.grant("charging", &both).await?;
-    let mut query = TallyQuery::new(at(T0), bench.realm);
+    let mut query = bench.query(T0);
     query.meters = [(two, 1), (one, 2), (one, 3)]
         .map(|(key, cost)| MeterQuery { key, limit: THREE, cost })
         .into();

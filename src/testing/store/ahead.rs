@@ -13,7 +13,7 @@ use crate::base::time::{Clock, SystemClock, millis};
 use crate::limit::{Limit, MeterKey};
 use crate::store::{
     Admission, Admitted, ChallengeState, ClockCheck, Exchange, Mark, MeterQuery, Nonce, Reading,
-    TallyQuery, Verdict,
+    Verdict,
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -117,7 +117,7 @@ async fn pay(
 }
 
 async fn read(bench: &Bench, now: u64, key: MeterKey, limit: Limit, cost: u64) -> Checked<Reading> {
-    let mut query = TallyQuery::new(at(now), bench.realm);
+    let mut query = bench.query(now);
     query.clock = BOUND;
     query.meters.push(MeterQuery { key, limit, cost });
     one("meters of a tally", bench.tally(&query).await?.meters)
@@ -316,7 +316,7 @@ async fn challenge_dated_ahead(bench: Bench) -> Checked {
     for ahead in AHEAD {
         let now = now();
         let far = bench.open(now + ahead, 3).await?;
-        let mut query = TallyQuery::new(at(now), bench.realm);
+        let mut query = bench.query(now);
         query.clock = BOUND;
         query.challenges.push(far.key);
         let states = bench.tally(&query).await?.challenges;
@@ -398,7 +398,7 @@ async fn journal_dated_ahead(bench: Bench) -> Checked {
     for what in [&b"one"[..], b"two"] {
         bench.grant("news", &entry(now, BOUND, what)).await?;
     }
-    let mut query = TallyQuery::new(at(now), bench.realm);
+    let mut query = bench.query(now);
     query.clock = BOUND;
     query.journal = Some((journal, 0));
     let news = bench.tally(&query).await?.news;

@@ -13,8 +13,9 @@ use crate::base::mac::Tag;
 use crate::base::time::{Timestamp, millis};
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::store::{
-    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Credit, MeterQuery, Observation,
-    Reading, Redeemed, Redemption, Refund, Settlement, StoreError, Tallies, TallyQuery, Verdict,
+    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Credit, Home, MeterQuery,
+    Observation, Reading, Redeemed, Redemption, Refund, Settlement, StoreError, Tallies,
+    TallyQuery, Verdict,
 };
 use crate::testing::faults::Latency;
 use crate::testing::prng::{Prng, Shared};
@@ -68,6 +69,8 @@ impl fmt::Debug for Racers {
 pub(super) struct Bench {
     pub(super) store: Arc<dyn Store>,
     pub(super) realm: Pseudonym,
+    /// Everything is one home's, but where a case says otherwise.
+    pub(super) home: Home,
     pub(super) prng: Prng,
     names: Shared,
     racers: Racers,
@@ -87,7 +90,8 @@ impl Bench {
             random(&SystemEntropy).map_err(|error| Finding::new(error.to_string()))?;
         let names = Shared::new(u64::from_le_bytes(seed));
         let realm = Pseudonym::from_bytes(names.draw(Prng::bytes));
-        Ok(Self { store, realm, prng: seeds, names, racers })
+        let home = Home::alone(Pseudonym::from_bytes(names.draw(Prng::bytes)));
+        Ok(Self { store, realm, home, prng: seeds, names, racers })
     }
 
     pub(super) fn name(&self) -> Pseudonym {
@@ -109,7 +113,9 @@ impl Bench {
     /// An admission of nothing at `now`, remembered for ten minutes.
     pub(super) fn admission(&self, now: u64) -> Admission {
         let remember = at(now) + Duration::from_secs(600);
-        Admission::new(self.id(), at(now), self.realm, remember)
+        let mut admission = Admission::new(self.id(), at(now), self.realm, remember);
+        admission.home = self.home;
+        admission
     }
 
     pub(super) fn charging(&self, now: u64, charges: Vec<Charge>) -> Admission {
@@ -124,6 +130,7 @@ impl Bench {
             now: at(now),
             clock: crate::store::ClockCheck::default(),
             realm: of.realm,
+            home: of.home,
             refunds: of.charges.iter().map(|charge| refund(charge, of.now)).collect(),
             void: None,
             observe: Vec::new(),
@@ -138,6 +145,7 @@ impl Bench {
             now: at(now),
             clock: crate::store::ClockCheck::default(),
             realm: self.realm,
+            home: self.home,
             challenge: on,
             digests: vec![digest],
             charges: Vec::new(),
@@ -214,6 +222,12 @@ impl Bench {
         }
     }
 
+    pub(super) fn query(&self, now: u64) -> TallyQuery {
+        let mut query = TallyQuery::new(at(now), self.realm);
+        query.home = self.home;
+        query
+    }
+
     pub(super) async fn reading(
         &self,
         key: MeterKey,
@@ -221,7 +235,7 @@ impl Bench {
         cost: u64,
         now: u64,
     ) -> Checked<Reading> {
-        let mut query = TallyQuery::new(at(now), self.realm);
+        let mut query = self.query(now);
         query.meters.push(MeterQuery { key, limit, cost });
         one("meters of a tally", self.tally(&query).await?.meters)
     }
@@ -231,7 +245,7 @@ impl Bench {
     }
 
     pub(super) async fn state(&self, challenge: Pseudonym, now: u64) -> Checked<ChallengeState> {
-        let mut query = TallyQuery::new(at(now), self.realm);
+        let mut query = self.query(now);
         query.challenges.push(challenge);
         one("challenges of a tally", self.tally(&query).await?.challenges)
     }
@@ -241,7 +255,7 @@ impl Bench {
         key: MeterKey,
         now: u64,
     ) -> Checked<Option<(Timestamp, Timestamp)>> {
-        let mut query = TallyQuery::new(at(now), self.realm);
+        let mut query = self.query(now);
         query.marks.push(key);
         one("marks of a tally", self.tally(&query).await?.marks)
     }

@@ -14,8 +14,8 @@ use crate::base::mac::Tag;
 use crate::limit::{Limit, MeterKey};
 use crate::store::{
     Admission, Admitted, ChallengeWrite, Charge, ClockCheck, DocumentWrite, Exchange, GRACE, Guard,
-    Mark, MeterQuery, News, Nonce, Observation, Redeemed, Redemption, Settlement, Tallies,
-    TallyQuery, Verdict, VoidCode,
+    Mark, MeterQuery, News, Nonce, Observation, Redeemed, Redemption, Settlement, Tallies, Verdict,
+    VoidCode,
 };
 use crate::testing::model::ModelStore;
 use crate::testing::prng::Prng;
@@ -275,6 +275,7 @@ impl Script {
             now: at(self.now),
             clock: self.clock(prng),
             realm: admission.realm,
+            home: admission.home,
             refunds: admission
                 .charges
                 .iter()
@@ -356,7 +357,7 @@ impl Script {
 
     /// Everything that can be read must read the same.
     async fn compare(&mut self) -> Checked {
-        let mut query = TallyQuery::new(at(self.now), self.bench.realm);
+        let mut query = self.bench.query(self.now);
         self.checks = !self.checks;
         if self.led.is_none() && self.checks {
             query.clock = WIDE;

@@ -1,10 +1,10 @@
 //! The journal: news between the gates of a realm.
 
-use super::bench::{Bench, Checked, T0, at, charge, same, wrong};
+use super::bench::{Bench, Checked, T0, charge, same, wrong};
 use super::{Case, case};
 use crate::base::id::Pseudonym;
 use crate::limit::Limit;
-use crate::store::{Admitted, Exchange, News, TallyQuery};
+use crate::store::{Admitted, Exchange, News};
 
 pub(super) const CASES: &[Case] = &[
     case!(
@@ -37,7 +37,7 @@ async fn append(bench: &mut Bench, journal: Pseudonym, entry: &[u8], now: u64) -
 }
 
 async fn read(bench: &Bench, journal: Pseudonym, after: u64, now: u64) -> Checked<News> {
-    let mut query = TallyQuery::new(at(now), bench.realm);
+    let mut query = bench.query(now);
     query.journal = Some((journal, after));
     Ok(bench.tally(&query).await?.news)
 }

@@ -1,10 +1,10 @@
 //! Sizes: large numbers, many charges, long documents.
 
-use super::bench::{Bench, Checked, OBSERVED, T0, at, charge, exhausted, observation, same, wrong};
+use super::bench::{Bench, Checked, OBSERVED, T0, charge, exhausted, observation, same, wrong};
 use super::{Case, case};
 use crate::base::time::millis;
 use crate::limit::Limit;
-use crate::store::{Admitted, Document, DocumentWrite, MeterQuery, TallyQuery};
+use crate::store::{Admitted, Document, DocumentWrite, MeterQuery};
 
 pub(super) const CASES: &[Case] = &[
     case!(quantities_up_to_2_53, "all quantities are whole numbers below 2^53, and exact"),
@@ -65,7 +65,7 @@ async fn forty_charges(bench: Bench) -> Checked {
         }
         other => return wrong("forty charges", "Granted", &other),
     }
-    let mut query = TallyQuery::new(at(T0), bench.realm);
+    let mut query = bench.query(T0);
     query.meters = charges
         .iter()
         .map(|charge| MeterQuery { key: charge.key, limit: charge.limit, cost: 0 })
@@ -94,7 +94,7 @@ async fn long_document(mut bench: Bench) -> Checked {
     let mut admission = bench.admission(T0);
     admission.documents.push(DocumentWrite { document, expect: 0, content: content.clone() });
     bench.grant("a long document", &admission).await?;
-    let mut query = TallyQuery::new(at(T0), bench.realm);
+    let mut query = bench.query(T0);
     query.documents.push(document);
     let read = bench.tally(&query).await?.documents;
     same("read back as written", read == [Document { version: 1, content }], true)
@@ -110,7 +110,7 @@ async fn many_meters(bench: Bench) -> Checked {
         bench.grant("forty fresh meters", &admission).await?;
         meters.extend(charges);
     }
-    let mut query = TallyQuery::new(at(T0), bench.realm);
+    let mut query = bench.query(T0);
     query.meters = meters.iter().map(|it| MeterQuery { key: it.key, limit, cost: 0 }).collect();
     let counts: Vec<u64> =
         bench.tally(&query).await?.meters.iter().map(|reading| reading.count).collect();

@@ -60,6 +60,7 @@ async fn refused(bench: Bench, off: fn(Timestamp, Duration) -> Timestamp) -> Che
             redemption.clock = BOUND;
             named("redeem", apart, bench.store.redeem(&redemption).await)?;
             let mut query = TallyQuery::new(off(wall.now(), apart), bench.realm);
+            query.home = bench.home;
             query.clock = BOUND;
             named("tally", apart, bench.store.tally(&query).await)?;
         }
