@@ -12,7 +12,7 @@ use crate::base::time::{Clock, Forward, SystemClock};
 use crate::context::{Purpose, Realm};
 use crate::error::ConfigError;
 use crate::event::{NoObserver, Observer};
-use crate::gate::{Carrier, FallbackChannel, Gate, Inner, Realms, shared_name, shared_slots};
+use crate::gate::{Carrier, FallbackChannel, Gate, Parts, Realms, shared_name, shared_slots};
 use crate::human::HumanCheck;
 use crate::message::MessageFormat;
 use crate::policy::{AskNetwork, Policy, agree};
@@ -530,7 +530,7 @@ impl GateBuilder {
         let instance = random(&*entropy).map_err(ConfigError::Entropy)?;
         let index = keys.pseudonyms();
         let partition = self.partition.as_deref().unwrap_or("otpgate");
-        let inner = Inner {
+        let inner = Parts {
             partition: shared_name(index, "partition", partition),
             global: shared_name(index, "global", partition),
             clock: Forward::new(self.clock.unwrap_or_else(|| Box::new(SystemClock::new()))),

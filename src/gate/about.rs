@@ -5,7 +5,7 @@ use crate::otp::CodeFormat;
 use crate::outcome::EntryGrant;
 
 use super::Gate;
-use super::verify::hint;
+use super::entry::hint;
 
 /// What a grant that is this client's says of its verification.
 #[derive(Debug)]

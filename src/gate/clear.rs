@@ -1,87 +1,137 @@
-//! From what the form posted to a clearance: no store, nothing charged.
+//! [`Gate::clear`]: from what the form posted to a clearance. No store, nothing charged.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
-use crate::access::{
-    Around, CallerError, CallerRequest, ClientIp, ClientPrefix, DeviceProof, ListVerdict, Query,
-};
-use crate::base::entropy::random;
+use super::Gate;
+use crate::access::{DeviceProof, ListVerdict, Query};
 use crate::base::id::Pseudonym;
-use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
 use crate::human::HumanVerdict;
+use crate::otp::Binding;
 use crate::outcome::{
-    Clearance, Cleared, Client, Lane, LimitName, Networks, OwnScope, Proved, PublicRefusalKind,
-    Refusal, RefusalReason, StepUp, StepUpMeans, Subjects,
+    Caution, Clearance, Cleared, Lane, LimitName, OwnScope, Proved, RefusalReason, StepUpMeans,
 };
-use crate::policy::{AnonymiserTier, Policy};
-use crate::pumping::{ClientNet, Sighting, SightingKind, Subject};
+use crate::policy::AnonymiserTier;
+use crate::pumping::{Sighting, SightingKind};
 use crate::recipient::Recipient;
 use crate::store::Nonce;
-use crate::token::{
-    CheckedToken, Scope, SendTicket, TicketLevel, TicketTerms, TokenError, TokenProof,
-};
-use crate::transport::Channel;
+use crate::telemetry::Verb;
+use crate::token::{CheckedToken, TicketLevel, TokenError, TokenProof};
 
-use super::Gate;
 use super::plan::Remedy;
 
-impl Gate {
-    pub(super) fn ticket(
-        &self,
-        purpose: &Purpose,
-        client: &ClientContext,
-    ) -> Result<SendTicket, GateError> {
-        let now = self.now();
-        let scope = self.own_scope(client);
-        let ticket = self.sign(purpose, &scope, self.policy(purpose).token.ordinary(), now)?;
-        self.tell(&Event {
-            purpose: Some(purpose.clone()),
-            ..self.event(now, EventKind::TicketIssued)
-        });
-        Ok(ticket)
-    }
+/// A form as it was posted, whose token is good.
+struct Form<'a> {
+    recipient: &'a Recipient,
+    number: Pseudonym,
+    purpose: &'a Purpose,
+    client: &'a ClientContext,
+    scope: &'a OwnScope,
+    caution: Option<Caution>,
+    now: Timestamp,
+}
 
-    pub(super) async fn clear_page(
+impl Gate {
+    /// Checks what the form posted: the proof that the page's script made of the ticket and the
+    /// number, then the destination, the lists and, where asked for, the human check.
+    ///
+    /// Charges nothing, and touches no store unless an operator's entry refuses the request: then
+    /// it reads whether the entry still holds. It is async because the human check may be.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the human check, the store read or the random generator failed.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// # use otpgate::{Cleared, Purpose, RefusalReason, token};
+    /// # let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
+    /// // The page answered for another number than the one that was posted.
+    /// let proof = token::answer(ticket.as_str(), "+4915799999999")?;
+    /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+    /// let Cleared::Refused(refusal) = answer else { panic!("cleared") };
+    /// assert!(matches!(refusal.reason(), RefusalReason::Token(token::TokenError::NumberMismatch)));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn clear(
         &self,
         proof: &str,
         recipient: &Recipient,
         purpose: &Purpose,
         client: &ClientContext,
     ) -> Result<Cleared, GateError> {
-        let now = self.now();
-        let scope = self.own_scope(client);
-        let token = match self.check_proof(proof, recipient, purpose, &scope, now) {
-            Ok(token) => token,
-            Err(error) => {
-                let reason = RefusalReason::Token(error);
+        let clear = async {
+            let now = self.now();
+            let scope = self.own_scope(client);
+            let token = match self.check_proof(proof, recipient, purpose, &scope, now) {
+                Ok(token) => token,
+                Err(error) => {
+                    let reason = RefusalReason::Token(error);
+                    return self.turned_away(reason, recipient, purpose, now);
+                }
+            };
+            let number = self.names().number(recipient);
+            if let Some(reason) = self.inadmissible(recipient, purpose) {
                 return self.turned_away(reason, recipient, purpose, now);
             }
+            if self.listed(recipient, number, client, purpose, now).is_some() {
+                // Another gate may have lifted the entry since.
+                drop(Box::pin(self.realm.reload_controls(self, now)).await?);
+                if let Some(reason) = self.listed(recipient, number, client, purpose, now) {
+                    return self.turned_away(reason, recipient, purpose, now);
+                }
+            }
+            let device = self.known_device(client, &number, now);
+            let caution = match device {
+                Some(_) => None,
+                None => self.caution(client, recipient, number, purpose, now),
+            };
+            let form = Form { recipient, number, purpose, client, scope: &scope, caution, now };
+            let (proved, human) = match self.prove(&form, &token).await? {
+                Ok(proved) => proved,
+                Err(answer) => return Ok(answer),
+            };
+            let lane = match (&device, proved) {
+                (Some(_), _) => Lane::Proven,
+                (None, Proved::Human) => Lane::Checked,
+                (None, _) => Lane::Open,
+            };
+            let mut subjects = self.subjects(recipient, number, purpose, client);
+            subjects.device = device;
+            Ok(Cleared::Cleared(Clearance {
+                recipient: recipient.clone(),
+                purpose: purpose.clone(),
+                subjects,
+                scope,
+                lane,
+                proved,
+                caution,
+                nonce: Nonce { key: self.names().nonce(token.nonce()), expires: token.expires() },
+                human,
+                expires: token.expires(),
+                binding: Binding::none(),
+                language: None,
+                realm: self.realm.shared_name(),
+            }))
         };
-        let number = self.names().number(recipient);
-        if let Some(reason) = self.inadmissible(recipient, purpose) {
-            return self.turned_away(reason, recipient, purpose, now);
-        }
-        if self.listed(recipient, number, client, purpose, now).is_some() {
-            // Another gate may have lifted the entry since.
-            drop(Box::pin(self.realm.reload_controls(self, now)).await?);
-            if let Some(reason) = self.listed(recipient, number, client, purpose, now) {
-                return self.turned_away(reason, recipient, purpose, now);
-            }
-        }
+        self.told(self.span_of(Verb::Clear, purpose, recipient).over(clear).await)
+    }
+
+    /// What the client has proved, and what its human check burns; or the answer that asks for more.
+    async fn prove(
+        &self,
+        form: &Form<'_>,
+        token: &CheckedToken,
+    ) -> Result<Result<(Proved, Option<Nonce>), Cleared>, GateError> {
+        let &Form { recipient, number, purpose, client, scope, caution, now } = form;
         let policy = self.policy(purpose);
         let proved = match token.level() {
             TicketLevel::Ordinary => Proved::Ordinary,
             TicketLevel::HarderWork | TicketLevel::HumanCheck => Proved::Work,
-        };
-        let device = self.known_device(client, &number, now);
-        let caution = match device {
-            Some(_) => None,
-            None => self.caution(client, recipient, number, purpose, now),
         };
         let hidden = caution.filter(|caution| caution.tier == AnonymiserTier::HumanCheck);
         let asked = token.level() == TicketLevel::HumanCheck || policy.token.human_check_always;
@@ -105,7 +155,7 @@ impl Gate {
                         let price = self.price(recipient);
                         let subject = self.sighted(recipient, purpose, price, *client.ip());
                         self.realm.saw(self, Sighting::of(now, SightingKind::Failed, &subject));
-                        return self.turned_away(reason, recipient, purpose, now);
+                        return self.turned_away(reason, recipient, purpose, now).map(Err);
                     }
                 }
             }
@@ -115,8 +165,8 @@ impl Gate {
                     None => RefusalReason::HumanCheckFailed,
                 };
                 let means = StepUpMeans::Human;
-                let step_up = self.step_up_ticket(purpose, &scope, means, reason, now)?;
-                return Ok(Cleared::StepUp(step_up));
+                let step_up = self.step_up_ticket(purpose, scope, means, reason, now)?;
+                return Ok(Err(Cleared::StepUp(step_up)));
             }
             _ => proved,
         };
@@ -126,82 +176,10 @@ impl Gate {
             // Nobody can tell people from scripts here.
             let reason = self.cautious(caution, recipient, number, purpose, now);
             let means = self.means(policy, Remedy::Work);
-            let step_up = self.step_up_ticket(purpose, &scope, means, reason, now)?;
-            return Ok(Cleared::StepUp(step_up));
+            let step_up = self.step_up_ticket(purpose, scope, means, reason, now)?;
+            return Ok(Err(Cleared::StepUp(step_up)));
         }
-        let names = self.names();
-        let lane = match (&device, proved) {
-            (Some(_), _) => Lane::Proven,
-            (None, Proved::Human) => Lane::Checked,
-            (None, _) => Lane::Open,
-        };
-        let mut subjects = self.subjects(recipient, number, purpose, client);
-        subjects.device = device;
-        Ok(Cleared::Cleared(Clearance {
-            recipient: recipient.clone(),
-            purpose: purpose.clone(),
-            subjects,
-            scope,
-            lane,
-            proved,
-            caution,
-            nonce: Nonce { key: names.nonce(token.nonce()), expires: token.expires() },
-            human,
-            expires: token.expires(),
-            binding: crate::otp::Binding::none(),
-            language: None,
-            realm: self.realm.shared_name(),
-        }))
-    }
-
-    pub(super) fn clear_caller(
-        &self,
-        signed: &str,
-        recipient: &Recipient,
-        purpose: &Purpose,
-        peer: IpAddr,
-    ) -> Result<Cleared, GateError> {
-        let now = self.now();
-        let request =
-            CallerRequest { realm: self.realm.name(), purpose: purpose.as_str(), recipient };
-        let peer = ClientIp::from_peer(peer);
-        let checked = match &self.inner.callers {
-            Some(callers) => callers.check(signed, &request, &peer, &self.inner.keys, now),
-            None => Err(CallerError::NotListed),
-        };
-        let caller = match checked {
-            Ok(caller) => caller,
-            Err(error) => {
-                let reason = RefusalReason::Caller(error);
-                return self.turned_away(reason, recipient, purpose, now);
-            }
-        };
-        let client = ClientContext::new(ClientIp::unknown(), "");
-        let names = self.names();
-        let number = names.number(recipient);
-        if let Some(reason) = self.inadmissible(recipient, purpose) {
-            return self.turned_away(reason, recipient, purpose, now);
-        }
-        let mut subjects = self.subjects(recipient, number, purpose, &client);
-        subjects.client = Client::Caller;
-        subjects.session = None;
-        subjects.caller = Some(names.caller(caller.id().as_str()));
-        Ok(Cleared::Cleared(Clearance {
-            recipient: recipient.clone(),
-            purpose: purpose.clone(),
-            subjects,
-            // The lists know networks, and a caller's peer is in one.
-            scope: OwnScope { ip: peer, ..self.own_scope(&client) },
-            lane: Lane::Caller,
-            proved: Proved::Human,
-            caution: None,
-            nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
-            human: None,
-            expires: caller.expires(),
-            binding: crate::otp::Binding::none(),
-            language: None,
-            realm: self.realm.shared_name(),
-        }))
+        Ok(Ok((proved, human)))
     }
 
     /// The device that the client proves, if the number was verified on it before.
@@ -213,142 +191,6 @@ impl Gate {
     ) -> Option<Pseudonym> {
         let device = DeviceProof::check(client.proof()?, number, &self.inner.keys, now).ok()?;
         Some(self.names().device(device.id().as_bytes()))
-    }
-
-    /// Whose meters a request runs on.
-    pub(super) fn subjects(
-        &self,
-        recipient: &Recipient,
-        number: Pseudonym,
-        purpose: &Purpose,
-        client: &ClientContext,
-    ) -> Subjects {
-        let names = self.names();
-        Subjects {
-            client: self.client_meters(client),
-            session: Some(names.session(client.session())),
-            user: client.user_id().map(|user| names.user(user)),
-            ..self.destination_subjects(recipient, number, purpose)
-        }
-    }
-
-    /// Whose meters a text runs on, whoever asked for it.
-    pub(super) fn destination_subjects(
-        &self,
-        recipient: &Recipient,
-        number: Pseudonym,
-        purpose: &Purpose,
-    ) -> Subjects {
-        let names = self.names();
-        Subjects {
-            number,
-            block: names.block(recipient),
-            country: names.country(recipient.region()),
-            region: recipient.region(),
-            client: Client::Caller,
-            session: None,
-            user: None,
-            device: None,
-            caller: None,
-            purpose: names.purpose(purpose),
-            realm: names.whole(),
-            global: self.inner.global,
-        }
-    }
-
-    pub(super) fn client_meters(&self, client: &ClientContext) -> Client {
-        let names = self.names();
-        let name = |network: ClientPrefix| names.client(&network.to_bytes());
-        let own = client.ip().prefix();
-        match client.ip().around() {
-            None => Client::Unknown(name(own)),
-            Some(Around::V4 { site, campus, allocation }) => {
-                let [campus, allocation] = names.around(campus, allocation);
-                let around = Around::V4 { site, campus, allocation };
-                Client::Network(Networks { own: name(own), around })
-            }
-            Some(around) => Client::Network(Networks { own: name(own), around: around.map(name) }),
-        }
-    }
-
-    pub(super) fn own_scope(&self, client: &ClientContext) -> OwnScope {
-        OwnScope {
-            origin: client.page_origin().to_owned(),
-            session: client.session().to_owned(),
-            client: client.ip().prefix().to_bytes().to_vec(),
-            ip: *client.ip(),
-        }
-    }
-
-    pub(super) fn price(&self, recipient: &Recipient) -> Money {
-        Money::microdollars(self.inner.prices.of(super::home(recipient)).into())
-    }
-
-    /// What one message by `channel` costs.
-    pub(super) fn price_by(&self, channel: Channel, recipient: &Recipient) -> Money {
-        match self.carrier(channel) {
-            Some(carrier) => Money::microdollars(carrier.prices.of(super::home(recipient)).into()),
-            None => self.price(recipient),
-        }
-    }
-
-    /// What to ask for, given what would help.
-    pub(super) fn means(&self, policy: &Policy, remedy: Remedy) -> StepUpMeans {
-        match remedy {
-            Remedy::Human if self.inner.human.is_some() => StepUpMeans::Human,
-            _ => StepUpMeans::Work { bits: policy.token.step_up_work.bits() },
-        }
-    }
-
-    pub(super) fn step_up_ticket(
-        &self,
-        purpose: &Purpose,
-        scope: &OwnScope,
-        means: StepUpMeans,
-        reason: RefusalReason,
-        now: Timestamp,
-    ) -> Result<StepUp, GateError> {
-        let policy = self.policy(purpose);
-        let terms = match means {
-            StepUpMeans::Work { .. } => policy.token.harder_work(),
-            StepUpMeans::Human => policy.token.human_check(),
-        };
-        let ticket = self.sign(purpose, scope, terms, now)?;
-        Ok(StepUp { means, ticket, reason })
-    }
-
-    pub(super) fn refusal(
-        &self,
-        reason: RefusalReason,
-        retry_after: Option<Duration>,
-    ) -> Result<Refusal, GateError> {
-        let [noise]: [u8; 1] = random(&*self.inner.entropy)?;
-        // A block has no end to name; without one it would look unlike a limit.
-        let later = reason.public_kind() == PublicRefusalKind::TryLater;
-        let shown = retry_after.or(later.then_some(NO_END));
-        let public_retry = shown.map(|wait| blur(wait, noise));
-        Ok(Refusal { reason, retry_after, public_retry })
-    }
-
-    fn sign(
-        &self,
-        purpose: &Purpose,
-        scope: &OwnScope,
-        terms: TicketTerms,
-        now: Timestamp,
-    ) -> Result<SendTicket, GateError> {
-        let scope = self.scope(purpose, scope);
-        Ok(SendTicket::issue(&scope, terms, &self.inner.keys, &*self.inner.entropy, now)?)
-    }
-
-    fn scope<'a>(&'a self, purpose: &'a Purpose, own: &'a OwnScope) -> Scope<'a> {
-        Scope {
-            realm: self.realm.name(),
-            purpose: purpose.as_str(),
-            origin: &own.origin,
-            session: &own.session,
-            client: &own.client,
-        }
     }
 
     fn check_proof(
@@ -364,7 +206,11 @@ impl Gate {
     }
 
     /// Why policy does not let this destination through.
-    fn inadmissible(&self, recipient: &Recipient, purpose: &Purpose) -> Option<RefusalReason> {
+    pub(super) fn inadmissible(
+        &self,
+        recipient: &Recipient,
+        purpose: &Purpose,
+    ) -> Option<RefusalReason> {
         let price = self.price(recipient);
         if price > self.policy(purpose).budget.message {
             return Some(RefusalReason::Budget(LimitName::Message));
@@ -410,25 +256,7 @@ impl Gate {
         }
     }
 
-    /// A request as the pumping detector sees it.
-    pub(super) fn sighted(
-        &self,
-        recipient: &Recipient,
-        purpose: &Purpose,
-        price: Money,
-        client: ClientIp,
-    ) -> Subject {
-        Subject {
-            region: super::home(recipient),
-            digits: recipient.digits(),
-            known: false,
-            purpose: super::realm::purpose_byte(purpose),
-            price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
-            client: client.counted().map_or(ClientNet::unknown(), ClientNet::of),
-        }
-    }
-
-    fn turned_away(
+    pub(super) fn turned_away(
         &self,
         reason: RefusalReason,
         recipient: &Recipient,
@@ -445,39 +273,5 @@ impl Gate {
             _ => None,
         };
         Ok(Cleared::Refused(self.refusal(reason, wait)?))
-    }
-}
-
-/// The wait shown for what does not end by itself: that of a send which the detector holds back.
-const NO_END: Duration = Duration::from_secs(60);
-
-/// A wait for the public: never too short, whole seconds, in steps so coarse and with so much noise
-/// that it does not name the limit behind it.
-fn blur(wait: Duration, noise: u8) -> Duration {
-    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-    let step = match seconds {
-        0..=60 => 5,
-        61..=600 => 30,
-        _ => 300,
-    };
-    let noisy = seconds.saturating_add(seconds.saturating_mul(u64::from(noise)) / 2_560);
-    Duration::from_secs(noisy.div_ceil(step).saturating_mul(step))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_public_wait_is_never_too_short_and_at_most_a_step_and_a_tenth_too_long() {
-        for millis in [0, 1, 999, 1_000, 29_999, 61_000, 599_000, 3_600_000, 86_400_000] {
-            for noise in [0, 1, 128, 255] {
-                let wait = Duration::from_millis(millis);
-                let public = blur(wait, noise);
-                assert!(public >= wait);
-                assert!(public <= wait + wait / 10 + Duration::from_secs(301));
-                assert_eq!(public.as_secs() % 5, 0);
-            }
-        }
     }
 }

@@ -436,6 +436,31 @@ impl<'a> Controls<'a> {
     }
 }
 
+impl Gate {
+    /// The operator's hand: block, allow, override, switch; each with reason, actor and end.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, recipient, .. } = shop;
+    /// use otpgate::access::{Actor, Effect, Reason};
+    /// use otpgate::{RefusalReason, Sent};
+    ///
+    /// let (controls, actor) = (gate.controls(), Actor::new("ada")?);
+    /// let why = Reason::new("asked us to stop, ticket 4711")?;
+    /// let id = controls.enter(controls.number(&recipient), Effect::Block, why, actor, None).await?;
+    /// let Sent::Refused(refusal) = gate.issue(clearance).await? else { panic!("blocked") };
+    /// assert!(matches!(refusal.reason(), RefusalReason::Control { id: by, .. } if *by == id));
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn controls(&self) -> Controls<'_> {
+        Controls::of(self)
+    }
+}
+
 /// A change of the controls that was not made.
 ///
 /// ```

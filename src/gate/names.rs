@@ -10,7 +10,7 @@ use crate::limit::Slot;
 use crate::recipient::{NumberLevel, Recipient, Region};
 use crate::transport::NumberFault;
 
-/// Makes pseudonyms within one realm. What is not tied to a realm is named by [`Names::shared`].
+/// Makes pseudonyms within one realm. What is not tied to a realm is named by [`shared_name`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names<'a> {
     pub(crate) fixed: &'a Fixed,
@@ -191,11 +191,11 @@ impl Names<'_> {
 }
 
 /// The name of something that belongs to no single realm.
-pub(crate) fn shared(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
+pub(crate) fn shared_name(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
     shared_bytes(key, kind, value.as_bytes())
 }
 
-/// As [`shared`], of bytes.
+/// As [`shared_name`], of bytes.
 pub(crate) fn shared_bytes(key: &MacKey, kind: &str, value: &[u8]) -> Pseudonym {
     Pseudonym::from_bytes(key.short_of("og2", [kind.as_bytes(), value]))
 }

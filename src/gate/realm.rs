@@ -22,14 +22,14 @@ use super::guarded;
 use super::names::Fixed;
 use super::recall::{self, Recall, Saved, Turn};
 use super::standing::{Concern, Standing, covers};
-use super::{Gate, Inner};
+use super::{Gate, Parts};
 
 /// The realms this process has served.
 #[derive(Default)]
 pub(crate) struct Realms(RwLock<HashMap<Realm, Arc<RealmState>>>);
 
 impl Realms {
-    pub(super) fn of(&self, realm: &Realm, inner: &Inner) -> Arc<RealmState> {
+    pub(super) fn of(&self, realm: &Realm, inner: &Parts) -> Arc<RealmState> {
         if let Some(state) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(realm) {
             return Arc::clone(state);
         }
@@ -72,7 +72,7 @@ pub(super) struct Book {
 }
 
 impl RealmState {
-    fn new(realm: &Realm, inner: &Inner) -> Self {
+    fn new(realm: &Realm, inner: &Parts) -> Self {
         let gate = inner.instance;
         let mut detector = Detector::with(gate, inner.tuning.clone(), inner.costs);
         if inner.shared {

@@ -19,6 +19,7 @@ use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
 use crate::base::seal::Sealing;
 use crate::base::time::Timestamp;
+use crate::error::GateError;
 use crate::pumping::{Draft, SHARDS, Sighting};
 use crate::store::{Document, DocumentWrite, JOURNAL_LIFE};
 
@@ -295,6 +296,42 @@ impl Recall {
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate {
+    /// Reads what the realm's store remembers: the operator's controls and what the pumping detector
+    /// knew before this process started. Without it the first send does so, which then takes one
+    /// round trip more; call it at start to spare that send.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer; the first send tries again.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// if let Err(error) = gate.warm_up().await {
+    ///     eprintln!("{error}"); // no reason to stop: the first send tries again
+    /// }
+    /// # assert!(gate.warm_up().await.is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn warm_up(&self) -> Result<(), GateError> {
+        self.realm.remember(self, self.now()).await
+    }
+
+    /// Saves what the pumping detector of the realm knows, all of it, in the store. The gate saves
+    /// the urgent part about once a minute by itself, along with a send; before a planned restart
+    /// this saves the last minute, and the last hour of what is learnt slowly.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer, or others kept saving at the same time.
+    pub async fn save_detector(&self) -> Result<(), GateError> {
+        self.realm.save(self).await
     }
 }
 

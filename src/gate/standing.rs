@@ -193,9 +193,7 @@ impl Standing {
 pub(super) fn covers(target: &Target, acting: &NodeView) -> bool {
     match target {
         Target::Everything => true,
-        Target::Country(region) => {
-            acting.region.is_some_and(|own| own == super::letters(Some(*region)))
-        }
+        Target::Country(region) => acting.region.is_some_and(|own| own == region.letters()),
         // A block is written with its leading digits first.
         Target::Prefix(prefix) => acting.node.to_string().starts_with(&prefix.to_string()),
         Target::Network(network) => acting
@@ -237,7 +235,7 @@ mod tests {
 
     /// A node as the detector shows it.
     fn view(level: BlockLevel, region: Region, digits: u64, client: &str) -> NodeView {
-        let letters = crate::gate::letters(Some(region));
+        let letters = region.letters();
         let node = match level {
             BlockLevel::Country => NodeId::region(level, letters),
             BlockLevel::Host | BlockLevel::Network => {

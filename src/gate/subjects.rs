@@ -1,11 +1,16 @@
-//! Which meters a request runs on: those of the networks around its client, and of its lane.
+//! Whose meters a request runs on, and which: those of the networks around its client, and of its lane.
 
-use crate::access::Around;
+use crate::access::{Around, ClientIp, ClientPrefix};
 use crate::base::id::Pseudonym;
+use crate::base::money::Money;
+use crate::context::{ClientContext, Purpose};
 use crate::limit::{MeterKey, Slot};
-use crate::outcome::{Lane, LimitName, Networks};
+use crate::outcome::{Client, Lane, LimitName, Networks, Subjects};
 use crate::policy::{AttemptPolicy, Evidence, FailurePolicy, QuotaPolicy};
+use crate::pumping::{ClientNet, Subject};
+use crate::recipient::Recipient;
 
+use super::Gate;
 use super::names::slot;
 
 /// A network around a client on which unverified messages are limited.
@@ -110,6 +115,82 @@ impl Lane {
             Self::Caller => 0,
         };
         max.saturating_sub(kept)
+    }
+}
+
+impl Gate {
+    /// Whose meters a request runs on.
+    pub(super) fn subjects(
+        &self,
+        recipient: &Recipient,
+        number: Pseudonym,
+        purpose: &Purpose,
+        client: &ClientContext,
+    ) -> Subjects {
+        let names = self.names();
+        Subjects {
+            client: self.client_meters(client),
+            session: Some(names.session(client.session())),
+            user: client.user_id().map(|user| names.user(user)),
+            ..self.destination_subjects(recipient, number, purpose)
+        }
+    }
+
+    /// Whose meters a text runs on, whoever asked for it.
+    pub(super) fn destination_subjects(
+        &self,
+        recipient: &Recipient,
+        number: Pseudonym,
+        purpose: &Purpose,
+    ) -> Subjects {
+        let names = self.names();
+        Subjects {
+            number,
+            block: names.block(recipient),
+            country: names.country(recipient.region()),
+            region: recipient.region(),
+            client: Client::Caller,
+            session: None,
+            user: None,
+            device: None,
+            caller: None,
+            purpose: names.purpose(purpose),
+            realm: names.whole(),
+            global: self.inner.global,
+        }
+    }
+
+    fn client_meters(&self, client: &ClientContext) -> Client {
+        let names = self.names();
+        let name = |network: ClientPrefix| names.client(&network.to_bytes());
+        let own = client.ip().prefix();
+        match client.ip().around() {
+            None => Client::Unknown(name(own)),
+            Some(Around::V4 { site, campus, allocation }) => {
+                let [campus, allocation] = names.around(campus, allocation);
+                let around = Around::V4 { site, campus, allocation };
+                Client::Network(Networks { own: name(own), around })
+            }
+            Some(around) => Client::Network(Networks { own: name(own), around: around.map(name) }),
+        }
+    }
+
+    /// A request as the pumping detector sees it.
+    pub(super) fn sighted(
+        &self,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        price: Money,
+        client: ClientIp,
+    ) -> Subject {
+        Subject {
+            region: recipient.home().letters(),
+            digits: recipient.digits(),
+            known: false,
+            purpose: super::realm::purpose_byte(purpose),
+            price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
+            client: client.counted().map_or(ClientNet::unknown(), ClientNet::of),
+        }
     }
 }
 

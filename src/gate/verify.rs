@@ -1,4 +1,4 @@
-//! From a grant and what was typed to a verification: one redemption.
+//! [`Gate::verify`]: from a grant and what was typed to a verification, in one redemption.
 
 use std::time::Duration;
 
@@ -12,15 +12,11 @@ use crate::event::{Event, EventKind, RejectionCause, TestUse};
 use crate::limit::{Limit, MeterKey};
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
-use crate::outcome::{
-    Entry, EntryClosed, EntryGrant, EntryView, Grant, Lane, Note, Rejection, Verification, Verified,
-};
+use crate::outcome::{EntryGrant, Grant, Lane, Note, Rejection, Verification, Verified};
 use crate::policy::{AttemptPolicy, Policy};
 use crate::pumping::{Sighting, SightingKind};
-use crate::store::{
-    ChallengeState, Charge, Credit, Home, Mark, MeterQuery, Observation, Redemption, TallyQuery,
-    Verdict,
-};
+use crate::store::{Charge, Credit, Home, Mark, Observation, Redemption, Verdict};
+use crate::telemetry::Verb;
 use crate::transport::Channel;
 
 use super::Gate;
@@ -38,48 +34,80 @@ const KNOWN_AFTER: Duration = Duration::from_secs(72 * 3_600);
 const KNOWN_FOR: Duration = Duration::from_secs(90 * 86_400);
 
 impl Gate {
-    pub(super) async fn view(
+    /// Checks a code: charges the attempt, compares, consumes; one store round trip.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer. It is never a wrong code.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let code = shop.code();
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// use otpgate::Verified;
+    ///
+    /// assert!(matches!(gate.verify(&grant, "not a code", &client).await?, Verified::Rejected(_)));
+    /// assert!(matches!(gate.verify(&grant, &code, &client).await?, Verified::Accepted(_)));
+    /// assert!(matches!(gate.verify(&grant, &code, &client).await?, Verified::Rejected(_)), "once");
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn verify(
         &self,
-        text: &EntryGrant,
+        grant: &EntryGrant,
+        code: &str,
         client: &ClientContext,
-    ) -> Result<Entry, GateError> {
-        let now = self.now();
-        let Some(grant) = self.read_grant(text, client, now) else {
-            return Ok(Entry::Closed(EntryClosed));
-        };
-        let names = self.names();
-        let policy = self.policy(&grant.purpose);
-        let mut query = TallyQuery::new(now, self.inner.partition);
-        query.clock = self.inner.clock_check;
-        let number = names.number(&grant.recipient);
-        query.home = Home::of(number);
-        query.challenges = vec![names.challenge(&grant.challenge)];
-        query.meters = vec![MeterQuery {
-            key: MeterKey::new(number, slot::ladder(&grant.purpose, grant.lane.index())),
-            limit: policy.interval.ladder.limit(),
-            cost: 1,
-        }];
-        let tallies = guarded::tally(&*self.inner.store, &query).await?;
-        let channels = self.channel_offers(&grant, policy, now).await?;
-        match tallies.challenges.first() {
-            Some(ChallengeState::Live { left, expires, .. }) if *left > 0 => {
-                Ok(Entry::Open(EntryView {
-                    hint: hint(&grant),
-                    attempts_left: *left,
-                    expires_in: expires.since(now),
-                    resend_after: tallies
-                        .meters
-                        .first()
-                        .map(|meter| meter.retry_after)
-                        .unwrap_or_default(),
-                    channels,
-                }))
-            }
-            _ => Ok(Entry::Closed(EntryClosed)),
-        }
+    ) -> Result<Verified, GateError> {
+        let none = Binding::none();
+        let redeem = self.redeem(grant, code, &none, client);
+        self.told(self.span(Verb::Verify).over(redeem).await)
     }
 
-    pub(super) async fn redeem(
+    /// [`verify`](Self::verify) for a code that is bound to a transaction: give the transaction that
+    /// is about to be executed. A changed amount or payee is rejected (EU 2018/389 Art. 5(1)(d)).
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    ///
+    /// ```
+    /// # use otpgate::message::{Brand, MessageFormat};
+    /// # let message = MessageFormat::builder(Brand::new("Shop").unwrap()).transactions();
+    /// # let message = message.build().unwrap();
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.message(message), async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, client, outbox, .. } = shop;
+    /// use otpgate::otp::{Amount, Binding, Payee};
+    /// use otpgate::{Sent, Verified};
+    ///
+    /// let payee = Payee::new("Haus & Grund")?;
+    /// let rent = Binding::transaction(Amount::new("1250.00", "EUR")?, payee.clone());
+    /// let more = Binding::transaction(Amount::new("9250.00", "EUR")?, payee);
+    /// let Sent::Sent(issued) = gate.issue(clearance.bind(rent.clone())).await? else { panic!() };
+    /// # let (grant, code) = (issued.into_grant(), outbox.last_code_to("+4915112345678").unwrap());
+    /// let other = gate.verify_bound(&grant, &code, &more, &client).await?;
+    /// assert!(matches!(other, Verified::Rejected(_)));
+    /// let same = gate.verify_bound(&grant, &code, &rent, &client).await?;
+    /// assert!(matches!(same, Verified::Accepted(_)));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn verify_bound(
+        &self,
+        grant: &EntryGrant,
+        code: &str,
+        binding: &Binding,
+        client: &ClientContext,
+    ) -> Result<Verified, GateError> {
+        let redeem = self.redeem(grant, code, binding, client);
+        self.told(self.span(Verb::Verify).over(redeem).await)
+    }
+
+    /// Charges the attempt, compares, consumes: one redemption.
+    async fn redeem(
         &self,
         text: &EntryGrant,
         typed: &str,
@@ -135,39 +163,6 @@ impl Gate {
         };
         self.note_rejection(&attempt, cause, &answer.observed, now);
         Ok(Verified::Rejected(Rejection(())))
-    }
-
-    /// The grant, if it is this realm's, open, and held by the client it was given to.
-    pub(super) fn read_grant(
-        &self,
-        text: &EntryGrant,
-        client: &ClientContext,
-        now: Timestamp,
-    ) -> Option<Grant> {
-        let grant = Grant::open(text, &self.inner.keys, self.realm.name(), now)?;
-        let session = self.names().session(client.session());
-        let same = grant.session == Pseudonym::default() || grant.session == session;
-        same.then_some(grant)
-    }
-
-    /// [`read_grant`](Self::read_grant), if it is also bound to this transaction.
-    pub(super) fn open_grant(
-        &self,
-        text: &EntryGrant,
-        binding: &Binding,
-        client: &ClientContext,
-        now: Timestamp,
-    ) -> Option<Grant> {
-        let grant = self.read_grant(text, client, now)?;
-        (grant.binding == self.binding_tag(binding)).then_some(grant)
-    }
-
-    pub(super) fn binding_tag(&self, binding: &Binding) -> Pseudonym {
-        if *binding == Binding::none() {
-            return Pseudonym::default();
-        }
-        let key = self.inner.keys.pseudonyms();
-        Pseudonym::from_bytes(key.tagging("otpgate/v1/binding").field(&binding.bytes()).short())
     }
 
     /// The redemption to make. Without a usable grant it is made all the same, of a challenge that
@@ -413,15 +408,4 @@ struct Attempt {
     purpose: Option<crate::context::Purpose>,
     region: Option<crate::recipient::Region>,
     spray_alarm: u64,
-}
-
-pub(super) fn hint(grant: &Grant) -> String {
-    let number = grant.recipient.expose_e164();
-    let text = number.as_str();
-    let tail = text.len().saturating_sub(2);
-    format!(
-        "+{} … {}",
-        grant.recipient.calling_code().value(),
-        text.get(tail..).unwrap_or_default()
-    )
 }

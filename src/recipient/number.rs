@@ -128,6 +128,14 @@ impl Recipient {
         self.number.value
     }
 
+    /// Where a number is, for its price and for the detector. One in no assigned block is counted with
+    /// the main country of its calling code: all such numbers of the world in one place would be
+    /// nobody's neighbours.
+    pub(crate) fn home(&self) -> Region {
+        let main = || self.calling_code().main_region();
+        self.region().or_else(main).unwrap_or(Region::WORLD)
+    }
+
     /// The country calling code.
     #[must_use]
     pub const fn calling_code(&self) -> CallingCode {

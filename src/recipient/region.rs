@@ -33,7 +33,8 @@ impl Region {
         Self(letters)
     }
 
-    pub(super) const fn letters(self) -> [u8; 2] {
+    /// Its two letters; `00` for [`Region::WORLD`].
+    pub(crate) const fn letters(self) -> [u8; 2] {
         self.0
     }
 

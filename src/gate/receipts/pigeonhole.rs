@@ -15,7 +15,7 @@ use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::OutagePart;
-use crate::gate::names::shared;
+use crate::gate::names::shared_name;
 use crate::gate::{Gate, REMEMBER, guarded};
 use crate::outcome::Note;
 use crate::store::{Admission, Admitted, Document, DocumentWrite, TallyQuery};
@@ -105,10 +105,10 @@ impl Gate {
         change: impl Fn(&mut Hole, [u8; 16]) -> (T, bool),
     ) -> Result<T, GateError> {
         let (key, papers) = (self.inner.keys.pseudonyms(), self.inner.keys.papers());
-        let message = *shared(key, "message", message_id).as_bytes();
+        let message = *shared_name(key, "message", message_id).as_bytes();
         let [a, b, ..] = message;
         let place = u64::from(u16::from_be_bytes([a, b])) % HOLES;
-        let document = shared(key, "hole", &place.to_string());
+        let document = shared_name(key, "hole", &place.to_string());
         for _ in 0..TRIES {
             let now = self.now();
             let mut query = TallyQuery::new(now, self.inner.partition);

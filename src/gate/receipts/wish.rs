@@ -5,7 +5,7 @@ use crate::base::time::{Timestamp, millis};
 use crate::error::GateError;
 use crate::event::EventKind;
 use crate::gate::Gate;
-use crate::gate::names::shared;
+use crate::gate::names::shared_name;
 use crate::outcome::ReceiptOutcome;
 use crate::recipient::Recipient;
 use crate::store::{Home, Nonce};
@@ -27,7 +27,7 @@ impl Gate {
         let Ok(recipient) = Recipient::parse(owners.number.expose_secret(), None) else {
             return Ok(self.unmatched(receipt, now));
         };
-        let webhook = shared(self.inner.keys.pseudonyms(), "wish", &receipt.replay_key());
+        let webhook = shared_name(self.inner.keys.pseudonyms(), "wish", &receipt.replay_key());
         let expires = now + RECEIPT_WINDOW;
         let call = Call::Of(&webhook, expires);
         let span = millis(self.inner.policy.receipts.memory_of(NumberFault::OptedOut));

@@ -68,7 +68,7 @@ impl Gate {
         Ok(Sent::StepUp(self.step_up_ticket(send.purpose, send.scope, means, reason, send.now)?))
     }
 
-    pub(super) fn refused(
+    pub(in crate::gate) fn refused(
         &self,
         now: Timestamp,
         send: Option<&Send<'_>>,

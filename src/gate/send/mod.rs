@@ -9,73 +9,70 @@ mod withheld;
 use std::time::Duration;
 
 use crate::access::{ClientIp, ControlId};
-use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyId;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
-use crate::context::{ClientContext, Purpose};
+use crate::context::Purpose;
 use crate::error::GateError;
 use crate::event::EventKind;
 use crate::event::TestUse;
 use crate::message::Language;
 use crate::otp::{Binding, Passcode};
 use crate::outcome::{
-    Caution, Clearance, Client, EntryGrant, Lane, LimitName, OwnScope, Proved, RefusalReason, Sent,
-    Subjects,
+    Caution, Client, EntryGrant, Lane, LimitName, OwnScope, Proved, RefusalReason, Sent, Subjects,
 };
 use crate::policy::Policy;
 use crate::pumping::SightingKind;
 use crate::recipient::Recipient;
 use crate::store::{Nonce, VoidCode};
-use crate::token::TokenError;
 use crate::transport::Channel;
 
 use super::Gate;
-use super::channels::{Chosen, Unavailable};
+use super::channels::Chosen;
 use super::plan::Plan;
 
 use decide::Decision;
 use deliver::{Handed, Over};
 
 /// One send on its way: of a clearance, or of a grant that asks for another code.
-struct Send<'a> {
-    recipient: &'a Recipient,
-    purpose: &'a Purpose,
-    policy: &'a Policy,
-    subjects: Subjects,
-    scope: &'a OwnScope,
-    lane: Lane,
-    proved: Proved,
+pub(super) struct Send<'a> {
+    pub(super) recipient: &'a Recipient,
+    pub(super) purpose: &'a Purpose,
+    pub(super) policy: &'a Policy,
+    pub(super) subjects: Subjects,
+    pub(super) scope: &'a OwnScope,
+    pub(super) lane: Lane,
+    pub(super) proved: Proved,
     /// Where the request comes from, as operators list it: a page's client, or a caller's peer.
-    from: ClientIp,
-    user: Option<Pseudonym>,
+    pub(super) from: ClientIp,
+    pub(super) user: Option<Pseudonym>,
     /// Its token, or a caller's.
-    nonce: Option<Nonce>,
+    pub(super) nonce: Option<Nonce>,
     /// What passed the human check.
-    human: Option<Nonce>,
-    binding: &'a Binding,
-    language: Option<&'a Language>,
-    price: Money,
-    segments: u32,
-    chosen: Chosen,
+    pub(super) human: Option<Nonce>,
+    pub(super) binding: &'a Binding,
+    pub(super) language: Option<&'a Language>,
+    pub(super) price: Money,
+    pub(super) segments: u32,
+    pub(super) chosen: Chosen,
     /// What is reserved beside the text's price, for a look-up.
-    look_up: Money,
-    challenge: Challenge,
-    caution: Option<Caution>,
-    now: Timestamp,
-    decoy: bool,
+    pub(super) look_up: Money,
+    pub(super) challenge: Challenge,
+    pub(super) caution: Option<Caution>,
+    pub(super) now: Timestamp,
+    pub(super) decoy: bool,
     /// The test number's entry that the verification was opened under.
-    test: Option<ControlId>,
+    pub(super) test: Option<ControlId>,
 }
 
 /// The verification that the code is for.
-struct Challenge {
-    id: [u8; 16],
-    key: KeyId,
-    opened: Timestamp,
-    closes: Timestamp,
-    renew: bool,
+pub(super) struct Challenge {
+    pub(super) id: [u8; 16],
+    pub(super) key: KeyId,
+    pub(super) opened: Timestamp,
+    pub(super) closes: Timestamp,
+    pub(super) renew: bool,
 }
 
 /// What the store admitted.
@@ -91,11 +88,11 @@ struct Paid {
 }
 
 /// A refusal in the making.
-struct Refused {
-    reason: RefusalReason,
-    retry_after: Option<Duration>,
+pub(super) struct Refused {
+    pub(super) reason: RefusalReason,
+    pub(super) retry_after: Option<Duration>,
     /// Whether the detector would have refused too: it counts those that still come.
-    pumping: bool,
+    pub(super) pumping: bool,
 }
 
 impl Send<'_> {
@@ -122,125 +119,8 @@ impl From<RefusalReason> for Refused {
 }
 
 impl Gate {
-    pub(super) async fn first_send(
-        &self,
-        clearance: Clearance,
-        decoy: bool,
-    ) -> Result<Sent, GateError> {
-        let now = self.now();
-        if *clearance.realm != *self.realm.name() {
-            // A clearance of another tenant: its token was never this realm's.
-            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose).into());
-        }
-        if now >= clearance.expires {
-            return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
-        }
-        let policy = self.policy(&clearance.purpose);
-        let send = Send {
-            recipient: &clearance.recipient,
-            purpose: &clearance.purpose,
-            policy,
-            subjects: clearance.subjects,
-            scope: &clearance.scope,
-            lane: clearance.lane,
-            proved: clearance.proved,
-            from: clearance.scope.ip,
-            user: clearance.subjects.user,
-            nonce: Some(clearance.nonce),
-            human: clearance.human,
-            binding: &clearance.binding,
-            language: clearance.language.as_ref(),
-            price: self.price(&clearance.recipient),
-            segments: 1,
-            chosen: Chosen::SMS,
-            look_up: Money::ZERO,
-            challenge: Challenge {
-                id: random(&*self.inner.entropy)?,
-                key: self.inner.keys.current(),
-                opened: now,
-                closes: now + policy.code.open,
-                renew: false,
-            },
-            caution: clearance.caution,
-            now,
-            decoy,
-            test: None,
-        };
-        self.send(send, None).await
-    }
-
-    pub(super) async fn renewed_send(
-        &self,
-        text: &EntryGrant,
-        binding: &Binding,
-        client: &ClientContext,
-        asked: Option<Channel>,
-    ) -> Result<Sent, GateError> {
-        let now = self.now();
-        let grant = match self.open_grant(text, binding, client, now) {
-            Some(grant) => grant,
-            None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
-        };
-        let chosen = match self.choose(&grant, self.policy(&grant.purpose), asked, now).await? {
-            Ok(chosen) => chosen,
-            Err(Unavailable { reason, retry_after }) => {
-                return self.refused(now, None, Refused { retry_after, ..reason.into() });
-            }
-        };
-        let scope = self.own_scope(client);
-        let language = Language::new(&grant.language).ok();
-        let number = self.names().number(&grant.recipient);
-        let mut subjects = self.subjects(&grant.recipient, number, &grant.purpose, client);
-        match grant.lane {
-            Lane::Proven => subjects.device = grant.entered_by,
-            Lane::Caller => subjects.caller = grant.entered_by,
-            Lane::Open | Lane::Checked => {
-                subjects.device = self.known_device(client, &number, now);
-            }
-        }
-        if grant.session == Pseudonym::default() {
-            // A caller's verification: the host asks, not a page.
-            (subjects.client, subjects.session) = (Client::Caller, None);
-        }
-        let spared = subjects.client == Client::Caller || subjects.device.is_some();
-        let caution = match spared {
-            true => None,
-            false => self.caution(client, &grant.recipient, number, &grant.purpose, now),
-        };
-        let send = Send {
-            recipient: &grant.recipient,
-            purpose: &grant.purpose,
-            policy: self.policy(&grant.purpose),
-            subjects,
-            scope: &scope,
-            lane: grant.lane,
-            proved: if grant.lane == Lane::Open { Proved::Work } else { Proved::Human },
-            from: *client.ip(),
-            user: subjects.user,
-            nonce: None,
-            human: None,
-            binding,
-            language: language.as_ref(),
-            price: self.price_by(chosen.channel, &grant.recipient),
-            chosen,
-            segments: 1,
-            look_up: Money::ZERO,
-            challenge: Challenge {
-                id: grant.challenge,
-                key: grant.key,
-                opened: grant.opened,
-                closes: grant.closes,
-                renew: true,
-            },
-            caution,
-            now,
-            decoy: grant.decoy,
-            test: grant.test,
-        };
-        self.send(send, Some(text)).await
-    }
-
-    async fn send(
+    /// Renders and charges a send, and hands it off.
+    pub(in crate::gate) async fn send(
         &self,
         mut send: Send<'_>,
         grant: Option<&EntryGrant>,

@@ -22,14 +22,14 @@ use crate::recipient::Recipient;
 use crate::store::{ClockCheck, Store};
 use crate::telemetry::{Span, Verb, note};
 use crate::transport::signals::NumberSignals;
-use crate::transport::{Deadline, SmsTransport};
+use crate::transport::{Channel, Deadline, SmsTransport};
 
 use super::Gate;
 use super::channels::Carrier;
 use super::names::Names;
 use super::realm::Realms;
 
-pub(crate) struct Inner {
+pub(crate) struct Parts {
     pub(crate) clock: Forward<Box<dyn Clock>>,
     /// How far the clock may be from the store's.
     pub(crate) clock_check: ClockCheck,
@@ -64,7 +64,7 @@ pub(crate) struct Inner {
 }
 
 impl Gate {
-    pub(crate) fn new(inner: Inner, realm: &Realm) -> Self {
+    pub(crate) fn new(inner: Parts, realm: &Realm) -> Self {
         let inner = Arc::new(inner);
         let realm = inner.realms.of(realm, &inner);
         Self { inner, realm }
@@ -136,5 +136,20 @@ impl Gate {
     pub(super) fn tell(&self, event: &Event) {
         note(event);
         tell(&*self.inner.observer, event);
+    }
+
+    /// What a text to this number costs, by the table.
+    pub(super) fn price(&self, recipient: &Recipient) -> Money {
+        Money::microdollars(self.inner.prices.of(recipient.home().letters()).into())
+    }
+
+    /// What one message by `channel` costs.
+    pub(super) fn price_by(&self, channel: Channel, recipient: &Recipient) -> Money {
+        match self.carrier(channel) {
+            Some(carrier) => {
+                Money::microdollars(carrier.prices.of(recipient.home().letters()).into())
+            }
+            None => self.price(recipient),
+        }
     }
 }

@@ -1,0 +1,158 @@
+//! [`Gate::issue`]: a clearance is charged, and its text goes out.
+
+use super::Gate;
+use super::channels::Chosen;
+use super::send::{Challenge, Send};
+use crate::base::entropy::random;
+use crate::base::money::Money;
+use crate::context::{ClientContext, Purpose};
+use crate::error::GateError;
+use crate::outcome::{Clearance, Cleared, RefusalReason, Sent};
+use crate::recipient::Recipient;
+use crate::telemetry::Verb;
+use crate::token::TokenError;
+
+impl Gate {
+    /// Charges everything the send must pay in one atomic step, makes the code and hands the text
+    /// to the transport.
+    ///
+    /// Dropping the future sends at most one text; what was charged by then stays charged.
+    ///
+    /// The provider may call back before `issue` returns; hand what it posts to
+    /// [`receipts`](Self::receipts), which finds the send all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the gate could not decide. Nothing was sent unless the error says so.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, outbox, .. } = shop;
+    /// let otpgate::Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
+    /// assert_eq!(outbox.handed_off(), 1);
+    /// let grant = issued.grant().as_str(); // into the session, a cookie or a hidden field
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn issue(&self, clearance: Clearance) -> Result<Sent, GateError> {
+        self.told(self.span(Verb::Issue).over(self.first_send(clearance, false)).await)
+    }
+
+    /// As [`issue`](Self::issue) for a number that must get no text, such as one without an account
+    /// at a password reset: it checks and answers the same and charges the same limits, but no money,
+    /// hands off nothing, and no code opens the grant. Without it the answer tells who has an account.
+    ///
+    /// It does not take the time that a provider takes. A host whose clients can measure that answers
+    /// the page before `issue` or `decoy` has returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, client, outbox, .. } = shop;
+    /// use otpgate::{Entry, Sent};
+    ///
+    /// let Sent::Sent(issued) = gate.decoy(clearance).await? else { panic!("answered as if sent") };
+    /// assert!(matches!(gate.entry(issued.grant(), &client).await?, Entry::Open(_)));
+    /// assert_eq!(outbox.handed_off(), 0);
+    /// let now = gate.snapshot().await?;
+    /// assert_eq!((now.sent, now.spent), (1, otpgate::Money::ZERO));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn decoy(&self, clearance: Clearance) -> Result<Sent, GateError> {
+        self.told(self.span(Verb::Decoy).over(self.first_send(clearance, true)).await)
+    }
+
+    /// What a form's handler does with a post: [`clear`](Self::clear), then [`issue`](Self::issue), as
+    /// one answer. Take the two steps where something comes between them: a payment that the code is
+    /// [bound to](crate::Clearance::bind), a [`decoy`](Self::decoy).
+    ///
+    /// # Errors
+    ///
+    /// As [`clear`](Self::clear) and [`issue`](Self::issue).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let proof = shop.proof();
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// use otpgate::{Purpose, Sent};
+    ///
+    /// let status = match gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await? {
+    ///     Sent::Sent(_issued) => 303,           // its grant goes into the session
+    ///     Sent::StepUp(_step_up) => 428,        // its ticket goes to the page
+    ///     Sent::Refused(refusal) => refusal.public().status(),
+    /// };
+    /// assert_eq!(status, 303);
+    ///
+    /// // The proof is used up: a form that is posted twice sends one text.
+    /// let again = gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+    /// assert!(matches!(again, Sent::Refused(_)));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn request(
+        &self,
+        proof: &str,
+        recipient: &Recipient,
+        purpose: &Purpose,
+        client: &ClientContext,
+    ) -> Result<Sent, GateError> {
+        match self.clear(proof, recipient, purpose, client).await? {
+            Cleared::Cleared(clearance) => self.issue(clearance).await,
+            Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
+            Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
+        }
+    }
+
+    /// The first text of a verification.
+    async fn first_send(&self, clearance: Clearance, decoy: bool) -> Result<Sent, GateError> {
+        let now = self.now();
+        if *clearance.realm != *self.realm.name() {
+            // A clearance of another tenant: its token was never this realm's.
+            return self.refused(now, None, RefusalReason::Token(TokenError::WrongPurpose).into());
+        }
+        if now >= clearance.expires {
+            return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
+        }
+        let policy = self.policy(&clearance.purpose);
+        let send = Send {
+            recipient: &clearance.recipient,
+            purpose: &clearance.purpose,
+            policy,
+            subjects: clearance.subjects,
+            scope: &clearance.scope,
+            lane: clearance.lane,
+            proved: clearance.proved,
+            from: clearance.scope.ip,
+            user: clearance.subjects.user,
+            nonce: Some(clearance.nonce),
+            human: clearance.human,
+            binding: &clearance.binding,
+            language: clearance.language.as_ref(),
+            price: self.price(&clearance.recipient),
+            segments: 1,
+            chosen: Chosen::SMS,
+            look_up: Money::ZERO,
+            challenge: Challenge {
+                id: random(&*self.inner.entropy)?,
+                key: self.inner.keys.current(),
+                opened: now,
+                closes: now + policy.code.open,
+                renew: false,
+            },
+            caution: clearance.caution,
+            now,
+            decoy,
+            test: None,
+        };
+        self.send(send, None).await
+    }
+}

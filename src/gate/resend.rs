@@ -1,0 +1,180 @@
+//! [`Gate::resend`]: another code for a running verification.
+
+use super::Gate;
+use super::channels::Unavailable;
+use super::send::{Challenge, Refused, Send};
+use crate::base::id::Pseudonym;
+use crate::base::money::Money;
+use crate::context::ClientContext;
+use crate::error::GateError;
+use crate::message::Language;
+use crate::otp::Binding;
+use crate::outcome::{Client, EntryGrant, Lane, Proved, RefusalReason, Sent};
+use crate::telemetry::Verb;
+use crate::transport::Channel;
+
+impl Gate {
+    /// Sends another code for a running verification. Attempts are carried over, never refilled.
+    ///
+    /// A page has no form and so no ticket for this call. If the answer is [`Sent::StepUp`], the client
+    /// answers its ticket on the *first* form: show that form again with the number filled in and the
+    /// new ticket in it, and post it to [`request`](Self::request). What it sends is a new verification
+    /// with a grant of its own; the interval, the quotas and the failures of the number still count.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let code = shop.code();
+    /// # let shop::Shop { gate, client, clock, outbox, .. } = shop;
+    /// # clock.advance(std::time::Duration::from_secs(31));
+    /// use otpgate::{Entry, Sent};
+    ///
+    /// let _wrong = gate.verify(&grant, "a guess", &client).await?;
+    /// assert!(matches!(gate.resend(&grant, &client).await?, Sent::Sent(_))); // after 30 seconds
+    /// let Entry::Open(view) = gate.entry(&grant, &client).await? else { panic!("closed") };
+    /// assert_eq!(view.attempts_left(), 4, "the wrong guess still counts");
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn resend(
+        &self,
+        grant: &EntryGrant,
+        client: &ClientContext,
+    ) -> Result<Sent, GateError> {
+        let none = Binding::none();
+        let resend = self.renewed_send(grant, &none, client, None);
+        self.told(self.span(Verb::Resend).over(resend).await)
+    }
+
+    /// [`resend`](Self::resend) for a code that is bound to a transaction: the host gives the
+    /// transaction again, and it must be the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    pub async fn resend_bound(
+        &self,
+        grant: &EntryGrant,
+        binding: &Binding,
+        client: &ClientContext,
+    ) -> Result<Sent, GateError> {
+        let resend = self.renewed_send(grant, binding, client, None);
+        self.told(self.span(Verb::Resend).over(resend).await)
+    }
+
+    /// [`resend`](Self::resend) by another channel, which the client asked for: "call me instead". A
+    /// resend in every way, at the price of the channel, and only as
+    /// [`FallbackPolicy`](crate::policy::FallbackPolicy) allows by now. An ordinary resend may take
+    /// another channel by itself; [`Issued::channel`](crate::Issued::channel) says which it was.
+    ///
+    /// `binding` is the transaction of a code that is bound to one, otherwise
+    /// [`Binding::none`](crate::otp::Binding::none).
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let shop::Shop { gate, client, .. } = shop;
+    /// use otpgate::otp::Binding;
+    /// use otpgate::{Channel, RefusalReason, Sent};
+    ///
+    /// // This gate has no other channel; `FallbackChannel` shows one that has.
+    /// let sent = gate.resend_over(&grant, Channel::Voice, &Binding::none(), &client).await?;
+    /// let Sent::Refused(refusal) = sent else { panic!("no such channel") };
+    /// let reason = RefusalReason::ChannelOff { channel: Channel::Voice };
+    /// assert_eq!(refusal.reason(), &reason);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn resend_over(
+        &self,
+        grant: &EntryGrant,
+        channel: Channel,
+        binding: &Binding,
+        client: &ClientContext,
+    ) -> Result<Sent, GateError> {
+        let resend = self.renewed_send(grant, binding, client, Some(channel));
+        self.told(self.span(Verb::Resend).over(resend).await)
+    }
+
+    /// Another text of a verification, by the channel that was asked for or that the policy takes.
+    async fn renewed_send(
+        &self,
+        text: &EntryGrant,
+        binding: &Binding,
+        client: &ClientContext,
+        asked: Option<Channel>,
+    ) -> Result<Sent, GateError> {
+        let now = self.now();
+        let grant = match self.open_grant(text, binding, client, now) {
+            Some(grant) => grant,
+            None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
+        };
+        let chosen = match self.choose(&grant, self.policy(&grant.purpose), asked, now).await? {
+            Ok(chosen) => chosen,
+            Err(Unavailable { reason, retry_after }) => {
+                return self.refused(now, None, Refused { retry_after, ..reason.into() });
+            }
+        };
+        let scope = self.own_scope(client);
+        let language = Language::new(&grant.language).ok();
+        let number = self.names().number(&grant.recipient);
+        let mut subjects = self.subjects(&grant.recipient, number, &grant.purpose, client);
+        match grant.lane {
+            Lane::Proven => subjects.device = grant.entered_by,
+            Lane::Caller => subjects.caller = grant.entered_by,
+            Lane::Open | Lane::Checked => {
+                subjects.device = self.known_device(client, &number, now);
+            }
+        }
+        if grant.session == Pseudonym::default() {
+            // A caller's verification: the host asks, not a page.
+            (subjects.client, subjects.session) = (Client::Caller, None);
+        }
+        let spared = subjects.client == Client::Caller || subjects.device.is_some();
+        let caution = match spared {
+            true => None,
+            false => self.caution(client, &grant.recipient, number, &grant.purpose, now),
+        };
+        let send = Send {
+            recipient: &grant.recipient,
+            purpose: &grant.purpose,
+            policy: self.policy(&grant.purpose),
+            subjects,
+            scope: &scope,
+            lane: grant.lane,
+            proved: if grant.lane == Lane::Open { Proved::Work } else { Proved::Human },
+            from: *client.ip(),
+            user: subjects.user,
+            nonce: None,
+            human: None,
+            binding,
+            language: language.as_ref(),
+            price: self.price_by(chosen.channel, &grant.recipient),
+            chosen,
+            segments: 1,
+            look_up: Money::ZERO,
+            challenge: Challenge {
+                id: grant.challenge,
+                key: grant.key,
+                opened: grant.opened,
+                closes: grant.closes,
+                renew: true,
+            },
+            caution,
+            now,
+            decoy: grant.decoy,
+            test: grant.test,
+        };
+        self.send(send, Some(text)).await
+    }
+}
