@@ -177,6 +177,7 @@ pub mod error;
 mod event;
 mod gate;
 mod outcome;
+mod realm;
 
 pub use access::ClientIp;
 pub use base::entropy::{Entropy, EntropyError, SystemEntropy};

@@ -82,7 +82,7 @@ impl Gate {
             purpose: purpose.as_str(),
             now,
         };
-        let seen = self.realm.controls();
+        let seen = self.realm.controls.seen();
         let ruling = seen.book.decide(&query);
         let quiet = self.policy(purpose).mode.quiet;
         let verdict = if quiet { ruling.unnamed } else { ruling.verdict };

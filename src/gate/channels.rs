@@ -12,12 +12,12 @@ use crate::message::MessageFormat;
 use crate::outcome::{ChannelOffer, Grant, Note, RecordError, RefusalReason, SendRecord};
 use crate::policy::{FallbackStep, Policy};
 use crate::pumping::PriceTable;
+use crate::realm::slot;
 use crate::store::{Admission, Home, MeterQuery, Observation, TallyQuery};
 use crate::transport::{Channel, Deadline, SmsTransport};
 
 use super::Gate;
 use super::guarded;
-use super::names::slot;
 
 /// A channel beside the text message: how it is reached, what it says and what it costs.
 ///

@@ -10,7 +10,8 @@ use crate::event::{Event, EventKind};
 use crate::human::HumanVerdict;
 use crate::otp::Binding;
 use crate::outcome::{
-    Caution, Clearance, Cleared, Lane, LimitName, OwnScope, Proved, RefusalReason, StepUpMeans,
+    Caution, Clearance, Cleared, Lane, LimitName, OwnScope, Proved, RefusalReason, Remedy,
+    StepUpMeans,
 };
 use crate::policy::AnonymiserTier;
 use crate::pumping::{Sighting, SightingKind};
@@ -18,8 +19,6 @@ use crate::recipient::Recipient;
 use crate::store::Nonce;
 use crate::telemetry::Verb;
 use crate::token::{CheckedToken, TicketLevel, TokenError, TokenProof};
-
-use super::plan::Remedy;
 
 /// A form as it was posted, whose token is good.
 struct Form<'a> {
@@ -80,7 +79,7 @@ impl Gate {
             }
             if self.listed(recipient, number, client, purpose, now).is_some() {
                 // Another gate may have lifted the entry since.
-                drop(Box::pin(self.realm.reload_controls(self, now)).await?);
+                drop(Box::pin(self.reload_controls(now)).await?);
                 if let Some(reason) = self.listed(recipient, number, client, purpose, now) {
                     return self.turned_away(reason, recipient, purpose, now);
                 }
@@ -154,7 +153,7 @@ impl Gate {
                         let reason = RefusalReason::HumanCheckFailed;
                         let price = self.price(recipient);
                         let subject = self.sighted(recipient, purpose, price, *client.ip());
-                        self.realm.saw(self, Sighting::of(now, SightingKind::Failed, &subject));
+                        self.saw(Sighting::of(now, SightingKind::Failed, &subject));
                         return self.turned_away(reason, recipient, purpose, now).map(Err);
                     }
                 }
@@ -239,7 +238,7 @@ impl Gate {
             purpose: purpose.as_str(),
             now,
         };
-        let seen = self.realm.controls();
+        let seen = self.realm.controls.seen();
         let ruling = seen.book.decide(&query);
         if ruling.sms_off.is_some() {
             return Some(RefusalReason::SmsOff);

@@ -12,13 +12,13 @@ use crate::error::GateError;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::Lane;
+#[cfg(feature = "totp")]
+use crate::realm::slot;
 use crate::recipient::Recipient;
 use crate::store::{Admission, Admitted, ClockCheck, DocumentWrite, Home, Refund};
 
 use super::Gate;
 use super::guarded;
-#[cfg(feature = "totp")]
-use super::names::slot;
 use super::receipts::fault::Call;
 
 /// How often a change is made afresh because another operator was quicker.
@@ -387,7 +387,7 @@ impl<'a> Controls<'a> {
     /// [`ControlsError::Gate`] if the store gave no answer.
     pub async fn list(&self) -> Result<Vec<Control>, ControlsError> {
         let now = self.gate.now();
-        let seen = self.gate.realm.reload_controls(self.gate, now).await?;
+        let seen = self.gate.reload_controls(now).await?;
         let live =
             seen.book.entries().filter(|entry| entry.until().is_none_or(|until| until > now));
         Ok(live.cloned().collect())
@@ -401,7 +401,7 @@ impl<'a> Controls<'a> {
         let gate = self.gate;
         for _ in 0..TRIES {
             let now = gate.now();
-            let seen = gate.realm.reload_controls(gate, now).await?;
+            let seen = gate.reload_controls(now).await?;
             let (book, id) = change(&seen.book)?;
             let [nonce, request]: [[u8; 16]; 2] = [
                 random(&*gate.inner.entropy).map_err(GateError::from)?,
@@ -417,11 +417,11 @@ impl<'a> Controls<'a> {
             admission.documents = vec![DocumentWrite {
                 document: gate.names().controls(),
                 expect: seen.version,
-                content: gate.realm.seal_book(gate, nonce, &book),
+                content: gate.realm.controls.seal(&book, nonce, &gate.inner.keys),
             }];
             match guarded::admit(&*gate.inner.store, &admission).await? {
                 Admitted::Granted { .. } => {
-                    drop(gate.realm.reload_controls(gate, now).await?);
+                    drop(gate.reload_controls(now).await?);
                     return Ok((Arc::new(book), id));
                 }
                 _ => continue,

@@ -8,10 +8,9 @@ use crate::error::GateError;
 use crate::limit::MeterKey;
 use crate::otp::Binding;
 use crate::outcome::{Entry, EntryClosed, EntryGrant, EntryView, Grant};
+use crate::realm::slot;
 use crate::store::{ChallengeState, Home, MeterQuery, TallyQuery};
 use crate::telemetry::Verb;
-
-use super::names::slot;
 
 impl Gate {
     /// Whether the code-entry screen may be shown, and what is on it.

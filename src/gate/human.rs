@@ -4,6 +4,7 @@ use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::human::{HumanFailure, HumanPass, HumanRequest, HumanResponse, HumanVerdict, Widget};
+use crate::realm::shared_bytes;
 use crate::store::Nonce;
 use crate::telemetry::{Span, Verb};
 
@@ -76,8 +77,7 @@ impl Gate {
     /// What is burned with the front-end token, so that a check passes once. Its name is that of no
     /// realm: one response would else be good at every tenant of the deployment.
     pub(super) fn human_nonce(&self, pass: &HumanPass, now: Timestamp) -> Nonce {
-        let key =
-            super::names::shared_bytes(self.inner.keys.pseudonyms(), "human", pass.as_bytes());
+        let key = shared_bytes(self.inner.keys.pseudonyms(), "human", pass.as_bytes());
         Nonce { key, expires: now + HumanPass::LIFE }
     }
 }

@@ -13,30 +13,27 @@ mod entry;
 mod guarded;
 mod human;
 mod issue;
-mod names;
+mod memory;
 mod operate;
 mod parts;
 mod plan;
 mod preflight;
-mod realm;
-mod recall;
 mod receipts;
 mod resend;
 #[cfg(feature = "totp")]
 mod second_factor;
 mod send;
-mod standing;
 mod subjects;
 mod test_number;
 mod tickets;
 mod verify;
-mod withheld;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::Realm;
+use crate::realm::RealmState;
 
 pub use channels::FallbackChannel;
 pub use controls::{Controls, ControlsError};
@@ -48,11 +45,7 @@ pub(crate) use about::About;
 pub(crate) use channels::Carrier;
 #[cfg(feature = "web")]
 pub(crate) use guarded::caught;
-pub(crate) use names::{shared_name, shared_slots};
 pub(crate) use parts::Parts;
-pub(crate) use realm::Realms;
-
-use realm::RealmState;
 
 /// Issues and verifies one-time codes by SMS.
 ///
@@ -109,7 +102,7 @@ impl Gate {
     /// ```
     #[must_use]
     pub fn in_realm(&self, realm: &Realm) -> Self {
-        Self { inner: Arc::clone(&self.inner), realm: self.inner.realms.of(realm, &self.inner) }
+        Self { inner: Arc::clone(&self.inner), realm: self.inner.realm(realm) }
     }
 
     /// The tenant that this gate is for.

@@ -13,13 +13,13 @@ use crate::outcome::{
 };
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
+use crate::realm::slot;
 use crate::recipient::Region;
 use crate::store::{Home, MeterQuery, Refund, Settlement, TallyQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
 
 use super::Gate;
 use super::guarded;
-use super::names::slot;
 use super::plan::UNLIMITED;
 
 impl Gate {
@@ -117,11 +117,11 @@ impl Gate {
             .filter(|country| country.requests > 0 || country.sent > 0 || country.attempts > 0)
             .collect();
         countries.sort_by_key(|country| std::cmp::Reverse(country.requests));
-        let seen = self.realm.reload_controls(self, now).await?;
+        let seen = self.reload_controls(now).await?;
         let controls = seen.book.entries().filter(|entry| entry.holds(now)).cloned().collect();
-        let blocks = self.realm.detector().acting();
+        let blocks = self.realm.watch.detector().acting();
         let named = |(name, heard)| OtherGate { name: format!("{name:016x}"), heard };
-        let gates = self.realm.others(now).into_iter().map(named).collect();
+        let gates = self.realm.watch.others(now).into_iter().map(named).collect();
         Ok(Snapshot {
             at: now,
             requests,
@@ -140,7 +140,7 @@ impl Gate {
     /// How much the pumping detector of this realm holds in this process.
     #[must_use]
     pub fn detector_footprint(&self) -> DetectorFootprint {
-        let detector = self.realm.detector();
+        let detector = self.realm.watch.detector();
         DetectorFootprint { nodes: detector.nodes(), bytes: detector.bytes() }
     }
 
@@ -163,7 +163,7 @@ impl Gate {
     /// ```
     #[must_use]
     pub fn detector_node(&self, node: NodeId) -> Option<NodeView> {
-        self.realm.detector().inspect(node)
+        self.realm.watch.detector().inspect(node)
     }
 
     /// Gives a settlement of its own to an admission that charged nothing that should last.
@@ -216,7 +216,7 @@ impl Gate {
     ) {
         let (ip, price) = (ClientIp::unknown(), note.price);
         let subject = self.sighted(&note.recipient, &note.purpose, price, ip);
-        self.realm.saw(self, Sighting::of(now, kind, &subject).in_network(network));
+        self.saw(Sighting::of(now, kind, &subject).in_network(network));
     }
 
     /// Tells the observer of a send that went out earlier.

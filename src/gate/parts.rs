@@ -17,7 +17,8 @@ use crate::event::{Event, EventKind, Observer, OutagePart, tell};
 use crate::human::HumanCheck;
 use crate::message::MessageFormat;
 use crate::policy::Policy;
-use crate::pumping::{Costs, PriceTable, Tuning};
+use crate::pumping::{Costs, Detector, PriceTable, Tuning};
+use crate::realm::{Names, RealmState, Realms};
 use crate::recipient::Recipient;
 use crate::store::{ClockCheck, Store};
 use crate::telemetry::{Span, Verb, note};
@@ -26,8 +27,6 @@ use crate::transport::{Channel, Deadline, SmsTransport};
 
 use super::Gate;
 use super::channels::Carrier;
-use super::names::Names;
-use super::realm::Realms;
 
 pub(crate) struct Parts {
     pub(crate) clock: Forward<Box<dyn Clock>>,
@@ -63,10 +62,24 @@ pub(crate) struct Parts {
     pub(crate) realms: Realms,
 }
 
+impl Parts {
+    /// What this process knows of `realm`.
+    pub(super) fn realm(&self, realm: &Realm) -> Arc<RealmState> {
+        self.realms.of(realm, || {
+            let mut detector = Detector::with(self.instance, self.tuning.clone(), self.costs);
+            if self.shared {
+                detector.share();
+            }
+            let index = self.keys.pseudonyms();
+            RealmState::new(realm, index, self.purposes.keys(), self.instance, detector)
+        })
+    }
+}
+
 impl Gate {
     pub(crate) fn new(inner: Parts, realm: &Realm) -> Self {
         let inner = Arc::new(inner);
-        let realm = inner.realms.of(realm, &inner);
+        let realm = inner.realm(realm);
         Self { inner, realm }
     }
 
@@ -75,7 +88,7 @@ impl Gate {
     }
 
     pub(super) fn names(&self) -> Names<'_> {
-        Names { fixed: self.realm.names() }
+        self.realm.names()
     }
 
     pub(super) fn policy(&self, purpose: &Purpose) -> &Policy {
@@ -126,7 +139,7 @@ impl Gate {
     /// clock as it is now, and what was dated by the lead comes back.
     pub(super) fn relearn_clock(&self) {
         self.inner.clock.relearn();
-        self.realm.heal(self.now());
+        self.realm.watch.heal(self.now());
     }
 
     pub(crate) fn tell_outage(&self, part: OutagePart, what: String) {

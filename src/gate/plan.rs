@@ -12,12 +12,12 @@ use crate::base::time::{Timestamp, millis};
 use crate::context::Purpose;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey, Slot};
-use crate::outcome::{Client, Lane, LimitName, Networks, Proved, RefusalReason, Subjects};
+use crate::outcome::{Client, Lane, LimitName, Networks, Proved, RefusalReason, Remedy, Subjects};
 use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota, ReceiptPolicy};
+use crate::realm::slot;
 use crate::store::{Charge, Refund};
 use crate::transport::{Channel, NumberFault};
 
-use super::names::slot;
 use super::receipts::fault;
 
 pub(crate) use credits::{credits, customers, of_client};
@@ -31,17 +31,6 @@ pub(crate) const UNLIMITED: Limit = Limit::Window { max: u64::MAX >> 11, span_ms
 /// Each lane of the clients without an address counts its quotas apart from this rank on: a list has
 /// fewer entries.
 const UNKNOWN_RANKS: u8 = 16;
-
-/// What may follow when a charge does not fit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Remedy {
-    /// Only time.
-    Wait,
-    /// Harder work will do.
-    Work,
-    /// A human check will do.
-    Human,
-}
 
 /// Why a charge stands in the plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

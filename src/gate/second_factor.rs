@@ -9,12 +9,12 @@ use crate::limit::MeterKey;
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
 use crate::outcome::AuthenticatorVerdict;
+use crate::realm::slot;
 use crate::store::{Admission, Admitted, Charge, Home, Nonce, Refund};
 use crate::telemetry::Verb;
 
 use super::Gate;
 use super::guarded;
-use super::names::slot;
 use super::plan::UNLIMITED;
 
 impl Gate {

@@ -8,10 +8,10 @@ use crate::limit::{MeterKey, Slot};
 use crate::outcome::{Client, Lane, LimitName, Networks, Subjects};
 use crate::policy::{AttemptPolicy, Evidence, FailurePolicy, QuotaPolicy};
 use crate::pumping::{ClientNet, Subject};
+use crate::realm::{purpose_byte, slot};
 use crate::recipient::Recipient;
 
 use super::Gate;
-use super::names::slot;
 
 /// A network around a client on which unverified messages are limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -187,7 +187,7 @@ impl Gate {
             region: recipient.home().letters(),
             digits: recipient.digits(),
             known: false,
-            purpose: super::realm::purpose_byte(purpose),
+            purpose: purpose_byte(purpose),
             price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
             client: client.counted().map_or(ClientNet::unknown(), ClientNet::of),
         }

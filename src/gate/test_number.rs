@@ -1,8 +1,6 @@
 //! [`TestNumber`]: a fixed code for one number, until a stated time, and never a text.
 
-use crate::access::{
-    Actor, BookError, Control, ControlId, Draft, Effect, Reason, SealedCode, Target,
-};
+use crate::access::{Actor, BookError, ControlId, Draft, Effect, Reason, SealedCode, Target};
 use crate::base::entropy::random;
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
@@ -11,13 +9,13 @@ use crate::error::GateError;
 use crate::event::{Event, EventKind, TestUse};
 use crate::limit::MeterKey;
 use crate::otp::{CodeFormat, TestCode};
+use crate::realm::{TestEntry, slot};
 use crate::recipient::Recipient;
 use crate::store::{Home, StoreError, StoreErrorKind, TallyQuery};
 
 use zeroize::Zeroizing;
 
 use super::controls::{Controls, ControlsError};
-use super::names::slot;
 use super::{Gate, guarded};
 
 /// A number for app-store reviewers or end-to-end tests: whoever asks for a code for it gets no text,
@@ -153,28 +151,6 @@ impl Controls<'_> {
     }
 }
 
-/// A test number's entry, as it holds for one request.
-#[derive(Clone)]
-pub(super) struct TestEntry {
-    pub(super) id: ControlId,
-    pub(super) until: Timestamp,
-    reason: String,
-    actor: String,
-    sealed: SealedCode,
-}
-
-impl TestEntry {
-    pub(super) fn of(control: &Control) -> Option<Self> {
-        Some(Self {
-            id: control.id(),
-            until: control.until()?,
-            reason: control.reason().to_owned(),
-            actor: control.actor().to_owned(),
-            sealed: control.sealed_code()?.clone(),
-        })
-    }
-}
-
 impl Gate {
     /// The code of a test number's entry, if it was sealed for this number.
     pub(super) fn test_code(
@@ -202,7 +178,7 @@ impl Gate {
         purpose: &Purpose,
         now: Timestamp,
     ) -> Result<Option<TestEntry>, GateError> {
-        let seen = self.realm.reload_controls(self, now).await?;
+        let seen = self.reload_controls(now).await?;
         let entry = seen.book.entry(id).filter(|control| {
             control.effect() == Effect::TestNumber
                 && *control.target() == Target::Number(number)

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::Gate;
-use super::plan::Remedy;
 use crate::base::entropy::random;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
-use crate::outcome::{OwnScope, PublicRefusalKind, Refusal, RefusalReason, StepUp, StepUpMeans};
+use crate::outcome::{
+    OwnScope, PublicRefusalKind, Refusal, RefusalReason, Remedy, StepUp, StepUpMeans,
+};
 use crate::policy::Policy;
 use crate::token::{Scope, SendTicket, TicketTerms};
 

@@ -15,13 +15,13 @@ use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{EntryGrant, Grant, Lane, Note, Rejection, Verification, Verified};
 use crate::policy::{AttemptPolicy, Policy};
 use crate::pumping::{Sighting, SightingKind};
+use crate::realm::slot;
 use crate::store::{Charge, Credit, Home, Mark, Observation, Redemption, Verdict};
 use crate::telemetry::Verb;
 use crate::transport::Channel;
 
 use super::Gate;
 use super::guarded;
-use super::names::slot;
 use super::plan::{COUNT_SPAN_MS, credits, customers, of_client};
 use super::receipts::fault;
 
@@ -126,7 +126,7 @@ impl Gate {
         }
         let attempt = self.attempt(grant.as_ref(), typed, binding, client, now)?;
         let answer = guarded::redeem(&*self.inner.store, &attempt.redemption).await?;
-        self.realm.take_in(self, &answer.news);
+        self.take_in(&answer.news);
         let wrong = test.as_ref().zip(grant.as_ref());
         if !matches!(answer.verdict, Verdict::Accepted { .. })
             && let Some((entry, Grant { purpose, recipient, .. })) = wrong
@@ -143,7 +143,7 @@ impl Gate {
                     self.note_test(&entry, TestUse::Accepted, purpose, recipient, now);
                     let ip = crate::access::ClientIp::unknown();
                     let subject = self.sighted(recipient, purpose, grant.price, ip);
-                    self.realm.saw(self, Sighting::of(now, SightingKind::Ended, &subject));
+                    self.saw(Sighting::of(now, SightingKind::Ended, &subject));
                     return self.accepted(grant, number, binding.clone(), channels, now);
                 }
                 let took = (attempts, now.since(opened));
@@ -220,7 +220,7 @@ impl Gate {
             marks: Vec::new(),
             observe: Vec::with_capacity(2),
             observe_failure: Vec::with_capacity(2),
-            exchange: self.realm.exchange(self, id),
+            exchange: self.exchange(id),
         };
         if let Some(Charge { key, limit, .. }) = paid {
             redemption.credits.push(Credit { key, limit, amount: 1 });
@@ -327,7 +327,7 @@ impl Gate {
     ) -> Result<Verified, GateError> {
         let ip = crate::access::ClientIp::unknown();
         let subject = self.sighted(&grant.recipient, &grant.purpose, grant.price, ip);
-        self.realm.saw(self, Sighting::of(now, SightingKind::Verified, &subject));
+        self.saw(Sighting::of(now, SightingKind::Verified, &subject));
         self.tell(&Event {
             purpose: Some(grant.purpose.clone()),
             region: grant.recipient.region(),

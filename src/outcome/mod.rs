@@ -33,4 +33,4 @@ pub use verification::{Rejection, Verification, Verified};
 pub(crate) use clearance::{Caution, OwnScope};
 pub(crate) use grant::Grant;
 pub(crate) use record::Note;
-pub(crate) use subjects::{Client, Lane, Networks, Proved, Subjects};
+pub(crate) use subjects::{Client, Lane, Networks, Proved, Remedy, Subjects};

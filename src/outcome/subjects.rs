@@ -65,6 +65,17 @@ pub(crate) enum Proved {
     Human,
 }
 
+/// What may follow when a charge does not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Remedy {
+    /// Only time.
+    Wait,
+    /// Harder work will do.
+    Work,
+    /// A human check will do.
+    Human,
+}
+
 impl Client {
     pub(crate) fn networks(self) -> Option<Networks> {
         match self {

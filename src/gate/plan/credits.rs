@@ -9,9 +9,9 @@ use crate::limit::MeterKey;
 use crate::policy::{BudgetPolicy, Evidence, Policy};
 use crate::store::{Credit, Mark};
 
-use crate::gate::names::slot;
 use crate::gate::subjects::Rung;
 use crate::outcome::Networks;
+use crate::realm::slot;
 
 /// How long after a customer's code a network counts as one with customers: what an attacker verifies
 /// today opens nothing today.

@@ -1,9 +1,9 @@
 //! The same send on other terms: in shadow mode, as a decoy, quietly.
 
 use crate::base::time::Timestamp;
-use crate::gate::plan::{Cause, Item, Plan, Remedy};
+use crate::gate::plan::{Cause, Item, Plan};
 use crate::limit::Limit;
-use crate::outcome::LimitName;
+use crate::outcome::{LimitName, Remedy};
 use crate::policy::BudgetPolicy;
 use crate::store::Refund;
 

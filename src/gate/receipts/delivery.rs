@@ -4,12 +4,12 @@ use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::EventKind;
-use crate::gate::names::slot;
 use crate::gate::plan::{Due, Plan};
 use crate::gate::{Gate, guarded};
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::{Note, ReceiptOutcome};
 use crate::pumping::SightingKind;
+use crate::realm::slot;
 use crate::store::{Admitted, Charge};
 
 use crate::transport::{Channel, DeliveryFault};

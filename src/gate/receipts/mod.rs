@@ -227,10 +227,10 @@ impl Gate {
         admission.clock = self.inner.clock_check;
         admission.home = home;
         admission.nonces = vec![claim];
-        admission.exchange = self.realm.exchange(self, id);
+        admission.exchange = self.exchange(id);
         match guarded::admit(&*self.inner.store, &admission).await? {
             Admitted::Granted { news, .. } => {
-                self.realm.take_in(self, &news);
+                self.take_in(&news);
                 Ok(true)
             }
             Admitted::NonceSpent { .. } => Ok(false),

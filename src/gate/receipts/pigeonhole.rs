@@ -15,9 +15,9 @@ use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::OutagePart;
-use crate::gate::names::shared_name;
 use crate::gate::{Gate, REMEMBER, guarded};
 use crate::outcome::Note;
+use crate::realm::shared_name;
 use crate::store::{Admission, Admitted, Document, DocumentWrite, TallyQuery};
 
 use super::said::Said;

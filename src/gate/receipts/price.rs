@@ -4,11 +4,11 @@ use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
-use crate::gate::names::slot;
 use crate::gate::plan::{Due, Plan, Terms};
 use crate::gate::{Gate, guarded};
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::{Note, Proved};
+use crate::realm::slot;
 use crate::store::{Admitted, Charge};
 use crate::transport::Price;
 

@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind};
 use crate::outcome::{
-    EntryGrant, Grant, Issued, Lane, Note, Proved, RefusalReason, SendRecord, Sent,
+    EntryGrant, Grant, Issued, Lane, Note, Proved, RefusalReason, Remedy, SendRecord, Sent,
 };
 use crate::pumping::{Sighting, SightingKind};
 use crate::transport::IdempotencyKey;
@@ -15,7 +15,7 @@ use crate::transport::IdempotencyKey;
 use super::deliver::Over;
 use super::{Paid, Refused, Send};
 use crate::gate::Gate;
-use crate::gate::plan::{Plan, Remedy};
+use crate::gate::plan::Plan;
 
 impl Gate {
     pub(super) fn issued(
@@ -116,7 +116,7 @@ impl Gate {
         if send.proved > Proved::Ordinary && !beside.contains(&kind) {
             sighting = sighting.passed();
         }
-        self.realm.saw(self, sighting);
+        self.saw(sighting);
     }
 
     fn grant(&self, send: &Send<'_>) -> Result<EntryGrant, GateError> {

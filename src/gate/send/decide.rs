@@ -10,19 +10,16 @@ use crate::human::HumanFailure;
 use crate::limit::MeterKey;
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Passcode, ResendCode};
-use crate::outcome::{Proved, RefusalReason};
+use crate::outcome::{Proved, RefusalReason, Remedy};
 use crate::policy::Mode;
 use crate::pumping::SightingKind;
 use crate::store::{Admission, Admitted, ChallengeWrite, Guard, Home, Observation, VoidCode};
 use crate::transport::Channel;
 
 use super::{Paid, Refused, Send};
-use crate::gate::names::slot;
-use crate::gate::plan::{COUNT_SPAN_MS, Cause, Plan, Remedy, Terms};
-use crate::gate::standing::{Concern, Standing};
-use crate::gate::test_number::TestEntry;
-use crate::gate::withheld::Withheld;
-use crate::gate::{Gate, REMEMBER, guarded, recall};
+use crate::gate::plan::{COUNT_SPAN_MS, Cause, Plan, Terms};
+use crate::gate::{Gate, REMEMBER, guarded};
+use crate::realm::{Concern, Standing, TestEntry, Withheld, slot};
 
 /// How often a decision is made afresh because the controls changed under it.
 const STALE_TRIES: usize = 3;
@@ -51,12 +48,12 @@ impl Gate {
         let challenge = self.names().challenge(&send.challenge.id);
         let code = VoidCode { challenge, digest: self.digest(send, code.expose_secret())? };
         let nobodys: [u8; 32] = random(&*self.inner.entropy)?;
-        self.realm.remember(self, send.now).await?;
+        self.remember(send.now).await?;
         for again in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if standing.refuses() {
                 // No admission would tell that another gate has lifted the entry since.
-                drop(Box::pin(self.realm.reload_controls(self, send.now)).await?);
+                drop(Box::pin(self.reload_controls(send.now)).await?);
                 standing = self.realm.standing(&self.concern(send));
             }
             if let Some(reason) = standing.take_refusal() {
@@ -88,7 +85,7 @@ impl Gate {
             }
             let unopposed =
                 if send.policy.mode.quiet { asked.is_none() } else { standing.passes(send.proved) };
-            if unopposed && let Some((documents, save)) = recall::writes(self, send.now, false) {
+            if unopposed && let Some((documents, save)) = self.writes(send.now, false) {
                 (admission.documents, saved) = (documents, Some(save));
             }
             let digest = match &test {
@@ -118,7 +115,7 @@ impl Gate {
                 && plan.cause(*index).0 == Cause::Fault
                 && send.policy.mode.quiet
             {
-                self.realm.take_in(self, news);
+                self.take_in(news);
                 plan = plan.of_fault(send.subjects.number, &send.policy.receipts);
                 withheld = Some(Withheld::Fault(None));
                 // Counted and told already; what this gate saves goes with a text that is sent.
@@ -131,9 +128,9 @@ impl Gate {
             }
             match answer {
                 Admitted::Granted { counts, step, news, .. } => {
-                    self.realm.take_in(self, &news);
+                    self.take_in(&news);
                     if let Some(saved) = saved {
-                        self.realm.saved(saved);
+                        self.realm.watch.saved(saved);
                     }
                     if let Some(Withheld::Fault(fault)) = &mut withheld {
                         *fault = Plan::fault(&counts);
@@ -151,10 +148,10 @@ impl Gate {
                     return Ok(Decision::Quiet(paid));
                 }
                 Admitted::Exhausted { index, retry_after, news, .. } => {
-                    self.realm.take_in(self, &news);
+                    self.take_in(&news);
                     let (cause, remedy) = plan.cause(index);
                     if cause == Cause::Pumping {
-                        Box::pin(self.realm.save_overdue(self, send.now)).await;
+                        Box::pin(self.save_overdue(send.now)).await;
                     }
                     let reason = cause.reason(standing.pumping_words());
                     let retry_after = match cause {
@@ -184,8 +181,8 @@ impl Gate {
                 Admitted::Stale { document, version } => {
                     // another gate saved what its detector knows at the same moment, or an operator
                     // changed the controls
-                    if !self.realm.outdated(self, document, version, send.now) {
-                        drop(Box::pin(self.realm.reload_controls(self, send.now)).await?);
+                    if !self.outdated(document, version, send.now) {
+                        drop(Box::pin(self.reload_controls(send.now)).await?);
                     }
                 }
             }
@@ -314,7 +311,7 @@ impl Gate {
         admission.guards = vec![Guard { document: names.controls(), version: standing.version() }];
         admission.nonces = send.nonce.into_iter().chain(send.human).collect();
         admission.observe = vec![requests(send.subjects.country), requests(send.subjects.realm)];
-        admission.exchange = self.realm.exchange(self, id);
+        admission.exchange = self.exchange(id);
         admission
     }
 

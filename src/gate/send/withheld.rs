@@ -3,13 +3,11 @@
 use super::Send;
 use crate::error::GateError;
 use crate::event::EventKind;
-use crate::gate::names::slot;
-use crate::gate::standing::Standing;
-use crate::gate::withheld::Withheld;
 use crate::gate::{Gate, guarded};
 use crate::limit::MeterKey;
 use crate::outcome::Caution;
 use crate::policy::{AnonymiserTier, Mode};
+use crate::realm::{Standing, Withheld, slot};
 use crate::store::{Home, TallyQuery};
 
 impl Gate {

@@ -15,18 +15,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::codec::{Reader, Writer};
-use crate::base::entropy::random;
-use crate::base::id::Pseudonym;
-use crate::base::seal::Sealing;
 use crate::base::time::Timestamp;
-use crate::error::GateError;
-use crate::pumping::{Draft, SHARDS, Sighting};
-use crate::store::{Document, DocumentWrite, JOURNAL_LIFE};
-
-use super::Gate;
+use crate::pumping::{SHARDS, Sighting};
+use crate::store::{Document, JOURNAL_LIFE};
 
 /// Time between two saves of a realm, whoever makes them; less than the journal reaches back.
-const EVERY: Duration = Duration::from_secs(60);
+pub(super) const EVERY: Duration = Duration::from_secs(60);
 /// After a save that was not admitted, time to the next try.
 const RETRY: Duration = Duration::from_secs(10);
 /// After so long without a save any gate may make it.
@@ -47,7 +41,6 @@ const LOADED: u8 = 2;
 pub(super) struct Recall {
     state: AtomicU8,
     shelf: Mutex<Shelf>,
-    making: Mutex<Option<Making>>,
 }
 
 /// The documents as this gate last heard of them.
@@ -95,7 +88,7 @@ impl Shelf {
 
 /// A save, as gates tell each other of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Saved {
+pub(crate) struct Saved {
     at: Timestamp,
     head: u64,
     shard: usize,
@@ -103,6 +96,12 @@ pub(super) struct Saved {
 }
 
 impl Saved {
+    /// The save, at `now`, of the shard that had `version` beside the head that had `head`.
+    pub(super) fn new(now: Timestamp, head: u64, shard: usize, version: u64) -> Self {
+        let (head, version) = (head.saturating_add(1), version.saturating_add(1));
+        Self { at: now, head, shard, version }
+    }
+
     /// In front of a journal entry: a flag, and the note if there is one.
     pub(super) fn write(note: Option<Self>) -> Vec<u8> {
         match note {
@@ -135,7 +134,7 @@ impl Saved {
 }
 
 /// The one request that reads the memory; another may if this one is dropped on the way.
-pub(super) struct Turn<'a>(&'a AtomicU8);
+pub(crate) struct Turn<'a>(&'a AtomicU8);
 
 impl Turn<'_> {
     pub(super) fn finish(self) {
@@ -222,7 +221,7 @@ impl Recall {
     }
 
     /// The shard that `gate` has to save next, if it is time and its turn.
-    fn upcoming(&self, gate: u64, now: Timestamp) -> Option<usize> {
+    pub(super) fn upcoming(&self, gate: u64, now: Timestamp) -> Option<usize> {
         if self.state.load(Ordering::Acquire) != LOADED {
             return None;
         }
@@ -247,7 +246,6 @@ impl Recall {
     pub(super) fn saved(&self, saved: Saved) {
         self.hear(saved, saved.at);
         self.shelf().news = Some(saved);
-        *self.making.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A save was made, by this gate or another whose clock may lead.
@@ -297,183 +295,6 @@ impl Recall {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Gate {
-    /// Reads what the realm's store remembers: the operator's controls and what the pumping detector
-    /// knew before this process started. Without it the first send does so, which then takes one
-    /// round trip more; call it at start to spare that send.
-    ///
-    /// # Errors
-    ///
-    /// [`GateError`] if the store gave no answer; the first send tries again.
-    ///
-    /// ```
-    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
-    /// if let Err(error) = gate.warm_up().await {
-    ///     eprintln!("{error}"); // no reason to stop: the first send tries again
-    /// }
-    /// # assert!(gate.warm_up().await.is_ok());
-    /// # Ok(())
-    /// # });
-    /// ```
-    pub async fn warm_up(&self) -> Result<(), GateError> {
-        self.realm.remember(self, self.now()).await
-    }
-
-    /// Saves what the pumping detector of the realm knows, all of it, in the store. The gate saves
-    /// the urgent part about once a minute by itself, along with a send; before a planned restart
-    /// this saves the last minute, and the last hour of what is learnt slowly.
-    ///
-    /// # Errors
-    ///
-    /// [`GateError`] if the store gave no answer, or others kept saving at the same time.
-    pub async fn save_detector(&self) -> Result<(), GateError> {
-        self.realm.save(self).await
-    }
-}
-
-/// The documents of a realm's memory: the head, then the shards.
-pub(super) fn documents(gate: &Gate) -> Vec<Pseudonym> {
-    let names = gate.names();
-    (0..=SHARDS).map(|place| names.memory(place)).collect()
-}
-
-/// A save in the making: written, then sealed, a little at each request, so that none pays for it all.
-#[derive(Debug)]
-struct Making {
-    shard: usize,
-    /// When the last piece was written.
-    written: Timestamp,
-    stage: Stage,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Writing(Box<Draft>),
-    Sealing(Box<[Sealing; 2]>),
-    /// The head and the shard.
-    Sealed([Vec<u8>; 2]),
-}
-
-/// Kilobytes of each document sealed at a time: about 60 µs.
-const PIECE: usize = 32;
-
-impl Making {
-    fn new(shard: usize, now: Timestamp) -> Self {
-        Self { shard, written: now, stage: Stage::Writing(Box::new(Draft::new(shard))) }
-    }
-
-    /// Goes on for about a tenth of a millisecond; `None` without random bytes.
-    fn go_on(mut self, gate: &Gate, now: Timestamp) -> Option<Self> {
-        self.stage = match self.stage {
-            Stage::Writing(mut draft) => {
-                let (lifted, spent) = gate.realm.go_on(&mut draft);
-                self.written = now;
-                match draft.is_done() {
-                    false => Stage::Writing(draft),
-                    true => {
-                        let (head, shard) = draft.finish()?;
-                        let head = [&lifted[..], &head].concat();
-                        let nonces: [u8; 32] = random(&*gate.inner.entropy).ok()?;
-                        let (one, two) = nonces.split_first_chunk::<16>()?;
-                        let two = two.first_chunk::<16>()?;
-                        let keys = gate.inner.keys.papers();
-                        let place = self.shard.saturating_add(1);
-                        let is_small =
-                            spent < 60_000 && head.len().saturating_add(shard.len()) < 16_384;
-                        let seals = [
-                            keys.begin(&context(gate, 0), *one, &head),
-                            keys.begin(&context(gate, place), *two, &shard),
-                        ];
-                        match is_small {
-                            true => Stage::Sealed(seals.map(Sealing::finish)),
-                            false => Stage::Sealing(Box::new(seals)),
-                        }
-                    }
-                }
-            }
-            Stage::Sealing(mut seals) => {
-                let is_done = {
-                    let [head, shard] = &mut *seals;
-                    head.go_on(PIECE) && shard.go_on(PIECE)
-                };
-                match is_done {
-                    false => Stage::Sealing(seals),
-                    true => Stage::Sealed((*seals).map(Sealing::finish)),
-                }
-            }
-            sealed @ Stage::Sealed(_) => sealed,
-        };
-        Some(self)
-    }
-}
-
-/// Goes on with the save that is due, if it is this gate's to make.
-pub(super) fn go_on(gate: &Gate, now: Timestamp) {
-    let recall = gate.realm.recall();
-    let Some(shard) = recall.upcoming(gate.realm.instance(), now) else { return };
-    // Another request is at it.
-    let Ok(mut making) = recall.making.try_lock() else { return };
-    *making = step(making.take(), gate, shard, now);
-}
-
-fn step(making: Option<Making>, gate: &Gate, shard: usize, now: Timestamp) -> Option<Making> {
-    let fits = |making: &Making| {
-        let is_old = now >= making.written + EVERY && matches!(making.stage, Stage::Sealed(_));
-        making.shard == shard && !is_old
-    };
-    making.filter(fits).unwrap_or_else(|| Making::new(shard, now)).go_on(gate, now)
-}
-
-/// The writes of one save, and the note of it once it is admitted; if they are ready, or made `whole`
-/// at once.
-pub(super) fn writes(
-    gate: &Gate,
-    now: Timestamp,
-    whole: bool,
-) -> Option<(Vec<DocumentWrite>, Saved)> {
-    let recall = gate.realm.recall();
-    let next = recall.upcoming(gate.realm.instance(), now)?;
-    let [head_bytes, shard_bytes] = {
-        let mut making = match whole {
-            true => recall.making.lock().unwrap_or_else(PoisonError::into_inner),
-            false => recall.making.try_lock().ok()?,
-        };
-        if whole {
-            *making = None;
-        }
-        loop {
-            *making = step(making.take(), gate, next, now);
-            match making.as_ref().map(|made| &made.stage) {
-                Some(Stage::Sealed(documents)) => break documents.clone(),
-                Some(_) if whole => {}
-                _ => return None,
-            }
-        }
-    };
-    let (head, shard, version) = gate.realm.due(now).filter(|(_, shard, _)| *shard == next)?;
-    let place = shard.saturating_add(1);
-    let write = |place: usize, expect: u64, content: Vec<u8>| DocumentWrite {
-        document: gate.names().memory(place),
-        expect,
-        content,
-    };
-    let documents = vec![write(0, head, head_bytes), write(place, version, shard_bytes)];
-    let saved =
-        Saved { at: now, head: head.saturating_add(1), shard, version: version.saturating_add(1) };
-    Some((documents, saved))
-}
-
-/// What was sealed; `None` for what this realm did not seal at this place.
-pub(super) fn open(gate: &Gate, place: usize, document: &Document) -> Option<Vec<u8>> {
-    gate.inner.keys.papers().open(&context(gate, place), &document.content)
-}
-
-fn context(gate: &Gate, place: usize) -> Vec<u8> {
-    Writer::new().text("otpgate/v1/memory").text(gate.realm.name()).u64(place as u64).finish()
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use crate::base::id::Pseudonym;
 use crate::base::mac::MacKey;
 use crate::context::Purpose;
 use crate::limit::Slot;
+use crate::pumping::SHARDS;
 use crate::recipient::{NumberLevel, Recipient, Region};
 use crate::transport::NumberFault;
 
 /// Makes pseudonyms within one realm. What is not tied to a realm is named by [`shared_name`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names<'a> {
-    pub(crate) fixed: &'a Fixed,
+    pub(super) fixed: &'a Fixed,
 }
 
 /// The names in a realm that every request asks for, each made once.
@@ -158,6 +159,11 @@ impl Names<'_> {
         self.fixed.controls
     }
 
+    /// The documents of what the detector remembers: the head, then the shards.
+    pub(crate) fn memories(&self) -> impl Iterator<Item = Pseudonym> {
+        (0..=SHARDS).map(|place| self.memory(place))
+    }
+
     /// What the detector remembers: the head at 0, the shards from 1 on.
     pub(crate) fn memory(&self, place: usize) -> Pseudonym {
         self.name("mem", &(place as u64).to_be_bytes())
@@ -198,6 +204,11 @@ pub(crate) fn shared_name(key: &MacKey, kind: &str, value: &str) -> Pseudonym {
 /// As [`shared_name`], of bytes.
 pub(crate) fn shared_bytes(key: &MacKey, kind: &str, value: &[u8]) -> Pseudonym {
     Pseudonym::from_bytes(key.short_of("og2", [kind.as_bytes(), value]))
+}
+
+/// What a document of a realm is sealed for.
+pub(super) fn sealed_for(what: &str, realm: &str) -> Vec<u8> {
+    [b"otpgate/v1/", what.as_bytes(), b"/", realm.as_bytes()].concat()
 }
 
 /// A name within a realm: so short an input that nearly every name fits one block of SHA-256.

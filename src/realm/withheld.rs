@@ -8,7 +8,7 @@ use crate::transport::NumberFault;
 /// Why a text is withheld. Most are waived for a private reason: the number was verified before, or
 /// an operator's entry allows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Withheld {
+pub(crate) enum Withheld {
     /// Operators block the country or the prefix, and allow single numbers.
     Block(RefusalReason),
     /// Operators let messages go to known numbers only.
@@ -24,7 +24,7 @@ pub(super) enum Withheld {
 
 impl Withheld {
     /// What the detector is told of it; `pumping`: whether it stands in the way itself.
-    pub(super) fn sighting(&self, pumping: bool) -> SightingKind {
+    pub(crate) fn sighting(&self, pumping: bool) -> SightingKind {
         match self {
             Self::Fault(_) => SightingKind::Unsent,
             _ if pumping => SightingKind::Knocked,

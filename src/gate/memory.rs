@@ -1,0 +1,195 @@
+//! What a gate reads, hears and saves of a realm, in the store: [`Gate::warm_up`],
+//! [`Gate::save_detector`], and what goes along with other calls.
+
+use std::sync::Arc;
+
+use super::{Gate, REMEMBER, guarded};
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::time::Timestamp;
+use crate::error::{GateError, GateErrorKind};
+use crate::event::{EventKind, OutagePart};
+use crate::pumping::{SHARDS, Sighting};
+use crate::realm::{Book, Saved, Turn};
+use crate::store::{Admission, Admitted, Document, DocumentWrite, Exchange, News, TallyQuery};
+
+impl Gate {
+    /// Reads what the realm's store remembers: the operator's controls and what the pumping detector
+    /// knew before this process started. Without it the first send does so, which then takes one
+    /// round trip more; call it at start to spare that send.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer; the first send tries again.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// if let Err(error) = gate.warm_up().await {
+    ///     eprintln!("{error}"); // no reason to stop: the first send tries again
+    /// }
+    /// # assert!(gate.warm_up().await.is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn warm_up(&self) -> Result<(), GateError> {
+        self.remember(self.now()).await
+    }
+
+    /// Saves what the pumping detector of the realm knows, all of it, in the store. The gate saves
+    /// the urgent part about once a minute by itself, along with a send; before a planned restart
+    /// this saves the last minute, and the last hour of what is learnt slowly.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`] if the store gave no answer, or others kept saving at the same time.
+    pub async fn save_detector(&self) -> Result<(), GateError> {
+        const TRIES: usize = 4 * SHARDS;
+        self.remember(self.now()).await?;
+        let mut left = SHARDS;
+        for _ in 0..TRIES {
+            if left == 0 {
+                return Ok(());
+            }
+            self.realm.watch.hurry();
+            if self.save_once(self.now(), true).await? {
+                left = left.saturating_sub(1);
+            }
+        }
+        Err(GateError::new(GateErrorKind::Store, "other gates kept saving; save again"))
+    }
+
+    /// Reads, once in the life of the process, the controls and what the detector knew before it.
+    pub(super) async fn remember(&self, now: Timestamp) -> Result<(), GateError> {
+        match self.realm.watch.turn() {
+            Some(turn) => Box::pin(self.read_memory(now, turn)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read_memory(&self, now: Timestamp, turn: Turn<'_>) -> Result<(), GateError> {
+        let names = self.names();
+        let mut query = TallyQuery::new(now, self.inner.partition);
+        query.clock = self.inner.clock_check;
+        query.documents = vec![names.controls()];
+        query.documents.extend(names.memories());
+        query.journal = Some((names.journal(), 0));
+        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let (controls, memory) = match tallies.documents.split_first() {
+            Some((controls, memory)) => (controls.clone(), memory),
+            None => (Document::default(), &[][..]),
+        };
+        let keys = &self.inner.keys;
+        let (trouble, unread) =
+            self.realm.watch.remember(turn, memory, &tallies.news, keys, self.now());
+        if let Some(what) = trouble {
+            self.tell_outage(OutagePart::Store, what);
+        }
+        self.tell_unread(unread);
+        self.take_in_controls(&controls, now).map(drop)
+    }
+
+    /// Reads the controls anew.
+    pub(super) async fn reload_controls(&self, now: Timestamp) -> Result<Arc<Book>, GateError> {
+        let mut query = TallyQuery::new(now, self.inner.partition);
+        query.clock = self.inner.clock_check;
+        query.documents = vec![self.names().controls()];
+        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let document = tallies.documents.into_iter().next().unwrap_or_default();
+        self.take_in_controls(&document, now)
+    }
+
+    fn take_in_controls(
+        &self,
+        document: &Document,
+        now: Timestamp,
+    ) -> Result<Arc<Book>, GateError> {
+        let fresh = self.realm.controls.take_in(document, &self.inner.keys)?;
+        self.realm.watch.lift(&fresh.book, now);
+        Ok(fresh)
+    }
+
+    /// Tells the detector what happened, and the host what the detector has to say about it.
+    pub(super) fn saw(&self, sighting: Sighting) {
+        let now = self.now();
+        for alert in self.realm.watch.saw(sighting, now) {
+            let at = Timestamp::from_millis(alert.at_ms);
+            self.tell(&self.event(at, EventKind::Pumping { alert }));
+        }
+        self.realm.watch.go_on(&self.inner.keys, &*self.inner.entropy, now);
+    }
+
+    /// What this gate has to tell the others, to travel with a call to the store.
+    pub(super) fn exchange(&self, id: RequestId) -> Option<Exchange> {
+        let journal = self.names().journal();
+        self.inner.shared.then(|| self.realm.watch.exchange(journal, id, &self.inner.keys))
+    }
+
+    /// Takes in what the other gates had to tell.
+    pub(super) fn take_in(&self, news: &News) {
+        let unread = self.realm.watch.take_in(news, &self.inner.keys, || self.now());
+        self.tell_unread(unread);
+    }
+
+    fn tell_unread(&self, entries: usize) {
+        for _ in 0..entries {
+            let what = "a journal entry of another gate could not be read; do all gates have \
+                        the same index key and version?";
+            self.tell_outage(OutagePart::Store, what.into());
+        }
+    }
+
+    /// The documents of a save that is ready, and the note of it once it is admitted.
+    pub(super) fn writes(
+        &self,
+        now: Timestamp,
+        whole: bool,
+    ) -> Option<(Vec<DocumentWrite>, Saved)> {
+        let (keys, entropy) = (&self.inner.keys, &*self.inner.entropy);
+        self.realm.watch.writes(self.names(), keys, entropy, now, whole)
+    }
+
+    /// Whether `document` is part of the memory; if so its version is corrected.
+    pub(super) fn outdated(&self, document: Pseudonym, version: u64, now: Timestamp) -> bool {
+        let names = self.names();
+        if document == names.controls() {
+            return false;
+        }
+        let place = names.memories().position(|name| name == document);
+        if let Some(place) = place {
+            self.realm.watch.correct(place, version, now);
+        }
+        place.is_some()
+    }
+
+    /// Saves on behalf of a request that is refused, if no other could for two minutes.
+    pub(super) async fn save_overdue(&self, now: Timestamp) {
+        if self.realm.watch.is_overdue(now)
+            && let Err(error) = self.save_once(now, false).await
+        {
+            let what = format!("what the detector knows could not be saved: {error}");
+            self.tell_outage(OutagePart::Store, what);
+        }
+    }
+
+    /// Saves two documents; whether nobody was quicker.
+    async fn save_once(&self, now: Timestamp, whole: bool) -> Result<bool, GateError> {
+        let Some((documents, saved)) = self.writes(now, whole) else { return Ok(false) };
+        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
+        let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
+        admission.clock = self.inner.clock_check;
+        admission.documents = documents;
+        match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { .. } => {
+                self.realm.watch.saved(saved);
+                Ok(true)
+            }
+            Admitted::Stale { document, version } => {
+                self.outdated(document, version, now);
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a gate knows of a tenant: its names, the controls as last seen, and what its detector watches.
+//! Nothing here knows the gate or waits for a store.
+
+mod controls;
+mod names;
+mod reach;
+mod recall;
+mod saving;
+mod standing;
+mod state;
+mod test_entry;
+mod watch;
+mod withheld;
+
+pub(crate) use controls::Book;
+pub(crate) use names::{Names, shared_bytes, shared_name, shared_slots, slot};
+pub(crate) use recall::{Saved, Turn};
+pub(crate) use standing::{Concern, Standing};
+pub(crate) use state::{RealmState, Realms};
+pub(crate) use test_entry::TestEntry;
+pub(crate) use watch::purpose_byte;
+pub(crate) use withheld::Withheld;

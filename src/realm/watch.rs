@@ -1,0 +1,317 @@
+//! [`Watch`]: the pumping detector of a realm, what it hears of other gates, and what it remembers.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::access::{ControlBook, ControlId, Effect, Ruling};
+use crate::base::entropy::Entropy;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::keyring::KeyRing;
+use crate::base::time::Timestamp;
+use crate::context::Purpose;
+use crate::pumping::{Alert, Detector, Draft, Sighting, Subject};
+use crate::store::{Document, DocumentWrite, Exchange, News};
+
+use super::names::{Names, sealed_for};
+use super::reach::covers;
+use super::recall::{Recall, Saved, Turn};
+use super::saving::{Pen, Saving, open};
+
+/// How far apart two readings of the clock may be within one request.
+const CLOCKS_APART: Duration = Duration::from_secs(300);
+
+/// What a realm's detector knows, from its own gate, from the others and from before this process.
+pub(crate) struct Watch {
+    realm: Arc<str>,
+    detector: Mutex<Detector>,
+    /// Marks this gate's own entries in the journal, so that they need not be opened.
+    gate: u64,
+    /// The journal has been read up to here.
+    read: AtomicU64,
+    /// The surge that each region's traffic is judged by at present.
+    surges: Mutex<HashMap<[u8; 2], ControlId>>,
+    /// Whether there ever was a surge: a realm that never announced one asks no lock for it.
+    surged: AtomicBool,
+    /// The newest entry whose lift was carried out.
+    lifted: AtomicU64,
+    /// What the detector remembers across restarts.
+    recall: Recall,
+    /// The save in the making.
+    saving: Saving,
+}
+
+impl Watch {
+    pub(super) fn new(realm: Arc<str>, gate: u64, detector: Detector) -> Self {
+        Self {
+            realm,
+            detector: Mutex::new(detector),
+            gate,
+            read: AtomicU64::new(0),
+            surges: Mutex::default(),
+            surged: AtomicBool::new(false),
+            lifted: AtomicU64::new(0),
+            recall: Recall::default(),
+            saving: Saving::default(),
+        }
+    }
+
+    /// The other gates on the store, and when each was last heard of.
+    pub(crate) fn others(&self, now: Timestamp) -> Vec<(u64, Timestamp)> {
+        self.recall.peers(now)
+    }
+
+    pub(crate) fn detector(&self) -> MutexGuard<'_, Detector> {
+        // A panic in the detector leaves statistics that may be off, not a decision that is wrong.
+        self.detector.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back what this process has dated ahead of `now`, the clock's own reading.
+    pub(crate) fn heal(&self, now: Timestamp) {
+        if self.detector().heal(now) {
+            self.recall.heal(now);
+        }
+    }
+
+    /// Tells the detector what happened; what it has to say about it.
+    pub(crate) fn saw(&self, mut sighting: Sighting, now: Timestamp) -> Vec<Alert> {
+        // A request that began while the clock led must not date ahead what has just healed.
+        if sighting.at_ms > (now + CLOCKS_APART).as_millis() {
+            sighting.at_ms = now.as_millis();
+        }
+        self.recall.note_early(&sighting);
+        let (healed, alerts) = {
+            let mut detector = self.detector();
+            let healed = detector.heal(now);
+            detector.observe(sighting);
+            (healed, detector.take_alerts())
+        };
+        if healed {
+            self.recall.heal(now);
+        }
+        alerts
+    }
+
+    /// What this gate has to tell the others, to travel with a call to the store.
+    pub(crate) fn exchange(&self, journal: Pseudonym, id: RequestId, keys: &KeyRing) -> Exchange {
+        let events = self.detector().drain_outbox();
+        let append = if events.is_empty() {
+            Vec::new()
+        } else {
+            let plain = [Saved::write(self.recall.take_news()), events].concat();
+            let key = keys.pseudonyms();
+            // Made from the news as well: a call that is decided afresh carries other news under the
+            // same identifier, and the identifier seals the send's record too.
+            let nonce =
+                key.tagging("otpgate/v1/news/nonce").field(id.as_bytes()).field(&plain).short();
+            let sealed = keys.papers().seal(&sealed_for("news", &self.realm), nonce, &plain);
+            [&self.gate.to_be_bytes()[..], &sealed].concat()
+        };
+        Exchange { journal, append, after: self.read.load(Ordering::Relaxed) }
+    }
+
+    /// Takes in what the other gates had to tell; how many entries could not be read.
+    pub(crate) fn take_in(
+        &self,
+        news: &News,
+        keys: &KeyRing,
+        now: impl Fn() -> Timestamp,
+    ) -> usize {
+        let read = self.read.fetch_max(news.latest, Ordering::Relaxed);
+        let mut unread = 0_usize;
+        for (sequence, entry) in &news.entries {
+            let Some((author, sealed)) = entry.split_first_chunk::<8>() else { continue };
+            if *sequence <= read || u64::from_be_bytes(*author) == self.gate {
+                continue;
+            }
+            self.recall.meet(u64::from_be_bytes(*author), now());
+            let plain = keys.papers().open(&sealed_for("news", &self.realm), sealed);
+            if plain.and_then(|plain| self.hear(&plain, now())).is_none() {
+                unread = unread.saturating_add(1);
+            }
+        }
+        unread
+    }
+
+    /// Takes in an entry of another gate's; `None` if it is none.
+    fn hear(&self, plain: &[u8], now: Timestamp) -> Option<()> {
+        let (saved, events) = Saved::read(plain)?;
+        self.detector().absorb(now, events).ok()?;
+        if let Some(saved) = saved {
+            self.recall.hear(saved, now);
+        }
+        Some(())
+    }
+
+    /// The turn to read what the detector knew before this process; see [`Recall::turn`].
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
+        self.recall.turn()
+    }
+
+    /// Takes in what was read: the memory, then the journal, which reaches back further than the last save, then
+    /// what was seen meanwhile. What cannot be read is left out and named.
+    pub(crate) fn remember(
+        &self,
+        turn: Turn<'_>,
+        memory: &[Document],
+        news: &News,
+        keys: &KeyRing,
+        now: Timestamp,
+    ) -> (Option<String>, usize) {
+        self.recall.set_versions(memory, now);
+        let trouble = self.take_back(memory, keys, now);
+        // What came in by the journal until now went to a detector that is gone; what it has in
+        // common with the memory is known by its numbers and not counted twice.
+        self.read.store(0, Ordering::Relaxed);
+        let unread = self.take_in(news, keys, || now);
+        turn.finish();
+        for sighting in self.recall.take_early() {
+            self.detector().observe_again(&sighting);
+        }
+        (trouble, unread)
+    }
+
+    /// Puts back what the detector knew; what could not be read.
+    fn take_back(&self, memory: &[Document], keys: &KeyRing, now: Timestamp) -> Option<String> {
+        let (head, shards) = memory.split_first().filter(|(head, _)| head.version > 0)?;
+        let shards: Vec<(usize, &Document)> =
+            (1..).zip(shards).filter(|(_, shard)| shard.version > 0).collect();
+        let read = |place: usize, document: &Document| open(&self.realm, place, document, keys);
+        let opened: Vec<Vec<u8>> =
+            shards.iter().filter_map(|(place, shard)| read(*place, shard)).collect();
+        let mut unread = shards.len().saturating_sub(opened.len());
+        let restored = read(0, head).and_then(|plain| {
+            let (lifted, head) = plain.split_first_chunk::<8>()?;
+            let parts = opened.iter().map(Vec::as_slice);
+            unread = unread.saturating_add(self.detector().restore_parts(head, parts, now).ok()?);
+            self.lifted.fetch_max(u64::from_be_bytes(*lifted), Ordering::Relaxed);
+            // announced to the detector that is gone
+            self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            Some(())
+        });
+        if restored.is_none() {
+            let what = "what the detector knew before the restart cannot be read and is left \
+                        out; do all gates have the same index key, version and time?";
+            return Some(what.into());
+        }
+        (unread > 0)
+            .then(|| format!("{unread} parts of what the detector had learnt cannot be read"))
+    }
+
+    /// Goes on with the save that is due, if it is this gate's to make.
+    pub(crate) fn go_on(&self, keys: &KeyRing, entropy: &dyn Entropy, now: Timestamp) {
+        if let Some(shard) = self.recall.upcoming(self.gate, now) {
+            self.saving.go_on(shard, &self.pen(keys, entropy), now);
+        }
+    }
+
+    /// The writes of one save, and the note of it once it is admitted; if they are ready, or made `whole`
+    /// at once.
+    pub(crate) fn writes(
+        &self,
+        names: Names<'_>,
+        keys: &KeyRing,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+        whole: bool,
+    ) -> Option<(Vec<DocumentWrite>, Saved)> {
+        let next = self.recall.upcoming(self.gate, now)?;
+        let [head_bytes, shard_bytes] =
+            self.saving.sealed(next, &self.pen(keys, entropy), now, whole)?;
+        let due = self.recall.due(self.gate, now);
+        let (head, shard, version) = due.filter(|(_, shard, _)| *shard == next)?;
+        let write = |place: usize, expect: u64, content: Vec<u8>| DocumentWrite {
+            document: names.memory(place),
+            expect,
+            content,
+        };
+        let place = shard.saturating_add(1);
+        let documents = vec![write(0, head, head_bytes), write(place, version, shard_bytes)];
+        Some((documents, Saved::new(now, head, shard, version)))
+    }
+
+    fn pen<'a>(
+        &'a self,
+        keys: &'a KeyRing,
+        entropy: &'a dyn Entropy,
+    ) -> Pen<'a, impl Fn(&mut Draft) -> ([u8; 8], usize)> {
+        let write = |draft: &mut Draft| {
+            let lifted = self.lifted.load(Ordering::Relaxed).to_be_bytes();
+            (lifted, self.detector().go_on(draft))
+        };
+        Pen { write, realm: &self.realm, keys, entropy }
+    }
+
+    /// A save was admitted.
+    pub(crate) fn saved(&self, saved: Saved) {
+        self.recall.saved(saved);
+        self.saving.forget();
+    }
+
+    /// Makes the next save due at once, and this gate's.
+    pub(crate) fn hurry(&self) {
+        self.recall.hurry();
+    }
+
+    /// Whether no send has carried a save for too long; see [`Recall::is_overdue`].
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.recall.is_overdue(now)
+    }
+
+    /// Another gate has saved the document at `place` of the memory meanwhile.
+    pub(crate) fn correct(&self, place: usize, version: u64, now: Timestamp) {
+        self.recall.correct(place, version, now);
+    }
+
+    /// Tells the detector of the surge that is expected where this request goes, or that none is.
+    pub(super) fn expect(&self, ruling: &Ruling<'_>, subject: &Subject) {
+        let announced = ruling.surge.zip(ruling.surge_factor());
+        // Relaxed: who misses a surge that another request has just announced sees to it next time.
+        if announced.is_none() && !self.surged.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut surges = self.surges.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = surges.get(&subject.region).copied();
+        if held == announced.map(|(by, _)| by.id()) {
+            return;
+        }
+        let mut detector = self.detector();
+        match announced {
+            Some((by, factor)) => {
+                surges.insert(subject.region, by.id());
+                self.surged.store(true, Ordering::Relaxed);
+                let until = by.until().unwrap_or(Timestamp::MAX);
+                detector.expect_surge(subject.region, f32::from(factor.value()), until);
+            }
+            None => {
+                surges.remove(&subject.region);
+                detector.expect_surge(subject.region, 1.0, Timestamp::MAX);
+            }
+        }
+    }
+
+    /// Carries out the lifts that are new: the detector's blocks in the target end, and what spoke
+    /// for them is forgotten.
+    pub(crate) fn lift(&self, book: &ControlBook, now: Timestamp) {
+        let before = self.lifted.load(Ordering::Relaxed);
+        let new = book.entries().filter(|control| {
+            control.id().0 > before
+                && control.holds(now)
+                && control.effect() == Effect::LiftAutomaticBlock
+        });
+        for control in new {
+            let mut detector = self.detector();
+            let acting = detector.acting();
+            for view in acting.iter().filter(|view| covers(control.target(), view)) {
+                detector.lift(view.node);
+            }
+            self.lifted.fetch_max(control.id().0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The purpose as the detector keeps it: it only tells sessions of different purposes apart.
+pub(crate) fn purpose_byte(purpose: &Purpose) -> u8 {
+    purpose.as_str().bytes().fold(0_u8, |hash, byte| hash.rotate_left(3) ^ byte)
+}
