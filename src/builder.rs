@@ -90,32 +90,32 @@ impl Gate {
 }
 
 impl GateBuilder {
-    /// The keys. Keep them in a secret manager, apart from the store.
+    /// Sets the keys. Keep them in a secret manager, apart from the store.
     pub fn keys(mut self, keys: KeyRing) -> Self {
         self.keys = Some(keys);
         self
     }
 
-    /// Where state is kept.
+    /// Sets where state is kept.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Box::new(store));
         self
     }
 
-    /// Who sends the texts.
+    /// Sets who sends the texts.
     pub fn transport(mut self, transport: impl SmsTransport) -> Self {
         self.transport = Some(Box::new(transport));
         self
     }
 
-    /// How long a hand-off may take. Default: 30 seconds. The adapters of this crate end after
-    /// 10 by themselves, so that only a transport without an end meets it; and it is half of the minute
-    /// after which reverse proxies give up on a page (nginx, `proxy_read_timeout`).
+    /// How long a hand-off may take. Default: 30 seconds. The adapters of this crate stop after 10,
+    /// so only a transport without a deadline reaches it. It is half of the minute after which
+    /// reverse proxies give up on a page (nginx, `proxy_read_timeout`).
     ///
-    /// A hand-off that is not over by then counts as one that *may have gone out*: the code stays good,
+    /// A hand-off that takes longer counts as one that *may have gone out*: the code stays good,
     /// the charges stay, and the user sees the code page. Without this bound a provider that hangs
-    /// would hold the host's request for ever. The time is real time, whatever [`clock`](Self::clock) says,
-    /// and needs no runtime.
+    /// would hold your request for ever. The time is real time, whatever [`clock`](Self::clock)
+    /// says, and needs no runtime.
     ///
     /// ```
     /// # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
@@ -315,26 +315,26 @@ impl GateBuilder {
         self
     }
 
-    /// Takes whatever time the clock says, however far from the store's: for simulated time. In
+    /// Accepts any time that the clock says, however far from the store's: for simulated time. In
     /// production a clock that jumps a day ahead then spends every daily limit twice.
     pub fn clock_unchecked_danger(mut self) -> Self {
         self.clock_check = Some(ClockCheck::Unchecked);
         self
     }
 
-    /// The source of randomness. Default: [`SystemEntropy`]. The trait is sealed.
+    /// Sets the source of randomness. Default: [`SystemEntropy`]. The trait is sealed.
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Some(Box::new(entropy));
         self
     }
 
-    /// Who is told of every decision. Default: nobody.
+    /// Sets the observer, which hears of every decision. Default: nobody.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Box::new(observer));
         self
     }
 
-    /// Who can tell people from scripts (a CAPTCHA). Default: nobody; stepping up then means
+    /// Sets the check that tells people from scripts (a CAPTCHA). Default: none, so a step-up means
     /// harder work.
     ///
     /// ```
@@ -352,7 +352,7 @@ impl GateBuilder {
         self
     }
 
-    /// The tenant that [`Gate`] starts in. Default: `default`.
+    /// Sets the tenant that [`Gate`] starts in. Default: `default`.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -370,14 +370,13 @@ impl GateBuilder {
     }
 
     /// Names this deployment in a store that it shares with others. All state of the gate, over all
-    /// its realms, is kept together under this name; on a Redis Cluster it lies in one slot. Default:
-    /// `otpgate`.
+    /// its realms, is kept under this name: on a Redis Cluster, in one slot. Default: `otpgate`.
     pub fn partition(mut self, name: impl Into<String>) -> Self {
         self.partition = Some(name.into());
         self
     }
 
-    /// What a wrong decision costs the host; decides between asking and refusing. Default:
+    /// Sets what a wrong decision costs you, which decides between asking and refusing. Default:
     /// [`Costs::default`].
     pub fn costs(mut self, costs: Costs) -> Self {
         self.costs = costs;
@@ -390,7 +389,7 @@ impl GateBuilder {
         self
     }
 
-    /// Promises that no other gate works on the same store, which saves the exchange of what the
+    /// Promises that no other gate uses the same store, so this one need not exchange what the
     /// pumping detector saw. Limits and codes are right either way.
     pub fn single_gate(mut self) -> Self {
         self.single = true;

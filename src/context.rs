@@ -29,7 +29,7 @@ impl Purpose {
     /// A password is reset.
     pub const RESET: Self = Self(Cow::Borrowed("reset"));
 
-    /// A purpose of the host's own: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+    /// A purpose of your own: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
     ///
     /// # Errors
     ///
@@ -152,9 +152,9 @@ pub struct ClientContext {
 impl ClientContext {
     /// A client at `ip` in the host's session `session`.
     ///
-    /// The session identifier must be one that the host gave out before the page was shown, such as
-    /// its anonymous session cookie: tickets and grants are bound to it, so that a stolen one is
-    /// worth nothing elsewhere. It is kept only as a keyed pseudonym.
+    /// Use an identifier that you gave out before the page was shown, such as an anonymous session
+    /// cookie. Tickets and grants are bound to it, so a stolen one is worth nothing elsewhere. Only
+    /// a keyed pseudonym of it is kept.
     #[must_use]
     pub fn new(ip: ClientIp, session: impl Into<String>) -> Self {
         Self {
@@ -176,8 +176,8 @@ impl ClientContext {
     }
 
     /// The device proof of an earlier verification, from the host's long-lived cookie. It opens a
-    /// lane of its own, so that nobody can lock the number's owner out.
-    /// A proof that does not hold is a missing proof, and no reason to refuse.
+    /// lane of its own, so nobody can lock the number's owner out. An invalid proof counts as a
+    /// missing one and is no reason to refuse.
     #[must_use]
     pub fn device_proof(mut self, proof: impl Into<String>) -> Self {
         self.device_proof = Some(proof.into());
@@ -191,18 +191,19 @@ impl ClientContext {
         self
     }
 
-    /// What the page's human check (CAPTCHA) gave, if one was asked for.
-    /// It is 1 to 8 192 visible ASCII characters; anything else counts as a check that was not passed.
+    /// The response of the page's human check (CAPTCHA), if one was asked for: 1 to 8 192 visible
+    /// ASCII characters. Anything else counts as a failed check.
     #[must_use]
     pub fn human_response(mut self, response: impl Into<String>) -> Self {
         self.human = Some(response.into());
         self
     }
 
-    /// Says that the client's network hides who it is: what a reverse proxy's header or an address
-    /// database of the host's own knows. It adds to what
-    /// [`GateBuilder::anonymisers`](crate::GateBuilder::anonymisers) lists, may be said of several
-    /// kinds, and leads to what [`Policy::anonymisers`](crate::policy::AnonymiserPolicy) asks for.
+    /// Says that the client's network hides who it is, if a reverse proxy's header or your own
+    /// address database knows. It adds to what
+    /// [`GateBuilder::anonymisers`](crate::GateBuilder::anonymisers) lists, can be called for
+    /// several kinds, and has the effect that
+    /// [`Policy::anonymisers`](crate::policy::AnonymiserPolicy) sets.
     ///
     /// ```
     /// use otpgate::access::AnonymiserKind;

@@ -1,6 +1,6 @@
 //! Issue and verify one-time codes by SMS without letting bots spend your money.
 //!
-//! A host brings an SMS provider ([`SmsTransport`]) and a place for state ([`Store`]). A [`Gate`] makes
+//! You bring an SMS provider ([`SmsTransport`]) and a place for state ([`Store`]). A [`Gate`] makes
 //! every decision in between. This page is the five-minute tour; [`guide`] has the rest.
 //!
 //! # One verification
@@ -88,15 +88,15 @@
 //!
 //! # Four things to know
 //!
-//! - **An outcome is not an error.** A refusal, a step-up and a rejected code are values inside `Ok`. An
-//!   `Err` is an outage: the gate could not decide, so it sent and accepted nothing. Never show an
+//! - **An outcome is not an error.** A refusal, a step-up and a rejected code are values inside
+//!   `Ok`. An `Err` is an outage: the gate could not decide, so it sent and accepted nothing. Never show an
 //!   `Err` as a wrong code.
-//! - **Proofs are values.** [`Clearance`], [`Verification`] and their like have private fields, are not
-//!   `Clone`, and are consumed. A step that was skipped does not compile.
+//! - **Proofs are values.** [`Clearance`], [`Verification`] and their like have private fields, are
+//!   not `Clone`, and are consumed. If you skip a step, the code does not compile.
 //! - **Two answers for each refusal.** [`Refusal::reason`] is for your log, [`Refusal::public`] for the
 //!   client; a [`Rejection`] has no reason at all. The [`Observer`] hears everything.
-//! - **Every number has a source.** [`Policy::default`] holds the standards; `docs/defaults.md` lists
-//!   each value with where it is from.
+//! - **Every number has a source.** [`Policy::default`] holds the standards; `docs/defaults.md`
+//!   lists each value with its source.
 //!
 //! # Where to look
 //!
@@ -113,32 +113,35 @@
 //!
 //! # Features
 //!
-//! - `memory` (default): [`store::MemoryStore`], for one process that may forget everything at its end.
-//!   Leave it off when another store is used: it brings dashmap.
-//! - `redb`: [`store::RedbStore`], in one file that survives the process; for a host with one server.
-//!   Leave it off when another store is used: it brings redb.
-//! - `redis`: [`store::RedisStore`], shared by many gates, one round trip a call; with `redis-cluster`
-//!   for a cluster and `redis-tls` for an encrypted connection. Leave them off when another store is
-//!   used: they bring the redis crate and tokio.
-//! - `postgres`: [`store::PostgresStore`], shared by many gates, nothing acknowledged is lost. Leave it
-//!   off when another store is used: it brings tokio-postgres and tokio.
-//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `plivo`, `vonage`, `aws`: the adapter of that provider in [`transport`], with the client of `reqwest`.
-//!   Leave those off that you have no account with.
-//! - `turnstile`, `hcaptcha`, `recaptcha`, `friendly-captcha`: the adapter of that CAPTCHA in [`human`], with the client of `reqwest`; `altcha`: puzzles of the
-//!   host's own, which asks nobody and brings pbkdf2. Leave those off that your page does not show.
+//! - `memory` (default): [`store::MemoryStore`], for one process that may forget everything when it
+//!   ends. Leave it off if you use another store: it brings dashmap.
+//! - `redb`: [`store::RedbStore`], in one file that survives the process, for one server. Leave it
+//!   off if you use another store: it brings redb.
+//! - `redis`: [`store::RedisStore`], shared by many gates, one round trip a call; with
+//!   `redis-cluster` for a cluster and `redis-tls` for an encrypted connection. Leave them off if
+//!   you use another store: they bring the redis crate and tokio.
+//! - `postgres`: [`store::PostgresStore`], shared by many gates, nothing acknowledged is lost.
+//!   Leave it off if you use another store: it brings tokio-postgres and tokio.
+//! - `twilio`, `esendex`, `telnyx`, `bird`, `infobip`, `plivo`, `vonage`, `aws`: the adapter of
+//!   that provider in [`transport`], with the client of `reqwest`. Enable those you have an account
+//!   with.
+//! - `turnstile`, `hcaptcha`, `recaptcha`, `friendly-captcha`: the adapter of that CAPTCHA in
+//!   [`human`], with the client of `reqwest`; `altcha`: puzzles of your own, which asks no service
+//!   and brings pbkdf2. Enable the one your page shows.
 //! - `template`: `transport::template::HttpTransport`, any other provider by a template in the configuration.
 //!   Leave it off without one: it brings serde.
-//! - `reqwest`: `http::ReqwestClient`, on rustls and ring; the providers bring it. `http` alone is the port
-//!   for a client of the host's own.
-//! - `web`: the endpoints that a page talks to, as functions over `http` types; `axum`: the same as a router.
-//!   Leave them off if the page's handlers are the host's own: they bring http, serde_json and axum.
-//! - `totp` (default): authenticator app codes. Leave it off if there are none: it brings totp-rs.
-//! - `serde`: policies as text, so that they can stand in a configuration file. Nothing that holds a
-//!   code, a key or a number has a text form. Leave it off if policies are made in code.
-//! - `console`: a page for whoever is on call, which the host mounts behind its own authentication
-//!   (`web::console`). Leave it off where nobody looks: it brings http and bytes.
-//! - `metrics`, `tracing`: counters and spans with bounded labels and no personal data ([`telemetry`]).
-//!   Leave them off where nobody reads them: they bring the crates of those names.
+//! - `reqwest`: `http::ReqwestClient`, on rustls and ring; the providers bring it. `http` alone is
+//!   the port for a client of your own.
+//! - `web`: the endpoints that a page talks to, as functions over `http` types; `axum`: the same as
+//!   a router. Leave them off if you write the handlers yourself: they bring http, serde_json and
+//!   axum.
+//! - `totp` (default): authenticator app codes. Leave it off if you offer none: it brings totp-rs.
+//! - `serde`: policies as text, for a configuration file. Nothing that holds a code, a key or a
+//!   number has a text form. Leave it off if you make policies in code.
+//! - `console`: a page for whoever is on call, which you mount behind your own authentication
+//!   (`web::console`). It brings http and bytes.
+//! - `metrics`, `tracing`: counters and spans with bounded labels and no personal data
+//!   ([`telemetry`]). They bring the crates of those names.
 //! - `testing`: manual clock, fault wrappers, reference model and conformance suites. Name it under
 //!   `[dev-dependencies]` only.
 //!

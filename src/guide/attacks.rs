@@ -1,8 +1,7 @@
-//! The holes that others had, and what prevents each here.
+//! Holes that others had, and what prevents each here.
 //!
-//! Each row is a class of published holes or a measured behaviour, with one example whose record was
-//! read. `docs/threat-model.md` goes the other way round: from attackers to defences, and to what stays
-//! open.
+//! Each row is a class of published holes or a measured behaviour, with one example whose record we
+//! read. `docs/threat-model.md` starts from the attackers instead, and says what stays open.
 //!
 //! # Guessing
 //!

@@ -41,22 +41,21 @@
 //!
 //! # One policy for each purpose
 //!
-//! A purpose with rules of its own gets them from
-//! [`GateBuilder::purpose`](crate::GateBuilder::purpose); all others share
-//! [`GateBuilder::policy`](crate::GateBuilder::policy). Number totals, client, block, country and budget
-//! meters are shared by all purposes of a realm, so give the same quota lists to purposes that share a
-//! meter: the charges are judged by the rule of the purpose that makes them.
+//! Give a purpose its own rules with [`GateBuilder::purpose`](crate::GateBuilder::purpose); all
+//! others share [`GateBuilder::policy`](crate::GateBuilder::policy). All purposes of a realm share
+//! the meters of number totals, clients, blocks, countries and budgets. Each charge is judged by
+//! the rule of its own purpose, so give the same quota lists to purposes that share a meter.
 //!
 //! # What has no default
 //!
 //! - **Destinations**: only you know where your customers are.
-//! - **The daily budget**: it is your money. A few times an ordinary day; from four fifths on clients must
-//!   step up.
+//! - **The daily budget**: it is your money. Take a few times an ordinary day; from four fifths on
+//!   clients must step up.
 //!
 //! # What cannot be set
 //!
 //! - A code of fewer than six characters, or good for more than ten minutes.
 //! - More than ten attempts at one verification, or more than 100 consecutive failures of one account.
-//! - That a resend gives new attempts, that a store's outage lets a text out, that a text carries anything
-//!   but the template's fields.
-//! - A source of randomness that is not the operating system's.
+//! - A resend that gives new attempts, a text during a store's outage, a text with anything but the
+//!   template's fields.
+//! - A source of randomness other than the operating system's.

@@ -1,7 +1,7 @@
 //! Two pages and four handlers.
 //!
-//! `cargo run --example quickstart` shows the whole flow on a console. This page puts it behind HTTP,
-//! without naming a framework: take the parts into the handlers of yours.
+//! `cargo run --example quickstart` shows the whole flow on a console. This page puts it behind
+//! HTTP without naming a framework: copy the parts into your handlers.
 //!
 //! # The gate
 //!
@@ -14,13 +14,13 @@
 //!
 //! # Who asks
 //!
-//! Every call takes a [`ClientContext`]. Three things in it are the host's duty:
+//! Every call takes a [`ClientContext`]. You must get three things right:
 //!
-//! - **The address** comes from the connection ([`ClientIp::from_peer`]) or, behind a load balancer, from
-//!   *all* lines of the forwarding header and a list of the proxies you run
-//!   ([`ClientIp::behind`]). If it is not known say [`ClientIp::unknown`]: all such clients
+//! - **The address** comes from the connection ([`ClientIp::from_peer`]) or, behind a load
+//!   balancer, from *all* lines of the forwarding header and a list of the proxies you run
+//!   ([`ClientIp::behind`]). If you do not know it, say [`ClientIp::unknown`]: all such clients
 //!   share one tight limit.
-//! - **The session** is an identifier that the host gave out *before* the page, such as an anonymous
+//! - **The session** is an identifier that you gave out *before* the page, such as an anonymous
 //!   session cookie. Tickets and grants are worth nothing in another session.
 //! - **The device proof**, if the browser has the cookie of an earlier verification. It keeps strangers
 //!   from locking the owner out.
@@ -213,17 +213,18 @@
 //!
 //! # Numbers without an account
 //!
-//! At a password reset the answer must not tell who has an account. Where the account does not exist,
-//! hand the clearance to [`Gate::decoy`] instead of [`Gate::issue`]: the same charges, the same answer, no
-//! text, and no code that opens the grant. The provider's time is missing: if a client could measure that, answer
-//! the page before the call has returned.
+//! At a password reset the answer must not tell who has an account. If the account does not exist,
+//! hand the clearance to [`Gate::decoy`] instead of [`Gate::issue`]: the same charges, the same
+//! answer, no text, and no code that opens the grant. A decoy does not take the provider's time; if
+//! a client could measure that, answer the page before the call has returned.
 //!
 //! # Delivery receipts
 //!
-//! The webhook that the provider calls has one line: hand method, the exact public URL, headers and the raw
-//! body to [`Gate::receipts`] with the provider's verifier, and answer 200 or the error's status. Receipts
-//! find their sends by themselves; nothing has to be kept. They give an undelivered text back to a proven
-//! device twice a day, put the real price into the budgets, and warn of a carrier that is down.
+//! In the webhook that the provider calls, hand the method, the exact public URL, the headers and
+//! the raw body to [`Gate::receipts`] with the provider's verifier, and answer 200 or the error's
+//! status. Receipts find their sends, so you keep nothing. They give an undelivered text back to a
+//! proven device twice a day, put the real price into the budgets, and warn of a carrier that is
+//! down.
 //!
 //! # Payments
 //!

@@ -2,8 +2,9 @@
 //!
 //! # Rotating the key
 //!
-//! The new key signs, the old one verifies until its end. The index key, which names numbers in the store,
-//! stays: change it and every limit starts afresh and the controls can no longer be read.
+//! The new key signs; the old one verifies until its end. Keep the index key, which names numbers
+//! in the store: if you change it, every limit starts afresh and the controls can no longer be
+//! read.
 //!
 //! ```
 //! use otpgate::{Clock, KeyId, KeyRing, Pepper, RETIRED_KEY_LIFE, SystemClock};
@@ -21,9 +22,9 @@
 //! # }
 //! ```
 //!
-//! [`RETIRED_KEY_LIFE`](crate::RETIRED_KEY_LIFE) outlives codes, tickets and grants. Device proofs (90 days)
-//! and caller keys (up to a year) are made under the current key too: keep the old key for as long as they
-//! should hold.
+//! [`RETIRED_KEY_LIFE`](crate::RETIRED_KEY_LIFE) outlives codes, tickets and grants. Device proofs
+//! (90 days) and caller keys (up to a year) are made under the current key too, so keep the old key
+//! for as long as they should hold.
 //!
 //! # Hearing what happens
 //!
@@ -46,9 +47,9 @@
 //! # reader.join().unwrap();
 //! ```
 //!
-//! An event holds no number and no code, so it may go into a log as it is. The features `metrics` and
-//! `tracing` make counters and spans of it (`docs/telemetry.md`), and `console` the page for whoever is on
-//! call (`docs/console.md`).
+//! An event holds no number and no code, so you can log it as it is. The features `metrics` and
+//! `tracing` turn events into counters and spans (`docs/telemetry.md`), `console` into a page for
+//! whoever is on call (`docs/console.md`).
 //!
 //! # The operator's hand
 //!
@@ -91,7 +92,7 @@
 //! ```
 //!
 //! Every gate on the same store obeys from its next request on: each send names the version of the
-//! controls it rests on, and the store turns it back if there is a newer one.
+//! controls it rests on, and the store rejects it if there is a newer one.
 //!
 //! # Rolling out in shadow
 //!
@@ -108,6 +109,7 @@
 //! assert_eq!(policy.mode.of(&Purpose::SIGN_UP, Some(Region::AT)), Mode::Observe);
 //! ```
 //!
-//! What would have been refused is an [`EventKind::WouldRefuse`](crate::EventKind::WouldRefuse). Tokens,
-//! destinations, the dearest single message, operators' blocks, attempts and the realm's daily budget hold
-//! in shadow mode too.
+//! A text that would have been refused raises
+//! [`EventKind::WouldRefuse`](crate::EventKind::WouldRefuse). Tokens, destinations, the dearest
+//! single message, operators' blocks, attempts and the realm's daily budget hold in shadow mode
+//! too.

@@ -2,11 +2,12 @@
 //!
 //! # SMS is restricted
 //!
-//! NIST SP 800-63B-4 §3.2.9 calls SMS a *restricted* authenticator: whoever uses it offers an
-//! alternative, tells its users about the risk, and has a plan for the day it is no longer accepted. A
-//! text can be read on a lock screen, diverted by a SIM swap, or forwarded by its owner to whoever asks.
-//! It is not phishing-resistant. [`Verification::restricted`](crate::Verification::restricted) is always
-//! true and [`amr`](crate::Verification::amr) is `sms`, so that a host cannot mistake it for more.
+//! NIST SP 800-63B-4 §3.2.9 calls SMS a *restricted* authenticator: if you use it, offer an
+//! alternative, tell your users about the risk, and have a plan for the day it is no longer
+//! accepted. A text can be read on a lock screen, diverted by a SIM swap, or forwarded by its owner
+//! to whoever asks. It is not phishing-resistant.
+//! [`Verification::restricted`](crate::Verification::restricted) is always true and
+//! [`amr`](crate::Verification::amr) is `sms`, so you cannot mistake it for more.
 //!
 //! # The app costs nothing and cannot be pumped
 //!

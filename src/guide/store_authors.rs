@@ -1,8 +1,9 @@
 //! Your own storage.
 //!
-//! A [`Store`](crate::Store) is four verbs: `admit`, `settle`, `redeem`, `tally`. The contract is in
-//! [`store`](crate::store), what each limit means to the millisecond in [`Limit`](crate::limit::Limit), and
-//! `docs/store-protocol.md` has it all on one page for a backend in another language, with worked numbers.
+//! A [`Store`](crate::Store) is four verbs: `admit`, `settle`, `redeem`, `tally`. The contract is
+//! in [`store`](crate::store), and what each limit means to the millisecond in
+//! [`Limit`](crate::limit::Limit). For a backend in another language `docs/store-protocol.md` has
+//! it all on one page, with worked numbers.
 //!
 //! # Before the first line
 //!
@@ -42,14 +43,15 @@
 //!    last redemption with its answer.
 //! 4. Garbage collection: [`GRACE`](crate::store::GRACE) after each deadline, never before, never by the
 //!    backend's own idea of what is unused.
-//! 5. What is dated ahead: [`Meter::heal`](crate::limit::Meter::heal) before anything else is done with a
-//!    meter, kept even where the call is refused. Until then one wrong clock shuts a meter until its date.
+//! 5. Meters dated ahead: call [`Meter::heal`](crate::limit::Meter::heal) before anything else, and
+//!    keep its result even if the call is refused. Without it one wrong clock shuts a meter until
+//!    its date.
 //! 6. A hard cap. When it is reached: drop what has expired, then answer
 //!    [`Full`](crate::store::StoreErrorKind::Full). Never evict.
 //!
-//! The store to copy from is `examples/custom_store`: a host's own, in seven hundred lines, which runs the suite
-//! below on itself. The shortest to read is `otpgate::testing::ModelStore`: one lock over everything,
-//! an admission tried on a copy.
+//! Copy from `examples/custom_store`: a host's own store in seven hundred lines, which runs the
+//! suite below on itself. The shortest to read is `otpgate::testing::ModelStore`: one lock over
+//! everything, an admission tried on a copy.
 //!
 //! # Three lines decide
 //!
@@ -79,8 +81,8 @@
 //! # }
 //! ```
 //!
-//! What the suite cannot see: durability, fail-over, lag of a replica, and that the backend's own expiry
-//! leaves the grace. Say in your documentation what holds there.
+//! The suite cannot see durability, fail-over, replica lag, or whether the backend's own expiry
+//! respects the grace. Say in your documentation what holds there.
 //!
 //! # Errors
 //!

@@ -1,7 +1,7 @@
 //! Your own SMS provider.
 //!
-//! An [`SmsTransport`](crate::SmsTransport) is one method, `hand_off`. What decides about money is not how it
-//! succeeds but how it fails: the [kind](crate::transport::HandoffErrorKind) of its error.
+//! An [`SmsTransport`](crate::SmsTransport) has one method, `hand_off`. Your money depends on how
+//! it fails: on the [kind](crate::transport::HandoffErrorKind) of its error.
 //!
 //! | what happened | kind | the gate |
 //! |---|---|---|
@@ -103,8 +103,8 @@
 //! - One call, at most one text. No retry of your own, unless the provider honours the
 //!   [idempotency key](crate::transport::OutboundSms::idempotency_key).
 //! - A deadline of your own, shorter than that of the gate. The gate gives up on a hand-off after
-//!   [30 seconds](crate::GateBuilder::hand_off_deadline) and counts it as *may have gone out*; a transport that
-//!   knows whether it had connected can say more.
+//!   [30 seconds](crate::GateBuilder::hand_off_deadline) and counts it as *may have gone out*; a
+//!   transport that knows whether it connected can be more precise.
 //! - The text goes out unchanged: it was parsed back, and its last line is read by software.
 //! - Neither number nor text in an error or a log. `Debug` of the text is masked; keep it so.
 //! - A panic is caught by the gate and counts as *may have gone out*.
@@ -116,20 +116,22 @@
 //!
 //! They come to the host's own endpoint, which hands the raw request to
 //! [`Gate::receipts`](crate::Gate::receipts). It asks the adapter's
-//! [`ReceiptVerifier`](crate::transport::ReceiptVerifier), finds the send, and applies the receipt once,
-//! whichever gate gets it how often.
+//! [`ReceiptVerifier`](crate::transport::ReceiptVerifier), finds the send, and applies the receipt
+//! once, no matter how often and at which gates it arrives.
 //!
-//! What it takes to find the send, best first:
+//! Two ways to find the send, best first:
 //!
-//! 1. Put [`OutboundSms::callback_key`](crate::transport::OutboundSms::callback_key) into the URL that the
-//!    provider calls, or into a field that comes back and that its signature covers, and give it to
-//!    [`Receipt::with_key`](crate::transport::Receipt::with_key). The key holds the send, sealed, so also a
-//!    receipt that overtakes the provider's answer is applied at once. It has up to 164 characters.
+//! 1. Put [`OutboundSms::callback_key`](crate::transport::OutboundSms::callback_key) into the URL
+//!    that the provider calls, or into a field that comes back and that its signature covers, and
+//!    give it to [`Receipt::with_key`](crate::transport::Receipt::with_key). The key holds the
+//!    sealed send, so even a receipt that overtakes the provider's answer is applied at once. It
+//!    has up to 164 characters.
 //! 2. If nothing comes back but the provider's message identifier, or the field is too short, say so in both
 //!    directions: [`Handoff::with_receipts_by_id`](crate::transport::Handoff::with_receipts_by_id) and
 //!    [`Receipt::found_by_id`](crate::transport::Receipt::found_by_id). Sends and early receipts then meet in
 //!    the store, at two round trips for each text. An early receipt waits ten minutes.
 //!
-//! Say what the provider says, and no more: the price with its currency, the segments it counted, and the
-//! [`DeliveryFault`](crate::transport::DeliveryFault). A price replaces the estimate in the budgets; a
-//! [`NumberFault`](crate::transport::NumberFault) keeps texts from the number for days.
+//! Pass on what the provider says, and no more: the price with its currency, the segments it
+//! counted, and the [`DeliveryFault`](crate::transport::DeliveryFault). A price replaces the
+//! estimate in the budgets; a [`NumberFault`](crate::transport::NumberFault) keeps texts from the
+//! number for days.

@@ -1,9 +1,9 @@
-//! The endpoints of a page, mounted instead of written.
+//! The endpoints of a page, ready to mount.
 //!
-//! [`getting_started`](super::getting_started) shows what two handlers of your own do. With the feature `web`
-//! they are there: [`Endpoints`](crate::web::Endpoints) answers all that a page asks, and a host says two
-//! things, [who gets a text](crate::web::Host::admit) and
-//! [what a verified code is good for](crate::web::Host::verified). With the feature `axum` it is a router.
+//! [`getting_started`](super::getting_started) shows handlers of your own. The feature `web` has
+//! them ready: [`Endpoints`](crate::web::Endpoints) answers all that a page asks, and you say two
+//! things, [who gets a text](crate::web::Host::admit) and [what a verified code is good
+//! for](crate::web::Host::verified). The feature `axum` makes a router of it.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -71,7 +71,7 @@
 //! # example::run();
 //! ```
 //!
-//! What there is beside it:
+//! See also:
 //!
 //! | for | see |
 //! |---|---|

@@ -1,11 +1,11 @@
-//! What clients behind an anonymiser must do more.
+//! What more clients behind an anonymiser must do.
 
 use crate::access::{AnonymiserKind, AnonymiserKinds};
 use crate::error::ConfigError;
 
 use super::Evidence;
 
-/// How a client is treated whose network hides who it is. Each tier includes those before it.
+/// How to treat a client whose network hides who it is. Each tier includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -18,9 +18,9 @@ pub enum AnonymiserTier {
     /// It passes a human check before the first text; harder work, where
     /// [`GateBuilder::human_check`](crate::GateBuilder::human_check) gives none.
     HumanCheck,
-    /// It is answered as if a text had gone out, and none does: for a network that no user of the
-    /// host's comes from. Nobody at the page can tell; [`EventKind::QuietlyRefused`] tells the
-    /// observer, and that honest people wait in vain.
+    /// It is answered as if a text had gone out, but none does. Use it for a network that none of
+    /// your users comes from: the page cannot tell, so honest people would wait in vain.
+    /// [`EventKind::QuietlyRefused`] tells the observer.
     ///
     /// [`EventKind::QuietlyRefused`]: crate::EventKind::QuietlyRefused
     Quiet,
@@ -29,11 +29,11 @@ pub enum AnonymiserTier {
 /// How clients of anonymiser networks are treated, by the kind of network; the strictest of several
 /// kinds holds.
 ///
-/// It concerns the clients that [`GateBuilder::anonymisers`](crate::GateBuilder::anonymisers) lists
-/// and those of which the host says so ([`ClientContext::anonymiser`]); without either nothing
-/// changes. Two are spared: a client with the proof of a device on which the number was verified
-/// before, and one whose network or account an operator allows
-/// ([`Effect::Allow`](crate::access::Effect::Allow)). It does not concern callers without a page.
+/// It applies to the clients that [`GateBuilder::anonymisers`](crate::GateBuilder::anonymisers)
+/// lists and to those that you name ([`ClientContext::anonymiser`]); without either nothing
+/// changes. Two are exempt: a client with the proof of a device that verified the number before,
+/// and one whose network or account an operator allows
+/// ([`Effect::Allow`](crate::access::Effect::Allow)). It does not apply to callers without a page.
 ///
 /// ```
 /// use otpgate::Policy;
@@ -52,19 +52,18 @@ pub enum AnonymiserTier {
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct AnonymiserPolicy {
-    /// Exits of Tor. Default: a human check. Some people have good reason to come that way, and a
-    /// check lets them in.
+    /// Exits of Tor. Default: a human check, because some people have good reason to come that way.
     pub tor: AnonymiserTier,
     /// Virtual private networks and relays. Default: fewer unverified messages. Too many people use
     /// one, some without knowing (Apple's Private Relay), to ask each of them for more.
     pub vpn: AnonymiserTier,
     /// Proxies. Default: a human check. Rented ones carry most of what pumps SMS.
     pub proxy: AnonymiserTier,
-    /// Hosting companies and clouds. Default: a human check. Scripts run there, and people come only
-    /// through a network of their company's.
+    /// Hosting companies and clouds. Default: a human check. Scripts run there; people come from
+    /// there only through their company's network.
     pub hosting: AnonymiserTier,
-    /// The share, in percent, of the limits on unverified messages of its networks that holds for
-    /// such a client. Default: 20. Who is not behind an anonymiser keeps the whole.
+    /// The percentage of its networks' limits on unverified messages that such a client may use.
+    /// Default: 20. Other clients keep the whole.
     pub unverified_percent: u8,
 }
 

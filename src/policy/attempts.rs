@@ -11,8 +11,8 @@ use super::quota::Evidence;
 /// Consecutive failures of one number in one lane, over all codes, purposes and channels; or of one
 /// account's authenticator.
 ///
-/// Each failure doubles the wait before the next attempt, so that the share lasts a siege of days
-/// and an owner waits days, not weeks. The pauses of the lane that anyone can use:
+/// Each failure doubles the wait before the next attempt, so the share outlasts a siege of days,
+/// and an owner waits days, not weeks. These are the pauses of the lane that anyone can use:
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,8 +47,8 @@ pub struct FailurePolicy {
     /// Failures until the lane is shut: until a success, or for `forget`. Default: 20, see
     /// [`AttemptPolicy`].
     pub max: u64,
-    /// From how many failures on each attempt must wait. Default: 6, one more than a verification
-    /// has.
+    /// The number of failures from which each attempt must wait. Default: 6, one more than a
+    /// verification has.
     pub pause_after: u64,
     /// The first pause; it doubles with each further failure. Default: 30 seconds (NIST §3.2.2).
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
@@ -59,9 +59,9 @@ pub struct FailurePolicy {
     /// and no upper bound.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub longest: Duration,
-    /// Without any counted attempt for this long the count starts afresh. Default: 31 days; 90 days
-    /// for the authenticator. A success by any lane, or an operator's
-    /// [`forgive`](crate::Controls::forgive), does it at once.
+    /// After this long without a counted attempt, the count starts afresh. Default: 31 days; 90
+    /// days for the authenticator. A success in any lane, or an operator's
+    /// [`forgive`](crate::Controls::forgive), resets it at once.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub forget: Duration,
 }
@@ -89,10 +89,10 @@ impl FailurePolicy {
 
 /// Rules against guessing.
 ///
-/// A new code must not give new guesses (NIST SP 800-63B-4 §3.1.3.2), and one subscriber account may
-/// have at most 100 consecutive failures over all its authenticators (§3.2.2). Since anyone can fail
-/// on anyone's number, the 100 are split by what a client has proved: nobody uses up a share that
-/// takes more proof than he has.
+/// A new code must not give new guesses (NIST SP 800-63B-4 §3.1.3.2), and one subscriber account
+/// may have at most 100 consecutive failures over all its authenticators (§3.2.2). Anyone can fail
+/// on anyone's number, so the 100 are split by what a client has proved: nobody can use up a share
+/// that takes more proof than he has.
 ///
 /// ```
 /// use otpgate::Policy;
@@ -114,20 +114,20 @@ pub struct AttemptPolicy {
     pub open: FailurePolicy,
     /// Clients that passed a human check. Default: 20.
     pub checked: FailurePolicy,
-    /// Clients that prove a device on which the number was verified before. Default: 20.
+    /// Clients that prove a device that verified the number before. Default: 20.
     pub proven: FailurePolicy,
-    /// Verifications that the host itself asked for, with a caller's key. Default: 20.
+    /// Verifications that your own service asked for, with a caller's key. Default: 20.
     pub caller: FailurePolicy,
-    /// The account's authenticator app (feature `totp`), which [`GateBuilder::policy`] alone decides.
-    /// It has its share of the hundred whether or not the host uses it. Default: 20, forgotten
-    /// after 90 days.
+    /// The account's authenticator app (feature `totp`), which [`GateBuilder::policy`] alone
+    /// decides. Its share of the hundred is reserved even if you do not use it. Default: 20,
+    /// forgotten after 90 days.
     ///
     /// [`GateBuilder::policy`]: crate::GateBuilder::policy
     pub authenticator: FailurePolicy,
     /// Attempts of one session at one network, as a leaky bucket that an accepted code empties by
     /// one. Default: 60, one forgotten a minute; an hour of a session's texts has room for 50 wrong
-    /// codes. Codes without a genuine grant fill a bucket of the same size for their network, which
-    /// refuses nothing else. `soft` is not used here.
+    /// codes. Codes without a genuine grant fill a separate bucket of the same size for their
+    /// network, which refuses only more of them. `soft` is not used here.
     pub client: Evidence,
     /// Failures per hour in the realm that raise the alarm of guess spraying; `u64::MAX` for no alarm.
     /// Default: 1 000.

@@ -10,8 +10,8 @@ use crate::limit::Limit;
 use crate::recipient::Region;
 use crate::transport::Price;
 
-/// Rules about money, over any 24 hours. What is reserved at the admission is spent unless the text
-/// provably did not go out; then it is given back.
+/// Rules about money, over any 24 hours. What an admission reserves counts as spent. It is given
+/// back only if the text provably did not go out.
 ///
 /// The realm's budget is not here: it has no sensible default, so
 /// [`GateBuilder::daily_budget`](crate::GateBuilder::daily_budget) asks for it.
@@ -43,18 +43,18 @@ pub struct BudgetPolicy {
     pub countries: BTreeMap<Region, Money>,
     /// Per block of 10 000 numbers. Default: none.
     pub block: Option<Money>,
-    /// Over all realms of the gate, for a host whose tenants spend one purse. Default: none; each realm
-    /// has its own.
+    /// Over all realms of the gate, if your tenants share one budget. Default: none; each realm has
+    /// its own.
     pub global: Option<Money>,
     /// Spend that no accepted code has paid back yet, over the realm: bots spend it, users return
-    /// it. Default: none, because what is right depends on the host's volume.
+    /// it. Default: none, because the right value depends on your volume.
     pub unverified: Option<Money>,
     /// The dearest single message. Default: 50 cents; the dearest published country costs 28.
     pub message: Money,
-    /// What one unit of another currency is worth, in dollars, by its ISO 4217 code: for providers that
-    /// name what they charged in it. A price in a currency without a rate leaves what was reserved, and
-    /// [`EventKind::PriceUnconverted`](crate::EventKind::PriceUnconverted) says so. Default: none; state
-    /// a rate that is rather too high.
+    /// What one unit of another currency is worth, in dollars, by its ISO 4217 code, for providers
+    /// that bill in it. For a currency without a rate the reserved amount stands, and
+    /// [`EventKind::PriceUnconverted`](crate::EventKind::PriceUnconverted) says so. Default: none;
+    /// choose a rate that is too high rather than too low.
     pub rates: BTreeMap<String, Money>,
 }
 

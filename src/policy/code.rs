@@ -38,8 +38,8 @@ pub struct CodePolicy {
     /// Wrong guesses until the verification is locked, over all codes sent for it. 1 to 10 (ASVS
     /// 6.6.3). Default: 5 (EU 2018/389 Art. 4(3)(b)).
     pub attempts: u32,
-    /// Whether a code in flight stays good when another is sent. Default: it does, because an SMS
-    /// that is late is the usual reason for asking again.
+    /// Whether a code in flight stays good when another is sent. Default: it does, because people
+    /// usually ask again when a text is late.
     pub resend: ResendCode,
 }
 

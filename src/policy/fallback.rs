@@ -8,8 +8,8 @@ use crate::transport::Channel;
 
 /// The channels that a running verification may change to, and after what.
 ///
-/// A change is a resend in every way: the same interval, quotas, budgets and meters, at the price of the
-/// channel, and the code before is kept or voided by [`CodePolicy::resend`]. So no change of channel
+/// A change is a resend in every way: the same interval, quotas, budgets and meters, at the price
+/// of the channel. [`CodePolicy::resend`] keeps or voids the code before. So no change of channel
 /// multiplies a limit. Default: no change.
 ///
 /// ```
@@ -33,7 +33,7 @@ use crate::transport::Channel;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct FallbackPolicy {
-    /// The changes. Where two lead to one channel, the first whose conditions are met counts.
+    /// The changes. If two lead to one channel, the first whose conditions are met counts.
     pub steps: Vec<FallbackStep>,
     /// Lets codes go by e-mail, which NIST SP 800-63B-4 §3.1.3 does not allow as out-of-band
     /// authentication. Default: off.
@@ -57,9 +57,9 @@ pub struct FallbackStep {
     /// How many messages must have gone by `from` before. Default: 1.
     #[cfg_attr(feature = "serde", serde(default = "one"))]
     pub sends: u32,
-    /// Whether an ordinary resend takes this channel by itself once a receipt has said that a message to
-    /// the number did not arrive. The page is answered as by any other resend, so that it does not learn
-    /// what the network said. Default: no.
+    /// Whether an ordinary resend takes this channel once a receipt has said that a message to the
+    /// number did not arrive. The page gets the same answer as from any other resend, so it does
+    /// not learn what the network said. Default: no.
     #[cfg_attr(feature = "serde", serde(default))]
     pub undelivered: bool,
     /// How many messages of a verification may go by `to`. Default: 1.

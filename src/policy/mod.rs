@@ -1,8 +1,8 @@
 //! [`Policy`]: every number the gate decides by, with its reason and its source.
 //!
 //! `Policy::default()` satisfies the clauses of [`Policy::nist_63b4`], [`Policy::asvs_l2`] and
-//! [`Policy::psd2`] at once. Fields are public, so a host changes the one it cares about; [`build`] refuses a policy
-//! that contradicts itself or a standard's floor, and names the rule.
+//! [`Policy::psd2`] at once. Fields are public: change the ones you care about. [`build`] refuses a
+//! policy that contradicts itself or a standard's floor, and names the rule.
 //!
 //! [`build`]: crate::GateBuilder::build
 

@@ -7,7 +7,7 @@ use crate::recipient::Region;
 
 /// Whether a refusal is carried out.
 ///
-/// In shadow mode a text goes out that would have been refused, and the observer hears of it:
+/// In shadow mode a text that would have been refused goes out, and the observer hears of it:
 ///
 /// ```
 /// # let mut policy = shop::policy();
@@ -29,7 +29,7 @@ use crate::recipient::Region;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Mode {
-    /// Refuse what is refused.
+    /// Enforce: what is refused is not sent.
     #[default]
     Enforce,
     /// Shadow mode: decide, record, and send all the same. Tokens, nonces, destinations, operators'
@@ -64,12 +64,12 @@ pub struct ModePolicy {
     pub purposes: BTreeMap<Purpose, Mode>,
     /// Per country.
     pub countries: BTreeMap<Region, Mode>,
-    /// Quiet refusal: where it depends on something private of the number whether a text goes out,
-    /// every number gets the same answer in the same round trips to the store. Private is that the
-    /// number was verified before, and that an operator's entry allows it by itself. It decides when
-    /// the pumping detector refuses, under
-    /// [`KnownNumbersOnly`](crate::access::Effect::KnownNumbersOnly), and in a country or prefix that
-    /// operators block while some entry allows a single number.
+    /// Quiet refusal: if a private fact about the number decides whether a text goes out, every
+    /// number gets the same answer in the same round trips to the store. Private facts are that the
+    /// number was verified before, and that an operator's entry allows it by itself. They decide
+    /// when the pumping detector refuses, under
+    /// [`KnownNumbersOnly`](crate::access::Effect::KnownNumbersOnly), and in a country or prefix
+    /// that operators block while some entry allows a single number.
     ///
     /// - A step-up that the client can still take is asked of every number, and a human check where
     ///   the detector refuses.
@@ -77,14 +77,14 @@ pub struct ModePolicy {
     ///   grant, a code page and intervals. No text is sent, no money is spent, and no code opens it.
     ///   [`EventKind::QuietlyRefused`](crate::EventKind::QuietlyRefused) tells the observer.
     ///
-    /// Default: on, because a visible refusal would let anybody try a list of numbers for the host's
-    /// customers. Price: an honest person with a new number waits for a text that never comes. Watch
-    /// the event, and configure a human check: who passes it is not refused where the detector asks
-    /// for one. A text takes the provider's time and a quiet refusal does not, so answer the page
-    /// before `issue` has returned.
+    /// Default: on, because a visible refusal would let anybody try a list of numbers for the
+    /// host's customers. Price: an honest person with a new number waits for a text that never
+    /// comes. Watch the event, and configure a human check: whoever passes it is not refused where
+    /// the detector asks for one. A text takes the provider's time and a quiet refusal does not, so
+    /// answer the page before `issue` has returned.
     ///
-    /// Off, these refusals are shown and known numbers are spared step-ups: for a host whose list of
-    /// customers is public, or that asks for a log-in first.
+    /// If off, these refusals are visible and known numbers are exempt from step-ups. Use that if
+    /// your list of customers is public, or if a log-in comes first.
     ///
     /// ```
     /// let mut policy = otpgate::Policy::default();

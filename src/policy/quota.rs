@@ -6,8 +6,8 @@ use crate::base::time::millis;
 use crate::error::ConfigError;
 use crate::limit::Limit;
 
-/// At most `max` messages in any span of `per`. A sliding window: no span, wherever it starts,
-/// holds more (a fixed window admits twice as many across its edge).
+/// At most `max` messages in any span of `per`. The window slides: no span holds more, wherever it
+/// starts (a fixed window admits twice as many across its edge).
 ///
 /// ```
 /// use std::time::Duration;
@@ -131,7 +131,7 @@ impl IntervalPolicy {
 /// takes [`Evidence::CREDIT`] back, and one drains away in each `drain`.
 ///
 /// A shared address with honest users stays low however many they are, because more than half of
-/// them enter their code; a bot that verifies nothing fills it. Above `soft` the client must step
+/// them enter their code. A bot that verifies nothing fills it. Above `soft` the client must step
 /// up, above `hard` it is refused.
 ///
 /// ```
@@ -159,11 +159,11 @@ pub struct Evidence {
 impl Evidence {
     /// How many messages an accepted code takes back: its own and one that did not convert.
     ///
-    /// With one alone, the fifth to the half of honest messages whose code is never entered add up
-    /// without end, and a busy shared address is refused sooner or later: a launch behind one
-    /// carrier-grade NAT at thirty sign-ups a minute after an hour. Half is below what any honest
-    /// market converts by itself and above what an attacker without the phones can show; one that
-    /// has them is the detector's to find.
+    /// Between a fifth and a half of honest messages never have their code entered. If a code took
+    /// back only its own message, these would add up, and a busy shared address would be refused in
+    /// the end: a launch behind one carrier-grade NAT at thirty sign-ups a minute after an hour.
+    /// Half is below what any honest market converts and above what an attacker without the phones
+    /// can show; the detector finds those who have them.
     pub const CREDIT: u64 = 2;
 
     pub(crate) fn limit(self, max: u64) -> Limit {
@@ -184,8 +184,8 @@ impl Evidence {
 
 /// Messages per number, client, session and so on. An empty list means no such quota; at most four
 /// quotas each. Only `number` must hold one: without it a single phone can be sent a text at every
-/// interval, and `number = []` in a file is a slip more often than a decision. Whoever wants no
-/// quota there writes one that is out of reach.
+/// interval, and `number = []` in a file is usually a slip. If you want no quota there, write one
+/// that is out of reach.
 ///
 /// ```
 /// use otpgate::Policy;
@@ -203,9 +203,9 @@ impl Evidence {
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct QuotaPolicy {
-    /// Per number and purpose, and per lane: a client that proves a known device, or passed a human
-    /// check, is not held back by what strangers did. Default: 5 an hour, 10 a day (the field's
-    /// consensus: 3–5 in 10–15 minutes, at most 10 a day).
+    /// Per number, purpose and lane: what strangers did does not hold back a client that proves a
+    /// known device or passed a human check. Default: 5 an hour, 10 a day (the field's consensus:
+    /// 3–5 in 10–15 minutes, at most 10 a day).
     pub number: Vec<Quota>,
     /// Per number over all purposes and lanes. Default: 30 a day, so that a handful of purposes
     /// cannot be added up to harass one person. A third of it is kept for those who passed a human
@@ -214,8 +214,8 @@ pub struct QuotaPolicy {
     /// Per client network (IPv4 address, IPv6 /64). Default: none; `client_unverified` holds bots
     /// without holding a campus behind one address.
     pub client: Vec<Quota>,
-    /// All clients whose address is not known share this, those of each lane apart: a stranger
-    /// stops nobody who passed a human check or proved a device. Default: 30 an hour.
+    /// All clients of unknown address share this, each lane apart: a stranger stops nobody who
+    /// passed a human check or proved a device. Default: 30 an hour.
     pub client_unknown: Vec<Quota>,
     /// Unverified messages per client network. Default: step-up from 60, refusal from 300, one
     /// forgotten a minute. A campus or a carrier's shared address whose users enter half of their
