@@ -89,8 +89,8 @@
 //! # Four things to know
 //!
 //! - **An outcome is not an error.** A refusal, a step-up and a rejected code are values inside
-//!   `Ok`. An `Err` is an outage: the gate could not decide, so it sent and accepted nothing. Never show an
-//!   `Err` as a wrong code.
+//!   `Ok`. An `Err` is an outage: the gate could not decide, so it sent and accepted nothing. Never
+//!   show an `Err` as a wrong code.
 //! - **Proofs are values.** [`Clearance`], [`Verification`] and their like have private fields, are
 //!   not `Clone`, and are consumed. If you skip a step, the code does not compile.
 //! - **Two answers for each refusal.** [`Refusal::reason`] is for your log, [`Refusal::public`] for the
