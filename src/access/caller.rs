@@ -46,7 +46,7 @@ impl CallerRule {
     }
 }
 
-/// The callers of a gate. Whoever has no rule here is refused, whatever key it holds.
+/// The callers of a gate. A caller without a rule here is refused, whatever key it holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallerRules {
     audience: Box<str>,

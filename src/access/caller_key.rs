@@ -115,8 +115,8 @@ pub struct CallerKey {
 }
 
 impl CallerKey {
-    /// The longest life of a key: 366 days. A key that nobody ever exchanges is one that nobody can
-    /// exchange when it leaks (OWASP ASVS 5.0.0, 13.3.4).
+    /// The longest life of a key: 366 days. A key that is never exchanged cannot be exchanged when
+    /// it leaks (OWASP ASVS 5.0.0, 13.3.4).
     pub const MAX_LIFE: Duration = Duration::from_secs(366 * 86_400);
 
     /// The key of `id` for the gate called `audience`, until `expires`.

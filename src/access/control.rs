@@ -128,8 +128,8 @@ impl SurgeFactor {
 
 /// Why an entry was made: 1 to 200 characters, not blank, no control characters.
 ///
-/// Required, because an entry that nobody can explain is one that nobody dares to remove. It is
-/// shown to operators and kept in the store; write no phone number into it.
+/// Required, because nobody dares to remove an entry that nobody can explain. Operators see it and
+/// the store keeps it, so write no phone number into it.
 ///
 /// ```
 /// use otpgate::access::{ControlError, Reason};
@@ -159,7 +159,7 @@ impl Reason {
     }
 }
 
-/// Who made an entry: 1 to 64 characters, as [`Reason`]. The host's operator name or service name.
+/// Who made an entry: 1 to 64 characters, as [`Reason`]. Your operator's or service's name.
 ///
 /// ```
 /// use otpgate::access::{Actor, ControlError};
@@ -245,8 +245,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The longest life of a test number: long enough for a review of an app and its updates of a
-    /// month, short enough that one which is forgotten ends.
+    /// The longest life of a test number: long enough for an app review and a month of updates,
+    /// short enough that a forgotten one ends.
     pub(crate) const LONGEST_TEST: Duration = Duration::from_secs(30 * 86_400);
 
     /// An entry without an end, for every purpose.
@@ -472,7 +472,7 @@ pub enum ControlError {
     /// The purpose is unusable.
     #[error("a purpose is 1 to 32 characters; name one of the gate's purposes or none")]
     Purpose,
-    /// The surge is none, or is no bounds at all.
+    /// The factor is not 2 to 100.
     #[error("a surge of {given} times the usual is not 2 to 100; choose such a factor")]
     SurgeFactor {
         /// What was asked for.

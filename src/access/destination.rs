@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::base::money::Money;
 use crate::recipient::{LineType, Recipient, Region};
 
-/// Which countries, lines and prices get messages at all. Every gate needs one; there is no default,
-/// because only the host knows where its customers are, and every other country is only there to be
-/// billed for.
+/// Which countries, lines and prices get messages at all. Every gate needs one. There is no
+/// default, because only you know where your customers are, and every other country can only cost
+/// you money.
 ///
-/// Whatever the countries, the policy refuses
+/// In every country the policy refuses
 /// - numbers that are in no assigned block ([`Recipient::is_valid`]): pumping hides there;
 /// - satellite and other international networks (+870, +878, +881, +882, +883): dollars a message;
 /// - every line but mobile ones, including those of plans that do not tell mobile from fixed (+1).
@@ -47,8 +47,8 @@ impl DestinationPolicy {
 
     /// **Danger:** messages to every country, up to `ceiling` each.
     ///
-    /// SMS pumping lives on hosts that send everywhere: the dear destinations are the ones that pay
-    /// for it. The ceiling is not optional, and a message whose price is unknown is refused.
+    /// SMS pumping lives on hosts that send everywhere, because the expensive destinations pay for
+    /// it. The ceiling is not optional, and a message whose price is unknown is refused.
     ///
     /// ```
     /// use otpgate::access::{DestinationPolicy, DestinationRefusal};

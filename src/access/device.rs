@@ -1,4 +1,4 @@
-//! A browser that verified before: the lane that nobody can shut for the number's owner.
+//! A browser that verified before: a lane that nobody else can shut.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::base::time::{Timestamp, millis};
 
 /// A cookie that says: a code for this number was accepted in this browser (OWASP's *device cookie*).
 ///
-/// Failures and sends without it go into a lane that anybody can exhaust; those with it into a lane of
-/// its own. So an attacker who spends all attempts for a number does not lock its owner out. The
-/// proof is no authentication: it opens a lane, with limits, and nothing else.
+/// Failures and sends without it go into a lane that anybody can exhaust; with it they go into a
+/// lane of their own. So an attacker who spends all attempts for a number does not lock its owner
+/// out. The proof authenticates nobody: it opens a lane, with limits.
 ///
 /// The number's pseudonym is under the MAC and not in the text, so that the cookie does not tell whose
 /// it is. Set it with `Secure`, `HttpOnly` and `SameSite=Lax`.
@@ -70,7 +70,7 @@ impl DeviceProof {
 
     /// Checks a cookie against the number it is presented for.
     ///
-    /// A proof that does not hold is a missing proof: the request goes into the open lane. It is no
+    /// An invalid proof counts as a missing one: the request goes into the open lane. It is no
     /// reason to refuse.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::network::{Network, NetworkError};
 use super::translated;
 
-/// The proxies whose word about their peer is taken: the host's own load balancers and its CDN.
+/// The proxies whose word about their peer you trust: your own load balancers and your CDN.
 ///
 /// ```
 /// use otpgate::access::TrustedProxies;

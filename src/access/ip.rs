@@ -51,17 +51,18 @@ impl ClientIp {
     /// that is not one of them. A peer that is no trusted proxy is the client itself, whatever its header
     /// claims.
     ///
-    /// `lines` are the values of *all* header lines of that name in the order received. A host that
-    /// passes only the first one passes what the client wrote.
+    /// `lines` are the values of *all* header lines of that name in the order received. If you pass
+    /// only the first one, you pass what the client wrote.
     ///
     /// Every trusted proxy MUST append its own peer, or replace the header. One that passes the
     /// header through lets clients choose their address.
     ///
     /// # Errors
     ///
-    /// [`ForwardedError`] if the header of a trusted peer is missing, broken, or names only proxies: then
-    /// nothing is known of the client, and guessing would let it choose. `unwrap_or_default()` makes that
-    /// [`ClientIp::unknown`]; log the error, for a proxy that is set up wrongly shows here.
+    /// [`ForwardedError`] if the header of a trusted peer is missing, broken, or names only
+    /// proxies: then nothing is known of the client, and guessing would let it choose.
+    /// `unwrap_or_default()` makes that [`ClientIp::unknown`]. Log the error: it shows a
+    /// misconfigured proxy.
     ///
     /// ```
     /// use otpgate::access::{ClientIp, ForwardedError, ProxyHeader, TrustedProxies};

@@ -44,7 +44,7 @@ pub(super) enum State {
 }
 
 impl Meter {
-    /// A meter that nothing was charged on.
+    /// A fresh meter, on which nothing was charged.
     #[must_use]
     pub fn fresh(limit: &Limit) -> Self {
         Self(match Rule::of(limit) {
@@ -59,8 +59,8 @@ impl Meter {
     ///
     /// # Errors
     ///
-    /// How long until it fits if nothing else happens. Exact: it fits at that time, and not a
-    /// millisecond before. A cost that can never fit has a wait all the same.
+    /// How long until it fits if nothing else happens. Exact: it fits at that time, not a
+    /// millisecond before. Even a cost that can never fit has a wait.
     pub fn quote(&self, limit: &Limit, now: Timestamp, cost: u64) -> Result<u64, Duration> {
         let at = now.as_millis();
         let (wait, after) = match (&self.0, Rule::of(limit)) {
@@ -124,12 +124,12 @@ impl Meter {
     /// Takes a meter that is dated ahead back to `now`; whether it was.
     ///
     /// A meter whose latest charge lies beyond `horizon`, which is what
-    /// [`ClockCheck::horizon`](crate::store::ClockCheck::horizon) makes of the call, was charged under
-    /// a wrong clock and would refuse until that date. It is dated `now` and keeps what was charged:
-    /// from then on it is shut no longer than its own span, and nobody spends a limit twice.
-    /// A store asks before it does anything else with a meter that a call names, and keeps the
-    /// answer whatever becomes of the call; one that only reads judges a copy. A meter of another
-    /// kind than the limit's is left alone.
+    /// [`ClockCheck::horizon`](crate::store::ClockCheck::horizon) makes of the call, was charged
+    /// under a wrong clock and would refuse until that date. It is dated `now` and keeps what was
+    /// charged: from then on it is shut no longer than its own span, and nobody spends a limit
+    /// twice. A store calls this before it does anything else with a meter that a call names, and
+    /// keeps the result whatever the outcome of the call. A call that only reads heals a copy. A
+    /// meter of another kind than the limit's is left alone.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,11 +1,11 @@
 //! Send intervals and limits: what a [`Limit`] means, to the millisecond, for every store.
 //!
 //! A store keeps a *meter* under a [`MeterKey`] and judges it by the [`Limit`] that comes with each
-//! call. The limit itself is never stored, so a host that lowers one sees it hold at once.
+//! call. The limit itself is never stored, so if you lower one it holds at once.
 //!
 //! [`Meter`] is that arithmetic, and [`Ledger`] a subject's meters in a few bytes; a store written
-//! in Rust takes both, another ports them from the rules of [`Limit`]. A limit that is in every call's
-//! way can be kept by several parts, each with a [`Slice`] that a [`Pool`] leases to it.
+//! in Rust takes both, another ports them from the rules of [`Limit`]. If every call charges one
+//! limit, several parts can keep it together, each with a [`Slice`] that a [`Pool`] leases to it.
 
 mod failures;
 mod gcra;

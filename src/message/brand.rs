@@ -10,10 +10,11 @@ const LONGEST: usize = 30;
 /// beginning or ending with a space, without four digits in a row and without six capitals of the
 /// code alphabet: neither may be taken for the code. A name that is a domain (`Example.com`) is fine.
 ///
-/// `!`, `*` and the typographic apostrophe `’` are for names such as `Yahoo!`, `E*TRADE` and `Macy’s`.
-/// They may not stand in a name that a telephone makes a link of, because a link goes on with them.
-/// GSM-7 has `!`, `*` and `'` but not `’`: with `’` a text needs UCS-2, 70 characters to the segment
-/// instead of 160, and a format that insists on GSM-7 refuses it. `Macy's` costs nothing.
+/// `!`, `*` and the typographic apostrophe `’` are for names such as `Yahoo!`, `E*TRADE` and
+/// `Macy’s`. They may not occur in a name that a phone turns into a link, because they would extend
+/// the link. GSM-7 has `!`, `*` and `'` but not `’`: with `’` a text needs UCS-2, 70 characters to
+/// the segment instead of 160, and a format that insists on GSM-7 refuses it. `Macy's` costs
+/// nothing.
 ///
 /// ```
 /// use otpgate::message::Brand;

@@ -115,7 +115,7 @@ pub enum MessageFormatError {
     },
 }
 
-/// A text that was not made, or made and not let out. Nothing was sent.
+/// A text that was not made, or made and held back. Nothing was sent.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

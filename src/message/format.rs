@@ -36,11 +36,12 @@ use crate::recipient::Region;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum EncodingPolicy {
-    /// GSM-7 only; a text with any other character is refused and the character named. The default:
-    /// one smart quote in a template otherwise more than doubles the bill without a word.
+    /// GSM-7 only; a text with any other character is refused, and the error names the character.
+    /// This is the default, because one smart quote in a template would silently more than double
+    /// the bill.
     #[default]
     Gsm7Only,
-    /// UCS-2 where GSM-7 does not suffice: for languages in other scripts, and payees of any.
+    /// UCS-2 where GSM-7 does not suffice: for languages and payees in other scripts.
     AllowUcs2,
 }
 
@@ -122,7 +123,7 @@ impl MessageFormat {
 
     /// Fills in the template of the language, or the one for payments if the binding is a payment,
     /// and reads the result back with a second parser: exactly one code, exactly the shape of the
-    /// template, exactly the last line. It is pure; call it before anything is charged.
+    /// template, exactly the last line. It is pure, so call it before you charge anything.
     ///
     /// # Errors
     ///
@@ -419,7 +420,7 @@ fn push_number(text: &mut String, number: u8) {
 
 /// Collects the parts of a [`MessageFormat`].
 ///
-/// What would not fit later does not build now:
+/// A text that would not fit later does not build:
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -451,7 +452,7 @@ impl MessageFormatBuilder {
         self
     }
 
-    /// The format of the codes, six digits unless said otherwise. It must be the one they are drawn in.
+    /// The format of the codes. Default: six digits. It must be the one they are drawn in.
     pub fn codes(mut self, codes: CodeFormat) -> Self {
         self.format.codes = codes;
         self
@@ -514,8 +515,8 @@ impl MessageFormatBuilder {
         self
     }
 
-    /// What carriers and regulators have on file about the texts. [`build`](Self::build) compares each
-    /// with what its template makes: a text that a carrier would drop is not paid for.
+    /// What carriers and regulators have on file about the texts. [`build`](Self::build) compares
+    /// each with what its template makes, so you never pay for a text that a carrier would drop.
     pub fn registrations(mut self, registrations: Registrations) -> Self {
         self.format.registrations = registrations;
         self

@@ -1,4 +1,4 @@
-//! How many segments a text takes, which is what it costs.
+//! How many segments a text takes, which decides what it costs.
 
 use super::gsm;
 

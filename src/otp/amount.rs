@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// 10^12 of any currency is more than a text message should move.
+/// More than a text message should move, in any currency.
 const LONGEST_WHOLE: usize = 12;
 
 /// Three decimal places: the dinars.

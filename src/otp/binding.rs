@@ -1,4 +1,4 @@
-//! What a code is bound to besides its verification: a payment, or whatever the host must not let
+//! What a code is bound to besides its verification: a payment, or anything else that must not
 //! change between the text and the entry.
 
 use std::fmt;
@@ -12,9 +12,10 @@ const LONGEST_CUSTOM: usize = 1_024;
 
 /// What a code is bound to: part of its digest and, for a payment, of its text.
 ///
-/// Dynamic linking (Commission Delegated Regulation (EU) 2018/389, Art. 5): the payer is shown amount
-/// and payee, the code is good for that amount and that payee only, and any change voids it. The host
-/// gives the binding at issue and again, from the payment it is about to execute, at verification.
+/// Dynamic linking (Commission Delegated Regulation (EU) 2018/389, Art. 5): the payer is shown
+/// amount and payee, the code is good for that amount and that payee only, and any change voids it.
+/// You give the binding at issue and again at verification, from the payment you are about to
+/// execute.
 ///
 /// ```
 /// use otpgate::otp::{Amount, Binding, Payee};
@@ -29,7 +30,7 @@ const LONGEST_CUSTOM: usize = 1_024;
 pub struct Binding(Bound);
 
 impl Binding {
-    /// Bound to nothing but realm, purpose, verification and subject, which is always the case.
+    /// Bound to realm, purpose, verification and subject only, as every code is.
     #[must_use]
     pub const fn none() -> Self {
         Self(Bound::None)
@@ -41,8 +42,8 @@ impl Binding {
         Self(Bound::Transaction { amount, payee })
     }
 
-    /// Bound to something of the host's that the text does not show, such as the digest of a document
-    /// or the new e-mail address of a change. `label` says what it is and keeps two kinds apart.
+    /// Bound to something of yours that the text does not show, such as the digest of a document or
+    /// the new e-mail address of a change. `label` says what it is and keeps two kinds apart.
     ///
     /// # Errors
     ///

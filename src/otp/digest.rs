@@ -15,7 +15,7 @@ pub(crate) struct CodeContext<'a> {
     pub(crate) purpose: &'a str,
     /// The verification it was issued in.
     pub(crate) challenge: &'a [u8; 16],
-    /// Whom it was sent to, as the record has it and never as a caller claims it.
+    /// Whom it was sent to: from the record, never from a caller's claim.
     pub(crate) subject: &'a [u8],
     /// [`Binding::bytes`](super::Binding::bytes).
     pub(crate) binding: &'a [u8],
@@ -23,8 +23,8 @@ pub(crate) struct CodeContext<'a> {
 
 /// The digest of `code` in `context`: one HMAC-SHA-256 over label and length-prefixed fields.
 ///
-/// No salt, because the challenge is unique, and no slow hash, because no work factor protects a
-/// space of 10^6: what protects it is a key that is not in the store (NIST SP 800-63B-4 §3.1.1.2).
+/// There is no salt, because the challenge is unique, and no slow hash, because no work factor
+/// protects a space of 10^6. A key outside the store protects it (NIST SP 800-63B-4 §3.1.1.2).
 pub(crate) fn digest(key: &MacKey, context: &CodeContext<'_>, code: &str) -> Tag {
     key.tagging(LABEL)
         .field(context.realm)

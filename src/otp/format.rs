@@ -16,8 +16,8 @@ const DIGITS: &[u8; 10] = b"0123456789";
 
 /// The shape of a code: its alphabet and its length.
 ///
-/// The default is six decimal digits, the least that NIST SP 800-63B-4 §3.1.3.2 and ASVS 6.5.4
-/// accept and the form that phones fill in by themselves. A shorter code cannot be configured.
+/// The default is six decimal digits: the least that NIST SP 800-63B-4 §3.1.3.2 and ASVS 6.5.4
+/// accept, and the form that phones fill in automatically. You cannot configure a shorter code.
 ///
 /// ```
 /// use otpgate::otp::CodeFormat;
@@ -50,8 +50,8 @@ impl CodeFormat {
     /// `length` characters, 6 to 12, of the 20 consonants of RFC 8628 §6.1: no vowels, so no words,
     /// and no digits, so no `0`/`O` or `1`/`I`. Shown in capitals, accepted in either case.
     ///
-    /// Six of them have 25.9 bits, 64 times the space of six digits. Prefer digits unless the space
-    /// is needed: numeric keypads and automatic filling are made for them.
+    /// Six of them have 25.9 bits, 64 times the space of six digits. Prefer digits unless you need
+    /// the space: numeric keypads and automatic filling are made for them.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl CodeFormat {
         self.length as usize
     }
 
-    /// The uncertainty of one code, in bits: 19.93 for six digits.
+    /// The entropy of one code, in bits: 19.93 for six digits.
     #[must_use]
     pub fn entropy_bits(&self) -> f64 {
         let symbols = f64::from(u32::try_from(self.symbols().len()).unwrap_or(u32::MAX));

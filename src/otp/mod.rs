@@ -1,10 +1,9 @@
-//! Codes: what they look like, how they are drawn, read back, digested and bound, and the
-//! authenticator app as the way not to send one.
+//! Codes: what they look like, how they are drawn, read back, digested and bound; and the
+//! authenticator app, which needs no text.
 //!
-//! A code lives three times. [`Passcode`] is what was drawn and goes into the text;
-//! [`SubmittedCode`] is what a claimant typed; in between only a keyed digest exists, bound to the
-//! realm, the purpose, the challenge, the subject and the [`Binding`]. Nothing here reads a clock,
-//! a store or the network.
+//! A code has three forms. [`Passcode`] was drawn and goes into the text; [`SubmittedCode`] is what
+//! a claimant typed; in between only a keyed digest exists, bound to the realm, the purpose, the
+//! challenge, the subject and the [`Binding`]. Nothing here reads a clock, a store or the network.
 
 mod amount;
 mod binding;

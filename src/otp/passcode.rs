@@ -14,7 +14,7 @@ const DRAWS: usize = 32;
 
 /// A one-time code (NIST: out-of-band secret), freshly drawn.
 ///
-/// It is text, never a number, so leading zeros live. It has no `Clone` and no `Display`, its
+/// It is text, not a number, so leading zeros survive. It has no `Clone` and no `Display`, its
 /// `Debug` is masked, `==` takes the same time wherever two codes differ, and it wipes itself when
 /// dropped. A move may leave a copy on the stack, as with any Rust value: pass it by reference.
 ///
@@ -65,8 +65,8 @@ impl Passcode {
         Err(EntropyError)
     }
 
-    /// The characters, under a name that a reviewer can search for. They belong into the text and
-    /// into the digest, nowhere else.
+    /// The characters, under a name that a reviewer can search for. They belong in the text and the
+    /// digest, nowhere else.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.as_str()

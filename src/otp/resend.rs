@@ -2,9 +2,9 @@
 
 /// What a resend does with the code sent before.
 ///
-/// Either way the new text carries a freshly drawn code, the attempt counters of the verification
-/// are shared and never reset (NIST SP 800-63B-4 §3.1.3.2), and at most two codes of one
-/// verification are live at a time. Only a policy can choose; a claimant cannot.
+/// Either way the new text carries a new code, the verification's attempts are shared and never
+/// reset (NIST SP 800-63B-4 §3.1.3.2), and at most two codes of one verification are live at a
+/// time. Only a policy can choose; a claimant cannot.
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -28,9 +28,9 @@
 pub enum ResendCode {
     /// The code already in flight stays good until its own expiry.
     ///
-    /// Messages overtake each other: whoever asks twice and then types the first code to arrive is
-    /// right. The price is one further code that a guess may hit, within the same attempt limit:
-    /// 5 attempts against 2 codes of 6 digits succeed with 10^-5 instead of 5 · 10^-6.
+    /// Messages overtake each other, so whoever asks twice may type the first code to arrive. The
+    /// price is one more code that a guess may hit, within the same attempt limit: 5 attempts
+    /// against 2 codes of 6 digits succeed with 10^-5 instead of 5 · 10^-6.
     #[default]
     KeepPrevious,
     /// Only the newest code is good; the one before is void at once (OWASP's advice).

@@ -11,9 +11,9 @@ use crate::base::secret::SecretText;
 
 /// A code that an operator fixes for a test number ([`TestNumber`](crate::TestNumber)).
 ///
-/// It is a secret like any code, and a longer-lived one: masked, wiped on drop, and kept sealed. Let it
-/// be drawn, so that nobody has chosen what somebody else would try first; one that is given may be
-/// neither one digit over and over nor a run.
+/// It is a secret like any code, and a longer-lived one: masked, wiped on drop, and kept sealed.
+/// Prefer to draw it, so that it is not what somebody would try first. A code that you choose may
+/// be neither one digit repeated nor a run.
 ///
 /// ```
 /// use otpgate::SystemEntropy;
@@ -51,7 +51,7 @@ impl TestCode {
         }
     }
 
-    /// Takes a code that is given: one that a reviewer was told already.
+    /// Takes a code of your choice, such as one that a reviewer already has.
     ///
     /// # Errors
     ///

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The kind of line behind a number, in libphonenumber's sense.
 ///
-/// It says what the block was *assigned* for. It is no statement about the line today: a ported or
-/// virtual number keeps the type of its block.
+/// It says what the block was *assigned* for, not what the line is today: a ported or virtual
+/// number keeps the type of its block.
 ///
 /// ```
 /// use otpgate::recipient::{LineType, Recipient};
@@ -28,7 +28,7 @@ pub enum LineType {
     FixedLineOrMobile,
     /// Free for the caller.
     TollFree,
-    /// Dear for the caller: where toll fraud pays.
+    /// Expensive for the caller: where toll fraud pays.
     PremiumRate,
     /// The cost is shared between caller and called.
     SharedCost,
@@ -67,9 +67,10 @@ impl fmt::Display for LineType {
 impl LineType {
     /// Whether people read SMS on such lines: mobile, fixed-or-mobile and VoIP numbers.
     ///
-    /// Personal numbers are left out on purpose: they forward at a price the caller does not see (the
-    /// British 070 range is a classic of toll fraud). So are pagers, and all the rest is what a bot
-    /// types to run up a bill. This is a fact to build a policy on, not the policy.
+    /// Personal numbers are left out on purpose, because they forward at a price that the caller
+    /// does not see (the British 070 range is a classic of toll fraud). So are pagers and all other
+    /// types, which a bot types to run up a bill. This is a fact to build a policy on, not the
+    /// policy.
     ///
     /// ```
     /// use otpgate::LineType;

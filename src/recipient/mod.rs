@@ -2,9 +2,9 @@
 //!
 //! [`Recipient::parse`] reads what a person typed, [`Recipient::from_e164`] what a machine stored.
 //! Both answer with the canonical E.164 number and know its region, [`LineType`], validity and the
-//! [`NumberLadder`] of prefixes above it. Nothing here allocates, and a number takes one or two hundred
-//! nanoseconds with countries rotating (`benches/recipient.rs`): a bot that goes through all countries
-//! gains nothing by it.
+//! [`NumberLadder`] of prefixes above it. Nothing here allocates, and a number takes one or two
+//! hundred nanoseconds with countries rotating (`benches/recipient.rs`): a bot that cycles through
+//! all countries gains nothing.
 //!
 //! # Where the rules come from
 //! They are those of Google's libphonenumber, from its metadata in version [`METADATA_VERSION`],

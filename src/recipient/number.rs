@@ -128,9 +128,9 @@ impl Recipient {
         self.number.value
     }
 
-    /// Where a number is, for its price and for the detector. One in no assigned block is counted with
-    /// the main country of its calling code: all such numbers of the world in one place would be
-    /// nobody's neighbours.
+    /// Where a number is, for its price and for the detector. A number in no assigned block counts
+    /// with the main country of its calling code; in one place for the whole world such numbers
+    /// would have no neighbours.
     pub(crate) fn home(&self) -> Region {
         let main = || self.calling_code().main_region();
         self.region().or_else(main).unwrap_or(Region::WORLD)
@@ -164,7 +164,7 @@ impl Recipient {
     }
 
     /// Whether the number is in an assigned block. A possible number that is not valid reaches
-    /// nobody, or somebody who is paid for it: unassigned ranges are where pumping likes to hide.
+    /// nobody, or somebody who is paid for it: pumping hides in unassigned ranges.
     ///
     /// ```
     /// use otpgate::recipient::Recipient;

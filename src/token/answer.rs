@@ -14,7 +14,7 @@ use crate::base::id::from_text;
 ///
 /// # Errors
 ///
-/// [`AnswerError`], which is never a reason to try the same ticket again.
+/// [`AnswerError`]. Do not try the same ticket again.
 ///
 /// ```
 /// assert!(otpgate::token::answer("not a ticket", "+4915112345678").is_err());

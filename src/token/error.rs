@@ -7,7 +7,7 @@ use std::time::Duration;
 /// The reason is for the host's log. A page needs only to know whether to wait, to fetch a new
 /// ticket, or to give up; see [`wait`](Self::wait) and [`fresh_ticket_helps`](Self::fresh_ticket_helps).
 ///
-/// What a page of one's own does next:
+/// What your own page does next:
 ///
 /// ```
 /// use std::time::Duration;
@@ -98,7 +98,7 @@ impl TokenError {
 
     /// Whether an honest page gets further with a new ticket.
     ///
-    /// False where the page's own script is at fault, so that it does not fetch tickets for ever.
+    /// False if the page's own script is at fault, so that it does not fetch tickets for ever.
     #[must_use]
     pub const fn fresh_ticket_helps(self) -> bool {
         match self {

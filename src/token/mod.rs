@@ -6,9 +6,9 @@
 //! it into a [`CheckedToken`], which is spent with everything else that counts. Native clients call
 //! [`answer`]; browsers follow `docs/token-format.md`.
 //!
-//! A token raises the cost of automation: a bot must load the page for every message, keep its
-//! session and address, wait as long as a person needs, and do the work that risk calls for. It does
-//! not authenticate anybody, and it never replaces a limit.
+//! A token raises the cost of automation: for every message a bot must load the page, keep its
+//! session and address, wait as long as a person needs, and do the work that the risk calls for. It
+//! authenticates nobody and replaces no limit.
 //!
 //! ```
 //! use otpgate::token::{self, Scope, SendTicket, TicketTerms, TokenProof};

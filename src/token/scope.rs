@@ -4,11 +4,11 @@ use std::fmt;
 
 use crate::base::mac::MacKey;
 
-/// What a ticket is bound to. The gate fills it in twice, when it issues and when it checks, from
-/// what it knows itself; nothing here is taken from the token.
+/// What a ticket is bound to. The gate fills it in when it issues and again when it checks, from
+/// its own knowledge; nothing here comes from the token.
 ///
 /// An empty field binds to "empty": a ticket issued without a session is refused in any session.
-/// [`TokenProof`](super::TokenProof) shows one at work; a host leaves it to the gate.
+/// [`TokenProof`](super::TokenProof) shows one at work; you leave it to the gate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Scope<'a> {
     /// The tenant.

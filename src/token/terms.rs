@@ -31,7 +31,7 @@ pub struct TicketTerms {
 impl TicketTerms {
     /// The terms of a step-up by work alone.
     ///
-    /// The human time is zero: whoever sees a step-up has already filled in the form.
+    /// The human time is zero, because whoever sees a step-up has already filled in the form.
     #[must_use]
     pub fn harder_work(work: WorkBits) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl TicketTerms {
 
 /// Which step-up a ticket stands for. It is under the ticket's MAC: a proof shows what was asked of it.
 ///
-/// Exhaustive on purpose: a gate that does not know a step-up must not compile, nor let it pass.
+/// Exhaustive on purpose: a gate that does not handle a step-up must not compile.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum TicketLevel {
     /// The ticket of a page that was opened for the first time.
@@ -91,8 +91,8 @@ impl TicketLevel {
 /// How long a ticket may be answered: 30 seconds to 10 minutes, in whole seconds.
 ///
 /// The default is the longest life, 10 minutes. A person types a number in a minute or two, and one
-/// who is called away finds the form still good. What a shorter life buys is a smaller burst: a bot
-/// can solve tickets in advance and spend them at once, but none that is older than this.
+/// who is called away finds the form still good. A shorter life only makes bursts smaller: a bot
+/// can solve tickets in advance and spend them at once, but none older than this.
 ///
 /// ```
 /// use otpgate::token::TicketTtl;
@@ -149,8 +149,8 @@ impl Default for TicketTtl {
 ///
 /// The default is 1.5 seconds: realistic human timing (OWASP ASVS 5.0.0, 2.4.2), and still below
 /// what a person needs to accept a number from autofill and press the button. It does not lower a
-/// bot's rate, since tickets can wait side by side; it makes every message cost a page load and a
-/// wait, and it makes hurry visible.
+/// bot's rate, since tickets can wait side by side. It makes every message cost a page load and a
+/// wait, and makes haste visible.
 ///
 /// ```
 /// use otpgate::token::HumanTime;

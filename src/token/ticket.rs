@@ -14,8 +14,8 @@ use crate::base::time::Timestamp;
 
 /// A signed, short-lived permission to answer with a proof. It goes into the form.
 ///
-/// The text is 132 characters of base64url, of fixed width inside, with a MAC over everything. Whoever
-/// holds it may answer it once, so `Debug` does not show it.
+/// The text is 132 characters of base64url, of fixed width inside, with a MAC over everything. Its
+/// holder may answer it once, so `Debug` does not show it.
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -69,7 +69,7 @@ impl SendTicket {
         self.body.not_before()
     }
 
-    /// When the ticket's life is over; a page that is still open then fetches a new one.
+    /// When the ticket expires; a page that is still open then fetches a new one.
     #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.body.expires()

@@ -62,16 +62,16 @@ impl AnonymiserList {
     /// providers, Tor and the relays of the big vendors together publish under half a million.
     pub const MOST: u64 = 16_000_000;
 
-    /// The widest networks: IPv4 /8, IPv6 /16. Wider ones are slips of the finger (`/0`) that would
-    /// make every client suspect.
+    /// The widest networks: IPv4 /8, IPv6 /16. Wider ones are typing errors (`/0`) that would make
+    /// every client suspect.
     pub const WIDEST: (u8, u8) = (8, 16);
 
     /// Reads a text. `kind` is that of the lines which name none.
     ///
     /// # Errors
     ///
-    /// [`AnonymiserListError::Lines`] if a line is wrong. Nothing is read then: a list that is half
-    /// there would hide the other half.
+    /// [`AnonymiserListError::Lines`] if a line is wrong. Nothing is read then, because half a list
+    /// would hide the missing half.
     ///
     /// ```
     /// use otpgate::access::{AnonymiserKind, AnonymiserList};

@@ -1,9 +1,10 @@
 //! Leased slices: one limit that many parts keep together, each by itself.
 //!
-//! A meter that every call charges, such as a realm's budget, is in every call's way. [`Pool`] keeps
-//! that meter in one place and hands out *leases*: some units each, for some time. A part of the
-//! deployment (a partition of a cluster, a process) keeps its lease as a [`Slice`] beside what is its
-//! own, and spends from it without asking. [`LeaseTerms`] say what makes this safe:
+//! A meter that every call charges, such as a realm's budget, makes all calls wait for each other.
+//! [`Pool`] keeps that meter in one place and hands out *leases*: some units each, for some time. A
+//! part of the deployment (a partition of a cluster, a process) keeps its lease as a [`Slice`]
+//! beside what is its own, and spends from it without asking. [`LeaseTerms`] say what makes this
+//! safe:
 //!
 //! - **Never too late.** Leased units count as spent from the moment of the lease, and no less long
 //!   than if each had been spent at the lease's end. So whatever the parts do, in any order, no limit
@@ -14,7 +15,7 @@
 //!   part. They come back when they are given back; what is lost stays spent, for the limit's span
 //!   and a lease's life at the most.
 //!
-//! What a part needs of other parts is nothing: when one is gone, its own slice is all that is missing.
+//! Parts do not depend on each other: if one is gone, only its own slice is missing.
 //!
 //! ```
 //! use std::time::Duration;
@@ -52,7 +53,7 @@ use crate::base::time::{Timestamp, millis};
 /// How much of what is left all parts together may hold idle: one in so many.
 const IDLE: u64 = 16;
 
-/// Under what conditions a limit is leased.
+/// The conditions under which a limit is leased.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LeaseTerms {
     pool: Limit,
