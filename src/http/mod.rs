@@ -19,6 +19,12 @@ mod request;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
 mod response;
+#[cfg(feature = "reqwest")]
+#[cfg_attr(
+    not(all(feature = "aws", feature = "esendex", feature = "hcaptcha")),
+    allow(dead_code, unused_imports, unused_macros, reason = "each adapter needs a part of it")
+)]
+mod wiring;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,6 +50,12 @@ pub use request::{HttpRequest, Method};
 #[cfg(feature = "reqwest")]
 pub use reqwest_client::{ReqwestClient, ReqwestClientBuilder, ReqwestError};
 pub use response::HttpResponse;
+#[cfg(feature = "reqwest")]
+#[cfg_attr(
+    not(all(feature = "aws", feature = "esendex")),
+    allow(unused_imports, reason = "each adapter needs a part of it")
+)]
+pub(crate) use wiring::{Wiring, wiring};
 
 /// Sends one HTTP request and reads its answer.
 ///

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::base::time::Timestamp;
 use crate::http::{
     BaseUrl, Credentials, HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
-    ReqwestClient, SecretText, rfc3339_millis,
+    ReqwestClient, SecretText, Wiring, rfc3339_millis,
 };
 
 use super::{
@@ -31,8 +31,7 @@ pub(super) const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// Settings that all adapters have.
 pub(super) struct Settings {
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    pub(super) wiring: Wiring,
     pub(super) max_age: Duration,
     pub(super) client_address: bool,
     pub(super) test_keys: bool,
@@ -41,17 +40,7 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let (max_age, client_address, test_keys) = (MAX_AGE, false, false);
-        Self { client: None, base: None, max_age, client_address, test_keys }
-    }
-}
-
-impl Settings {
-    pub(super) fn set_client(&mut self, client: impl HttpClient) {
-        self.client = Some(Arc::new(client));
-    }
-
-    pub(super) fn set_base(&mut self, base: BaseUrl) {
-        self.base = Some(base);
+        Self { wiring: Wiring::default(), max_age, client_address, test_keys }
     }
 }
 
@@ -71,14 +60,14 @@ macro_rules! settings {
         /// [`ReqwestClient`](crate::http::ReqwestClient) of its own that gives up after 5 seconds.
         #[must_use]
         pub fn client(mut self, client: impl crate::http::HttpClient) -> Self {
-            self.settings.set_client(client);
+            self.settings.wiring.client = Some(std::sync::Arc::new(client));
             self
         }
 
         /// Another address of the interface: a proxy of the company's own, or a test server.
         #[must_use]
         pub fn base_url(mut self, base: crate::http::BaseUrl) -> Self {
-            self.settings.set_base(base);
+            self.settings.wiring.base = Some(base);
             self
         }
 
@@ -142,8 +131,8 @@ impl Service {
                            `shop.example`: no scheme, no port, no wildcard";
             return Err(AdapterError::new(provider, problem));
         }
-        let base = BaseUrl::or_fixed(settings.base, provider, base)?;
-        let client = match settings.client {
+        let base = BaseUrl::or_fixed(settings.wiring.base, provider, base)?;
+        let client = match settings.wiring.client {
             Some(client) => client,
             None => Arc::new(
                 ReqwestClient::builder()

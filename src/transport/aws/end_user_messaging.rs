@@ -1,7 +1,6 @@
 //! [`EndUserMessaging`]: `SendTextMessage` of AWS End User Messaging (`sms-voice`, version 2).
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +9,7 @@ use serde_json::Value;
 use super::sign::Signer;
 use super::{Account, ERRORS, NAME, dollars};
 use crate::base::money::Money;
-use crate::base::time::{Clock, SystemClock};
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 use crate::recipient::Region;
 use crate::transport::json::{Object, at, pick, text, text_at, tree};
 use crate::transport::{
@@ -69,9 +67,7 @@ impl EndUserMessaging {
             account: account.into(),
             region: aws_region.into(),
             senders: senders.into(),
-            client: None,
-            clock: None,
-            base: None,
+            wiring: Wiring::default(),
             max_price: None,
             time_to_live: None,
             options: Options::default(),
@@ -184,37 +180,20 @@ pub struct EndUserMessagingBuilder {
     account: Credentials<Account>,
     region: String,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    clock: Option<Arc<dyn Clock>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     max_price: Option<Money>,
     time_to_live: Option<Duration>,
     options: Options,
 }
 
 impl EndUserMessagingBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Signs with the time of this clock. Without it, with the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Another address of the service: a VPC endpoint, a FIPS endpoint, or a test server on this
-    /// machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(
+        base_url:
+        "Another address of the service: a VPC endpoint, a FIPS endpoint, or a test server on \
+         this machine."
+    );
+    wiring!(clock);
 
     /// The configuration set, by name or ARN. Its event destinations say what became of each text.
     #[must_use]
@@ -266,11 +245,11 @@ impl EndUserMessagingBuilder {
         if self.time_to_live.is_some_and(|span| !(5..=259_200).contains(&span.as_secs())) {
             return Err(AdapterError::new(NAME, "the time to live is 5 seconds to 72 hours"));
         }
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let clock = self.wiring.clock();
         let signer = Signer::new(NAME, "sms-voice", self.region, clock)?;
         Ok(EndUserMessaging {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: self.base.map_or_else(|| signer.address(), Ok)?,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
+            base: self.wiring.base.map_or_else(|| signer.address(), Ok)?,
             signer,
             account: self.account,
             senders: self.senders,

@@ -1,7 +1,6 @@
 //! [`Sns`]: `Publish` of Amazon SNS to a phone number.
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use form_urlencoded::Serializer;
@@ -9,8 +8,7 @@ use form_urlencoded::Serializer;
 use super::sign::Signer;
 use super::{Account, SNS_ERRORS, SNS_NAME, dollars};
 use crate::base::money::Money;
-use crate::base::time::{Clock, SystemClock};
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 use crate::message::Registration;
 use crate::recipient::Region;
 use crate::transport::sender::is_name;
@@ -107,9 +105,7 @@ impl Sns {
             account: account.into(),
             region: aws_region.into(),
             senders: senders.into(),
-            client: None,
-            clock: None,
-            base: None,
+            wiring: Wiring::default(),
             max_price: None,
         }
     }
@@ -176,35 +172,18 @@ pub struct SnsBuilder {
     account: Credentials<Account>,
     region: String,
     senders: Senders<SnsSender>,
-    client: Option<Arc<dyn HttpClient>>,
-    clock: Option<Arc<dyn Clock>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     max_price: Option<Money>,
 }
 
 impl SnsBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Signs with the time of this clock. Without it, with the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Another address of the service: a VPC endpoint, a FIPS endpoint, or a test server on this
-    /// machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(
+        base_url:
+        "Another address of the service: a VPC endpoint, a FIPS endpoint, or a test server on \
+         this machine."
+    );
+    wiring!(clock);
 
     /// AWS does not send a text that would cost more: 0.00001 to 99.99999 dollars. SNS accepts it all
     /// the same, and says so in its log only.
@@ -224,11 +203,11 @@ impl SnsBuilder {
         for sender in self.senders.iter() {
             sender.check()?;
         }
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let clock = self.wiring.clock();
         let signer = Signer::new(SNS_NAME, "sns", self.region, clock)?;
         Ok(Sns {
-            api: ProviderApi::with_default_client(SNS_NAME, self.client, SNS_ERRORS)?,
-            base: self.base.map_or_else(|| signer.address(), Ok)?,
+            api: ProviderApi::with_default_client(SNS_NAME, self.wiring.client, SNS_ERRORS)?,
+            base: self.wiring.base.map_or_else(|| signer.address(), Ok)?,
             signer,
             account: self.account,
             senders: self.senders,

@@ -44,7 +44,6 @@ mod error;
 mod receipt;
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -53,7 +52,7 @@ use super::json::{Object, at, count, pick, text, text_at, tree};
 use super::{
     AdapterError, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders, SmsTransport,
 };
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 
 pub use account::{ApiKey, Sender};
 pub use error::{ERRORS, FAULTS};
@@ -82,7 +81,7 @@ impl Bird {
         key: impl Into<Credentials<ApiKey>>,
         senders: impl Into<Senders<Sender>>,
     ) -> BirdBuilder {
-        BirdBuilder { key: key.into(), senders: senders.into(), client: None, base: None }
+        BirdBuilder { key: key.into(), senders: senders.into(), wiring: Wiring::default() }
     }
 
     fn request(&self, key: &ApiKey, sms: &OutboundSms) -> HttpRequest {
@@ -158,26 +157,16 @@ impl SmsTransport for Bird {
 pub struct BirdBuilder {
     key: Credentials<ApiKey>,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
 }
 
 impl BirdBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Another address than that of the key's region: a proxy of the company's own, or a test server
-    /// on this machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(
+        base_url:
+        "Another address than that of the key's region: a proxy of the company's own, or a \
+         test server on this machine."
+    );
 
     /// The transport.
     ///
@@ -190,8 +179,8 @@ impl BirdBuilder {
             sender.check()?;
         }
         Ok(Bird {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: self.base,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
+            base: self.wiring.base,
             key: self.key,
             senders: self.senders,
         })

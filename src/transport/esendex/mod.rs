@@ -32,14 +32,13 @@ mod error;
 mod receipt;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::xml::{Element, content};
 use super::{AdapterError, Handoff, HandoffError, OutboundSms, ProviderApi, Senders, SmsTransport};
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 
 pub use account::{Account, Sender};
 pub use error::ERRORS;
@@ -69,8 +68,7 @@ impl Esendex {
         EsendexBuilder {
             account: account.into(),
             senders: senders.into(),
-            client: None,
-            base: None,
+            wiring: Wiring::default(),
             validity: None,
         }
     }
@@ -136,27 +134,13 @@ impl SmsTransport for Esendex {
 pub struct EsendexBuilder {
     account: Credentials<Account>,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     validity: Option<Duration>,
 }
 
 impl EsendexBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Another address of the interface: a proxy of the company's own, or a test server on this
-    /// machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(base_url);
 
     /// How long Esendex may hold the text back before it fails it, in whole hours from 1 to 72, which
     /// is Esendex's default.
@@ -182,8 +166,8 @@ impl EsendexBuilder {
             return Err(AdapterError::new(NAME, "the validity is 1 to 72 whole hours"));
         }
         Ok(Esendex {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: BaseUrl::or_fixed(self.base, NAME, "https://api.esendex.com")?,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
+            base: BaseUrl::or_fixed(self.wiring.base, NAME, "https://api.esendex.com")?,
             account: self.account,
             senders: self.senders,
             validity: self.validity.map(hours),

@@ -33,7 +33,6 @@ mod fault;
 mod receipt;
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -44,7 +43,7 @@ use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
     SmsTransport,
 };
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 use crate::recipient::Region;
 
 pub use account::{ApiKey, Sender};
@@ -79,7 +78,7 @@ impl Infobip {
             key: key.into(),
             base,
             senders: senders.into(),
-            client: None,
+            wiring: Wiring::default(),
             webhook: None,
         }
     }
@@ -183,18 +182,12 @@ pub struct InfobipBuilder {
     key: Credentials<ApiKey>,
     base: BaseUrl,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
+    wiring: Wiring,
     webhook: Option<CallbackUrl>,
 }
 
 impl InfobipBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
+    wiring!(client);
 
     /// Asks for delivery reports to this address, in place of the account's subscription. Infobip
     /// signs nothing: end it with a [`PathToken`](crate::transport::PathToken), and check reports with
@@ -216,7 +209,7 @@ impl InfobipBuilder {
             sender.check()?;
         }
         Ok(Infobip {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
             base: self.base,
             key: self.key,
             senders: self.senders,

@@ -36,7 +36,6 @@ mod error;
 mod receipt;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,7 +45,7 @@ use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
     SmsTransport,
 };
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 
 pub use account::{Account, Sender};
 pub use error::{ERRORS, FAULTS};
@@ -78,8 +77,7 @@ impl Plivo {
         PlivoBuilder {
             account: account.into(),
             senders: senders.into(),
-            client: None,
-            base: None,
+            wiring: Wiring::default(),
             callback: None,
             validity: None,
             log: true,
@@ -131,29 +129,15 @@ impl SmsTransport for Plivo {
 pub struct PlivoBuilder {
     account: Credentials<Account>,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     callback: Option<CallbackUrl>,
     validity: Option<Duration>,
     log: bool,
 }
 
 impl PlivoBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Another address of the interface: a proxy of the company's own, or a test server on this
-    /// machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(base_url);
 
     /// Asks for delivery receipts to this address; check them with [`Receipts`].
     #[must_use]
@@ -192,8 +176,8 @@ impl PlivoBuilder {
             return Err(AdapterError::new(NAME, "the validity is 5 to 10799 seconds"));
         }
         Ok(Plivo {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: BaseUrl::or_fixed(self.base, NAME, "https://api.plivo.com")?,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
+            base: BaseUrl::or_fixed(self.wiring.base, NAME, "https://api.plivo.com")?,
             account: self.account,
             senders: self.senders,
             callback: self.callback,

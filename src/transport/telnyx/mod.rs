@@ -35,7 +35,6 @@ mod error;
 mod receipt;
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -45,7 +44,7 @@ use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
     SmsTransport,
 };
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 
 pub use account::{ApiKey, Sender};
 pub use error::{ERRORS, FAULTS};
@@ -75,8 +74,7 @@ impl Telnyx {
         TelnyxBuilder {
             key: key.into(),
             senders: senders.into(),
-            client: None,
-            base: None,
+            wiring: Wiring::default(),
             webhook: None,
         }
     }
@@ -140,27 +138,13 @@ impl SmsTransport for Telnyx {
 pub struct TelnyxBuilder {
     key: Credentials<ApiKey>,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     webhook: Option<CallbackUrl>,
 }
 
 impl TelnyxBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Another address of the interface: a proxy of the company's own, or a test server on this
-    /// machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(base_url);
 
     /// Asks for delivery receipts to this address, in place of the messaging profile's; check them
     /// with [`Receipts`].
@@ -181,8 +165,8 @@ impl TelnyxBuilder {
             sender.check()?;
         }
         Ok(Telnyx {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: BaseUrl::or_fixed(self.base, NAME, "https://api.telnyx.com")?,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
+            base: BaseUrl::or_fixed(self.wiring.base, NAME, "https://api.telnyx.com")?,
             key: self.key,
             senders: self.senders,
             webhook: self.webhook,

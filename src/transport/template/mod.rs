@@ -60,7 +60,6 @@ mod pattern;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -69,7 +68,7 @@ use super::{
     SmsTransport,
 };
 use crate::http::{
-    BaseUrl, CredentialError, Credentials, HttpClient, HttpRequest, Method, SecretText,
+    BaseUrl, CredentialError, Credentials, HttpRequest, Method, SecretText, Wiring, wiring,
 };
 use answer::Reader;
 use body::{Body, Fields};
@@ -231,8 +230,7 @@ impl HttpTransport {
         HttpTransportBuilder {
             secrets: Credentials::from_fn(move || names.iter().map(&each).collect()),
             template,
-            client: None,
-            base: None,
+            wiring: Wiring::default(),
             senders: None,
             callback: None,
         }
@@ -278,28 +276,18 @@ impl SmsTransport for HttpTransport {
 pub struct HttpTransportBuilder {
     template: HttpTemplate,
     secrets: Credentials<BTreeMap<String, SecretText>>,
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     senders: Option<Senders<String>>,
     callback: Option<CallbackUrl>,
 }
 
 impl HttpTransportBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Another scheme and host than the template's: a proxy of the company's own, or a test server on
-    /// this machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(
+        base_url:
+        "Another scheme and host than the template's: a proxy of the company's own, or a test \
+         server on this machine."
+    );
 
     /// What `{sender}` stands for: one sender for all countries, or [`Senders`] with some of their own.
     #[must_use]
@@ -335,8 +323,8 @@ impl HttpTransportBuilder {
         }
         let errors = self.template.errors.clone();
         Ok(HttpTransport {
-            api: ProviderApi::with_default_client(name, self.client, errors)?,
-            base: self.base.unwrap_or_else(|| self.template.base.clone()),
+            api: ProviderApi::with_default_client(name, self.wiring.client, errors)?,
+            base: self.wiring.base.unwrap_or_else(|| self.template.base.clone()),
             template: self.template,
             secrets: self.secrets,
             senders: self.senders,

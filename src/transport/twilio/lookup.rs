@@ -1,7 +1,6 @@
 //! [`Lookup`]: what Twilio Lookup v2 knows of a number.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::{Account, NAME, code};
 use crate::base::time::Timestamp;
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, rfc3339_millis};
+use crate::http::{BaseUrl, Credentials, HttpRequest, Wiring, rfc3339_millis, wiring};
 use crate::recipient::LineType;
 use crate::transport::signals::{
     Carrier, NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap,
@@ -61,7 +60,7 @@ impl Lookup {
     /// Look-ups for `account`.
     #[must_use]
     pub fn builder(account: impl Into<Credentials<Account>>) -> LookupBuilder {
-        LookupBuilder { account: account.into(), client: None, base: None, line_status: false }
+        LookupBuilder { account: account.into(), wiring: Wiring::default(), line_status: false }
     }
 
     fn packages(&self, query: &SignalsQuery) -> Vec<&'static str> {
@@ -188,26 +187,13 @@ fn line_type(kind: &str) -> Option<LineType> {
 /// Settings of a [`Lookup`].
 pub struct LookupBuilder {
     account: Credentials<Account>,
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     line_status: bool,
 }
 
 impl LookupBuilder {
-    /// Asks through this client. Without it, through a
-    /// [`ReqwestClient`](crate::http::ReqwestClient) of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Another address of the interface: a proxy of the company's own, or a test server.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(base_url);
 
     /// Asks also whether the line is reachable, a package that costs extra.
     #[must_use]
@@ -223,8 +209,8 @@ impl LookupBuilder {
     /// [`AdapterError`] if the HTTP client could not be made.
     pub fn build(self) -> Result<Lookup, AdapterError> {
         Ok(Lookup {
-            api: ProviderApi::with_default_client(NAME, self.client, FREE)?,
-            base: BaseUrl::or_fixed(self.base, NAME, "https://lookups.twilio.com")?,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, FREE)?,
+            base: BaseUrl::or_fixed(self.wiring.base, NAME, "https://lookups.twilio.com")?,
             account: self.account,
             line_status: self.line_status,
         })

@@ -40,7 +40,6 @@ mod lookup;
 mod receipt;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -51,7 +50,7 @@ use super::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, Price, ProviderApi, Senders,
     SmsTransport,
 };
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 
 pub use account::{Account, Sender};
 pub use error::{ERRORS, FAULTS};
@@ -83,8 +82,7 @@ impl Twilio {
         TwilioBuilder {
             account: account.into(),
             senders: senders.into(),
-            client: None,
-            base: None,
+            wiring: Wiring::default(),
             edge: None,
             region: None,
             callback: None,
@@ -160,8 +158,7 @@ impl SmsTransport for Twilio {
 pub struct TwilioBuilder {
     account: Credentials<Account>,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     edge: Option<String>,
     region: Option<String>,
     callback: Option<CallbackUrl>,
@@ -169,13 +166,12 @@ pub struct TwilioBuilder {
 }
 
 impl TwilioBuilder {
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
+    wiring!(client);
+    wiring!(
+        base_url:
+        "Another address of the whole interface, in place of edge and region: a proxy of the \
+         company's own, or a test server on this machine."
+    );
 
     /// Enters Twilio's network here: `dublin`, for example.
     #[must_use]
@@ -189,14 +185,6 @@ impl TwilioBuilder {
     #[must_use]
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
-        self
-    }
-
-    /// Another address of the whole interface, in place of edge and region: a proxy of the
-    /// company's own, or a test server on this machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
         self
     }
 
@@ -228,12 +216,12 @@ impl TwilioBuilder {
         if self.validity.is_some_and(|span| !(1..=36_000).contains(&span.as_secs())) {
             return Err(AdapterError::new(NAME, "the validity is between 1 and 36000 seconds"));
         }
-        let base = match self.base {
+        let base = match self.wiring.base {
             Some(base) => base,
             None => address(self.edge.as_deref(), self.region.as_deref())?,
         };
         Ok(Twilio {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
             base,
             account: self.account,
             senders: self.senders,

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{Application, INSIGHTS_NAME, without_sign};
 use crate::base::entropy::{SystemEntropy, random};
-use crate::base::time::{Clock, SystemClock, Timestamp};
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, rfc3339_millis};
+use crate::base::time::{Clock, Timestamp};
+use crate::http::{BaseUrl, Credentials, HttpRequest, Wiring, rfc3339_millis, wiring};
 use crate::recipient::LineType;
 use crate::transport::json::{Object, at, text_at};
 use crate::transport::signals::{
@@ -67,9 +67,7 @@ impl IdentityInsights {
     pub fn builder(application: impl Into<Credentials<Application>>) -> IdentityInsightsBuilder {
         IdentityInsightsBuilder {
             application: application.into(),
-            client: None,
-            clock: None,
-            base: None,
+            wiring: Wiring::default(),
             reachability: false,
         }
     }
@@ -191,35 +189,18 @@ fn line_type(kind: &str) -> Option<LineType> {
 /// Settings of an [`IdentityInsights`].
 pub struct IdentityInsightsBuilder {
     application: Credentials<Application>,
-    client: Option<Arc<dyn HttpClient>>,
-    clock: Option<Arc<dyn Clock>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     reachability: bool,
 }
 
 impl IdentityInsightsBuilder {
-    /// Asks through this client. Without it, through a
-    /// [`ReqwestClient`](crate::http::ReqwestClient) of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Signs tokens with the time of this clock. Without it, with the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Another address of the interface: that of a region (`https://api-us.vonage.com`), a proxy of
-    /// the company's own, or a test server. Without it, the European one.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(
+        base_url:
+        "Another address of the interface: that of a region (`https://api-us.vonage.com`), a \
+         proxy of the company's own, or a test server. Without it, the European one."
+    );
+    wiring!(clock);
 
     /// Asks also whether the phone is reachable, an insight that costs extra.
     #[must_use]
@@ -235,10 +216,10 @@ impl IdentityInsightsBuilder {
     /// [`AdapterError`] if the HTTP client could not be made.
     pub fn build(self) -> Result<IdentityInsights, AdapterError> {
         Ok(IdentityInsights {
-            api: ProviderApi::with_default_client(INSIGHTS_NAME, self.client, FREE)?,
-            base: BaseUrl::or_fixed(self.base, INSIGHTS_NAME, "https://api-eu.vonage.com")?,
+            clock: self.wiring.clock(),
+            api: ProviderApi::with_default_client(INSIGHTS_NAME, self.wiring.client, FREE)?,
+            base: BaseUrl::or_fixed(self.wiring.base, INSIGHTS_NAME, "https://api-eu.vonage.com")?,
             application: self.application,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             reachability: self.reachability,
         })
     }

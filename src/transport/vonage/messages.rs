@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Account, Application, MESSAGES_ERRORS, MESSAGES_NAME, Sender, without_sign};
-use crate::base::time::{Clock, SystemClock};
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::base::time::Clock;
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 use crate::transport::json::{Object, pick, text};
 use crate::transport::{
     AdapterError, CallbackUrl, Handoff, HandoffError, OutboundSms, ProviderApi, Senders,
@@ -149,48 +149,23 @@ impl SmsTransport for MessagesApi {
 pub struct MessagesApiBuilder {
     authentication: Authentication,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    clock: Option<Arc<dyn Clock>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     webhook: Option<CallbackUrl>,
     validity: Option<Duration>,
 }
 
 impl MessagesApiBuilder {
     fn new(authentication: Authentication, senders: Senders<Sender>) -> Self {
-        Self {
-            authentication,
-            senders,
-            client: None,
-            clock: None,
-            base: None,
-            webhook: None,
-            validity: None,
-        }
+        Self { authentication, senders, wiring: Wiring::default(), webhook: None, validity: None }
     }
 
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Signs tokens with the time of this clock. Without it, with the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Another address of the interface: that of a region, a proxy of the company's own, or a test
-    /// server on this machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(
+        base_url:
+        "Another address of the interface: that of a region, a proxy of the company's own, or \
+         a test server on this machine."
+    );
+    wiring!(clock);
 
     /// Asks for statuses at this address, in place of the application's; check them with
     /// [`MessagesReceipts`](super::MessagesReceipts). The text's own key is not in it: it travels as
@@ -223,10 +198,14 @@ impl MessagesApiBuilder {
             return Err(AdapterError::new(MESSAGES_NAME, "the validity is 20 seconds to 7 days"));
         }
         Ok(MessagesApi {
-            api: ProviderApi::with_default_client(MESSAGES_NAME, self.client, MESSAGES_ERRORS)?,
-            base: BaseUrl::or_fixed(self.base, MESSAGES_NAME, "https://api.nexmo.com")?,
+            clock: self.wiring.clock(),
+            api: ProviderApi::with_default_client(
+                MESSAGES_NAME,
+                self.wiring.client,
+                MESSAGES_ERRORS,
+            )?,
+            base: BaseUrl::or_fixed(self.wiring.base, MESSAGES_NAME, "https://api.nexmo.com")?,
             authentication: self.authentication,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             senders: self.senders,
             webhook: self.webhook,
             validity: self.validity,

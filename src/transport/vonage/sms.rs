@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::signature::signed_text;
 use super::{Account, ERRORS, NAME, Sender, SigningAccount, without_sign};
-use crate::base::time::{Clock, SystemClock};
-use crate::http::{BaseUrl, Credentials, HttpClient, HttpRequest, HttpResponse};
+use crate::base::time::Clock;
+use crate::http::{BaseUrl, Credentials, HttpRequest, HttpResponse, Wiring, wiring};
 use crate::message::{Encoding, Segments};
 use crate::transport::json::{at, pick, plain, text, text_at, tree};
 use crate::transport::{
@@ -208,9 +208,7 @@ impl SmsTransport for SmsApi {
 pub struct SmsApiBuilder {
     authentication: Authentication,
     senders: Senders<Sender>,
-    client: Option<Arc<dyn HttpClient>>,
-    clock: Option<Arc<dyn Clock>>,
-    base: Option<BaseUrl>,
+    wiring: Wiring,
     callback: Option<CallbackUrl>,
     validity: Option<Duration>,
     currency: Option<String>,
@@ -221,37 +219,16 @@ impl SmsApiBuilder {
         Self {
             authentication,
             senders,
-            client: None,
-            clock: None,
-            base: None,
+            wiring: Wiring::default(),
             callback: None,
             validity: None,
             currency: None,
         }
     }
 
-    /// Sends through this client. Without it, through a [`ReqwestClient`](crate::http::ReqwestClient)
-    /// of its own.
-    #[must_use]
-    pub fn client(mut self, client: impl HttpClient) -> Self {
-        self.client = Some(Arc::new(client));
-        self
-    }
-
-    /// Signs with the time of this clock. Without it, with the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Another address of the interface: a proxy of the company's own, or a test server on this
-    /// machine.
-    #[must_use]
-    pub fn base_url(mut self, base: BaseUrl) -> Self {
-        self.base = Some(base);
-        self
-    }
+    wiring!(client);
+    wiring!(base_url);
+    wiring!(clock);
 
     /// Asks for delivery receipts to this address, in place of the account's; check them with
     /// [`SmsReceipts`](super::SmsReceipts). At most 100 characters. The text's own key is not in it:
@@ -302,10 +279,10 @@ impl SmsApiBuilder {
             ));
         }
         Ok(SmsApi {
-            api: ProviderApi::with_default_client(NAME, self.client, ERRORS)?,
-            base: BaseUrl::or_fixed(self.base, NAME, "https://rest.nexmo.com")?,
+            clock: self.wiring.clock(),
+            api: ProviderApi::with_default_client(NAME, self.wiring.client, ERRORS)?,
+            base: BaseUrl::or_fixed(self.wiring.base, NAME, "https://rest.nexmo.com")?,
             authentication: self.authentication,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             senders: self.senders,
             callback: self.callback,
             validity: self.validity,
