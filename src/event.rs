@@ -283,7 +283,10 @@ pub enum OutagePart {
     HumanCheck,
     /// A look-up of a number gave no answer.
     LookUp,
-    /// A provider failed in a way that has no event of its own: its transport panicked.
+    /// A provider failed in a way that has no event of its own: its transport panicked, or every text
+    /// will fail so until an operator acts
+    /// ([`HandoffError::needs_operator`](crate::transport::HandoffError::needs_operator)): wrong
+    /// credentials, no credit, a sender that is not registered.
     Provider,
     /// The operating system gave no random bytes.
     Entropy,

@@ -57,6 +57,10 @@ impl FirstText {
         };
         match self.gate.issue(clearance).await {
             Ok(Sent::Sent(issued)) => Ok(issued),
+            Ok(Sent::Refused(refusal)) => {
+                let said = refusal.cause().map(ToString::to_string);
+                Err(said.unwrap_or_else(|| refusal.reason().to_string()).into())
+            }
             Ok(other) => Err(format!("no text: {other:?}").into()),
             // The gate says what it did; its source, the transport's error, says who failed and why.
             Err(error) => Err(error.source().map_or(error.to_string(), ToString::to_string).into()),

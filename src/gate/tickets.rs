@@ -58,7 +58,7 @@ impl Gate {
         let later = reason.public_kind() == PublicRefusalKind::TryLater;
         let shown = retry_after.or(later.then_some(NO_END));
         let public_retry = shown.map(|wait| blur(wait, noise));
-        Ok(Refusal { reason, retry_after, public_retry })
+        Ok(Refusal { reason, cause: None, retry_after, public_retry })
     }
 
     pub(super) fn sign(

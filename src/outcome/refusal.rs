@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::access::{AnonymiserKind, CallerError, ControlId, DestinationRefusal};
 use crate::token::TokenError;
-use crate::transport::{Channel, NumberFault};
+use crate::transport::{Channel, HandoffError, NumberFault};
 
 use super::LimitName;
 
@@ -36,6 +36,7 @@ use super::LimitName;
 #[derive(Debug)]
 pub struct Refusal {
     pub(crate) reason: RefusalReason,
+    pub(crate) cause: Option<HandoffError>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) public_retry: Option<Duration>,
 }
@@ -45,6 +46,27 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> &RefusalReason {
         &self.reason
+    }
+
+    /// What the provider said, where it was the provider that refused: its name, its code and what to do
+    /// about it. For the host's log: where it refuses every number, sender or account is wrong.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # shop.outbox.reply(otpgate::testing::Reply::Refused);
+    /// # let clearance = shop.clearance().await;
+    /// # let otpgate::Sent::Refused(refusal) = shop.gate.issue(clearance).await? else { panic!() };
+    /// use otpgate::transport::HandoffErrorKind;
+    ///
+    /// let cause = refusal.cause().map(|error| error.kind());
+    /// assert_eq!(cause, Some(HandoffErrorKind::Refused));
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn cause(&self) -> Option<&HandoffError> {
+        self.cause.as_ref()
     }
 
     /// When it may be tried again, to the millisecond; `None` if waiting does not help. For

@@ -39,8 +39,8 @@ const SIGNATURE: &str = "messagebird-signature-jwt";
 /// How far clocks may differ: what MessageBird's own Node SDK allows.
 const LEEWAY: Duration = Duration::from_secs(5);
 
-/// The reasons in a report that tell something, and the one code that does where there is no reason;
-/// MessageBird's other codes are handed on as they are.
+/// The reasons in a report, and the codes of the networks that MessageBird names. The reason decides; the
+/// code does where there is none that stands here. Other codes are handed on as they are.
 pub const FAULTS: &[FaultRow] = &[
     FaultRow::new(
         "unknown subscriber",
@@ -51,6 +51,29 @@ pub const FAULTS: &[FaultRow] = &[
     FaultRow::new("received network error", DeliveryFault::Carrier, "the network failed"),
     FaultRow::new("expired", DeliveryFault::Unknown, "expired before it was sent"),
     FaultRow::new("DLR not received", DeliveryFault::Unknown, "the network did not report"),
+    FaultRow::new("generic delivery failure", DeliveryFault::Unknown, "no reason given"),
+    FaultRow::new("0", DeliveryFault::Unknown, "no reason given"),
+    FaultRow::new(
+        "1",
+        DeliveryFault::Number(NumberFault::Disconnected),
+        "the network does not know the subscriber",
+    ),
+    FaultRow::new("2", DeliveryFault::Carrier, "the base station is unknown"),
+    FaultRow::new("3", DeliveryFault::Carrier, "the switching centre is unknown"),
+    FaultRow::new("5", DeliveryFault::Handset, "the subscriber is not identified at present"),
+    FaultRow::new(
+        "9",
+        DeliveryFault::Number(NumberFault::Barred),
+        "the network bars the subscriber",
+    ),
+    FaultRow::new("10", DeliveryFault::Unknown, "the subscription lacks the service"),
+    FaultRow::new(
+        "11",
+        DeliveryFault::Number(NumberFault::NotMobile),
+        "the subscription takes no texts",
+    ),
+    FaultRow::new("12", DeliveryFault::Handset, "the service is suspended"),
+    FaultRow::new("34", DeliveryFault::Carrier, "the network failed"),
     FaultRow::new(
         "103",
         DeliveryFault::Number(NumberFault::OptedOut),

@@ -98,6 +98,11 @@ macro_rules! adapter_tests {
         }
 
         #[tokio::test]
+        async fn a_first_text_that_fails_says_who_failed_why_and_what_to_do() {
+            $crate::first_texts::says_what_to_do($adapter).await;
+        }
+
+        #[tokio::test]
         async fn no_error_and_no_debug_shows_a_secret() {
             $crate::adapter::keeps_secrets($adapter).await;
         }

@@ -172,29 +172,6 @@ async fn no_credit_is_known_by_its_words() {
     }
 }
 
-#[tokio::test]
-async fn credentials_rotate_between_two_texts() {
-    use std::sync::{Arc, Mutex};
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
-    let current = Arc::new(Mutex::new("first"));
-    let source = current.clone();
-    let accounts = Credentials::from_fn(move || {
-        Account::new(ACCOUNT, *source.lock().unwrap()).map_err(CredentialError::new)
-    });
-    let plivo = Plivo::builder(accounts, Sender::from_number("+15550101")).client(client());
-    let plivo = plivo.base_url(server.base_url()).build().unwrap();
-    plivo.hand_off(&sms()).await.unwrap();
-    *current.lock().unwrap() = "second";
-    plivo.hand_off(&sms()).await.unwrap();
-    *current.lock().unwrap() = "";
-    let error = plivo.hand_off(&sms()).await.unwrap_err();
-    assert_eq!((error.kind(), error.needs_operator()), (HandoffErrorKind::NotSent, true));
-    let seen = server.seen();
-    assert_eq!(seen.len(), 2);
-    assert_ne!(seen[0].header("authorization"), seen[1].header("authorization"));
-}
-
 const SECRET_PATH: &str = "pX3cJ9mB0vQe7LkT2nWs5A";
 
 fn v2(token: &str) -> Receipts {

@@ -9,9 +9,15 @@
 
 #[macro_use]
 mod adapter;
+mod credentials;
 mod docs;
+mod every;
 #[cfg(all(feature = "esendex", feature = "twilio"))]
 mod fault_schedules;
+#[path = "../../examples/first_text/mod.rs"]
+#[allow(dead_code, reason = "the examples need the rest")]
+mod first_text;
+mod first_texts;
 mod http_client;
 #[path = "../support/http_server/mod.rs"]
 mod http_server;

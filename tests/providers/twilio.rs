@@ -128,34 +128,6 @@ async fn the_answer_tells_identifier_segments_and_price() {
     assert_eq!(handoff.price, Price::from_micros(15_800, "USD"));
 }
 
-#[tokio::test]
-async fn credentials_rotate_between_two_texts() {
-    use std::sync::{Arc, Mutex};
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
-    let current = Arc::new(Mutex::new("first"));
-    let source = current.clone();
-    let account = otpgate::http::Credentials::from_fn(move || {
-        Account::with_token(SID, *source.lock().unwrap())
-            .map_err(otpgate::http::CredentialError::new)
-    });
-    let twilio = Twilio::builder(account, Sender::from_number("+15550101"))
-        .client(client())
-        .base_url(server.base_url())
-        .build()
-        .unwrap();
-    twilio.hand_off(&sms()).await.unwrap();
-    *current.lock().unwrap() = "second";
-    twilio.hand_off(&sms()).await.unwrap();
-    *current.lock().unwrap() = "";
-    let error = twilio.hand_off(&sms()).await.unwrap_err();
-    assert_eq!(error.kind(), HandoffErrorKind::NotSent);
-    assert!(error.needs_operator(), "{error}");
-    let seen = server.seen();
-    assert_eq!(seen.len(), 2);
-    assert_ne!(seen[0].header("authorization"), seen[1].header("authorization"));
-}
-
 #[test]
 fn every_vector_is_decided_as_the_sdks_decide_it() {
     let vectors = vectors("twilio");

@@ -265,29 +265,6 @@ async fn a_registered_text_carries_entity_template_and_sender() {
     assert_eq!(seen[1].form("from").as_deref(), Some("15550101"));
 }
 
-#[tokio::test]
-async fn credentials_rotate_between_two_texts() {
-    use std::sync::{Arc, Mutex};
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
-    let current = Arc::new(Mutex::new("first"));
-    let source = current.clone();
-    let accounts = Credentials::from_fn(move || {
-        Account::new("abcd1234", *source.lock().unwrap()).map_err(CredentialError::new)
-    });
-    let vonage = SmsApi::builder(accounts, Sender::from_name("Acme")).client(client());
-    let vonage = vonage.base_url(server.base_url()).build().unwrap();
-    vonage.hand_off(&sms()).await.unwrap();
-    *current.lock().unwrap() = "second";
-    vonage.hand_off(&sms()).await.unwrap();
-    *current.lock().unwrap() = "";
-    let error = vonage.hand_off(&sms()).await.unwrap_err();
-    assert_eq!((error.kind(), error.needs_operator()), (HandoffErrorKind::NotSent, true));
-    let seen = server.seen();
-    assert_eq!(seen.len(), 2);
-    assert_ne!(seen[0].header("authorization"), seen[1].header("authorization"));
-}
-
 /// The vectors of the SMS API. Where the SDKs disagree, that for Python follows the documented rule.
 fn of_the_sms_api() -> Vec<Vector> {
     let all: Vec<Vector> = vectors("vonage");

@@ -9,7 +9,7 @@ use crate::pumping::SightingKind;
 use crate::store::{Home, Refund, Settlement};
 use crate::telemetry::{Span, Verb};
 use crate::transport::{
-    Channel, Handoff, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
+    Channel, Handoff, HandoffError, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
 };
 
 use super::{Paid, Send};
@@ -20,7 +20,8 @@ use crate::outcome::SendRecord;
 /// What became of a text.
 pub(super) enum Handed {
     Over(Over),
-    Refused,
+    /// For good, with what the provider said.
+    Refused(HandoffError),
 }
 
 /// A text that went out, or may have.
@@ -119,6 +120,10 @@ impl Gate {
                 {
                     self.remember_handed(send, fault).await;
                 }
+                if error.needs_operator() {
+                    let (part, what) = (OutagePart::Provider, error.to_string());
+                    self.note(send, EventKind::Outage { part, what });
+                }
                 match error.kind() {
                     HandoffErrorKind::NotSent => {
                         self.give_back(send, paid, false).await;
@@ -128,7 +133,7 @@ impl Gate {
                     HandoffErrorKind::Refused => {
                         self.give_back(send, paid, true).await;
                         self.note(send, EventKind::NotSent { refused: true, channel });
-                        Ok(Handed::Refused)
+                        Ok(Handed::Refused(error))
                     }
                     HandoffErrorKind::Indeterminate => {
                         self.watch(send, SightingKind::Sent);

@@ -162,8 +162,13 @@ impl Gate {
                     return self.issued(&send, &paid, grant, expires, Over::withheld());
                 }
                 match self.deliver(&send, text, &paid).await? {
-                    Handed::Refused => {
-                        self.refused(send.now, Some(&send), RefusalReason::NumberRefused.into())
+                    Handed::Refused(cause) => {
+                        let reason = RefusalReason::NumberRefused.into();
+                        let mut sent = self.refused(send.now, Some(&send), reason)?;
+                        if let Sent::Refused(refusal) = &mut sent {
+                            refusal.cause = Some(cause);
+                        }
+                        Ok(sent)
                     }
                     Handed::Over(over) => self.issued(&send, &paid, grant, expires, over),
                 }
