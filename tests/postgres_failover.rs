@@ -249,3 +249,52 @@ async fn a_standby_is_promoted_under_load_behind_pgbouncer() {
     })
     .await;
 }
+
+/// Tried: what is taken away behind a PgBouncer, whose connections outlive the store's own. It is served
+/// again once it was given back; a setting of the role reaches the pooler's connections with `RECONNECT`, or
+/// when they are ended.
+#[tokio::test]
+async fn what_is_taken_away_behind_pgbouncer_is_an_outage_until_it_is_given_back() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let Some(to) = server.bouncer() else { return };
+    let store = PostgresStore::connect(&to).await.unwrap();
+    store.migrate().await.unwrap();
+    let ends = "select pg_terminate_backend(pid) from pg_stat_activity \
+                where pid <> pg_backend_pid() and backend_type = 'client backend'";
+    let (mut number, mut granted) = (0, 0);
+    let mut call = async || {
+        number += 1;
+        let charges =
+            vec![charge(meter(b'b', 1), hourly(99)), charge(meter(b'c', number), hourly(99))];
+        let answer = store.admit(&admission(number, NOON, charges)).await;
+        granted += u64::from(answer.as_ref().is_ok_and(is_granted));
+        answer
+    };
+    let read_only = "alter role otpgate set default_transaction_read_only = on";
+    let again = "begin read write; alter role otpgate reset default_transaction_read_only; commit";
+    for (taken, reconnects, given) in [
+        ("alter schema otpgate rename to away", false, "alter schema away rename to otpgate"),
+        (read_only, true, again),
+    ] {
+        assert!(is_granted(&call().await.unwrap()), "before: {taken}");
+        server.execute(taken);
+        if reconnects {
+            server.execute(ends);
+        }
+        for _ in 0..4 {
+            assert!(call().await.is_err(), "{taken}");
+        }
+        server.execute(given);
+        if reconnects {
+            server.execute(ends);
+        }
+        // The pooler may hand out one of those that were ended.
+        let mut errors = Vec::new();
+        while let Err(error) = call().await {
+            errors.push(error);
+            assert!(errors.len() <= 4, "after {given}: {errors:?}");
+        }
+    }
+    let total = count(&store, meter(b'b', 1), hourly(99), NOON).await.unwrap();
+    assert_eq!(total, granted, "what was answered with an error is not counted");
+}

@@ -42,3 +42,17 @@ async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_days_with_a_wrong_clock() {
+    let folder = std::env::temp_dir().join(format!("otpgate-redb-days-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let next = Cell::new(0);
+    let stores = async |clock| {
+        next.set(next.get() + 1);
+        let builder = RedbStore::builder().clock(clock);
+        Arc::new(builder.open(folder.join(format!("{}.redb", next.get()))).unwrap())
+    };
+    clocks::three_days_with_a_wrong_clock(stores).await;
+    fs::remove_dir_all(&folder).unwrap();
+}

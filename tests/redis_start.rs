@@ -148,6 +148,15 @@ async fn a_primary_that_lost_its_replica_is_left_for_where_the_address_leads() {
     assert!(matches!(store.admit(&empty(name(), T0)).await, Ok(Admitted::Granted { .. })));
 }
 
+/// Waits until the Sentinel has made `server` the primary.
+fn promoted(sentinel: &RedisServer, server: &RedisServer) {
+    let port = server.port().to_string();
+    redis_server::until("the sentinel has promoted the replica", || {
+        sentinel.say(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "gate"]).contains(&port)
+            && server.say(&["ROLE"]).contains("master")
+    });
+}
+
 /// A replica is promoted under load, by hand (`sentinel` none) or by a Sentinel, and the address
 /// follows. The store goes on, in a new epoch.
 async fn promoted_under_load(by_sentinel: bool) {
@@ -199,7 +208,7 @@ async fn promoted_under_load(by_sentinel: bool) {
         }
     };
     goes_on(500).await;
-    let (mut primary, replica) = tokio::task::spawn_blocking(move || {
+    let (mut primary, mut replica, sentinel, address) = tokio::task::spawn_blocking(move || {
         let mut primary = primary;
         match &sentinel {
             // Its connections stay: the old primary becomes a replica under them.
@@ -210,19 +219,39 @@ async fn promoted_under_load(by_sentinel: bool) {
             }
             Some(sentinel) => {
                 primary.kill();
-                let port = replica.port().to_string();
-                redis_server::until("the sentinel has promoted the replica", || {
-                    sentinel.say(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "gate"]).contains(&port)
-                        && replica.say(&["ROLE"]).contains("master")
-                });
+                promoted(sentinel, &replica);
                 address.leads_to(replica.port());
             }
         }
-        (primary, replica)
+        (primary, replica, sentinel, address)
     })
     .await
     .unwrap();
     goes_on(500).await;
+    let between = Sent::new();
+    if let Some(sentinel) = sentinel {
+        // And back, in the same run: a connection, an epoch and a script cache of before the first time
+        // are of no use.
+        between.send(&*store, realm, T0).await;
+        (primary, replica) = tokio::task::spawn_blocking(move || {
+            primary.start_again();
+            // The Sentinel would say it some seconds later.
+            primary.say(&["REPLICAOF", "127.0.0.1", &replica.port().to_string()]);
+            redis_server::until("the old primary follows the new one", || {
+                primary.say(&["INFO", "replication"]).contains("master_link_status:up")
+                    && replica.say(&["INFO", "replication"]).contains("state=online")
+            });
+            replica.kill();
+            promoted(&sentinel, &primary);
+            address.leads_to(primary.port());
+            (primary, replica)
+        })
+        .await
+        .unwrap();
+        goes_on(500).await;
+        let verdict = between.redeem(&*store, realm, T0).await.unwrap();
+        assert_eq!(verdict, otpgate::store::Verdict::Unknown, "nor codes of the second server");
+    }
     stop.store(true, Ordering::SeqCst);
     for task in tasks {
         task.await.unwrap();
@@ -240,7 +269,7 @@ async fn a_replica_is_promoted_under_load_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_is_promoted_under_load_by_a_sentinel() {
+async fn a_replica_is_promoted_under_load_by_a_sentinel_and_back_again() {
     needs_redis!();
     promoted_under_load(true).await;
 }

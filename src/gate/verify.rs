@@ -185,13 +185,15 @@ impl Gate {
         let number = grant.map(|grant| names.number(&grant.recipient));
         let code = SubmittedCode::parse(typed, &policy.code.format).ok();
         let challenge = grant.map_or(unknown, |grant| grant.challenge);
+        // The code of a text that was withheld after its admission is nobody's.
+        let sent = grant.filter(|grant| !grant.decoy).map_or(unknown, |grant| grant.challenge);
         let keys = grant
             .and_then(|grant| self.inner.keys.verifying(grant.key, now))
             .unwrap_or_else(|| self.inner.keys.signing());
         let context = CodeContext {
             realm: self.realm.name().as_bytes(),
             purpose: grant.map_or("", |grant| grant.purpose.as_str()),
-            challenge: &challenge,
+            challenge: &sent,
             subject: number.as_ref().map_or(&[][..], |number| number.as_bytes()),
             binding: &binding.bytes(),
         };

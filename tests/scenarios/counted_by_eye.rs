@@ -1,6 +1,9 @@
 //! Tried: texts to numbers of one's own and one candidate's from one address, minted sessions. Does what comes
 //! after tell whether the candidate got a text?
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::otp::{CodeFormat, TestCode};
@@ -10,8 +13,8 @@ use otpgate::testing::Reply;
 use otpgate::transport::NumberFault;
 use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, LineType, Money, Policy, Purpose,
-    ReceiptOutcome, Sent, TestNumber,
+    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, EventKind, LineType, Money, Policy,
+    Purpose, ReceiptOutcome, RefusalReason, Sent, TestNumber,
 };
 
 use crate::receipts;
@@ -99,6 +102,8 @@ enum Fate {
     KnownDecoy,
     /// It was never verified, and its network says that the card was changed yesterday.
     Swapped,
+    /// It was verified days ago, and its network says that the card was changed since.
+    KnownSwapped,
     /// It is a test number, whose fixed code the attacker does not have.
     Test,
 }
@@ -118,21 +123,23 @@ enum Place {
     KnownOnly,
     /// A realm without customers, and the networks are asked about every number.
     Networked,
+    /// A realm with customers, and the networks are asked about every number.
+    BusyNetworked,
     /// The same as an empty realm, in shadow mode.
     Shadow,
 }
 
-/// Networks where one number's card was changed, or none.
+/// Networks where the candidate's card was changed once the flag is up.
 #[derive(Debug)]
 struct Cards {
-    changed: Option<&'static str>,
+    changed: Arc<AtomicBool>,
 }
 
 #[async_trait]
 impl NumberSignals for Cards {
     async fn look_up(&self, query: &SignalsQuery) -> Result<Signals, SignalsError> {
-        let changed = self.changed.is_some_and(|number| number == query.expose_number());
-        let swap = match changed {
+        let changed = self.changed.load(Ordering::SeqCst);
+        let swap = match changed && query.expose_number() == CANDIDATE {
             true => SimSwap::Within(hours(24)),
             false => SimSwap::NotWithin(hours(240)),
         };
@@ -166,37 +173,40 @@ struct Walk {
 
 impl Walk {
     async fn new(place: Place, fate: Fate) -> Self {
+        let busy = matches!(place, Place::Busy | Place::KnownOnly | Place::BusyNetworked);
+        let networked = matches!(place, Place::Networked | Place::BusyNetworked);
+        let changed = Arc::new(AtomicBool::new(false));
         let house = House::with(|builder| {
-            let busy = matches!(place, Place::Busy | Place::KnownOnly);
             let tuning = if busy { of_clients() } else { Tuning::default() };
             let mut policy = quick(Policy::default());
             if place == Place::Shadow {
                 policy.mode.general = Mode::Observe;
             }
-            if place == Place::Networked {
+            if networked {
                 policy.signals.ask = AskNetwork::Always;
                 policy.signals.price = Money::microdollars(1_000);
             }
             let builder = builder.policy(policy).tuning(tuning);
-            let changed = (fate == Fate::Swapped).then_some(CANDIDATE);
+            let changed = Arc::clone(&changed);
             match place {
                 Place::EmptyWithoutCheck => builder,
-                Place::Networked => builder.human_check(Turing).signals(Cards { changed }),
+                _ if networked => builder.human_check(Turing).signals(Cards { changed }),
                 _ => builder.human_check(Turing),
             }
         });
         let owner = in_session(700, "owner");
-        if matches!(place, Place::Busy | Place::KnownOnly) {
-            let known = matches!(fate, Fate::Known | Fate::KnownDecoy);
+        if busy {
+            let known = matches!(fate, Fate::Known | Fate::KnownDecoy | Fate::KnownSwapped);
             // A neighbour otherwise: the block has customers.
             drop(house.prove(if known { CANDIDATE } else { NEIGHBOUR }, &owner).await);
             house.clock.advance(days(4));
         }
+        changed.store(matches!(fate, Fate::Swapped | Fate::KnownSwapped), Ordering::SeqCst);
         let reply = match fate {
             Fate::Fault => Reply::Reported(NumberFault::OptedOut),
             _ => Reply::Refused,
         };
-        if place != Place::Networked {
+        if !networked {
             house.outbox.reply(reply);
             assert!(matches!(house.try_send(CANDIDATE, &owner).await, Sent::Refused(_)));
         }
@@ -350,8 +360,9 @@ impl Walk {
     }
 }
 
-/// All that is seen of `steps` steps at random.
-async fn wander(place: Place, fate: Fate, seed: u64, steps: usize) -> Vec<String> {
+/// All that is seen of `steps` steps at random, and how many texts were withheld for a changed card, which is
+/// not.
+async fn wander(place: Place, fate: Fate, seed: u64, steps: usize) -> (Vec<String>, usize) {
     let mut walk = Walk::new(place, fate).await;
     let mut dice = Dice(seed);
     let waits = [seconds(1), seconds(3), seconds(3), seconds(8), seconds(31), minutes(6)];
@@ -360,7 +371,19 @@ async fn wander(place: Place, fate: Fate, seed: u64, steps: usize) -> Vec<String
         trace.push(walk.step(&mut dice).await);
         walk.house.clock.advance(waits[dice.below(waits.len() as u64) as usize]);
     }
-    trace
+    let swapped = walk.house.log.count(|kind| {
+        matches!(kind, EventKind::QuietlyRefused { reason: RefusalReason::SimSwapped })
+    });
+    if matches!(fate, Fate::Swapped | Fate::KnownSwapped) {
+        let texts = walk.house.outbox.delivered();
+        let texts = texts.iter().filter(|text| text.expose_number() == CANDIDATE).count();
+        assert_eq!(
+            texts,
+            usize::from(fate == Fate::KnownSwapped),
+            "the owner's, before the change"
+        );
+    }
+    (trace, swapped)
 }
 
 /// Tried: numbers of one's own, answered and not, in sessions old and new at five addresses of three
@@ -368,27 +391,32 @@ async fn wander(place: Place, fate: Fate, seed: u64, steps: usize) -> Vec<String
 /// for a number that was never verified, and for one that was.
 #[tokio::test]
 async fn what_becomes_of_a_number_is_not_seen_by_what_comes_next() {
-    use Fate::{Decoy, Fault, Known, KnownDecoy, Test, Text};
+    use Fate::{Decoy, Fault, Known, KnownDecoy, KnownSwapped, Swapped, Test, Text};
     const UNKNOWN: [Fate; 4] = [Text, Decoy, Fault, Test];
     const EITHER: [Fate; 6] = [Text, Decoy, Fault, Known, KnownDecoy, Test];
-    const NETWORKED: [Fate; 3] = [Fate::Text, Fate::Decoy, Fate::Swapped];
-    let rows: [(Place, &[Fate]); 6] = [
+    const NETWORKED: [Fate; 3] = [Text, Decoy, Swapped];
+    const EITHER_CARD: [Fate; 4] = [Text, Swapped, Known, KnownSwapped];
+    let rows: [(Place, &[Fate]); 7] = [
         (Place::Empty, &UNKNOWN),
         (Place::EmptyWithoutCheck, &UNKNOWN),
         (Place::Busy, &EITHER),
         (Place::KnownOnly, &EITHER),
         (Place::Networked, &NETWORKED),
+        (Place::BusyNetworked, &EITHER_CARD),
         (Place::Shadow, &UNKNOWN),
     ];
     let seeds: u64 = std::env::var("WALKS").map_or(3, |text| text.parse().unwrap());
-    let (mut walks, mut differing, mut asked) = (0, Vec::new(), 0);
+    let (mut walks, mut differing, mut asked, mut withheld) = (0, Vec::new(), 0, Vec::new());
     for (place, fates) in rows {
         for seed in 1..=seeds {
-            let first = wander(place, fates[0], seed, 90).await;
+            let (first, _) = wander(place, fates[0], seed, 90).await;
             asked += first.iter().filter(|seen| seen.contains("asked")).count();
             for fate in &fates[1..] {
-                let other = wander(place, *fate, seed, 90).await;
+                let (other, swapped) = wander(place, *fate, seed, 90).await;
                 walks += 1;
+                if matches!(fate, Swapped | KnownSwapped) {
+                    withheld.push((*fate, swapped));
+                }
                 let at = first.iter().zip(&other).position(|(one, two)| one != two);
                 let what = at.map(|at| (place, *fate, seed, at, &first[at], other[at].clone()));
                 differing.extend(what.map(|what| format!("{what:?}")));
@@ -397,6 +425,10 @@ async fn what_becomes_of_a_number_is_not_seen_by_what_comes_next() {
     }
     println!("{} of {walks} walks differ; {asked} answers ask for more", differing.len());
     assert!(asked > 20, "walks that nobody minds show nothing");
+    for fate in [Swapped, KnownSwapped] {
+        let texts = withheld.iter().filter(|(of, _)| *of == fate).map(|(_, texts)| texts);
+        assert!(texts.clone().sum::<usize>() > 5, "{fate:?}: {withheld:?}");
+    }
     assert_eq!(differing, Vec::<String>::new(), "of {walks}");
 }
 

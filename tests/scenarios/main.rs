@@ -72,6 +72,7 @@ mod resend;
 mod resend_evidence;
 mod restart_detector;
 mod rotation;
+mod sealed_and_named;
 mod separation;
 mod shadow;
 mod signals;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use otpgate::policy::{AskNetwork, Mode, Quota, WithoutAnswer};
 use otpgate::pumping::{BlockLevel, NodeId};
-use otpgate::testing::{Calls, Counting, Latency, Verb};
+use otpgate::testing::{Calls, Counting, Latency, SeededEntropy, Verb};
 use otpgate::transport::signals::{
     Carrier, NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap,
 };
@@ -162,6 +162,54 @@ async fn quietly_it_looks_like_a_text() {
         matches!(kind, EventKind::QuietlyRefused { reason: RefusalReason::SimSwapped })
     };
     assert_eq!(house.log.count(quiet), 2);
+}
+
+/// Nor by guesses: they count as at a code that went out, also where an earlier one did, and the code that
+/// was drawn for the text opens nothing.
+#[tokio::test]
+async fn guesses_at_a_code_that_did_not_go_out_count_like_any() {
+    let mut walks = Vec::new();
+    let mut drawn = String::new();
+    for (first, then) in
+        [(Says::Clean, Says::Clean), (Says::Swapped, Says::Swapped), (Says::Clean, Says::Swapped)]
+    {
+        let network = Network::new(first);
+        let (store, _) = Counting::new(small());
+        let house = House::lab_with(|builder| {
+            let builder = builder.store(store).policy(policy(|_| {})).signals(network.clone());
+            builder.entropy(SeededEntropy::new(7))
+        });
+        let grant = house.send_to(ALICE, &client(1)).await.into_grant();
+        let mut walk = Vec::new();
+        if first == Says::Clean && drawn.is_empty() {
+            drawn = house.last_code();
+        } else if first == Says::Swapped {
+            assert!(!house.accepts_from(&grant, &drawn, &client(1)).await, "the drawn code");
+        }
+        if first == Says::Clean {
+            assert!(!house.accepts_from(&grant, "12345", &client(1)).await);
+        }
+        let mut look = async || match house.gate.entry(&grant, &client(1)).await.unwrap() {
+            Entry::Open(view) => walk.push(Some((view.attempts_left(), view.expires_in()))),
+            Entry::Closed(_) => walk.push(None),
+        };
+        look().await;
+        // The first code is over by now, and so is what was kept of the network's answer.
+        house.clock.advance(minutes(11));
+        network.says(then);
+        assert!(!house.accepts_from(&grant, "12345", &client(1)).await);
+        look().await;
+        let sent = house.gate.resend(&grant, &client(1)).await.unwrap();
+        assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+        for _ in 0..6 {
+            assert!(!house.accepts_from(&grant, "12345", &client(1)).await);
+            look().await;
+        }
+        walks.push(walk);
+    }
+    assert_eq!(walks[1], walks[0], "the card was changed before the first text");
+    assert_eq!(walks[2], walks[0], "the card was changed before the second");
+    assert_eq!(walks[0].last(), Some(&None), "all attempts are used up");
 }
 
 /// Limits, detector, budget, lists and destinations speak first.

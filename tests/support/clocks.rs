@@ -67,7 +67,14 @@ fn bound(builder: GateBuilder) -> GateBuilder {
 
 /// A gate of its own on `store`, whose clock shows `at`.
 fn gate<S: Store>(store: &Arc<S>, at: Timestamp, bounded: fn(GateBuilder) -> GateBuilder) -> House {
-    let clock = ManualClock::new(at);
+    gate_by(store, ManualClock::new(at), bounded)
+}
+
+fn gate_by<S: Store>(
+    store: &Arc<S>,
+    clock: ManualClock,
+    bounded: fn(GateBuilder) -> GateBuilder,
+) -> House {
     let mut house = House::lab_with(|builder| {
         bounded(rules(builder.store(small()), &clock)).store(Arc::clone(store))
     });
@@ -115,6 +122,37 @@ pub async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing<S: Store>(
         without_the_bound(&stores().await, off).await;
         its_codes(&stores().await, off).await;
         forgiven(&stores().await, off).await;
+    }
+}
+
+/// Three days of three gates, of which one is wrong all along, on a store that is given its clock: the wrong
+/// one sends nothing, and the others have each day's budget, no more and no less.
+pub async fn three_days_with_a_wrong_clock<S: Store>(stores: impl AsyncFn(ManualClock) -> Arc<S>) {
+    // 25 hours and ten years.
+    for off in OFF.into_iter().skip(1).step_by(2) {
+        let right = ManualClock::new(SystemClock::new().now());
+        let store = stores(right.clone()).await;
+        let [one, two] = [(); 2].map(|()| gate_by(&store, right.clone(), bound));
+        let bad = gate(&store, off.of(right.now()), bound);
+        let mut sent = Vec::new();
+        for hour in 0..72 {
+            let error = ask(&bad, hour).await.unwrap_err();
+            assert_eq!(error.kind(), GateErrorKind::Clock, "{off:?}: {error:?}");
+            for (n, good) in [&one, &two].into_iter().enumerate() {
+                if ask(good, 1_000 * (n as u64 + 1) + hour).await.unwrap() {
+                    sent.push(hour);
+                }
+            }
+            for clock in [&right, &bad.clock] {
+                clock.advance(Duration::from_secs(3_600));
+            }
+        }
+        for from in 0..=48 {
+            let texts = sent.iter().filter(|hour| (from..from + 24).contains(*hour)).count();
+            assert!(texts <= TEXTS, "{off:?}, from hour {from}: {texts}");
+            // What was spent is counted for up to 24 minutes beyond its day.
+            assert!(texts >= TEXTS - 2, "{off:?}, from hour {from}: {texts}");
+        }
     }
 }
 

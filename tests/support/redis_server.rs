@@ -80,7 +80,7 @@ impl RedisServer {
         let file = sentinel.dir.join("sentinel.conf");
         let settings = format!(
             "sentinel monitor gate 127.0.0.1 {port} 1\n\
-             sentinel down-after-milliseconds gate 500\nsentinel failover-timeout gate 5000\n"
+             sentinel down-after-milliseconds gate 500\nsentinel failover-timeout gate 2000\n"
         );
         fs::write(&file, settings).unwrap();
         let log = fs::File::create(sentinel.dir.join("log")).unwrap();

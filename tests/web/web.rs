@@ -10,6 +10,7 @@ mod address;
 mod bodies;
 #[cfg(feature = "console")]
 mod console;
+mod crowd;
 mod flow;
 mod hosted;
 #[cfg(feature = "openapi")]

@@ -6,7 +6,7 @@ use crate::event::{EventKind, OutagePart};
 use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::SightingKind;
-use crate::store::{Home, Refund, Settlement};
+use crate::store::{Home, Refund, Settlement, VoidCode};
 use crate::telemetry::{Span, Verb};
 use crate::transport::{
     Channel, Handoff, HandoffError, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
@@ -198,10 +198,12 @@ impl Gate {
     }
 
     /// Gives back what a text has cost that is withheld after all: what one costs that is withheld from
-    /// the start stays charged.
+    /// the start stays charged. Where nobody may tell, its code is not void: guesses at a void one
+    /// count against nothing, and the code page would show that.
     pub(super) async fn take_back(&self, send: &Send<'_>, paid: &Paid) {
         let refunds = paid.plan.refunds_of_withheld(send.now);
-        if let Err(error) = Box::pin(self.settle_unsent(send, paid, refunds)).await {
+        let void = (!send.policy.mode.quiet).then_some(paid.code);
+        if let Err(error) = Box::pin(self.settle_unsent(send, paid, refunds, void)).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
@@ -214,7 +216,8 @@ impl Gate {
         refused: bool,
     ) -> Result<(), GateError> {
         let due = self.due(&self.note_of(send, paid.id), self.now()).await?;
-        self.settle_unsent(send, paid, paid.plan.refunds(refused, due, send.now)).await
+        let refunds = paid.plan.refunds(refused, due, send.now);
+        self.settle_unsent(send, paid, refunds, Some(paid.code)).await
     }
 
     async fn settle_unsent(
@@ -222,6 +225,7 @@ impl Gate {
         send: &Send<'_>,
         paid: &Paid,
         refunds: Vec<Refund>,
+        void: Option<VoidCode>,
     ) -> Result<(), GateError> {
         let settlement = Settlement {
             admission: paid.id,
@@ -230,7 +234,7 @@ impl Gate {
             realm: self.inner.partition,
             home: Home::of(send.subjects.number).and(paid.code.challenge),
             refunds,
-            void: Some(paid.code),
+            void,
             observe: Vec::new(),
             exchange: None,
         };
