@@ -125,12 +125,6 @@ fn check(n: u64, now: Timestamp) -> Redemption {
         amount,
     };
     Redemption {
-        id: RequestId::from_bytes(bytes(14, n)),
-        now,
-        clock: otpgate::store::ClockCheck::default(),
-        realm: REALM,
-        home: otpgate::store::Home::NOBODY,
-        challenge: name(13, n),
         digests: vec![[3; 32]],
         charges: vec![charge(MeterKey::new(name(3, n / 10), Slot(4)), PER_HOUR)],
         subject_charges: vec![charge(MeterKey::new(number, Slot(6)), FAILURES)],
@@ -148,8 +142,7 @@ fn check(n: u64, now: Timestamp) -> Redemption {
             until: now + Duration::from_secs(86_400),
         }],
         observe: vec![Observation { key: MeterKey::new(REALM, Slot(6)), span_ms: HOUR, units: 1 }],
-        observe_failure: Vec::new(),
-        exchange: None,
+        ..Redemption::new(RequestId::from_bytes(bytes(14, n)), now, REALM, name(13, n))
     }
 }
 

@@ -5,11 +5,6 @@
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-#[path = "../tests/support/redis_proxy.rs"]
-mod redis_proxy;
-#[path = "../tests/support/redis_server.rs"]
-mod redis_server;
-
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +16,8 @@ use otpgate::store::{
 };
 use otpgate::{Pseudonym, RequestId, Store, Timestamp};
 
-use redis_proxy::Proxy;
-use redis_server::RedisServer;
+use support::redis_proxy::Proxy;
+use support::redis_server::{self, RedisServer};
 
 /// The store's script for `admit`.
 const ADMIT: &str = concat!(

@@ -100,21 +100,8 @@ fn redeem(store: &MemoryStore, challenge: Pseudonym, digest: [u8; 32], n: u64) {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&n.to_le_bytes());
     let redemption = Redemption {
-        id: RequestId::from_bytes(id),
-        now: NOW,
-        clock: otpgate::store::ClockCheck::default(),
-        realm: Pseudonym::default(),
-        home: otpgate::store::Home::NOBODY,
-        challenge,
         digests: vec![digest],
-        charges: Vec::new(),
-        subject_charges: Vec::new(),
-        reset: Vec::new(),
-        credits: Vec::new(),
-        marks: Vec::new(),
-        observe: Vec::new(),
-        observe_failure: Vec::new(),
-        exchange: None,
+        ..Redemption::new(RequestId::from_bytes(id), NOW, Pseudonym::default(), challenge)
     };
     let verdict = block_on(store.redeem(&redemption)).unwrap().verdict;
     assert!(matches!(verdict, Verdict::Mismatch { .. }));

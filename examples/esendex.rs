@@ -17,8 +17,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)] // its server
 
 mod first_text;
-#[path = "../tests/support/http_server/mod.rs"]
-mod http_server;
 
 use std::process::ExitCode;
 
@@ -27,22 +25,11 @@ use otpgate::transport::PathToken;
 use otpgate::transport::esendex::{Account, Esendex, Receipts, Sender};
 
 use first_text::{FirstText, Outcome, local_client, post, setting, show_failure};
-use http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer, Play};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let run = match std::env::args().nth(1).as_deref() {
-        Some("--local") => local().await,
-        Some(number) => real(number).await,
-        None => Err("give --local, or a number to send a real text to".into()),
-    };
-    match run {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    first_text::run(local, real).await
 }
 
 async fn real(number: &str) -> Outcome<()> {

@@ -10,14 +10,14 @@
 //! is the one that was expected.
 #![allow(clippy::print_stdout, clippy::print_stderr, unreachable_pub)] // a program
 
-#[path = "../tests/support/postgres_server.rs"]
-mod postgres_server;
 mod shared_store;
 
 use std::process::ExitCode;
 
 use otpgate::store::PostgresStore;
 use otpgate::{Clock, SystemClock};
+
+use support::postgres_server;
 
 use shared_store::{Outcome, Pair};
 

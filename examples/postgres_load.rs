@@ -11,9 +11,6 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::arithmetic_side_effects, missing_docs)]
 
-#[path = "../tests/support/postgres_server.rs"]
-mod postgres_server;
-
 use std::error::Error;
 use std::fs;
 use std::process::Command;
@@ -28,7 +25,7 @@ use otpgate::store::{
     Redemption, Verdict,
 };
 use otpgate::{Clock, Pseudonym, RequestId, Store, SystemClock, Timestamp};
-use postgres_server::PostgresServer;
+use support::postgres_server::{self, PostgresServer};
 
 const CLIENTS: u64 = 32;
 const HOUR: u64 = 3_600_000;
@@ -215,12 +212,6 @@ impl Load {
         let count =
             |subject, slot| Observation { key: meter(subject, slot), span_ms: HOUR, units: 1 };
         let redemption = Redemption {
-            id: RequestId::from_bytes(*name(11, turn).as_bytes()),
-            now: self.now,
-            clock: otpgate::store::ClockCheck::default(),
-            realm: name(0, 0),
-            home: otpgate::store::Home::NOBODY,
-            challenge: name(10, number),
             digests: vec![[8; 32]],
             charges: vec![Charge { key: meter(own, 10), limit: client, cost: 1, waiver: None }],
             subject_charges: vec![Charge {
@@ -231,10 +222,14 @@ impl Load {
             }],
             reset: vec![meter(name(1, number), 1)],
             credits: vec![Credit { key: meter(own, 6), limit: client, amount: 1 }],
-            marks: Vec::new(),
             observe: vec![count(realm, 11), count(country, 11)],
             observe_failure: vec![count(realm, 12), count(country, 12)],
-            exchange: None,
+            ..Redemption::new(
+                RequestId::from_bytes(*name(11, turn).as_bytes()),
+                self.now,
+                name(0, 0),
+                name(10, number),
+            )
         };
         let answer = store.redeem(&redemption).await.expect("an answer");
         assert!(matches!(answer.verdict, Verdict::Mismatch { .. }), "{answer:?}");

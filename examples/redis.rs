@@ -8,8 +8,6 @@
 //! if every outcome is the one that was expected.
 #![allow(clippy::print_stdout, clippy::print_stderr, unreachable_pub)] // a program
 
-#[path = "../tests/support/redis_server.rs"]
-mod redis_server;
 mod shared_store;
 
 use std::cell::RefCell;
@@ -17,8 +15,8 @@ use std::process::ExitCode;
 
 use otpgate::store::RedisStore;
 
-use redis_server::RedisServer;
 use shared_store::{Outcome, Pair};
+use support::redis_server::{self, RedisServer};
 
 #[tokio::main]
 async fn main() -> ExitCode {

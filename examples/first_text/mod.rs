@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::IpAddr;
+use std::process::ExitCode;
 
 use otpgate::access::DestinationPolicy;
 use otpgate::http::{HttpClient, HttpRequest, ReqwestClient};
@@ -14,9 +15,28 @@ use otpgate::{
     ReceiptOutcome, Recipient, Region, Sent, SmsTransport, SystemEntropy, Verified,
 };
 
-use crate::http_server::{LocalServer, Seen};
+use support::http_server::{LocalServer, Seen};
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Plays what the command line asks for: `--local`, or a text to a number.
+pub async fn run(
+    local: impl AsyncFnOnce() -> Outcome<()>,
+    real: impl AsyncFnOnce(&str) -> Outcome<()>,
+) -> ExitCode {
+    let run = match std::env::args().nth(1).as_deref() {
+        Some("--local") => local().await,
+        Some(number) => real(number).await,
+        None => Err("give --local, or a number to send a real text to".into()),
+    };
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// A gate and a person in front of it.
 pub struct FirstText {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws docs/img/house.svg: the folders of src/, who imports whom, and which level each stands on.
 
-Rooms and levels are those of tests/layers.rs, arrows are the `crate::…` paths in the sources.
+Rooms and levels are those of tests/docs/layers.rs, arrows are the `crate::…` paths in the sources.
 
     scripts/house/draw.py           draws
     scripts/house/draw.py --check   fails if the picture is not what the sources say

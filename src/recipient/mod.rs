@@ -8,11 +8,11 @@
 //!
 //! # Where the rules come from
 //! They are those of Google's libphonenumber, from its metadata in version [`METADATA_VERSION`],
-//! compiled by a script of this repository into a table of about 270 kB, the only memory it takes. `tests/heavy/tests/recipient_differential.rs`
+//! compiled by a script of this repository into a table of about 270 kB, the only memory it takes. `tests/heavy/recipient_differential.rs`
 //! compares every answer with the `rlibphonenumber` crate. To move to newer metadata:
 //!
 //! ```text
-//! cargo update -p rlibphonenumber && python3 scripts/numbering/generate.py && cargo test --test recipient_differential
+//! cargo update -p rlibphonenumber && python3 scripts/numbering/generate.py && cargo test --test heavy recipient_differential
 //! ```
 //!
 //! # What it does not know

@@ -51,6 +51,30 @@ pub struct Redemption {
     pub exchange: Option<Exchange>,
 }
 
+impl Redemption {
+    /// An attempt at nobody's code that matches nothing yet and charges nothing but itself.
+    #[must_use]
+    pub fn new(id: RequestId, now: Timestamp, realm: Pseudonym, challenge: Pseudonym) -> Self {
+        Self {
+            id,
+            now,
+            clock: ClockCheck::default(),
+            realm,
+            home: Home::NOBODY,
+            challenge,
+            digests: Vec::new(),
+            charges: Vec::new(),
+            subject_charges: Vec::new(),
+            reset: Vec::new(),
+            credits: Vec::new(),
+            marks: Vec::new(),
+            observe: Vec::new(),
+            observe_failure: Vec::new(),
+            exchange: None,
+        }
+    }
+}
+
 /// An amount that an accepted code gives back to a meter. For `Window`, `Spacing`, `Ladder` and
 /// `Failures` it changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

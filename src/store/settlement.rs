@@ -33,6 +33,24 @@ pub struct Settlement {
     pub exchange: Option<Exchange>,
 }
 
+impl Settlement {
+    /// A settlement of `admission`, nobody's, that gives nothing back yet.
+    #[must_use]
+    pub fn new(admission: RequestId, now: Timestamp, realm: Pseudonym) -> Self {
+        Self {
+            admission,
+            now,
+            clock: ClockCheck::default(),
+            realm,
+            home: Home::NOBODY,
+            refunds: Vec::new(),
+            void: None,
+            observe: Vec::new(),
+            exchange: None,
+        }
+    }
+}
+
 /// A code that is void: no message carries it.
 ///
 /// It is named by its digest, because another send for the same challenge may have written a newer

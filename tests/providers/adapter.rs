@@ -13,7 +13,7 @@ use otpgate::testing::transport::{Behaviour, Provider, Received, conformance};
 use otpgate::testing::{Line, Outcome};
 use otpgate::transport::{ErrorRow, HandoffError, HandoffErrorKind, OutboundSms};
 
-use crate::http_server::{Answer, Authority, LocalServer, Play, Seen};
+use support::http_server::{Answer, Authority, LocalServer, Play, Seen};
 
 /// How one provider's adapter is made, and how the provider answers.
 #[derive(Clone, Copy)]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::adapter::{Adapter, client, registered, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 /// Not that of `wire.json`, which stands in AWS's own documentation.
 const SECRET: &str = "invented-secret-access-key";

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::adapter::{Adapter, client, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::{Vector, vectors};
 use crate::wire::recorded;
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 /// That of `wire.json`.
 const KEY: &str = "bk_us1_invented0000000000000000";

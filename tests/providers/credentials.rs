@@ -5,7 +5,7 @@ use otpgate::transport::HandoffErrorKind;
 
 use crate::adapter::sms;
 use crate::every::{Secret, authentication, every};
-use crate::http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer, Play};
 
 #[tokio::test]
 async fn credentials_rotate_between_two_texts() {

@@ -10,8 +10,8 @@ use otpgate::transport::{
 use otpgate::{Region, SmsTransport, Timestamp};
 
 use crate::adapter::{Adapter, client, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::wire::{fields, recorded};
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 const PASSWORD: &str = "invented-password";
 

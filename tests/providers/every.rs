@@ -7,7 +7,7 @@ use otpgate::transport::{AdapterError, Senders};
 use otpgate::{Region, SmsTransport};
 
 use crate::adapter::client;
-use crate::http_server::Seen;
+use support::http_server::Seen;
 
 /// A sender for all countries, one for Germany and one for India.
 pub const NAMES: [&str; 3] = ["Everywhere", "Germany", "Indians"];

@@ -15,9 +15,9 @@ use otpgate::transport::{
 };
 use otpgate::{Cleared, EntryGrant, Money, Purpose, Sent, SmsTransport};
 
-use crate::http_server::{Answer, LocalServer, Play, Seen};
-use crate::support::{Dice, House, client, german, seconds};
 use crate::wire::fields;
+use support::http_server::{Answer, LocalServer, Play, Seen};
+use support::{Dice, House, client, german, seconds};
 
 /// What one German text of one segment costs at the gate's own prices.
 fn price() -> Money {
@@ -201,7 +201,7 @@ impl Town {
             .unwrap();
         let kept = Kept::default();
         let house = House::lab_with(|builder| {
-            let clock = Arc::new(otpgate::testing::ManualClock::new(crate::support::NOON));
+            let clock = Arc::new(otpgate::testing::ManualClock::new(support::NOON));
             let both = match breaker {
                 true => FailOver::new(CircuitBreaker::new(twilio, clock)).then(esendex),
                 false => FailOver::new(twilio).then(esendex),

@@ -3,7 +3,7 @@
 
 use crate::adapter::{Adapter, client};
 use crate::first_text::{FirstText, setting, show_failure};
-use crate::http_server::{LocalServer, Play};
+use support::http_server::{LocalServer, Play};
 
 /// Three people's numbers, and what no error may tell of them.
 const NUMBERS: [&str; 3] = ["+4915112345671", "+4915112345672", "+4915112345673"];
@@ -60,8 +60,8 @@ async fn what_only_an_operator_can_mend_is_told() {
     use otpgate::transport::twilio::{Account, Sender, Twilio};
     use otpgate::{Cleared, EventKind, OutagePart, Purpose, Sent};
 
-    use crate::http_server::Answer;
-    use crate::support::{House, client as person, small};
+    use support::http_server::Answer;
+    use support::{House, client as person, small};
 
     let says = |status, code| {
         Play::Answer(Answer::json(status, format!(r#"{{"code":{code},"status":{status}}}"#)))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use otpgate::http::{HttpClient, HttpError, HttpErrorKind, HttpRequest, ReqwestClient, SecretText};
 
 use crate::adapter::client;
-use crate::http_server::{Answer, Authority, LocalServer, Play};
+use support::http_server::{Answer, Authority, LocalServer, Play};
 
 fn request(server: &LocalServer) -> HttpRequest {
     HttpRequest::post(server.base_url().join("/x"))

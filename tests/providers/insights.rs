@@ -12,7 +12,7 @@ use otpgate::{LineType, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapter::client;
-use crate::http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer, Play};
 
 const ID: &str = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab";
 const KEY: &str = include_str!("../data/rfc9500_rsa2048.pem");

@@ -11,7 +11,7 @@ use otpgate::transport::twilio::{Account, Lookup};
 use otpgate::{LineType, Timestamp};
 
 use crate::adapter::client;
-use crate::http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer, Play};
 
 const SID: &str = "AC00000000000000000000000000000000";
 const TOKEN: &str = "invented-auth-token";

@@ -14,9 +14,9 @@ use otpgate::{Region, SmsTransport, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapter::{Adapter, client, registered, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::{Vector, vectors};
 use crate::wire::{fields, recorded};
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 const ACCOUNT: &str = "MA000000000000000000";
 /// Not that of `wire.json`, which is a part of other words.

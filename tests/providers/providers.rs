@@ -19,8 +19,6 @@ mod fault_schedules;
 mod first_text;
 mod first_texts;
 mod http_client;
-#[path = "../support/http_server/mod.rs"]
-mod http_server;
 #[cfg(all(feature = "aws", feature = "bird", feature = "esendex", feature = "infobip"))]
 #[cfg(all(feature = "plivo", feature = "telnyx", feature = "template"))]
 #[cfg(all(feature = "twilio", feature = "vonage"))]
@@ -28,8 +26,6 @@ mod receipts_home;
 #[cfg(all(feature = "esendex", feature = "twilio"))]
 mod retry_after;
 mod senders;
-#[path = "../support/mod.rs"]
-mod support;
 mod vectors;
 mod wire;
 

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use crate::adapter::client;
 use crate::aws_receipts;
-use crate::http_server::{Answer, LocalServer, Play, Seen};
-use crate::support::{ALICE, House, small};
 use crate::template::with_callback;
+use support::http_server::{Answer, LocalServer, Play, Seen};
+use support::{ALICE, House, small};
 
 const TOKEN: &str = "pX3cJ9mB0vQe7LkT2nWs5A";
 const SECRET: &str = "hush";

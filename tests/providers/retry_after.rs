@@ -11,7 +11,7 @@ use otpgate::transport::{
 };
 
 use crate::adapter::{client, sms};
-use crate::http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer, Play};
 
 const THROTTLED: &str = r#"{"code":20429,"message":"Too Many Requests","status":429}"#;
 const TWILIO: &str = r#"{"sid":"SM00000000000000000000000000000001","status":"queued"}"#;

@@ -5,7 +5,7 @@ use otpgate::transport::OutboundSms;
 
 use crate::adapter::{registered, sms};
 use crate::every::{NAMES, Secret, every};
-use crate::http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer, Play};
 
 /// The sender that `registered` has on file.
 const ON_FILE: &str = "EXMPLE";

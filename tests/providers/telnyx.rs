@@ -13,9 +13,9 @@ use otpgate::{Region, SmsTransport, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapter::{Adapter, client, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::{Vector, vectors};
 use crate::wire::recorded;
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 /// Not that of `wire.json`, which is a part of other words.
 const KEY: &str = "KEY-invented";

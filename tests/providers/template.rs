@@ -8,8 +8,8 @@ use otpgate::transport::{ErrorRow, HandoffErrorKind, OutboundSms, Price};
 use serde_json::{Value, json};
 
 use crate::adapter::{Adapter, client, registered, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::wire::recorded;
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 mod receipts;
 

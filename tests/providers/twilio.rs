@@ -10,9 +10,9 @@ use otpgate::transport::{
 use otpgate::{Region, SmsTransport, Timestamp};
 
 use crate::adapter::{Adapter, client, registered, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::vectors;
 use crate::wire::recorded;
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 const SID: &str = "AC00000000000000000000000000000000";
 /// Not that of `wire.json`, which is a part of other words.

@@ -17,9 +17,9 @@ use otpgate::{Region, SmsTransport, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapter::{Adapter, client, registered, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::{Vector, vectors};
 use crate::wire::{fields, recorded};
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// Not that of `wire.json`, which could be a part of other words.

@@ -18,9 +18,9 @@ use otpgate::{SmsTransport, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapter::{Adapter, client, registered, sms};
-use crate::http_server::{Answer, LocalServer, Play, Seen};
 use crate::vectors::{Vector, vectors};
 use crate::wire::{fields, recorded};
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 const JSON: &str = "application/json";
 const SECRET: &str = "invented-api-secret";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::http_server::Seen;
+use support::http_server::Seen;
 
 #[derive(Deserialize)]
 struct File {

@@ -8,7 +8,9 @@ use otpgate::{
     Cleared, Entry, EntryGrant, Gate, GateBuilder, GateErrorKind, Purpose, RejectionCause, Sent,
 };
 
-use crate::support::{ALICE, House, client, days, german, hours, off_by, quick, seconds};
+use crate::support::{
+    ALICE, House, client, days, german, hours, off_by, quick, seconds, without_group_limits,
+};
 
 const CAPACITY: usize = 1_500;
 
@@ -23,15 +25,8 @@ fn tight() -> Tight {
 }
 
 fn tight_with(change: impl FnOnce(GateBuilder) -> GateBuilder) -> Tight {
-    let mut policy = quick(otpgate::Policy::default());
     // Only the store's bound shall hold the flood.
-    policy.quotas.client_unverified = None;
-    policy.quotas.network_unverified = None;
-    policy.quotas.campus_unverified = None;
-    policy.quotas.provider_unverified = None;
-    policy.quotas.allocation_unverified = None;
-    policy.quotas.customers_unverified = None;
-    policy.quotas.block_unverified = None;
+    let policy = without_group_limits(quick(otpgate::Policy::default()));
     let store = Arc::new(MemoryStore::builder().capacity(CAPACITY).build());
     let slow = Latency::new(Arc::clone(&store), 3, 10);
     let house = House::lab_with(|builder| change(builder.store(slow).policy(policy)));

@@ -228,7 +228,7 @@ async fn clocks_within_the_bound_share_every_limit() {
     }
 }
 
-/// The same on every store: `tests/redb_gate.rs`, `redis_gate.rs`, `postgres_gate.rs`.
+/// The same on every store: `tests/stores/*/gate.rs`.
 #[tokio::test]
 async fn what_a_wrong_clock_wrote_is_not_spent_twice_and_shuts_nothing() {
     let stores = async || Arc::new(MemoryStore::new());

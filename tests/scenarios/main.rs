@@ -9,7 +9,7 @@
 
 #[path = "../support/clocks.rs"]
 mod clocks;
-#[path = "../support/mod.rs"]
+#[path = "../support/house.rs"]
 mod support;
 
 mod a01_double_consume;
@@ -51,6 +51,7 @@ mod controls;
 mod counted_by_eye;
 mod crowd_at_the_address;
 mod decoy;
+mod flow;
 mod forged_in_quotes;
 mod forgive;
 mod framed;
@@ -62,6 +63,7 @@ mod megabytes;
 mod mutated;
 mod number_faults;
 mod other_doors;
+mod presets;
 mod pumped;
 mod quiet;
 mod quotas;

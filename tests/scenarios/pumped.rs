@@ -4,18 +4,11 @@ use otpgate::pumping::Alert;
 use otpgate::{EventKind, Gate, GateBuilder, Policy, Purpose, RefusalReason, Sent, Store};
 
 use crate::step_up::Turing;
-use crate::support::{House, client, grown, quick, seconds};
+use crate::support::{House, client, grown, quick, seconds, without_group_limits};
 
 /// A policy whose limits on groups are out of the way: what stops is the detector.
 pub(crate) fn open() -> Policy {
-    let mut policy = quick(Policy::default());
-    policy.quotas.client_unverified = None;
-    policy.quotas.network_unverified = None;
-    policy.quotas.campus_unverified = None;
-    policy.quotas.provider_unverified = None;
-    policy.quotas.allocation_unverified = None;
-    policy.quotas.customers_unverified = None;
-    policy.quotas.block_unverified = None;
+    let mut policy = without_group_limits(quick(Policy::default()));
     policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
     policy.attempts.spray_alarm = u64::MAX;
     // These tests count what is refused.

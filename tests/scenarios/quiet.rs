@@ -4,19 +4,12 @@ use otpgate::{
     ClientContext, Entry, EventKind, Issued, Money, Policy, Purpose, RefusalReason, Sent,
 };
 
-use crate::support::{House, client, days, grown, quick, seconds};
+use crate::support::{House, client, days, grown, quick, seconds, without_group_limits};
 
 /// A house without a human check whose detector is awake; what it would ask of a client is a refusal.
 fn house(quiet: bool) -> House {
-    let mut policy = quick(Policy::default());
+    let mut policy = without_group_limits(quick(Policy::default()));
     policy.mode.quiet = quiet;
-    policy.quotas.client_unverified = None;
-    policy.quotas.network_unverified = None;
-    policy.quotas.campus_unverified = None;
-    policy.quotas.provider_unverified = None;
-    policy.quotas.allocation_unverified = None;
-    policy.quotas.customers_unverified = None;
-    policy.quotas.block_unverified = None;
     House::with(|builder| builder.policy(policy).tuning(grown()))
 }
 

@@ -1,9 +1,6 @@
 //! Two gates on one store, each with a handle of its own, as two processes have them: everything a
 //! gate keeps goes through the store, so what one did the other knows.
 
-#![allow(dead_code, unreachable_pub)] // each test binary uses its part
-#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
-
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,7 +18,9 @@ use otpgate::{
     ReceiptOutcome, RefusalReason, RejectionCause, Sent, SmsTransport, Store, Timestamp,
 };
 
-use crate::support::{ALICE, BOB, House, client, days, german, hours, off_by, quick, seconds};
+use crate::support::{
+    ALICE, BOB, House, client, days, german, hours, off_by, quick, seconds, without_group_limits,
+};
 
 /// Runs all of it; `stores` makes two handles on one store that nobody has used before.
 pub async fn two_gates_are_one<S: Store>(stores: impl AsyncFn() -> (S, S)) {
@@ -271,14 +270,7 @@ async fn authenticator_steps<S: Store>(stores: (S, S)) {
 /// was saved, hold it up as well.
 async fn detector<S: Store>((one, two): (S, S)) {
     let awake = |builder: otpgate::GateBuilder| {
-        let mut policy = quick(Policy::default());
-        policy.quotas.client_unverified = None;
-        policy.quotas.network_unverified = None;
-        policy.quotas.campus_unverified = None;
-        policy.quotas.provider_unverified = None;
-        policy.quotas.allocation_unverified = None;
-        policy.quotas.customers_unverified = None;
-        policy.quotas.block_unverified = None;
+        let mut policy = without_group_limits(quick(Policy::default()));
         policy.quotas.number = vec![otpgate::policy::Quota::daily(1_000_000)];
         // Refusals are to be seen here.
         policy.mode.quiet = false;

@@ -1,9 +1,5 @@
 //! A private PostgreSQL server on a free loopback port, gone when the value is dropped.
 
-#![allow(dead_code, reason = "each test and example uses a part of it")]
-#![allow(unreachable_pub)]
-#![allow(clippy::print_stderr, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
-
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -18,7 +14,6 @@ use std::time::Duration;
 const ACCOUNT: &str = "postgres";
 
 static STARTED: AtomicU32 = AtomicU32::new(0);
-static SHARED: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
 
 /// A running server.
 #[derive(Debug)]
@@ -68,14 +63,24 @@ fn directory() -> PathBuf {
 }
 
 /// A server that the tests of one file share; the last one to finish stops it.
-pub fn shared() -> Option<Arc<PostgresServer>> {
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(server) = shared.upgrade() {
-        return Some(server);
+#[derive(Debug)]
+pub struct Shared(Mutex<Weak<PostgresServer>>);
+
+impl Shared {
+    pub const fn new() -> Self {
+        Self(Mutex::new(Weak::new()))
     }
-    let server = Arc::new(start(&[])?);
-    *shared = Arc::downgrade(&server);
-    Some(server)
+
+    /// The server, started if nobody has it; `None` as for [`start`].
+    pub fn server(&self) -> Option<Arc<PostgresServer>> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return Some(server);
+        }
+        let server = Arc::new(start(&[])?);
+        *shared = Arc::downgrade(&server);
+        Some(server)
+    }
 }
 
 impl PostgresServer {

@@ -1,7 +1,5 @@
 //! A proxy between a store and its server that writes down every command and can cut the wire.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A command's words.
-pub(crate) type Words = Vec<Vec<u8>>;
+pub type Words = Vec<Vec<u8>>;
 
 #[derive(Default)]
 struct Shared {
@@ -19,14 +17,14 @@ struct Shared {
 }
 
 /// The proxy. It ends with the test's runtime.
-pub(crate) struct Proxy {
+pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Proxy {
     /// Starts a proxy before the server on `port`.
-    pub(crate) async fn before(port: u16) -> Self {
+    pub async fn before(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
@@ -44,22 +42,22 @@ impl Proxy {
         Self { port: own, shared }
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// The commands since the last time this was asked.
-    pub(crate) fn commands(&self) -> Vec<Words> {
+    pub fn commands(&self) -> Vec<Words> {
         std::mem::take(&mut *self.shared.commands.lock().unwrap())
     }
 
     /// The next answer is cut off after the server has given it.
-    pub(crate) fn lose_next_answer(&self) {
+    pub fn lose_next_answer(&self) {
         self.shared.lose_next_answer.store(true, Ordering::SeqCst);
     }
 
     /// The next call is cut off before all of it has reached the server.
-    pub(crate) fn lose_next_call(&self) {
+    pub fn lose_next_call(&self) {
         self.shared.lose_next_call.store(true, Ordering::SeqCst);
     }
 }

@@ -1,7 +1,5 @@
 //! Real Redis servers of the test's own, on free loopback ports, gone when dropped.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::ffi::OsString;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -17,7 +15,7 @@ fn program() -> OsString {
 
 /// Whether `redis-server` is installed. Without it the tests say so and count as passed, except
 /// under CI, where they fail.
-pub(crate) fn available() -> bool {
+pub fn available() -> bool {
     let found = Command::new(program())
         .arg("--version")
         .stdout(Stdio::null())
@@ -34,19 +32,17 @@ pub(crate) fn available() -> bool {
 }
 
 /// Ends the test early if there is no server to test with.
-#[allow(unused_macros)]
+#[macro_export]
 macro_rules! needs_redis {
     () => {
-        if !redis_server::available() {
+        if !$crate::redis_server::available() {
             return;
         }
     };
 }
-#[allow(unused_imports)]
-pub(crate) use needs_redis;
 
 /// One server.
-pub(crate) struct RedisServer {
+pub struct RedisServer {
     child: Option<Child>,
     port: u16,
     dir: PathBuf,
@@ -55,7 +51,7 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     /// Starts a server that keeps nothing on disk unless `options` say so.
-    pub(crate) fn start(options: &[&str]) -> Self {
+    pub fn start(options: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("otpgate-redis-{}-{number}", std::process::id());
@@ -74,7 +70,7 @@ impl RedisServer {
     }
 
     /// A Sentinel that alone decides over the primary on `port`, which it calls `gate`.
-    pub(crate) fn sentinel(port: u16) -> Self {
+    pub fn sentinel(port: u16) -> Self {
         let mut sentinel = Self::start(&[]);
         sentinel.kill();
         let file = sentinel.dir.join("sentinel.conf");
@@ -100,25 +96,25 @@ impl RedisServer {
         sentinel
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn dir(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// A connection of the test's own.
-    pub(crate) fn connection(&self) -> redis::Connection {
+    pub fn connection(&self) -> redis::Connection {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
     /// Runs one command and answers what it says, as text.
-    pub(crate) fn say(&self, words: &[&str]) -> String {
+    pub fn say(&self, words: &[&str]) -> String {
         let mut command = redis::Cmd::new();
         for word in words {
             command.arg(*word);
@@ -134,14 +130,14 @@ impl RedisServer {
     }
 
     /// A number out of `INFO`.
-    pub(crate) fn info(&self, field: &str) -> u64 {
+    pub fn info(&self, field: &str) -> u64 {
         let info: redis::InfoDict =
             redis::cmd("INFO").arg("all").query(&mut self.connection()).unwrap();
         info.get(field).unwrap_or_default()
     }
 
     /// Calls of `command` so far.
-    pub(crate) fn calls(&self, command: &str) -> u64 {
+    pub fn calls(&self, command: &str) -> u64 {
         let info: String =
             redis::cmd("INFO").arg("commandstats").query(&mut self.connection()).unwrap();
         let prefix = format!("cmdstat_{command}:calls=");
@@ -150,7 +146,7 @@ impl RedisServer {
     }
 
     /// `kill -9`.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -158,7 +154,7 @@ impl RedisServer {
     }
 
     /// Starts again on the same port, with what is on the disk.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "still running");
         assert!(self.spawn(), "redis-server does not start again on port {}", self.port);
     }
@@ -207,7 +203,7 @@ impl Drop for RedisServer {
 }
 
 /// Waits for another process to get somewhere; there is nothing of ours to wait on.
-pub(crate) fn until(what: &str, reached: impl Fn() -> bool) {
+pub fn until(what: &str, reached: impl Fn() -> bool) {
     for _ in 0..3_000 {
         if reached() {
             return;
@@ -218,7 +214,7 @@ pub(crate) fn until(what: &str, reached: impl Fn() -> bool) {
 }
 
 /// A port that nobody listens on, nor on the one that a cluster node adds to it.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -230,13 +226,13 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// A cluster: primaries that share the slots evenly, and a replica of the first.
-pub(crate) struct RedisCluster {
-    pub(crate) nodes: Vec<RedisServer>,
-    pub(crate) replica: RedisServer,
+pub struct RedisCluster {
+    pub nodes: Vec<RedisServer>,
+    pub replica: RedisServer,
 }
 
 impl RedisCluster {
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
         let nodes: Vec<_> = (0..3).map(|_| RedisServer::start(&options)).collect();
         let replica = RedisServer::start(&options);
@@ -267,7 +263,7 @@ impl RedisCluster {
         cluster
     }
 
-    pub(crate) fn urls(&self) -> Vec<String> {
+    pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(RedisServer::url).collect()
     }
 

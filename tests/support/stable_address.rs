@@ -1,8 +1,6 @@
 //! A loopback address that stays while the server behind it changes, as a virtual address or a
 //! name in the DNS does. Connections that were made lead where they led.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -10,13 +8,13 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 /// The address. It ends with the test's runtime.
-pub(crate) struct StableAddress {
+pub struct StableAddress {
     port: u16,
     server: Arc<AtomicU16>,
 }
 
 impl StableAddress {
-    pub(crate) async fn of(server: u16) -> Self {
+    pub async fn of(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = Arc::new(AtomicU16::new(server));
@@ -35,12 +33,12 @@ impl StableAddress {
         Self { port, server }
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// New connections lead to `server` from here on.
-    pub(crate) fn leads_to(&self, server: u16) {
+    pub fn leads_to(&self, server: u16) {
         self.server.store(server, Ordering::SeqCst);
     }
 }

@@ -8,8 +8,8 @@ use metrics_exporter_prometheus::{
 use otpgate::telemetry::{BUCKETS, METRICS, MetricKind, MetricsObserver};
 use otpgate::{Event, EventKind, Observer, Purpose};
 
-use crate::support::House;
 use crate::traffic;
+use support::House;
 
 fn recorder() -> (PrometheusRecorder, PrometheusHandle) {
     let suffix = Matcher::Suffix("_seconds".into());

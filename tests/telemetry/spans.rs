@@ -5,8 +5,6 @@
 #![allow(clippy::arithmetic_side_effects, clippy::print_stdout, clippy::disallowed_methods)]
 #![allow(unreachable_pub, reason = "modules of one test")]
 
-#[path = "../support/mod.rs"]
-mod support;
 mod traffic;
 
 use std::io::Write;

@@ -8,6 +8,4 @@
 mod documents;
 mod exported;
 mod prometheus;
-#[path = "../support/mod.rs"]
-mod support;
 mod traffic;

@@ -19,7 +19,7 @@ use otpgate::{
     Sent, SystemEntropy, TestNumber,
 };
 
-use crate::support::{House, NOON, german, hours, memory, off_by, quick, recipient, seconds};
+use support::{House, NOON, german, hours, memory, off_by, quick, recipient, seconds};
 
 /// Passes who says `yes`, is out of order for who says `down`.
 #[derive(Debug)]

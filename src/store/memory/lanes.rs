@@ -12,7 +12,7 @@
 //! changes back. **Nobody waits in a circle**: lanes are taken in one
 //! order, and turns after them, one for each call.
 //!
-//! `tests/heavy/tests/lanes.rs` tries all orders in which threads can go through this file.
+//! `tests/heavy/lanes.rs` tries all orders in which threads can go through this file.
 
 use super::sync::{
     AtomicBool, LOOKS, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, spin_loop,

@@ -62,37 +62,11 @@ fn opened(n: u64, digest: Tag, attempts: u32) -> Admission {
 }
 
 fn redemption(n: u64, challenge: u64, digests: Vec<Tag>) -> Redemption {
-    Redemption {
-        id: id(n),
-        now: NOW,
-        clock: crate::store::ClockCheck::default(),
-        realm: REALM,
-        home: crate::store::Home::NOBODY,
-        challenge: name(challenge),
-        digests,
-        charges: Vec::new(),
-        subject_charges: Vec::new(),
-        reset: Vec::new(),
-        credits: Vec::new(),
-        marks: Vec::new(),
-        observe: Vec::new(),
-        observe_failure: Vec::new(),
-        exchange: None,
-    }
+    Redemption { digests, ..Redemption::new(id(n), NOW, REALM, name(challenge)) }
 }
 
 fn settlement(n: u64, refunds: Vec<Refund>) -> Settlement {
-    Settlement {
-        admission: id(n),
-        now: NOW,
-        clock: crate::store::ClockCheck::default(),
-        realm: REALM,
-        home: crate::store::Home::NOBODY,
-        refunds,
-        void: None,
-        observe: Vec::new(),
-        exchange: None,
-    }
+    Settlement { refunds, ..Settlement::new(id(n), NOW, REALM) }
 }
 
 fn refund(charge: &Charge) -> Refund {

@@ -126,36 +126,18 @@ impl Bench {
 
     pub(super) fn settlement(&self, of: &Admission, now: u64) -> Settlement {
         Settlement {
-            admission: of.id,
-            now: at(now),
-            clock: crate::store::ClockCheck::default(),
-            realm: of.realm,
             home: of.home,
             refunds: of.charges.iter().map(|charge| refund(charge, of.now)).collect(),
-            void: None,
-            observe: Vec::new(),
-            exchange: None,
+            ..Settlement::new(of.id, at(now), of.realm)
         }
     }
 
     /// A redemption of `digest` that charges nothing but the attempt.
     pub(super) fn redemption(&self, on: Pseudonym, digest: Tag, now: u64) -> Redemption {
         Redemption {
-            id: self.id(),
-            now: at(now),
-            clock: crate::store::ClockCheck::default(),
-            realm: self.realm,
             home: self.home,
-            challenge: on,
             digests: vec![digest],
-            charges: Vec::new(),
-            subject_charges: Vec::new(),
-            reset: Vec::new(),
-            credits: Vec::new(),
-            marks: Vec::new(),
-            observe: Vec::new(),
-            observe_failure: Vec::new(),
-            exchange: None,
+            ..Redemption::new(self.id(), at(now), self.realm, on)
         }
     }
 

@@ -58,7 +58,7 @@ where
 
 /// A history being played: a store, the model beside it, and what was called so far.
 ///
-/// For tests that draw the history themselves, to have it shrunk: see `tests/heavy/tests/store_model.rs` in the
+/// For tests that draw the history themselves, to have it shrunk: see `tests/heavy/store_model.rs` in the
 /// crate's repository.
 pub struct Script {
     bench: Bench,

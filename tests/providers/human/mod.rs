@@ -18,7 +18,7 @@ use otpgate::testing::secrets::Needles;
 use otpgate::testing::{Line, Outcome};
 
 use crate::adapter::client;
-use crate::http_server::{Answer, LocalServer, Play, Seen};
+use support::http_server::{Answer, LocalServer, Play, Seen};
 
 /// 2027-01-15T08:00:00Z.
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);

@@ -7,8 +7,8 @@ mod turnstile {
     use otpgate::human::{HumanCheckErrorKind, HumanFailure, HumanVerdict};
 
     use crate::adapter::client;
-    use crate::http_server::{Answer, LocalServer};
     use crate::human::*;
+    use support::http_server::{Answer, LocalServer};
 
     const VENDOR: Vendor = Vendor {
         name: NAME,
@@ -125,8 +125,8 @@ mod hcaptcha {
     use otpgate::http::SecretText;
     use otpgate::human::hcaptcha::{CODES, Hcaptcha, NAME};
 
-    use crate::http_server::Answer;
     use crate::human::*;
+    use support::http_server::Answer;
 
     const VENDOR: Vendor = Vendor {
         name: NAME,
@@ -211,8 +211,8 @@ mod recaptcha_v3 {
     use otpgate::http::SecretText;
     use otpgate::human::recaptcha::{CODES, NAME, Recaptcha};
 
-    use crate::http_server::Answer;
     use crate::human::*;
+    use support::http_server::Answer;
 
     pub(super) const VENDOR: Vendor = Vendor {
         name: NAME,
@@ -291,8 +291,8 @@ mod recaptcha_v2 {
     use otpgate::http::SecretText;
     use otpgate::human::recaptcha::{CODES, NAME, Recaptcha};
 
-    use crate::http_server::Answer;
     use crate::human::*;
+    use support::http_server::Answer;
 
     const VENDOR: Vendor = Vendor {
         name: NAME,
@@ -343,8 +343,8 @@ mod recaptcha_v2 {
 mod recaptcha_enterprise {
     use otpgate::human::recaptcha_enterprise::{ApiKey, CODES, NAME, RecaptchaEnterprise};
 
-    use crate::http_server::Answer;
     use crate::human::*;
+    use support::http_server::Answer;
 
     const VENDOR: Vendor = Vendor {
         name: NAME,
@@ -438,8 +438,8 @@ mod friendly_captcha {
     use otpgate::http::SecretText;
     use otpgate::human::friendly_captcha::{CODES, FriendlyCaptcha, NAME};
 
-    use crate::http_server::Answer;
     use crate::human::*;
+    use support::http_server::Answer;
 
     const VENDOR: Vendor = Vendor {
         name: NAME,

@@ -1,8 +1,6 @@
 //! A real HTTP server on a free port of this machine, plain or TLS, that answers as it is told and
 //! keeps what it was sent. One thread a connection, nothing but the standard library and rustls.
 
-#![allow(dead_code, reason = "each test and example uses its part")]
-
 mod connection;
 mod tls;
 

@@ -1,0 +1,6 @@
+//! Who may send where.
+
+mod anonymisers;
+mod book;
+mod clients;
+mod destinations;

@@ -1,0 +1,31 @@
+//! The published conformance suite and the reference model, on a real PostgreSQL.
+
+use otpgate::store::postgres::Statements;
+use otpgate::testing::store;
+use support::postgres_server::Shared;
+
+use super::calls::ready;
+
+static SERVER: Shared = Shared::new();
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conformance_within_a_task() {
+    let Some((_server, store)) = ready(&SERVER).await else { return };
+    store::conformance(|| async { store.clone() }).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conformance_on_threads() {
+    let Some((_server, store)) = ready(&SERVER).await else { return };
+    let store = store.with_statements(Statements::Named);
+    let spawn = |racer| drop(tokio::spawn(racer));
+    store::Suite::new().seed(7).spawn(spawn).run(|| async { store.clone() }).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equivalence_to_the_reference_model() {
+    let Some((_server, store)) = ready(&SERVER).await else { return };
+    for seed in 0..8 {
+        store::equivalence(|| async { store.clone() }, seed, 150).await.assert();
+    }
+}

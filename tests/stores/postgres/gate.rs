@@ -1,0 +1,51 @@
+//! Whole gates on PostgreSQL: two processes are one, and a server that goes away is an outage that
+//! ends.
+
+use otpgate::store::PostgresStore;
+use support::postgres_server::{self, PostgresServer};
+use support::{clocks, gates};
+
+fn empty(server: &PostgresServer) {
+    let tables = "truncate otpgate.subject, otpgate.once, otpgate.challenge, otpgate.document, \
+                  otpgate.journal, otpgate.entry";
+    let emptied = server.client("psql").args(["-q", "-c", tables, "postgres"]).status().unwrap();
+    assert!(emptied.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gates_on_one_database_are_one() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let stores = async || {
+        let connect = async || PostgresStore::connect(&server.url()).await.unwrap();
+        let (one, two) = (connect().await, connect().await);
+        one.migrate().await.unwrap();
+        empty(&server);
+        (one, two)
+    };
+    gates::two_gates_are_one(stores).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_fails_closed_and_ends_by_itself() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let store = PostgresStore::connect(&server.url()).await.unwrap();
+    store.migrate().await.unwrap();
+    gates::an_outage_fails_closed_and_ends_by_itself(
+        store,
+        async || server.kill(),
+        async || server.restart(),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let stores = async || {
+        let store = PostgresStore::connect(&server.url()).await.unwrap();
+        store.migrate().await.unwrap();
+        empty(&server);
+        std::sync::Arc::new(store)
+    };
+    clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
+}
