@@ -1,7 +1,8 @@
 //! From a clearance to a text: render and parse back, plan, one atomic admission, hand off, settle.
 
+mod admit;
 mod answer;
-mod decide;
+mod attempt;
 mod deliver;
 mod signals;
 mod withheld;
@@ -32,7 +33,7 @@ use super::Gate;
 use super::channels::Chosen;
 use super::plan::Plan;
 
-use decide::Decision;
+use admit::Decision;
 use deliver::{Handed, Over};
 
 /// One send on its way: of a clearance, or of a grant that asks for another code.

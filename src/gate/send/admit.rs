@@ -1,0 +1,279 @@
+//! The one atomic admission: ask the store, in shadow or quietly where the policy says so, and afresh if the
+//! controls changed meanwhile.
+
+use std::time::Duration;
+
+use crate::access::Query;
+use crate::base::entropy::random;
+use crate::base::id::RequestId;
+use crate::base::time::Timestamp;
+use crate::error::{GateError, GateErrorKind};
+use crate::event::EventKind;
+use crate::gate::plan::{Cause, Plan};
+use crate::gate::{Gate, guarded};
+use crate::human::HumanFailure;
+use crate::otp::Passcode;
+use crate::otp::digest::{CodeContext, digest};
+use crate::outcome::{Proved, RefusalReason, Remedy};
+use crate::pumping::SightingKind;
+use crate::realm::{Concern, Standing, TestEntry, Withheld};
+use crate::store::{Admitted, VoidCode};
+
+use super::attempt::{Attempt, Case};
+use super::{Paid, Refused, Send};
+
+/// How often a decision is made afresh because the controls changed under it.
+const STALE_TRIES: usize = 3;
+
+/// What the store said of a send, once it has said something final.
+pub(super) enum Decision {
+    Granted(Paid),
+    /// Refused, and answered as if it were not.
+    Quiet(Paid),
+    /// Granted to a test number: no text, and its own code.
+    Test(Paid, TestEntry),
+    Refused(Refused),
+    /// With whether the detector refuses: it counts those that still come.
+    StepUp(RefusalReason, Remedy, bool),
+}
+
+impl Gate {
+    /// Asks the store until the answer rests on the current controls.
+    pub(super) async fn decide(
+        &self,
+        send: &Send<'_>,
+        code: &Passcode,
+        expires: Timestamp,
+    ) -> Result<Decision, GateError> {
+        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
+        let challenge = self.names().challenge(&send.challenge.id);
+        let code = VoidCode { challenge, digest: self.digest(send, code.expose_secret())? };
+        let nobodys: [u8; 32] = random(&*self.inner.entropy)?;
+        self.remember(send.now).await?;
+        for again in 0..STALE_TRIES {
+            let mut standing = self.realm.standing(&self.concern(send));
+            if standing.refuses() {
+                // No admission would tell that another gate has lifted the entry since.
+                drop(Box::pin(self.reload_controls(send.now)).await?);
+                standing = self.realm.standing(&self.concern(send));
+            }
+            if let Some(reason) = standing.take_refusal() {
+                return Ok(Decision::Refused(reason.into()));
+            }
+            let asked = self.asked(send, &standing);
+            // A stale answer has counted the request.
+            let counted = again > 0;
+            let case = Case { send, id, code, nobodys, expires, standing, asked, counted };
+            let withheld = match asked {
+                Some(_) if !case.is_observed() => None,
+                _ => self.withheld(send, &case.standing, asked.is_some()).await?,
+            };
+            let Some(attempt) = self.first_attempt(&case, withheld)? else {
+                return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
+            };
+            let (attempt, answer) = self.admit(&case, attempt).await?;
+            match answer {
+                Admitted::Granted { counts, step, news, .. } => {
+                    self.take_in(&news);
+                    return Ok(self.granted(&case, attempt, counts, step));
+                }
+                Admitted::Exhausted { index, retry_after, news, .. } => {
+                    self.take_in(&news);
+                    return Ok(self.exhausted(&case, &attempt.plan, index, retry_after).await);
+                }
+                Admitted::NonceSpent { index: 0 } => {
+                    return Ok(Decision::Refused(RefusalReason::TokenSpent.into()));
+                }
+                Admitted::NonceSpent { .. } => {
+                    let failure = HumanFailure::Spent;
+                    self.note(send, EventKind::HumanCheckFailed { failure });
+                    self.watch(send, SightingKind::Failed);
+                    return Ok(Decision::Refused(RefusalReason::HumanCheckFailed.into()));
+                }
+                Admitted::ChallengeGone => {
+                    return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
+                }
+                Admitted::Stale { document, version } => {
+                    // another gate saved what its detector knows at the same moment, or an operator
+                    // changed the controls
+                    if !self.outdated(document, version, send.now) {
+                        drop(Box::pin(self.reload_controls(send.now)).await?);
+                    }
+                }
+            }
+        }
+        Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    /// Asks the store for `attempt`. Where it does not fit, shadow mode tells what would be refused and asks
+    /// for what it lets pass, and quiet mode withholds what a fault of the number is in the way of.
+    async fn admit(
+        &self,
+        case: &Case<'_>,
+        attempt: Attempt,
+    ) -> Result<(Attempt, Admitted), GateError> {
+        let (mut attempt, mut answer) = self.pay(case, attempt).await?;
+        if let Admitted::Exhausted { index, .. } = &answer
+            && case.is_observed()
+            && attempt.plan.may_be_waved(*index)
+        {
+            let (cause, _) = attempt.plan.cause(*index);
+            let reason = cause.reason(case.standing.pumping_words());
+            self.note(case.send, EventKind::WouldRefuse { reason });
+            (attempt, answer) = Box::pin(self.pay(case, attempt.in_shadow())).await?;
+        }
+        if let Admitted::Exhausted { index, news, .. } = &answer
+            && attempt.plan.cause(*index).0 == Cause::Fault
+            && case.send.policy.mode.quiet
+        {
+            self.take_in(news);
+            (attempt, answer) = Box::pin(self.pay(case, attempt.of_fault(case))).await?;
+        }
+        Ok((attempt, answer))
+    }
+
+    /// Asks the store to admit what `attempt` charges. A renewal whose number has had its free one is
+    /// asked for again, as the evidence that it now is.
+    async fn pay(
+        &self,
+        case: &Case<'_>,
+        mut attempt: Attempt,
+    ) -> Result<(Attempt, Admitted), GateError> {
+        let mut answer = self.submit(case, &mut attempt).await?;
+        if let Admitted::Exhausted { index, .. } = &answer
+            && let Some(plan) = attempt.plan.resend_again(*index)
+        {
+            attempt = attempt.again(plan);
+            answer = Box::pin(self.submit(case, &mut attempt)).await?;
+        }
+        Ok((attempt, answer))
+    }
+
+    /// Asks the store once. What the attempt charges and saves is lent to the admission.
+    async fn submit(&self, case: &Case<'_>, attempt: &mut Attempt) -> Result<Admitted, GateError> {
+        let mut admission = self.admission(case, attempt);
+        admission.charges = std::mem::take(&mut attempt.plan.charges);
+        admission.documents = std::mem::take(&mut attempt.documents);
+        let answer = guarded::admit(&*self.inner.store, &admission).await;
+        (attempt.plan.charges, attempt.documents) = (admission.charges, admission.documents);
+        answer
+    }
+
+    /// What follows from a grant: a text, a test number's code, or a text that is withheld.
+    fn granted(&self, case: &Case<'_>, attempt: Attempt, counts: Vec<u64>, step: u64) -> Decision {
+        let (send, standing) = (case.send, &case.standing);
+        if let Some(saved) = attempt.saved {
+            self.realm.watch.saved(saved);
+        }
+        let withheld = match attempt.withheld {
+            Some(Withheld::Fault(_)) => Some(Withheld::Fault(Plan::fault(&counts))),
+            other => other,
+        };
+        let (plan, id, code) = (attempt.plan, case.id, case.code);
+        let may_be_withheld = self.may_be_withheld(send, standing);
+        let paid = Paid { plan, counts, step, id, code, may_be_withheld };
+        if let Some(entry) = attempt.test {
+            return Decision::Test(paid, entry);
+        }
+        let Some(withheld) = withheld else { return Decision::Granted(paid) };
+        let pumping = standing.pumping(send.proved).is_some();
+        self.watch(send, withheld.sighting(pumping));
+        let reason = standing.reason(withheld);
+        self.note(send, EventKind::QuietlyRefused { reason });
+        Decision::Quiet(paid)
+    }
+
+    /// What follows where the charge at `index` does not fit: a step-up if the client can do something
+    /// about it, otherwise a refusal.
+    async fn exhausted(
+        &self,
+        case: &Case<'_>,
+        plan: &Plan,
+        index: usize,
+        mut retry_after: Duration,
+    ) -> Decision {
+        let (send, standing) = (case.send, &case.standing);
+        let (cause, remedy) = plan.cause(index);
+        if cause == Cause::Pumping {
+            // All that comes may be refused, and then no send carries what this gate has to save.
+            Box::pin(self.save_overdue(send.now)).await;
+            retry_after = standing.pumping_wait(send.now).unwrap_or(retry_after);
+        }
+        let reason = cause.reason(standing.pumping_words());
+        let pumping = standing.pumping(send.proved) == Some(Remedy::Wait);
+        if self.offers(send, remedy) {
+            return Decision::StepUp(reason, remedy, pumping);
+        }
+        Decision::Refused(Refused { reason, retry_after: Some(retry_after), pumping })
+    }
+
+    /// What the detector asks of this client, if it is something that the client can do.
+    ///
+    /// Where the detector refuses, known numbers are served: everybody is asked there for what it asks
+    /// for elsewhere. Whether it asks or refuses may turn on one text, and so would tell
+    /// whether a number that somebody tried before counts as evidence, which a known one does not.
+    fn asked(&self, send: &Send<'_>, standing: &Standing) -> Option<Remedy> {
+        let remedy = match standing.pumping(send.proved)? {
+            Remedy::Human | Remedy::Wait if send.policy.mode.quiet => standing.asks(),
+            remedy => remedy,
+        };
+        self.offers(send, remedy).then_some(remedy)
+    }
+
+    /// Whether texts are withheld here from some numbers, for everybody to know: where the detector
+    /// asks, and where what it asks for can be done. Elsewhere nobody sees that it is alert, and whether
+    /// it is may turn on one text.
+    fn may_be_withheld(&self, send: &Send<'_>, standing: &Standing) -> bool {
+        let is_asked = self.inner.human.is_some() || standing.asks() == Remedy::Work;
+        send.policy.mode.quiet && is_asked && standing.is_alert()
+    }
+
+    fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
+        Concern {
+            query: Query {
+                recipient: send.recipient,
+                number: send.subjects.number,
+                client: send.from,
+                user: send.user,
+                purpose: send.purpose.as_str(),
+                now: send.now,
+            },
+            subject: self.sighted(send.recipient, send.purpose, send.price, send.seen_from()),
+            proved: send.proved,
+            quiet: send.policy.mode.quiet,
+        }
+    }
+
+    /// Whether the client can do something about it that it has not done yet.
+    fn offers(&self, send: &Send<'_>, remedy: Remedy) -> bool {
+        if send.subjects.caller.is_some() {
+            return false;
+        }
+        match remedy {
+            Remedy::Wait => false,
+            Remedy::Work => send.proved < Proved::Work && !send.challenge.renew,
+            Remedy::Human => {
+                send.proved < Proved::Human && !send.challenge.renew && self.inner.human.is_some()
+            }
+        }
+    }
+
+    pub(super) fn digest(&self, send: &Send<'_>, code: &str) -> Result<[u8; 32], GateError> {
+        if send.decoy {
+            return Ok(random(&*self.inner.entropy)?);
+        }
+        let context = CodeContext {
+            realm: self.realm.name().as_bytes(),
+            purpose: send.purpose.as_str(),
+            challenge: &send.challenge.id,
+            subject: send.subjects.number.as_bytes(),
+            binding: &send.binding.bytes(),
+        };
+        let keys = self
+            .inner
+            .keys
+            .verifying(send.challenge.key, send.now)
+            .unwrap_or_else(|| self.inner.keys.signing());
+        Ok(digest(&keys.code, &context, code))
+    }
+}

@@ -1,0 +1,209 @@
+//! A send as the store is asked to admit it: as the policy says, in shadow, or quietly.
+
+use crate::base::id::{Pseudonym, RequestId};
+use crate::base::time::Timestamp;
+use crate::error::GateError;
+use crate::gate::plan::{COUNT_SPAN_MS, Cause, Plan, Terms};
+use crate::gate::{Gate, REMEMBER};
+use crate::limit::MeterKey;
+use crate::otp::ResendCode;
+use crate::outcome::{Proved, Remedy};
+use crate::policy::Mode;
+use crate::realm::{Saved, Standing, TestEntry, Withheld, slot};
+use crate::store::{Admission, ChallengeWrite, DocumentWrite, Guard, Home, Observation, VoidCode};
+use crate::transport::Channel;
+
+use super::Send;
+
+/// What one decision rests on: the same for all its attempts.
+pub(super) struct Case<'a> {
+    pub(super) send: &'a Send<'a>,
+    pub(super) id: RequestId,
+    pub(super) code: VoidCode,
+    /// The digest of no code at all.
+    pub(super) nobodys: [u8; 32],
+    pub(super) expires: Timestamp,
+    pub(super) standing: Standing,
+    /// What the detector asks of everybody, if it is something that this client can do.
+    pub(super) asked: Option<Remedy>,
+    /// Whether the request was counted before: by an attempt that rested on controls since changed.
+    pub(super) counted: bool,
+}
+
+/// What the store is asked to admit. Each kind is a value of its own, made whole from the one before.
+pub(super) struct Attempt {
+    pub(super) plan: Plan,
+    pub(super) challenge: ChallengeWrite,
+    /// Why the text is withheld, though the client is told otherwise.
+    pub(super) withheld: Option<Withheld>,
+    /// The test number's entry whose code it makes good.
+    pub(super) test: Option<TestEntry>,
+    /// What this gate saves along with it.
+    pub(super) documents: Vec<DocumentWrite>,
+    pub(super) saved: Option<Saved>,
+    /// Whether it counts the request, and tells the other gates: once in a decision.
+    counts: bool,
+    tells: bool,
+}
+
+impl Case<'_> {
+    /// Whether the policy only observes here.
+    pub(super) fn is_observed(&self) -> bool {
+        let Send { policy, purpose, recipient, .. } = self.send;
+        policy.mode.of(purpose, recipient.region()) == Mode::Observe
+    }
+
+    /// Whether nothing stands in the way of the send, so that a save may go along with it. In quiet mode
+    /// what depends on the number may not be seen in it.
+    fn is_unopposed(&self) -> bool {
+        match self.send.policy.mode.quiet {
+            true => self.asked.is_none(),
+            false => self.standing.passes(self.send.proved),
+        }
+    }
+
+    /// What the challenge becomes. Where the text is `withheld` the code is nobody's, and one that did
+    /// go out before stays good.
+    fn write(&self, digest: [u8; 32], until: Timestamp, withheld: bool) -> ChallengeWrite {
+        let Send { challenge, policy, .. } = self.send;
+        let (key, expires) = (self.code.challenge, self.expires.min(until));
+        if challenge.renew {
+            let keep_previous = withheld || policy.code.resend == ResendCode::KeepPrevious;
+            ChallengeWrite::Renew { key, digest, expires, keep_previous }
+        } else {
+            let (closes, attempts) = (challenge.closes.min(until), policy.code.attempts);
+            ChallengeWrite::Open { key, digest, expires, closes, attempts }
+        }
+    }
+}
+
+impl Attempt {
+    /// The same send by `plan`, counted and told already.
+    pub(super) fn again(self, plan: Plan) -> Self {
+        Self { plan, counts: false, tells: false, ..self }
+    }
+
+    /// The same send in shadow mode: only the purses and an operator's switch refuse it.
+    pub(super) fn in_shadow(self) -> Self {
+        Self { plan: self.plan.in_shadow(), counts: false, tells: false, ..self }
+    }
+
+    /// The same send, quietly: the store has said that texts to its number are in vain. What this gate saves
+    /// goes with a text that is sent.
+    pub(super) fn of_fault(self, case: &Case<'_>) -> Self {
+        let Send { subjects, policy, .. } = case.send;
+        Self {
+            plan: self.plan.of_fault(subjects.number, &policy.receipts),
+            challenge: case.write(case.nobodys, Timestamp::MAX, true),
+            withheld: Some(Withheld::Fault(None)),
+            test: None,
+            documents: Vec::new(),
+            saved: None,
+            counts: false,
+            tells: false,
+        }
+    }
+}
+
+impl Gate {
+    /// The attempt to begin with; `None` if a test number was entered or lifted since the code before, so
+    /// that it and the one to come are not of one kind.
+    pub(super) fn first_attempt(
+        &self,
+        case: &Case<'_>,
+        withheld: Option<Withheld>,
+    ) -> Result<Option<Attempt>, GateError> {
+        let Case { send, standing, code, .. } = case;
+        let test = standing.test().filter(|_| send.may_be_tested() && withheld.is_none());
+        if withheld.is_none() && send.challenge.renew && send.test != test.map(|entry| entry.id) {
+            return Ok(None);
+        }
+        let plan = self.plan(case);
+        let (plan, digest) = match test {
+            _ if withheld.is_some() => (plan.withheld(), case.nobodys),
+            Some(entry) => {
+                let fixed = self.test_code(entry, send.subjects.number)?;
+                (plan.tested(), self.digest(send, &fixed)?)
+            }
+            None => (plan, code.digest),
+        };
+        let until = test.map_or(Timestamp::MAX, |entry| entry.until);
+        let save = case.is_unopposed().then(|| self.writes(send.now, false)).flatten();
+        let (documents, saved) = save.map_or((Vec::new(), None), |(all, note)| (all, Some(note)));
+        Ok(Some(Attempt {
+            plan,
+            challenge: case.write(digest, until, withheld.is_some()),
+            test: test.cloned(),
+            withheld,
+            documents,
+            saved,
+            counts: !case.counted,
+            tells: true,
+        }))
+    }
+
+    fn plan(&self, case: &Case<'_>) -> Plan {
+        let Case { send, standing, asked, .. } = case;
+        let terms = Terms {
+            policy: send.policy,
+            purpose: send.purpose,
+            lane: send.lane,
+            proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
+            price: send.reserved(),
+            daily_budget: self.inner.daily_budget,
+            resend: send.challenge.renew,
+            open: send.policy.code.open,
+            hidden: send.caution.is_some(),
+        };
+        let mut plan = Plan::of_send(&terms, &send.subjects);
+        let number = send.subjects.number;
+        if send.policy.mode.quiet {
+            // Of everybody: who is spared would be known for a customer.
+            if let Some(remedy) = *asked {
+                plan.verdict(Cause::Pumping, remedy, number, None);
+            }
+        } else {
+            let known = Some(MeterKey::new(number, slot::KNOWN));
+            if let Some(id) = standing.known_only() {
+                plan.verdict(Cause::KnownOnly(id), Remedy::Wait, number, known);
+            }
+            if let Some(remedy) = standing.pumping(send.proved) {
+                plan.verdict(Cause::Pumping, remedy, number, known);
+            }
+        }
+        if send.chosen.channel == Channel::Sms {
+            plan.ask_fault(number);
+        }
+        if let Some(max) = send.chosen.most {
+            let (channel, open) = (send.chosen.channel, send.policy.code.open);
+            plan.carried(case.code.challenge, channel, max.into(), open);
+        }
+        if send.decoy { plan.unpaid() } else { plan }
+    }
+
+    /// The admission of `attempt`, but for what is lent to it.
+    pub(super) fn admission(&self, case: &Case<'_>, attempt: &Attempt) -> Admission {
+        let (send, names) = (case.send, self.names());
+        let requests = |subject: Pseudonym| Observation {
+            key: MeterKey::new(subject, slot::REQUESTS),
+            span_ms: COUNT_SPAN_MS,
+            units: 1,
+        };
+        let until = send.now + REMEMBER;
+        let mut admission = Admission::new(case.id, send.now, self.inner.partition, until);
+        admission.home = Home::of(send.subjects.number).and(case.code.challenge);
+        admission.clock = self.inner.clock_check;
+        let version = case.standing.version();
+        admission.guards = vec![Guard { document: names.controls(), version }];
+        admission.nonces = send.nonce.into_iter().chain(send.human).collect();
+        admission.challenge = Some(attempt.challenge.clone());
+        if attempt.counts {
+            admission.observe =
+                vec![requests(send.subjects.country), requests(send.subjects.realm)];
+        }
+        if attempt.tells {
+            admission.exchange = self.exchange(case.id);
+        }
+        admission
+    }
+}
