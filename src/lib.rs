@@ -175,10 +175,12 @@ pub mod transport;
 pub mod web;
 
 mod builder;
+mod charges;
 mod context;
 pub mod error;
 mod event;
 mod gate;
+mod guarded;
 mod outcome;
 mod realm;
 

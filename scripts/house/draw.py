@@ -18,8 +18,8 @@ WIDTH, ROW, BOX = 860, 76, (104, 34)
 LEVEL_NAMES = {
     0: "tools: every room uses them", 1: "pure rules", 2: "ports and adapters", 3: "names a host gives",
     4: "what can go wrong", 5: "the rules of a host", 6: "what the gate answers", 7: "what it tells",
-    8: "how it is watched", 9: "what is known of a tenant", 10: "the gate", 11: "how it is built", 12: "the web edge",
-    13: "for your tests", 14: "for you",
+    8: "how it is watched", 9: "calls that may panic", 10: "what is known of a tenant", 11: "what a send must pay",
+    12: "the gate", 13: "how it is built", 14: "the web edge", 15: "for your tests", 16: "for you",
 }
 
 

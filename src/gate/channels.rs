@@ -7,6 +7,7 @@ use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::{Timestamp, millis};
 use crate::error::GateError;
+use crate::guarded;
 use crate::limit::{Limit, MeterKey};
 use crate::message::MessageFormat;
 use crate::outcome::{ChannelOffer, Grant, Note, RecordError, RefusalReason, SendRecord};
@@ -17,7 +18,6 @@ use crate::store::{Admission, Home, MeterQuery, Observation, TallyQuery};
 use crate::transport::{Channel, Deadline, SmsTransport};
 
 use super::Gate;
-use super::guarded;
 
 /// A channel beside the text message: how it is reached, what it says and what it costs.
 ///

@@ -15,6 +15,7 @@ use crate::outcome::{
 };
 use crate::policy::AnonymiserTier;
 use crate::pumping::{Sighting, SightingKind};
+use crate::realm::sighted;
 use crate::recipient::Recipient;
 use crate::store::Nonce;
 use crate::telemetry::Verb;
@@ -152,7 +153,7 @@ impl Gate {
                         });
                         let reason = RefusalReason::HumanCheckFailed;
                         let price = self.price(recipient);
-                        let subject = self.sighted(recipient, purpose, price, *client.ip());
+                        let subject = sighted(recipient, purpose, price, *client.ip());
                         self.saw(Sighting::of(now, SightingKind::Failed, &subject));
                         return self.turned_away(reason, recipient, purpose, now).map(Err);
                     }

@@ -10,6 +10,7 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::EventKind;
+use crate::guarded;
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::Lane;
 #[cfg(feature = "totp")]
@@ -18,7 +19,6 @@ use crate::recipient::Recipient;
 use crate::store::{Admission, Admitted, ClockCheck, DocumentWrite, Home, Refund};
 
 use super::Gate;
-use super::guarded;
 use super::receipts::fault::Call;
 
 /// How often a change is made afresh because another operator was quicker.

@@ -1,10 +1,11 @@
 //! [`Gate::entry`]: the code page, and who may see it.
 
-use super::{Gate, guarded};
+use super::Gate;
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
+use crate::guarded;
 use crate::limit::MeterKey;
 use crate::otp::Binding;
 use crate::outcome::{Entry, EntryClosed, EntryGrant, EntryView, Grant};
@@ -85,14 +86,6 @@ impl Gate {
     ) -> Option<Grant> {
         let grant = self.read_grant(text, client, now)?;
         (grant.binding == self.binding_tag(binding)).then_some(grant)
-    }
-
-    pub(super) fn binding_tag(&self, binding: &Binding) -> Pseudonym {
-        if *binding == Binding::none() {
-            return Pseudonym::default();
-        }
-        let key = self.inner.keys.pseudonyms();
-        Pseudonym::from_bytes(key.tagging("otpgate/v1/binding").field(&binding.bytes()).short())
     }
 }
 

@@ -3,12 +3,13 @@
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
+use crate::guarded;
 use crate::human::{HumanFailure, HumanPass, HumanRequest, HumanResponse, HumanVerdict, Widget};
 use crate::realm::shared_bytes;
 use crate::store::Nonce;
 use crate::telemetry::{Span, Verb};
 
-use super::{Gate, guarded};
+use super::Gate;
 
 impl Gate {
     /// What the page shows when it is asked for a human check: service, site key, the name of the

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use super::{Gate, REMEMBER, guarded};
+use super::{Gate, REMEMBER};
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{EventKind, OutagePart};
+use crate::guarded;
 use crate::pumping::{SHARDS, Sighting};
 use crate::realm::{Book, Saved, Turn};
 use crate::store::{Admission, Admitted, Document, DocumentWrite, Exchange, News, TallyQuery};

@@ -10,13 +10,11 @@ mod channels;
 mod clear;
 mod controls;
 mod entry;
-mod guarded;
 mod human;
 mod issue;
 mod memory;
 mod operate;
 mod parts;
-mod plan;
 mod preflight;
 mod receipts;
 mod resend;
@@ -28,9 +26,7 @@ mod test_number;
 mod tickets;
 mod verify;
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::context::Realm;
 use crate::realm::RealmState;
@@ -43,9 +39,9 @@ pub use test_number::TestNumber;
 #[cfg(feature = "web")]
 pub(crate) use about::About;
 pub(crate) use channels::Carrier;
-#[cfg(feature = "web")]
-pub(crate) use guarded::caught;
 pub(crate) use parts::Parts;
+
+use parts::REMEMBER;
 
 /// Issues and verifies one-time codes by SMS.
 ///
@@ -118,18 +114,5 @@ impl Gate {
     #[must_use]
     pub fn realm(&self) -> &Realm {
         self.realm.id()
-    }
-}
-
-/// How long a granted admission is remembered, for repeats and refunds: longer than any hand-off.
-const REMEMBER: Duration = Duration::from_secs(600);
-
-impl fmt::Debug for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("realm", &self.realm.name())
-            .field("store", &self.inner.store)
-            .field("transport", &self.inner.transport)
-            .finish_non_exhaustive()
     }
 }

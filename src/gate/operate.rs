@@ -13,14 +13,14 @@ use crate::outcome::{
 };
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
-use crate::realm::slot;
+use crate::realm::{sighted, slot};
 use crate::recipient::Region;
 use crate::store::{Home, MeterQuery, Refund, Settlement, TallyQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
 
 use super::Gate;
-use super::guarded;
-use super::plan::UNLIMITED;
+use crate::charges::UNLIMITED;
+use crate::guarded;
 
 impl Gate {
     /// Tells the gate what became of a text, for a host that checks receipts itself and keeps records
@@ -215,7 +215,7 @@ impl Gate {
         now: Timestamp,
     ) {
         let (ip, price) = (ClientIp::unknown(), note.price);
-        let subject = self.sighted(&note.recipient, &note.purpose, price, ip);
+        let subject = sighted(&note.recipient, &note.purpose, price, ip);
         self.saw(Sighting::of(now, kind, &subject).in_network(network));
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind, Observer, OutagePart, tell};
 use crate::human::HumanCheck;
 use crate::message::MessageFormat;
+use crate::otp::Binding;
 use crate::policy::Policy;
 use crate::pumping::{Costs, Detector, PriceTable, Tuning};
 use crate::realm::{Names, RealmState, Realms};
@@ -28,6 +30,10 @@ use crate::transport::{Channel, Deadline, SmsTransport};
 use super::Gate;
 use super::channels::Carrier;
 
+/// How long a granted admission is remembered, for repeats and refunds: longer than any hand-off.
+pub(super) const REMEMBER: Duration = Duration::from_secs(600);
+
+/// What a gate is made of.
 pub(crate) struct Parts {
     pub(crate) clock: Forward<Box<dyn Clock>>,
     /// How far the clock may be from the store's.
@@ -164,5 +170,24 @@ impl Gate {
             }
             None => self.price(recipient),
         }
+    }
+
+    /// What a grant says of the transaction that its code is for; all zeros for none.
+    pub(super) fn binding_tag(&self, binding: &Binding) -> Pseudonym {
+        if *binding == Binding::none() {
+            return Pseudonym::default();
+        }
+        let key = self.inner.keys.pseudonyms();
+        Pseudonym::from_bytes(key.tagging("otpgate/v1/binding").field(&binding.bytes()).short())
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("realm", &self.realm.name())
+            .field("store", &self.inner.store)
+            .field("transport", &self.inner.transport)
+            .finish_non_exhaustive()
     }
 }

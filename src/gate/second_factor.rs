@@ -14,8 +14,8 @@ use crate::store::{Admission, Admitted, Charge, Home, Nonce, Refund};
 use crate::telemetry::Verb;
 
 use super::Gate;
-use super::guarded;
-use super::plan::UNLIMITED;
+use crate::charges::UNLIMITED;
+use crate::guarded;
 
 impl Gate {
     /// Checks a code of an authenticator app against the account's secret. Each code is accepted

@@ -7,6 +7,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::error::GateError;
 use crate::event::{Event, EventKind, TestUse};
+use crate::guarded;
 use crate::limit::MeterKey;
 use crate::otp::{CodeFormat, TestCode};
 use crate::realm::{TestEntry, slot};
@@ -15,8 +16,8 @@ use crate::store::{Home, StoreError, StoreErrorKind, TallyQuery};
 
 use zeroize::Zeroizing;
 
+use super::Gate;
 use super::controls::{Controls, ControlsError};
-use super::{Gate, guarded};
 
 /// A number for app-store reviewers or end-to-end tests: whoever asks for a code for it gets no text,
 /// and this code opens the verification.

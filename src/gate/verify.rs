@@ -15,15 +15,15 @@ use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{EntryGrant, Grant, Lane, Note, Rejection, Verification, Verified};
 use crate::policy::{AttemptPolicy, Policy};
 use crate::pumping::{Sighting, SightingKind};
-use crate::realm::slot;
+use crate::realm::{sighted, slot};
 use crate::store::{Charge, Credit, Home, Mark, Observation, Redemption, Verdict};
 use crate::telemetry::Verb;
 use crate::transport::Channel;
 
 use super::Gate;
-use super::guarded;
-use super::plan::{COUNT_SPAN_MS, credits, customers, of_client};
-use super::receipts::fault;
+use crate::charges::fault;
+use crate::charges::{COUNT_SPAN_MS, credits, customers, of_client};
+use crate::guarded;
 
 /// A number counts as known from three days after its first verification: a pumped number that
 /// was verified once is not yet a customer.
@@ -142,7 +142,7 @@ impl Gate {
                     let (purpose, recipient) = (&grant.purpose, &grant.recipient);
                     self.note_test(&entry, TestUse::Accepted, purpose, recipient, now);
                     let ip = crate::access::ClientIp::unknown();
-                    let subject = self.sighted(recipient, purpose, grant.price, ip);
+                    let subject = sighted(recipient, purpose, grant.price, ip);
                     self.saw(Sighting::of(now, SightingKind::Ended, &subject));
                     return self.accepted(grant, number, binding.clone(), channels, now);
                 }
@@ -328,7 +328,7 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Verified, GateError> {
         let ip = crate::access::ClientIp::unknown();
-        let subject = self.sighted(&grant.recipient, &grant.purpose, grant.price, ip);
+        let subject = sighted(&grant.recipient, &grant.purpose, grant.price, ip);
         self.saw(Sighting::of(now, SightingKind::Verified, &subject));
         self.tell(&Event {
             purpose: Some(grant.purpose.clone()),

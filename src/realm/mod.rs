@@ -18,5 +18,5 @@ pub(crate) use recall::{Saved, Turn};
 pub(crate) use standing::{Concern, Standing};
 pub(crate) use state::{RealmState, Realms};
 pub(crate) use test_entry::TestEntry;
-pub(crate) use watch::purpose_byte;
+pub(crate) use watch::sighted;
 pub(crate) use withheld::Withheld;

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::access::{ControlBook, ControlId, Effect, Ruling};
+use crate::access::{ClientIp, ControlBook, ControlId, Effect, Ruling};
 use crate::base::entropy::Entropy;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyRing;
+use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
-use crate::pumping::{Alert, Detector, Draft, Sighting, Subject};
+use crate::pumping::{Alert, ClientNet, Detector, Draft, Sighting, Subject};
+use crate::recipient::Recipient;
 use crate::store::{Document, DocumentWrite, Exchange, News};
 
 use super::names::{Names, sealed_for};
@@ -312,6 +314,23 @@ impl Watch {
 }
 
 /// The purpose as the detector keeps it: it only tells sessions of different purposes apart.
-pub(crate) fn purpose_byte(purpose: &Purpose) -> u8 {
+fn purpose_byte(purpose: &Purpose) -> u8 {
     purpose.as_str().bytes().fold(0_u8, |hash, byte| hash.rotate_left(3) ^ byte)
+}
+
+/// A request as the pumping detector sees it.
+pub(crate) fn sighted(
+    recipient: &Recipient,
+    purpose: &Purpose,
+    price: Money,
+    client: ClientIp,
+) -> Subject {
+    Subject {
+        region: recipient.home().letters(),
+        digits: recipient.digits(),
+        known: false,
+        purpose: purpose_byte(purpose),
+        price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),
+        client: client.counted().map_or(ClientNet::unknown(), ClientNet::of),
+    }
 }

@@ -470,7 +470,7 @@ impl Endpoints {
         &self,
         answer: impl Future<Output = Result<T, HostError>>,
     ) -> Result<T, Problem> {
-        match crate::gate::caught(answer).await {
+        match crate::guarded::caught(answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 self.gate().tell_outage(

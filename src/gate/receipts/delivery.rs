@@ -2,10 +2,11 @@
 
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
+use crate::charges::{Due, Plan};
 use crate::error::GateError;
 use crate::event::EventKind;
-use crate::gate::plan::{Due, Plan};
-use crate::gate::{Gate, guarded};
+use crate::gate::Gate;
+use crate::guarded;
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::{Note, ReceiptOutcome};
 use crate::pumping::SightingKind;

@@ -9,23 +9,18 @@ use std::time::Duration;
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::{Timestamp, millis};
+use crate::charges::fault::{ALL, deadline, kind};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::gate::{Gate, REMEMBER, guarded};
-use crate::limit::{Limit, MeterKey};
+use crate::gate::{Gate, REMEMBER};
+use crate::guarded;
+use crate::limit::Limit;
 use crate::policy::{Policy, ReceiptPolicy};
-use crate::realm::slot;
 use crate::recipient::Recipient;
 use crate::store::{Admission, Admitted, Charge, Home, Nonce, Refund};
 use crate::transport::NumberFault;
 
 use super::unexpected;
-
-/// More than any memory of a fault, so that a refund takes all of it.
-const ALL: u64 = 1 << 50;
-
-/// The charge by which a send asks whether a fault of its number is remembered.
-pub(in crate::gate) const FREE: Limit = Limit::Spacing { interval_ms: 1, burst: 1 };
 
 impl Gate {
     /// Remembers what a provider reported about a number, from now on for as long as the policy says.
@@ -151,32 +146,4 @@ pub(in crate::gate) enum Call<'a> {
     Once,
     /// A webhook, until when it may be repeated.
     Of(&'a Pseudonym, Timestamp),
-}
-
-/// Until when a fault of the number is remembered.
-pub(in crate::gate) fn deadline(number: Pseudonym) -> MeterKey {
-    MeterKey::new(number, slot::FAULT)
-}
-
-/// The meters that say what is remembered of a number; an accepted code proves them wrong.
-pub(in crate::gate) fn all_of(number: Pseudonym) -> impl Iterator<Item = MeterKey> {
-    let kinds = ReceiptPolicy::FAULTS.iter().map(move |fault| kind(number, *fault, 0, 0).key);
-    kinds.chain([deadline(number)])
-}
-
-/// A charge that always fits, on the meter that counts one kind of fault for `span_ms` after the last.
-pub(in crate::gate) fn kind(
-    number: Pseudonym,
-    fault: NumberFault,
-    span_ms: u64,
-    cost: u64,
-) -> Charge {
-    let limit = Limit::Failures {
-        max: ALL,
-        pause_after: ALL,
-        pause_ms: 0,
-        longest_ms: 0,
-        forget_ms: span_ms,
-    };
-    Charge { key: MeterKey::new(number, slot::fault(fault)), limit, cost, waiver: None }
 }

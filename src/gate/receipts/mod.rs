@@ -15,6 +15,7 @@ use crate::base::id::RequestId;
 use crate::base::time::{Timestamp, millis};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
+use crate::guarded;
 use crate::outcome::{Note, ReceiptOutcome, TakenReceipt};
 use crate::store::{Admission, Admitted, Home, Nonce};
 use crate::telemetry::Verb;
@@ -22,7 +23,7 @@ use crate::transport::{
     Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
 
-use super::{Gate, REMEMBER, guarded};
+use super::{Gate, REMEMBER};
 
 use pigeonhole::Met;
 use said::Said;

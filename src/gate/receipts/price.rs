@@ -2,10 +2,11 @@
 
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
+use crate::charges::{Due, Plan, Terms};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
-use crate::gate::plan::{Due, Plan, Terms};
-use crate::gate::{Gate, guarded};
+use crate::gate::Gate;
+use crate::guarded;
 use crate::limit::{Limit, MeterKey};
 use crate::outcome::{Note, Proved};
 use crate::realm::slot;

@@ -7,16 +7,17 @@ use crate::access::Query;
 use crate::base::entropy::random;
 use crate::base::id::RequestId;
 use crate::base::time::Timestamp;
+use crate::charges::{Cause, Plan};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
-use crate::gate::plan::{Cause, Plan};
-use crate::gate::{Gate, guarded};
+use crate::gate::Gate;
+use crate::guarded;
 use crate::human::HumanFailure;
 use crate::otp::Passcode;
 use crate::otp::digest::{CodeContext, digest};
 use crate::outcome::{Proved, RefusalReason, Remedy};
 use crate::pumping::SightingKind;
-use crate::realm::{Concern, Standing, TestEntry, Withheld};
+use crate::realm::{Concern, Standing, TestEntry, Withheld, sighted};
 use crate::store::{Admitted, VoidCode};
 
 use super::attempt::{Attempt, Case};
@@ -238,7 +239,7 @@ impl Gate {
                 purpose: send.purpose.as_str(),
                 now: send.now,
             },
-            subject: self.sighted(send.recipient, send.purpose, send.price, send.seen_from()),
+            subject: sighted(send.recipient, send.purpose, send.price, send.seen_from()),
             proved: send.proved,
             quiet: send.policy.mode.quiet,
         }

@@ -14,8 +14,9 @@ use crate::transport::IdempotencyKey;
 
 use super::deliver::Over;
 use super::{Paid, Refused, Send};
+use crate::charges::Plan;
 use crate::gate::Gate;
-use crate::gate::plan::Plan;
+use crate::realm::sighted;
 
 impl Gate {
     pub(super) fn issued(
@@ -110,7 +111,7 @@ impl Gate {
     /// withheld and a decoy are told with all that a sent one is told with. Whether a step-up was passed
     /// is told once, with what the request came to.
     pub(super) fn watch(&self, send: &Send<'_>, kind: SightingKind) {
-        let subject = self.sighted(send.recipient, send.purpose, send.price, send.seen_from());
+        let subject = sighted(send.recipient, send.purpose, send.price, send.seen_from());
         let mut sighting = Sighting::of(send.now, kind, &subject);
         let beside = [SightingKind::Failed, SightingKind::Alike, SightingKind::Unlike];
         if send.proved > Proved::Ordinary && !beside.contains(&kind) {

@@ -2,8 +2,8 @@
 
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
+use crate::charges::{COUNT_SPAN_MS, Cause, Plan, Terms};
 use crate::error::GateError;
-use crate::gate::plan::{COUNT_SPAN_MS, Cause, Plan, Terms};
 use crate::gate::{Gate, REMEMBER};
 use crate::limit::MeterKey;
 use crate::otp::ResendCode;

@@ -13,8 +13,9 @@ use crate::transport::{
 };
 
 use super::{Paid, Send};
+use crate::gate::Gate;
 use crate::gate::receipts::Named;
-use crate::gate::{Gate, guarded};
+use crate::guarded;
 use crate::outcome::SendRecord;
 
 /// What became of a text.

@@ -31,7 +31,7 @@ use crate::transport::Channel;
 
 use super::Gate;
 use super::channels::Chosen;
-use super::plan::Plan;
+use crate::charges::Plan;
 
 use admit::Decision;
 use deliver::{Handed, Over};

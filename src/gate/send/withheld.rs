@@ -3,7 +3,8 @@
 use super::Send;
 use crate::error::GateError;
 use crate::event::EventKind;
-use crate::gate::{Gate, guarded};
+use crate::gate::Gate;
+use crate::guarded;
 use crate::limit::MeterKey;
 use crate::outcome::Caution;
 use crate::policy::{AnonymiserTier, Mode};

@@ -1,7 +1,4 @@
-//! What a send must pay: the policy's rules turned into one list of charges.
-
-mod credits;
-mod variants;
+//! [`Plan`]: the charges of a send, and what each stands for.
 
 use std::time::Duration;
 
@@ -12,25 +9,20 @@ use crate::base::time::{Timestamp, millis};
 use crate::context::Purpose;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey, Slot};
-use crate::outcome::{Client, Lane, LimitName, Networks, Proved, RefusalReason, Remedy, Subjects};
-use crate::policy::{BudgetPolicy, Evidence, FailurePolicy, Policy, Quota, ReceiptPolicy};
+use crate::outcome::{Lane, LimitName, Proved, RefusalReason, Remedy, Subjects};
+use crate::policy::{BudgetPolicy, Evidence, Policy, Quota, ReceiptPolicy};
 use crate::realm::slot;
 use crate::store::{Charge, Refund};
 use crate::transport::{Channel, NumberFault};
 
-use super::receipts::fault;
-
-pub(crate) use credits::{credits, customers, of_client};
+use super::fault;
+use super::limits::{checked, unlimited};
 
 /// The window of the dashboard's counts.
 pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
 
 /// A window that refuses nothing.
 pub(crate) const UNLIMITED: Limit = Limit::Window { max: u64::MAX >> 11, span_ms: COUNT_SPAN_MS };
-
-/// Each lane of the clients without an address counts its quotas apart from this rank on: a list has
-/// fewer entries.
-const UNKNOWN_RANKS: u8 = 16;
 
 /// Why a charge stands in the plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,8 +42,28 @@ pub(crate) enum Cause {
 
 impl Cause {
     /// The money that the host has said may be spent in all, as opposed to how it is to be spread.
-    fn is_purse(self) -> bool {
+    pub(super) fn is_purse(self) -> bool {
         matches!(self, Self::Budget(LimitName::Realm | LimitName::Global))
+    }
+
+    /// Whether it is charged to whoever asks, and not to the number: it stands where a provider refuses the
+    /// number for good.
+    fn is_of_client(self) -> bool {
+        matches!(
+            self,
+            Self::Limit(
+                LimitName::Client
+                    | LimitName::ClientUnverified
+                    | LimitName::NetworkUnverified
+                    | LimitName::CampusUnverified
+                    | LimitName::ProviderUnverified
+                    | LimitName::AllocationUnverified
+                    | LimitName::CustomersUnverified
+                    | LimitName::Session
+                    | LimitName::User
+                    | LimitName::Device
+            )
+        )
     }
 
     pub(crate) fn reason(self, pumping: Option<String>) -> RefusalReason {
@@ -73,28 +85,26 @@ impl Cause {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) charges: Vec<Charge>,
-    items: Vec<Item>,
+    pub(super) items: Vec<Item>,
     /// What of the money was spent before the text: it is not given back with it.
     kept: Money,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Item {
-    cause: Cause,
-    remedy: Remedy,
-    /// Whether a provider that refused the number for good leaves the charge standing.
-    kept_on_refusal: bool,
+pub(super) struct Item {
+    pub(super) cause: Cause,
+    pub(super) remedy: Remedy,
     /// For a budget: all of it, whatever tier the charge is judged by.
-    whole: Option<Money>,
+    pub(super) whole: Option<Money>,
     /// Whether the charge counts unverified messages.
-    evidence: bool,
+    pub(super) evidence: bool,
     /// Of a charge that is only checked: what it would have charged.
-    checked: Option<u64>,
+    pub(super) checked: Option<u64>,
 }
 
 impl Item {
-    fn new(cause: Cause, remedy: Remedy) -> Self {
-        Self { cause, remedy, kept_on_refusal: false, whole: None, evidence: false, checked: None }
+    pub(super) fn new(cause: Cause, remedy: Remedy) -> Self {
+        Self { cause, remedy, whole: None, evidence: false, checked: None }
     }
 }
 
@@ -128,7 +138,7 @@ pub(crate) struct Terms<'a> {
 
 impl Terms<'_> {
     /// What is left, for this client, of a limit on the unverified messages of its networks.
-    fn of_client(&self, limit: Option<Evidence>) -> Option<Evidence> {
+    pub(super) fn of_client(&self, limit: Option<Evidence>) -> Option<Evidence> {
         limit.map(|whole| match self.hidden {
             true => self.policy.anonymisers.share(whole),
             false => whole,
@@ -199,7 +209,7 @@ impl Plan {
     /// there was room for it.
     pub(crate) fn unbounded(mut self, cost: u64) -> Self {
         for charge in &mut self.charges {
-            (charge.limit, charge.cost) = (variants::unlimited(charge.limit), cost);
+            (charge.limit, charge.cost) = (unlimited(charge.limit), cost);
         }
         self
     }
@@ -248,7 +258,7 @@ impl Plan {
                 let (limit, cost) = match (item.evidence, item.checked) {
                     (false, _) => (charge.limit, charge.cost),
                     (true, None) => (charge.limit, 1),
-                    (true, Some(_)) => variants::checked(charge.limit, 1),
+                    (true, Some(_)) => checked(charge.limit, 1),
                 };
                 (Charge { limit, cost, ..*charge }, *item)
             })
@@ -270,7 +280,7 @@ impl Plan {
             Cause::Limit(LimitName::NumberInterval | LimitName::Number) => due.number,
             Cause::Budget(LimitName::RealmUnverified) => true,
             Cause::Budget(_) => due.money,
-            _ => !(refused && item.kept_on_refusal),
+            cause => !(refused && cause.is_of_client()),
         })
     }
 
@@ -279,7 +289,11 @@ impl Plan {
         self.kept = money;
     }
 
-    fn given_back(&self, charged: Timestamp, which: impl Fn(&Item) -> bool) -> Vec<Refund> {
+    pub(super) fn given_back(
+        &self,
+        charged: Timestamp,
+        which: impl Fn(&Item) -> bool,
+    ) -> Vec<Refund> {
         let pairs = self.charges.iter().zip(&self.items).filter(|(_, item)| which(item));
         pairs
             .map(|(charge, item)| {
@@ -353,189 +367,24 @@ impl Plan {
         })
     }
 
-    fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {
-        let (policy, lane) = (terms.policy, terms.lane.index());
-        let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
-        let failures = terms.lane.failures(&policy.attempts);
-        // Cost 0: a send is not a failure. A lane that is shut or pauses gets no new code: nobody
-        // could enter it, its text would be wasted, and its owner told to type what is not read.
-        let counted = terms.lane.counted();
-        let max = failures.max.saturating_sub(1);
-        let shut = FailurePolicy { max, ..*failures }.limit();
-        self.charge(who.number, counted, shut, 0, Cause::Failures, human);
-        self.charge(
-            who.number,
-            slot::ladder(terms.purpose, lane),
-            policy.interval.ladder.limit(),
-            1,
-            Cause::Limit(LimitName::NumberInterval),
-            Remedy::Wait,
-        );
-        for (rank, quota) in (0..).zip(&policy.quotas.number) {
-            self.charge(
-                who.number,
-                slot::number_quota(terms.purpose, lane, rank),
-                quota.limit(),
-                1,
-                Cause::Limit(LimitName::Number),
-                human,
-            );
-        }
-    }
-
-    /// One count of a number's texts for everybody, of which those who have proved less may fill less.
-    fn number_total(&mut self, terms: &Terms<'_>, who: &Subjects) {
-        let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
-        for (rank, quota) in (0..).zip(&terms.policy.quotas.number_total) {
-            let quota = Quota { max: terms.lane.of_total(quota.max), ..*quota };
-            let cause = Cause::Limit(LimitName::Number);
-            self.charge(who.number, slot::total(rank), quota.limit(), 1, cause, human);
-        }
-    }
-
-    /// One renewal in the life of a verification, which an impatient person takes, is no evidence.
-    /// Counted by the number, so that an old grant cannot be had back with its renewal unused.
-    fn free_resend(&mut self, terms: &Terms<'_>, who: &Subjects) {
-        if terms.resend {
-            let once = Limit::Window { max: 1, span_ms: millis(terms.open) };
-            let slot = slot::free_resend(terms.purpose, terms.lane.index());
-            self.charge(who.number, slot, once, 1, Cause::FreeResend, Remedy::Wait);
-        }
-    }
-
-    fn client(&mut self, terms: &Terms<'_>, who: &Subjects) {
-        let quotas = &terms.policy.quotas;
-        match who.client {
-            Client::Network(networks) => {
-                self.quotas(networks.own, &quotas.client, LimitName::Client);
-                let name = LimitName::ClientUnverified;
-                let own = terms.of_client(quotas.client_unverified);
-                self.evidence(terms, networks.own, own, name);
-                self.around(terms, networks);
-            }
-            Client::Unknown(shared) => {
-                let first = terms.lane.index().saturating_mul(UNKNOWN_RANKS);
-                self.ranked(shared, first, &quotas.client_unknown, LimitName::Client);
-            }
-            Client::Caller => {}
-        }
-        for (subject, quotas, name) in [
-            (who.session, &quotas.session, LimitName::Session),
-            (who.user, &quotas.user, LimitName::User),
-            (who.device, &quotas.device, LimitName::Device),
-        ] {
-            if let Some(subject) = subject {
-                self.quotas(subject, quotas, name);
-            }
-        }
-        self.items.iter_mut().for_each(|item| {
-            if let Cause::Limit(
-                LimitName::Client
-                | LimitName::ClientUnverified
-                | LimitName::NetworkUnverified
-                | LimitName::CampusUnverified
-                | LimitName::ProviderUnverified
-                | LimitName::AllocationUnverified
-                | LimitName::CustomersUnverified
-                | LimitName::Session
-                | LimitName::User
-                | LimitName::Device,
-            ) = item.cause
-            {
-                item.kept_on_refusal = true;
-            }
-        });
-    }
-
-    /// The networks around the client. Customers lift the limits above its site, but for the one on
-    /// the allocation that nothing lifts.
-    fn around(&mut self, terms: &Terms<'_>, networks: Networks) {
-        let quotas = &terms.policy.quotas;
-        for (rung, place) in networks.rungs() {
-            let (evidence, name) = rung.limit(quotas);
-            let waiver = rung.is_lifted().then(|| place.customers());
-            let evidence = terms.of_client(evidence);
-            self.evidence_at(terms, place.unverified(), evidence, name, waiver);
-        }
-        let name = LimitName::CustomersUnverified;
-        let at_most = terms.of_client(quotas.customers_unverified);
-        self.evidence_at(terms, networks.at_most(), at_most, name, None);
-    }
-
-    /// Counts what was sent, for the dashboard: charges that never refuse.
-    fn count(&mut self, who: &Subjects) {
-        for (subject, name) in [(who.country, LimitName::Country), (who.realm, LimitName::Realm)] {
-            self.charge(subject, slot::SENT, UNLIMITED, 1, Cause::Limit(name), Remedy::Wait);
-        }
-    }
-
-    fn groups(&mut self, terms: &Terms<'_>, who: &Subjects) {
-        let quotas = &terms.policy.quotas;
-        if let Some(block) = who.block {
-            self.quotas(block, &quotas.block, LimitName::Block);
-            self.evidence(terms, block, quotas.block_unverified, LimitName::BlockUnverified);
-        }
-        if let Some(caller) = who.caller {
-            self.quotas(caller, &quotas.caller, LimitName::Caller);
-        }
-        self.quotas(who.country, &quotas.country, LimitName::Country);
-        self.quotas(who.purpose, &quotas.purpose, LimitName::Purpose);
-        self.quotas(who.realm, &quotas.realm, LimitName::Realm);
-        self.quotas(who.global, &quotas.global, LimitName::Global);
-    }
-
-    fn money(&mut self, terms: &Terms<'_>, who: &Subjects) {
-        let budget = &terms.policy.budget;
-        let country = budget.for_country(who.region);
-        let block = who.block.zip(budget.block);
-        for (subject, amount, name) in [
-            block.map(|(subject, amount)| (subject, amount, LimitName::Block)),
-            country.map(|amount| (who.country, amount, LimitName::Country)),
-            budget.purpose.map(|amount| (who.purpose, amount, LimitName::Purpose)),
-            budget.global.map(|amount| (who.global, amount, LimitName::Global)),
-            Some((who.realm, terms.daily_budget, LimitName::Realm)),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            self.budget(terms, subject, slot::MONEY, amount, name, BudgetPolicy::limit);
-        }
-        if let Some(amount) = budget.unverified {
-            let (slot, name) = (slot::MONEY_UNVERIFIED, LimitName::RealmUnverified);
-            self.budget(terms, who.realm, slot, amount, name, BudgetPolicy::unverified_limit);
-        }
-    }
-
-    fn budget(
-        &mut self,
-        terms: &Terms<'_>,
-        subject: Pseudonym,
-        slot: Slot,
-        amount: Money,
-        name: LimitName,
-        limit: impl Fn(Money) -> Limit,
-    ) {
-        let soft = terms.policy.budget.soft(amount);
-        let (max, remedy) = tier(terms.proved, soft, amount);
-        let cost = terms.price.as_microdollars();
-        let key = MeterKey::new(subject, slot);
-        let charge = Charge { key, limit: limit(max), cost, waiver: None };
-        let item = Item { whole: Some(amount), ..Item::new(Cause::Budget(name), remedy) };
-        self.push(charge, item);
-    }
-
-    fn quotas(&mut self, subject: Pseudonym, quotas: &[Quota], name: LimitName) {
+    pub(super) fn quotas(&mut self, subject: Pseudonym, quotas: &[Quota], name: LimitName) {
         self.ranked(subject, 0, quotas, name);
     }
 
-    fn ranked(&mut self, subject: Pseudonym, first: u8, quotas: &[Quota], name: LimitName) {
+    pub(super) fn ranked(
+        &mut self,
+        subject: Pseudonym,
+        first: u8,
+        quotas: &[Quota],
+        name: LimitName,
+    ) {
         for (rank, quota) in (first..).zip(quotas) {
             let cause = Cause::Limit(name);
             self.charge(subject, slot::quota(rank), quota.limit(), 1, cause, Remedy::Wait);
         }
     }
 
-    fn evidence(
+    pub(super) fn evidence(
         &mut self,
         terms: &Terms<'_>,
         subject: Pseudonym,
@@ -546,7 +395,7 @@ impl Plan {
         self.evidence_at(terms, key, evidence, name, None);
     }
 
-    fn evidence_at(
+    pub(super) fn evidence_at(
         &mut self,
         terms: &Terms<'_>,
         key: MeterKey,
@@ -561,7 +410,7 @@ impl Plan {
         self.push(charge, Item { evidence: true, ..Item::new(Cause::Limit(name), remedy) });
     }
 
-    fn charge(
+    pub(super) fn charge(
         &mut self,
         subject: Pseudonym,
         slot: Slot,
@@ -575,13 +424,13 @@ impl Plan {
         self.push(charge, Item::new(cause, remedy));
     }
 
-    fn push(&mut self, charge: Charge, item: Item) {
+    pub(super) fn push(&mut self, charge: Charge, item: Item) {
         self.charges.push(charge);
         self.items.push(item);
     }
 }
 
 /// The tier that holds for a client, and what it can do about it.
-fn tier<T>(proved: Proved, soft: T, hard: T) -> (T, Remedy) {
+pub(super) fn tier<T>(proved: Proved, soft: T, hard: T) -> (T, Remedy) {
     if proved == Proved::Ordinary { (soft, Remedy::Work) } else { (hard, Remedy::Wait) }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, GateError>
     .await
 }
 
-pub(super) async fn admit(store: &dyn Store, admission: &Admission) -> Result<Admitted, GateError> {
+pub(crate) async fn admit(store: &dyn Store, admission: &Admission) -> Result<Admitted, GateError> {
     let call = async {
         match caught(store.admit(admission)).await? {
             Err(error) if may_have_happened(&error) => {
@@ -36,7 +36,7 @@ pub(super) async fn admit(store: &dyn Store, admission: &Admission) -> Result<Ad
     Span::of(Verb::Admit).over(call).await
 }
 
-pub(super) async fn redeem(
+pub(crate) async fn redeem(
     store: &dyn Store,
     redemption: &Redemption,
 ) -> Result<Redeemed, GateError> {
@@ -51,7 +51,7 @@ pub(super) async fn redeem(
     Span::of(Verb::Redeem).over(call).await
 }
 
-pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> Result<(), GateError> {
+pub(crate) async fn settle(store: &dyn Store, settlement: &Settlement) -> Result<(), GateError> {
     let call = async {
         match caught(store.settle(settlement)).await? {
             Err(error) if may_have_happened(&error) => {
@@ -63,7 +63,7 @@ pub(super) async fn settle(store: &dyn Store, settlement: &Settlement) -> Result
     Span::of(Verb::Settle).over(call).await
 }
 
-pub(super) async fn tally(store: &dyn Store, query: &TallyQuery) -> Result<Tallies, GateError> {
+pub(crate) async fn tally(store: &dyn Store, query: &TallyQuery) -> Result<Tallies, GateError> {
     Span::of(Verb::Tally).over(async { Ok(caught(store.tally(query)).await??) }).await
 }
 

@@ -9,7 +9,8 @@ use crate::limit::MeterKey;
 use crate::policy::{BudgetPolicy, Evidence, Policy};
 use crate::store::{Credit, Mark};
 
-use crate::gate::subjects::Rung;
+use super::meters::Rung;
+
 use crate::outcome::Networks;
 use crate::realm::slot;
 
