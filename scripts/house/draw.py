@@ -24,7 +24,7 @@ LEVEL_NAMES = {
 
 
 def table(name):
-    text = (ROOT / "tests" / "layers.rs").read_text(encoding="utf-8")
+    text = (ROOT / "tests" / "docs" / "layers.rs").read_text(encoding="utf-8")
     body = re.search(rf"const {name}: [^=]*= &\[(.*?)\];", text, re.S).group(1)
     return re.findall(r'\(\s*"(\w+)",\s*"?(\w+)"?,?\s*\)', body)
 
