@@ -1,6 +1,7 @@
 //! Two gates on one store, each with a handle of its own, as two processes have them: everything a
 //! gate keeps goes through the store, so what one did the other knows.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,8 +25,18 @@ use crate::support::{
 
 /// Runs all of it; `stores` makes two handles on one store that nobody has used before.
 pub async fn two_gates_are_one<S: Store>(stores: impl AsyncFn() -> (S, S)) {
+    are_one(stores, 1..=1).await;
+}
+
+/// The same on a store that is spread over parts, which may miss that a budget of a few texts for each part
+/// passes a mark.
+pub async fn two_gates_are_one_over_parts<S: Store>(stores: impl AsyncFn() -> (S, S)) {
+    are_one(stores, 0..=1).await;
+}
+
+async fn are_one<S: Store>(stores: impl AsyncFn() -> (S, S), told: RangeInclusive<usize>) {
     codes_attempts_and_intervals(stores().await).await;
-    a_budget(stores().await).await;
+    a_budget(stores().await, told).await;
     controls(stores().await).await;
     device_proofs(stores().await).await;
     authenticator_steps(stores().await).await;
@@ -193,7 +204,7 @@ async fn human_checks<S: Store>((one, two): (S, S)) {
 }
 
 /// Sends of both until the realm's budget is used up: no cent more, and each tier reported once.
-async fn a_budget<S: Store>((one, two): (S, S)) {
+async fn a_budget<S: Store>((one, two): (S, S), told: RangeInclusive<usize>) {
     let mut policy = quick(Policy::default());
     policy.budget.message = Money::cents(10);
     let rules = |builder: otpgate::GateBuilder| {
@@ -214,7 +225,8 @@ async fn a_budget<S: Store>((one, two): (S, S)) {
             matches!(kind, EventKind::BudgetTier { scope: LimitName::Realm, percent: at }
                 if *at == percent)
         };
-        assert_eq!(here.log.count(tier), 1, "{percent} % over both gates");
+        let count = here.log.count(tier);
+        assert!(told.contains(&count), "{percent} % over both gates: {count}");
     }
 }
 

@@ -231,6 +231,55 @@ pub struct RedisCluster {
     pub replica: RedisServer,
 }
 
+/// Six nodes in one cluster, of which the first few share the slots evenly. One that is lost takes
+/// nobody else along.
+pub struct SixNodes {
+    pub nodes: Vec<RedisServer>,
+    pub primaries: usize,
+}
+
+impl SixNodes {
+    pub fn start(primaries: usize) -> Self {
+        let options = [
+            ["--cluster-enabled", "yes"],
+            ["--cluster-node-timeout", "2000"],
+            ["--cluster-require-full-coverage", "no"],
+            ["--appendonly", "yes"],
+            ["--appendfsync", "always"],
+        ];
+        let nodes: Vec<_> = (0..6).map(|_| RedisServer::start(&options.concat())).collect();
+        for (at, node) in nodes.iter().take(primaries).enumerate() {
+            let slots = (16_384 * at / primaries)..(16_384 * (at + 1) / primaries);
+            let slots: Vec<String> = slots.map(|slot| slot.to_string()).collect();
+            let words = ["CLUSTER", "ADDSLOTS"].into_iter();
+            node.say(&words.chain(slots.iter().map(String::as_str)).collect::<Vec<_>>());
+        }
+        for node in nodes.iter().skip(1) {
+            nodes[0].say(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string()]);
+        }
+        let known = |node: &RedisServer| {
+            let said = node.say(&["CLUSTER", "SLOTS"]);
+            node.say(&["CLUSTER", "NODES"]).lines().count() == 6
+                && nodes.iter().take(primaries).all(|it| said.contains(&format!("{}", it.port())))
+        };
+        until("all six nodes know one another", || nodes.iter().all(known));
+        until("the cluster is there", || {
+            nodes.iter().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+        });
+        Self { nodes, primaries }
+    }
+
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(RedisServer::url).collect()
+    }
+
+    pub fn flush(&self) {
+        for node in self.nodes.iter().take(self.primaries) {
+            node.say(&["FLUSHALL"]);
+        }
+    }
+}
+
 impl RedisCluster {
     pub fn start() -> Self {
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];

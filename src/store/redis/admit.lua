@@ -1,14 +1,35 @@
 -- admit: checks everything, then charges everything. KEYS[2] remembers the call by its identifier.
 -- `recount` is 1 if a meter is named more than once: then what one charge leaves is not what all do.
-local _, _, deadline, recount, guards, nonces, writes, opening, charges, observe, x =
-  unpack_limit(ARGV[1], 10, body)
+-- `copies` is 0 where documents stand beside what they guard. Where they stand elsewhere, it is a list of
+-- keys and versions that the caller has just read there.
+local _, _, deadline, recount, guards, nonces, writes, opening, charges, observe, x, copies =
+  unpack_limit(ARGV[1], 11, body)
 
 -- A repeat is answered from the state as it is, and changes nothing.
 if remembered and now < floor(remembered / 2) then
   if moved then commit() end
   general()
-  local answer = {epoch, sequence, 0}
+  local answer = {epoch, sequence, 5}
   return pack(news(x, answer, counts(observe, answer, counts(charges, answer, 4))))
+end
+
+-- A copy is a version and the server's time when it was seen where the document is. One that is older
+-- than COPY_LIFE, or than what the caller has seen, is asked for before anything is decided.
+local COPY_LIFE = 2000
+if copies ~= 0 then
+  for i = 1, #copies, 2 do
+    local k, version = copies[i], copies[i + 1]
+    local known = tonumber(held[k] and string.match(held[k], '^%d+')) or 0
+    held[k] = format('%d %d', max(known, version), clock)
+    call('SET', KEYS[k], held[k], 'PX', '3600000')
+  end
+  for i = 1, #guards, 2 do
+    local version, seen = string.match(held[guards[i]] or '', '^(%d+) (%d+)$')
+    if not version or #copies == 0 and (clock - seen > COPY_LIFE or tonumber(version) < guards[i + 1]) then
+      return pack({epoch, sequence, 6})
+    end
+    held[guards[i]] = version
+  end
 end
 
 -- The checks in the order that the port lays down; the first that fails is the answer.
@@ -20,7 +41,7 @@ end
 if not refusal then
   for i = 1, #nonces, 2 do
     local expires = tonumber(held[nonces[i]])
-    if expires and now < expires then refusal = {epoch, 0, 2, (i - 1) / 2} break end
+    if expires and now < floor(expires) then refusal = {epoch, 0, 2, (i - 1) / 2} break end
   end
 end
 if not refusal and opening ~= 0 then

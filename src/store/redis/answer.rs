@@ -18,6 +18,35 @@ pub(super) struct Seen {
     pub(super) sequence: u64,
 }
 
+/// A charge that does not fit, and how many milliseconds it would have to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Unfit {
+    pub(super) index: usize,
+    pub(super) wait: u64,
+}
+
+/// An answer of a partition, and what only the store needs to know of it.
+#[derive(Debug)]
+pub(super) struct Said<T> {
+    pub(super) answer: T,
+    /// The identifier was known, and nothing has changed.
+    pub(super) repeated: bool,
+    /// All charges that do not fit, where that is why the call was refused.
+    pub(super) unfit: Vec<Unfit>,
+    /// Nothing has changed: the partition's copies of versions are too old.
+    pub(super) wants_copies: bool,
+}
+
+/// What came of an errand to another partition.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// How long each charge would have to wait: 0 for one that was made. Or how many units were made.
+    pub(super) waits: Vec<u64>,
+    /// How many units of each refund there were not.
+    pub(super) lefts: Vec<u64>,
+    pub(super) news: News,
+}
+
 /// An answer as it came: how far the partition is, then the verb's own values.
 pub(super) struct Reply(pub(super) Vec<u8>);
 
@@ -52,10 +81,11 @@ impl Reply {
         Ok((seen, values))
     }
 
-    pub(super) fn admitted(&self, admission: &Admission) -> Result<Admitted, Malformed> {
+    pub(super) fn admitted(&self, admission: &Admission) -> Result<Said<Admitted>, Malformed> {
         let (_, mut values) = self.open()?;
-        let answer = match values.number()? {
-            0 => Admitted::Granted {
+        let (mut unfit, verdict) = (Vec::new(), values.number()?);
+        let answer = match verdict {
+            0 | 5 => Admitted::Granted {
                 counts: numbers(&mut values)?,
                 step: 1,
                 observed: numbers(&mut values)?,
@@ -64,12 +94,16 @@ impl Reply {
             1 => Admitted::Exhausted {
                 index: index(&mut values)?,
                 retry_after: Duration::from_millis(values.number()?),
-                counts: numbers(&mut values)?,
+                counts: {
+                    unfit = pairs(numbers(&mut values)?)?;
+                    numbers(&mut values)?
+                },
                 observed: numbers(&mut values)?,
                 news: news(&mut values)?,
             },
             2 => Admitted::NonceSpent { index: index(&mut values)? },
-            3 => Admitted::ChallengeGone,
+            // What 6 answers is no answer yet: the call is made again.
+            3 | 6 => Admitted::ChallengeGone,
             4 => {
                 let guards = admission.guards.iter().map(|guard| guard.document);
                 let writes = admission.documents.iter().map(|write| write.document);
@@ -78,35 +112,61 @@ impl Reply {
             }
             _ => return Err(Malformed),
         };
-        values.end(answer)
+        let (repeated, wants_copies) = (verdict == 5, verdict == 6);
+        values.end(Said { answer, repeated, unfit, wants_copies })
     }
 
-    pub(super) fn settled(&self) -> Result<(), Malformed> {
-        let (_, values) = self.open()?;
-        values.end(())
-    }
-
-    pub(super) fn redeemed(&self) -> Result<Redeemed, Malformed> {
+    /// For each refund how many units there were not; nothing if the settlement was not the first.
+    pub(super) fn settled(&self) -> Result<Vec<u64>, Malformed> {
         let (_, mut values) = self.open()?;
-        // How many values the verdict has: one needs no more than its first.
-        values.number()?;
-        let verdict = match values.number()? {
-            0 => Verdict::Accepted { attempts: small(&mut values)?, opened: time(&mut values)? },
-            1 => Verdict::Mismatch { left: small(&mut values)? },
+        let lefts = numbers(&mut values)?;
+        values.end(lefts)
+    }
+
+    pub(super) fn redeemed(&self) -> Result<Said<Redeemed>, Malformed> {
+        let (_, mut values) = self.open()?;
+        // How many values the verdict has.
+        let length = values.number()?;
+        let (mut unfit, code) = (Vec::new(), values.number()?);
+        let verdict = match code {
+            0 | 7 => {
+                Verdict::Accepted { attempts: small(&mut values)?, opened: time(&mut values)? }
+            }
+            1 | 8 => Verdict::Mismatch { left: small(&mut values)? },
             2 => Verdict::Locked,
             3 => Verdict::Expired,
             4 => Verdict::Consumed,
             5 => Verdict::Unknown,
-            6 => Verdict::Exhausted {
-                index: index(&mut values)?,
-                retry_after: Duration::from_millis(values.number()?),
-            },
+            6 => {
+                let index = index(&mut values)?;
+                let retry_after = Duration::from_millis(values.number()?);
+                let more = (3..length).map(|_| values.number()).collect::<Result<_, _>>()?;
+                unfit = pairs(more)?;
+                Verdict::Exhausted { index, retry_after }
+            }
             _ => return Err(Malformed),
         };
         let mut observed = numbers(&mut values)?;
         observed.extend(numbers(&mut values)?);
         let news = news(&mut values)?;
-        values.end(Redeemed { verdict, observed, news })
+        let (repeated, wants_copies) = (code > 6, false);
+        let answer = Redeemed { verdict, observed, news };
+        values.end(Said { answer, repeated, unfit, wants_copies })
+    }
+
+    /// The one number that a claim or the layout is answered with.
+    pub(super) fn number(&self) -> Result<u64, Malformed> {
+        let (_, mut values) = self.open()?;
+        let number = values.number()?;
+        values.end(number)
+    }
+
+    /// What came of an errand.
+    pub(super) fn done(&self) -> Result<Done, Malformed> {
+        let (_, mut values) = self.open()?;
+        let (waits, lefts) = (numbers(&mut values)?, numbers(&mut values)?);
+        let news = news(&mut values)?;
+        values.end(Done { waits, lefts, news })
     }
 
     pub(super) fn tallied(&self, query: &TallyQuery) -> Result<Tallies, Malformed> {
@@ -170,6 +230,19 @@ fn each<'a, T>(
 
 fn numbers(values: &mut Unpacker<'_>) -> Result<Vec<u64>, Malformed> {
     each(values, Unpacker::number)
+}
+
+/// Which charges do not fit, from a flat list.
+fn pairs(values: Vec<u64>) -> Result<Vec<Unfit>, Malformed> {
+    let (pairs, rest) = values.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Malformed);
+    }
+    let unfit = |[index, wait]: &[u64; 2]| {
+        let index = usize::try_from(*index).map_err(|_| Malformed)?;
+        Ok(Unfit { index, wait: *wait })
+    };
+    pairs.iter().map(unfit).collect()
 }
 
 fn index(values: &mut Unpacker<'_>) -> Result<usize, Malformed> {

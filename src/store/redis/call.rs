@@ -1,28 +1,40 @@
 //! What is sent: the port's messages as keys and one packed argument.
 
-use crate::base::id::Pseudonym;
+use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::{Timestamp, millis};
 use crate::limit::{Limit, MeterKey, bucket_ms};
 use crate::store::{
-    Admission, ChallengeWrite, Charge, ClockCheck, Exchange, Observation, Redemption, Settlement,
-    TallyQuery,
+    Admission, ChallengeWrite, Charge, ClockCheck, Exchange, GRACE, Mark, Nonce, Observation,
+    Redemption, Refund, Settlement, TallyQuery,
 };
 
 use super::answer::Seen;
 use super::keys::{Keys, Kind};
 use super::pack::{MOST, Packer};
+use super::place::Place;
 
-/// One of the four scripts.
+/// One of the scripts: of the four verbs, and of what partitions do for one another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verb {
     Admit,
     Settle,
     Redeem,
     Tally,
+    Peer,
+    Claim,
+    Layout,
 }
 
 impl Verb {
-    pub(super) const ALL: [Self; 4] = [Self::Admit, Self::Settle, Self::Redeem, Self::Tally];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Admit,
+        Self::Settle,
+        Self::Redeem,
+        Self::Tally,
+        Self::Peer,
+        Self::Claim,
+        Self::Layout,
+    ];
 
     /// The script's text: the shared parts, then its own.
     pub(super) const fn script(self) -> &'static str {
@@ -50,6 +62,15 @@ impl Verb {
                 include_str!("redeemed.lua")
             ),
             Self::Tally => concat!(include_str!("prelude.lua"), include_str!("tally.lua")),
+            Self::Peer => concat!(
+                include_str!("prelude.lua"),
+                include_str!("restore.lua"),
+                include_str!("peer.lua"),
+                include_str!("write.lua"),
+                include_str!("told.lua")
+            ),
+            Self::Claim => include_str!("claim.lua"),
+            Self::Layout => include_str!("layout.lua"),
         }
     }
 
@@ -77,11 +98,53 @@ struct Journal<'a> {
     after: u64,
     append: &'a [u8],
     name: Pseudonym,
+    /// Entries of earlier calls, which are appended before it.
+    earlier: &'a [Vec<u8>],
+}
+
+/// How much of a message its call is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scope<'a> {
+    /// Everything is where the call is made.
+    All,
+    /// Documents and the journal stand elsewhere; guards go by copies, of which these have just been read.
+    /// The charges in `paid` are made elsewhere.
+    Part { copies: &'a [(Pseudonym, u64)], paid: &'a [usize] },
+}
+
+impl Scope<'_> {
+    fn is_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    fn paid(&self) -> &[usize] {
+        match self {
+            Self::All => &[],
+            Self::Part { paid, .. } => paid,
+        }
+    }
+}
+
+/// What a partition is to do for a call that is made on another.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Errand<'a> {
+    /// Charges to make, each that fits.
+    pub(super) taken: &'a [Charge],
+    /// Or of each as many units as fit; then those are answered, and no waits.
+    pub(super) partly: bool,
+    /// What was so charged in vain.
+    pub(super) given: &'a [Refund],
+    pub(super) marks: &'a [Mark],
+    /// Documents that were written, and their versions.
+    pub(super) copies: &'a [(Pseudonym, u64)],
+    pub(super) exchange: Option<&'a Exchange>,
+    /// Entries to append before that of the exchange, if that has one.
+    pub(super) earlier: &'a [Vec<u8>],
 }
 
 impl Call {
-    pub(super) fn admit(admission: &Admission) -> Self {
-        let mut keys = Keys::of(admission.realm);
+    pub(super) fn admit(admission: &Admission, place: &Place, scope: &Scope<'_>) -> Self {
+        let mut keys = Keys::of(place);
         keys.call(admission.id);
         let mut body = Packer::with_capacity(1024);
         body.bytes(admission.id.as_bytes());
@@ -90,9 +153,10 @@ impl Call {
 
         let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
         let writes = admission.documents.iter().map(|write| (write.document, write.expect));
+        let kind = if scope.is_all() { Kind::Version } else { Kind::Copy };
         let mut list = Flat::default();
-        for (document, version) in guards.chain(writes) {
-            list.numbers(&[keys.number(Kind::Version, document), version]);
+        for (document, version) in guards.chain(writes.filter(|_| scope.is_all())) {
+            list.numbers(&[keys.number(kind, document), version]);
         }
         list.write(&mut body);
         let mut list = Flat::default();
@@ -106,25 +170,40 @@ impl Call {
         // Contents are not read, so their keys come after all that are.
         let mut tail = Packer::with_capacity(1024);
         opening(&mut tail, &mut keys, admission.challenge.as_ref());
-        charges(&mut tail, &mut keys, &admission.charges);
+        charges(&mut tail, &mut keys, &admission.charges, scope.paid());
         observations(&mut tail, &mut keys, &admission.observe);
-        let journal = Journal::of(&mut keys, admission.exchange.as_ref());
+        let journal =
+            Journal::of(&mut keys, admission.exchange.as_ref().filter(|_| scope.is_all()));
         let reads = keys.len();
 
-        body.array(admission.documents.len());
-        for write in &admission.documents {
+        let documents = if scope.is_all() { &admission.documents[..] } else { &[] };
+        body.array(documents.len());
+        for write in documents {
             let version = keys.number(Kind::Version, write.document);
             let content = keys.number(Kind::Document, write.document);
             body.array(4).numbers(&[version, write.expect, content]).bytes(&write.content);
         }
         body.raw(tail.as_slice());
         exchange(&mut body, &mut keys, journal);
-        let (realm, now, clock) = (admission.realm, admission.now, admission.clock);
-        Self { verb: Verb::Admit, realm, now, clock, keys, reads, body }
+        match scope {
+            Scope::All => drop(body.number(0)),
+            Scope::Part { copies, .. } => versions(&mut body, &mut keys, copies),
+        }
+        let (now, clock) = (admission.now, admission.clock);
+        Self { verb: Verb::Admit, realm: place.tag, now, clock, keys, reads, body }
     }
 
-    pub(super) fn settle(settlement: &Settlement) -> Self {
-        let mut keys = Keys::of(settlement.realm);
+    pub(super) fn settle(settlement: &Settlement, place: &Place) -> Self {
+        Self::settlement(settlement, place, false)
+    }
+
+    /// As [`settle`](Self::settle), and the admission is as good as never made.
+    pub(super) fn withdraw(settlement: &Settlement, place: &Place) -> Self {
+        Self::settlement(settlement, place, true)
+    }
+
+    fn settlement(settlement: &Settlement, place: &Place, withdraw: bool) -> Self {
+        let mut keys = Keys::of(place);
         keys.call(settlement.admission);
         let mut body = Packer::with_capacity(512);
         body.bytes(settlement.admission.as_bytes());
@@ -143,15 +222,18 @@ impl Call {
             }
         };
         observations(&mut body, &mut keys, &settlement.observe);
-        let journal = Journal::of(&mut keys, settlement.exchange.as_ref());
+        // In a spread deployment the journal stands elsewhere.
+        let own = settlement.exchange.as_ref().filter(|_| !place.is_part());
+        let journal = Journal::of(&mut keys, own);
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
-        let (realm, now, clock) = (settlement.realm, settlement.now, settlement.clock);
-        Self { verb: Verb::Settle, realm, now, clock, keys, reads, body }
+        body.number(u64::from(withdraw));
+        let (now, clock) = (settlement.now, settlement.clock);
+        Self { verb: Verb::Settle, realm: place.tag, now, clock, keys, reads, body }
     }
 
-    pub(super) fn redeem(redemption: &Redemption) -> Self {
-        let mut keys = Keys::of(redemption.realm);
+    pub(super) fn redeem(redemption: &Redemption, place: &Place, scope: &Scope<'_>) -> Self {
+        let mut keys = Keys::of(place);
         let mut body = Packer::with_capacity(1024);
         body.bytes(redemption.id.as_bytes());
         body.number(keys.number(Kind::Challenge, redemption.challenge));
@@ -159,8 +241,11 @@ impl Call {
         for digest in &redemption.digests {
             body.raw(digest);
         }
-        charges(&mut body, &mut keys, &redemption.charges);
-        charges(&mut body, &mut keys, &redemption.subject_charges);
+        charges(&mut body, &mut keys, &redemption.charges, scope.paid());
+        let first = redemption.charges.len();
+        let paid: Vec<usize> =
+            scope.paid().iter().filter_map(|index| index.checked_sub(first)).collect();
+        charges(&mut body, &mut keys, &redemption.subject_charges, &paid);
         places(&mut body, &mut keys, &redemption.reset);
         // For the other rules a credit changes nothing.
         let credits = redemption.credits.iter().filter(|credit| {
@@ -171,24 +256,19 @@ impl Call {
             list.push(&mut keys, credit.key, &credit.limit, credit.amount, None);
         }
         list.write(&mut body);
-        let mut list = Flat::default();
-        for mark in &redemption.marks {
-            let key = keys.number(Kind::Subject, mark.key.subject);
-            let (from, until) = (mark.from.as_millis(), mark.until.as_millis());
-            list.numbers(&[key, u64::from(mark.key.slot.0), from, until]);
-        }
-        list.write(&mut body);
+        marks(&mut body, &mut keys, &redemption.marks);
         observations(&mut body, &mut keys, &redemption.observe);
         observations(&mut body, &mut keys, &redemption.observe_failure);
-        let journal = Journal::of(&mut keys, redemption.exchange.as_ref());
+        let own = redemption.exchange.as_ref().filter(|_| scope.is_all());
+        let journal = Journal::of(&mut keys, own);
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
-        let (realm, now, clock) = (redemption.realm, redemption.now, redemption.clock);
-        Self { verb: Verb::Redeem, realm, now, clock, keys, reads, body }
+        let (now, clock) = (redemption.now, redemption.clock);
+        Self { verb: Verb::Redeem, realm: place.tag, now, clock, keys, reads, body }
     }
 
-    pub(super) fn tally(query: &TallyQuery) -> Self {
-        let mut keys = Keys::of(query.realm);
+    pub(super) fn tally(query: &TallyQuery, place: &Place) -> Self {
+        let mut keys = Keys::of(place);
         let mut body = Packer::with_capacity(512);
         let mut list = Records::default();
         for question in &query.meters {
@@ -208,12 +288,69 @@ impl Call {
         list.write(&mut body);
         let journal = query.journal.map(|(name, after)| {
             let latest = keys.number(Kind::Latest, name);
-            Journal { latest, after, append: &[], name }
+            Journal { latest, after, append: &[], name, earlier: &[] }
         });
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
-        let (realm, now, clock) = (query.realm, query.now, query.clock);
-        Self { verb: Verb::Tally, realm, now, clock, keys, reads, body }
+        let (now, clock) = (query.now, query.clock);
+        Self { verb: Verb::Tally, realm: place.tag, now, clock, keys, reads, body }
+    }
+
+    pub(super) fn peer(
+        now: Timestamp,
+        clock: ClockCheck,
+        place: &Place,
+        errand: &Errand<'_>,
+    ) -> Self {
+        let mut keys = Keys::of(place);
+        let mut body = Packer::with_capacity(512);
+        charges(&mut body, &mut keys, errand.taken, &[]);
+        body.number(u64::from(errand.partly));
+        let (mut list, mut times) = (Records::default(), Flat::default());
+        for refund in errand.given {
+            list.push(&mut keys, refund.key, &refund.limit, refund.cost, refund.waiver);
+            times.numbers(&[refund.charged.as_millis()]);
+        }
+        list.write(&mut body);
+        times.write(&mut body);
+        marks(&mut body, &mut keys, errand.marks);
+        versions(&mut body, &mut keys, errand.copies);
+        let journal = Journal::of(&mut keys, errand.exchange)
+            .map(|journal| Journal { earlier: errand.earlier, ..journal });
+        let reads = keys.len();
+        exchange(&mut body, &mut keys, journal);
+        Self { verb: Verb::Peer, realm: place.tag, now, clock, keys, reads, body }
+    }
+
+    /// Claims `nonce` for the call `by`, or gives it back.
+    pub(super) fn claim(
+        now: Timestamp,
+        clock: ClockCheck,
+        place: &Place,
+        nonce: &Nonce,
+        by: RequestId,
+        release: bool,
+    ) -> Self {
+        let mut keys = Keys::of(place);
+        keys.number(Kind::Nonce, nonce.key);
+        let mut body = Packer::with_capacity(128);
+        let expires = nonce.expires.as_millis().min(MOST);
+        // A number to the scripts, and to nobody else's call the same text.
+        let whose = by.as_bytes().iter().map(|byte| format!("{byte:03}")).collect::<String>();
+        body.number(u64::from(release)).bytes(format!("{expires}.{whose}").as_bytes());
+        let lives = expires.saturating_sub(now.as_millis()).saturating_add(millis(GRACE));
+        // A text, as the command takes it.
+        body.bytes(lives.to_string().as_bytes());
+        let reads = keys.len();
+        Self { verb: Verb::Claim, realm: place.tag, now, clock, keys, reads, body }
+    }
+
+    /// Asks into how many parts `realm` is spread, and lays it down if nobody has.
+    pub(super) fn layout(realm: Pseudonym, now: Timestamp, clock: ClockCheck, parts: u16) -> Self {
+        let keys = Keys::of(&Place::whole(realm));
+        let mut body = Packer::default();
+        body.number(u64::from(parts));
+        Self { verb: Verb::Layout, realm, now, clock, reads: keys.len(), keys, body }
     }
 
     /// The script's one argument: what every verb begins with, then the verb's own.
@@ -235,6 +372,7 @@ impl<'a> Journal<'a> {
             after: exchange.after,
             append: &exchange.append,
             name: exchange.journal,
+            earlier: &[],
         })
     }
 }
@@ -287,7 +425,7 @@ impl Records {
         cost: u64,
         waiver: Option<MeterKey>,
     ) {
-        let [kind, a, b, c, d, e] = numbers(limit);
+        let [kind, a, b, c, d, e] = numbers(&keys.place.share(key.subject, limit));
         let subject = keys.number(Kind::Subject, key.subject);
         self.number::<2>(subject);
         self.number::<1>(if waiver.is_some() { kind | WAIVED } else { kind });
@@ -344,10 +482,46 @@ fn numbers(limit: &Limit) -> [u64; 6] {
     }
 }
 
-fn charges(body: &mut Packer, keys: &mut Keys, charges: &[Charge]) {
+/// Those in `paid` fit always and change nothing: they are made elsewhere.
+fn charges(body: &mut Packer, keys: &mut Keys, charges: &[Charge], paid: &[usize]) {
     let mut list = Records::default();
-    for charge in charges {
-        list.push(keys, charge.key, &charge.limit, charge.cost, charge.waiver);
+    for (index, charge) in charges.iter().enumerate() {
+        if paid.contains(&index) {
+            list.push(keys, charge.key, &unbounded(&charge.limit), 0, charge.waiver);
+        } else {
+            list.push(keys, charge.key, &charge.limit, charge.cost, charge.waiver);
+        }
+    }
+    list.write(body);
+}
+
+/// `limit` without a bound; it counts the same state.
+fn unbounded(limit: &Limit) -> Limit {
+    match *limit {
+        Limit::Window { span_ms, .. } => Limit::Window { max: u64::MAX, span_ms },
+        Limit::Budget { span_ms, .. } => Limit::Budget { max: u64::MAX, span_ms },
+        Limit::Spacing { interval_ms, .. } => Limit::Spacing { interval_ms, burst: u64::MAX },
+        Limit::Unverified { drain_ms, .. } => Limit::Unverified { max: u64::MAX, drain_ms },
+        // Never split, so never made elsewhere.
+        Limit::Ladder { .. } | Limit::Failures { .. } => *limit,
+    }
+}
+
+fn marks(body: &mut Packer, keys: &mut Keys, marks: &[Mark]) {
+    let mut list = Flat::default();
+    for mark in marks {
+        let key = keys.number(Kind::Subject, mark.key.subject);
+        let (from, until) = (mark.from.as_millis(), mark.until.as_millis());
+        list.numbers(&[key, u64::from(mark.key.slot.0), from, until]);
+    }
+    list.write(body);
+}
+
+/// Copies of the versions of documents that stand elsewhere.
+fn versions(body: &mut Packer, keys: &mut Keys, copies: &[(Pseudonym, u64)]) {
+    let mut list = Flat::default();
+    for (document, version) in copies {
+        list.numbers(&[keys.number(Kind::Copy, *document), *version]);
     }
     list.write(body);
 }
@@ -390,9 +564,14 @@ fn opening(body: &mut Packer, keys: &mut Keys, write: Option<&ChallengeWrite>) {
 fn exchange(body: &mut Packer, keys: &mut Keys, journal: Option<Journal<'_>>) {
     match journal {
         None => drop(body.number(0)),
-        Some(Journal { latest, after, append, name }) => {
+        Some(Journal { latest, after, append, name, earlier }) => {
             let list = keys.number(Kind::Journal, name);
-            body.array(4).numbers(&[latest, list, after]).bytes(append);
+            body.array(earlier.len().saturating_add(4))
+                .numbers(&[latest, list, after])
+                .bytes(append);
+            for entry in earlier {
+                body.bytes(entry);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::store::{StoreError, StoreErrorKind};
 use super::answer::Seen;
 use super::call::Call;
 use super::failure::Malformed;
+use super::keys::slot;
 use super::node::{Failure, Node};
 use super::setup::{Mode, RedisOptions, RedisSetupError, address};
 
@@ -228,29 +229,11 @@ fn number(value: &Value) -> Result<u16, Malformed> {
     }
 }
 
-/// The slot of a hash tag: CRC-16/XMODEM of what is between the braces, by 16384 slots.
-fn slot(tag: &[u8]) -> u16 {
-    let crc = tag.iter().fold(0_u16, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
-    });
-    crc & 0x3fff
-}
-
 crate::base::sentence::debug_as_sentence!(Unserved);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slots_are_those_of_the_specification() {
-        // The check value of CRC-16/XMODEM, and two keys of the Redis Cluster specification.
-        assert_eq!(slot(b"123456789"), 0x31c3 & 0x3fff);
-        assert_eq!(slot(b"foo"), 12182);
-        assert_eq!(slot(b"bar"), 5061);
-    }
 
     #[test]
     fn a_slot_that_nobody_has_is_nobodys() {

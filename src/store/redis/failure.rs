@@ -19,6 +19,39 @@ pub(super) struct LaterFormat {
     pub(super) format: u64,
 }
 
+/// A deployment is spread over several partitions, and this store is not.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the deployment is spread over several partitions; set `RedisOptions::partitions` to their number \
+     in every process"
+)]
+pub(super) struct Spread;
+
+/// A deployment is spread over another number of partitions.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the deployment is kept in {kept} partition(s) and this store was told {asked}: set \
+     `RedisOptions::partitions` to {kept} in every process, as with another number limits would start \
+     afresh"
+)]
+pub(super) struct OtherLayout {
+    pub(super) kept: u64,
+    pub(super) asked: u64,
+}
+
+/// A limit that cannot be split is charged on what all homes share.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a ladder or a count of failures is charged on a subject that is not its home's own, which cannot \
+     be spread over partitions; name the subject in the call's home, or use one partition"
+)]
+pub(super) struct Unsplittable;
+
+/// A call was made again and again.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("other calls were quicker, several times; make the call again")]
+pub(super) struct Unsettled;
+
 impl From<Malformed> for StoreError {
     fn from(malformed: Malformed) -> Self {
         Self::new(StoreErrorKind::Corrupt, malformed)
@@ -86,6 +119,10 @@ impl Remedy {
 
 crate::base::sentence::debug_as_sentence!(Malformed);
 crate::base::sentence::debug_as_sentence!(LaterFormat);
+crate::base::sentence::debug_as_sentence!(Spread);
+crate::base::sentence::debug_as_sentence!(OtherLayout);
+crate::base::sentence::debug_as_sentence!(Unsplittable);
+crate::base::sentence::debug_as_sentence!(Unsettled);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,11 @@ if refusal then
 end
 if recount == 1 then
   general()
-  answer = longest > 0 and {epoch, 0, 1, index, longest} or {epoch, 0, 0}
+  answer = {epoch, 0, 0}
+  if longest > 0 then
+    answer[3], answer[4], answer[5], answer[6] = 1, index, longest, #unfit
+    for _, value in ipairs(unfit) do answer[#answer + 1] = value end
+  end
   ends_at = counts(observe, answer, counts(charges, answer, #answer + 1))
 end
 answer[2] = sequence

@@ -4,6 +4,8 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::base::id::{Pseudonym, RequestId};
 
+use super::place::Place;
+
 /// What a key holds; the letter after the realm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
@@ -15,6 +17,7 @@ pub(super) enum Kind {
     Document = b'd' as isize,
     Latest = b'j' as isize,
     Journal = b'l' as isize,
+    Copy = b'g' as isize,
 }
 
 /// The hash tag of a realm: `{`, 22 characters of base64url, `}`.
@@ -35,7 +38,6 @@ impl HashTag {
     }
 
     /// What is between the braces: what Redis Cluster hashes.
-    #[cfg(feature = "redis-cluster")]
     pub(super) fn inner(&self) -> &[u8] {
         self.0.get(1..23).unwrap_or_default()
     }
@@ -57,13 +59,15 @@ impl AsRef<[u8]> for Key {
 /// The keys of one call, the partition's own first.
 #[derive(Debug)]
 pub(super) struct Keys {
+    pub(super) place: Place,
     tag: HashTag,
     names: Vec<(Kind, [u8; 16])>,
 }
 
 impl Keys {
-    pub(super) fn of(realm: Pseudonym) -> Self {
-        Self { tag: HashTag::of(realm), names: Vec::with_capacity(24) }
+    pub(super) fn of(place: &Place) -> Self {
+        let (place, tag) = (*place, HashTag::of(place.tag));
+        Self { place, tag, names: Vec::with_capacity(24) }
     }
 
     #[cfg(feature = "redis-cluster")]
@@ -122,14 +126,32 @@ impl Keys {
     }
 }
 
+/// The slot of a hash tag: CRC-16/XMODEM of what is between the braces, by 16384 slots.
+pub(super) fn slot(tag: &[u8]) -> u16 {
+    let crc = tag.iter().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    });
+    crc & 0x3fff
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn slots_are_those_of_the_specification() {
+        // The check value of CRC-16/XMODEM, and two keys of the Redis Cluster specification.
+        assert_eq!(slot(b"123456789"), 0x31c3 & 0x3fff);
+        assert_eq!(slot(b"foo"), 12182);
+        assert_eq!(slot(b"bar"), 5061);
+    }
+
+    #[test]
     fn a_key_is_numbered_once_and_carries_its_realm() {
         let realm = Pseudonym::from_bytes([b'}'; 16]);
-        let mut keys = Keys::of(realm);
+        let mut keys = Keys::of(&Place::whole(realm));
         let name = Pseudonym::from_bytes([7; 16]);
         assert_eq!(keys.number(Kind::Subject, name), 2);
         assert_eq!(keys.number(Kind::Nonce, name), 3);

@@ -35,6 +35,30 @@
 //! that is further from it than its [`ClockCheck`](super::ClockCheck) allows is refused. A server whose
 //! clock leaps forward by more than `GRACE` sweeps too early.
 //!
+//! # A deployment over several partitions
+//!
+//! With [`RedisOptions::partitions`] above 1 a deployment's numbers are spread by their
+//! [`Home`](super::Home) over as many partitions, each with a hash tag of its own. A call is one script
+//! on the partition of its home. Of what homes have in common (budgets, quotas of countries and networks)
+//! each partition keeps its share of the limit; a charge that does not fit there is made at another partition
+//! that has room, in two steps more. No limit is ever exceeded. A charge is refused too early only
+//! while partitions are lost, which stop their own numbers and no others, and for a second after all of
+//! them had no room; set `cluster-require-full-coverage no`, or the cluster stops all.
+//!
+//! Documents and the journal stand in a place of their own, the hub. While its node is lost, texts are
+//! sent, but controls cannot be changed, gates hear nothing of each other, and a process that starts has
+//! to wait. While a partition is lost, a front-end token can be spent once in each of the others.
+//!
+//! The number of partitions is laid down by the first call and holds for good: a store with another one
+//! is refused ([`Corrupt`](super::StoreErrorKind::Corrupt)). Slots are moved between nodes with the
+//! cluster's own tools, so take a small multiple of the primaries there are. More partitions than a limit
+//! has units make every second charge ask elsewhere: sixteen are plenty.
+//!
+//! | key after a partition's tag | holds | until |
+//! |---|---|---|
+//! | `g` + document | the version there was, and when | an hour |
+//! | `e` after the deployment's own tag | the number of partitions | for ever |
+//!
 //! # What survives what
 //!
 //! | event | what is lost | what that can be used for |
@@ -91,7 +115,9 @@ mod keys;
 mod node;
 mod pack;
 mod permission;
+mod place;
 mod setup;
+mod spread;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -107,14 +133,21 @@ use super::{
 };
 
 use answer::{Reply, Seen};
-use call::Call;
+use call::{Call, Scope};
 #[cfg(feature = "redis-cluster")]
 use cluster::Cluster;
 use failure::{LaterFormat, Malformed};
 use node::Node;
+use place::Place;
 use setup::{Mode, parsed};
+use spread::Spread;
 
 pub use setup::{RedisOptions, RedisSetupError};
+
+/// More partitions than any cluster has use for.
+const MOST_PARTITIONS: u16 = 1_024;
+/// What stands in place of a partition whose deployment is spread.
+const SPREAD_FORMAT: u64 = 3;
 
 /// A [`Store`] in Redis. See the [module](self) for what it promises.
 ///
@@ -122,6 +155,8 @@ pub use setup::{RedisOptions, RedisSetupError};
 /// by the next call.
 pub struct RedisStore {
     route: Route,
+    /// How a deployment is spread, if it is.
+    spread: Option<Spread>,
     /// How far each realm was when last heard of: 32 bytes for each realm, of which a host has few.
     seen: Mutex<HashMap<Pseudonym, Seen>>,
 }
@@ -152,7 +187,7 @@ impl RedisStore {
     pub async fn connect_with(url: &str, options: RedisOptions) -> Result<Self, RedisSetupError> {
         let node = Node::new(parsed(url)?, Mode::Single, options)?;
         node.open().await?;
-        Ok(Self::over(Route::Single(Box::new(node))))
+        Ok(Self::over(Route::Single(Box::new(node)), options))
     }
 
     /// Connects to the cluster that the nodes at `urls` belong to; one that answers is enough.
@@ -182,11 +217,12 @@ impl RedisStore {
     {
         let seeds = urls.into_iter().map(|url| parsed(url.as_ref()));
         let seeds = seeds.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self::over(Route::Cluster(Cluster::connect(seeds, options).await?)))
+        Ok(Self::over(Route::Cluster(Cluster::connect(seeds, options).await?), options))
     }
 
-    fn over(route: Route) -> Self {
-        Self { route, seen: Mutex::default() }
+    fn over(route: Route, options: RedisOptions) -> Self {
+        let spread = Spread::new(options.partitions.min(MOST_PARTITIONS));
+        Self { route, spread, seen: Mutex::default() }
     }
 
     /// Makes `call`, and notes how far the partition is.
@@ -204,7 +240,11 @@ impl RedisStore {
             return Err(Malformed.into());
         }
         if let Some(format) = reply.refused_by_format()? {
-            return Err(StoreError::new(StoreErrorKind::Corrupt, LaterFormat { format }));
+            let error = match format {
+                SPREAD_FORMAT => StoreError::new(StoreErrorKind::Corrupt, failure::Spread),
+                _ => StoreError::new(StoreErrorKind::Corrupt, LaterFormat { format }),
+            };
+            return Err(error);
         }
         self.see(call.realm, reply.seen()?);
         Ok(reply)
@@ -226,19 +266,36 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
-        Ok(self.run(Call::admit(admission)).await?.admitted(admission)?)
+        if let Some(spread) = &self.spread {
+            return spread.admit(self, admission).await;
+        }
+        let call = Call::admit(admission, &Place::whole(admission.realm), &Scope::All);
+        Ok(self.run(call).await?.admitted(admission)?.answer)
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        Ok(self.run(Call::settle(settlement)).await?.settled()?)
+        if let Some(spread) = &self.spread {
+            return spread.settle(self, settlement).await;
+        }
+        let call = Call::settle(settlement, &Place::whole(settlement.realm));
+        self.run(call).await?.settled()?;
+        Ok(())
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        Ok(self.run(Call::redeem(redemption)).await?.redeemed()?)
+        if let Some(spread) = &self.spread {
+            return spread.redeem(self, redemption).await;
+        }
+        let call = Call::redeem(redemption, &Place::whole(redemption.realm), &Scope::All);
+        Ok(self.run(call).await?.redeemed()?.answer)
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
-        Ok(self.run(Call::tally(query)).await?.tallied(query)?)
+        if let Some(spread) = &self.spread {
+            return spread.tally(self, query).await;
+        }
+        let call = Call::tally(query, &Place::whole(query.realm));
+        Ok(self.run(call).await?.tallied(query)?)
     }
 }
 

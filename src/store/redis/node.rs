@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, InfoDict, RedisError, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, InfoDict, ParsingError, RedisError, Value,
+};
 use tokio::sync::Mutex;
 
 use crate::store::{StoreError, StoreErrorKind};
@@ -40,7 +42,7 @@ pub(super) struct Node {
 pub(super) struct Link {
     connection: MultiplexedConnection,
     run: [u8; 8],
-    scripts: [String; 4],
+    scripts: Vec<String>,
 }
 
 /// Why a call through a node gave no answer.
@@ -187,11 +189,11 @@ impl Node {
         }
         let learnt = answers.get(..=Verb::ALL.len()).unwrap_or_default().to_vec();
         let learnt = Value::Array(learnt).extract_error().map_err(unreachable)?;
-        let (info, admit, settle, redeem, tally): (InfoDict, String, String, String, String) =
-            redis::from_redis_value(learnt).map_err(|error| unreachable(error.into()))?;
+        let (info, scripts): (InfoDict, Vec<String>) =
+            learnt_from(learnt).map_err(|error| unreachable(error.into()))?;
         let run = accepted(&info, self.mode, &self.address)?;
         connection.set_response_timeout(self.options.response_timeout);
-        Ok(Link { connection, run, scripts: [admit, settle, redeem, tally] })
+        Ok(Link { connection, run, scripts })
     }
 
     /// `error`, unless it repeats a credential: a server that does not know `AUTH`, or a proxy, says
@@ -222,6 +224,14 @@ impl Node {
             *slot = None;
         }
     }
+}
+
+/// What the server says about itself, and the names of the scripts.
+fn learnt_from(answers: Value) -> Result<(InfoDict, Vec<String>), ParsingError> {
+    let mut answers: Vec<Value> = redis::from_redis_value(answers)?;
+    let info = if answers.is_empty() { Value::Nil } else { answers.remove(0) };
+    let scripts = answers.into_iter().map(redis::from_redis_value).collect::<Result<_, _>>()?;
+    Ok((redis::from_redis_value(info)?, scripts))
 }
 
 impl Link {

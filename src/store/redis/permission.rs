@@ -5,6 +5,8 @@
 
 use redis::{Pipeline, Value};
 
+use super::call::Verb;
+
 /// Each command that the scripts run, on a key such as theirs. From 7.0 on the server is asked;
 /// before, the commands are run: they leave nothing behind.
 const PROBE: &str = "\
@@ -36,8 +38,9 @@ pub(super) fn ask(questions: &mut Pipeline) {
 /// What the answers to all questions say is not allowed; empty if nothing.
 pub(super) fn denied(answers: &[Value]) -> String {
     let mut denied: Vec<&str> = Vec::new();
-    // INFO, the four scripts, and the two of `ask`, in their order.
-    let names = ["INFO"].into_iter().chain(["SCRIPT LOAD"; 4]).chain(["EVALSHA", "EVAL"]);
+    // INFO, the scripts, and the two of `ask`, in their order.
+    let names =
+        ["INFO"].into_iter().chain(["SCRIPT LOAD"; Verb::ALL.len()]).chain(["EVALSHA", "EVAL"]);
     for (name, answer) in names.zip(answers) {
         let refused = matches!(answer, Value::ServerError(error) if error.code() == "NOPERM");
         if refused && !denied.contains(&name) {

@@ -452,7 +452,9 @@ end
 -- Judges charges in their order and makes those that fit, so that a later charge of the same meter
 -- finds what the earlier one leaves. Writes into the answer from `at` on how many there are and the
 -- count that each leaves. Answers the longest wait, whose it is, and where the answer ends. If there is
--- one, the caller drops the books: nothing of it was written. Observations fit always.
+-- one, the caller drops the books: nothing of it was written. Observations fit always. Which do not fit,
+-- and how long each has to wait, stands in `unfit`, one after the other.
+local unfit = {}
 local function charge_all(list, answer, at, observing)
   local p, last, number, longest, index = 1, #list, 0, 0, 0
   while p < last do
@@ -511,8 +513,9 @@ local function charge_all(list, answer, at, observing)
         local w = observing and 0 or wait(b, place, kind, cost, l1, l2, l3, l4, l5)
         if w == 0 then
           add(b, place, other, k, slot, kind, cost, l1, l2, l3, l4, l5)
-        elseif w > longest then
-          longest, index = w, number
+        else
+          unfit[#unfit + 1], unfit[#unfit + 2] = number, w
+          if w > longest then longest, index = w, number end
         end
         n = count(k, slot, kind, cost, l1, l2, l3, l4, l5)
       end

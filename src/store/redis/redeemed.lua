@@ -1,5 +1,5 @@
 -- The end of redeem: the challenge as it is now, and the answer.
-if longest > 0 then return answer(6, index, longest) end
+if longest > 0 then return answer(6, index, longest, unpack(unfit)) end
 if dead ~= 0 then return answer(dead) end
 keep_challenge(name, it)
 return answer(verdict(it))

@@ -1,6 +1,6 @@
 -- The end of settle: that it was settled, and a code that is void.
 if first then
-  call('SETRANGE', KEYS[2], format('%d', found + 15), spack('>I7', remembered + 1))
+  call('SETRANGE', KEYS[2], format('%d', found + 15), spack('>I7', withdraw == 1 and 0 or remembered + 1))
 end
 if voided then
   -- By its digest: another send may have written a newer code since.
@@ -10,6 +10,10 @@ if voided then
     if sub(code, 1, 32) ~= digest then kept = kept .. code end
   end
   voided.codes = kept
-  keep_challenge(void, voided)
+  if withdraw == 1 and kept == '' and voided.opened == now then
+    call('PEXPIRE', KEYS[void], '0')
+  else
+    keep_challenge(void, voided)
+  end
 end
-return pack({epoch, sequence})
+return pack({epoch, sequence, #lefts, unpack(lefts)})

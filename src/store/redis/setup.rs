@@ -92,6 +92,13 @@ pub struct RedisOptions {
     /// and a wait that a person who typed a code does not notice. A call that took longer is
     /// [`Indeterminate`](crate::store::StoreErrorKind::Indeterminate).
     pub response_timeout: Duration,
+    /// Into how many partitions a deployment is spread. Default 1: everything of a deployment is on one
+    /// node, whatever the cluster. More, and each takes that share of the numbers and of every limit that
+    /// they have in common; as many as the cluster has primaries, or a small multiple. It is laid down by
+    /// the deployment's first call, and a store with another number is refused from then on. At most
+    /// 1 024; 0 counts as 1. See [the module](super#a-deployment-over-several-partitions) for what it
+    /// gives up.
+    pub partitions: u16,
 }
 
 impl Default for RedisOptions {
@@ -99,6 +106,7 @@ impl Default for RedisOptions {
         Self {
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_millis(500),
+            partitions: 1,
         }
     }
 }

@@ -15,10 +15,15 @@ if x ~= 0 and x[4] ~= '' then
       head = call('LINDEX', list, 0)
     end
   end
+  -- What earlier calls of another partition left to be appended.
+  for i = 5, #x do
+    latest = latest + 1
+    call('RPUSH', list, spack('>I7', now) .. x[i])
+  end
   latest = latest + 1
   length = call('RPUSH', list, spack('>I7', now) .. x[4])
   -- A list that is new has no end yet, whatever is written.
-  if length == 1 or lives < clock + JOURNAL_LIFE + GRACE then
+  if length <= #x - 3 or lives < clock + JOURNAL_LIFE + GRACE then
     lives = clock + 2 * (JOURNAL_LIFE + GRACE)
     call('PEXPIRE', list, 2 * (JOURNAL_LIFE + GRACE))
   end

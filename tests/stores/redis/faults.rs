@@ -265,7 +265,8 @@ async fn a_server_that_hangs_is_indeterminate_in_time_and_comes_back() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let quick = Duration::from_millis(100);
-    let options = RedisOptions { connect_timeout: quick, response_timeout: quick };
+    let options =
+        RedisOptions { connect_timeout: quick, response_timeout: quick, ..RedisOptions::default() };
     let store = RedisStore::connect_with(&server.url(), options).await.unwrap();
     let pid = server.info("process_id").to_string();
     let signal =

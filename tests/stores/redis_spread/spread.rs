@@ -1,0 +1,226 @@
+//! One deployment over the six nodes of a cluster: the suite, what is common under race and loss, and
+//! whole gates.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use otpgate::limit::{Limit, MeterKey, Slot};
+use otpgate::store::{
+    Admission, Admitted, Home, MeterQuery, Nonce, RedisOptions, RedisStore, StoreErrorKind,
+    TallyQuery,
+};
+use otpgate::testing::BoxFuture;
+use otpgate::testing::store::{Suite, equivalence};
+use otpgate::{Pseudonym, Store};
+
+use crate::calls::{Sent, T0, charge, empty, meter, name, window};
+use ::support::redis_server::{self, SixNodes};
+use ::support::{gates, needs_redis};
+
+fn options(partitions: u16) -> RedisOptions {
+    RedisOptions { partitions, response_timeout: Duration::from_secs(2), ..RedisOptions::default() }
+}
+
+async fn spread(cluster: &SixNodes, partitions: u16) -> RedisStore {
+    RedisStore::cluster_with(cluster.urls(), options(partitions)).await.unwrap()
+}
+
+fn of(home: Home, realm: Pseudonym, key: MeterKey, limit: Limit) -> Admission {
+    let mut admission = empty(realm, T0);
+    admission.home = home;
+    admission.charges.push(charge(key, limit));
+    admission
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conformance_over_six_nodes() {
+    needs_redis!();
+    let cluster = SixNodes::start(6);
+    for partitions in [6, 3] {
+        let make = || spread(&cluster, partitions);
+        Suite::new().run(make).await.assert();
+    }
+    let spawn = |racer: BoxFuture<'static, ()>| drop(tokio::spawn(racer));
+    Suite::new().spawn(spawn).only("race").run(|| spread(&cluster, 6)).await.assert();
+    equivalence(|| spread(&cluster, 6), 1, 300).await.assert();
+    for node in &cluster.nodes {
+        assert!(node.calls("evalsha") > 1_000, "every node had its homes");
+    }
+}
+
+/// Whether a call was granted; `None` if its partition gave no answer.
+async fn granted(store: &dyn Store, admission: &Admission) -> Option<bool> {
+    match store.admit(admission).await {
+        Ok(Admitted::Granted { .. }) => Some(true),
+        Ok(_) => Some(false),
+        Err(error) => {
+            let kind = error.kind();
+            let lost = matches!(kind, StoreErrorKind::Unavailable | StoreErrorKind::Indeterminate);
+            assert!(lost, "{error:?}");
+            None
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_partition_stops_its_own_numbers_only() {
+    needs_redis!();
+    let mut cluster = SixNodes::start(6);
+    let store = spread(&cluster, 6).await;
+    let (realm, key, max) = (name(), meter(), 60);
+    let homes: Vec<Home> = (0..120).map(|_| Home::of(name())).collect();
+    let document = name();
+    let mut write = empty(realm, T0);
+    write.documents.push(otpgate::store::DocumentWrite { document, expect: 0, content: vec![1] });
+    assert_eq!(granted(&store, &write).await, Some(true));
+    let call = |home: &Home, limit: Limit| {
+        let mut admission = of(*home, realm, key, limit);
+        admission.guards.push(otpgate::store::Guard { document, version: 1 });
+        admission.nonces.push(Nonce { key: name(), expires: T0 + Duration::from_secs(300) });
+        admission
+    };
+    let mut all = 0;
+    for home in homes.iter().take(30) {
+        all += u64::from(granted(&store, &call(home, window(max))).await.unwrap());
+    }
+    assert_eq!(all, 30);
+    cluster.nodes[2].kill();
+    // The clocks of the cluster's own agreement, not ours: until then calls to the lost node fail too.
+    let (mut stopped, mut served) = (0, 0);
+    for home in &homes {
+        match granted(&store, &call(home, window(100_000))).await {
+            None => stopped += 1,
+            Some(served_now) => served += u32::from(served_now),
+        }
+    }
+    println!("one of six nodes lost: {stopped} of 120 numbers stopped, {served} served");
+    assert!((8..=35).contains(&stopped), "a sixth of the numbers: {stopped}");
+    assert_eq!(stopped + served, 120, "and nobody else is refused");
+    // The common limit goes on in what is left of it, and never beyond the whole.
+    let narrow = meter();
+    let mut granted_now = 0;
+    for home in homes.iter().chain(&homes) {
+        let admission = of(*home, realm, narrow, window(max));
+        granted_now += u64::from(granted(&store, &admission).await == Some(true));
+    }
+    assert_eq!(granted_now, 50, "five sixths of the limit");
+    cluster.nodes[2].start_again();
+    redis_server::until("the node is back", || {
+        cluster.nodes.iter().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+    });
+    let mut rest = 0;
+    for home in homes.iter().chain(&homes) {
+        let mut answer = granted(&store, &of(*home, realm, narrow, window(max))).await;
+        while answer.is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            answer = granted(&store, &of(*home, realm, narrow, window(max))).await;
+        }
+        rest += u64::from(answer == Some(true));
+    }
+    assert_eq!(rest, 10, "the share of the lost node is there again, and no more");
+}
+
+/// Calls that break off anywhere: what they took over elsewhere stays spent, and nothing is granted twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_are_cut_short_never_exceed_a_limit() {
+    needs_redis!();
+    let cluster = SixNodes::start(3);
+    let store = Arc::new(spread(&cluster, 6).await);
+    let (realm, key, max) = (name(), meter(), 100);
+    let counted = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let mut running = Vec::new();
+    for number in 0..400_u64 {
+        let (store, counted) = (Arc::clone(&store), Arc::clone(&counted));
+        let mut admission = of(Home::of(name()), realm, key, window(max));
+        admission.nonces.push(Nonce { key: name(), expires: T0 + Duration::from_secs(300) });
+        let task = tokio::spawn(async move {
+            if granted(&*store, &admission).await == Some(true) {
+                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        if number % 3 == 0 {
+            // Cut at once, after a while, or when it is done.
+            for _ in 0..number % 7 {
+                tokio::task::yield_now().await;
+            }
+            task.abort();
+        }
+        running.push(task);
+    }
+    for task in running {
+        let _ = task.await;
+    }
+    let known = counted.load(std::sync::atomic::Ordering::Relaxed);
+    let mut query = TallyQuery::new(T0, realm);
+    query.meters.push(MeterQuery { key, limit: window(max), cost: 1 });
+    let held = store.tally(&query).await.unwrap().meters[0].count;
+    println!("{known} granted and heard of, {held} of {max} spent");
+    assert!(known <= held && held <= max, "{known} granted, {held} spent of {max}");
+    assert!(held == max, "400 calls fill a limit of {max}, whoever breaks off: {held}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_has_one_number_of_partitions() {
+    needs_redis!();
+    let cluster = SixNodes::start(3);
+    let (three, six) = (spread(&cluster, 3).await, spread(&cluster, 6).await);
+    let one = RedisStore::cluster(cluster.urls()).await.unwrap();
+    let (young, old) = (name(), name());
+    let home = Home::of(name());
+    assert_eq!(granted(&three, &of(home, young, meter(), window(9))).await, Some(true));
+    assert_eq!(granted(&one, &of(home, old, meter(), window(9))).await, Some(true));
+    for (store, realm, says) in
+        [(&six, young, "kept in 3 partition"), (&one, young, "several"), (&three, old, "kept in 1")]
+    {
+        let error = store.admit(&of(home, realm, meter(), window(9))).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(says), "{cause}");
+    }
+    // A limit that cannot be split is not let through unsplit.
+    let ladder = Limit::Ladder { first_ms: 1, longest_ms: 2, forget_ms: 3 };
+    let error = three.admit(&of(home, young, meter(), ladder)).await.unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("ladder"));
+    let own = MeterKey::new(home.name().unwrap(), Slot(7));
+    assert_eq!(granted(&three, &of(home, young, own, ladder)).await, Some(true));
+}
+
+/// A call is one command at one node, and each node has its share of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_node_has_its_share() {
+    needs_redis!();
+    let cluster = SixNodes::start(6);
+    let store = Arc::new(spread(&cluster, 6).await);
+    let (realm, budget) = (name(), meter());
+    let before: Vec<u64> = cluster.nodes.iter().map(|node| node.calls("evalsha")).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..6_000 {
+        let sent = Sent::new();
+        let mut admission = sent.admission(realm, T0, 5);
+        let number = name();
+        admission.home = Home::of(number).and(sent.challenge);
+        admission.charges.push(charge(MeterKey::new(number, Slot(1)), window(5)));
+        admission.charges.push(charge(budget, window(1_000_000)));
+        let store = Arc::clone(&store);
+        tasks.spawn(async move { granted(&*store, &admission).await });
+    }
+    while let Some(answer) = tasks.join_next().await {
+        assert_eq!(answer.unwrap(), Some(true));
+    }
+    let after = cluster.nodes.iter().map(|node| node.calls("evalsha"));
+    let calls: Vec<u64> = after.zip(before).map(|(after, before)| after - before).collect();
+    println!("calls of 6 000 sends at each of six nodes: {calls:?}");
+    assert_eq!(calls.iter().sum::<u64>(), 6_001, "one for each, and one that asked for the layout");
+    assert!(calls.iter().all(|calls| (900..=1_100).contains(calls)), "{calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gates_over_six_nodes_are_one() {
+    needs_redis!();
+    let cluster = SixNodes::start(6);
+    let stores = async || {
+        cluster.flush();
+        (spread(&cluster, 6).await, spread(&cluster, 6).await)
+    };
+    gates::two_gates_are_one_over_parts(stores).await;
+}
