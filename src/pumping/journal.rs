@@ -9,6 +9,8 @@ use crate::base::time::{Timestamp, millis};
 
 /// Events kept for the other gates while none are taken.
 const OUTBOX: usize = 4_096;
+/// Events told at a time: 2.5 kB. A call is not to cost more because others came before it.
+const TOLD: usize = 64;
 /// Gates remembered.
 const PEERS: usize = 256;
 /// Clock difference between gates that is tolerated; events further ahead are dropped.
@@ -111,23 +113,25 @@ impl Detector {
         self.journal.shared = true;
     }
 
-    /// Takes what the other gates should hear, as opaque bytes; empty when there is nothing.
+    /// Takes what the other gates should hear, as opaque bytes; empty when there is nothing. At most 64
+    /// events are taken, oldest first: the rest is for the next call.
     ///
     /// The bytes hold phone numbers: seal them before they leave the process.
     #[must_use]
     pub fn drain_outbox(&mut self) -> Vec<u8> {
         let journal = &mut self.journal;
-        let count = journal.outbox.len();
+        let held = journal.outbox.len();
+        let count = held.min(TOLD);
         if count == 0 {
             return Vec::new();
         }
-        let first = journal.next.saturating_sub(count as u64);
+        let first = journal.next.saturating_sub(held as u64);
         let mut out = Vec::with_capacity(HEADER.saturating_add(count.saturating_mul(EVENT_BYTES)));
         out.push(VERSION);
         out.extend_from_slice(&journal.gate.to_be_bytes());
         out.extend_from_slice(&first.to_be_bytes());
         out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
-        for event in journal.outbox.drain(..) {
+        for event in journal.outbox.drain(..count) {
             out.extend_from_slice(&event);
         }
         out
@@ -138,6 +142,24 @@ impl Detector {
     /// # Errors
     /// [`CodecError`] when the bytes are not what [`Detector::drain_outbox`] wrote; nothing changes.
     pub fn absorb(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, CodecError> {
+        self.absorb_some(now, bytes, |_| true)
+    }
+
+    /// As [`absorb`](Self::absorb), of the events that say that a node acts.
+    pub(crate) fn absorb_alarms(
+        &mut self,
+        now: Timestamp,
+        bytes: &[u8],
+    ) -> Result<usize, CodecError> {
+        self.absorb_some(now, bytes, |event| event.acting != 0)
+    }
+
+    fn absorb_some(
+        &mut self,
+        now: Timestamp,
+        bytes: &[u8],
+        wanted: impl Fn(&Sighting) -> bool,
+    ) -> Result<usize, CodecError> {
         if bytes.is_empty() {
             return Ok(0);
         }
@@ -164,7 +186,7 @@ impl Detector {
         let mut taken = 0_usize;
         for (event, sequence) in events.iter().zip(first..) {
             // a peer whose clock runs ahead must not drag this one along
-            if sequence >= seen && event.at_ms <= latest {
+            if sequence >= seen && event.at_ms <= latest && wanted(event) {
                 self.apply(event);
                 taken = taken.saturating_add(1);
             }

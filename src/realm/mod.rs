@@ -1,6 +1,7 @@
 //! What a gate knows of a tenant: its names, the controls as last seen, and what its detector watches.
 //! Nothing here knows the gate or waits for a store.
 
+mod combining;
 mod controls;
 mod names;
 mod reach;
@@ -20,3 +21,9 @@ pub(crate) use state::{RealmState, Realms};
 pub(crate) use test_entry::TestEntry;
 pub(crate) use watch::sighted;
 pub(crate) use withheld::Withheld;
+
+/// Locks as the threads of a process have them; a test has others.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
+    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 #![allow(clippy::arithmetic_side_effects, clippy::print_stdout)]
 
+mod combining;
 #[cfg(feature = "testing")]
 mod gate_model;
 mod lanes;
