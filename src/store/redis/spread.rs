@@ -41,12 +41,15 @@ const EACH_TICK: u32 = 64;
 /// So many entries are not left for a later call.
 const LEFT: usize = 256;
 
+/// A meter of a deployment, and the limit that judges it.
+type Judged = (Pseudonym, MeterKey, [u64; 2]);
+
 /// What a process knows of the deployments that it spreads.
 pub(super) struct Spread {
     parts: u16,
     layouts: Mutex<HashMap<Pseudonym, Arc<Layout>>>,
     /// Until when each limit of a common meter has no room anywhere.
-    used_up: Mutex<HashMap<(Pseudonym, MeterKey, [u64; 2]), Timestamp>>,
+    used_up: Mutex<HashMap<Judged, Timestamp>>,
     /// What the journals have been told and have yet to be told.
     journals: Mutex<HashMap<(Pseudonym, Pseudonym), Telling>>,
     /// Held while asking for a layout, so that many first calls ask once.
