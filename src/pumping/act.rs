@@ -54,7 +54,7 @@ impl Detector {
             {
                 node.state = State::Open;
             }
-            if level.only_asks() {
+            if level.only_asks() || (level == BlockLevel::Away && !self.tuning.parts.far) {
                 continue;
             }
             // inside an alarm failed step-ups lower the threshold, or a coarser node that has paid it, and
@@ -65,7 +65,7 @@ impl Detector {
                 self.tuning.refuse_at
             };
             if evidence + node.asked >= threshold
-                && self.is_worth_refusing(&node, level, path, local, price)
+                && self.is_worth_refusing(&node, (place, level), path, local, price)
                 && !self.is_spared(evidence)
             {
                 self.begin_refusing(now, path, place, level, id, local);
@@ -124,6 +124,7 @@ impl Detector {
     ) {
         let slot = path.get(place).copied().unwrap_or(NONE);
         if let Some(node) = self.table.at_mut(slot) {
+            node.open_account();
             node.state = State::Asking;
         }
         self.explain_away(path, place);
@@ -136,7 +137,10 @@ impl Detector {
     /// What this node explains no longer counts against the coarser ones.
     fn explain_away(&mut self, path: &[Slot; PATH], place: usize) {
         let slot = path.get(place).copied().unwrap_or(NONE);
-        let Some(own) = self.table.at(slot).map(|node| node.bets) else { return };
+        let Some((own, home)) = self.table.at(slot).map(|node| (node.bets, node.home.sessions))
+        else {
+            return;
+        };
         let kept = 1.0 - self.tuning.pass_up;
         let coarser = match place {
             // what a young realm's block asks for stops nobody who solves it: nothing is explained away
@@ -154,6 +158,7 @@ impl Detector {
                 for (s, o) in node.bets.iter_mut().zip(own) {
                     *s = (*s - kept * o).max(0.0);
                 }
+                node.home.sessions = (node.home.sessions - kept * home).max(0.0);
             }
         }
     }
@@ -191,6 +196,7 @@ impl Detector {
         let seconds =
             (base.clamp(shortest, first) * f32::from(1_u16 << strikes.min(7))).min(longest);
         if let Some(node) = self.table.at_mut(slot) {
+            node.open_account();
             node.state = State::Refusing;
             node.strikes = strikes.saturating_add(1);
             node.since = now;
@@ -247,18 +253,23 @@ impl Detector {
     fn is_worth_refusing(
         &self,
         node: &Node,
-        level: BlockLevel,
+        (place, level): (usize, BlockLevel),
         path: &[Slot; PATH],
         local: &Local,
         price: u32,
     ) -> bool {
+        // people at home and behind trusted addresses are asked, not refused
         let honest = self.honest_rate(node, level, path, local);
+        let lost = honest * self.turned_away(node, place, local);
+        self.is_dearer(node, price, (honest, lost))
+    }
+
+    /// Whether what bots would spend through the step-up exceeds the value of those `lost` of so many
+    /// honest new users an hour.
+    pub(super) fn is_dearer(&self, node: &Node, price: u32, (honest, lost): (f32, f32)) -> bool {
         let attempts = node.attempts * 60.0;
         let passing = (node.passed + 1.0) / (node.passed + node.failed + 4.0);
         let price = price as f32 / 1e6;
-        // people behind trusted addresses are asked, not refused
-        let [good, all] = self.trust;
-        let lost = if level.index() >= 3 { honest * (1.0 - good / all) } else { honest };
         passing * (attempts - honest).max(0.0) * price > self.user_value() * lost
     }
 
@@ -326,6 +337,8 @@ impl Detector {
             node.asked = asked;
             let s = brink.max(0.0) + std::f32::consts::LN_2;
             node.bets = [s, s];
+            node.home.sessions = node.home.sessions.min(s);
+            node.home.asked = node.home.asked.clamp(0.0, 2.0);
             node.until = now;
         }
         if let Some(id) = NodeId::from_bits(node.id) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::country::Country;
 use super::detector::{Detector, OperatorRule, end_of};
 use super::level::NodeId;
-use super::node::{Node, State};
+use super::node::{Home, Node, State};
 use super::table::KeyMap;
 use crate::base::time::Timestamp;
 
@@ -113,6 +113,7 @@ impl Detector {
         let acted = node.state != State::Open || node.share_until > 0;
         node.state = State::Open;
         node.bets = [0.0; 2];
+        node.home = Home::default();
         node.asked = 0.0;
         node.share = 0.0;
         node.share_until = 0;

@@ -35,6 +35,8 @@ pub(super) struct Country {
     /// What follows from all this in the present hour.
     hour: Hour,
     sampled: [u64; REMEMBERED],
+    /// New people who verified from home, and all; fading.
+    at_home: [f32; 2],
 }
 
 /// What of a country holds for an hour: a request asks for it several times.
@@ -66,6 +68,8 @@ impl Country {
             control_base: [15.0, 20.0],
             hour: Hour { number: u64::MAX, season: 1.0, conversion: 0.0, null: 0.0 },
             sampled: [0; REMEMBERED],
+            // people whose addresses say nothing, until it is known; weight of twenty sessions
+            at_home: [0.0, 20.0],
         }
     }
 
@@ -260,6 +264,19 @@ impl Country {
             return if is_well { None } else { of_country() };
         }
         lost(*own, tuning).map(|evidence| (Some(*network), evidence))
+    }
+
+    /// Somebody new verified. The last two hundred or so count.
+    pub(super) fn came_from(&mut self, home: bool) {
+        let [at_home, all] = &mut self.at_home;
+        *at_home = *at_home * 0.995 + f32::from(u8::from(home));
+        *all = *all * 0.995 + 1.0;
+    }
+
+    /// The share of new people who verified from home.
+    pub(super) fn share_at_home(&self) -> f32 {
+        let [at_home, all] = self.at_home;
+        at_home / all
     }
 
     fn fade_control(&mut self, now: u64) {

@@ -45,7 +45,8 @@ impl Detector {
     ) -> Assessment {
         let now = self.now;
         let away = self.is_away(subject, now);
-        self.found = Some(Found { subject: *subject, at: now, known: is_known, away });
+        let far = away && self.has_no_neighbour(subject, now);
+        self.found = Some(Found { subject: *subject, at: now, known: is_known, away, far });
         let local = self.local(now, subject.region);
         let path = self.find_path(now, subject, known);
         for (place, slot) in path.into_iter().enumerate().filter(|(_, slot)| *slot != NONE) {
@@ -88,8 +89,10 @@ impl Detector {
                 });
                 continue;
             }
-            let is_wide = matches!(place, 3..=8 | 12);
-            let spared = trusted && node.share_until < now && is_wide;
+            let is_wide = matches!(place, 3..=8 | 12 | 13);
+            let at_home =
+                !far && self.spares_home(node, place, &path, &local, subject.price_microusd);
+            let spared = at_home || (trusted && node.share_until < now && is_wide);
             match node.state {
                 State::Refusing if !known && !spared => {
                     refuse = Some(refuse.unwrap_or(0).max(node.until));
@@ -133,6 +136,7 @@ impl Detector {
                 + node.verified_quarter;
             if !known
                 && !passed
+                && !at_home
                 && f32::from(node.asking) >= room
                 && !self.is_spared(node.evidence())
             {

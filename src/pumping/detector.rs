@@ -76,6 +76,7 @@ pub(super) struct Found {
     pub(super) at: u64,
     pub(super) known: bool,
     pub(super) away: bool,
+    pub(super) far: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -222,13 +223,31 @@ impl Detector {
         if let Some(found) = self.found(subject, now) {
             return found.away;
         }
-        let (age, expiry) = self.tuning.place_age;
         self.tuning.parts.away
-            && subject.client.place(subject.region).is_some_and(|place| {
-                self.places
-                    .age(place, now, (expiry * 1_000.0) as u64)
-                    .is_none_or(|since| (since as f32) < age * 1_000.0)
-            })
+            && subject.client.place(subject.region).is_some_and(|place| self.is_unseen(place, now))
+    }
+
+    /// True when nobody of the number's country has verified from anywhere near the client's
+    /// network either. Registries give a country's networks out in runs: a person of the country
+    /// comes from one that is new more often than from where there is none.
+    pub(super) fn is_far(&self, subject: &Subject, now: u64) -> bool {
+        if let Some(found) = self.found(subject, now) {
+            return found.far;
+        }
+        self.is_away(subject, now) && self.has_no_neighbour(subject, now)
+    }
+
+    /// What [`is_far`](Self::is_far) asks beyond [`is_away`](Self::is_away).
+    pub(super) fn has_no_neighbour(&self, subject: &Subject, now: u64) -> bool {
+        let around = subject.client.surroundings(subject.region);
+        !self.tuning.parts.far || around.is_some_and(|around| self.is_unseen(around, now))
+    }
+
+    fn is_unseen(&self, place: u64, now: u64) -> bool {
+        let (age, expiry) = self.tuning.place_age;
+        self.places
+            .age(place, now, (expiry * 1_000.0) as u64)
+            .is_none_or(|since| (since as f32) < age * 1_000.0)
     }
 
     pub(super) fn alert(&mut self, kind: AlertKind, node: NodeId, evidence: f32) {

@@ -1,6 +1,7 @@
 //! How events change state: the only place that does, besides the passing of time.
 
 use super::detector::Detector;
+use super::home::{is_from_home, is_suspicious};
 use super::level::{BlockLevel, NodeId, Subject};
 use super::node::State;
 use super::path::{CLIENT, KNOWN, Local, STRANGER, attempt, is_clients, level_at, levels};
@@ -73,6 +74,7 @@ impl Detector {
             match event.kind {
                 SightingKind::Asked if node.state == State::Open => {
                     if let Some(node) = self.table.at_mut(slot) {
+                        node.open_account();
                         node.state = State::Asking;
                     }
                 }
@@ -205,17 +207,29 @@ impl Detector {
         let (tuning, unsent_weight) = (&self.tuning, self.unsent_weight());
         let shade = self.shade(&session.path);
         let applied = usize::from(session.stage).checked_sub(1);
+        let from_home = is_from_home(&session.path);
         for (place, (slot, level)) in session.nodes().iter().zip(levels()).enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             let level = *level;
             let factor = pick(weight, level)
                 * shade.at(place)
                 * session.share_at(place, tuning, unsent_weight);
-            for (s, bet) in node.bets.iter_mut().zip(bets.at(session.null, level)) {
+            let steps = bets.at(session.null, level).map(|bet| {
                 let before = applied.and_then(|i| bet.open.get(i)).copied();
                 let after = bet.open.get(stage).copied().unwrap_or(0.0);
-                *s = (*s + (after - before.unwrap_or(0.0)) * factor).min(60.0);
+                (after - before.unwrap_or(0.0)) * factor
+            });
+            if from_home {
+                node.count_home(place, steps[0]);
             }
+            let mut grown = node.bets;
+            for (s, step) in grown.iter_mut().zip(steps) {
+                *s = (*s + step).min(60.0);
+            }
+            if is_suspicious(grown) {
+                node.open_account();
+            }
+            node.bets = grown;
         }
     }
 
@@ -375,7 +389,11 @@ impl Detector {
         // the address of the one who asked for the code: who enters it need not say his
         if let Some(place) = subject.client.place(subject.region).filter(|_| !session.unsent) {
             let (_, expiry) = self.tuning.place_age;
-            self.places.verified(place, now, (expiry * 1_000.0) as u64);
+            let expiry = (expiry * 1_000.0) as u64;
+            self.places.verified(place, now, expiry);
+            if let Some(around) = subject.client.surroundings(subject.region) {
+                self.places.verified(around, now, expiry);
+            }
         }
         self.sessions.numbers.remove(&subject.digits);
         let local = self.local_of(now, session.country, subject.region);
@@ -405,6 +423,9 @@ impl Detector {
             let [good, all] = &mut self.trust;
             *good = *good * 0.999 + f32::from(u8::from(trusted));
             *all = *all * 0.999 + 1.0;
+            if let Some(c) = self.countries.get_mut(usize::from(session.country)) {
+                c.came_from(is_from_home(&session.path));
+            }
         }
         // what was counted against an open session is given back
         let applied = usize::from(session.stage).checked_sub(1);
@@ -414,6 +435,7 @@ impl Detector {
         let unheard = |place: usize| !credited || session.unsent && !is_clients(place);
         let unsent_weight = self.unsent_weight();
         let tuning = &self.tuning;
+        let from_home = is_from_home(&session.path);
         for (place, (slot, level)) in nodes.iter().zip(levels()).enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if session.stage < 4 {
@@ -421,13 +443,18 @@ impl Detector {
             }
             if node.bets != [0.0; 2] {
                 let shade = shade.as_ref().map_or(1.0, |shade| shade.at(place));
-                for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, *level)) {
+                let share =
+                    pick(session.weight, *level) * session.share_at(place, tuning, unsent_weight);
+                let steps = self.bets.at(session.null, *level).map(|bet| {
                     let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                    let share = pick(session.weight, *level)
-                        * session.share_at(place, tuning, unsent_weight);
-                    let refund = before * share * shade;
                     let credit = if unheard(place) { 0.0 } else { bet.verified };
-                    *s = (*s + credit - refund).max(0.0);
+                    credit - before * share * shade
+                });
+                if from_home {
+                    node.count_home(place, steps[0]);
+                }
+                for (s, step) in node.bets.iter_mut().zip(steps) {
+                    *s = (*s + step).max(0.0);
                 }
             }
             if unheard(place) {
@@ -487,9 +514,14 @@ impl Detector {
             let level = level_at(place);
             let spared = pick(session.weight, level)
                 * (1.0 - session.share_at(place, &self.tuning, unsent_weight));
-            for (s, bet) in node.bets.iter_mut().zip(self.bets.at(session.null, level)) {
-                let before = bet.open.get(applied).copied().unwrap_or(0.0);
-                *s = (*s - before * spared * shade.at(place)).max(0.0);
+            let steps = self.bets.at(session.null, level).map(|bet| {
+                -bet.open.get(applied).copied().unwrap_or(0.0) * spared * shade.at(place)
+            });
+            if is_from_home(&session.path) {
+                node.count_home(place, steps[0]);
+            }
+            for (s, step) in node.bets.iter_mut().zip(steps) {
+                *s = (*s + step).max(0.0);
             }
         }
     }

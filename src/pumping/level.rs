@@ -42,7 +42,8 @@ pub enum BlockLevel {
     /// All requests to numbers of one country that are not known, from networks where nobody of that
     /// country has ever verified.
     AwayCountry = 14,
-    /// The same over all countries, known numbers included.
+    /// All requests, to known numbers too and over all countries, from networks that are far as
+    /// well: nobody of the number's country has verified from anywhere around them.
     Away = 15,
 }
 
@@ -102,6 +103,11 @@ impl BlockLevel {
 
     /// True for the nodes that ask and never refuse: too many people stand behind them.
     pub(super) const fn only_asks(self) -> bool {
+        matches!(self, Self::Everyone) || self.is_known()
+    }
+
+    /// True for the nodes that count known numbers too, and with them the control group of outages.
+    pub(super) const fn holds_control(self) -> bool {
         matches!(self, Self::Everyone | Self::Away) || self.is_known()
     }
 
@@ -240,7 +246,7 @@ impl fmt::Display for NodeId {
             BlockLevel::KnownCountry => write!(f, "known numbers of {a}{b}"),
             BlockLevel::Known => write!(f, "known numbers"),
             BlockLevel::AwayCountry => write!(f, "numbers of {a}{b} from unseen networks"),
-            BlockLevel::Away => write!(f, "unseen networks"),
+            BlockLevel::Away => write!(f, "networks far from any seen"),
         }
     }
 }
@@ -296,6 +302,16 @@ impl ClientNet {
         let wide = if self.is_v4() { self.0 >> 16 } else { self.0 >> 32 };
         let [a, b] = region;
         if self.0 == 0 { None } else { Some((wide << 16) | ((a as u64) << 8) | b as u64) }
+    }
+
+    /// Names what lies around the wide network (IPv4 /12, IPv6 /20) together with a country:
+    /// registries give networks out in runs, so a country's lie side by side. No name of it is that
+    /// of a place.
+    pub(super) const fn surroundings(self, region: [u8; 2]) -> Option<u64> {
+        const TAG: u64 = 1 << 63;
+        let wide = if self.is_v4() { self.0 >> 20 } else { self.0 >> 44 };
+        let [a, b] = region;
+        if self.0 == 0 { None } else { Some(TAG | (wide << 16) | ((a as u64) << 8) | b as u64) }
     }
 
     const fn is_v4(self) -> bool {

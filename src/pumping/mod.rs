@@ -13,6 +13,7 @@ mod evidence;
 mod flow;
 mod heal;
 mod history;
+mod home;
 mod journal;
 mod known;
 mod level;

@@ -19,6 +19,15 @@ pub(super) enum State {
     Refusing = 2,
 }
 
+/// What a node under suspicion counts of those from home alone: see `home`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Home {
+    /// Log e-value of the bold bet over sessions from home, reflected at zero.
+    pub(super) sessions: f32,
+    /// Evidence of their step-ups, signed and bounded.
+    pub(super) asked: f32,
+}
+
 /// State of one node of any tree.
 ///
 /// The fields of the first 64 bytes are all that a calm node needs: a session then costs one line of
@@ -75,6 +84,8 @@ pub(super) struct Node {
     /// Start and end of the present block, ms.
     pub(super) since: u64,
     pub(super) until: u64,
+    /// Evidence against those from home alone.
+    pub(super) home: Home,
 }
 
 impl Node {
@@ -104,6 +115,7 @@ impl Node {
             share_until: 0,
             since: 0,
             until: 0,
+            home: Home::default(),
             ..*self
         }
     }
@@ -125,8 +137,13 @@ impl Node {
         self.at = now;
         let seconds = dt as f32 / 1_000.0;
         if self.bets != [0.0; 2] {
-            for (s, bet) in self.bets.iter_mut().zip(bets()) {
+            let bets = bets();
+            for (s, bet) in self.bets.iter_mut().zip(&bets) {
                 *s = (*s - bet.leak * tolerated * seconds / 3_600.0).max(0.0);
+            }
+            if self.has_begun() {
+                self.leak_home(&bets, tolerated * seconds / 3_600.0);
+                fade(&mut self.home.asked, seconds, asked_half_life * std::f32::consts::LOG2_E);
             }
         }
         fade(&mut self.verified_slow, seconds, 21_600.0);

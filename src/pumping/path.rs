@@ -50,7 +50,9 @@ pub(super) const STRANGER: u16 = (1 << 14) - 1;
 /// Those of a known number.
 pub(super) const KNOWN: u16 = CLIENT | 1 << 14 | 1 << 15;
 /// Those that are there only for a client from a network where nobody has verified.
-const AWAY: u16 = 1 << 12 | 1 << 13;
+const AWAY: u16 = 1 << 12;
+/// And those for one from where no network near it has.
+const FAR: u16 = 1 << 13;
 
 /// The level of each place of a path.
 pub(super) const fn levels() -> &'static [BlockLevel; PATH] {
@@ -173,7 +175,7 @@ impl Detector {
     ) -> [Slot; PATH] {
         let is_whole = counted & STRANGER == STRANGER;
         let mut path = if is_whole { [NONE; PATH] } else { self.find_path(now, subject, false) };
-        let away = self.is_away(subject, now);
+        let (away, far) = (self.is_away(subject, now), self.is_far(subject, now));
         let parts = self.tuning.parts;
         let cold = parts.cold && self.is_cold(subject, BlockLevel::HundredThousand);
         let colder = cold && self.is_cold(subject, BlockLevel::Million);
@@ -187,7 +189,8 @@ impl Detector {
                 BlockLevel::ColdCountry | BlockLevel::Cold => !cold,
                 BlockLevel::ColdMillion => !colder,
                 BlockLevel::Host | BlockLevel::Network => !parts.address,
-                BlockLevel::AwayCountry | BlockLevel::Away => !away,
+                BlockLevel::AwayCountry => !away,
+                BlockLevel::Away => !far,
                 _ => false,
             };
             let fine = matches!(
@@ -236,9 +239,14 @@ impl Detector {
 
     /// The nodes of a request as they exist, creating none.
     pub(super) fn find_path(&self, now: u64, subject: &Subject, known: bool) -> [Slot; PATH] {
-        let places = if known { KNOWN } else { STRANGER };
-        let away = self.is_away(subject, now);
-        let mut path = self.path_of(subject, if away { places } else { places & !AWAY });
+        let mut places = if known { KNOWN } else { STRANGER };
+        if !self.is_away(subject, now) {
+            places &= !AWAY;
+        }
+        if !self.is_far(subject, now) {
+            places &= !FAR;
+        }
+        let mut path = self.path_of(subject, places);
         let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
         let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
         let off = !self.tuning.parts.cold;
@@ -342,7 +350,7 @@ impl Shade {
 
 /// Nodes that hold the control group itself are not excused by it.
 pub(super) fn pick(weight: (f32, f32), level: BlockLevel) -> f32 {
-    if level.only_asks() { weight.1 } else { weight.0 }
+    if level.holds_control() { weight.1 } else { weight.0 }
 }
 
 /// Counts a request at a node.

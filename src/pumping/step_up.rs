@@ -5,6 +5,7 @@
 //! step by step as it grows old, so an abandoned step-up needs no event.
 
 use super::detector::Detector;
+use super::home::is_from_home;
 use super::level::Subject;
 use super::node::Node;
 use super::path::{CLIENT, only, places_of};
@@ -150,12 +151,16 @@ impl Detector {
         let shade = self.shade(&around);
         let (low, high) = self.tuning.asked_range;
         let active = self.tuning.parts.asked_evidence;
+        let from_home = !known && is_from_home(path);
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             count(node);
             if active {
                 let share = if step > 0.0 { shade.at(place) } else { 1.0 };
                 node.asked = (node.asked + step * share).clamp(low, high);
+                if from_home {
+                    node.count_home_step_up(place, step * share, (low, high));
+                }
             }
         }
         self.evaluate(now, path, &local, subject.price_microusd);

@@ -4,6 +4,7 @@
 
 mod bound;
 mod framing;
+mod home;
 mod solvers;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -26,6 +26,9 @@ pub struct Tuning {
     /// act on, since too many people live in it. Bots that solve would else have each block judged
     /// anew. Infinite: never.
     pub proved_at: f32,
+    /// Evidence against those from home alone from which a node that refuses refuses them too. As
+    /// `refuse_in_context`: the rigorous threshold was paid by the node.
+    pub home_at: f32,
     /// A node stops asking when its evidence has fallen this far below `ask_at` (hysteresis).
     pub ask_hysteresis: f32,
     /// A block that ends (time or silence) re-opens this many nats under its refusal threshold, so
@@ -64,6 +67,8 @@ pub struct Tuning {
     /// Factor of a passed step-up. Close to one, so that solving farms cannot wash evidence away.
     pub pass_factor: f32,
     /// Bounds of the step-up evidence: how far passes can go into credit, and failures into debt.
+    /// Little credit: bots that solve would buy texts with it, and people at home are spared
+    /// anyway.
     pub asked_range: (f32, f32),
     /// A node goes on asking while at least this share of its step-ups of the last quarter of an hour
     /// was not passed. Above what honest people fail, below what a mixture with bots shows.
@@ -163,6 +168,8 @@ pub struct Parts {
     pub address: bool,
     pub context: bool,
     pub away: bool,
+    pub far: bool,
+    pub home: bool,
 }
 
 impl Default for Parts {
@@ -176,6 +183,8 @@ impl Default for Parts {
             address: true,
             context: true,
             away: true,
+            far: true,
+            home: true,
         }
     }
 }
@@ -189,6 +198,7 @@ impl Default for Tuning {
             refuse_at: 12.0,
             refuse_in_context: 5.0,
             proved_at: 12.0,
+            home_at: 5.0,
             ask_hysteresis: 3.0,
             half_open_gap: 1.2,
             pass_up: 0.50,
@@ -215,7 +225,7 @@ impl Default for Tuning {
                 (0.40, 0.65),
             ],
             floor: [
-                0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0, 1.0, 3.0,
+                0.02, 0.04, 0.08, 0.2, 0.5, 1.5, 1.0, 3.0, 1.0, 0.5, 1.0, 6.0, 2.0, 4.0, 1.0, 1.0,
             ],
             tolerance: [
                 2.0, 2.0, 2.0, 2.0, 2.0, 1.3, 1.2, 1.2, 1.2, 2.0, 2.0, 0.8, 1.3, 0.8, 1.2, 1.2,
@@ -233,7 +243,7 @@ impl Default for Tuning {
             ],
             honest_failure: 0.15,
             pass_factor: 0.70,
-            asked_range: (-6.0, 12.0),
+            asked_range: (-1.0, 12.0),
             failing_share: 0.25,
             asked_half_life: 7_200.0,
             asked_stages: [15.0, 30.0, 60.0],

@@ -210,6 +210,7 @@ fn values() -> BTreeMap<&'static str, String> {
         ("Costs::challenge_cost", format!("{} dollars", Costs::default().challenge_cost)),
         ("Tuning::ask_at", format!("{} nats", tuning.ask_at)),
         ("Tuning::refuse_at", format!("{} nats", tuning.refuse_at)),
+        ("Tuning::home_at", format!("{} nats", tuning.home_at)),
         ("Tuning::young_numbers", format!("{} numbers", tuning.young_numbers)),
         ("Tuning::young_refuse_at", format!("{} nats", tuning.young_refuse_at)),
         ("Tuning::young_asks", format!("{:?}", tuning.young_asks)),

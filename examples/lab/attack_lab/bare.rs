@@ -152,6 +152,10 @@ fn constants(changes: &[(String, f32)]) -> Result<(Tuning, Costs), String> {
             "nooutage" => tuning.parts.outage = false,
             "noaddress" => tuning.parts.address = false,
             "nocontext" => tuning.parts.context = false,
+            "noaway" => tuning.parts.away = false,
+            "nofar" => tuning.parts.far = false,
+            "nohome" => tuning.parts.home = false,
+            "homeat" => tuning.home_at = value,
             other => return Err(format!("--set knows no `{other}`")),
         }
     }

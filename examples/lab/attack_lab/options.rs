@@ -23,8 +23,8 @@ usage: attack_lab [options]
 for work on the detector:
   --bare              the detector alone, without a gate around it
   --set K=V,…         changes its constants: ask refuse context up harm passf gap shareat nf value ref
-                      asklow proved (inf switches it off),
-                      and the switches nocold noshare noflight noasked nooutage noaddress nocontext";
+                      asklow homeat proved (inf switches it off), and the switches nocold noshare noflight
+                      noasked nooutage noaddress nocontext noaway nofar nohome";
 
 #[derive(Clone, Debug)]
 pub struct Options {

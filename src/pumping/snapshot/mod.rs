@@ -31,7 +31,7 @@ use rows::{
     write_session, write_step_up,
 };
 
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 /// Version 3 held no session of which no text went out, and version 4 no history; both are read.
 const OLDEST: u8 = 3;
 /// No honest snapshot is larger; a claim beyond it is refused before anything is allocated.

@@ -88,6 +88,10 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
     for (bit, value) in (17..).zip([behind, n.warm]) {
         mask |= u32::from(value != 0) << bit;
     }
+    let home = [n.home.sessions, n.home.asked];
+    for (bit, value) in (19..).zip(home) {
+        mask |= u32::from(value != 0.0) << bit;
+    }
     w.u64(n.id);
     w.u64(n.at);
     w.0.extend_from_slice(&region);
@@ -103,6 +107,8 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
     present.for_each(|(_, value)| w.u64(*value));
     let present = (17..).zip([behind, n.warm]).filter(|(bit, _)| has(*bit));
     present.for_each(|(_, value)| w.u32(value));
+    let present = (19..).zip(home).filter(|(bit, _)| has(*bit));
+    present.for_each(|(_, value)| w.f32(value));
 }
 
 /// A node, its country's letters, and how far behind its country's count it was.
@@ -120,7 +126,7 @@ pub(super) fn read_node(r: &mut Reader<'_>) -> Result<(Node, [u8; 2], u32), Code
     };
     n.strikes = r.u8()?;
     let mask = r.u32()?;
-    if mask >> 19 != 0 {
+    if mask >> 21 != 0 {
         return Err(CodecError::Damaged);
     }
     let has = |bit: usize| mask >> bit & 1 == 1;
@@ -136,6 +142,8 @@ pub(super) fn read_node(r: &mut Reader<'_>) -> Result<(Node, [u8; 2], u32), Code
     }
     let behind = if has(17) { r.u32()? } else { 0 };
     n.warm = if has(18) { r.u32()? } else { 0 };
+    n.home.sessions = if has(19) { r.f32()? } else { 0.0 };
+    n.home.asked = if has(20) { r.f32()? } else { 0.0 };
     Ok((n, region, behind))
 }
 

@@ -4,10 +4,10 @@
 use super::*;
 
 const MINUTE: u64 = 60_000;
-const DAY: u64 = 1_440 * MINUTE;
+pub(super) const DAY: u64 = 1_440 * MINUTE;
 
 /// A country of a realm with history, by its number.
-fn there(country: u64, number: u64, host: u32) -> Subject {
+pub(super) fn there(country: u64, number: u64, host: u32) -> Subject {
     let region = [b'A' + (country / 26) as u8, b'A' + (country % 26) as u8];
     let digits = (211 + country) * 1_000_000_000 + number;
     Subject { region, digits, price_microusd: 80_000, ..subject(digits, host) }
@@ -15,7 +15,7 @@ fn there(country: u64, number: u64, host: u32) -> Subject {
 
 /// Four days in which `people` of each of so many countries ask from its own network, and most enter
 /// their code.
-fn customers(tuning: Tuning, countries: u64, people: u64) -> (Detector, u64) {
+pub(super) fn customers(tuning: Tuning, countries: u64, people: u64) -> (Detector, u64) {
     let mut d = Detector::with(1, tuning, Costs::default());
     for k in 0..people * countries {
         let country = k % countries;

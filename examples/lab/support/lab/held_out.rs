@@ -97,6 +97,42 @@ pub fn attack(family: &str, m: &mut Maker<'_>, start: u64, daily: f64) -> u64 {
             }
             start + 5 * HOUR
         }
+        // thirty blocks in four countries with customers, two of three requests from their own networks
+        "H7" => {
+            let four = [at(b"PH"), at(b"EG"), at(b"GB"), at(b"MX")];
+            let blocks: Vec<_> = (0..30)
+                .map(|k| {
+                    let c = four[k % 4];
+                    (c, c.number(m.rng.below(c.ranges), m.rng.below(100) * 10_000))
+                })
+                .collect();
+            for t in m.times(start, 6 * HOUR, 20.0) {
+                let (c, base) = blocks[m.rng.below(30) as usize];
+                let k = m.rng.next();
+                let ip = if m.rng.chance(0.67) { c.ip(k) } else { proxy_ip(k) };
+                let phone = base + m.rng.below(10_000);
+                m.push(t, c, phone, ip, 0.0);
+            }
+            start + 6 * HOUR
+        }
+        // sixty proxies verify a rented number each, and pump all over three countries a day later
+        "H8" => {
+            let three = [at(b"KE"), at(b"VN"), at(b"BD")];
+            let proxies: Vec<_> = (0..60).map(|_| proxy_ip(m.rng.next())).collect();
+            for (k, ip) in proxies.iter().enumerate() {
+                let c = three[k % 3];
+                let phone = c.number(m.rng.below(c.ranges), m.rng.next());
+                m.push(start + k as u64 * 7 * MIN, c, phone, *ip, 1.0);
+            }
+            let again = start + 33 * HOUR;
+            for t in m.times(again, 4 * HOUR, 10.0) {
+                let k = m.rng.below(60) as usize;
+                let c = three[k % 3];
+                let phone = c.number(m.rng.below(c.ranges), m.rng.next());
+                m.push(t, c, phone, proxies[k], 0.0);
+            }
+            again + 4 * HOUR
+        }
         other => unreachable!("no such family: {other}"),
     }
 }

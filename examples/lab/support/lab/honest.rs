@@ -2,7 +2,7 @@
 
 use super::rng::Rng;
 use super::row::Row;
-use super::world::{COUNTRIES, Country, country, human_delay, season};
+use super::world::{COUNTRIES, Country, country, human_delay, proxy_ip, season};
 use super::worlds::World;
 
 /// What disturbs honest traffic.
@@ -20,6 +20,8 @@ pub enum Anomaly {
     Relogin { factor: f64, from: u64, to: u64 },
     /// Texts arrive so many times later than usual in one country.
     Slow { country: usize, factor: u64, from: u64, to: u64 },
+    /// This share of people is somewhere in the world.
+    Travel { share: f64, from: u64, to: u64 },
     /// One country always converts this badly.
     PoorMarket { country: usize, conversion: f64, factor: f64 },
 }
@@ -107,7 +109,15 @@ impl Honest {
         let share = self.world.share(index);
         let pool = (self.daily * f64::from(share.max(1)) / 10_000.0).max(3.0) as u64;
         let ip = if nat { c.nat_ip(pool, rng.unit()) } else { c.ip(rng.next()) };
-        let ip = self.world.address(rng).unwrap_or(ip);
+        let mut ip = self.world.address(rng).unwrap_or(ip);
+        for a in anomalies {
+            if let Anomaly::Travel { share, from, to } = *a
+                && (from..to).contains(&at)
+                && rng.chance(share)
+            {
+                ip = proxy_ip(rng.next());
+            }
+        }
         let session = rng.next() >> 1;
         let mut conversion = c.conversion;
         let mut down = false;

@@ -39,7 +39,7 @@ const fn of(kind: Kind, name: &'static str, title: &'static str) -> Scenario {
 }
 
 /// All of them, in the order of the report.
-pub const ALL: [Scenario; 49] = [
+pub const ALL: [Scenario; 52] = [
     of(Kind::Attack, "A1", "one block of 10 000 in order, 60 a minute"),
     of(Kind::Attack, "A2", "one block of 100 000, 1 000 a minute"),
     of(Kind::Attack, "A3", "20 countries, 100 blocks, 200 a minute"),
@@ -70,6 +70,8 @@ pub const ALL: [Scenario; 49] = [
     of(Kind::HeldOut, "H4", "every request in another country, 25 % entered"),
     of(Kind::HeldOut, "H5", "two minutes an hour, each time another country"),
     of(Kind::HeldOut, "H6", "in strides through a range of a million"),
+    of(Kind::HeldOut, "H7", "thirty blocks, mostly from their countries' networks"),
+    of(Kind::HeldOut, "H8", "a day after his proxies' networks were verified from"),
     of(Kind::Anomaly, "N1", "an ordinary day"),
     of(Kind::Anomaly, "N2", "a launch, ten times the volume"),
     of(Kind::Anomaly, "N3", "an operator down in the largest country"),
@@ -89,6 +91,7 @@ pub const ALL: [Scenario; 49] = [
     of(Kind::Anomaly, "X4", "everybody logs in again after an update"),
     of(Kind::Anomaly, "Y1", "held out: an advertisement, 20 times for 15 minutes"),
     of(Kind::Anomaly, "Y2", "held out: texts arrive ten times later for six hours"),
+    of(Kind::Anomaly, "Y3", "held out: one in ten travels, from one day to the next"),
 ];
 
 /// A scenario's rows, in time order, and when it begins: everything before is ordinary traffic.
@@ -184,6 +187,7 @@ impl Scenario {
                 from: at,
                 to: at + HOUR / 4,
             }],
+            "Y3" => vec![Anomaly::Travel { share: 0.1, from: at - 9 * HOUR, to: at + 15 * HOUR }],
             "Y2" => vec![Anomaly::Slow { country: india, factor: 10, from: at, to: at + 6 * HOUR }],
             _ => Vec::new(),
         }

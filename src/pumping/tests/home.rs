@@ -1,0 +1,115 @@
+//! Who is spared inside a node that refuses, what that costs, and from where it is far.
+
+use super::super::evidence::{Bets, NullIndex};
+use super::super::node::{Node, State};
+use super::solvers::{customers, there};
+use super::*;
+
+const MINUTE: u64 = 60_000;
+const AT_HOME: u32 = 10 << 24;
+/// Beside the networks of people's, and elsewhere.
+const NEAR: u32 = AT_HOME | 7 << 16;
+const ELSEWHERE: u32 = 0x8000_0000;
+/// A block of ten thousand numbers where people have some.
+const BLOCK: u64 = 4_210_000;
+
+/// Mean number of sessions from home until their account holds `h`, in a node that is flooded from
+/// elsewhere by ten times as many, of which none is answered.
+fn run_length(h: f32, level: BlockLevel, tolerated: f32, gap_s: f64, conversion: f64) -> f64 {
+    let pair = Bets::new(&Tuning::default()).at(NullIndex(15), level); // p0 = 0.50
+    let mut coins = Coins(5);
+    let (mut sessions, mut alarms) = (0_u64, 0_u64);
+    while alarms < 30 && sessions < 60_000 {
+        let mut node = Node::new(NodeId::pool(level), 0, 0, T0);
+        node.state = State::Asking;
+        let mut now = T0;
+        while node.home.sessions < h && sessions < 60_000 {
+            sessions += 1;
+            now += (-coins.unit().max(1e-12).ln() * gap_s * 1_000.0) as u64;
+            node.fade(now, tolerated, || pair, 7_200.0);
+            node.bets = [60.0; 2];
+            let bold = pair[0];
+            let entered = coins.unit() < conversion;
+            node.count_home(0, if entered { bold.verified } else { bold.open[3] });
+        }
+        alarms += u64::from(node.home.sessions >= h);
+    }
+    sessions as f64 / alarms.max(1) as f64
+}
+
+#[test]
+fn what_others_do_is_not_held_against_people_at_home_as_long_as_they_convert_or_are_no_more_than_usual()
+ {
+    let h = Tuning::default().home_at;
+    for level in (0..LEVELS).filter_map(BlockLevel::from_index) {
+        let convert = run_length(h, level, 2.0, 3.6, 0.5);
+        let usual = run_length(h, level, 100.0, 36.0, 0.0);
+        let promised = f64::from(h).exp();
+        assert!(convert >= promised && usual >= promised, "{level:?}: {convert} {usual}");
+    }
+}
+
+/// A block attacked by bots whose addresses `host` makes, and how many texts they got.
+fn attacked(tuning: Tuning, host: impl Fn(u32) -> u32) -> (Detector, u64, u32) {
+    let (mut d, start) = customers(tuning, 1, 4_000);
+    let (mut coins, mut got) = (Coins(3), 0);
+    for k in 0..600 {
+        let s = there(0, BLOCK + coins.next() % 10_000, host(coins.next() as u32));
+        got += u32::from(request(&mut d, start + k * MINUTE / 30, &s, k % 5 == 0));
+    }
+    (d, start + 20 * MINUTE, got)
+}
+
+fn verdict(d: &Detector, now: u64, host: u32) -> Judgement {
+    d.clone().assess(at(now), &there(0, BLOCK + 17, host), false).verdict
+}
+
+fn without_home() -> Tuning {
+    let mut tuning = Tuning::default();
+    tuning.parts.home = false;
+    tuning
+}
+
+#[test]
+fn where_an_attack_comes_from_elsewhere_people_of_the_country_are_asked_and_others_refused() {
+    let elsewhere = |k| k | ELSEWHERE;
+    let (d, now, got) = attacked(Tuning::default(), elsewhere);
+    let (harsh, _, least) = attacked(without_home(), elsewhere);
+    let mut copy = Detector::new(2);
+    copy.restore(&d.snapshot()).unwrap();
+    for d in [&d, &copy] {
+        assert!(matches!(verdict(d, now, 0x8765_4321), Judgement::Refuse { .. }));
+        for host in [AT_HOME | 9, NEAR | 9] {
+            assert_eq!(verdict(d, now, host), Judgement::StepUp(Strength::Human));
+        }
+    }
+    assert!(matches!(verdict(&harsh, now, AT_HOME | 9), Judgement::Refuse { .. }), "ablation");
+    assert_eq!(got, least, "and the attack gains nothing");
+}
+
+#[test]
+fn bots_from_the_country_s_own_networks_are_refused_there_too_after_a_few_texts_more() {
+    let at_home = |k: u32| AT_HOME | k % 60_000;
+    let (d, now, got) = attacked(Tuning::default(), at_home);
+    let (_, _, least) = attacked(without_home(), at_home);
+    assert!(got <= least + 10, "{got} {least}");
+    let mut copy = Detector::new(2);
+    copy.restore(&d.snapshot()).unwrap();
+    for d in [&d, &copy] {
+        assert!(matches!(verdict(d, now, AT_HOME | 9), Judgement::Refuse { .. }));
+    }
+}
+
+#[test]
+fn a_network_beside_one_that_people_verified_from_is_new_and_not_far() {
+    let (d, start) = customers(Tuning::default(), 2, 400);
+    let now = T0 + start;
+    let of = |country, host| there(country, 1, host);
+    let seen = |s: Subject| (d.is_away(&s, now), d.is_far(&s, now));
+    assert_eq!(seen(of(0, AT_HOME | 9)), (false, false));
+    assert_eq!(seen(of(0, NEAR | 9)), (true, false));
+    assert_eq!(seen(of(0, AT_HOME | 0x20_0000)), (true, true), "sixteen networks on");
+    assert_eq!(seen(of(1, AT_HOME | 9)), (true, true), "where another country's people are");
+    let unknown = Subject { client: ClientNet::unknown(), ..of(0, 0) };
+    assert_eq!(seen(unknown), (false, false));
+}
