@@ -16,9 +16,9 @@ use crate::store::{StoreError, StoreErrorKind};
 use super::answer::Seen;
 use super::call::Call;
 use super::failure::Malformed;
-use super::keys::slot;
 use super::node::{Failure, Node};
 use super::setup::{Mode, RedisOptions, RedisSetupError, address};
+use super::tag::slot;
 
 /// A call follows at most so many redirections before it reports an outage.
 const HOPS: usize = 4;

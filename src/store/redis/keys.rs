@@ -1,10 +1,9 @@
 //! The keys of a call: named once each, numbered as the script sees them, all in one slot.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-
 use crate::base::id::{Pseudonym, RequestId};
 
 use super::place::Place;
+use super::tag::HashTag;
 
 /// What a key holds; the letter after the realm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,29 +17,6 @@ pub(super) enum Kind {
     Latest = b'j' as isize,
     Journal = b'l' as isize,
     Copy = b'g' as isize,
-}
-
-/// The hash tag of a realm: `{`, 22 characters of base64url, `}`.
-///
-/// Text and not the raw bytes, because Redis Cluster takes the tag from the first `{` to the first
-/// `}` after it, and a raw byte may be a brace.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct HashTag([u8; 24]);
-
-impl HashTag {
-    pub(super) fn of(realm: Pseudonym) -> Self {
-        let mut tag = [b'{'; 24];
-        let [_, inner @ .., last] = &mut tag;
-        // 22 characters always hold 16 bytes.
-        let _ = Base64UrlUnpadded::encode(realm.as_bytes(), inner);
-        *last = b'}';
-        Self(tag)
-    }
-
-    /// What is between the braces: what Redis Cluster hashes.
-    pub(super) fn inner(&self) -> &[u8] {
-        self.0.get(1..23).unwrap_or_default()
-    }
 }
 
 /// One key: tag, letter, name.
@@ -100,7 +76,7 @@ impl Keys {
     /// The partition's key.
     pub(super) fn partition(&self) -> [u8; 25] {
         let mut key = [b'e'; 25];
-        key.iter_mut().zip(self.tag.0).for_each(|(to, from)| *to = from);
+        key.iter_mut().zip(self.tag.bytes()).for_each(|(to, from)| *to = from);
         key
     }
 
@@ -110,7 +86,8 @@ impl Keys {
             let name = if *kind == Kind::Call { name.get(..2) } else { Some(&name[..]) };
             let name = name.unwrap_or_default();
             let mut key = Key { bytes: [*kind as u8; 41], length: name.len().saturating_add(25) };
-            let parts = self.tag.0.into_iter().chain([*kind as u8]).chain(name.iter().copied());
+            let parts =
+                self.tag.bytes().into_iter().chain([*kind as u8]).chain(name.iter().copied());
             key.bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
             key
         })
@@ -126,27 +103,9 @@ impl Keys {
     }
 }
 
-/// The slot of a hash tag: CRC-16/XMODEM of what is between the braces, by 16384 slots.
-pub(super) fn slot(tag: &[u8]) -> u16 {
-    let crc = tag.iter().fold(0_u16, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
-    });
-    crc & 0x3fff
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slots_are_those_of_the_specification() {
-        // The check value of CRC-16/XMODEM, and two keys of the Redis Cluster specification.
-        assert_eq!(slot(b"123456789"), 0x31c3 & 0x3fff);
-        assert_eq!(slot(b"foo"), 12182);
-        assert_eq!(slot(b"bar"), 5061);
-    }
 
     #[test]
     fn a_key_is_numbered_once_and_carries_its_realm() {

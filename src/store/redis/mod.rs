@@ -118,6 +118,7 @@ mod permission;
 mod place;
 mod setup;
 mod spread;
+mod tag;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -4,7 +4,7 @@ use crate::base::id::Pseudonym;
 use crate::limit::Limit;
 use crate::store::Home;
 
-use super::keys::{HashTag, slot};
+use super::tag::{HashTag, slot};
 
 /// How many slots a cluster has.
 const SLOTS: u64 = 1 << 14;
