@@ -3,8 +3,8 @@
 //!
 //! An attack that comes through proxies all over the world says nothing of a person who asks from a
 //! network where people of his country have verified. So a node that asks keeps a second account,
-//! of the sessions and step-ups *from home* alone, and while that one holds no evidence a refusal
-//! asks them instead. It is the smallest group that explains the evidence again, as with a block
+//! of the sessions and step-ups *from home* alone, and while that one holds little, by itself and
+//! beside what the node holds, a refusal asks them instead. It is the smallest group that explains the evidence again, as with a block
 //! inside a country.
 //!
 //! The account is the same bet under the same null (see `evidence`): sessions from home are a part
@@ -32,6 +32,9 @@ const fn keeps_account(place: usize) -> bool {
 /// The node's evidence from which it does.
 const BEGINS: f32 = 2.0;
 
+/// The share of the node's evidence from which the account has its cause.
+const CAUSE: f32 = 0.5;
+
 impl Home {
     fn evidence(self) -> f32 {
         self.sessions + self.asked
@@ -54,6 +57,16 @@ impl Node {
     /// look at its second cache line.
     pub(super) fn has_begun(&self) -> bool {
         self.state != State::Open || is_suspicious(self.bets)
+    }
+
+    /// Whether people at home are to blame as well: the account holds enough by itself, or most of
+    /// what the node holds. Where everybody comes from the same gateways, it holds all of it.
+    pub(super) fn is_home_to_blame(&self, home_at: f32) -> bool {
+        self.home.evidence() >= home_at || self.is_most_from_home()
+    }
+
+    fn is_most_from_home(&self) -> bool {
+        self.home.evidence() >= CAUSE * (self.evidence() + self.asked.max(0.0))
     }
 
     /// Opens the account, before the node comes under suspicion. What an earlier one held was not kept
@@ -99,8 +112,12 @@ impl Detector {
         let Some(level) = levels().get(place).filter(|_| self.parts_at_home(place)) else {
             return false;
         };
-        if node.home.evidence() < self.tuning.home_at {
+        if !node.is_home_to_blame(self.tuning.home_at) {
             return true;
+        }
+        // there the decision to refuse counted everybody
+        if node.is_most_from_home() {
+            return false;
         }
         let honest = self.honest_rate(node, *level, path, local);
         let everybody = honest * (1.0 - self.trusted(place));
@@ -114,7 +131,7 @@ impl Detector {
     /// The share of honest newcomers whom a refusal at `place` would turn away.
     pub(super) fn turned_away(&self, node: &Node, place: usize, local: &Local) -> f32 {
         let trusted = self.trusted(place);
-        if !self.parts_at_home(place) || node.home.evidence() >= self.tuning.home_at {
+        if !self.parts_at_home(place) || node.is_home_to_blame(self.tuning.home_at) {
             return 1.0 - trusted;
         }
         let country = self.countries.get(usize::from(local.country));
