@@ -643,7 +643,7 @@ async fn a_later_format_is_refused_and_left_alone() {
     let server = RedisServer::start(&[]);
     let store = connect(&server).await;
     let realm = name();
-    let partition = "redis.call('SET', KEYS[1], struct.pack('>I7I7c8B', 4, 9, '--------', 3))";
+    let partition = "redis.call('SET', KEYS[1], struct.pack('>I7I7c8B', 4, 9, '--------', 4))";
     write(&server, realm, b"e", partition);
     let sent = Sent::new();
     let errors = [
@@ -654,7 +654,7 @@ async fn a_later_format_is_refused_and_left_alone() {
     for error in errors {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(cause.contains("format 3") && cause.contains("run the version"), "{cause}");
+        assert!(cause.contains("format 4") && cause.contains("run the version"), "{cause}");
     }
     assert_eq!(server.say(&["DBSIZE"]), "1", "nothing was written");
 }
