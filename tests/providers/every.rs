@@ -37,7 +37,7 @@ impl Secret {
         }
     }
 
-    fn source<C>(
+    pub fn source<C>(
         &self,
         make: impl Fn(&'static str) -> Result<C, AdapterError> + Send + Sync + 'static,
     ) -> Credentials<C> {

@@ -2,7 +2,7 @@
 
 use otpgate::http::{BaseUrl, ReqwestClient};
 use otpgate::testing::transport::Received;
-use otpgate::transport::twilio::{Account, ERRORS, NAME, Receipts, Sender, Twilio};
+use otpgate::transport::twilio::{Account, ERRORS, FAULTS, NAME, Receipts, Sender, Twilio};
 use otpgate::transport::{
     CallbackUrl, DeliveryFault, ErrorRow, HandoffErrorKind, NumberFault, Price, ReceiptErrorKind,
     ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText, Senders,
@@ -232,6 +232,13 @@ fn a_genuine_receipt_says_what_became_of_the_text() {
         let body = format!("MessageSid=SM1&MessageStatus={word}");
         assert_eq!(receipt(&body, &sign(&body)).unwrap()[0].state, state, "{word}");
     }
+    for row in FAULTS {
+        let body = format!("MessageSid=SM1&MessageStatus=failed&ErrorCode={}", row.code);
+        let found = receipt(&body, &sign(&body)).unwrap();
+        assert_eq!((found[0].fault, found[0].code.as_deref()), (Some(row.fault), Some(row.code)));
+    }
+    let body = "MessageSid=SM1&MessageStatus=failed&ErrorCode=39999";
+    assert_eq!(receipt(body, &sign(body)).unwrap()[0].fault, Some(DeliveryFault::Unknown));
 }
 
 #[test]
