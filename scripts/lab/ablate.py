@@ -27,6 +27,8 @@ PARTS = {
     "nocontext": "a flagged parent lowers the bar",
     "noproved": "a proved parent lowers the bar",
     "noaway": "known and away",
+    "nofar": "the pool of what is far",
+    "nohome": "people at home apart",
     "noknown": "known numbers",
     "nonumber": "limits of one number",
     "noyoung": "a young realm asks first",

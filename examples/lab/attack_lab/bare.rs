@@ -153,6 +153,15 @@ fn constants(changes: &[(String, f32)]) -> Result<(Tuning, Costs), String> {
             "noaddress" => tuning.parts.address = false,
             "nocontext" => tuning.parts.context = false,
             "noaway" => tuning.parts.away = false,
+            "noknown" => tuning.known_age.0 = f32::INFINITY,
+            "nonumber" => {
+                tuning.number_limits = (f32::INFINITY, f32::INFINITY);
+                tuning.number_limits_in_context = tuning.number_limits;
+                tuning.number_failures = f32::INFINITY;
+            }
+            "noproved" => tuning.proved_at = f32::INFINITY,
+            "nostepsout" => tuning.asked_window = tuning.asked_window.map(|_| f32::INFINITY),
+            "noyoung" => tuning.young_numbers = 0,
             "nofar" => tuning.parts.far = false,
             "nohome" => tuning.parts.home = false,
             "homeat" => tuning.home_at = value,

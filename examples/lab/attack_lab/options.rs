@@ -24,7 +24,8 @@ for work on the detector:
   --bare              the detector alone, without a gate around it
   --set K=V,…         changes its constants: ask refuse context up harm passf gap shareat nf value ref
                       asklow homeat proved (inf switches it off), and the switches nocold noshare noflight
-                      noasked nooutage noaddress nocontext noaway nofar nohome";
+                      noasked nooutage noaddress nocontext noaway nofar nohome
+                      noknown nonumber noproved nostepsout noyoung";
 
 #[derive(Clone, Debug)]
 pub struct Options {
