@@ -268,7 +268,8 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
         if let Some(spread) = &self.spread {
-            return spread.admit(self, admission).await;
+            let run = spread.run(self, admission.realm, admission.now, admission.clock).await?;
+            return run.admit(admission).await;
         }
         let call = Call::admit(admission, &Place::whole(admission.realm), &Scope::All);
         Ok(self.run(call).await?.admitted(admission)?.answer)
@@ -276,7 +277,8 @@ impl Store for RedisStore {
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
         if let Some(spread) = &self.spread {
-            return spread.settle(self, settlement).await;
+            let run = spread.run(self, settlement.realm, settlement.now, settlement.clock).await?;
+            return run.settle(settlement).await;
         }
         let call = Call::settle(settlement, &Place::whole(settlement.realm));
         self.run(call).await?.settled()?;
@@ -285,7 +287,8 @@ impl Store for RedisStore {
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
         if let Some(spread) = &self.spread {
-            return spread.redeem(self, redemption).await;
+            let run = spread.run(self, redemption.realm, redemption.now, redemption.clock).await?;
+            return run.redeem(redemption).await;
         }
         let call = Call::redeem(redemption, &Place::whole(redemption.realm), &Scope::All);
         Ok(self.run(call).await?.redeemed()?.answer)
@@ -293,7 +296,8 @@ impl Store for RedisStore {
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
         if let Some(spread) = &self.spread {
-            return spread.tally(self, query).await;
+            let run = spread.run(self, query.realm, query.now, query.clock).await?;
+            return run.tally(query).await;
         }
         let call = Call::tally(query, &Place::whole(query.realm));
         Ok(self.run(call).await?.tallied(query)?)

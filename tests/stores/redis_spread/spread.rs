@@ -215,7 +215,6 @@ async fn every_node_has_its_share() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "all of several uses of one response can be refused: decision 55"]
 async fn two_gates_over_six_nodes_are_one() {
     needs_redis!();
     let cluster = SixNodes::start(6);

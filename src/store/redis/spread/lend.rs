@@ -1,0 +1,231 @@
+//! What is common to all homes: each partition grants its share, and where that is used up the charge is
+//! made at another one that has room, and the call is made again without it. So a charge is never counted
+//! less than once, wherever a call breaks off.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::base::id::Pseudonym;
+use crate::base::time::{Timestamp, millis};
+use crate::limit::{Limit, MeterKey};
+use crate::store::{Charge, Refund, StoreError};
+
+use super::super::answer::Unfit;
+use super::super::call::Errand;
+use super::super::place::Place;
+use super::{Run, When, is_lost};
+
+/// How many meters are known to be used up everywhere.
+const KNOWN: usize = 4_096;
+/// How long a meter that is used up everywhere is not asked for elsewhere again.
+const USED_UP: Duration = Duration::from_secs(1);
+
+/// A meter of a deployment, and the limit that judges it.
+type Judged = (Pseudonym, MeterKey, [u64; 2]);
+
+/// A charge that another partition has taken over.
+pub(super) struct Loan {
+    pub(super) part: usize,
+    pub(super) index: usize,
+    pub(super) units: u64,
+}
+
+/// Until when each limit of a common meter has no room anywhere.
+#[derive(Default)]
+pub(super) struct UsedUp(Mutex<HashMap<Judged, Timestamp>>);
+
+impl UsedUp {
+    fn holds(&self, when: When, key: MeterKey, limit: &Limit) -> bool {
+        let used_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used_up.get(&(when.realm, key, terms(limit))).is_some_and(|until| when.now < *until)
+    }
+
+    fn note(&self, when: When, key: MeterKey, limit: &Limit, wait: u64) {
+        let mut used_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if used_up.len() >= KNOWN {
+            used_up.retain(|_, until| when.now < *until);
+        }
+        if used_up.len() >= KNOWN {
+            used_up.clear();
+        }
+        let span = Duration::from_millis(wait.min(millis(USED_UP)));
+        used_up.insert((when.realm, key, terms(limit)), when.now + span);
+    }
+
+    pub(super) fn forget(&self, when: When, keys: impl Iterator<Item = MeterKey>) {
+        let mut used_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if used_up.is_empty() {
+            return;
+        }
+        for given in keys {
+            used_up.retain(|(realm, key, _), _| *realm != when.realm || *key != given);
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Finds partitions that take over the charges that do not fit here: all of them, or the one with the
+    /// longest wait that nobody takes. A charge on a home's own is nobody else's.
+    pub(super) async fn borrow(
+        &self,
+        part: usize,
+        place: &Place,
+        charges: &[(MeterKey, Limit, u64)],
+        unfit: &[Unfit],
+    ) -> Result<Result<Vec<Loan>, Unfit>, StoreError> {
+        let key_of = |unfit: &Unfit| charges.get(unfit.index).copied();
+        let is_own =
+            |unfit: &&Unfit| key_of(unfit).is_none_or(|(key, ..)| !place.is_common(key.subject));
+        if let Some(worst) = longest(unfit.iter().filter(is_own)) {
+            return Ok(Err(worst));
+        }
+        let mut lacking = unfit.to_vec();
+        if let Some(worst) = longest(lacking.iter().filter(|unfit| {
+            key_of(unfit)
+                .is_some_and(|(key, limit, _)| self.spread.used_up.holds(self.when, key, &limit))
+        })) {
+            return Ok(Err(worst));
+        }
+        let mut loans = Vec::new();
+        for other in self.others(part) {
+            let asked: Vec<Charge> = lacking
+                .iter()
+                .filter_map(key_of)
+                .map(|(key, limit, cost)| Charge { key, limit, cost, waiver: None })
+                .collect();
+            let errand = Errand { taken: &asked, ..Errand::default() };
+            let waits = match self.ask(other, &errand).await {
+                Ok(reply) => reply.done()?.waits,
+                Err(error) if is_lost(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            for (unfit, wait) in lacking.iter_mut().zip(waits) {
+                unfit.wait = unfit.wait.min(wait);
+            }
+            for unfit in lacking.extract_if(.., |unfit| unfit.wait == 0) {
+                let units = key_of(&unfit).map_or(0, |(.., cost)| cost);
+                loans.push(Loan { part: other, index: unfit.index, units });
+            }
+            if lacking.is_empty() {
+                return Ok(Ok(loans));
+            }
+        }
+        // No partition has room for all of it. Together they may have.
+        let mut still = Vec::new();
+        for unfit in lacking {
+            let Some(charge) = key_of(&unfit) else { continue };
+            match self.gather(place, unfit.index, charge).await? {
+                Some(pieces) => loans.extend(pieces),
+                None => still.push(unfit),
+            }
+        }
+        if still.is_empty() {
+            return Ok(Ok(loans));
+        }
+        let lacking = still;
+        for unfit in &lacking {
+            if let Some((key, limit, _)) = key_of(unfit) {
+                self.spread.used_up.note(self.when, key, &limit, unfit.wait);
+            }
+        }
+        let made: Vec<Charge> = charges
+            .iter()
+            .map(|(key, limit, cost)| Charge {
+                key: *key,
+                limit: *limit,
+                cost: *cost,
+                waiver: None,
+            })
+            .collect();
+        self.repay(&made, &loans).await;
+        let none = Unfit { index: 0, wait: 0 };
+        Ok(Err(longest(lacking.iter()).unwrap_or(none)))
+    }
+
+    /// Puts a charge together from what is left in several partitions; all of it, or nothing.
+    async fn gather(
+        &self,
+        place: &Place,
+        index: usize,
+        (key, limit, cost): (MeterKey, Limit, u64),
+    ) -> Result<Option<Vec<Loan>>, StoreError> {
+        // One unit has no parts, and where a home's own is, nothing is shared.
+        if cost < 2 || !place.is_common(key.subject) {
+            return Ok(None);
+        }
+        let _turn = self.spread.gathering.lock().await;
+        if self.spread.used_up.holds(self.when, key, &limit) {
+            return Ok(None);
+        }
+        let mut pieces = Vec::new();
+        let mut missing = cost;
+        for part in 0..self.layout.tags.len() {
+            let taken = [Charge { key, limit, cost: missing, waiver: None }];
+            let errand = Errand { taken: &taken, partly: true, ..Errand::default() };
+            let units = match self.ask(part, &errand).await {
+                Ok(reply) => reply.done()?.waits.first().copied().unwrap_or(0).min(missing),
+                Err(error) if is_lost(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            if units > 0 {
+                pieces.push(Loan { part, index, units });
+                missing = missing.saturating_sub(units);
+            }
+            if missing == 0 {
+                return Ok(Some(pieces));
+            }
+        }
+        let mut charges = vec![Charge { key, limit, cost, waiver: None }; index];
+        charges.push(Charge { key, limit, cost, waiver: None });
+        self.repay(&charges, &pieces).await;
+        Ok(None)
+    }
+
+    /// Gives back what others have taken over in vain. What does not arrive stays spent.
+    pub(super) async fn repay(&self, charges: &[Charge], loans: &[Loan]) {
+        for loan in loans {
+            let Some(charge) = charges.get(loan.index) else { continue };
+            let Charge { key, limit, .. } = *charge;
+            let cost = loan.units;
+            let given = [Refund { key, limit, cost, charged: self.when.now, waiver: None }];
+            let errand = Errand { given: &given, ..Errand::default() };
+            drop(self.ask(loan.part, &errand).await);
+        }
+    }
+
+    /// Gives back in other partitions what one of them did not hold: a charge that another one took over
+    /// comes back where it is. What does not arrive stays spent.
+    pub(super) async fn give_elsewhere(&self, part: usize, mut left: Vec<Refund>) {
+        for other in self.others(part) {
+            if left.is_empty() {
+                return;
+            }
+            // Whether it was waived has been decided.
+            left.iter_mut().for_each(|refund| refund.waiver = None);
+            let errand = Errand { given: &left, ..Errand::default() };
+            let Ok(reply) = self.ask(other, &errand).await else { continue };
+            let Ok(done) = reply.done() else { continue };
+            for (refund, still) in left.iter_mut().zip(done.lefts) {
+                refund.cost = refund.cost.min(still);
+            }
+            left.retain(|refund| refund.cost > 0);
+        }
+    }
+}
+
+/// What two limits on one meter may differ in.
+fn terms(limit: &Limit) -> [u64; 2] {
+    match *limit {
+        Limit::Window { max, span_ms } | Limit::Budget { max, span_ms } => [max, span_ms],
+        Limit::Spacing { burst: max, interval_ms: drain_ms }
+        | Limit::Unverified { max, drain_ms } => [max, drain_ms],
+        Limit::Ladder { longest_ms, forget_ms, .. } => [longest_ms, forget_ms],
+        Limit::Failures { max, forget_ms, .. } => [max, forget_ms],
+    }
+}
+
+/// Of those that wait longest the first.
+fn longest<'a>(unfit: impl Iterator<Item = &'a Unfit>) -> Option<Unfit> {
+    unfit.copied().reduce(|worst, next| if next.wait > worst.wait { next } else { worst })
+}
