@@ -49,21 +49,7 @@ impl Cause {
     /// Whether it is charged to whoever asks, and not to the number: it stands where a provider refuses the
     /// number for good.
     fn is_of_client(self) -> bool {
-        matches!(
-            self,
-            Self::Limit(
-                LimitName::Client
-                    | LimitName::ClientUnverified
-                    | LimitName::NetworkUnverified
-                    | LimitName::CampusUnverified
-                    | LimitName::ProviderUnverified
-                    | LimitName::AllocationUnverified
-                    | LimitName::CustomersUnverified
-                    | LimitName::Session
-                    | LimitName::User
-                    | LimitName::Device
-            )
-        )
+        matches!(self, Self::Limit(name) if name.is_of_client())
     }
 
     pub(crate) fn reason(self, pumping: Option<String>) -> RefusalReason {

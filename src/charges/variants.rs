@@ -59,22 +59,10 @@ impl Plan {
     fn is_spared(item: &Item) -> bool {
         match item.cause {
             Cause::Failures | Cause::FreeResend | Cause::Channel(_) => false,
-            Cause::Limit(name) => !matches!(
-                name,
-                LimitName::NumberInterval
-                    | LimitName::Number
-                    | LimitName::Client
-                    | LimitName::ClientUnverified
-                    | LimitName::NetworkUnverified
-                    | LimitName::CampusUnverified
-                    | LimitName::ProviderUnverified
-                    | LimitName::AllocationUnverified
-                    | LimitName::CustomersUnverified
-                    | LimitName::Session
-                    | LimitName::User
-                    | LimitName::Device
-                    | LimitName::Caller
-            ),
+            Cause::Limit(LimitName::NumberInterval | LimitName::Number | LimitName::Caller) => {
+                false
+            }
+            Cause::Limit(name) => !name.is_of_client(),
             Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) | Cause::Fault => true,
         }
     }

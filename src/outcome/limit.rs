@@ -60,6 +60,26 @@ pub enum LimitName {
     Message,
 }
 
+impl LimitName {
+    /// Whether it counts whoever asks: address, session, account or device, and not the number, the
+    /// country or the money.
+    pub(crate) fn is_of_client(self) -> bool {
+        matches!(
+            self,
+            Self::Client
+                | Self::ClientUnverified
+                | Self::NetworkUnverified
+                | Self::CampusUnverified
+                | Self::ProviderUnverified
+                | Self::AllocationUnverified
+                | Self::CustomersUnverified
+                | Self::Session
+                | Self::User
+                | Self::Device
+        )
+    }
+}
+
 impl fmt::Display for LimitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

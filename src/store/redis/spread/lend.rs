@@ -26,9 +26,12 @@ type Judged = (Pseudonym, MeterKey, [u64; 2]);
 
 /// A charge that another partition has taken over.
 pub(super) struct Loan {
-    pub(super) part: usize,
+    part: usize,
+    /// Which of the call's charges it is.
     pub(super) index: usize,
-    pub(super) units: u64,
+    key: MeterKey,
+    limit: Limit,
+    units: u64,
 }
 
 /// Until when each limit of a common meter has no room anywhere.
@@ -104,8 +107,9 @@ impl Run<'_> {
                 unfit.wait = unfit.wait.min(wait);
             }
             for unfit in lacking.extract_if(.., |unfit| unfit.wait == 0) {
-                let units = key_of(&unfit).map_or(0, |(.., cost)| cost);
-                loans.push(Loan { part: other, index: unfit.index, units });
+                if let Some((key, limit, units)) = key_of(&unfit) {
+                    loans.push(Loan { part: other, index: unfit.index, key, limit, units });
+                }
             }
             if lacking.is_empty() {
                 return Ok(Ok(loans));
@@ -129,16 +133,7 @@ impl Run<'_> {
                 self.spread.used_up.note(self.when, key, &limit, unfit.wait);
             }
         }
-        let made: Vec<Charge> = charges
-            .iter()
-            .map(|(key, limit, cost)| Charge {
-                key: *key,
-                limit: *limit,
-                cost: *cost,
-                waiver: None,
-            })
-            .collect();
-        self.repay(&made, &loans).await;
+        self.repay(&loans).await;
         let none = Unfit { index: 0, wait: 0 };
         Ok(Err(longest(lacking.iter()).unwrap_or(none)))
     }
@@ -169,28 +164,24 @@ impl Run<'_> {
                 Err(error) => return Err(error),
             };
             if units > 0 {
-                pieces.push(Loan { part, index, units });
+                pieces.push(Loan { part, index, key, limit, units });
                 missing = missing.saturating_sub(units);
             }
             if missing == 0 {
                 return Ok(Some(pieces));
             }
         }
-        let mut charges = vec![Charge { key, limit, cost, waiver: None }; index];
-        charges.push(Charge { key, limit, cost, waiver: None });
-        self.repay(&charges, &pieces).await;
+        self.repay(&pieces).await;
         Ok(None)
     }
 
     /// Gives back what others have taken over in vain. What does not arrive stays spent.
-    pub(super) async fn repay(&self, charges: &[Charge], loans: &[Loan]) {
-        for loan in loans {
-            let Some(charge) = charges.get(loan.index) else { continue };
-            let Charge { key, limit, .. } = *charge;
-            let cost = loan.units;
+    pub(super) async fn repay(&self, loans: &[Loan]) {
+        for Loan { part, key, limit, units, .. } in loans {
+            let (key, limit, cost) = (*key, *limit, *units);
             let given = [Refund { key, limit, cost, charged: self.when.now, waiver: None }];
             let errand = Errand { given: &given, ..Errand::default() };
-            drop(self.ask(loan.part, &errand).await);
+            drop(self.ask(*part, &errand).await);
         }
     }
 

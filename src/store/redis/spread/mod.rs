@@ -253,7 +253,7 @@ impl Run<'_> {
             tell_counts(&mut said.answer, place, admission, &paid);
             if said.unfit.is_empty() {
                 if !matches!(said.answer, Admitted::Granted { .. }) {
-                    self.repay(&admission.charges, &loans).await;
+                    self.repay(&loans).await;
                     loans.clear();
                 }
                 return Ok(Settled { said, loans });
@@ -262,7 +262,7 @@ impl Run<'_> {
             match more {
                 Ok(more) => loans.extend(more),
                 Err(worst) => {
-                    self.repay(&admission.charges, &loans).await;
+                    self.repay(&loans).await;
                     if let Admitted::Exhausted { index, retry_after, .. } = &mut said.answer {
                         (*index, *retry_after) = (worst.index, Duration::from_millis(worst.wait));
                     }
@@ -271,7 +271,7 @@ impl Run<'_> {
             }
             last = Some(said);
         }
-        self.repay(&admission.charges, &loans).await;
+        self.repay(&loans).await;
         match last {
             Some(said) => Ok(Settled { said, loans: Vec::new() }),
             None => Err(StoreError::new(StoreErrorKind::Unavailable, Unsettled)),
@@ -288,7 +288,7 @@ impl Run<'_> {
     ) -> Result<(), StoreError> {
         if !repeated {
             self.withdraw(place, admission, loans).await?;
-            self.repay(&admission.charges, loans).await;
+            self.repay(loans).await;
         }
         self.release(place.tag, admission).await;
         Ok(())
@@ -385,7 +385,7 @@ impl Run<'_> {
             _ => said.repeated || (pays_only_charges && loan.index >= first),
         };
         let vain: Vec<Loan> = loans.into_iter().filter(in_vain).collect();
-        self.repay(&charges, &vain).await;
+        self.repay(&vain).await;
         for (count, observation) in said
             .answer
             .observed
