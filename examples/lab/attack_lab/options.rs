@@ -18,7 +18,7 @@ usage: attack_lab [options]
   --solves X          share of step-ups that attackers pass (0.2)
   --out FOLDER        where report.html, report.json and traces/ go (target/attack_lab)
   --no-traces         writes no traces
-  --images FOLDER     also writes the plots of docs/pumping.md there
+  --images FOLDER     also writes the plots of the pages on pumping there
   --explain           prints each honest request that got no text at once, with the reason
 for work on the detector:
   --bare              the detector alone, without a gate around it

@@ -1,4 +1,4 @@
-//! The plots: in the report, and as files for docs/pumping.md.
+//! The plots: in the report, and as files for the pages on pumping.
 
 use crate::report::Results;
 use crate::rivals::Rival;
@@ -8,7 +8,7 @@ use crate::support::plot::{ASKED, HONEST, Line, Plot, SENT, STOPPED, bars};
 /// The scenarios of which docs/pumping.md shows the course.
 const SHOWN: [&str; 4] = ["A1", "A3", "N4", "N6"];
 
-/// Every picture that docs/pumping.md shows, by file name.
+/// Every picture that the pages on pumping show, by file name.
 pub fn all(results: &Results) -> Vec<(String, String)> {
     let mut files = Vec::new();
     if results.of_kind(Kind::Attack).next().is_some() {
