@@ -1,7 +1,7 @@
 //! What one code costs: asking for it, being refused, checking it; beside the bare floor of each.
 //!
-//! `cargo bench --features testing --bench gate`. `docs/performance.md` says what the floors hold
-//! and prints the table this makes. The run fails if one of its bounds is broken.
+//! `cargo bench --features testing --bench gate`. `docs/performance-measurements.md` says
+//! what the floors hold and prints the table this makes. The run fails if one of its bounds is broken.
 
 #![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, clippy::unwrap_used)]
 #![allow(clippy::panic)]

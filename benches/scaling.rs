@@ -5,7 +5,7 @@
 //! answer, `clear`, `issue` and `verify`, of a number that nobody has asked for before. Every thread
 //! has a clock of its own, so that no clock is what they wait for. All cells are measured in turn and
 //! many times over, so what slows the machine slows all of them; ratios are medians of ratios within a
-//! turn. Nothing is judged here: `docs/performance.md` has the figures and what they must be.
+//! turn. Nothing is judged here: `docs/performance-measurements.md` has the figures.
 //!
 //! The file of redb lies in the folder that `OTPGATE_SCALING_FOLDER` names, or in `/dev/shm`.
 

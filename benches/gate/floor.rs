@@ -1,7 +1,8 @@
 //! The same HMACs and the same map touches, written by hand, and nothing else.
 //!
 //! No types, no limits, no refusals, no locks but the maps' own: each touch adds to a counter. The
-//! inputs of the HMACs are as long as the gate's. `docs/performance.md` lists what is counted.
+//! inputs of the HMACs are as long as the gate's. `docs/performance-measurements.md`
+//! lists what is counted.
 #![allow(dead_code)] // each bench uses its own part
 
 use std::collections::HashMap;

@@ -67,7 +67,7 @@
 //! - No call waits for a timer. Calls that share nothing run beside each other on their connections.
 //! - A call that the database refuses fails alone: the others are run again without it.
 //! - Several processes take turns, a lease each. A row then admits what one server process computes,
-//!   with one flush for up to 32 calls; `docs/performance.md` has the figures.
+//!   with one flush for up to 32 calls; `docs/performance-measurements.md` has the figures.
 
 mod answer;
 mod call;
