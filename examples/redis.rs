@@ -41,7 +41,7 @@ async fn on_the_hosts_server(url: &str) -> Outcome<()> {
 }
 
 async fn on_a_server_of_its_own() -> Outcome<()> {
-    // A host's server keeps its data the same way: docs/operations.md.
+    // A host's server keeps its data the same way: docs/stores.md.
     let server = RefCell::new(RedisServer::start(&["--appendonly", "yes"]));
     let url = server.borrow().url();
     let pair = pair(&url).await?;

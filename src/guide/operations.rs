@@ -1,10 +1,9 @@
-//! Keys, alarms, incidents, roll-out. `docs/operations.md` is the runbook; this page is its code.
+//! Keys, alarms, incidents, roll-out. `docs/operations.md` is the runbook, with the reasons; this page
+//! is its code.
 //!
 //! # Rotating the key
 //!
-//! The new key signs; the old one verifies until its end. Keep the index key, which names numbers
-//! in the store: if you change it, every limit starts afresh and the controls can no longer be
-//! read.
+//! The new key signs; the old one verifies until its end. The index key stays.
 //!
 //! ```
 //! use otpgate::{Clock, KeyId, KeyRing, Pepper, RETIRED_KEY_LIFE, SystemClock};
@@ -21,10 +20,6 @@
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! [`RETIRED_KEY_LIFE`](crate::RETIRED_KEY_LIFE) outlives codes, tickets and grants. Device proofs
-//! (90 days) and caller keys (up to a year) are made under the current key too, so keep the old key
-//! for as long as they should hold.
 //!
 //! # Hearing what happens
 //!
@@ -47,9 +42,9 @@
 //! # reader.join().unwrap();
 //! ```
 //!
-//! An event holds no number and no code, so you can log it as it is. The features `metrics` and
-//! `tracing` turn events into counters and spans (`docs/telemetry.md`), `console` into a page for
-//! whoever is on call (`docs/console.md`).
+//! An event holds no number and no code, so you can log it as it is. `docs/operations-reference.md`
+//! says what each one means. The features `metrics` and `tracing` turn events into counters and spans
+//! (`docs/telemetry.md`), `console` into a page for whoever is on call (`docs/console.md`).
 //!
 //! # The operator's hand
 //!
@@ -91,8 +86,7 @@
 //! # }
 //! ```
 //!
-//! Every gate on the same store obeys from its next request on: each send names the version of the
-//! controls it rests on, and the store rejects it if there is a newer one.
+//! Every gate on the same store obeys from its next request on.
 //!
 //! # Rolling out in shadow
 //!
@@ -110,6 +104,4 @@
 //! ```
 //!
 //! A text that would have been refused raises
-//! [`EventKind::WouldRefuse`](crate::EventKind::WouldRefuse). Tokens, destinations, the dearest
-//! single message, operators' blocks, attempts and the realm's daily budget hold in shadow mode
-//! too.
+//! [`EventKind::WouldRefuse`](crate::EventKind::WouldRefuse).

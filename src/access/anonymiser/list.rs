@@ -23,8 +23,8 @@ use crate::access::{ClientIp, Network, translated};
 /// ```
 ///
 /// So the lists that the field publishes as plain text can be read as they are: the Tor Project's
-/// bulk exit list, FireHOL's netsets, Spamhaus's DROP, Cloudflare's own ranges. `docs/operations.md`
-/// tells how to make a list of those that come as JSON or CSV.
+/// bulk exit list, FireHOL's netsets, Spamhaus's DROP, Cloudflare's own ranges.
+/// `docs/operations-reference.md` shows how to convert those that come as JSON or CSV.
 ///
 /// Mapped IPv6, and IPv4 behind a translator's well-known prefix (`64:ff9b::192.0.2.7`), count as
 /// the IPv4 network that they are, as a client's address does. Networks may overlap and repeat; where

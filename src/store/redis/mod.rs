@@ -98,7 +98,7 @@
 //! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `TIME`, `MGET`, `SET`,
 //!   `SETRANGE`, `RPUSH`, `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `SELECT` if the URL names a database other than
 //!   0; `CLUSTER SLOTS` in a cluster. Keys match `{*`. Each connection asks whether the user may run
-//!   them; `docs/operations.md` has the ACL.
+//!   them; `docs/stores.md` has the ACL.
 //! - In a cluster, the realms of a slot that is being moved are
 //!   [`Unavailable`](super::StoreErrorKind::Unavailable) until it has arrived, and then, as after a
 //!   fail-over, in a new epoch: no node runs a script of which some keys are elsewhere.

@@ -47,7 +47,7 @@ pub enum RedisSetupError {
     /// The user may not run what the store runs.
     #[error(
         "the Redis user at {address} may not use {denied}; grant it the commands and the keys \
-         {{* that docs/operations.md lists, with ACL SETUSER"
+         {{* that docs/stores.md lists, with ACL SETUSER"
     )]
     Forbidden {
         /// Host and port.

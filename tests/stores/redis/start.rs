@@ -13,9 +13,9 @@ use support::stable_address::StableAddress;
 
 use super::calls::{Sent, T0, charging, empty, meter, name, window};
 
-/// The rules of the user that the operators' page lists.
+/// The rules of the user that the page on stores lists.
 fn listed_rules() -> Vec<String> {
-    let page = include_str!("../../../docs/operations.md");
+    let page = include_str!("../../../docs/stores.md");
     let line = page.lines().find_map(|line| line.trim().strip_prefix("ACL SETUSER gate "));
     line.expect("the page lists the ACL").split(' ').map(str::to_owned).collect()
 }
