@@ -238,5 +238,5 @@ async fn what_a_wrong_clock_wrote_is_not_spent_twice_and_shuts_nothing() {
 #[tokio::test]
 async fn three_days_with_a_wrong_clock() {
     let stores = async |clock: ManualClock| Arc::new(MemoryStore::builder().clock(clock).build());
-    crate::clocks::three_days_with_a_wrong_clock(stores).await;
+    crate::clocks::three_days_with_a_wrong_clock(stores, |_| ()).await;
 }

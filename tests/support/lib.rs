@@ -22,6 +22,8 @@ pub mod redis_proxy;
 #[cfg(feature = "redis")]
 pub mod redis_server;
 #[cfg(any(feature = "postgres", feature = "redis"))]
+pub mod server_clock;
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub mod stable_address;
 
 #[cfg(feature = "testing")]

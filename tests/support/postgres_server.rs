@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use crate::server_clock::ServerClock;
+
 /// The account that runs the server if the tests run as root, which it refuses to.
 const ACCOUNT: &str = "postgres";
 
@@ -21,6 +23,7 @@ pub struct PostgresServer {
     directory: PathBuf,
     port: u16,
     settings: Vec<String>,
+    clock: Option<Arc<ServerClock>>,
     child: Mutex<Option<Child>>,
     bouncer: Mutex<Option<Child>>,
 }
@@ -31,6 +34,15 @@ pub struct PostgresServer {
 ///
 /// If they are not installed and `CI` is set: then the tests must run.
 pub fn start(settings: &[&str]) -> Option<PostgresServer> {
+    start_by(settings, None)
+}
+
+/// As [`start`], a server that lives by `clock`.
+pub fn with_clock(clock: &Arc<ServerClock>) -> Option<PostgresServer> {
+    start_by(&[], Some(Arc::clone(clock)))
+}
+
+fn start_by(settings: &[&str], clock: Option<Arc<ServerClock>>) -> Option<PostgresServer> {
     if program("initdb").is_none() || program("postgres").is_none() {
         assert!(
             std::env::var_os("CI").is_none(),
@@ -47,7 +59,7 @@ pub fn start(settings: &[&str]) -> Option<PostgresServer> {
         .arg("-D")
         .arg(&data));
     let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-    Some(PostgresServer::over(directory, settings))
+    Some(PostgresServer::over(directory, settings, clock))
 }
 
 /// A directory that the server's account may write to.
@@ -84,9 +96,9 @@ impl Shared {
 }
 
 impl PostgresServer {
-    fn over(directory: PathBuf, settings: Vec<String>) -> Self {
+    fn over(directory: PathBuf, settings: Vec<String>, clock: Option<Arc<ServerClock>>) -> Self {
         let (child, bouncer) = (Mutex::new(None), Mutex::new(None));
-        let server = Self { directory, port: free_port(), settings, child, bouncer };
+        let server = Self { directory, port: free_port(), settings, clock, child, bouncer };
         server.restart();
         server
     }
@@ -103,7 +115,8 @@ impl PostgresServer {
         copy.arg("-p").arg(self.port.to_string());
         // With standby.signal, and where the primary is.
         run(copy.arg("-R").arg("-D").arg(directory.join("data")));
-        let standby = Self::over(directory, vec!["wal_retrieve_retry_interval=100ms".to_owned()]);
+        let standby =
+            Self::over(directory, vec!["wal_retrieve_retry_interval=100ms".to_owned()], None);
         let mut follows = self.client("psql");
         follows.args(["-tAc", "select state from pg_stat_replication", "postgres"]);
         for _ in 0..500 {
@@ -133,7 +146,9 @@ impl PostgresServer {
     pub fn restart(&self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..100 {
-            let mut command = as_account("postgres");
+            let mut command = as_account("env");
+            command.args(self.clock.iter().flat_map(|clock| clock.environment()));
+            command.arg(program("postgres").unwrap_or_else(|| PathBuf::from("postgres")));
             command.arg("-D").arg(self.directory.join("data"));
             command.arg("-p").arg(self.port.to_string());
             command.arg("-k").arg(&self.directory);

@@ -5,8 +5,11 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use crate::server_clock::ServerClock;
 
 /// The server under test: `OTPGATE_REDIS_SERVER`, or the `redis-server` in the path.
 fn program() -> OsString {
@@ -47,18 +50,28 @@ pub struct RedisServer {
     port: u16,
     dir: PathBuf,
     options: Vec<String>,
+    clock: Option<Arc<ServerClock>>,
 }
 
 impl RedisServer {
     /// Starts a server that keeps nothing on disk unless `options` say so.
     pub fn start(options: &[&str]) -> Self {
+        Self::start_by(options, None)
+    }
+
+    /// Starts a server that lives by `clock`.
+    pub fn with_clock(clock: &Arc<ServerClock>) -> Self {
+        Self::start_by(&[], Some(Arc::clone(clock)))
+    }
+
+    fn start_by(options: &[&str], clock: Option<Arc<ServerClock>>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("otpgate-redis-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).unwrap();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut server = Self { child: None, port: 0, dir, options };
+        let mut server = Self { child: None, port: 0, dir, options, clock };
         // Somebody else may take the port between asking and using it.
         for _ in 0..5 {
             server.port = free_port();
@@ -161,7 +174,10 @@ impl RedisServer {
 
     fn spawn(&mut self) -> bool {
         let log = fs::File::create(self.dir.join("log")).unwrap();
-        let child = Command::new(program())
+        let environment = self.clock.iter().flat_map(|clock| clock.environment());
+        let child = Command::new("env")
+            .args(environment)
+            .arg(program())
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--dir", &self.dir.display().to_string(), "--save", "", "--loglevel", "notice"])
             .args(&self.options)

@@ -1,8 +1,12 @@
 //! Whole gates on PostgreSQL: two processes are one, and a server that goes away is an outage that
 //! ends.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use otpgate::store::PostgresStore;
 use support::postgres_server::{self, PostgresServer};
+use support::server_clock::ServerClock;
 use support::{clocks, gates};
 
 fn empty(server: &PostgresServer) {
@@ -45,7 +49,21 @@ async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
         let store = PostgresStore::connect(&server.url()).await.unwrap();
         store.migrate().await.unwrap();
         empty(&server);
-        std::sync::Arc::new(store)
+        Arc::new(store)
     };
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_days_with_a_wrong_clock() {
+    let Some(clock) = ServerClock::right().map(Arc::new) else { return };
+    let Some(server) = postgres_server::with_clock(&clock) else { return };
+    let stores = async |_| {
+        clock.lead(Duration::ZERO);
+        let store = PostgresStore::connect(&server.url()).await.unwrap();
+        store.migrate().await.unwrap();
+        empty(&server);
+        Arc::new(store)
+    };
+    clocks::three_days_with_a_wrong_clock(stores, |passed| clock.lead(passed)).await;
 }

@@ -46,6 +46,6 @@ async fn three_days_with_a_wrong_clock() {
         let builder = RedbStore::builder().clock(clock);
         Arc::new(builder.open(folder.join(format!("{}.redb", next.get()))).unwrap())
     };
-    clocks::three_days_with_a_wrong_clock(stores).await;
+    clocks::three_days_with_a_wrong_clock(stores, |_| ()).await;
     fs::remove_dir_all(&folder).unwrap();
 }

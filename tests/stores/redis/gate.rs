@@ -1,10 +1,12 @@
 //! Whole gates on Redis: two processes are one, and a server that goes away is an outage that ends.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use otpgate::store::RedisStore;
 use support::redis_proxy::Proxy;
 use support::redis_server::{self, RedisServer};
+use support::server_clock::ServerClock;
 use support::{ALICE, BOB, House, client, clocks, gates, needs_redis};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,6 +64,19 @@ async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
         Arc::new(RedisStore::connect(&server.url()).await.unwrap())
     };
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_days_with_a_wrong_clock() {
+    needs_redis!();
+    let Some(clock) = ServerClock::right().map(Arc::new) else { return };
+    let server = RedisServer::with_clock(&clock);
+    let stores = async |_| {
+        clock.lead(Duration::ZERO);
+        server.say(&["FLUSHALL"]);
+        Arc::new(RedisStore::connect(&server.url()).await.unwrap())
+    };
+    clocks::three_days_with_a_wrong_clock(stores, |passed| clock.lead(passed)).await;
 }
 
 #[cfg(feature = "redis-cluster")]
