@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use super::control::{Control, ControlError, ControlId, Draft, Effect};
+use super::control::{Control, ControlId, Draft};
+use super::effect::{ControlError, Effect};
 use super::ip::ClientPrefix;
 use super::network::Network;
 use super::ruling::{Brake, Query, Ruling, rule, weight};

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::book::{BookError, ControlBook};
-use super::control::{Actor, Control, ControlId, Draft, Effect, Reason, SealedCode, SurgeFactor};
+use super::control::{Control, ControlId, Draft, SealedCode};
+use super::effect::{Effect, SurgeFactor};
 use super::network::Network;
+use super::reason::{Actor, Reason};
 use super::target::{DialPrefix, Target};
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;

@@ -1,6 +1,7 @@
 //! What the control book says about one request.
 
-use super::control::{Control, Effect, SurgeFactor};
+use super::control::Control;
+use super::effect::{Effect, SurgeFactor};
 use super::ip::ClientIp;
 use super::target::Target;
 use crate::base::id::Pseudonym;

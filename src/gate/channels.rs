@@ -86,6 +86,13 @@ pub(crate) struct Carrier {
     pub(crate) prices: PriceTable,
 }
 
+impl Carrier {
+    pub(crate) fn of(fallback: FallbackChannel, deadline: Duration) -> Self {
+        let FallbackChannel { channel, transport, message, prices } = fallback;
+        Self { channel, transport: Deadline::after(transport, deadline), message, prices }
+    }
+}
+
 /// What the next message of a verification goes by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chosen {

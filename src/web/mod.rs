@@ -29,6 +29,7 @@ pub mod axum;
 pub mod console;
 pub mod page;
 
+mod answers;
 mod body;
 mod client;
 mod config;

@@ -1,6 +1,5 @@
 //! [`ConsoleFeed`]: what this process has seen of a realm lately, in a bounded memory.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,18 +11,8 @@ use crate::outcome::Snapshot;
 use crate::pumping::NodeId;
 use crate::telemetry::label;
 
-/// Minutes kept: three hours, the length of a night's alarm.
-const MINUTES: usize = 180;
-/// Hours kept: three days, so that today stands beside yesterday.
-const HOURS: usize = 72;
-/// Places whose evidence is kept.
-const PLACES: usize = 64;
-/// Readings kept of each place: one a minute for three hours.
-const READINGS: usize = 180;
-/// Things that happened that are kept.
-const NOTICES: usize = 48;
-/// The longest text of a notice, in bytes.
-const NOTICE: usize = 280;
+use super::kept::{HOURS, Kept, MINUTES, Notice, shortened};
+use super::tally::{REASONS, Slot, Tally};
 
 /// What the console shows over time: an [`Observer`] that counts a realm's events by the minute for three
 /// hours and by the hour for three days, and keeps the evidence of at most 64 places and the last 48
@@ -53,125 +42,6 @@ struct Shared {
     kept: Mutex<Kept>,
 }
 
-/// What is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(usize)]
-pub(super) enum Tally {
-    Tickets,
-    Sent,
-    Accepted,
-    Rejected,
-    Refused,
-    Withheld,
-    WouldRefuse,
-    StepUps,
-    Unconfirmed,
-    NotAccepted,
-    NumberRefused,
-    Delivered,
-    Undelivered,
-    Outages,
-}
-
-const TALLIES: usize = Tally::Outages as usize + 1;
-const REASONS: usize = label::REASONS.len();
-
-/// The counts of a minute or an hour.
-#[derive(Clone, Copy)]
-struct Slot {
-    /// Which minute or hour since 1970.
-    index: u64,
-    tallies: [u32; TALLIES],
-    /// Refusals and withheld texts, by the kind of reason.
-    reasons: [u32; REASONS],
-    /// Step-ups, by the kind of reason.
-    asked: [u32; REASONS],
-    spent: u64,
-}
-
-impl Slot {
-    const EMPTY: Self = Self {
-        index: u64::MAX,
-        tallies: [0; TALLIES],
-        reasons: [0; REASONS],
-        asked: [0; REASONS],
-        spent: 0,
-    };
-}
-
-/// A ring of slots; an index has one place.
-struct Ring {
-    slots: Vec<Slot>,
-    millis: u64,
-}
-
-impl Ring {
-    fn new(slots: usize, millis: u64) -> Self {
-        Self { slots: vec![Slot::EMPTY; slots], millis }
-    }
-
-    fn index(&self, at: Timestamp) -> u64 {
-        at.as_millis().checked_div(self.millis).unwrap_or(0)
-    }
-
-    /// The slot of a time; `None` if its place was given to a later one.
-    fn slot(&mut self, at: Timestamp) -> Option<&mut Slot> {
-        let index = self.index(at);
-        let length = u64::try_from(self.slots.len()).unwrap_or(1);
-        let place = usize::try_from(index.checked_rem(length)?).ok()?;
-        let slot = self.slots.get_mut(place)?;
-        if slot.index != index {
-            if slot.index != u64::MAX && slot.index > index {
-                return None;
-            }
-            *slot = Slot { index, ..Slot::EMPTY };
-        }
-        Some(slot)
-    }
-
-    /// The slots of the last `count` spans up to `now`, the oldest first; empty ones where nothing was.
-    fn last(&self, count: usize, now: Timestamp) -> Vec<Slot> {
-        let newest = self.index(now);
-        let length = u64::try_from(self.slots.len()).unwrap_or(1);
-        let count = u64::try_from(count.min(self.slots.len())).unwrap_or(0);
-        (0..count)
-            .rev()
-            .map(|back| {
-                let index = newest.saturating_sub(back);
-                let place = index.checked_rem(length).and_then(|place| usize::try_from(place).ok());
-                let slot = place.and_then(|place| self.slots.get(place));
-                slot.filter(|slot| slot.index == index).copied().unwrap_or(Slot::EMPTY)
-            })
-            .collect()
-    }
-}
-
-/// The evidence against a place, over time.
-#[derive(Default)]
-struct Course {
-    readings: VecDeque<(Timestamp, f32)>,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub(super) struct Notice {
-    pub(super) at: Timestamp,
-    pub(super) urgent: bool,
-    pub(super) words: String,
-    /// How often the same was said in a row.
-    pub(super) times: u32,
-}
-
-struct Kept {
-    minutes: Ring,
-    hours: Ring,
-    places: BTreeMap<u64, Course>,
-    notices: VecDeque<Notice>,
-    /// The newest step-up's time and reason.
-    asked: Option<(Timestamp, String)>,
-    since: Option<Timestamp>,
-}
-
 /// The spans that the console shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Window {
@@ -188,22 +58,14 @@ impl ConsoleFeed {
     /// of a pair, and to the [`Console`](super::Console).
     #[must_use]
     pub fn of(realm: &Realm) -> Self {
-        let kept = Kept {
-            minutes: Ring::new(MINUTES, 60_000),
-            hours: Ring::new(HOURS, 3_600_000),
-            places: BTreeMap::new(),
-            notices: VecDeque::new(),
-            asked: None,
-            since: None,
-        };
-        Self(Arc::new(Shared { realm: realm.as_str().into(), kept: Mutex::new(kept) }))
+        Self(Arc::new(Shared { realm: realm.as_str().into(), kept: Mutex::new(Kept::new()) }))
     }
 
     /// How much it holds, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let kept = self.kept();
-        let slots = kept.minutes.slots.len().saturating_add(kept.hours.slots.len());
+        let slots = kept.minutes.len().saturating_add(kept.hours.len());
         let readings: usize = kept.places.values().map(|course| course.readings.capacity()).sum();
         let words: usize = kept.notices.iter().map(|notice| notice.words.capacity()).sum();
         slots
@@ -306,88 +168,6 @@ impl ConsoleFeed {
     }
 }
 
-impl Slot {
-    fn tally(&self, of: Tally) -> u64 {
-        u64::from(self.tallies.get(of as usize).copied().unwrap_or(0))
-    }
-}
-
-impl Kept {
-    fn count(&mut self, of: Tally, at: Timestamp) {
-        self.change(at, |slot| {
-            if let Some(count) = slot.tallies.get_mut(of as usize) {
-                *count = count.saturating_add(1);
-            }
-        });
-    }
-
-    fn reason(&mut self, word: &str, at: Timestamp, of: impl Fn(&mut Slot) -> &mut [u32; REASONS]) {
-        let place = label::REASONS.iter().position(|known| *known == word);
-        self.change(at, |slot| {
-            if let Some(count) = place.and_then(|place| of(slot).get_mut(place)) {
-                *count = count.saturating_add(1);
-            }
-        });
-    }
-
-    fn change(&mut self, at: Timestamp, change: impl Fn(&mut Slot)) {
-        self.minutes.slot(at).into_iter().for_each(&change);
-        self.hours.slot(at).into_iter().for_each(&change);
-    }
-
-    fn read(&mut self, node: NodeId, at: Timestamp, evidence: f32) {
-        let name = node.to_bits();
-        if !self.places.contains_key(&name) && self.places.len() >= PLACES {
-            // The one that was quiet longest makes room.
-            let last = |course: &Course| course.readings.back().map(|(at, _)| *at);
-            let oldest = self.places.iter().min_by_key(|(_, course)| last(course));
-            if let Some(oldest) = oldest.map(|(name, _)| *name) {
-                self.places.remove(&oldest);
-            }
-        }
-        let course = self.places.entry(name).or_default();
-        match course.readings.back_mut() {
-            // One a minute: the later one of the same minute counts.
-            Some((before, value)) if before.as_millis() / 60_000 >= at.as_millis() / 60_000 => {
-                *value = evidence;
-            }
-            _ => {
-                if course.readings.len() >= READINGS {
-                    course.readings.pop_front();
-                }
-                course.readings.push_back((at, evidence));
-            }
-        }
-    }
-
-    fn notice(&mut self, at: Timestamp, urgent: bool, words: String) {
-        let words = shortened(words);
-        if let Some(last) = self.notices.back_mut().filter(|last| last.words == words) {
-            (last.at, last.times) = (at, last.times.saturating_add(1));
-            return;
-        }
-        if self.notices.len() >= NOTICES {
-            self.notices.pop_front();
-        }
-        self.notices.push_back(Notice { at, urgent, words, times: 1 });
-    }
-}
-
-/// At most [`NOTICE`] bytes of it, and a sign where something is left out.
-fn shortened(mut words: String) -> String {
-    const LEFT_OUT: &str = "…";
-    if words.len() > NOTICE {
-        let mut end = NOTICE.saturating_sub(LEFT_OUT.len());
-        while !words.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        words.truncate(end);
-        words.push_str(LEFT_OUT);
-    }
-    words.shrink_to_fit();
-    words
-}
-
 impl Observer for ConsoleFeed {
     fn observe(&self, event: &Event) {
         if *event.realm != *self.0.realm {
@@ -467,6 +247,7 @@ mod tests {
     use super::*;
     use crate::outcome::{LimitName, RefusalReason};
     use crate::pumping::{Alert, AlertKind, BlockLevel};
+    use crate::web::console::kept::{NOTICE, NOTICES, PLACES, READINGS};
 
     const NOON: u64 = 1_795_348_800_000;
 

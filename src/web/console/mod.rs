@@ -46,11 +46,13 @@ mod deed;
 mod feed;
 mod form;
 mod html;
+mod kept;
 mod operator;
 mod page;
 #[cfg(feature = "axum")]
 mod router;
 mod seal;
+mod tally;
 mod words;
 
 use std::fmt;

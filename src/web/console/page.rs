@@ -11,10 +11,11 @@ use crate::pumping::{Action, NodeView};
 
 use super::chart::{self, Series, bars};
 use super::clock;
-use super::feed::{ConsoleFeed, Tally, Window};
+use super::feed::{ConsoleFeed, Window};
 use super::form::Form;
 use super::html::Html;
 use super::operator::{Operator, Role};
+use super::tally::Tally;
 use super::words;
 use controls::{begin, change, entries, reason_field, span_field};
 use places::places;

@@ -1,12 +1,14 @@
 //! The message format: built once, checked whole, and then only filled in.
 
+mod builder;
+mod trial;
+
 use std::num::NonZeroU8;
 
 use zeroize::Zeroizing;
 
-use super::app_hash::AppHash;
 use super::brand::Brand;
-use super::error::{MessageFormatError, RenderError};
+use super::error::RenderError;
 use super::gsm;
 use super::language::Language;
 use super::messages::Messages;
@@ -16,8 +18,10 @@ use super::parse::{Expected, LastLine};
 use super::registration::{Registration, Registrations};
 use super::segments::{Encoding, Segments};
 use super::template::{Field, Part, Template};
-use crate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
+use crate::otp::{Binding, CodeFormat, Passcode};
 use crate::recipient::Region;
+
+pub use builder::MessageFormatBuilder;
 
 /// Which encodings a text may need.
 ///
@@ -98,21 +102,7 @@ impl MessageFormat {
     /// Starts a format for `brand`: the built-in messages, codes of six digits, no last line for
     /// software, one segment, GSM-7 only, no payments.
     pub fn builder(brand: Brand) -> MessageFormatBuilder {
-        MessageFormatBuilder {
-            origin: None,
-            embedded: None,
-            app_hash: None,
-            format: Self {
-                brand,
-                messages: Messages::default(),
-                codes: CodeFormat::default(),
-                last: LastLine::None,
-                limit: NonZeroU8::MIN,
-                encoding: EncodingPolicy::default(),
-                transactions: false,
-                registrations: Registrations::new(),
-            },
-        }
+        MessageFormatBuilder::of(brand)
     }
 
     /// The format of the codes it was built for.
@@ -289,110 +279,6 @@ impl MessageFormat {
     pub const fn default_language(&self) -> &Language {
         self.messages.default_language()
     }
-
-    /// Renders the longest text of every template, so that none can fail for its length later.
-    fn try_all(&self) -> Result<(), MessageFormatError> {
-        let letter = match self.encoding {
-            EncodingPolicy::Gsm7Only => 'x',
-            EncodingPolicy::AllowUcs2 => 'ж',
-        };
-        let payment = Binding::transaction(Amount::longest(), Payee::longest(letter));
-        for (language, template) in self.messages.all_plain() {
-            self.try_one(language, template, &Binding::none())?;
-        }
-        if self.transactions {
-            for (language, template) in self.messages.all_transaction() {
-                self.try_one(language, template, &payment)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Compares every registered text with what its template makes, of the shortest fields and of the
-    /// longest, and asks for one that every reader can fall back to.
-    fn try_registered(&self) -> Result<(), MessageFormatError> {
-        let rows = &self.registrations;
-        for (region, language, payment) in rows.languages() {
-            let made = self.messages.speaks(language, payment) && (self.transactions || !payment);
-            if !made {
-                let language = language.clone();
-                return Err(MessageFormatError::UnusedRegistration { region, language });
-            }
-        }
-        let default = self.messages.default_language();
-        for (region, language, payment, row) in rows.texts() {
-            let kinds = [false, true].into_iter().filter(|payment| self.transactions || !payment);
-            for payment in kinds {
-                let row = rows.find(region, default, payment);
-                if row.is_none_or(|row| row.text().is_none()) {
-                    let language = default.clone();
-                    return Err(MessageFormatError::NotRegistered { region, language, payment });
-                }
-            }
-            let Some((_, template)) = self.messages.template(language, payment, |_| true) else {
-                continue;
-            };
-            for (last, minutes) in [(false, 1), (true, 99)] {
-                let code = Passcode::sample_at(&self.codes, last);
-                let binding = match (payment, last) {
-                    (false, _) => Binding::none(),
-                    (true, false) => Binding::transaction(Amount::shortest(), Payee::shortest()),
-                    (true, true) => Binding::transaction(Amount::longest(), Payee::longest('x')),
-                };
-                let fields = RenderFields { language, code: &code, binding: &binding, minutes };
-                let paid = binding.payment().map(|(amount, payee)| (amount.to_string(), payee));
-                let paid = paid.as_ref().map(|(amount, payee)| (amount.as_str(), payee.as_str()));
-                let text = self.write(template, &fields, paid);
-                if let Some(Err(RenderError::NotAsRegistered { position, .. })) =
-                    as_registered(row, &text)
-                {
-                    let language = language.clone();
-                    return Err(MessageFormatError::NotAsRegistered { region, language, position });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn try_one(
-        &self,
-        language: &Language,
-        template: &Template,
-        binding: &Binding,
-    ) -> Result<(), MessageFormatError> {
-        let code = Passcode::sample(&self.codes);
-        let fields = RenderFields { language, code: &code, binding, minutes: 99 };
-        let language = language.clone();
-        if let LastLine::App(_) = self.last {
-            let payment = binding.payment().map(|(amount, payee)| (amount.to_string(), payee));
-            let payment = payment.as_ref().map(|(amount, payee)| (amount.as_str(), payee.as_str()));
-            let bytes = self.write(template, &fields, payment).len();
-            if bytes > AppHash::LONGEST_MESSAGE {
-                return Err(MessageFormatError::TooLongForApp { language, bytes });
-            }
-        }
-        match self.fill(template, &fields) {
-            Ok(_) => Ok(()),
-            Err(RenderError::NotGsm { characters }) => {
-                Err(MessageFormatError::NotGsm { language, characters })
-            }
-            Err(RenderError::Segments { count, limit }) => {
-                Err(MessageFormatError::Segments { language, count, limit })
-            }
-            Err(RenderError::Misread(reason)) => {
-                Err(MessageFormatError::Misread { language, reason })
-            }
-            // `fill` looks neither at the format of the code, nor at the minutes, nor for a template,
-            // nor at registrations.
-            Err(
-                RenderError::CodeFormat
-                | RenderError::Minutes { .. }
-                | RenderError::NoTransactions
-                | RenderError::NotAsRegistered { .. }
-                | RenderError::NotRegistered { .. },
-            ) => Ok(()),
-        }
-    }
 }
 
 /// Whether `text` is the one that `row` has on file; `None` if that has no text.
@@ -416,134 +302,6 @@ fn push_number(text: &mut String, number: u8) {
         }
     }
     text.push(digit(number));
-}
-
-/// Collects the parts of a [`MessageFormat`].
-///
-/// A text that would not fit later does not build:
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use std::num::NonZeroU8;
-/// use otpgate::message::{Brand, Language, MessageFormat, MessageFormatError, Messages, Template};
-///
-/// let long = Template::compile(&format!("{{code}} {}", "and so on ".repeat(16)))?;
-/// let messages = Messages::new(Language::new("en")?, long)?;
-/// let format = MessageFormat::builder(Brand::new("Example")?).messages(messages);
-/// let error = format.clone().build().unwrap_err();
-/// assert!(matches!(error, MessageFormatError::Segments { count: 2, limit: 1, .. }));
-/// assert!(format.max_segments(NonZeroU8::new(2).unwrap()).build().is_ok());
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct MessageFormatBuilder {
-    origin: Option<OriginHost>,
-    embedded: Option<OriginHost>,
-    app_hash: Option<AppHash>,
-    format: MessageFormat,
-}
-
-impl MessageFormatBuilder {
-    /// Takes the templates from `messages` instead of the built-in set.
-    pub fn messages(mut self, messages: Messages) -> Self {
-        self.format.messages = messages;
-        self
-    }
-
-    /// The format of the codes. Default: six digits. It must be the one they are drawn in.
-    pub fn codes(mut self, codes: CodeFormat) -> Self {
-        self.format.codes = codes;
-        self
-    }
-
-    /// Ends every text with the origin-bound line `@host #code`, by which a browser offers the code on
-    /// this site only.
-    pub fn origin(mut self, host: OriginHost) -> Self {
-        self.origin = Some(host);
-        self
-    }
-
-    /// The host of the frame in which the code is entered, if the page of `origin` embeds another
-    /// site for it: the line becomes `@host #code %embedded`.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use otpgate::message::{Brand, Language, MessageFormat, OriginHost, RenderFields};
-    /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
-    /// let format = MessageFormat::builder(Brand::new("Bank")?)
-    ///     .origin(OriginHost::new("shop.example")?) // what the address bar shows
-    ///     .embedded(OriginHost::new("bank.example")?) // whose frame asks for the code
-    ///     .build()?;
-    /// # let code = Passcode::draw(&CodeFormat::default(), &otpgate::SystemEntropy)?;
-    /// # let (language, binding) = (Language::new("en")?, Binding::none());
-    /// # let fields = RenderFields { language: &language, code: &code, binding: &binding, minutes: 5 };
-    /// # let text = format.render(&fields)?;
-    /// let last = format!("\n@shop.example #{} %bank.example", code.expose_secret());
-    /// assert!(text.expose_text().ends_with(&last));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn embedded(mut self, host: OriginHost) -> Self {
-        self.embedded = Some(host);
-        self
-    }
-
-    /// Ends every text with the hash of an Android app, and keeps it within 140 bytes.
-    pub fn app_hash(mut self, hash: AppHash) -> Self {
-        self.app_hash = Some(hash);
-        self
-    }
-
-    /// How many segments a text may take; the default is 1, since each is paid for.
-    pub fn max_segments(mut self, limit: NonZeroU8) -> Self {
-        self.format.limit = limit;
-        self
-    }
-
-    /// Which encodings a text may need; GSM-7 only unless said otherwise.
-    pub fn encoding(mut self, encoding: EncodingPolicy) -> Self {
-        self.format.encoding = encoding;
-        self
-    }
-
-    /// Allows codes that are bound to a payment. The default language then needs a template for them,
-    /// and the longest amount and payee must fit the segment limit.
-    pub fn transactions(mut self) -> Self {
-        self.format.transactions = true;
-        self
-    }
-
-    /// What carriers and regulators have on file about the texts. [`build`](Self::build) compares
-    /// each with what its template makes, so you never pay for a text that a carrier would drop.
-    pub fn registrations(mut self, registrations: Registrations) -> Self {
-        self.format.registrations = registrations;
-        self
-    }
-
-    /// Checks everything that can be known before the first message.
-    ///
-    /// # Errors
-    ///
-    /// [`MessageFormatError`] names the rule, the language and the measure.
-    pub fn build(self) -> Result<MessageFormat, MessageFormatError> {
-        let mut format = self.format;
-        format.last = match (self.origin, self.embedded, self.app_hash) {
-            (Some(_), _, Some(_)) => return Err(MessageFormatError::OriginAndAppHash),
-            (None, Some(_), _) => return Err(MessageFormatError::EmbeddedAlone),
-            (Some(host), embedded, None) => LastLine::Origin { host, embedded },
-            (None, None, Some(hash)) => LastLine::App(hash),
-            (None, None, None) => LastLine::None,
-        };
-        let default = format.messages.default_language();
-        if format.transactions && !format.messages.speaks(default, true) {
-            return Err(MessageFormatError::NoTransactionTemplate { language: default.clone() });
-        }
-        format.try_all()?;
-        format.try_registered()?;
-        Ok(format)
-    }
 }
 
 /// What one message says.

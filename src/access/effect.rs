@@ -1,0 +1,180 @@
+//! [`Effect`]: what an entry does to its target, and [`ControlError`]: why it cannot.
+
+use super::target::Target;
+
+/// What an entry does to its target.
+///
+/// Each effect takes the targets that it makes sense for; [`Draft::new`](super::Draft::new) refuses the rest:
+///
+/// ```
+/// use otpgate::access::{Actor, ControlError, Draft, Effect, Reason, Target};
+/// use otpgate::Region;
+///
+/// let (why, ada) = (Reason::new("toll fraud since 02:40")?, Actor::new("ada")?);
+/// let draft = |target, effect| Draft::new(target, effect, why.clone(), ada.clone());
+/// assert!(draft(Target::Country(Region::LV), Effect::CountryOff).is_ok());
+/// assert!(draft(Target::Everything, Effect::SmsOff).is_ok());
+/// assert_eq!(
+///     draft(Target::Everything, Effect::CountryOff).unwrap_err(),
+///     ControlError::Mismatched { effect: Effect::CountryOff },
+/// );
+/// # Ok::<(), ControlError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Messages are let past the pumping detector and step-ups, but not past a human check that the
+    /// policy asks of everyone. Never past an interval, a quota, a
+    /// budget or the destination policy: an allowed number that is abused costs no more than any other.
+    ///
+    /// For a single number it lifts refusals and no step-up, unless
+    /// [`ModePolicy::quiet`](crate::policy::ModePolicy::quiet) is off: who is spared one would be seen
+    /// to be on the list. While any such entry holds, a blocked country or prefix is refused quietly.
+    Allow,
+    /// No messages.
+    Block,
+    /// Incident switch: no messages to a country, whatever is allowed inside it, except to numbers
+    /// that are allowed one by one.
+    CountryOff,
+    /// Incident switch: messages only to numbers that verified before, and to numbers allowed one by
+    /// one.
+    KnownNumbersOnly,
+    /// Incident switch: no SMS at all; the gate points to the authenticator app. No exceptions.
+    SmsOff,
+    /// More traffic than usual is expected, by this factor. Needs an end.
+    ExpectSurge(SurgeFactor),
+    /// The detector may not block here.
+    ForbidAutomaticBlock,
+    /// The detector's block is over and its evidence from before the entry does not count. New
+    /// evidence may block again.
+    LiftAutomaticBlock,
+    /// The detector's block stays until the entry ends. Needs an end.
+    ExtendAutomaticBlock,
+    /// No text, and a fixed code in its place. Needs an end, 30 days off at the latest. Only
+    /// [`Controls::test_number`](crate::Controls::test_number) makes such an entry.
+    TestNumber,
+}
+
+impl Effect {
+    pub(super) const fn is_automatic(self) -> bool {
+        matches!(
+            self,
+            Self::ForbidAutomaticBlock | Self::LiftAutomaticBlock | Self::ExtendAutomaticBlock
+        )
+    }
+
+    pub(super) const fn needs_end(self) -> bool {
+        matches!(self, Self::ExpectSurge(_) | Self::ExtendAutomaticBlock | Self::TestNumber)
+    }
+
+    pub(super) const fn applies_to(self, target: &Target) -> bool {
+        use Target::{Country, Everything, Network, Number, Prefix, User};
+        match self {
+            Self::Allow | Self::Block => {
+                matches!(target, Country(_) | Prefix(_) | Number(_) | Network(_) | User(_))
+            }
+            Self::CountryOff => matches!(target, Country(_)),
+            Self::KnownNumbersOnly | Self::SmsOff => matches!(target, Everything | Country(_)),
+            Self::ExpectSurge(_) => matches!(target, Everything | Country(_) | Prefix(_)),
+            Self::ForbidAutomaticBlock | Self::LiftAutomaticBlock | Self::ExtendAutomaticBlock => {
+                matches!(target, Everything | Country(_) | Prefix(_) | Network(_))
+            }
+            // It lacks the code.
+            Self::TestNumber => false,
+        }
+    }
+}
+
+/// How many times the usual traffic is expected: 2 to 100.
+///
+/// At most 100, because a surge of that size switches the detector off in all but name.
+///
+/// ```
+/// use otpgate::access::{ControlError, SurgeFactor};
+///
+/// assert_eq!(SurgeFactor::new(3)?.value(), 3);
+/// assert_eq!(SurgeFactor::new(1), Err(ControlError::SurgeFactor { given: 1 }));
+/// assert!(SurgeFactor::new(101).is_err());
+/// # Ok::<(), ControlError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SurgeFactor(u8);
+
+impl SurgeFactor {
+    /// A surge of `factor` times the usual.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::SurgeFactor`] if it is not 2 to 100.
+    pub const fn new(factor: u8) -> Result<Self, ControlError> {
+        if factor >= 2 && factor <= 100 {
+            Ok(Self(factor))
+        } else {
+            Err(ControlError::SurgeFactor { given: factor })
+        }
+    }
+
+    /// The factor.
+    #[must_use]
+    pub const fn value(self) -> u8 {
+        self.0
+    }
+}
+
+/// An entry that cannot be made.
+///
+/// What only shows when the entry is made, its times, fails there and not in [`Draft::new`](super::Draft::new):
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use otpgate::Timestamp;
+/// use otpgate::access::{
+///     Actor, BookError, ControlBook, ControlError, Draft, Effect, Reason, SurgeFactor, Target,
+/// };
+///
+/// let (why, ada) = (Reason::new("a campaign")?, Actor::new("ada")?);
+/// let surge = Effect::ExpectSurge(SurgeFactor::new(2)?);
+/// let endless = Draft::new(Target::Everything, surge, why, ada)?;
+/// let error = ControlBook::new().with(endless, Timestamp::from_millis(0)).unwrap_err();
+/// assert_eq!(error, BookError::Control(ControlError::Endless));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// The effect makes no sense for the target.
+    #[error(
+        "{effect:?} does not apply to such a target; lists take numbers, prefixes, countries, networks and users, switches take a country or everything"
+    )]
+    Mismatched {
+        /// What was to be done.
+        effect: Effect,
+    },
+    /// The reason is unusable.
+    #[error("a reason is 1 to 200 characters without line breaks; say why the entry is made")]
+    Reason,
+    /// The actor is unusable.
+    #[error("an actor is 1 to 64 characters without line breaks; say who makes the entry")]
+    Actor,
+    /// The purpose is unusable.
+    #[error("a purpose is 1 to 32 characters; name one of the gate's purposes or none")]
+    Purpose,
+    /// The factor is not 2 to 100.
+    #[error("a surge of {given} times the usual is not 2 to 100; choose such a factor")]
+    SurgeFactor {
+        /// What was asked for.
+        given: u8,
+    },
+    /// The entry needs an end and has none.
+    #[error("an expected surge, an extended block and a test number need an end; add `until`")]
+    Endless,
+    /// A test number for longer than 30 days.
+    #[error("a test number lasts 30 days at most; choose an earlier end, and enter it again then")]
+    TestTooLong,
+    /// The entry would be over before it begins.
+    #[error("the entry ends before it begins or before now; choose a later `until`")]
+    EndsFirst,
+}
+
+crate::base::sentence::debug_as_sentence!(ControlError);

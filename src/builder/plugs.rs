@@ -1,0 +1,185 @@
+//! What may be plugged into a gate: each part has a default, or the gate does without it.
+
+use std::time::Duration;
+
+use crate::access::Anonymisers;
+use crate::base::entropy::Entropy;
+use crate::base::time::Clock;
+use crate::event::Observer;
+use crate::gate::FallbackChannel;
+use crate::human::HumanCheck;
+use crate::store::ClockCheck;
+use crate::transport::signals::NumberSignals;
+
+use super::GateBuilder;
+
+impl GateBuilder {
+    /// How long a hand-off may take. Default: 30 seconds. The adapters of this crate stop after 10,
+    /// so only a transport without a deadline reaches it. It is half of the minute after which
+    /// reverse proxies give up on a page (nginx, `proxy_read_timeout`).
+    ///
+    /// A hand-off that takes longer counts as one that *may have gone out*: the code stays good,
+    /// the charges stay, and the user sees the code page. Without this bound a provider that hangs
+    /// would hold your request for ever. The time is real time, whatever [`clock`](Self::clock)
+    /// says, and needs no runtime.
+    ///
+    /// ```
+    /// # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+    /// # #[derive(Debug)] struct Hangs;
+    /// # #[async_trait::async_trait]
+    /// # impl otpgate::SmsTransport for Hangs {
+    /// #     async fn hand_off(&self, _: &OutboundSms) -> Result<Handoff, HandoffError> {
+    /// #         std::future::pending().await
+    /// #     }
+    /// # }
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # let deadline = std::time::Duration::from_millis(1);
+    /// # let hangs = |parts: otpgate::GateBuilder| parts.transport(Hangs).hand_off_deadline(deadline);
+    /// # shop::open_with(hangs, async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, .. } = shop;
+    /// let otpgate::Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
+    /// assert!(!issued.confirmed(), "the provider hangs: perhaps it went out");
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn hand_off_deadline(mut self, span: Duration) -> Self {
+        self.hand_off_deadline = Some(span);
+        self
+    }
+
+    /// A channel that a running verification may change to where
+    /// [`FallbackPolicy`](crate::policy::FallbackPolicy) says so. Default: none. The deadline of hand-offs
+    /// holds for it too.
+    pub fn fallback(mut self, channel: FallbackChannel) -> Self {
+        self.fallbacks.push(channel);
+        self
+    }
+
+    /// Networks behind which clients hide: Tor, virtual private networks, proxies, hosting. Default: an
+    /// empty list. What a listed client must do more says
+    /// [`Policy::anonymisers`](crate::policy::AnonymiserPolicy).
+    ///
+    /// Keep a clone of the handle: [`Anonymisers::replace`] exchanges the list while the gate runs.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// use otpgate::access::{AnonymiserKind, AnonymiserList, Anonymisers};
+    ///
+    /// # let exits = AnonymiserList::parse("192.0.2.0/24", AnonymiserKind::Tor).unwrap();
+    /// let anonymisers = Anonymisers::new(exits); // of the Tor Project's list
+    /// # let list = anonymisers.clone();
+    /// # shop::open_with(|parts| parts.anonymisers(list), async |shop| {
+    /// # let proof = shop.proof();
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// use otpgate::{Cleared, Purpose, RefusalReason, StepUpMeans};
+    ///
+    /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+    /// let Cleared::StepUp(step_up) = answer else { panic!("from an exit of Tor") };
+    /// assert_eq!(*step_up.reason(), RefusalReason::Anonymiser(AnonymiserKind::Tor));
+    /// assert_eq!(step_up.means(), StepUpMeans::Work { bits: 17 }); // no human check is configured
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn anonymisers(mut self, anonymisers: Anonymisers) -> Self {
+        self.anonymisers = anonymisers;
+        self
+    }
+
+    /// Whom to ask what a network knows of a number. Default: nobody. What is asked, and what follows,
+    /// says [`Policy::signals`](crate::policy::SignalsPolicy).
+    ///
+    /// ```
+    /// # use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap};
+    /// # #[derive(Debug)] struct Register;
+    /// # #[async_trait::async_trait]
+    /// # impl NumberSignals for Register {
+    /// #     async fn look_up(&self, _: &SignalsQuery) -> Result<Signals, SignalsError> {
+    /// #         Ok(Signals::default().sim_swap(SimSwap::Within(std::time::Duration::from_secs(3_600))))
+    /// #     }
+    /// # }
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// use otpgate::RefusalReason;
+    /// use otpgate::policy::AskNetwork;
+    ///
+    /// # let mut policy = shop::policy();
+    /// policy.signals.ask = AskNetwork::Always;
+    /// policy.mode.quiet = false; // the page may say that no text goes out
+    /// # shop::open_with(|parts| parts.policy(policy).signals(Register), async |shop| {
+    /// # let clearance = shop.clearance().await;
+    /// # let shop::Shop { gate, outbox, .. } = shop;
+    /// // `Register` says that the SIM card was changed in the last hour.
+    /// let otpgate::Sent::Refused(refusal) = gate.issue(clearance).await? else { panic!("sent") };
+    /// assert_eq!(*refusal.reason(), RefusalReason::SimSwapped);
+    /// assert_eq!(refusal.public().status(), 429, "the page learns what any limit tells");
+    /// assert_eq!(outbox.handed_off(), 0);
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn signals(mut self, signals: impl NumberSignals) -> Self {
+        self.signals = Some(Box::new(signals));
+        self
+    }
+
+    /// How long a look-up may take before it counts as one without an answer. Default: 5 seconds. It
+    /// stands before the text, and people begin to ask for another code after 15 to 30.
+    pub fn signals_deadline(mut self, span: Duration) -> Self {
+        self.signals_deadline = Some(span);
+        self
+    }
+
+    /// The clock. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Box::new(clock));
+        self
+    }
+
+    /// How far this host's clock may be from the store's, ahead or behind. Default:
+    /// [`DEFAULT_CLOCK_SKEW`](crate::store::DEFAULT_CLOCK_SKEW), 60 s. 1 s to 5 min.
+    ///
+    /// A call further off changes nothing and fails as [`GateErrorKind::Clock`](crate::GateErrorKind::Clock).
+    /// What a gate at the edge of the bound can gain: any span of a limit, less twice this much, holds
+    /// no more than the limit. The store's clock is the server's for Redis and PostgreSQL; a store
+    /// inside this process takes the wall clock when it is opened and monotonic time from then on.
+    pub fn clock_skew(mut self, most: Duration) -> Self {
+        self.clock_check = Some(ClockCheck::Within(most));
+        self
+    }
+
+    /// Accepts any time that the clock says, however far from the store's: for simulated time. In
+    /// production a clock that jumps a day ahead then spends every daily limit twice.
+    pub fn clock_unchecked_danger(mut self) -> Self {
+        self.clock_check = Some(ClockCheck::Unchecked);
+        self
+    }
+
+    /// Sets the source of randomness. Default: [`SystemEntropy`]. The trait is sealed.
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Some(Box::new(entropy));
+        self
+    }
+
+    /// Sets the observer, which hears of every decision. Default: nobody.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Sets the check that tells people from scripts (a CAPTCHA). Default: none, so a step-up means
+    /// harder work.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// let mut policy = shop::policy();
+    /// policy.token.human_check_always = true;
+    /// let error = shop::parts().policy(policy).build().unwrap_err(); // and no check to ask
+    /// assert!(error.to_string().contains("GateBuilder::human_check"));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn human_check(mut self, check: impl HumanCheck) -> Self {
+        self.human = Some(Box::new(check));
+        self
+    }
+}

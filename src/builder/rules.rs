@@ -1,0 +1,96 @@
+//! What holds at a gate: its policies, prices and callers, and where its state lies.
+
+use crate::access::CallerRules;
+use crate::context::{Purpose, Realm};
+use crate::policy::Policy;
+use crate::pumping::{Costs, PriceTable, Tuning};
+
+use super::GateBuilder;
+
+impl GateBuilder {
+    /// The rules. Default: [`Policy::default`].
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Other rules for one purpose.
+    /// Sessions, networks, countries and a number's failures have one meter for all purposes: the
+    /// maximum may differ from purpose to purpose, the span may not, or [`build`](Self::build) refuses.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// use otpgate::policy::Quota;
+    /// use otpgate::{Policy, Purpose};
+    ///
+    /// let payment = Policy::psd2();
+    /// assert!(shop::parts().purpose(Purpose::PAYMENT, payment.clone()).build().is_ok());
+    ///
+    /// let mut other = payment;
+    /// other.quotas.session = vec![Quota::daily(10)]; // the default counts an hour
+    /// assert!(shop::parts().purpose(Purpose::PAYMENT, other).build().is_err());
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn purpose(mut self, purpose: Purpose, policy: Policy) -> Self {
+        self.purposes.insert(purpose, policy);
+        self
+    }
+
+    /// What a message costs by country. Default: the built-in table.
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = Some(prices);
+        self
+    }
+
+    /// Services without a page that may ask for texts, and from where. Default: none may.
+    pub fn callers(mut self, rules: CallerRules) -> Self {
+        self.callers = Some(rules);
+        self
+    }
+
+    /// Sets the tenant that [`Gate`] starts in. Default: `default`.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open_with(|parts| parts.realm(otpgate::Realm::new("tenant-7").unwrap()), async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// assert!(format!("{gate:?}").contains("tenant-7"));
+    /// let other = gate.in_realm(&otpgate::Realm::new("tenant-8")?);
+    /// assert!(format!("{other:?}").contains("tenant-8"));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn realm(mut self, realm: Realm) -> Self {
+        self.realm = realm;
+        self
+    }
+
+    /// Names this deployment in a store that it shares with others. All state of the gate, over all
+    /// its realms, is kept under this name: on a Redis Cluster, in one slot. Default: `otpgate`.
+    pub fn partition(mut self, name: impl Into<String>) -> Self {
+        self.partition = Some(name.into());
+        self
+    }
+
+    /// Sets what a wrong decision costs you, which decides between asking and refusing. Default:
+    /// [`Costs::default`].
+    pub fn costs(mut self, costs: Costs) -> Self {
+        self.costs = costs;
+        self
+    }
+
+    /// The pumping detector's constants. Default: [`Tuning::default`].
+    pub fn tuning(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
+    /// Promises that no other gate uses the same store, so this one need not exchange what the
+    /// pumping detector saw. Limits and codes are right either way.
+    pub fn single_gate(mut self) -> Self {
+        self.single = true;
+        self
+    }
+}

@@ -1,0 +1,169 @@
+//! What an operator lets a number, an account or this host's clock off.
+
+use crate::access::{Actor, Reason};
+use crate::base::entropy::random;
+use crate::base::id::{Pseudonym, RequestId};
+use crate::error::GateError;
+use crate::gate::REMEMBER;
+use crate::gate::receipts::fault::Call;
+use crate::guarded;
+use crate::limit::{Limit, MeterKey};
+use crate::outcome::Lane;
+#[cfg(feature = "totp")]
+use crate::realm::slot;
+use crate::recipient::Recipient;
+use crate::store::{Admission, ClockCheck, Home, Refund};
+
+use super::{Controls, ControlsError};
+
+impl Controls<'_> {
+    /// Forgets the wrong codes counted against a number, in every lane: for an owner at the help desk
+    /// whom a stranger locked out, once the desk knows who is asking.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let grant = shop.grant().await;
+    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// use otpgate::access::{Actor, Reason};
+    ///
+    /// let (why, desk) = (Reason::new("passport seen, ticket 4712")?, Actor::new("ada, help desk")?);
+    /// gate.controls().forgive(&recipient, &why, &desk).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn forgive(
+        &self,
+        recipient: &Recipient,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(), ControlsError> {
+        let number = self.gate.names().number(recipient);
+        let attempts = &self.gate.inner.policy.attempts;
+        let lane =
+            |lane: &Lane| (MeterKey::new(number, lane.counted()), lane.failures(attempts).limit());
+        self.give_back_failures(number, Lane::ALL.iter().map(lane)).await?;
+        let change = format!("failures of {recipient:?} forgiven: {}", reason.as_str());
+        self.announce(actor.as_str(), change);
+        Ok(())
+    }
+
+    /// Forgets what providers reported about a number, so that it gets a text again: for an owner whose
+    /// number is back in service, or who opted in again. If the provider still says the same, the next
+    /// text tells.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, recipient, .. } = shop;
+    /// use otpgate::access::{Actor, Reason};
+    ///
+    /// let (why, ada) = (Reason::new("texted START, ticket 4713")?, Actor::new("ada")?);
+    /// gate.controls().forget_faults(&recipient, &why, &ada).await?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub async fn forget_faults(
+        &self,
+        recipient: &Recipient,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(), ControlsError> {
+        self.gate.forget_faults(recipient, self.gate.now(), Call::Once).await?;
+        let change = format!("reports about {recipient:?} forgotten: {}", reason.as_str());
+        self.announce(actor.as_str(), change);
+        Ok(())
+    }
+
+    /// Forgets the wrong authenticator codes counted against an account, as
+    /// [`forgive`](Self::forgive) does for a number. `user` is the account's identifier at the host.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer.
+    #[cfg(feature = "totp")]
+    pub async fn forgive_authenticator(
+        &self,
+        user: &str,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(), ControlsError> {
+        let user = self.gate.names().user(user);
+        let account = MeterKey::new(user, slot::AUTHENTICATOR);
+        let meter = (account, self.gate.inner.policy.attempts.authenticator.limit());
+        self.give_back_failures(user, std::iter::once(meter)).await?;
+        let what = "failures of an account's authenticator forgiven";
+        self.announce(actor.as_str(), format!("{what}: {}", reason.as_str()));
+        Ok(())
+    }
+
+    /// Vouches for this host's clock, after a pause or a step that was right: a store inside this
+    /// process takes the wall clock anew. Other gates' clocks and a server's are not touched, and
+    /// this host's is still held to the bound.
+    ///
+    /// Call it only after the clock has been looked at: what it vouches for is what every limit's
+    /// span is measured by. Told to the observer as [`EventKind::ControlsChanged`](crate::EventKind::ControlsChanged).
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, client, clock, .. } = shop;
+    /// use std::time::Duration;
+    /// use otpgate::access::{Actor, Reason};
+    /// use otpgate::{Clock, GateErrorKind};
+    ///
+    /// clock.set_wall(clock.now() + Duration::from_secs(90_000)); // the machine slept for 25 hours
+    /// let error = gate.controls().list().await.unwrap_err();
+    /// assert!(error.to_string().contains("clock"), "{error}");
+    ///
+    /// let reason = Reason::new("laptop slept, chronyc says 3 ms")?;
+    /// gate.controls().trust_clock(&reason, &Actor::new("ada")?).await?;
+    /// assert!(gate.controls().list().await.is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ControlsError::Gate`] if the store gave no answer, or has a server's clock and this host's is
+    /// too far from it.
+    pub async fn trust_clock(&self, reason: &Reason, actor: &Actor) -> Result<(), ControlsError> {
+        let gate = self.gate;
+        gate.relearn_clock();
+        let now = gate.now();
+        let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
+        let mut admission = Admission::new(id, now, gate.inner.partition, now + REMEMBER);
+        admission.clock = match gate.inner.clock_check.skew() {
+            Some(skew) => ClockCheck::Set(skew),
+            None => ClockCheck::Unchecked,
+        };
+        let _granted = guarded::admit(&*gate.inner.store, &admission).await?;
+        self.announce(actor.as_str(), format!("clock vouched for: {}", reason.as_str()));
+        Ok(())
+    }
+
+    async fn give_back_failures(
+        &self,
+        whose: Pseudonym,
+        meters: impl Iterator<Item = (MeterKey, Limit)>,
+    ) -> Result<(), ControlsError> {
+        let gate = self.gate;
+        let now = gate.now();
+        let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
+        let mut admission = Admission::new(id, now, gate.inner.partition, now + REMEMBER);
+        admission.clock = gate.inner.clock_check;
+        admission.home = Home::of(whose);
+        let _granted = guarded::admit(&*gate.inner.store, &admission).await?;
+        let all = |(key, limit)| Refund { key, limit, cost: 100, charged: now, waiver: None };
+        gate.give_all_back(id, admission.home, meters.map(all).collect()).await?;
+        Ok(())
+    }
+}

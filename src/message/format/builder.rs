@@ -1,0 +1,160 @@
+//! [`MessageFormatBuilder`]: the parts of a format, checked whole.
+
+use std::num::NonZeroU8;
+
+use crate::message::app_hash::AppHash;
+use crate::message::brand::Brand;
+use crate::message::error::MessageFormatError;
+use crate::message::messages::Messages;
+use crate::message::origin::OriginHost;
+use crate::message::parse::LastLine;
+use crate::message::registration::Registrations;
+use crate::otp::CodeFormat;
+
+use super::{EncodingPolicy, MessageFormat};
+
+/// Collects the parts of a [`MessageFormat`].
+///
+/// A text that would not fit later does not build:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::num::NonZeroU8;
+/// use otpgate::message::{Brand, Language, MessageFormat, MessageFormatError, Messages, Template};
+///
+/// let long = Template::compile(&format!("{{code}} {}", "and so on ".repeat(16)))?;
+/// let messages = Messages::new(Language::new("en")?, long)?;
+/// let format = MessageFormat::builder(Brand::new("Example")?).messages(messages);
+/// let error = format.clone().build().unwrap_err();
+/// assert!(matches!(error, MessageFormatError::Segments { count: 2, limit: 1, .. }));
+/// assert!(format.max_segments(NonZeroU8::new(2).unwrap()).build().is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MessageFormatBuilder {
+    origin: Option<OriginHost>,
+    embedded: Option<OriginHost>,
+    app_hash: Option<AppHash>,
+    format: MessageFormat,
+}
+
+impl MessageFormatBuilder {
+    pub(super) fn of(brand: Brand) -> Self {
+        Self {
+            origin: None,
+            embedded: None,
+            app_hash: None,
+            format: MessageFormat {
+                brand,
+                messages: Messages::default(),
+                codes: CodeFormat::default(),
+                last: LastLine::None,
+                limit: NonZeroU8::MIN,
+                encoding: EncodingPolicy::default(),
+                transactions: false,
+                registrations: Registrations::new(),
+            },
+        }
+    }
+
+    /// Takes the templates from `messages` instead of the built-in set.
+    pub fn messages(mut self, messages: Messages) -> Self {
+        self.format.messages = messages;
+        self
+    }
+
+    /// The format of the codes. Default: six digits. It must be the one they are drawn in.
+    pub fn codes(mut self, codes: CodeFormat) -> Self {
+        self.format.codes = codes;
+        self
+    }
+
+    /// Ends every text with the origin-bound line `@host #code`, by which a browser offers the code on
+    /// this site only.
+    pub fn origin(mut self, host: OriginHost) -> Self {
+        self.origin = Some(host);
+        self
+    }
+
+    /// The host of the frame in which the code is entered, if the page of `origin` embeds another
+    /// site for it: the line becomes `@host #code %embedded`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use otpgate::message::{Brand, Language, MessageFormat, OriginHost, RenderFields};
+    /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
+    /// let format = MessageFormat::builder(Brand::new("Bank")?)
+    ///     .origin(OriginHost::new("shop.example")?) // what the address bar shows
+    ///     .embedded(OriginHost::new("bank.example")?) // whose frame asks for the code
+    ///     .build()?;
+    /// # let code = Passcode::draw(&CodeFormat::default(), &otpgate::SystemEntropy)?;
+    /// # let (language, binding) = (Language::new("en")?, Binding::none());
+    /// # let fields = RenderFields { language: &language, code: &code, binding: &binding, minutes: 5 };
+    /// # let text = format.render(&fields)?;
+    /// let last = format!("\n@shop.example #{} %bank.example", code.expose_secret());
+    /// assert!(text.expose_text().ends_with(&last));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn embedded(mut self, host: OriginHost) -> Self {
+        self.embedded = Some(host);
+        self
+    }
+
+    /// Ends every text with the hash of an Android app, and keeps it within 140 bytes.
+    pub fn app_hash(mut self, hash: AppHash) -> Self {
+        self.app_hash = Some(hash);
+        self
+    }
+
+    /// How many segments a text may take; the default is 1, since each is paid for.
+    pub fn max_segments(mut self, limit: NonZeroU8) -> Self {
+        self.format.limit = limit;
+        self
+    }
+
+    /// Which encodings a text may need; GSM-7 only unless said otherwise.
+    pub fn encoding(mut self, encoding: EncodingPolicy) -> Self {
+        self.format.encoding = encoding;
+        self
+    }
+
+    /// Allows codes that are bound to a payment. The default language then needs a template for them,
+    /// and the longest amount and payee must fit the segment limit.
+    pub fn transactions(mut self) -> Self {
+        self.format.transactions = true;
+        self
+    }
+
+    /// What carriers and regulators have on file about the texts. [`build`](Self::build) compares
+    /// each with what its template makes, so you never pay for a text that a carrier would drop.
+    pub fn registrations(mut self, registrations: Registrations) -> Self {
+        self.format.registrations = registrations;
+        self
+    }
+
+    /// Checks everything that can be known before the first message.
+    ///
+    /// # Errors
+    ///
+    /// [`MessageFormatError`] names the rule, the language and the measure.
+    pub fn build(self) -> Result<MessageFormat, MessageFormatError> {
+        let mut format = self.format;
+        format.last = match (self.origin, self.embedded, self.app_hash) {
+            (Some(_), _, Some(_)) => return Err(MessageFormatError::OriginAndAppHash),
+            (None, Some(_), _) => return Err(MessageFormatError::EmbeddedAlone),
+            (Some(host), embedded, None) => LastLine::Origin { host, embedded },
+            (None, None, Some(hash)) => LastLine::App(hash),
+            (None, None, None) => LastLine::None,
+        };
+        let default = format.messages.default_language();
+        if format.transactions && !format.messages.speaks(default, true) {
+            return Err(MessageFormatError::NoTransactionTemplate { language: default.clone() });
+        }
+        format.try_all()?;
+        format.try_registered()?;
+        Ok(format)
+    }
+}
