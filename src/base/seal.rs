@@ -1,9 +1,10 @@
-//! Sealed bytes: what a client or a store carries for the gate without being able to read or change.
+//! Sealed bytes: what a client or a store carries for the gate and can neither read nor change.
 //!
 //! Encrypt-then-MAC: ChaCha20 (RFC 8439), then `HMAC-SHA-256(context, nonce, ciphertext)` cut to 16
-//! bytes, under two keys of one use. The stream is a one-time pad as long as no nonce is used for two
-//! different plaintexts; nonces are 16 bytes, random or a tag of what is sealed. Were one used twice, the
-//! two texts' difference would show, and still nobody could make or change a seal.
+//! bytes, under two keys of one use. The stream is a one-time pad as long as no nonce is used for
+//! two different plaintexts; nonces are 16 bytes, random or a tag of what is sealed. If a nonce
+//! were used twice, the difference of the two texts would show, but still nobody could make or
+//! change a seal.
 
 use std::fmt;
 

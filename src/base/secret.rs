@@ -1,4 +1,4 @@
-//! Secret bytes that wipe themselves and never print themselves.
+//! Secret bytes that wipe themselves when dropped and never print themselves.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! `Debug` of an error as the sentence that its `Display` is.
 //!
-//! `fn main() -> Result<(), Box<dyn Error>>` prints an error with `Debug`, and so do `unwrap` and most
-//! log lines: whoever reads one of these needs the cause and the cure, not the name of a type.
+//! `fn main() -> Result<(), Box<dyn Error>>` prints an error with `Debug`, and so do `unwrap` and
+//! most log lines. Their reader needs the cause and the cure, not the name of a type.
 
 use std::error::Error;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! [`wait`]: a pause that needs no runtime.
 //!
-//! The crate runs under whatever executor the host has. One thread for the whole process wakes those
-//! who wait; it starts with the first of them and ends when there was none for some seconds.
+//! The crate runs under any executor. One thread for the whole process wakes the futures that wait.
+//! It starts with the first of them and ends when none has waited for some seconds.
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};

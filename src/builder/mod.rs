@@ -121,8 +121,9 @@ impl GateBuilder {
         self
     }
 
-    /// The most that a realm may spend in any 24 hours. There is no default, because it is the
-    /// host's money: take a few times an ordinary day. From four fifths on clients must step up.
+    /// The most that a realm may spend in any 24 hours. There is no default, because it is your
+    /// money. Take a few times what an ordinary day costs. From four fifths of it on, clients must
+    /// step up.
     ///
     /// It must pay for one text of the dearest kind, or [`build`](Self::build) refuses it:
     ///

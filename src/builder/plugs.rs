@@ -56,9 +56,9 @@ impl GateBuilder {
         self
     }
 
-    /// Networks behind which clients hide: Tor, virtual private networks, proxies, hosting. Default: an
-    /// empty list. What a listed client must do more says
-    /// [`Policy::anonymisers`](crate::policy::AnonymiserPolicy).
+    /// Networks behind which clients hide: Tor, virtual private networks, proxies, hosting.
+    /// Default: an empty list. [`Policy::anonymisers`](crate::policy::AnonymiserPolicy) says what
+    /// more a listed client must do.
     ///
     /// Keep a clone of the handle: [`Anonymisers::replace`] exchanges the list while the gate runs.
     ///
@@ -86,8 +86,8 @@ impl GateBuilder {
         self
     }
 
-    /// Whom to ask what a network knows of a number. Default: nobody. What is asked, and what follows,
-    /// says [`Policy::signals`](crate::policy::SignalsPolicy).
+    /// The service that says what a network knows of a number. Default: none.
+    /// [`Policy::signals`](crate::policy::SignalsPolicy) says when it is asked and what follows.
     ///
     /// ```
     /// # use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap};
@@ -121,8 +121,9 @@ impl GateBuilder {
         self
     }
 
-    /// How long a look-up may take before it counts as one without an answer. Default: 5 seconds. It
-    /// stands before the text, and people begin to ask for another code after 15 to 30.
+    /// How long a look-up may take before it counts as one without an answer. Default: 5 seconds.
+    /// The look-up delays the text, and people begin to ask for another code after 15 to 30
+    /// seconds.
     pub fn signals_deadline(mut self, span: Duration) -> Self {
         self.signals_deadline = Some(span);
         self
@@ -137,10 +138,11 @@ impl GateBuilder {
     /// How far this host's clock may be from the store's, ahead or behind. Default:
     /// [`DEFAULT_CLOCK_SKEW`](crate::store::DEFAULT_CLOCK_SKEW), 60 s. 1 s to 5 min.
     ///
-    /// A call further off changes nothing and fails as [`GateErrorKind::Clock`](crate::GateErrorKind::Clock).
-    /// What a gate at the edge of the bound can gain: any span of a limit, less twice this much, holds
-    /// no more than the limit. The store's clock is the server's for Redis and PostgreSQL; a store
-    /// inside this process takes the wall clock when it is opened and monotonic time from then on.
+    /// A call further off changes nothing and fails as
+    /// [`GateErrorKind::Clock`](crate::GateErrorKind::Clock). A gate at the edge of the bound gains
+    /// little: any span of a limit, less twice this much, holds no more than the limit. The store's
+    /// clock is the server's for Redis and PostgreSQL; a store inside this process takes the wall
+    /// clock when it is opened and monotonic time from then on.
     pub fn clock_skew(mut self, most: Duration) -> Self {
         self.clock_check = Some(ClockCheck::Within(most));
         self

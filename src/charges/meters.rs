@@ -1,4 +1,4 @@
-//! Which meters a request runs on: those of the networks around its client, and of its lane.
+//! Which meters a request charges: those of the networks around its client, and of its lane.
 
 use crate::access::Around;
 use crate::base::id::Pseudonym;

@@ -46,8 +46,8 @@ impl Cause {
         matches!(self, Self::Budget(LimitName::Realm | LimitName::Global))
     }
 
-    /// Whether it is charged to whoever asks, and not to the number: it stands where a provider refuses the
-    /// number for good.
+    /// Whether it is charged to the client, and not to the number. If so, it stays charged when a
+    /// provider refuses the number for good.
     fn is_of_client(self) -> bool {
         matches!(self, Self::Limit(name) if name.is_of_client())
     }

@@ -143,9 +143,9 @@ pub enum EventKind {
         /// Why.
         cause: RejectionCause,
     },
-    /// A test number was used: a code was asked for and no text sent, or the fixed code was accepted, in
-    /// place of [`Sent`](Self::Sent) and [`Accepted`](Self::Accepted); or a wrong one was not, beside
-    /// [`Rejected`](Self::Rejected). Whoever did not expect it looks at once.
+    /// A test number was used: a code was asked for and no text sent, or the fixed code was
+    /// accepted, in place of [`Sent`](Self::Sent) and [`Accepted`](Self::Accepted); or a wrong one
+    /// was not, beside [`Rejected`](Self::Rejected). If you did not expect it, look at once.
     TestNumberUsed {
         /// The entry.
         id: ControlId,

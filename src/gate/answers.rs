@@ -1,9 +1,9 @@
 //! What networks said of numbers, kept sealed in the store for as long as the policy says.
 //!
-//! A store's documents do not expire, so a number has none of its own: a realm has [`SHELVES`], each
-//! with the answers about the numbers whose pseudonym falls on it, [`PLACES`] at the most. What is over
-//! goes first, then what ends first. An answer that is gone is asked for again; nothing is wrong then
-//! but the price.
+//! A store's documents do not expire, so a number cannot have one of its own. A realm has
+//! [`SHELVES`], each with at most [`PLACES`] answers about the numbers whose pseudonym falls on it.
+//! Answers that have ended go first, then those that end first. If an answer is gone, the network
+//! is asked again, which costs another look-up.
 
 use std::time::Duration;
 

@@ -18,7 +18,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy).
+    /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy) if the random generator
+    /// failed while the gate made a refusal. Nothing was charged.
     ///
     /// ```
     /// # use otpgate::access::{CallerId, CallerKey, CallerRequest, CallerRule, CallerRules};

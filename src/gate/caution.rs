@@ -1,4 +1,4 @@
-//! What a client must do more because its network hides who it is.
+//! What more a client must do because its network hides who it is.
 
 use crate::access::{AnonymiserKinds, ListVerdict, Query};
 use crate::base::id::Pseudonym;

@@ -1,4 +1,4 @@
-//! Other channels than the text message: which one the next message of a verification takes.
+//! Channels beside the text message, and which one the next message of a verification takes.
 
 use std::fmt;
 use std::time::Duration;
@@ -124,15 +124,15 @@ impl Carried {
 }
 
 impl Gate {
-    /// Remembers for 15 minutes that a message of `record` did not arrive, so that a resend takes the
-    /// channel that [`FallbackStep::undelivered`] says. [`receipts`](Self::receipts) does it by itself; this
-    /// is for a host that learns of it another way. It raises no limit: the resend that follows pays like
-    /// any other.
+    /// Remembers for 15 minutes that a message of `record` did not arrive, so that a resend takes
+    /// the channel that [`FallbackStep::undelivered`] says. [`receipts`](Self::receipts) calls it
+    /// for you; call it yourself if you learn of it another way. It raises no limit: the resend
+    /// that follows pays like any other.
     ///
     /// # Errors
     ///
-    /// [`RecordError`] inside if the record is not of this realm; [`GateError`] if the store gave no
-    /// answer.
+    /// The inner [`RecordError`] if the record belongs to another realm. [`GateError`] if the store
+    /// gave no answer; nothing is remembered then.
     pub async fn undelivered(
         &self,
         record: &SendRecord,

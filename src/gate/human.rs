@@ -1,4 +1,5 @@
-//! The human check: what the page shows, what the service says of a response, and what is burned.
+//! The human check: what the page shows, what the service says of a response, and which response
+//! can no longer be used.
 
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
@@ -31,12 +32,13 @@ impl Gate {
         self.inner.human.as_ref()?.widget(purpose.as_str())
     }
 
-    /// A challenge for the page, as JSON, from a check that makes its own: what the host answers at the
-    /// address that the widget asks. `None` if the gate's check makes none.
+    /// A challenge for the page, as JSON, from a check that makes its own. Answer it at the address
+    /// that the widget asks. `None` if the gate's check makes no challenges.
     ///
     /// # Errors
     ///
-    /// [`GateErrorKind::HumanCheck`](crate::GateErrorKind::HumanCheck) if none could be made.
+    /// [`GateErrorKind::HumanCheck`](crate::GateErrorKind::HumanCheck) if the check could not make
+    /// a challenge.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -44,7 +44,7 @@ impl Gate {
     /// at a password reset: it checks and answers the same and charges the same limits, but no money,
     /// hands off nothing, and no code opens the grant. Without it the answer tells who has an account.
     ///
-    /// It does not take the time that a provider takes. A host whose clients can measure that answers
+    /// It returns sooner than a call that asks a provider. If your clients can measure that, answer
     /// the page before `issue` or `decoy` has returned.
     ///
     /// # Errors
@@ -70,9 +70,9 @@ impl Gate {
         self.told(self.span(Verb::Decoy).over(self.first_send(clearance, true)).await)
     }
 
-    /// What a form's handler does with a post: [`clear`](Self::clear), then [`issue`](Self::issue), as
-    /// one answer. Take the two steps where something comes between them: a payment that the code is
-    /// [bound to](crate::Clearance::bind), a [`decoy`](Self::decoy).
+    /// Calls [`clear`](Self::clear), then [`issue`](Self::issue), and gives one answer: what a
+    /// form's handler needs. Call the two yourself if something comes between them: a payment that
+    /// the code is [bound to](crate::Clearance::bind), or a [`decoy`](Self::decoy).
     ///
     /// # Errors
     ///

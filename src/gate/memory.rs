@@ -38,13 +38,14 @@ impl Gate {
         self.remember(self.now()).await
     }
 
-    /// Saves what the pumping detector of the realm knows, all of it, in the store. The gate saves
-    /// the urgent part about once a minute by itself, along with a send; before a planned restart
-    /// this saves the last minute, and the last hour of what is learnt slowly.
+    /// Saves everything that the realm's pumping detector knows in the store. The gate saves the
+    /// urgent part by itself about once a minute, along with a send. Call this before a planned
+    /// restart: it saves the last minute, and the last hour of what is learnt slowly.
     ///
     /// # Errors
     ///
-    /// [`GateError`] if the store gave no answer, or others kept saving at the same time.
+    /// [`GateError`] if the store gave no answer, or other gates kept saving at the same time. What
+    /// was saved before stays.
     pub async fn save_detector(&self) -> Result<(), GateError> {
         const TRIES: usize = 4 * SHARDS;
         self.remember(self.now()).await?;

@@ -23,12 +23,12 @@ use crate::charges::UNLIMITED;
 use crate::guarded;
 
 impl Gate {
-    /// Tells the gate what became of a text, for a host that checks receipts itself and keeps records
-    /// beside the provider's message identifiers. [`receipts`](Self::receipts) does it all: the check,
-    /// the match, each receipt once, and what it gives back.
+    /// Tells the gate what became of a text. Use it if you check receipts yourself and keep records
+    /// beside the provider's message identifiers. Otherwise use [`receipts`](Self::receipts), which
+    /// checks, matches and applies each receipt once, and gives back what it allows.
     ///
-    /// This one informs the pumping detector and the log, as often as it is called. It never raises or
-    /// refills a limit (ASVS 2.3.3), so a forged receipt gains nothing.
+    /// This call informs the pumping detector and the log, each time it is called. It never raises
+    /// or refills a limit (ASVS 2.3.3), so a forged receipt gains nothing.
     ///
     /// # Errors
     ///

@@ -13,7 +13,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy).
+    /// [`GateErrorKind::Entropy`](crate::error::GateErrorKind::Entropy) if the random generator
+    /// failed. Show an outage instead of the form.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -16,10 +16,11 @@ use crate::transport::Channel;
 impl Gate {
     /// Sends another code for a running verification. Attempts are carried over, never refilled.
     ///
-    /// A page has no form and so no ticket for this call. If the answer is [`Sent::StepUp`], the client
-    /// answers its ticket on the *first* form: show that form again with the number filled in and the
-    /// new ticket in it, and post it to [`request`](Self::request). What it sends is a new verification
-    /// with a grant of its own; the interval, the quotas and the failures of the number still count.
+    /// A page has no form and so no ticket for this call. If the answer is [`Sent::StepUp`], the
+    /// client answers its ticket on the *first* form: show that form again with the number filled
+    /// in and the new ticket in it, and post it to [`request`](Self::request). That begins a new
+    /// verification with a grant of its own; the interval, the quotas and the failures of the
+    /// number still count.
     ///
     /// # Errors
     ///
@@ -51,8 +52,8 @@ impl Gate {
         self.told(self.span(Verb::Resend).over(resend).await)
     }
 
-    /// [`resend`](Self::resend) for a code that is bound to a transaction: the host gives the
-    /// transaction again, and it must be the same.
+    /// [`resend`](Self::resend) for a code that is bound to a transaction. Give the transaction
+    /// again; it must be the same.
     ///
     /// # Errors
     ///
@@ -67,10 +68,11 @@ impl Gate {
         self.told(self.span(Verb::Resend).over(resend).await)
     }
 
-    /// [`resend`](Self::resend) by another channel, which the client asked for: "call me instead". A
-    /// resend in every way, at the price of the channel, and only as
-    /// [`FallbackPolicy`](crate::policy::FallbackPolicy) allows by now. An ordinary resend may take
-    /// another channel by itself; [`Issued::channel`](crate::Issued::channel) says which it was.
+    /// [`resend`](Self::resend) by another channel that the client asked for, such as "call me
+    /// instead". It is a resend in every way, at the channel's price, and only if
+    /// [`FallbackPolicy`](crate::policy::FallbackPolicy) allows it by now. An ordinary resend may
+    /// take another channel by itself; [`Issued::channel`](crate::Issued::channel) says which it
+    /// was.
     ///
     /// `binding` is the transaction of a code that is bound to one, otherwise
     /// [`Binding::none`](crate::otp::Binding::none).

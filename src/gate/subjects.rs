@@ -1,4 +1,4 @@
-//! Whose meters a request runs on.
+//! The subjects whose meters a request charges.
 
 use super::Gate;
 use crate::access::{Around, ClientPrefix};
@@ -8,7 +8,7 @@ use crate::outcome::{Client, Networks, Subjects};
 use crate::recipient::Recipient;
 
 impl Gate {
-    /// Whose meters a request runs on.
+    /// The subjects whose meters a request charges.
     pub(super) fn subjects(
         &self,
         recipient: &Recipient,
@@ -25,7 +25,7 @@ impl Gate {
         }
     }
 
-    /// Whose meters a text runs on, whoever asked for it.
+    /// The subjects whose meters a text charges, whoever asked for it.
     pub(super) fn destination_subjects(
         &self,
         recipient: &Recipient,

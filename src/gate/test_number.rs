@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 use super::Gate;
 use super::controls::{Controls, ControlsError};
 
-/// A number for app-store reviewers or end-to-end tests: whoever asks for a code for it gets no text,
-/// and this code opens the verification.
+/// A number for app-store reviewers or end-to-end tests. A request for a code sends no text, and
+/// this fixed code opens the verification.
 ///
 /// Everything else holds for it as for every number: the ticket, destinations, blocks, intervals, quotas,
 /// attempts and lockout. It costs no money, is no evidence of pumping, and its success neither makes
@@ -28,8 +28,9 @@ use super::controls::{Controls, ControlsError};
 /// the latest, and can be [lifted](Controls::lift) before: from then on its codes open nothing, those of
 /// running verifications included.
 ///
-/// Each use is an [`EventKind::TestNumberUsed`]. What the code opens is the host's to limit:
-/// [`Verification::test_number`](crate::Verification::test_number) says that it was one.
+/// Each use is an [`EventKind::TestNumberUsed`]. Limit what it opens:
+/// [`Verification::test_number`](crate::Verification::test_number) says that a verification came
+/// from one.
 ///
 /// ```
 /// # let (observer, events) = otpgate::QueuedObserver::bounded(64);

@@ -1,4 +1,4 @@
-//! What is answered when a request is not let through: a ticket for more, or a refusal.
+//! The answer to a request that is not let through: a ticket for more, or a refusal.
 
 use std::time::Duration;
 

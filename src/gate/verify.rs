@@ -391,7 +391,7 @@ impl Gate {
         self.note_spraying(failures, attempt.spray_alarm, now);
     }
 
-    /// Tells of wrong codes in the realm: once when the alarm is reached, then at each doubling.
+    /// Reports wrong codes in the realm: once when the alarm is reached, then at each doubling.
     pub(super) fn note_spraying(&self, failures: u64, alarm: u64, now: Timestamp) {
         if failures >= alarm
             && failures.is_multiple_of(alarm)

@@ -41,7 +41,7 @@ impl<C> Credentials<C> {
     ///
     /// # Errors
     ///
-    /// [`CredentialError`] if the source has none. Nothing was sent then.
+    /// [`CredentialError`] if the source has no credentials. Nothing was sent then.
     pub fn current(&self) -> Result<C, CredentialError> {
         (self.0)()
     }

@@ -17,7 +17,7 @@ pub enum HttpErrorKind {
     /// The request was provably not written in full: the name did not resolve, the connection was
     /// refused or timed out, TLS failed.
     Unreachable,
-    /// The request could not be made: a header with a control byte, a URL that is none.
+    /// The request could not be built: a header has a control byte, or the URL is not one.
     Invalid,
     /// The connection ended before the answer did. The request may have been read.
     Interrupted,

@@ -1,6 +1,6 @@
 //! The [`HttpClient`] port: one request, one answer, never a second try.
 //!
-//! Adapters of SMS providers, human checks and number signals speak HTTP through this port. The
+//! Adapters for SMS providers, human checks and number signals use HTTP through this port. The
 //! shipped client is [`ReqwestClient`] (feature `reqwest`); a host that has its own client puts it
 //! behind the port with [`ClientFn`] in a few lines.
 //!

@@ -12,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! The service knows no action: give a purpose that must be kept apart a
-//! [key of its own](FriendlyCaptchaBuilder::site_key_for). Its pages advise to accept everybody when it
-//! cannot be asked; nothing here does.
+//! The service knows no action: give a purpose that must be kept apart a [key of its
+//! own](FriendlyCaptchaBuilder::site_key_for). Its pages advise you to let everybody pass when the
+//! service does not answer. This adapter never does.
 
 use std::fmt;
 
@@ -159,7 +159,8 @@ impl FriendlyCaptchaBuilder {
     ///
     /// # Errors
     ///
-    /// [`AdapterError`] if a host name or a site key is not one, or the HTTP client could not be made.
+    /// [`AdapterError`] if a host name or site key is malformed, or the HTTP client could not be
+    /// built.
     pub fn build(self) -> Result<FriendlyCaptcha, AdapterError> {
         self.site_keys.check(NAME)?;
         let base = if self.in_eu { "https://eu.frcapi.com" } else { "https://global.frcapi.com" };

@@ -14,9 +14,9 @@
 //! # }
 //! ```
 //!
-//! hCaptcha knows no action. What is earned for one purpose is good for another on the same site key:
-//! give a purpose that must not be reached so a [key of its own](HcaptchaBuilder::site_key_for). The key
-//! goes with every question, so that a response of another key does not pass.
+//! hCaptcha knows no action, so a response for one purpose is good for another on the same site
+//! key. Give a purpose that must be kept apart a [key of its own](HcaptchaBuilder::site_key_for).
+//! The key goes with every question, so a response for another key does not pass.
 //!
 //! The Enterprise score, which counts the other way (1 is a script), is not read: set the threshold in
 //! hCaptcha's own rules.
@@ -152,7 +152,8 @@ impl HcaptchaBuilder {
     ///
     /// # Errors
     ///
-    /// [`AdapterError`] if a host name or a site key is not one, or the HTTP client could not be made.
+    /// [`AdapterError`] if a host name or site key is malformed, or the HTTP client could not be
+    /// built.
     pub fn build(self) -> Result<Hcaptcha, AdapterError> {
         self.site_keys.check(NAME)?;
         let test_keys = self.settings.test_keys;

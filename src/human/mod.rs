@@ -121,7 +121,7 @@ pub trait HumanCheck: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`HumanCheckError`] if none could be made.
+    /// [`HumanCheckError`] if the challenge could not be made.
     fn challenge(&self, action: &str, now: Timestamp) -> Result<Option<String>, HumanCheckError> {
         let _ = (action, now);
         Ok(None)

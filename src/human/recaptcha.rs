@@ -228,8 +228,8 @@ impl RecaptchaBuilder {
     ///
     /// # Errors
     ///
-    /// [`AdapterError`] if a host name, site key or score is not one, or the HTTP client could not be
-    /// made.
+    /// [`AdapterError`] if a host name, site key or score is malformed, or the HTTP client could
+    /// not be built.
     pub fn build(self) -> Result<Recaptcha, AdapterError> {
         let own = self.keys.own.iter().map(|(_, key)| key);
         check_keys(NAME, own.chain([&self.keys.default]).map(|key| key.site.as_str()))?;

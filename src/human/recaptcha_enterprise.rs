@@ -235,8 +235,8 @@ impl RecaptchaEnterpriseBuilder {
     ///
     /// # Errors
     ///
-    /// [`AdapterError`] if the project, a host name, the site key or a score is not one, or the HTTP
-    /// client could not be made.
+    /// [`AdapterError`] if the project, a host name, the site key or a score is malformed, or the
+    /// HTTP client could not be built.
     pub fn build(self) -> Result<RecaptchaEnterprise, AdapterError> {
         check_keys(NAME, [self.site_key.as_str()])?;
         self.thresholds.check(NAME)?;

@@ -12,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! The page renders the widget with `action` set to the purpose. A response earned for another purpose,
-//! on another host, or more than 300 seconds ago does not pass. Cloudflare says that its own single use
-//! takes a while to be known everywhere: the gate burns each response itself.
+//! The page renders the widget with `action` set to the purpose. A response earned for another
+//! purpose, on another host, or more than 300 seconds ago does not pass. Cloudflare's own single
+//! use takes a while to be known everywhere, so the gate burns each response itself.
 
 use std::fmt;
 
@@ -140,7 +140,8 @@ impl TurnstileBuilder {
     ///
     /// # Errors
     ///
-    /// [`AdapterError`] if a host name or the site key is not one, or the HTTP client could not be made.
+    /// [`AdapterError`] if a host name or site key is malformed, or the HTTP client could not be
+    /// built.
     pub fn build(self) -> Result<Turnstile, AdapterError> {
         check_keys(NAME, [self.site_key.as_str()])?;
         let test_keys = self.settings.test_keys;

@@ -1,4 +1,4 @@
-//! What a human check answers: a verdict, or that none could be had.
+//! What a human check answers: a verdict, or the reason why there is none.
 
 use std::error::Error;
 use std::fmt;

@@ -16,7 +16,8 @@
 //! follow; a signed one is doubled, and less than zero complemented. What one call charged to one subject
 //! has one time, and most are asked once, so most meters have neither time nor number.
 //!
-//! [`Ledger::write_rest`] and [`Ledger::from_rest`] leave `over` to whoever keeps it elsewhere.
+//! [`Ledger::write_rest`] and [`Ledger::from_rest`] leave `over` to a caller that keeps it
+//! elsewhere.
 
 use super::failures::Failures;
 use super::gcra::Gcra;

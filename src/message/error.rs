@@ -81,7 +81,7 @@ pub enum MessageFormatError {
         /// The first character that differs, counted from 1.
         position: usize,
     },
-    /// A country that compares texts has none registered for the default language.
+    /// A country that compares texts has no registered text for the default language.
     #[error(
         "{region} has registered texts, and none for {language}, to which every other language falls back; register one{}", if *.payment { ", for payments too" } else { "" }
     )]

@@ -49,8 +49,8 @@ impl OriginHost {
     ///
     /// # Errors
     ///
-    /// [`OriginHostError`] for a name that [`new`](Self::new) takes, which needs no danger, and for a
-    /// scheme, a path, an address or a port that is none.
+    /// [`OriginHostError`] for a name that [`new`](Self::new) takes, because it needs no danger,
+    /// and for a scheme, a path, an address or a bad port.
     ///
     /// ```
     /// use otpgate::message::OriginHost;

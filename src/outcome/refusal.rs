@@ -48,8 +48,9 @@ impl Refusal {
         &self.reason
     }
 
-    /// What the provider said, where it was the provider that refused: its name, its code and what to do
-    /// about it. For the host's log: where it refuses every number, sender or account is wrong.
+    /// What the provider said, where it was the provider that refused: its name, its code and what
+    /// to do about it. For your log: if it refuses every number, the sender or the account is
+    /// wrong.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -228,13 +229,13 @@ pub enum PublicRefusalKind {
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
-    /// The front-end token does not hold.
+    /// The front-end token is not valid.
     #[error("front-end token: {0}")]
     Token(#[source] TokenError),
     /// The front-end token, or the caller's request, was used before.
     #[error("the token was used before; load the page again for a new one")]
     TokenSpent,
-    /// The caller's credential does not hold.
+    /// The caller's credential is not valid.
     #[error("caller: {0}")]
     Caller(#[source] CallerError),
     /// The destination policy says no.
@@ -293,7 +294,7 @@ pub enum RefusalReason {
     /// The provider refused the number for good.
     #[error("the provider refused the number; ask for another")]
     NumberRefused,
-    /// The channel is none that the policy lets this verification change to.
+    /// The policy does not let this verification change to that channel.
     #[error("no code goes by {channel} here; offer what `EntryView::channels` says")]
     ChannelOff {
         /// Which.

@@ -146,11 +146,12 @@ impl Issued {
         self.confirmed
     }
 
-    /// Whether the pumping detector is on the alert here, so that numbers never verified before may get
-    /// no text although this answer is the same for all ([quiet refusal](crate::policy::ModePolicy::quiet)).
-    /// It says nothing about the number: show the code-entry screen, and with it another way in for
-    /// whom no text reaches. Always `false` where the detector asks for a human check and the gate has
-    /// none: there nobody can see whether it is on the alert.
+    /// Whether the pumping detector is on the alert here, so that numbers never verified before may
+    /// get no text although this answer is the same for all ([quiet
+    /// refusal](crate::policy::ModePolicy::quiet)). It says nothing about the number: show the
+    /// code-entry screen, and another way in for people whom no text reaches. Always `false` where
+    /// the detector asks for a human check and the gate has none: there nobody can see whether it
+    /// is on the alert.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

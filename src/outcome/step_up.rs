@@ -72,7 +72,7 @@ impl StepUp {
 
 /// A way to prove more.
 ///
-/// Too many texts of one client network that nobody verified, for example, ask for work:
+/// For example, too many unverified texts from one client network lead to a demand for work:
 ///
 /// ```
 /// # let mut policy = shop::policy();

@@ -1,9 +1,9 @@
 //! [`Combining`]: a state that one thread at a time works on, and events that nobody waits to hand over.
 //!
-//! Whoever has something to tell does not wait for whoever is busy with the state: he leaves it, and it
-//! is applied by the next one to come by, before anything else is done. So a thread that is alone
-//! applies each event at once, in the order it came; and whoever reads the state reads it with all that
-//! was handed over before, his own events included.
+//! A thread that has an event does not wait for the thread that is busy with the state. It leaves
+//! the event, and the next thread to take the state applies it before anything else. So a thread
+//! that is alone applies each event at once, in order, and a thread that reads the state sees
+//! everything that was handed over before, its own events included.
 //!
 //! `tests/heavy/combining.rs` tries all orders in which threads can go through this file.
 

@@ -1,14 +1,13 @@
 //! What the detector of a realm remembers across restarts: sealed documents in the store, written
 //! along with admissions and read once by each process.
 //!
-//! About once a minute, when the last save is as old, requests begin to make the next: each goes on with
-//! it for a tenth of a millisecond, until it is written and sealed. Then one gate adds two documents to a send that it admits anyway: the *head* (who
-//! is asked and refused, open sessions) and one of the *shards* (baselines and known numbers), in
-//! turn. What happened since then is in the journal, which reaches back further than a minute. Of the
-//! gates that hear of each other in the journal the one with the smallest name saves, or any if it
-//! does not: two that write at once cost one of them a round trip. Where an attack is all the traffic
-//! there is, no send is admitted that could carry a save: then one refused request in two minutes
-//! makes a round trip for it.
+//! When the last save is a minute old, requests begin the next one. Each works on it for a tenth of
+//! a millisecond, until it is written and sealed. Then one gate adds two documents to a send that
+//! it admits anyway: the *head* (who is asked and refused, open sessions) and, in turn, one of the
+//! *shards* (baselines and known numbers). The journal has what happened since, because it reaches
+//! back further than a minute. The gate with the smallest id saves; if it stays silent, any gate
+//! may. Two that write at once cost one of them a round trip. During an attack no send may be
+//! admitted. Then one refused request every two minutes makes a round trip to save.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

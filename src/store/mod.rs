@@ -100,7 +100,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; nothing is known to have changed.
+    /// [`StoreError`] if there is no answer. The call may or may not have taken effect; its kind
+    /// says which.
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError>;
 
     /// Settles an admission after the hand-off: refunds it, voids its code, or only observes.
@@ -110,7 +111,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; the caller treats the admission as spent.
+    /// [`StoreError`] if there is no answer. The caller treats the admission as spent.
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError>;
 
     /// Redeems a code: charges the attempt, compares digests, consumes; all in one step.
@@ -127,14 +128,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; never to be shown as a wrong code.
+    /// [`StoreError`] if there is no answer. Never show it as a wrong code.
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError>;
 
     /// Reads meters, challenges, documents and the journal; changes nothing.
     ///
     /// # Errors
     ///
-    /// [`StoreError`].
+    /// [`StoreError`] if there is no answer.
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError>;
 }
 

@@ -1,4 +1,4 @@
-//! Numbers and spans for whoever watches: the features `metrics` and `tracing`.
+//! Metrics and spans: the features `metrics` and `tracing`.
 //!
 //! Both speak in *bounded* labels: purposes up to a stated number, countries by their ISO code, and
 //! words of this crate for reasons, causes and parts. No number, code, token, address, session or

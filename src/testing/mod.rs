@@ -22,7 +22,7 @@
 //! # Nothing here belongs into production
 //!
 //! The module exists behind the feature `testing`, which changes nothing else. Name it under
-//! `[dev-dependencies]` only: [`SeededEntropy`] makes codes that whoever knows the seed can tell,
+//! `[dev-dependencies]` only: [`SeededEntropy`] makes codes that anybody with the seed can compute,
 //! and [`ScriptedTransport`] keeps every text it was handed.
 
 mod clock;

@@ -14,7 +14,8 @@ use crate::base::id::from_text;
 ///
 /// # Errors
 ///
-/// [`AnswerError`]. Do not try the same ticket again.
+/// [`AnswerError`] if the ticket cannot be read or asks for too much work, or if no number was
+/// typed. Do not try the same ticket again.
 ///
 /// ```
 /// assert!(otpgate::token::answer("not a ticket", "+4915112345678").is_err());

@@ -110,7 +110,7 @@ impl ProviderApi {
     ///
     /// # Errors
     ///
-    /// [`HandoffError`] of kind *not sent* if the source has none.
+    /// [`HandoffError`] of kind *not sent* if the source has no credentials.
     pub fn credentials<C>(&self, source: &Credentials<C>) -> Result<C, HandoffError> {
         source.current().map_err(|error| {
             HandoffError::not_sent(error)

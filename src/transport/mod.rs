@@ -184,8 +184,7 @@ pub trait SmsTransport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`HandoffError`], whose kind decides whether the host's money and the user's limits are
-    /// given back.
+    /// [`HandoffError`]. Its kind decides whether your money and the user's limits are given back.
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError>;
 }
 

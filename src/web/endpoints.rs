@@ -214,7 +214,7 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// A problem if there was no randomness for a session.
+    /// A problem if the random generator failed, so that no session could begin.
     pub fn client(&self, request: &Parts, peer: Option<IpAddr>) -> Result<Client, Problem> {
         Client::with_session(self.config(), request, peer).map_err(|error| {
             self.gate().tell_outage(OutagePart::Entropy, error.to_string());
@@ -227,7 +227,7 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// A problem of [`ProblemKind::CrossSite`].
+    /// [`ProblemKind::CrossSite`] if the request comes from another site's page.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -56,11 +56,11 @@ pub type HostError = Box<dyn Error + Send + Sync>;
 /// ```
 #[async_trait::async_trait]
 pub trait Host: fmt::Debug + Send + Sync + 'static {
-    /// What the host knows of the client: its session, its account. Default: nothing, and the session is
-    /// that of the cookie `__Host-otp-session`.
+    /// What you know of the client: its session, its account. By default nothing; the session then
+    /// comes from the cookie `__Host-otp-session`.
     ///
-    /// The session must be the same when the page is shown and when it posts; the host's identifier must
-    /// be one that it gave out itself.
+    /// The session must be the same when the page is shown and when it posts, and its identifier
+    /// must be one that you gave out.
     fn client(&self, request: &Parts) -> Known {
         let _ = request;
         Known::default()
@@ -71,16 +71,17 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`HostError`] if it cannot be said. Nothing is sent.
+    /// [`HostError`] if you could not find out. Nothing is sent.
     async fn admit(&self, ask: &Ask<'_>) -> Result<Admit, HostError>;
 
-    /// What a code for this purpose is bound to: the payment that waits in the client's session. It is asked
-    /// for at the text, at another text and at the code, and must be the same each time.
-    /// `None` if there is nothing to confirm: the client starts again. Default: bound to nothing.
+    /// What a code for this purpose is bound to, such as the payment that waits in the client's
+    /// session. The gate asks at each text and at the code, and the answer must be the same each
+    /// time. `None` if there is nothing to confirm; the client then starts again. By default a code
+    /// is bound to nothing.
     ///
     /// # Errors
     ///
-    /// [`HostError`] if it cannot be said. Nothing is sent or accepted.
+    /// [`HostError`] if you could not find out. Nothing is sent or accepted.
     async fn binding(
         &self,
         purpose: &Purpose,
@@ -95,7 +96,7 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`HostError`] if it could not be done. The code is used up: the client starts again.
+    /// [`HostError`] if you could not do it. The code is used up, so the client starts again.
     async fn verified(
         &self,
         verification: Verification,

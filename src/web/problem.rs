@@ -22,7 +22,7 @@ use crate::outcome::{PublicRefusal, PublicRefusalKind, StepUp, StepUpMeans};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ProblemKind {
-    /// The number cannot be read, or is none.
+    /// The number cannot be read, or is not a telephone number.
     BadNumber,
     /// The request is not what the endpoint takes.
     BadRequest,

@@ -1,9 +1,9 @@
 //! How a typed character is read: one rule for phone numbers, codes from a text and codes from an app.
 //!
-//! What surrounds and groups the digits differs by keyboard, script and clipboard; which digits they
-//! are must not. So there is one reading of a character, it is total, and each reader decides only
-//! where a class may stand. The page's script needs the digits and the plus sign alone, because it
-//! drops all else: its table in `docs/token-format.md` is written by the same generator.
+//! Keyboard, script and clipboard change what surrounds and groups the digits. They must not change
+//! which digits they are. So every character has one class, and each reader decides only where a
+//! class may appear. The page's script needs the digits and the plus sign alone, because it drops
+//! all else: its table in `docs/token-format.md` is written by the same generator.
 
 mod digits;
 

@@ -105,12 +105,12 @@ impl Controls<'_> {
         Ok(())
     }
 
-    /// Vouches for this host's clock, after a pause or a step that was right: a store inside this
-    /// process takes the wall clock anew. Other gates' clocks and a server's are not touched, and
-    /// this host's is still held to the bound.
+    /// Vouches for this host's clock after a pause, or after a step that was right. A store inside
+    /// this process then takes the wall clock anew. Other gates' clocks and a server's are not
+    /// touched, and the bound still holds for this host's clock.
     ///
-    /// Call it only after the clock has been looked at: what it vouches for is what every limit's
-    /// span is measured by. Told to the observer as [`EventKind::ControlsChanged`](crate::EventKind::ControlsChanged).
+    /// Look at the clock before you call this, because every limit's span is measured by it. Told
+    /// to the observer as [`EventKind::ControlsChanged`](crate::EventKind::ControlsChanged).
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -1,4 +1,5 @@
-//! [`Controls`]: the operator's hand. Every entry has a reason, an actor and, where wanted, an end.
+//! [`Controls`]: what an operator can do. Every entry has a reason, an actor and, if you want, an
+//! end.
 
 mod error;
 mod forgive;
@@ -186,7 +187,7 @@ impl<'a> Controls<'a> {
         self.lift_entry(id, actor, "").await
     }
 
-    /// [`lift`](Self::lift) with a reason, which the observer is told: for whoever asks tomorrow why the
+    /// [`lift`](Self::lift) with a reason. The observer gets it, so the log says tomorrow why the
     /// block is gone.
     ///
     /// # Errors
@@ -283,7 +284,7 @@ impl<'a> Controls<'a> {
 }
 
 impl Gate {
-    /// The operator's hand: block, allow, override, switch; each with reason, actor and end.
+    /// What an operator can do: block, allow, override, switch; each with reason, actor and end.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -40,9 +40,9 @@ pub const RECEIPT_WINDOW: Duration = Duration::from_secs(86_400);
 const SIGNED_WITHIN: Duration = Duration::from_secs(300);
 
 impl Gate {
-    /// Takes what a provider posted to the host's webhook: has `verifier` check it, finds the sends
-    /// that its receipts belong to, in whatever realm, and applies each once, whichever gate of the
-    /// deployment gets it how often.
+    /// Takes what a provider posted to your webhook. `verifier` checks the request. Each receipt is
+    /// matched to its send, in any realm, and applied once, however often and at whichever gate it
+    /// arrives.
     ///
     /// | the receipt says | then |
     /// |---|---|
@@ -61,8 +61,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`ReceiptsError`] if the request is not genuine, or the store gave no answer. Then the provider
-    /// should repeat it: what was applied is not applied again.
+    /// [`ReceiptsError`] if the request is not genuine, or the store gave no answer. Let the
+    /// provider repeat it then; nothing is applied twice.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -1,10 +1,9 @@
-//! Where sends and receipts meet that have nothing in common but the provider's message identifier:
-//! documents in the store, in which whoever comes second finds what the other left.
+//! Where a send and a receipt meet that share only the provider's message identifier: documents in
+//! the store, in which the second to come finds what the first left.
 //!
-//! A message belongs into one of [`HOLES`] holes by a keyed hash of its identifier. A hole is sealed as
-//! a whole and written by compare-and-swap, so of a send and its early receipt, whatever their order,
-//! the later one sees the earlier. Nothing is ever taken out before its time: applying twice changes
-//! nothing.
+//! A keyed hash of the message's identifier picks one of [`HOLES`] holes. A hole is sealed as a
+//! whole and written by compare-and-swap, so the later of a send and its receipt sees the earlier
+//! one. Nothing is taken out before its time, because applying it twice changes nothing.
 
 use std::time::Duration;
 

@@ -54,7 +54,7 @@ impl Gate {
         for again in 0..STALE_TRIES {
             let mut standing = self.realm.standing(&self.concern(send));
             if standing.refuses() {
-                // No admission would tell that another gate has lifted the entry since.
+                // Another gate may have lifted this entry. We do not admit, so we must ask.
                 drop(Box::pin(self.reload_controls(send.now)).await?);
                 standing = self.realm.standing(&self.concern(send));
             }

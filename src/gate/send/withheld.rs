@@ -1,4 +1,4 @@
-//! Texts that are withheld, so that nobody can tell for which numbers they are not.
+//! Texts that are withheld, so that nobody can tell which numbers get one.
 
 use super::Send;
 use crate::error::GateError;

@@ -51,7 +51,7 @@ impl Registration {
     ///
     /// # Errors
     ///
-    /// [`RegistrationError`] if the text has a slot that no code message has, or none.
+    /// [`RegistrationError`] if the text has no slot, or one that no code message has.
     pub fn dlt(
         entity: impl Into<String>,
         template: impl Into<String>,

@@ -56,8 +56,8 @@ impl RegisteredText {
     ///
     /// # Errors
     ///
-    /// [`RegistrationError`] if a slot is of a kind that no code message has, there is none, or the text
-    /// is longer than 2000 characters.
+    /// [`RegistrationError`] if the text has no slot, a slot of a kind that no code message has, or
+    /// more than 2000 characters.
     pub fn parse(text: &str) -> Result<Self, RegistrationError> {
         if text.chars().nth(LONGEST).is_some() {
             return Err(RegistrationError::TooLong);

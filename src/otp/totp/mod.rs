@@ -77,7 +77,7 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// [`WindowError`] above 2: a clock that is further off has to be set.
+    /// [`WindowError`] above 2. Correct a clock that is further off.
     ///
     /// ```
     /// use otpgate::otp::totp::Authenticator;

@@ -64,8 +64,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// What is as it should be left by whoever looks for rows to move or to end: it has changed, and so
-    /// is newer here than wherever they look, or has ended already.
+    /// Whether a search for rows to move or to end must skip this one: it has changed, so it is
+    /// newer here than where the search looks, or it has ended already.
     fn is_taken(&self) -> bool {
         self.changed || self.row.is_none()
     }

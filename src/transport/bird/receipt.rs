@@ -49,7 +49,7 @@ impl WebhookSecret {
     ///
     /// # Errors
     ///
-    /// [`AdapterError`] if it is not that.
+    /// [`AdapterError`] for any other text.
     pub fn new(secret: impl Into<String>) -> Result<Self, AdapterError> {
         let secret = Self(SecretText::new(secret));
         if secret.key().is_some_and(|key| key.len() >= SHORTEST) {

@@ -42,7 +42,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`AdapterError`] if it is not that.
+    /// [`AdapterError`] for any other text.
     pub fn new(text: &str) -> Result<Self, AdapterError> {
         let mut bytes = [0; 32];
         match Base64::decode(text, &mut bytes) {

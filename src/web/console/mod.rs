@@ -107,7 +107,7 @@ struct Inner {
 }
 
 impl Console {
-    /// The console of `gate`'s realm, for those whom `operators` names. There is none without them.
+    /// The console of `gate`'s realm, for the operators that `operators` lets in.
     ///
     /// `feed` is the observer that was given to the gate. `keys` is the gate's key ring: what the forms carry
     /// is signed under it, so that every process takes another's. `origin` is what the browser's address bar
@@ -115,7 +115,7 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Rule`] if `origin` is none, or `feed` is of another realm.
+    /// [`ConfigError::Rule`] if `origin` is not an origin, or `feed` belongs to another realm.
     pub fn new(
         gate: Gate,
         feed: ConsoleFeed,
@@ -130,7 +130,7 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new), and if `mount` is no plain path.
+    /// As [`new`](Self::new), and if `mount` is not a plain path.
     pub fn at(
         gate: Gate,
         feed: ConsoleFeed,

@@ -46,7 +46,7 @@ pub trait Operators: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Denied`] if it is nobody who may see the console.
+    /// [`Denied`] if the request comes from nobody who may see the console.
     async fn authenticate(&self, parts: &Parts) -> Result<Operator, Denied>;
 }
 
