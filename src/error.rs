@@ -1,6 +1,5 @@
 //! [`GateError`]: an outage, never an answer. [`ConfigError`]: a gate that cannot be built.
 
-use std::error::Error as StdError;
 use std::fmt;
 
 use crate::base::entropy::EntropyError;
@@ -78,7 +77,7 @@ pub enum GateErrorKind {
 /// ```
 pub struct GateError {
     kind: GateErrorKind,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl GateError {
@@ -88,7 +87,7 @@ impl GateError {
 
     pub(crate) fn new(
         kind: GateErrorKind,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Self { kind, source: Some(source.into()) }
     }
@@ -147,9 +146,9 @@ impl fmt::Display for GateError {
     }
 }
 
-impl StdError for GateError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+impl std::error::Error for GateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 }
 

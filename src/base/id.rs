@@ -2,6 +2,32 @@
 
 use std::fmt;
 
+/// What the two have in common: 16 bytes, of which a log shows four.
+macro_rules! sixteen_bytes {
+    ($name:ident) => {
+        impl $name {
+            /// Made of its bytes, by stores that read it back and by tests.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let [a, b, c, d, ..] = self.0;
+                write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}…")
+            }
+        }
+    };
+}
+
 /// The name under which a store keeps something: 16 bytes of a keyed HMAC, never the thing itself.
 ///
 /// A store sees no phone number, address or code, so a leaked store names nobody. Being uniformly
@@ -17,26 +43,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Pseudonym([u8; 16]);
 
-impl Pseudonym {
-    /// A pseudonym from its bytes; for stores that read it back and for tests.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Pseudonym {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}…")
-    }
-}
+sixteen_bytes!(Pseudonym);
 
 /// The identifier of one call to a store: 16 random bytes, the same when the call is repeated.
 ///
@@ -44,26 +51,7 @@ impl fmt::Debug for Pseudonym {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RequestId([u8; 16]);
 
-impl RequestId {
-    /// An identifier from its bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}…")
-    }
-}
+sixteen_bytes!(RequestId);
 
 /// The alphabet of base64url (RFC 4648 §5).
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

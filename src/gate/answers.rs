@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;
+use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
 use crate::policy::SignalsPolicy;
+use crate::realm::Names;
 use crate::recipient::LineType;
 use crate::store::{Document, DocumentWrite};
 use crate::transport::signals::{Carrier, Signals, SimSwap};
-
-use super::Gate;
 
 /// Documents of a realm: a shelf is read with a request, so it should be small.
 const SHELVES: u16 = 1_024;
@@ -113,56 +113,61 @@ impl Answer {
     }
 }
 
-impl Gate {
-    /// The document with the answer about `number`.
-    pub(super) fn shelf_of(&self, number: &Pseudonym) -> Pseudonym {
-        let [.., high, low] = *number.as_bytes();
-        let place = u16::from_be_bytes([high, low]).checked_rem(SHELVES).unwrap_or_default();
-        self.names().shelf(place)
-    }
-
-    /// The shelf in `document`, without what a wrong clock has dated ahead. One that cannot be read, because the index key was exchanged, is empty,
-    /// and is written over.
-    pub(super) fn open_shelf(
-        &self,
-        name: Pseudonym,
-        document: &Document,
-        policy: &SignalsPolicy,
-        now: Timestamp,
-    ) -> Shelf {
-        let key = self.inner.keys.papers();
-        let plain = key.open(&self.shelf_context(), &document.content);
-        let mut answers = plain.and_then(|plain| read(&plain)).unwrap_or_default();
-        answers.iter_mut().for_each(|answer| answer.heal(policy, now));
-        Shelf { name, version: document.version, answers }
-    }
-
-    /// The document of `shelf` with `answer` on it.
-    pub(super) fn write_shelf(
-        &self,
-        shelf: Shelf,
-        answer: Answer,
-        nonce: [u8; 16],
-        now: Timestamp,
-    ) -> DocumentWrite {
-        let Shelf { name, version, mut answers } = shelf;
-        answers.retain(|other| other.number != answer.number && now < other.ends());
-        keep(&mut answers, answer);
-        let key = self.inner.keys.papers();
-        let content = key.seal(&self.shelf_context(), nonce, &write(&answers));
-        DocumentWrite { document: name, expect: version, content }
-    }
-
-    fn shelf_context(&self) -> Vec<u8> {
-        [b"otpgate/v1/signals/", self.realm.name().as_bytes()].concat()
-    }
+/// The document with the answer about `number`.
+pub(super) fn shelf_of(names: Names<'_>, number: &Pseudonym) -> Pseudonym {
+    let [.., high, low] = *number.as_bytes();
+    let place = u16::from_be_bytes([high, low]).checked_rem(SHELVES).unwrap_or_default();
+    names.shelf(place)
 }
 
 impl Shelf {
+    /// The shelf in `document`, without what a wrong clock has dated ahead. One that cannot be read,
+    /// because the index key was exchanged, is empty, and is written over.
+    pub(super) fn open(
+        name: Pseudonym,
+        document: &Document,
+        seal: Seal<'_>,
+        policy: &SignalsPolicy,
+        now: Timestamp,
+    ) -> Self {
+        let plain = seal.key.open(&seal.context(), &document.content);
+        let mut answers = plain.and_then(|plain| read(&plain)).unwrap_or_default();
+        answers.iter_mut().for_each(|answer| answer.heal(policy, now));
+        Self { name, version: document.version, answers }
+    }
+
     /// What is known of `number`.
     pub(super) fn answer(&self, number: Pseudonym) -> Answer {
         let held = self.answers.iter().find(|answer| answer.number == number);
         held.cloned().unwrap_or_else(|| Answer::new(number))
+    }
+
+    /// The document of the shelf with `answer` on it.
+    pub(super) fn with(
+        self,
+        answer: Answer,
+        seal: Seal<'_>,
+        nonce: [u8; 16],
+        now: Timestamp,
+    ) -> DocumentWrite {
+        let Self { name, version, mut answers } = self;
+        answers.retain(|other| other.number != answer.number && now < other.ends());
+        keep(&mut answers, answer);
+        let content = seal.key.seal(&seal.context(), nonce, &write(&answers));
+        DocumentWrite { document: name, expect: version, content }
+    }
+}
+
+/// What the shelves of a realm are sealed with.
+#[derive(Clone, Copy)]
+pub(super) struct Seal<'a> {
+    pub(super) key: &'a SealKey,
+    pub(super) realm: &'a str,
+}
+
+impl Seal<'_> {
+    fn context(self) -> Vec<u8> {
+        [b"otpgate/v1/signals/", self.realm.as_bytes()].concat()
     }
 }
 

@@ -75,7 +75,8 @@ impl Gate {
             if let Some(reason) = self.inadmissible(recipient, purpose) {
                 return self.turned_away(reason, recipient, purpose, now);
             }
-            let mut subjects = self.subjects(recipient, number, purpose, &client);
+            let mut subjects =
+                self.names().subjects(self.inner.global, recipient, number, purpose, &client);
             subjects.client = Client::Caller;
             subjects.session = None;
             subjects.caller = Some(names.caller(caller.id().as_str()));
@@ -84,7 +85,7 @@ impl Gate {
                 purpose: purpose.clone(),
                 subjects,
                 // The lists know networks, and a caller's peer is in one.
-                scope: OwnScope { ip: peer, ..self.own_scope(&client) },
+                scope: OwnScope { ip: peer, ..OwnScope::of(&client) },
                 lane: Lane::Caller,
                 proved: Proved::Human,
                 caution: None,

@@ -4,7 +4,7 @@ use crate::access::{AnonymiserKinds, ListVerdict, Query};
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
-use crate::event::{Event, EventKind};
+use crate::event::EventKind;
 use crate::outcome::{Caution, RefusalReason};
 use crate::policy::{AnonymiserTier, Mode};
 use crate::recipient::Recipient;
@@ -26,7 +26,7 @@ impl Gate {
         if kinds == AnonymiserKinds::NONE {
             return None;
         }
-        let policy = self.policy(purpose);
+        let policy = self.inner.policy(purpose);
         let (tier, kind) = policy.anonymisers.strictest(kinds)?;
         let caution = Caution { tier, kind };
         if self.vouched(client, recipient, number, purpose, now) {
@@ -34,12 +34,8 @@ impl Gate {
         }
         let observed = policy.mode.of(purpose, recipient.region()) == Mode::Observe;
         if observed && tier > AnonymiserTier::Fewer {
-            self.tell(&Event {
-                purpose: Some(purpose.clone()),
-                region: recipient.region(),
-                number: Some(number),
-                ..self.event(now, EventKind::WouldRefuse { reason: caution.reason() })
-            });
+            let told = EventKind::WouldRefuse { reason: caution.reason() };
+            self.tell(&self.event_of(now, purpose, recipient, number, told));
             return Some(Caution { tier: AnonymiserTier::Fewer, kind });
         }
         Some(caution)
@@ -55,12 +51,8 @@ impl Gate {
         now: Timestamp,
     ) -> RefusalReason {
         let reason = caution.reason();
-        self.tell(&Event {
-            purpose: Some(purpose.clone()),
-            region: recipient.region(),
-            number: Some(number),
-            ..self.event(now, EventKind::StepUpAsked { reason: reason.clone() })
-        });
+        let kind = EventKind::StepUpAsked { reason: reason.clone() };
+        self.tell(&self.event_of(now, purpose, recipient, number, kind));
         reason
     }
 
@@ -84,7 +76,7 @@ impl Gate {
         };
         let seen = self.realm.controls.seen();
         let ruling = seen.book.decide(&query);
-        let quiet = self.policy(purpose).mode.quiet;
+        let quiet = self.inner.policy(purpose).mode.quiet;
         let verdict = if quiet { ruling.unnamed } else { ruling.verdict };
         matches!(verdict, ListVerdict::Allowed(_))
     }

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::base::entropy::random;
-use crate::base::id::{Pseudonym, RequestId};
+use crate::base::id::Pseudonym;
 use crate::base::time::{Timestamp, millis};
 use crate::error::GateError;
 use crate::guarded;
@@ -14,7 +13,7 @@ use crate::outcome::{ChannelOffer, Grant, Note, RecordError, RefusalReason, Send
 use crate::policy::{FallbackStep, Policy};
 use crate::pumping::PriceTable;
 use crate::realm::slot;
-use crate::store::{Admission, Home, MeterQuery, Observation, TallyQuery};
+use crate::store::{Home, MeterQuery, Observation};
 use crate::transport::{Channel, Deadline, SmsTransport};
 
 use super::Gate;
@@ -147,19 +146,11 @@ impl Gate {
 
     pub(super) async fn remember_undelivered(&self, number: Pseudonym) -> Result<(), GateError> {
         let now = self.now();
-        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-        let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
-        admission.clock = self.inner.clock_check;
-        admission.home = Home::of(number);
+        let mut admission = self.inner.admission(Home::of(number), now)?;
         let key = MeterKey::new(number, slot::NOT_ARRIVED);
         admission.observe = vec![Observation { key, span_ms: millis(UNDELIVERED_FOR), units: 1 }];
         let _granted = guarded::admit(&*self.inner.store, &admission).await?;
         Ok(())
-    }
-
-    /// The channel `channel`, as this gate has it.
-    pub(super) fn carrier(&self, channel: Channel) -> Option<&Carrier> {
-        self.inner.carriers.iter().find(|carrier| carrier.channel == channel)
     }
 
     /// What the next message of `grant` goes by: what the client asks for if the policy allows it by
@@ -262,9 +253,7 @@ impl Gate {
         let names = self.names();
         let challenge = names.challenge(&grant.challenge);
         let number = names.number(&grant.recipient);
-        let mut query = TallyQuery::new(now, self.inner.partition);
-        query.clock = self.inner.clock_check;
-        query.home = Home::of(number).and(challenge);
+        let mut query = self.inner.query(Home::of(number).and(challenge), now);
         let carried = |channel: &Channel| MeterQuery {
             key: MeterKey::new(challenge, slot::carried(channel.index())),
             limit: counted(u32::MAX >> 11, policy.code.open),

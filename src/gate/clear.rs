@@ -10,7 +10,7 @@ use crate::event::{Event, EventKind};
 use crate::human::HumanVerdict;
 use crate::otp::Binding;
 use crate::outcome::{
-    Caution, Clearance, Cleared, Lane, LimitName, OwnScope, Proved, RefusalReason, Remedy,
+    Caution, Clearance, Cleared, Lane, LimitName, OwnScope, Proved, Refusal, RefusalReason, Remedy,
     StepUpMeans,
 };
 use crate::policy::AnonymiserTier;
@@ -20,6 +20,7 @@ use crate::recipient::Recipient;
 use crate::store::Nonce;
 use crate::telemetry::Verb;
 use crate::token::{CheckedToken, TicketLevel, TokenError, TokenProof};
+use crate::transport::Channel;
 
 /// A form as it was posted, whose token is good.
 struct Form<'a> {
@@ -66,7 +67,7 @@ impl Gate {
     ) -> Result<Cleared, GateError> {
         let clear = async {
             let now = self.now();
-            let scope = self.own_scope(client);
+            let scope = OwnScope::of(client);
             let token = match self.check_proof(proof, recipient, purpose, &scope, now) {
                 Ok(token) => token,
                 Err(error) => {
@@ -100,7 +101,8 @@ impl Gate {
                 (None, Proved::Human) => Lane::Checked,
                 (None, _) => Lane::Open,
             };
-            let mut subjects = self.subjects(recipient, number, purpose, client);
+            let mut subjects =
+                self.names().subjects(self.inner.global, recipient, number, purpose, client);
             subjects.device = device;
             Ok(Cleared::Cleared(Clearance {
                 recipient: recipient.clone(),
@@ -128,7 +130,7 @@ impl Gate {
         token: &CheckedToken,
     ) -> Result<Result<(Proved, Option<Nonce>), Cleared>, GateError> {
         let &Form { recipient, number, purpose, client, scope, caution, now } = form;
-        let policy = self.policy(purpose);
+        let policy = self.inner.policy(purpose);
         let proved = match token.level() {
             TicketLevel::Ordinary => Proved::Ordinary,
             TicketLevel::HarderWork | TicketLevel::HumanCheck => Proved::Work,
@@ -152,7 +154,7 @@ impl Gate {
                             ..self.event(now, failed)
                         });
                         let reason = RefusalReason::HumanCheckFailed;
-                        let price = self.price(recipient);
+                        let price = self.inner.price(Channel::Sms, recipient);
                         let subject = sighted(recipient, purpose, price, *client.ip());
                         self.saw(Sighting::of(now, SightingKind::Failed, &subject));
                         return self.turned_away(reason, recipient, purpose, now).map(Err);
@@ -211,8 +213,8 @@ impl Gate {
         recipient: &Recipient,
         purpose: &Purpose,
     ) -> Option<RefusalReason> {
-        let price = self.price(recipient);
-        if price > self.policy(purpose).budget.message {
+        let price = self.inner.price(Channel::Sms, recipient);
+        if price > self.inner.policy(purpose).budget.message {
             return Some(RefusalReason::Budget(LimitName::Message));
         }
         if let Err(refusal) = self.inner.destinations.decide(recipient, Some(price)) {
@@ -244,7 +246,7 @@ impl Gate {
         if ruling.sms_off.is_some() {
             return Some(RefusalReason::SmsOff);
         }
-        if self.policy(purpose).mode.quiet && ruling.excepted().is_some() {
+        if self.inner.policy(purpose).mode.quiet && ruling.excepted().is_some() {
             // What comes of it depends on the number, and the send does not let that be seen.
             return None;
         }
@@ -272,6 +274,6 @@ impl Gate {
             RefusalReason::Token(TokenError::TooSoon { wait }) => Some(*wait),
             _ => None,
         };
-        Ok(Cleared::Refused(self.refusal(reason, wait)?))
+        Ok(Cleared::Refused(Refusal::new(reason, wait, &*self.inner.entropy)?))
     }
 }

@@ -10,7 +10,7 @@ use crate::limit::MeterKey;
 use crate::otp::Binding;
 use crate::outcome::{Entry, EntryClosed, EntryGrant, EntryView, Grant};
 use crate::realm::slot;
-use crate::store::{ChallengeState, Home, MeterQuery, TallyQuery};
+use crate::store::{ChallengeState, Home, MeterQuery};
 use crate::telemetry::Verb;
 
 impl Gate {
@@ -30,11 +30,9 @@ impl Gate {
                 return Ok(Entry::Closed(EntryClosed));
             };
             let names = self.names();
-            let policy = self.policy(&grant.purpose);
-            let mut query = TallyQuery::new(now, self.inner.partition);
-            query.clock = self.inner.clock_check;
+            let policy = self.inner.policy(&grant.purpose);
             let number = names.number(&grant.recipient);
-            query.home = Home::of(number);
+            let mut query = self.inner.query(Home::of(number), now);
             query.challenges = vec![names.challenge(&grant.challenge)];
             query.meters = vec![MeterQuery {
                 key: MeterKey::new(number, slot::ladder(&grant.purpose, grant.lane.index())),
@@ -85,7 +83,7 @@ impl Gate {
         now: Timestamp,
     ) -> Option<Grant> {
         let grant = self.read_grant(text, client, now)?;
-        (grant.binding == self.binding_tag(binding)).then_some(grant)
+        (grant.binding == self.inner.binding_tag(binding)).then_some(grant)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Gate;
 use super::channels::Chosen;
-use super::send::{Challenge, Send};
+use super::send::{Challenge, SendJob};
 use crate::base::entropy::random;
 use crate::base::money::Money;
 use crate::context::{ClientContext, Purpose};
@@ -11,6 +11,7 @@ use crate::outcome::{Clearance, Cleared, RefusalReason, Sent};
 use crate::recipient::Recipient;
 use crate::telemetry::Verb;
 use crate::token::TokenError;
+use crate::transport::Channel;
 
 impl Gate {
     /// Charges everything the send must pay in one atomic step, makes the code and hands the text
@@ -122,8 +123,8 @@ impl Gate {
         if now >= clearance.expires {
             return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
         }
-        let policy = self.policy(&clearance.purpose);
-        let send = Send {
+        let policy = self.inner.policy(&clearance.purpose);
+        let send = SendJob {
             recipient: &clearance.recipient,
             purpose: &clearance.purpose,
             policy,
@@ -137,7 +138,7 @@ impl Gate {
             human: clearance.human,
             binding: &clearance.binding,
             language: clearance.language.as_ref(),
-            price: self.price(&clearance.recipient),
+            price: self.inner.price(Channel::Sms, &clearance.recipient),
             segments: 1,
             chosen: Chosen::SMS,
             look_up: Money::ZERO,

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Gate, REMEMBER};
-use crate::base::entropy::random;
+use super::Gate;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
@@ -12,7 +11,7 @@ use crate::event::{EventKind, OutagePart};
 use crate::guarded;
 use crate::pumping::{SHARDS, Sighting};
 use crate::realm::{Book, Saved, Turn};
-use crate::store::{Admission, Admitted, Document, DocumentWrite, Exchange, News, TallyQuery};
+use crate::store::{Admitted, Document, DocumentWrite, Exchange, Home, News};
 
 impl Gate {
     /// Reads what the realm's store remembers: the operator's controls and what the pumping detector
@@ -72,8 +71,7 @@ impl Gate {
 
     async fn read_memory(&self, now: Timestamp, turn: Turn<'_>) -> Result<(), GateError> {
         let names = self.names();
-        let mut query = TallyQuery::new(now, self.inner.partition);
-        query.clock = self.inner.clock_check;
+        let mut query = self.inner.query(Home::NOBODY, now);
         query.documents = vec![names.controls()];
         query.documents.extend(names.memories());
         query.journal = Some((names.journal(), 0));
@@ -94,11 +92,7 @@ impl Gate {
 
     /// Reads the controls anew.
     pub(super) async fn reload_controls(&self, now: Timestamp) -> Result<Arc<Book>, GateError> {
-        let mut query = TallyQuery::new(now, self.inner.partition);
-        query.clock = self.inner.clock_check;
-        query.documents = vec![self.names().controls()];
-        let tallies = guarded::tally(&*self.inner.store, &query).await?;
-        let document = tallies.documents.into_iter().next().unwrap_or_default();
+        let document = self.inner.document(self.names().controls(), now).await?;
         self.take_in_controls(&document, now)
     }
 
@@ -178,9 +172,7 @@ impl Gate {
     /// Saves two documents; whether nobody was quicker.
     async fn save_once(&self, now: Timestamp, whole: bool) -> Result<bool, GateError> {
         let Some((documents, saved)) = self.writes(now, whole) else { return Ok(false) };
-        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-        let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
-        admission.clock = self.inner.clock_check;
+        let mut admission = self.inner.admission(Home::NOBODY, now)?;
         admission.documents = documents;
         match guarded::admit(&*self.inner.store, &admission).await? {
             Admitted::Granted { .. } => {

@@ -21,7 +21,6 @@ mod resend;
 #[cfg(feature = "totp")]
 mod second_factor;
 mod send;
-mod subjects;
 mod test_number;
 mod tickets;
 mod verify;

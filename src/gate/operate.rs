@@ -1,12 +1,11 @@
 //! What the host tells the gate after a send, and what an operator can see.
 
 use crate::access::ClientIp;
-use crate::base::id::RequestId;
 use crate::base::money::Money;
 use crate::base::network::NetworkCode;
 use crate::base::time::Timestamp;
 use crate::error::GateError;
-use crate::event::{Event, EventKind};
+use crate::event::EventKind;
 use crate::limit::MeterKey;
 use crate::outcome::{
     CountrySnapshot, DetectorFootprint, Note, OtherGate, RecordError, SendRecord, Snapshot,
@@ -15,7 +14,7 @@ use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
 use crate::realm::{sighted, slot};
 use crate::recipient::Region;
-use crate::store::{Home, MeterQuery, Refund, Settlement, TallyQuery};
+use crate::store::{Home, MeterQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
 
 use super::Gate;
@@ -83,8 +82,7 @@ impl Gate {
     pub async fn snapshot(&self) -> Result<Snapshot, GateError> {
         let now = self.now();
         let names = self.names();
-        let mut query = TallyQuery::new(now, self.inner.partition);
-        query.clock = self.inner.clock_check;
+        let mut query = self.inner.query(Home::NOBODY, now);
         let read =
             |subject, slot, limit| MeterQuery { key: MeterKey::new(subject, slot), limit, cost: 0 };
         let counts = [slot::REQUESTS, slot::SENT, slot::ATTEMPTS, slot::FAILED];
@@ -166,27 +164,6 @@ impl Gate {
         self.realm.watch.detector().inspect(node)
     }
 
-    /// Gives a settlement of its own to an admission that charged nothing that should last.
-    pub(super) async fn give_all_back(
-        &self,
-        admission: RequestId,
-        home: Home,
-        refunds: Vec<Refund>,
-    ) -> Result<(), GateError> {
-        let settlement = Settlement {
-            admission,
-            now: self.now(),
-            clock: self.inner.clock_check,
-            realm: self.inner.partition,
-            home,
-            refunds,
-            void: None,
-            observe: Vec::new(),
-            exchange: None,
-        };
-        guarded::settle(&*self.inner.store, &settlement).await
-    }
-
     fn follow_up(
         &self,
         record: &SendRecord,
@@ -221,11 +198,7 @@ impl Gate {
 
     /// Tells the observer of a send that went out earlier.
     pub(super) fn tell_of(&self, note: &Note, now: Timestamp, kind: EventKind) {
-        self.tell(&Event {
-            purpose: Some(note.purpose.clone()),
-            region: note.recipient.region(),
-            number: Some(self.names().number(&note.recipient)),
-            ..self.event(now, kind)
-        });
+        let number = self.names().number(&note.recipient);
+        self.tell(&self.event_of(now, &note.purpose, &note.recipient, number, kind));
     }
 }

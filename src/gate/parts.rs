@@ -7,22 +7,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Anonymisers, CallerRules, DestinationPolicy};
-use crate::base::entropy::Entropy;
-use crate::base::id::Pseudonym;
+use crate::base::entropy::{Entropy, EntropyError, random};
+use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
 use crate::base::time::{Clock, Forward, Timestamp};
 use crate::context::{Purpose, Realm};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::{Event, EventKind, Observer, OutagePart, tell};
+use crate::guarded;
 use crate::human::HumanCheck;
+use crate::limit::MeterKey;
 use crate::message::MessageFormat;
 use crate::otp::Binding;
 use crate::policy::Policy;
 use crate::pumping::{Costs, Detector, PriceTable, Tuning};
-use crate::realm::{Names, RealmState, Realms};
+use crate::realm::{Names, RealmState, Realms, slot};
 use crate::recipient::Recipient;
-use crate::store::{ClockCheck, Store};
+use crate::store::{
+    Admission, ClockCheck, Document, Home, Refund, Settlement, Store, TallyQuery, VoidCode,
+};
 use crate::telemetry::{Span, Verb, note};
 use crate::transport::signals::NumberSignals;
 use crate::transport::{Channel, Deadline, SmsTransport};
@@ -80,6 +84,98 @@ impl Parts {
             RealmState::new(realm, index, self.purposes.keys(), self.instance, detector)
         })
     }
+
+    pub(super) fn policy(&self, purpose: &Purpose) -> &Policy {
+        self.purposes.get(purpose).unwrap_or(&self.policy)
+    }
+
+    /// A channel beside the text message.
+    pub(super) fn carrier(&self, channel: Channel) -> Option<&Carrier> {
+        self.carriers.iter().find(|carrier| carrier.channel == channel)
+    }
+
+    /// What one message by `channel` costs, by its table.
+    pub(super) fn price(&self, channel: Channel, recipient: &Recipient) -> Money {
+        let prices = self.carrier(channel).map_or(&self.prices, |carrier| &carrier.prices);
+        Money::microdollars(prices.of(recipient.home().letters()).into())
+    }
+
+    /// A call that charges nothing yet, under an identifier of its own.
+    pub(super) fn admission(&self, home: Home, now: Timestamp) -> Result<Admission, EntropyError> {
+        let id = RequestId::from_bytes(random(&*self.entropy)?);
+        Ok(self.admission_under(id, home, now, now + REMEMBER))
+    }
+
+    /// The same under an identifier that repeats it wherever it is made, remembered until `until`.
+    pub(super) fn admission_under(
+        &self,
+        id: RequestId,
+        home: Home,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Admission {
+        let mut admission = Admission::new(id, now, self.partition, until);
+        (admission.clock, admission.home) = (self.clock_check, home);
+        admission
+    }
+
+    /// A question about nothing yet.
+    pub(super) fn query(&self, home: Home, now: Timestamp) -> TallyQuery {
+        let mut query = TallyQuery::new(now, self.partition);
+        (query.clock, query.home) = (self.clock_check, home);
+        query
+    }
+
+    /// The document of that name, as it stands in the store.
+    pub(super) async fn document(
+        &self,
+        name: Pseudonym,
+        now: Timestamp,
+    ) -> Result<Document, GateError> {
+        let mut query = self.query(Home::NOBODY, now);
+        query.documents = vec![name];
+        let tallies = guarded::tally(&*self.store, &query).await?;
+        Ok(tallies.documents.into_iter().next().unwrap_or_default())
+    }
+
+    /// From when until when the number is a known one, if it was verified.
+    pub(super) async fn known(
+        &self,
+        number: Pseudonym,
+        now: Timestamp,
+    ) -> Result<Option<(Timestamp, Timestamp)>, GateError> {
+        let mut query = self.query(Home::of(number), now);
+        query.marks = vec![MeterKey::new(number, slot::KNOWN)];
+        let tallies = guarded::tally(&*self.store, &query).await?;
+        Ok(tallies.marks.first().copied().flatten())
+    }
+
+    /// Settles an admission of which nothing, or less, should last.
+    pub(super) async fn give_back(
+        &self,
+        admission: RequestId,
+        home: Home,
+        refunds: Vec<Refund>,
+        void: Option<VoidCode>,
+    ) -> Result<(), GateError> {
+        let settlement = Settlement {
+            clock: self.clock_check,
+            home,
+            refunds,
+            void,
+            ..Settlement::new(admission, self.clock.now(), self.partition)
+        };
+        guarded::settle(&*self.store, &settlement).await
+    }
+
+    /// What a grant says of the transaction that its code is for; all zeros for none.
+    pub(super) fn binding_tag(&self, binding: &Binding) -> Pseudonym {
+        if *binding == Binding::none() {
+            return Pseudonym::default();
+        }
+        let key = self.keys.pseudonyms();
+        Pseudonym::from_bytes(key.tagging("otpgate/v1/binding").field(&binding.bytes()).short())
+    }
 }
 
 impl Gate {
@@ -95,10 +191,6 @@ impl Gate {
 
     pub(super) fn names(&self) -> Names<'_> {
         self.realm.names()
-    }
-
-    pub(super) fn policy(&self, purpose: &Purpose) -> &Policy {
-        self.inner.purposes.get(purpose).unwrap_or(&self.inner.policy)
     }
 
     /// The span of a verb.
@@ -123,6 +215,23 @@ impl Gate {
             region: None,
             number: None,
             kind,
+        }
+    }
+
+    /// An event about a number that something is asked for.
+    pub(super) fn event_of(
+        &self,
+        at: Timestamp,
+        purpose: &Purpose,
+        recipient: &Recipient,
+        number: Pseudonym,
+        kind: EventKind,
+    ) -> Event {
+        Event {
+            purpose: Some(purpose.clone()),
+            region: recipient.region(),
+            number: Some(number),
+            ..self.event(at, kind)
         }
     }
 
@@ -155,30 +264,6 @@ impl Gate {
     pub(super) fn tell(&self, event: &Event) {
         note(event);
         tell(&*self.inner.observer, event);
-    }
-
-    /// What a text to this number costs, by the table.
-    pub(super) fn price(&self, recipient: &Recipient) -> Money {
-        Money::microdollars(self.inner.prices.of(recipient.home().letters()).into())
-    }
-
-    /// What one message by `channel` costs.
-    pub(super) fn price_by(&self, channel: Channel, recipient: &Recipient) -> Money {
-        match self.carrier(channel) {
-            Some(carrier) => {
-                Money::microdollars(carrier.prices.of(recipient.home().letters()).into())
-            }
-            None => self.price(recipient),
-        }
-    }
-
-    /// What a grant says of the transaction that its code is for; all zeros for none.
-    pub(super) fn binding_tag(&self, binding: &Binding) -> Pseudonym {
-        if *binding == Binding::none() {
-            return Pseudonym::default();
-        }
-        let key = self.inner.keys.pseudonyms();
-        Pseudonym::from_bytes(key.tagging("otpgate/v1/binding").field(&binding.bytes()).short())
     }
 }
 

@@ -4,6 +4,7 @@ use super::Gate;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
+use crate::outcome::OwnScope;
 use crate::telemetry::Verb;
 use crate::token::SendTicket;
 
@@ -33,8 +34,8 @@ impl Gate {
     ) -> Result<SendTicket, GateError> {
         self.span(Verb::Preflight).over_call(|| {
             let now = self.now();
-            let scope = self.own_scope(client);
-            let terms = self.policy(purpose).token.ordinary();
+            let scope = OwnScope::of(client);
+            let terms = self.inner.policy(purpose).token.ordinary();
             let ticket = self.sign(purpose, &scope, terms, now)?;
             self.tell(&Event {
                 purpose: Some(purpose.clone()),

@@ -2,14 +2,14 @@
 
 use super::Gate;
 use super::channels::Unavailable;
-use super::send::{Challenge, Refused, Send};
+use super::send::{Challenge, Refused, SendJob};
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::message::Language;
 use crate::otp::Binding;
-use crate::outcome::{Client, EntryGrant, Lane, Proved, RefusalReason, Sent};
+use crate::outcome::{Client, EntryGrant, Lane, OwnScope, Proved, RefusalReason, Sent};
 use crate::telemetry::Verb;
 use crate::transport::Channel;
 
@@ -121,16 +121,23 @@ impl Gate {
             Some(grant) => grant,
             None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
         };
-        let chosen = match self.choose(&grant, self.policy(&grant.purpose), asked, now).await? {
-            Ok(chosen) => chosen,
-            Err(Unavailable { reason, retry_after }) => {
-                return self.refused(now, None, Refused { retry_after, ..reason.into() });
-            }
-        };
-        let scope = self.own_scope(client);
+        let chosen =
+            match self.choose(&grant, self.inner.policy(&grant.purpose), asked, now).await? {
+                Ok(chosen) => chosen,
+                Err(Unavailable { reason, retry_after }) => {
+                    return self.refused(now, None, Refused { retry_after, ..reason.into() });
+                }
+            };
+        let scope = OwnScope::of(client);
         let language = Language::new(&grant.language).ok();
         let number = self.names().number(&grant.recipient);
-        let mut subjects = self.subjects(&grant.recipient, number, &grant.purpose, client);
+        let mut subjects = self.names().subjects(
+            self.inner.global,
+            &grant.recipient,
+            number,
+            &grant.purpose,
+            client,
+        );
         match grant.lane {
             Lane::Proven => subjects.device = grant.entered_by,
             Lane::Caller => subjects.caller = grant.entered_by,
@@ -147,10 +154,10 @@ impl Gate {
             true => None,
             false => self.caution(client, &grant.recipient, number, &grant.purpose, now),
         };
-        let send = Send {
+        let send = SendJob {
             recipient: &grant.recipient,
             purpose: &grant.purpose,
-            policy: self.policy(&grant.purpose),
+            policy: self.inner.policy(&grant.purpose),
             subjects,
             scope: &scope,
             lane: grant.lane,
@@ -161,7 +168,7 @@ impl Gate {
             human: None,
             binding,
             language: language.as_ref(),
-            price: self.price_by(chosen.channel, &grant.recipient),
+            price: self.inner.price(chosen.channel, &grant.recipient),
             chosen,
             segments: 1,
             look_up: Money::ZERO,

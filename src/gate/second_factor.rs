@@ -1,7 +1,5 @@
 //! The authenticator app: the second factor that sends no text.
 
-use crate::base::entropy::random;
-use crate::base::id::RequestId;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::EventKind;
@@ -10,7 +8,7 @@ use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
 use crate::outcome::AuthenticatorVerdict;
 use crate::realm::slot;
-use crate::store::{Admission, Admitted, Charge, Home, Nonce, Refund};
+use crate::store::{Admitted, Charge, Home, Nonce, Refund};
 use crate::telemetry::Verb;
 
 use super::Gate;
@@ -82,15 +80,12 @@ impl Gate {
         let step = SubmittedCode::parse(code, &CodeFormat::default())
             .ok()
             .and_then(|code| authenticator.matching_step(secret, &code, now));
-        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let account = MeterKey::new(names.user(user), slot::AUTHENTICATOR);
         let spray = MeterKey::new(names.whole(), slot::SPRAY);
         let attempts = &self.inner.policy.attempts;
         let failures = attempts.authenticator.limit();
         let (share, shares) = self.session_share(client, attempts);
-        let mut admission = Admission::new(id, now, self.inner.partition, now + super::REMEMBER);
-        admission.clock = self.inner.clock_check;
-        admission.home = Home::of(account.subject);
+        let mut admission = self.inner.admission(Home::of(account.subject), now)?;
         admission.charges = vec![
             // Right and wrong codes cost the same: a guess that is not charged is a guess for free.
             Charge { key: account, limit: failures, cost: 1, waiver: None },
@@ -120,7 +115,7 @@ impl Gate {
                 back(share, shares, 1),
                 back(spray, UNLIMITED, 1),
             ];
-            self.give_all_back(id, admission.home, refunds).await?;
+            self.inner.give_back(admission.id, admission.home, refunds, None).await?;
         } else if let Some(sprayed) = sprayed {
             self.note_spraying(sprayed, attempts.spray_alarm, now);
         }

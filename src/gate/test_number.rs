@@ -6,15 +6,10 @@ use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::error::GateError;
-use crate::event::{Event, EventKind, TestUse};
-use crate::guarded;
-use crate::limit::MeterKey;
+use crate::event::{EventKind, TestUse};
 use crate::otp::{CodeFormat, TestCode};
-use crate::realm::{TestEntry, slot};
+use crate::realm::{TestEntry, test_context};
 use crate::recipient::Recipient;
-use crate::store::{Home, StoreError, StoreErrorKind, TallyQuery};
-
-use zeroize::Zeroizing;
 
 use super::Gate;
 use super::controls::{Controls, ControlsError};
@@ -131,13 +126,18 @@ impl Controls<'_> {
             return Err(ControlsError::TestCode);
         }
         let number = gate.names().number(&test.recipient);
-        if !test.although_verified && gate.was_verified(number).await? {
-            return Err(ControlsError::Verified);
+        if !test.although_verified {
+            let now = gate.now();
+            // A verification of the last three days counts too: its mark begins later.
+            if gate.inner.known(number, now).await?.is_some_and(|(_, until)| now < until) {
+                return Err(ControlsError::Verified);
+            }
         }
         let nonce = random(&*gate.inner.entropy).map_err(GateError::from)?;
         let code = test.code.expose_secret().as_bytes();
         let key = gate.inner.keys.papers();
-        let sealed = SealedCode::new(&key.seal(&gate.test_context(number), nonce, code));
+        let sealed =
+            SealedCode::new(&key.seal(&test_context(number, gate.realm.name()), nonce, code));
         let draft = Draft::test_number(number, sealed, reason, actor).until(test.until);
         let draft = match &test.purpose {
             Some(purpose) => draft.for_purpose(purpose.as_str())?,
@@ -154,23 +154,6 @@ impl Controls<'_> {
 }
 
 impl Gate {
-    /// The code of a test number's entry, if it was sealed for this number.
-    pub(super) fn test_code(
-        &self,
-        entry: &TestEntry,
-        number: Pseudonym,
-    ) -> Result<Zeroizing<String>, GateError> {
-        let key = self.inner.keys.papers();
-        let opened = key.open(&self.test_context(number), entry.sealed.as_bytes());
-        let code = opened
-            .map(Zeroizing::new)
-            .and_then(|bytes| Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())));
-        code.ok_or_else(|| {
-            let cause = "the code of a test number cannot be read; lift its entry and make it anew";
-            StoreError::new(StoreErrorKind::Corrupt, cause).into()
-        })
-    }
-
     /// The entry that a grant was opened under, if it still holds; read from the store, so that one that
     /// was lifted anywhere opens nothing from then on.
     pub(super) async fn test_entry(
@@ -187,7 +170,7 @@ impl Gate {
                 && control.holds(now)
                 && control.purpose().is_none_or(|only| only == purpose.as_str())
         });
-        Ok(entry.filter(|_| self.policy(purpose).test.numbers > 0).and_then(TestEntry::of))
+        Ok(entry.filter(|_| self.inner.policy(purpose).test.numbers > 0).and_then(TestEntry::of))
     }
 
     pub(super) fn note_test(
@@ -204,27 +187,7 @@ impl Gate {
             reason: entry.reason.clone(),
             actor: entry.actor.clone(),
         };
-        self.tell(&Event {
-            purpose: Some(purpose.clone()),
-            region: recipient.region(),
-            number: Some(self.names().number(recipient)),
-            ..self.event(now, kind)
-        });
-    }
-
-    async fn was_verified(&self, number: Pseudonym) -> Result<bool, GateError> {
-        let mut query = TallyQuery::new(self.now(), self.inner.partition);
-        query.clock = self.inner.clock_check;
-        query.home = Home::of(number);
-        query.marks = vec![MeterKey::new(number, slot::KNOWN)];
-        let tallies = guarded::tally(&*self.inner.store, &query).await?;
-        // A verification of the last three days counts too: its mark begins later.
-        let mark = tallies.marks.first().copied().flatten();
-        Ok(mark.is_some_and(|(_, until)| query.now < until))
-    }
-
-    fn test_context(&self, number: Pseudonym) -> Vec<u8> {
-        let realm = self.realm.name().as_bytes();
-        [&b"otpgate/v1/test/"[..], number.as_bytes(), realm].concat()
+        let number = self.names().number(recipient);
+        self.tell(&self.event_of(now, purpose, recipient, number, kind));
     }
 }

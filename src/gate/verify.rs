@@ -137,7 +137,8 @@ impl Gate {
             (Verdict::Accepted { attempts, opened }, Some(grant)) => {
                 let number =
                     attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
-                let channels = self.channels_of(&grant, self.policy(&grant.purpose), now).await;
+                let channels =
+                    self.channels_of(&grant, self.inner.policy(&grant.purpose), now).await;
                 if let Some(entry) = test {
                     let (purpose, recipient) = (&grant.purpose, &grant.recipient);
                     self.note_test(&entry, TestUse::Accepted, purpose, recipient, now);
@@ -181,7 +182,7 @@ impl Gate {
         let (id, unknown) = random.split_at(16);
         let id = RequestId::from_bytes(id.try_into().unwrap_or_default());
         let unknown: [u8; 16] = unknown.try_into().unwrap_or_default();
-        let policy = grant.map_or(&self.inner.policy, |grant| self.policy(&grant.purpose));
+        let policy = grant.map_or(&self.inner.policy, |grant| self.inner.policy(&grant.purpose));
         let number = grant.map(|grant| names.number(&grant.recipient));
         let code = SubmittedCode::parse(typed, &policy.code.format).ok();
         let challenge = grant.map_or(unknown, |grant| grant.challenge);

@@ -1,6 +1,5 @@
 //! [`Credentials`]: secrets that rotate while the host runs.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
@@ -68,11 +67,11 @@ impl<C> fmt::Debug for Credentials<C> {
 /// A source had no credentials. The cause MUST NOT hold a secret.
 #[derive(thiserror::Error)]
 #[error("the credentials could not be read: {0}")]
-pub struct CredentialError(Box<dyn StdError + Send + Sync>);
+pub struct CredentialError(Box<dyn std::error::Error + Send + Sync>);
 
 impl CredentialError {
     /// There are no credentials because of `cause`.
-    pub fn new(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }
 }

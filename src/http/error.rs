@@ -1,6 +1,5 @@
 //! [`HttpError`]: why there is no answer, and whether the request can have been read.
 
-use std::error::Error as StdError;
 use std::fmt;
 
 /// What is known about a request that got no complete answer.
@@ -48,32 +47,32 @@ impl HttpErrorKind {
 /// ```
 pub struct HttpError {
     kind: HttpErrorKind,
-    source: Box<dyn StdError + Send + Sync>,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl HttpError {
     /// The request was provably not written in full.
-    pub fn unreachable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn unreachable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: HttpErrorKind::Unreachable, source: source.into() }
     }
 
     /// The request could not be made.
-    pub fn invalid(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn invalid(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: HttpErrorKind::Invalid, source: source.into() }
     }
 
     /// The connection ended before the answer did.
-    pub fn interrupted(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn interrupted(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: HttpErrorKind::Interrupted, source: source.into() }
     }
 
     /// The deadline passed before the answer was complete.
-    pub fn timed_out(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn timed_out(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: HttpErrorKind::TimedOut, source: source.into() }
     }
 
     /// The answer is larger than the client accepts.
-    pub fn too_large(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn too_large(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: HttpErrorKind::TooLarge, source: source.into() }
     }
 
@@ -94,7 +93,7 @@ impl fmt::Display for HttpError {
             HttpErrorKind::TooLarge => "the answer is too large: ",
         })?;
         // The innermost cause says what happened; those around it say "error sending request".
-        let mut cause: &(dyn StdError + 'static) = &*self.source;
+        let mut cause: &(dyn std::error::Error + 'static) = &*self.source;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
@@ -102,8 +101,8 @@ impl fmt::Display for HttpError {
     }
 }
 
-impl StdError for HttpError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+impl std::error::Error for HttpError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.source)
     }
 }

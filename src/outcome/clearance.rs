@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::access::{AnonymiserKind, ClientIp};
 use crate::base::time::Timestamp;
-use crate::context::Purpose;
+use crate::context::{ClientContext, Purpose};
 use crate::message::Language;
 use crate::otp::Binding;
 use crate::policy::AnonymiserTier;
@@ -56,6 +56,17 @@ pub(crate) struct OwnScope {
     pub(crate) session: String,
     pub(crate) client: Vec<u8>,
     pub(crate) ip: ClientIp,
+}
+
+impl OwnScope {
+    pub(crate) fn of(client: &ClientContext) -> Self {
+        Self {
+            origin: client.page_origin().to_owned(),
+            session: client.session().to_owned(),
+            client: client.ip().prefix().to_bytes().to_vec(),
+            ip: *client.ip(),
+        }
+    }
 }
 
 /// A tier beyond the ordinary, and the kind of network it is for.

@@ -5,6 +5,7 @@ mod clearance;
 mod entry;
 mod grant;
 mod limit;
+mod public_wait;
 mod receipt;
 mod record;
 mod refusal;

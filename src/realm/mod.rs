@@ -9,6 +9,7 @@ mod recall;
 mod saving;
 mod standing;
 mod state;
+mod subjects;
 mod test_entry;
 mod watch;
 mod withheld;
@@ -18,7 +19,7 @@ pub(crate) use names::{Names, shared_bytes, shared_name, shared_slots, slot};
 pub(crate) use recall::{Saved, Turn};
 pub(crate) use standing::{Concern, Standing};
 pub(crate) use state::{RealmState, Realms};
-pub(crate) use test_entry::TestEntry;
+pub(crate) use test_entry::{TestEntry, test_context};
 pub(crate) use watch::sighted;
 pub(crate) use withheld::Withheld;
 

@@ -1,6 +1,5 @@
 //! [`StoreError`]: one opaque word with a kind and a source.
 
-use std::error::Error as StdError;
 use std::fmt;
 
 /// Why a store gave no answer. The gate fails closed on each of them.
@@ -28,12 +27,15 @@ pub enum StoreErrorKind {
 /// A store's failure: never an answer about a code, never holding a number or a code.
 pub struct StoreError {
     kind: StoreErrorKind,
-    source: Box<dyn StdError + Send + Sync>,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl StoreError {
     /// An error of `kind`, caused by `source`.
-    pub fn new(kind: StoreErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn new(
+        kind: StoreErrorKind,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         Self { kind, source: source.into() }
     }
 
@@ -66,8 +68,8 @@ impl fmt::Display for StoreError {
     }
 }
 
-impl StdError for StoreError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.source)
     }
 }

@@ -112,7 +112,7 @@ impl Metric {
     }
 }
 
-use Label::{Purpose, Reason, Region as Country, Word};
+use Label::{Purpose, Reason, Word};
 
 const YES_NO: &[&str] = &["yes", "no"];
 /// What a store's call came to.
@@ -133,15 +133,15 @@ macro_rules! metrics {
 metrics! {
     TICKETS = Metric::counter("otpgate_tickets_total", &[Purpose],
         "Tickets made for pages.");
-    SENT = Metric::counter("otpgate_sms_sent_total", &[Purpose, Country],
+    SENT = Metric::counter("otpgate_sms_sent_total", &[Purpose, Label::Region],
         "Messages handed off, by whatever channel; resends too.");
     RESENT = Metric::counter("otpgate_sms_resent_total", &[Purpose],
         "Those of them that renewed a running verification.");
     BY_CHANNEL = Metric::counter("otpgate_messages_total", &[CHANNEL, Word("confirmed", YES_NO)],
         "Messages handed off by channel, and whether the provider confirmed them.");
-    SEGMENTS = Metric::counter("otpgate_sms_segments_total", &[Country],
+    SEGMENTS = Metric::counter("otpgate_sms_segments_total", &[Label::Region],
         "Segments billed.");
-    SPEND = Metric::counter("otpgate_spend_microdollars_total", &[Country],
+    SPEND = Metric::counter("otpgate_spend_microdollars_total", &[Label::Region],
         "Reserved for messages handed off, in millionths of a dollar.");
     CORRECTED = Metric::counter("otpgate_spend_corrected_microdollars_total",
         &[Word("direction", &["up", "down"])],
@@ -155,7 +155,7 @@ metrics! {
         "Decoys answered in place of a text.");
     REFUSED = Metric::counter("otpgate_sends_refused_total", &[Purpose, Reason],
         "Sends refused.");
-    REFUSED_BY_REGION = Metric::counter("otpgate_sends_refused_by_region_total", &[Country],
+    REFUSED_BY_REGION = Metric::counter("otpgate_sends_refused_by_region_total", &[Label::Region],
         "The same by country.");
     WITHHELD = Metric::counter("otpgate_sends_withheld_total", &[Purpose, Reason],
         "Texts withheld while the client was told otherwise.");
@@ -168,7 +168,7 @@ metrics! {
         &[Word("failure", label::HUMAN_FAILURES)],
         "Human checks made and not passed.",
     );
-    ACCEPTED = Metric::counter("otpgate_codes_accepted_total", &[Purpose, Country],
+    ACCEPTED = Metric::counter("otpgate_codes_accepted_total", &[Purpose, Label::Region],
         "Codes accepted.");
     REJECTED = Metric::counter("otpgate_codes_rejected_total",
         &[Purpose, Word("cause", label::CAUSES)],
@@ -195,7 +195,7 @@ metrics! {
         &[Word("source", &["asked", "kept"])],
         "What networks said of numbers: asked for and paid, or kept from before.");
     RECEIPTS = Metric::counter("otpgate_receipts_total",
-        &[Country, Word("delivered", YES_NO)],
+        &[Label::Region, Word("delivered", YES_NO)],
         "Delivery receipts, the first of each text that says what became of it.");
     RECEIPT_FAULTS = Metric::counter("otpgate_receipt_faults_total",
         &[Word("fault", label::DELIVERY_FAULTS)],

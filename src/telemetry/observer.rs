@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{Label as KeyLabel, counter, gauge, histogram};
+use metrics::{counter, gauge, histogram};
 
 use crate::access::{Effect, Target};
 use crate::base::money::Money;
@@ -92,14 +92,14 @@ impl MetricsObserver {
     /// Sets the gauges from what a realm looks like now. One gate of a deployment does it, for one
     /// realm, once a minute or so: all gates on a store would say the same.
     pub fn gauges(&self, snapshot: &Snapshot) {
-        let set = |metric: Metric, labels: Vec<KeyLabel>, value: f64| {
+        let set = |metric: Metric, labels: Vec<metrics::Label>, value: f64| {
             gauge!(metric.name, labels).set(value);
         };
         set(all::BUDGET_SPENT, vec![], dollars(snapshot.spent));
         set(all::BUDGET_LIMIT, vec![], dollars(snapshot.daily_budget));
         for action in [Action::Ask, Action::Refuse] {
             let places = snapshot.blocks.iter().filter(|place| place.action == action).count();
-            let labels = vec![KeyLabel::from_static_parts("action", label::action(action))];
+            let labels = vec![metrics::Label::from_static_parts("action", label::action(action))];
             set(all::PLACES_ACTING, labels, count(places));
         }
         set(all::CONTROLS, vec![], count(snapshot.controls.len()));
@@ -110,10 +110,15 @@ impl MetricsObserver {
     }
 
     /// The labels of `metric`: purpose and country of the event, and `words` for the others in order.
-    fn labels(&self, metric: &Metric, event: &Event, words: &[&'static str]) -> Vec<KeyLabel> {
+    fn labels(
+        &self,
+        metric: &Metric,
+        event: &Event,
+        words: &[&'static str],
+    ) -> Vec<metrics::Label> {
         let mut words = words.iter().copied();
         let mut labels = Vec::with_capacity(metric.labels.len().saturating_add(2));
-        let mut push = |name, word| labels.push(KeyLabel::from_static_parts(name, word));
+        let mut push = |name, word| labels.push(metrics::Label::from_static_parts(name, word));
         let mut named = None;
         for of in metric.labels {
             match of {
@@ -130,14 +135,14 @@ impl MetricsObserver {
             }
         }
         if let Some(purpose) = named {
-            labels.push(KeyLabel::new("purpose", purpose));
+            labels.push(metrics::Label::new("purpose", purpose));
         }
         if metric.labels.contains(&Label::Region) {
             let region = event.region.as_ref().map_or(NONE, |region| region.as_str());
-            labels.push(KeyLabel::new("region", region.to_owned()));
+            labels.push(metrics::Label::new("region", region.to_owned()));
         }
         if let Some(realms) = &self.realms {
-            labels.push(KeyLabel::new("realm", realms.label(&event.realm)));
+            labels.push(metrics::Label::new("realm", realms.label(&event.realm)));
         }
         labels
     }
@@ -255,15 +260,15 @@ impl Observer for MetricsObserver {
 fn begin_at_zero() {
     let counters = METRICS.iter().filter(|metric| metric.kind == MetricKind::Counter);
     for metric in counters {
-        let mut series: Vec<Vec<KeyLabel>> = vec![Vec::new()];
+        let mut series: Vec<Vec<metrics::Label>> = vec![Vec::new()];
         for label in metric.labels {
             let Label::Word(name, words) = label else {
                 series.clear();
                 break;
             };
-            let with = |labels: &Vec<KeyLabel>, word: &'static str| {
+            let with = |labels: &Vec<metrics::Label>, word: &'static str| {
                 let mut labels = labels.clone();
-                labels.push(KeyLabel::from_static_parts(name, word));
+                labels.push(metrics::Label::from_static_parts(name, word));
                 labels
             };
             series = series
@@ -278,7 +283,7 @@ fn begin_at_zero() {
 }
 
 /// Times one call that an event does not tell of.
-pub(super) fn timed(metric: &Metric, labels: Vec<KeyLabel>, took: Duration) {
+pub(super) fn timed(metric: &Metric, labels: Vec<metrics::Label>, took: Duration) {
     histogram!(metric.name, labels).record(took.as_secs_f64());
 }
 

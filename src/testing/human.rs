@@ -25,8 +25,9 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
+use super::case::case_type;
 use super::report::{Line, Outcome, Report};
-use super::schedule::{BoxFuture, Caught};
+use super::schedule::Caught;
 use crate::base::time::Timestamp;
 use crate::human::HumanCheck;
 use crate::testing::Finding;
@@ -125,32 +126,7 @@ impl fmt::Debug for Question {
     }
 }
 
-/// One case: a sentence of the contract and the check that holds an implementation to it.
-pub struct Case {
-    name: &'static str,
-    clause: &'static str,
-    run: fn(Stage) -> BoxFuture<'static, Result<(), Fault>>,
-}
-
-impl Case {
-    /// Its name, unique in the suite.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// The sentence of the contract.
-    #[must_use]
-    pub fn clause(&self) -> &'static str {
-        self.clause
-    }
-}
-
-impl fmt::Debug for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Case").field(&self.name).finish()
-    }
-}
+case_type!(Stage, Fault);
 
 /// Runs every case, each on a service made by `make`. See the [module](self).
 pub async fn conformance<F, Fut, S>(make: F) -> Report

@@ -25,6 +25,7 @@
 //! `[dev-dependencies]` only: [`SeededEntropy`] makes codes that anybody with the seed can compute,
 //! and [`ScriptedTransport`] keeps every text it was handed.
 
+mod case;
 mod clock;
 mod entropy;
 pub mod faults;

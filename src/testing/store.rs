@@ -67,6 +67,7 @@ use std::sync::Arc;
 
 use crate::Store;
 
+use super::case::case_type;
 use super::prng::Prng;
 use super::report::{Finding, Line, Outcome, Report};
 use super::schedule::{BoxFuture, Caught};
@@ -115,32 +116,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     .flatten()
 }
 
-/// One case: a sentence of the contract and the check that holds a store to it.
-pub struct Case {
-    name: &'static str,
-    clause: &'static str,
-    run: fn(Bench) -> BoxFuture<'static, Result<(), Finding>>,
-}
-
-impl Case {
-    /// Its name, unique in the suite.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// The sentence of [`store`](crate::store) or [`Limit`](crate::limit::Limit) it checks.
-    #[must_use]
-    pub fn clause(&self) -> &'static str {
-        self.clause
-    }
-}
-
-impl fmt::Debug for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Case").field("name", &self.name).field("clause", &self.clause).finish()
-    }
-}
+case_type!(Bench, Finding);
 
 /// A run of the suite with other than the usual settings.
 #[derive(Debug, Default)]

@@ -25,8 +25,9 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
+use super::case::case_type;
 use super::report::{Finding, Line, Outcome, Report};
-use super::schedule::{BoxFuture, Caught};
+use super::schedule::Caught;
 use crate::transport::SmsTransport;
 
 pub use cases::cases;
@@ -95,32 +96,7 @@ pub trait Provider: Send + Sync + 'static {
     async fn received(&self) -> Vec<Received>;
 }
 
-/// One case: a sentence of the contract and the check that holds a transport to it.
-pub struct Case {
-    name: &'static str,
-    clause: &'static str,
-    run: fn(Stage) -> BoxFuture<'static, Result<(), Fault>>,
-}
-
-impl Case {
-    /// Its name, unique in the suite.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// The sentence of [`SmsTransport`]'s contract it checks.
-    #[must_use]
-    pub fn clause(&self) -> &'static str {
-        self.clause
-    }
-}
-
-impl fmt::Debug for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Case").field("name", &self.name).field("clause", &self.clause).finish()
-    }
-}
+case_type!(Stage, Fault);
 
 /// Runs every case, each on a provider made by `make`. See the [module](self).
 pub async fn conformance<F, Fut, P>(make: F) -> Report

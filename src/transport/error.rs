@@ -1,7 +1,6 @@
 //! [`HandoffError`]: why a text was not, or perhaps not, handed off.
 
 use std::borrow::Cow;
-use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
@@ -98,7 +97,7 @@ impl fmt::Display for NumberFault {
 /// ```
 pub struct HandoffError {
     kind: HandoffErrorKind,
-    source: Box<dyn StdError + Send + Sync>,
+    source: Box<dyn std::error::Error + Send + Sync>,
     details: Option<Box<Details>>,
 }
 
@@ -123,22 +122,25 @@ impl HandoffError {
     }
 
     /// The text was provably not accepted.
-    pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn not_sent(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(HandoffErrorKind::NotSent, source)
     }
 
     /// The provider refused the text for good.
-    pub fn refused(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn refused(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(HandoffErrorKind::Refused, source)
     }
 
     /// The text may have gone out: the kind for everything unknown.
-    pub fn indeterminate(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn indeterminate(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(HandoffErrorKind::Indeterminate, source)
     }
 
     /// An error of this kind.
-    pub fn new(kind: HandoffErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn new(
+        kind: HandoffErrorKind,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         Self { kind, source: source.into(), details: None }
     }
 
@@ -264,8 +266,8 @@ impl fmt::Display for HandoffError {
     }
 }
 
-impl StdError for HandoffError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+impl std::error::Error for HandoffError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.source)
     }
 }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "the macro reads the functions")]
 
 use utoipa::OpenApi;
-use utoipa::openapi::{OpenApi as Document, Server};
+use utoipa::openapi::Server;
 
 use super::body::{
     EntryAnswer, PreflightAnswer, PreflightCall, ResendCall, SendCall, SentAnswer, VerifiedAnswer,
@@ -15,7 +15,7 @@ use super::problem::ProblemBody;
 const PROBLEM: &str = "application/problem+json";
 
 /// What the endpoints take and answer, below the mount of `config`.
-pub(super) fn document(config: &Config) -> Document {
+pub(super) fn document(config: &Config) -> utoipa::openapi::OpenApi {
     let mut document = Table::openapi();
     document.servers = Some(vec![Server::new(config.mount.clone())]);
     document

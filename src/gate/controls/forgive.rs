@@ -1,10 +1,8 @@
 //! What an operator lets a number, an account or this host's clock off.
 
 use crate::access::{Actor, Reason};
-use crate::base::entropy::random;
-use crate::base::id::{Pseudonym, RequestId};
+use crate::base::id::Pseudonym;
 use crate::error::GateError;
-use crate::gate::REMEMBER;
 use crate::gate::receipts::fault::Call;
 use crate::guarded;
 use crate::limit::{Limit, MeterKey};
@@ -12,7 +10,7 @@ use crate::outcome::Lane;
 #[cfg(feature = "totp")]
 use crate::realm::slot;
 use crate::recipient::Recipient;
-use crate::store::{Admission, ClockCheck, Home, Refund};
+use crate::store::{ClockCheck, Home, Refund};
 
 use super::{Controls, ControlsError};
 
@@ -139,8 +137,8 @@ impl Controls<'_> {
         let gate = self.gate;
         gate.relearn_clock();
         let now = gate.now();
-        let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
-        let mut admission = Admission::new(id, now, gate.inner.partition, now + REMEMBER);
+        let home = Home::NOBODY;
+        let mut admission = gate.inner.admission(home, now).map_err(GateError::from)?;
         admission.clock = match gate.inner.clock_check.skew() {
             Some(skew) => ClockCheck::Set(skew),
             None => ClockCheck::Unchecked,
@@ -157,13 +155,11 @@ impl Controls<'_> {
     ) -> Result<(), ControlsError> {
         let gate = self.gate;
         let now = gate.now();
-        let id = RequestId::from_bytes(random(&*gate.inner.entropy).map_err(GateError::from)?);
-        let mut admission = Admission::new(id, now, gate.inner.partition, now + REMEMBER);
-        admission.clock = gate.inner.clock_check;
-        admission.home = Home::of(whose);
+        let admission = gate.inner.admission(Home::of(whose), now).map_err(GateError::from)?;
         let _granted = guarded::admit(&*gate.inner.store, &admission).await?;
         let all = |(key, limit)| Refund { key, limit, cost: 100, charged: now, waiver: None };
-        gate.give_all_back(id, admission.home, meters.map(all).collect()).await?;
+        let refunds = meters.map(all).collect();
+        gate.inner.give_back(admission.id, admission.home, refunds, None).await?;
         Ok(())
     }
 }

@@ -10,15 +10,14 @@ use crate::access::{
     Actor, BookError, Control, ControlBook, ControlId, Draft, Effect, Reason, Target,
 };
 use crate::base::entropy::random;
-use crate::base::id::RequestId;
 use crate::base::time::Timestamp;
 use crate::error::GateError;
 use crate::event::EventKind;
 use crate::guarded;
 use crate::recipient::Recipient;
-use crate::store::{Admission, Admitted, DocumentWrite};
+use crate::store::{Admitted, DocumentWrite, Home};
 
-use super::{Gate, REMEMBER};
+use super::Gate;
 
 pub use error::ControlsError;
 
@@ -250,17 +249,8 @@ impl<'a> Controls<'a> {
             let now = gate.now();
             let seen = gate.reload_controls(now).await?;
             let (book, id) = change(&seen.book)?;
-            let [nonce, request]: [[u8; 16]; 2] = [
-                random(&*gate.inner.entropy).map_err(GateError::from)?,
-                random(&*gate.inner.entropy).map_err(GateError::from)?,
-            ];
-            let mut admission = Admission::new(
-                RequestId::from_bytes(request),
-                now,
-                gate.inner.partition,
-                now + REMEMBER,
-            );
-            admission.clock = gate.inner.clock_check;
+            let nonce = random(&*gate.inner.entropy).map_err(GateError::from)?;
+            let mut admission = gate.inner.admission(Home::NOBODY, now).map_err(GateError::from)?;
             admission.documents = vec![DocumentWrite {
                 document: gate.names().controls(),
                 expect: seen.version,

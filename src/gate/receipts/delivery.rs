@@ -47,10 +47,10 @@ impl Gate {
             return Ok(ReceiptOutcome::Repeated);
         };
         let given_back = within_cap && note.lane.is_owners();
-        if self.policy(&note.purpose).fallback.heeds_receipts() {
+        if self.inner.policy(&note.purpose).fallback.heeds_receipts() {
             self.remember_undelivered(self.names().number(&note.recipient)).await?;
         }
-        let free = self.policy(&note.purpose).receipts.undelivered_is_free;
+        let free = self.inner.policy(&note.purpose).receipts.undelivered_is_free;
         if within_cap && free && said.price.is_none() {
             self.settle_price(note, Money::ZERO, None, now).await?;
         }
@@ -60,7 +60,7 @@ impl Gate {
         if let Some(DeliveryFault::Number(fault)) = said.fault
             && note.channel == Channel::Sms
         {
-            let policy = self.policy(&note.purpose);
+            let policy = self.inner.policy(&note.purpose);
             self.remember_fault(&note.recipient, fault, policy, now).await?;
         }
         self.watch_note(note, SightingKind::Undelivered, said.network, now);
@@ -81,7 +81,7 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Option<bool>, GateError> {
         let number = self.names().number(&note.recipient);
-        let policy = self.policy(&note.purpose);
+        let policy = self.inner.policy(&note.purpose);
         let mut admission = self.once(note, "undelivered", b"", now);
         admission.nonces = vec![self.claim_on(note, FINAL, b"")];
         let back = note.lane.is_owners().then(|| self.once_back(&note.id));
@@ -97,10 +97,15 @@ impl Gate {
                 if back.is_none() {
                     return Ok(Some(true));
                 }
-                let who = self.destination_subjects(&note.recipient, number, &note.purpose);
+                let who = self.names().destination(
+                    self.inner.global,
+                    &note.recipient,
+                    number,
+                    &note.purpose,
+                );
                 let plan = Plan::of_number(&self.terms_of(note), &who);
                 let refunds = plan.refunds(false, Due::ALL, note.at);
-                self.give_all_back(admission.id, admission.home, refunds).await?;
+                self.inner.give_back(admission.id, admission.home, refunds, None).await?;
                 return Ok(Some(true));
             }
             Admitted::NonceSpent { .. } => return Ok(None),

@@ -6,13 +6,12 @@
 
 use std::time::Duration;
 
-use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::{Timestamp, millis};
 use crate::charges::fault::{ALL, deadline, kind};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::gate::{Gate, REMEMBER};
+use crate::gate::Gate;
 use crate::guarded;
 use crate::limit::Limit;
 use crate::policy::{Policy, ReceiptPolicy};
@@ -101,18 +100,19 @@ impl Gate {
         number: Pseudonym,
         now: Timestamp,
     ) -> Result<Admission, GateError> {
-        let (id, until) = match call {
-            Call::Once => (random(&*self.inner.entropy)?, now + REMEMBER),
+        let home = Home::of(number);
+        Ok(match call {
+            Call::Once => self.inner.admission(home, now)?,
             Call::Of(webhook, expires) => {
                 let id = self.names().of_send(webhook.as_bytes(), "fault", &[again]);
-                (*id.as_bytes(), expires)
+                self.inner.admission_under(
+                    RequestId::from_bytes(*id.as_bytes()),
+                    home,
+                    now,
+                    expires,
+                )
             }
-        };
-        let mut admission =
-            Admission::new(RequestId::from_bytes(id), now, self.inner.partition, until);
-        admission.clock = self.inner.clock_check;
-        admission.home = Home::of(number);
-        Ok(admission)
+        })
     }
 
     /// What a webhook uses up once its fault is kept: a repeat of it may find room where it found none.
@@ -135,7 +135,7 @@ impl Gate {
         let kinds = ReceiptPolicy::FAULTS.iter().map(|fault| kind(number, *fault, ALL, 0));
         let mut refunds: Vec<Refund> = kinds.map(|charge| back(charge.key, charge.limit)).collect();
         refunds.push(back(deadline(number), Limit::Spacing { interval_ms: 1, burst: ALL }));
-        self.give_all_back(admission.id, admission.home, refunds).await
+        self.inner.give_back(admission.id, admission.home, refunds, None).await
     }
 }
 

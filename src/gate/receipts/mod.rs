@@ -10,7 +10,6 @@ mod wish;
 
 use std::time::Duration;
 
-use crate::base::entropy::random;
 use crate::base::id::RequestId;
 use crate::base::time::{Timestamp, millis};
 use crate::error::{GateError, GateErrorKind};
@@ -23,7 +22,7 @@ use crate::transport::{
     Receipt, ReceiptError, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier,
 };
 
-use super::{Gate, REMEMBER};
+use super::Gate;
 
 use pigeonhole::Met;
 use said::Said;
@@ -186,11 +185,7 @@ impl Gate {
     /// same identifier.
     fn once(&self, note: &Note, what: &str, detail: &[u8], now: Timestamp) -> Admission {
         let id = RequestId::from_bytes(*self.names().of_send(&note.id, what, detail).as_bytes());
-        let until = note.at + RECEIPT_WINDOW;
-        let mut admission = Admission::new(id, now, self.inner.partition, until);
-        admission.clock = self.inner.clock_check;
-        admission.home = self.home_of(note);
-        admission
+        self.inner.admission_under(id, self.home_of(note), now, note.at + RECEIPT_WINDOW)
     }
 
     /// Whom the calls about a send are about.
@@ -223,12 +218,9 @@ impl Gate {
         home: Home,
         now: Timestamp,
     ) -> Result<bool, GateError> {
-        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-        let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
-        admission.clock = self.inner.clock_check;
-        admission.home = home;
+        let mut admission = self.inner.admission(home, now)?;
         admission.nonces = vec![claim];
-        admission.exchange = self.exchange(id);
+        admission.exchange = self.exchange(admission.id);
         match guarded::admit(&*self.inner.store, &admission).await? {
             Admitted::Granted { news, .. } => {
                 self.take_in(&news);

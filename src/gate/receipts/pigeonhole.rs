@@ -8,17 +8,16 @@
 use std::time::Duration;
 
 use crate::base::codec::{Reader, Writer};
-use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::OutagePart;
-use crate::gate::{Gate, REMEMBER};
+use crate::gate::Gate;
 use crate::guarded;
 use crate::outcome::Note;
 use crate::realm::shared_name;
-use crate::store::{Admission, Admitted, Document, DocumentWrite, TallyQuery};
+use crate::store::{Admitted, Document, DocumentWrite, Home};
 
 use super::said::Said;
 use super::{RECEIPT_WINDOW, unexpected};
@@ -111,11 +110,7 @@ impl Gate {
         let document = shared_name(key, "hole", &place.to_string());
         for _ in 0..TRIES {
             let now = self.now();
-            let mut query = TallyQuery::new(now, self.inner.partition);
-            query.clock = self.inner.clock_check;
-            query.documents = vec![document];
-            let tallies = guarded::tally(&*self.inner.store, &query).await?;
-            let found = tallies.documents.into_iter().next().unwrap_or_default();
+            let found = self.inner.document(document, now).await?;
             let mut hole = Hole::open(papers, document, &found).unwrap_or_else(|| {
                 let what = "what is known of texts by their message identifiers cannot be read \
                             and is left out; do all gates have the same index key and version?";
@@ -127,10 +122,8 @@ impl Gate {
             if !write {
                 return Ok(answer);
             }
-            let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
-            let mut admission = Admission::new(id, now, self.inner.partition, now + REMEMBER);
-            admission.clock = self.inner.clock_check;
-            let content = hole.seal(papers, document, id);
+            let mut admission = self.inner.admission(Home::NOBODY, now)?;
+            let content = hole.seal(papers, document, admission.id);
             admission.documents = vec![DocumentWrite { document, expect: found.version, content }];
             match guarded::admit(&*self.inner.store, &admission).await? {
                 Admitted::Granted { .. } => return Ok(answer),

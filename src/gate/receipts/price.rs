@@ -37,7 +37,7 @@ impl Gate {
         segments: Option<u32>,
     ) -> Named {
         match price {
-            Some(stated) => match self.policy(&note.purpose).budget.dollars(stated) {
+            Some(stated) => match self.inner.policy(&note.purpose).budget.dollars(stated) {
                 Some(cost) => Named::Cost(cost),
                 None => Named::Unconverted(stated),
             },
@@ -82,7 +82,8 @@ impl Gate {
         let price = price.as_microdollars().min(MOST);
         let named = price.saturating_add(1);
         let number = self.names().number(&note.recipient);
-        let who = self.destination_subjects(&note.recipient, number, &note.purpose);
+        let who =
+            self.names().destination(self.inner.global, &note.recipient, number, &note.purpose);
         let key = MeterKey::new(self.names().send(&note.id), slot::PAID);
         let mut before = 0_u64;
         for _ in 0..TRIES {
@@ -105,13 +106,13 @@ impl Gate {
                 Admitted::Granted { counts, step, .. } => {
                     if less > 0 {
                         let refunds = plan().partly(less).refunds(false, Due::ALL, note.at);
-                        self.give_all_back(admission.id, admission.home, refunds).await?;
+                        self.inner.give_back(admission.id, admission.home, refunds, None).await?;
                     }
                     if held == price || !self.is_first(note, "told price", &detail, now).await? {
                         return Ok(());
                     }
                     if more > 0 {
-                        let soft = self.policy(&note.purpose).budget.soft_percent;
+                        let soft = self.inner.policy(&note.purpose).budget.soft_percent;
                         for tier in plan().budget_tiers(&counts, more.saturating_mul(step), soft) {
                             self.tell_of(note, now, tier);
                         }
@@ -131,7 +132,7 @@ impl Gate {
 
     /// The terms on which the send was charged, as far as its number and the budgets go.
     pub(super) fn terms_of<'a>(&'a self, note: &'a Note) -> Terms<'a> {
-        let policy = self.policy(&note.purpose);
+        let policy = self.inner.policy(&note.purpose);
         Terms {
             policy,
             purpose: &note.purpose,

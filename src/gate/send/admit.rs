@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::access::Query;
 use crate::base::entropy::random;
 use crate::base::id::RequestId;
 use crate::base::time::Timestamp;
@@ -14,14 +13,14 @@ use crate::gate::Gate;
 use crate::guarded;
 use crate::human::HumanFailure;
 use crate::otp::Passcode;
-use crate::otp::digest::{CodeContext, digest};
-use crate::outcome::{Proved, RefusalReason, Remedy};
+use crate::outcome::{Caution, Proved, RefusalReason, Remedy};
+use crate::policy::{AnonymiserTier, Mode};
 use crate::pumping::SightingKind;
-use crate::realm::{Concern, Standing, TestEntry, Withheld, sighted};
+use crate::realm::{Standing, TestEntry, Withheld};
 use crate::store::{Admitted, VoidCode};
 
 use super::attempt::{Attempt, Case};
-use super::{Paid, Refused, Send};
+use super::{Paid, Refused, SendJob};
 
 /// How often a decision is made afresh because the controls changed under it.
 const STALE_TRIES: usize = 3;
@@ -42,7 +41,7 @@ impl Gate {
     /// Asks the store until the answer rests on the current controls.
     pub(super) async fn decide(
         &self,
-        send: &Send<'_>,
+        send: &SendJob<'_>,
         code: &Passcode,
         expires: Timestamp,
     ) -> Result<Decision, GateError> {
@@ -52,11 +51,11 @@ impl Gate {
         let nobodys: [u8; 32] = random(&*self.inner.entropy)?;
         self.remember(send.now).await?;
         for again in 0..STALE_TRIES {
-            let mut standing = self.realm.standing(&self.concern(send));
+            let mut standing = self.realm.standing(&send.concern());
             if standing.refuses() {
                 // Another gate may have lifted this entry. We do not admit, so we must ask.
                 drop(Box::pin(self.reload_controls(send.now)).await?);
-                standing = self.realm.standing(&self.concern(send));
+                standing = self.realm.standing(&send.concern());
             }
             if let Some(reason) = standing.take_refusal() {
                 return Ok(Decision::Refused(reason.into()));
@@ -104,6 +103,34 @@ impl Gate {
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    /// Why this text is withheld from its number, though another number would get it. The store is
+    /// asked whether the number was verified before whenever that may decide, and for every number,
+    /// so that its round trips do not tell.
+    async fn withheld(
+        &self,
+        send: &SendJob<'_>,
+        standing: &Standing,
+        asked: bool,
+    ) -> Result<Option<Withheld>, GateError> {
+        if let Some(Caution { tier: AnonymiserTier::Quiet, kind }) = send.caution {
+            return Ok(Some(Withheld::Anonymiser(kind)));
+        }
+        if !send.policy.mode.quiet || standing.in_the_way(send.proved, asked).next().is_none() {
+            return Ok(None);
+        }
+        let mark = Box::pin(self.inner.known(send.subjects.number, send.now)).await?;
+        let known = mark.is_some_and(|(from, until)| from <= send.now && send.now < until);
+        let mut causes = standing.in_the_way(send.proved, asked);
+        let withheld = causes.find(|cause| !standing.waives(cause, known));
+        let observed = send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe;
+        if observed && withheld == Some(Withheld::Pumping) {
+            let reason = standing.reason(Withheld::Pumping);
+            self.note(send, EventKind::WouldRefuse { reason });
+            return Ok(None);
+        }
+        Ok(withheld)
     }
 
     /// Asks the store for `attempt`. Where it does not fit, shadow mode tells what would be refused and asks
@@ -213,7 +240,7 @@ impl Gate {
     /// Where the detector refuses, known numbers are served: everybody is asked there for what it asks
     /// for elsewhere. Whether it asks or refuses may turn on one text, and so would tell
     /// whether a number that somebody tried before counts as evidence, which a known one does not.
-    fn asked(&self, send: &Send<'_>, standing: &Standing) -> Option<Remedy> {
+    fn asked(&self, send: &SendJob<'_>, standing: &Standing) -> Option<Remedy> {
         let remedy = match standing.pumping(send.proved)? {
             Remedy::Human | Remedy::Wait if send.policy.mode.quiet => standing.asks(),
             remedy => remedy,
@@ -224,29 +251,13 @@ impl Gate {
     /// Whether texts are withheld here from some numbers, for everybody to know: where the detector
     /// asks, and where what it asks for can be done. Elsewhere nobody sees that it is alert, and whether
     /// it is may turn on one text.
-    fn may_be_withheld(&self, send: &Send<'_>, standing: &Standing) -> bool {
+    fn may_be_withheld(&self, send: &SendJob<'_>, standing: &Standing) -> bool {
         let is_asked = self.inner.human.is_some() || standing.asks() == Remedy::Work;
         send.policy.mode.quiet && is_asked && standing.is_alert()
     }
 
-    fn concern<'a>(&self, send: &'a Send<'_>) -> Concern<'a> {
-        Concern {
-            query: Query {
-                recipient: send.recipient,
-                number: send.subjects.number,
-                client: send.from,
-                user: send.user,
-                purpose: send.purpose.as_str(),
-                now: send.now,
-            },
-            subject: sighted(send.recipient, send.purpose, send.price, send.seen_from()),
-            proved: send.proved,
-            quiet: send.policy.mode.quiet,
-        }
-    }
-
     /// Whether the client can do something about it that it has not done yet.
-    fn offers(&self, send: &Send<'_>, remedy: Remedy) -> bool {
+    fn offers(&self, send: &SendJob<'_>, remedy: Remedy) -> bool {
         if send.subjects.caller.is_some() {
             return false;
         }
@@ -257,24 +268,5 @@ impl Gate {
                 send.proved < Proved::Human && !send.challenge.renew && self.inner.human.is_some()
             }
         }
-    }
-
-    pub(super) fn digest(&self, send: &Send<'_>, code: &str) -> Result<[u8; 32], GateError> {
-        if send.decoy {
-            return Ok(random(&*self.inner.entropy)?);
-        }
-        let context = CodeContext {
-            realm: self.realm.name().as_bytes(),
-            purpose: send.purpose.as_str(),
-            challenge: &send.challenge.id,
-            subject: send.subjects.number.as_bytes(),
-            binding: &send.binding.bytes(),
-        };
-        let keys = self
-            .inner
-            .keys
-            .verifying(send.challenge.key, send.now)
-            .unwrap_or_else(|| self.inner.keys.signing());
-        Ok(digest(&keys.code, &context, code))
     }
 }

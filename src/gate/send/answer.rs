@@ -5,23 +5,22 @@ use std::time::Duration;
 use crate::base::id::RequestId;
 use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
-use crate::event::{Event, EventKind};
+use crate::event::EventKind;
 use crate::outcome::{
-    EntryGrant, Grant, Issued, Lane, Note, Proved, RefusalReason, Remedy, SendRecord, Sent,
+    EntryGrant, Grant, Issued, Lane, Note, Proved, Refusal, RefusalReason, Remedy, SendRecord, Sent,
 };
 use crate::pumping::{Sighting, SightingKind};
 use crate::transport::IdempotencyKey;
 
 use super::deliver::Over;
-use super::{Paid, Refused, Send};
+use super::{Paid, Refused, SendJob};
 use crate::charges::Plan;
 use crate::gate::Gate;
-use crate::realm::sighted;
 
 impl Gate {
     pub(super) fn issued(
         &self,
-        send: &Send<'_>,
+        send: &SendJob<'_>,
         paid: &Paid,
         grant: Option<&EntryGrant>,
         expires: Timestamp,
@@ -53,7 +52,7 @@ impl Gate {
 
     pub(super) fn step_up(
         &self,
-        send: &Send<'_>,
+        send: &SendJob<'_>,
         reason: RefusalReason,
         remedy: Remedy,
         pumping: bool,
@@ -72,7 +71,7 @@ impl Gate {
     pub(in crate::gate) fn refused(
         &self,
         now: Timestamp,
-        send: Option<&Send<'_>>,
+        send: Option<&SendJob<'_>>,
         refused: Refused,
     ) -> Result<Sent, GateError> {
         let Refused { reason, retry_after, pumping } = refused;
@@ -86,20 +85,16 @@ impl Gate {
             }
             None => self.tell(&self.event(now, kind)),
         }
-        Ok(Sent::Refused(self.refusal(reason, retry_after)?))
+        Ok(Sent::Refused(Refusal::new(reason, retry_after, &*self.inner.entropy)?))
     }
 
-    pub(super) fn note(&self, send: &Send<'_>, kind: EventKind) {
-        self.tell(&Event {
-            purpose: Some(send.purpose.clone()),
-            region: send.recipient.region(),
-            number: Some(send.subjects.number),
-            ..self.event(send.now, kind)
-        });
+    pub(super) fn note(&self, send: &SendJob<'_>, kind: EventKind) {
+        let (recipient, number) = (send.recipient, send.subjects.number);
+        self.tell(&self.event_of(send.now, send.purpose, recipient, number, kind));
     }
 
     /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
-    pub(super) fn note_budgets(&self, send: &Send<'_>, paid: &Paid) {
+    pub(super) fn note_budgets(&self, send: &SendJob<'_>, paid: &Paid) {
         let soft = send.policy.budget.soft_percent;
         let moved = send.reserved().as_microdollars().saturating_mul(paid.step);
         for tier in paid.plan.budget_tiers(&paid.counts, moved, soft) {
@@ -110,8 +105,8 @@ impl Gate {
     /// Tells the detector, and those of the other gates, what became of a request. A text that was
     /// withheld and a decoy are told with all that a sent one is told with. Whether a step-up was passed
     /// is told once, with what the request came to.
-    pub(super) fn watch(&self, send: &Send<'_>, kind: SightingKind) {
-        let subject = sighted(send.recipient, send.purpose, send.price, send.seen_from());
+    pub(super) fn watch(&self, send: &SendJob<'_>, kind: SightingKind) {
+        let subject = send.subject();
         let mut sighting = Sighting::of(send.now, kind, &subject);
         let beside = [SightingKind::Failed, SightingKind::Alike, SightingKind::Unlike];
         if send.proved > Proved::Ordinary && !beside.contains(&kind) {
@@ -120,7 +115,7 @@ impl Gate {
         self.saw(sighting);
     }
 
-    fn grant(&self, send: &Send<'_>) -> Result<EntryGrant, GateError> {
+    fn grant(&self, send: &SendJob<'_>) -> Result<EntryGrant, GateError> {
         let grant = Grant {
             key: send.challenge.key,
             challenge: send.challenge.id,
@@ -133,7 +128,7 @@ impl Gate {
             price: send.price,
             opened: send.challenge.opened,
             closes: send.challenge.closes,
-            binding: self.binding_tag(send.binding),
+            binding: self.inner.binding_tag(send.binding),
             decoy: send.decoy,
             test: send.test,
             entered_by: match send.lane {
@@ -148,12 +143,12 @@ impl Gate {
             .ok_or_else(|| GateError::new(GateErrorKind::Store, "the current key is gone"))
     }
 
-    pub(super) fn record(&self, send: &Send<'_>, id: RequestId) -> SendRecord {
+    pub(super) fn record(&self, send: &SendJob<'_>, id: RequestId) -> SendRecord {
         self.note_of(send, id).seal(self.inner.keys.records())
     }
 
     /// What is told of the send when its receipts come in.
-    pub(super) fn note_of(&self, send: &Send<'_>, id: RequestId) -> Note {
+    pub(super) fn note_of(&self, send: &SendJob<'_>, id: RequestId) -> Note {
         Note {
             id: *id.as_bytes(),
             at: send.now,
@@ -168,7 +163,7 @@ impl Gate {
         }
     }
 
-    fn resend_after(&self, send: &Send<'_>, plan: &Plan, counts: &[u64]) -> Duration {
+    fn resend_after(&self, send: &SendJob<'_>, plan: &Plan, counts: &[u64]) -> Duration {
         let ladder = send.policy.interval.ladder;
         let rung = plan.ladder().and_then(|index| counts.get(index)).copied().unwrap_or(1);
         let doublings = u32::try_from(rung.saturating_sub(1)).unwrap_or(u32::MAX).min(32);

@@ -1,5 +1,6 @@
 //! A send as the store is asked to admit it: as the policy says, in shadow, or quietly.
 
+use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::charges::{COUNT_SPAN_MS, Cause, Plan, Terms};
@@ -7,17 +8,18 @@ use crate::error::GateError;
 use crate::gate::{Gate, REMEMBER};
 use crate::limit::MeterKey;
 use crate::otp::ResendCode;
+use crate::otp::digest::{CodeContext, digest};
 use crate::outcome::{Proved, Remedy};
 use crate::policy::Mode;
 use crate::realm::{Saved, Standing, TestEntry, Withheld, slot};
 use crate::store::{Admission, ChallengeWrite, DocumentWrite, Guard, Home, Observation, VoidCode};
 use crate::transport::Channel;
 
-use super::Send;
+use super::SendJob;
 
 /// What one decision rests on: the same for all its attempts.
 pub(super) struct Case<'a> {
-    pub(super) send: &'a Send<'a>,
+    pub(super) send: &'a SendJob<'a>,
     pub(super) id: RequestId,
     pub(super) code: VoidCode,
     /// The digest of no code at all.
@@ -49,7 +51,7 @@ pub(super) struct Attempt {
 impl Case<'_> {
     /// Whether the policy only observes here.
     pub(super) fn is_observed(&self) -> bool {
-        let Send { policy, purpose, recipient, .. } = self.send;
+        let SendJob { policy, purpose, recipient, .. } = self.send;
         policy.mode.of(purpose, recipient.region()) == Mode::Observe
     }
 
@@ -65,7 +67,7 @@ impl Case<'_> {
     /// What the challenge becomes. Where the text is `withheld` the code is nobody's, and one that did
     /// go out before stays good.
     fn write(&self, digest: [u8; 32], until: Timestamp, withheld: bool) -> ChallengeWrite {
-        let Send { challenge, policy, .. } = self.send;
+        let SendJob { challenge, policy, .. } = self.send;
         let (key, expires) = (self.code.challenge, self.expires.min(until));
         if challenge.renew {
             let keep_previous = withheld || policy.code.resend == ResendCode::KeepPrevious;
@@ -91,7 +93,7 @@ impl Attempt {
     /// The same send, quietly: the store has said that texts to its number are in vain. What this gate saves
     /// goes with a text that is sent.
     pub(super) fn of_fault(self, case: &Case<'_>) -> Self {
-        let Send { subjects, policy, .. } = case.send;
+        let SendJob { subjects, policy, .. } = case.send;
         Self {
             plan: self.plan.of_fault(subjects.number, &policy.receipts),
             challenge: case.write(case.nobodys, Timestamp::MAX, true),
@@ -122,7 +124,8 @@ impl Gate {
         let (plan, digest) = match test {
             _ if withheld.is_some() => (plan.withheld(), case.nobodys),
             Some(entry) => {
-                let fixed = self.test_code(entry, send.subjects.number)?;
+                let fixed =
+                    entry.code(send.subjects.number, self.realm.name(), &self.inner.keys)?;
                 (plan.tested(), self.digest(send, &fixed)?)
             }
             None => (plan, code.digest),
@@ -189,10 +192,9 @@ impl Gate {
             span_ms: COUNT_SPAN_MS,
             units: 1,
         };
-        let until = send.now + REMEMBER;
-        let mut admission = Admission::new(case.id, send.now, self.inner.partition, until);
-        admission.home = Home::of(send.subjects.number).and(case.code.challenge);
-        admission.clock = self.inner.clock_check;
+        let home = Home::of(send.subjects.number).and(case.code.challenge);
+        let (now, until) = (send.now, send.now + REMEMBER);
+        let mut admission = self.inner.admission_under(case.id, home, now, until);
         let version = case.standing.version();
         admission.guards = vec![Guard { document: names.controls(), version }];
         admission.nonces = send.nonce.into_iter().chain(send.human).collect();
@@ -205,5 +207,24 @@ impl Gate {
             admission.exchange = self.exchange(case.id);
         }
         admission
+    }
+
+    pub(super) fn digest(&self, send: &SendJob<'_>, code: &str) -> Result<[u8; 32], GateError> {
+        if send.decoy {
+            return Ok(random(&*self.inner.entropy)?);
+        }
+        let context = CodeContext {
+            realm: self.realm.name().as_bytes(),
+            purpose: send.purpose.as_str(),
+            challenge: &send.challenge.id,
+            subject: send.subjects.number.as_bytes(),
+            binding: &send.binding.bytes(),
+        };
+        let keys = self
+            .inner
+            .keys
+            .verifying(send.challenge.key, send.now)
+            .unwrap_or_else(|| self.inner.keys.signing());
+        Ok(digest(&keys.code, &context, code))
     }
 }

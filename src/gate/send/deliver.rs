@@ -6,13 +6,12 @@ use crate::event::{EventKind, OutagePart};
 use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::SightingKind;
-use crate::store::{Home, Refund, Settlement, VoidCode};
 use crate::telemetry::{Span, Verb};
 use crate::transport::{
     Channel, Handoff, HandoffError, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
 };
 
-use super::{Paid, Send};
+use super::{Paid, SendJob};
 use crate::gate::Gate;
 use crate::gate::receipts::Named;
 use crate::guarded;
@@ -47,12 +46,12 @@ impl Gate {
     /// nobody anything.
     pub(super) fn render(
         &self,
-        send: &Send<'_>,
+        send: &SendJob<'_>,
         code: &Passcode,
         expires: Timestamp,
     ) -> Result<OutboundText, GateError> {
         let minutes = millis(expires.since(send.now)).div_ceil(60_000);
-        let carrier = self.carrier(send.chosen.channel);
+        let carrier = self.inner.carrier(send.chosen.channel);
         let message = carrier.map_or(&self.inner.message, |carrier| &carrier.message);
         let fields = RenderFields {
             language: send.language.unwrap_or(message.default_language()),
@@ -66,87 +65,83 @@ impl Gate {
     /// Hands the text off, and settles it if it did not go out.
     pub(super) async fn deliver(
         &self,
-        send: &Send<'_>,
-        mut text: OutboundText,
+        send: &SendJob<'_>,
+        text: OutboundText,
         paid: &Paid,
     ) -> Result<Handed, GateError> {
-        let segments = send.segments;
         if send.decoy {
             self.watch(send, SightingKind::Unsent);
             self.note(send, EventKind::DecoyAnswered);
             return Ok(Handed::Over(Over::withheld()));
         }
-        let record = self.record(send, paid.id);
-        let number = send.recipient.expose_e164().as_str().to_owned();
-        let sms = OutboundSms::new(number, text.expose_text().to_owned(), segments, paid.id)
-            .with_channel(send.chosen.channel)
-            .with_purpose(send.purpose.as_str())
-            .with_callback_key(record.as_str());
-        let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
-        let registration = text.take_registration();
-        let sms = registration.into_iter().fold(sms, OutboundSms::with_registration);
-        drop(text);
-        let resend = send.challenge.renew;
-        let price = send.price;
         let channel = send.chosen.channel;
-        let sent = |confirmed| EventKind::Sent { price, segments, resend, confirmed, channel };
-        let carrier = self.carrier(channel);
+        let record = self.record(send, paid.id);
+        let sms = outbound(send, text, paid, &record);
+        let carrier = self.inner.carrier(channel);
         let transport = carrier.map_or(&self.inner.transport, |carrier| &carrier.transport);
         let span = Span::of(Verb::HandOff).with("otpgate.channel", channel.word());
-        let handed = guarded::caught(span.over(transport.hand_off(&sms))).await;
-        match handed {
+        match guarded::caught(span.over(transport.hand_off(&sms))).await {
             Ok(Ok(handoff)) => {
-                self.watch(send, SightingKind::Sent);
-                self.note(send, sent(true));
+                self.note_sent(send, true);
                 self.settle_handed(send, paid, &handoff).await;
                 self.keep_handed(send, paid, &handoff).await;
                 let record = Some(record);
                 Ok(Handed::Over(Over { handoff: Some(handoff), confirmed: true, record }))
             }
+            Ok(Err(error)) => self.not_taken(send, paid, error, record).await,
             Err(_) => {
-                self.watch(send, SightingKind::Sent);
-                self.note(
-                    send,
-                    EventKind::Outage {
-                        part: OutagePart::Provider,
-                        what: "the transport panicked".into(),
-                    },
-                );
-                self.note(send, sent(false));
+                let (part, what) = (OutagePart::Provider, "the transport panicked".into());
+                self.note(send, EventKind::Outage { part, what });
+                self.note_sent(send, false);
                 Ok(Handed::Over(Over { record: Some(record), ..Over::default() }))
-            }
-            Ok(Err(error)) => {
-                if let Some(fault) = error.number_fault()
-                    && channel == Channel::Sms
-                {
-                    self.remember_handed(send, fault).await;
-                }
-                if error.needs_operator() {
-                    let (part, what) = (OutagePart::Provider, error.to_string());
-                    self.note(send, EventKind::Outage { part, what });
-                }
-                match error.kind() {
-                    HandoffErrorKind::NotSent => {
-                        self.give_back(send, paid, false).await;
-                        self.note(send, EventKind::NotSent { refused: false, channel });
-                        Err(error.into())
-                    }
-                    HandoffErrorKind::Refused => {
-                        self.give_back(send, paid, true).await;
-                        self.note(send, EventKind::NotSent { refused: true, channel });
-                        Ok(Handed::Refused(error))
-                    }
-                    HandoffErrorKind::Indeterminate => {
-                        self.watch(send, SightingKind::Sent);
-                        self.note(send, sent(false));
-                        Ok(Handed::Over(Over { record: Some(record), ..Over::default() }))
-                    }
-                }
             }
         }
     }
 
-    async fn remember_handed(&self, send: &Send<'_>, fault: NumberFault) {
+    /// What follows from a transport's error: a text that provably did not go out costs nothing.
+    async fn not_taken(
+        &self,
+        send: &SendJob<'_>,
+        paid: &Paid,
+        error: HandoffError,
+        record: SendRecord,
+    ) -> Result<Handed, GateError> {
+        let channel = send.chosen.channel;
+        if let Some(fault) = error.number_fault()
+            && channel == Channel::Sms
+        {
+            self.remember_handed(send, fault).await;
+        }
+        if error.needs_operator() {
+            let (part, what) = (OutagePart::Provider, error.to_string());
+            self.note(send, EventKind::Outage { part, what });
+        }
+        match error.kind() {
+            HandoffErrorKind::NotSent => {
+                self.give_back(send, paid, false).await;
+                self.note(send, EventKind::NotSent { refused: false, channel });
+                Err(error.into())
+            }
+            HandoffErrorKind::Refused => {
+                self.give_back(send, paid, true).await;
+                self.note(send, EventKind::NotSent { refused: true, channel });
+                Ok(Handed::Refused(error))
+            }
+            HandoffErrorKind::Indeterminate => {
+                self.note_sent(send, false);
+                Ok(Handed::Over(Over { record: Some(record), ..Over::default() }))
+            }
+        }
+    }
+
+    fn note_sent(&self, send: &SendJob<'_>, confirmed: bool) {
+        self.watch(send, SightingKind::Sent);
+        let SendJob { price, segments, .. } = *send;
+        let (resend, channel) = (send.challenge.renew, send.chosen.channel);
+        self.note(send, EventKind::Sent { price, segments, resend, confirmed, channel });
+    }
+
+    async fn remember_handed(&self, send: &SendJob<'_>, fault: NumberFault) {
         let now = self.now();
         let remembered = self.remember_fault(send.recipient, fault, send.policy, now);
         if let Err(error) = Box::pin(remembered).await {
@@ -157,7 +152,7 @@ impl Gate {
 
     /// Puts the price that the provider's answer names into the budgets. If the store does not answer,
     /// they keep the estimate.
-    async fn settle_handed(&self, send: &Send<'_>, paid: &Paid, handoff: &Handoff) {
+    async fn settle_handed(&self, send: &SendJob<'_>, paid: &Paid, handoff: &Handoff) {
         if handoff.price.is_none() && handoff.segments.is_none() {
             return;
         }
@@ -179,7 +174,7 @@ impl Gate {
     }
 
     /// Keeps a send whose receipts will name nothing but the provider's message identifier.
-    async fn keep_handed(&self, send: &Send<'_>, paid: &Paid, handoff: &Handoff) {
+    async fn keep_handed(&self, send: &SendJob<'_>, paid: &Paid, handoff: &Handoff) {
         let Some(id) = handoff.message_id.as_deref().filter(|_| handoff.receipts_by_id) else {
             return;
         };
@@ -191,7 +186,7 @@ impl Gate {
 
     /// Gives back what a text that did not go out has cost, but for what a receipt that came first has
     /// settled. If the store does not answer, the admission stays spent: the safe side.
-    async fn give_back(&self, send: &Send<'_>, paid: &Paid, refused: bool) {
+    async fn give_back(&self, send: &SendJob<'_>, paid: &Paid, refused: bool) {
         if let Err(error) = Box::pin(self.try_give_back(send, paid, refused)).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
@@ -201,10 +196,12 @@ impl Gate {
     /// Gives back what a text has cost that is withheld after all: what one costs that is withheld from
     /// the start stays charged. Where nobody may tell, its code is not void: guesses at a void one
     /// count against nothing, and the code page would show that.
-    pub(super) async fn take_back(&self, send: &Send<'_>, paid: &Paid) {
+    pub(super) async fn take_back(&self, send: &SendJob<'_>, paid: &Paid) {
         let refunds = paid.plan.refunds_of_withheld(send.now);
         let void = (!send.policy.mode.quiet).then_some(paid.code);
-        if let Err(error) = Box::pin(self.settle_unsent(send, paid, refunds, void)).await {
+        if let Err(error) =
+            Box::pin(self.inner.give_back(paid.id, paid.home(send), refunds, void)).await
+        {
             let what = format!("a refund was not recorded and stays spent: {error}");
             self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
@@ -212,33 +209,28 @@ impl Gate {
 
     async fn try_give_back(
         &self,
-        send: &Send<'_>,
+        send: &SendJob<'_>,
         paid: &Paid,
         refused: bool,
     ) -> Result<(), GateError> {
         let due = self.due(&self.note_of(send, paid.id), self.now()).await?;
         let refunds = paid.plan.refunds(refused, due, send.now);
-        self.settle_unsent(send, paid, refunds, Some(paid.code)).await
+        self.inner.give_back(paid.id, paid.home(send), refunds, Some(paid.code)).await
     }
+}
 
-    async fn settle_unsent(
-        &self,
-        send: &Send<'_>,
-        paid: &Paid,
-        refunds: Vec<Refund>,
-        void: Option<VoidCode>,
-    ) -> Result<(), GateError> {
-        let settlement = Settlement {
-            admission: paid.id,
-            now: self.now(),
-            clock: self.inner.clock_check,
-            realm: self.inner.partition,
-            home: Home::of(send.subjects.number).and(paid.code.challenge),
-            refunds,
-            void,
-            observe: Vec::new(),
-            exchange: None,
-        };
-        guarded::settle(&*self.inner.store, &settlement).await
-    }
+/// The message as its transport gets it.
+fn outbound(
+    send: &SendJob<'_>,
+    mut text: OutboundText,
+    paid: &Paid,
+    record: &SendRecord,
+) -> OutboundSms {
+    let number = send.recipient.expose_e164().as_str().to_owned();
+    let sms = OutboundSms::new(number, text.expose_text().to_owned(), send.segments, paid.id)
+        .with_channel(send.chosen.channel)
+        .with_purpose(send.purpose.as_str())
+        .with_callback_key(record.as_str());
+    let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
+    text.take_registration().into_iter().fold(sms, OutboundSms::with_registration)
 }

@@ -5,11 +5,10 @@ mod answer;
 mod attempt;
 mod deliver;
 mod signals;
-mod withheld;
 
 use std::time::Duration;
 
-use crate::access::{ClientIp, ControlId};
+use crate::access::{ClientIp, ControlId, Query};
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyId;
 use crate::base::money::Money;
@@ -24,9 +23,10 @@ use crate::outcome::{
     Caution, Client, EntryGrant, Lane, LimitName, OwnScope, Proved, RefusalReason, Sent, Subjects,
 };
 use crate::policy::Policy;
-use crate::pumping::SightingKind;
+use crate::pumping::{SightingKind, Subject};
+use crate::realm::{Concern, sighted};
 use crate::recipient::Recipient;
-use crate::store::{Nonce, VoidCode};
+use crate::store::{Home, Nonce, VoidCode};
 use crate::transport::Channel;
 
 use super::Gate;
@@ -37,7 +37,7 @@ use admit::Decision;
 use deliver::{Handed, Over};
 
 /// One send on its way: of a clearance, or of a grant that asks for another code.
-pub(super) struct Send<'a> {
+pub(super) struct SendJob<'a> {
     pub(super) recipient: &'a Recipient,
     pub(super) purpose: &'a Purpose,
     pub(super) policy: &'a Policy,
@@ -88,6 +88,13 @@ struct Paid {
     may_be_withheld: bool,
 }
 
+impl Paid {
+    /// Whom the calls about it are about.
+    fn home(&self, send: &SendJob<'_>) -> Home {
+        Home::of(send.subjects.number).and(self.code.challenge)
+    }
+}
+
 /// A refusal in the making.
 pub(super) struct Refused {
     pub(super) reason: RefusalReason,
@@ -96,7 +103,7 @@ pub(super) struct Refused {
     pub(super) pumping: bool,
 }
 
-impl Send<'_> {
+impl SendJob<'_> {
     /// All that is reserved for it.
     fn reserved(&self) -> Money {
         self.price + self.look_up
@@ -107,9 +114,29 @@ impl Send<'_> {
         !self.decoy && self.policy.test.numbers > 0
     }
 
-    /// Where the request comes from, as the detector counts it: a caller's peer is the host itself.
-    fn seen_from(&self) -> ClientIp {
-        if self.subjects.client == Client::Caller { ClientIp::unknown() } else { self.from }
+    /// What the detector sees of it.
+    fn subject(&self) -> Subject {
+        // A caller's peer is the host itself.
+        let caller = self.subjects.client == Client::Caller;
+        let from = if caller { ClientIp::unknown() } else { self.from };
+        sighted(self.recipient, self.purpose, self.price, from)
+    }
+
+    /// What the lists and the detector are asked about it.
+    fn concern(&self) -> Concern<'_> {
+        Concern {
+            query: Query {
+                recipient: self.recipient,
+                number: self.subjects.number,
+                client: self.from,
+                user: self.user,
+                purpose: self.purpose.as_str(),
+                now: self.now,
+            },
+            subject: self.subject(),
+            proved: self.proved,
+            quiet: self.policy.mode.quiet,
+        }
     }
 }
 
@@ -123,7 +150,7 @@ impl Gate {
     /// Renders and charges a send, and hands it off.
     pub(in crate::gate) async fn send(
         &self,
-        mut send: Send<'_>,
+        mut send: SendJob<'_>,
         grant: Option<&EntryGrant>,
     ) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
@@ -138,7 +165,10 @@ impl Gate {
             let reason = RefusalReason::Budget(LimitName::Message);
             return self.refused(send.now, Some(&send), reason.into());
         }
-        let known = self.known_signals(&send).await?;
+        let known = match self.inner.signals {
+            Some(_) => self.known_signals(&send).await?,
+            None => None,
+        };
         send.look_up = known.as_ref().map_or(Money::ZERO, |known| known.price(&send));
         match self.decide(&send, &code, expires).await? {
             Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),

@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use crate::base::entropy::random;
-use crate::base::id::RequestId;
 use crate::base::money::Money;
 use crate::base::timer::within;
 use crate::error::GateError;
 use crate::event::{EventKind, OutagePart};
-use crate::gate::answers::{Answer, Shelf};
-use crate::gate::{Gate, REMEMBER};
+use crate::gate::Gate;
+use crate::gate::answers::{Answer, Seal, Shelf, shelf_of};
 use crate::guarded;
 use crate::limit::MeterKey;
 use crate::outcome::RefusalReason;
@@ -18,12 +17,12 @@ use crate::policy::{AskNetwork, Mode, WithoutAnswer};
 use crate::pumping::SightingKind;
 use crate::realm::slot;
 use crate::recipient::LineType;
-use crate::store::{Admission, Admitted, Home, TallyQuery};
+use crate::store::{Admitted, Home};
 use crate::telemetry::{Span, Verb};
 use crate::transport::Channel;
 use crate::transport::signals::{Signals, SignalsErrorKind, SignalsQuery};
 
-use super::{Paid, Send};
+use super::{Paid, SendJob};
 
 /// How often an answer is put on its shelf again because another gate wrote there meanwhile.
 const SHELF_TRIES: usize = 3;
@@ -45,7 +44,7 @@ struct Ask {
 
 impl Known {
     /// What is reserved for the look-up.
-    pub(super) fn price(&self, send: &Send<'_>) -> Money {
+    pub(super) fn price(&self, send: &SendJob<'_>) -> Money {
         match self.ask {
             Some(_) => send.policy.signals.price,
             None => Money::ZERO,
@@ -54,19 +53,24 @@ impl Known {
 }
 
 impl Gate {
+    fn shelf_seal(&self) -> Seal<'_> {
+        Seal { key: self.inner.keys.papers(), realm: self.realm.name() }
+    }
+
     /// What the store holds of the number, if the policy wants to know it. One round trip for every
     /// number and for decoys, whatever it finds.
-    pub(super) async fn known_signals(&self, send: &Send<'_>) -> Result<Option<Known>, GateError> {
+    pub(super) async fn known_signals(
+        &self,
+        send: &SendJob<'_>,
+    ) -> Result<Option<Known>, GateError> {
         let policy = &send.policy.signals;
         // An e-mail does not pass the number's network.
         let passes = send.chosen.channel != Channel::Email;
-        if self.inner.signals.is_none() || policy.ask == AskNetwork::Never || !passes {
+        if policy.ask == AskNetwork::Never || !passes {
             return Ok(None);
         }
-        let name = self.shelf_of(&send.subjects.number);
-        let mut query = TallyQuery::new(send.now, self.inner.partition);
-        query.clock = self.inner.clock_check;
-        query.home = Home::of(send.subjects.number);
+        let name = shelf_of(self.names(), &send.subjects.number);
+        let mut query = self.inner.query(Home::of(send.subjects.number), send.now);
         query.documents = vec![name];
         query.marks = vec![MeterKey::new(send.subjects.number, slot::KNOWN)];
         let tallies = Box::pin(guarded::tally(&*self.inner.store, &query)).await?;
@@ -76,7 +80,7 @@ impl Gate {
             return Ok(None);
         }
         let document = tallies.documents.into_iter().next().unwrap_or_default();
-        let shelf = self.open_shelf(name, &document, policy, send.now);
+        let shelf = Shelf::open(name, &document, self.shelf_seal(), policy, send.now);
         let answer = shelf.answer(send.subjects.number);
         let sim_swap = policy.swap_rule().filter(|span| !answer.has_sim(*span, send.now));
         let line = !answer.has_line(send.now);
@@ -87,7 +91,7 @@ impl Gate {
     /// Asks what is not known, and says why the text is not to go out, if it is not.
     pub(super) async fn ask_network(
         &self,
-        send: &Send<'_>,
+        send: &SendJob<'_>,
         paid: &mut Paid,
         known: Known,
     ) -> Option<RefusalReason> {
@@ -122,7 +126,7 @@ impl Gate {
     }
 
     /// The look-up itself. Its price stays spent unless it provably cost nothing.
-    async fn look_up(&self, send: &Send<'_>, paid: &mut Paid, ask: Ask) -> Option<Signals> {
+    async fn look_up(&self, send: &SendJob<'_>, paid: &mut Paid, ask: Ask) -> Option<Signals> {
         let port = self.inner.signals.as_ref()?;
         let number = send.recipient.expose_e164().as_str().to_owned();
         let query = SignalsQuery::new(number, send.recipient.region(), ask.line, ask.sim_swap);
@@ -149,7 +153,7 @@ impl Gate {
     }
 
     /// Remembers what was heard, and tells the detector whether the line is what its block is for.
-    fn learn(&self, send: &Send<'_>, answer: &mut Answer, ask: Ask, signals: &Signals) {
+    fn learn(&self, send: &SendJob<'_>, answer: &mut Answer, ask: Ask, signals: &Signals) {
         let policy = &send.policy.signals;
         if ask.line {
             answer.learn_line(signals, send.now + policy.line_life);
@@ -170,7 +174,7 @@ impl Gate {
     }
 
     /// Why the policy lets no text out, given what was heard.
-    fn ruled(&self, send: &Send<'_>, heard: Option<&Signals>) -> Option<RefusalReason> {
+    fn ruled(&self, send: &SendJob<'_>, heard: Option<&Signals>) -> Option<RefusalReason> {
         let policy = &send.policy.signals;
         let missing = match policy.without_answer {
             WithoutAnswer::Send => None,
@@ -186,8 +190,8 @@ impl Gate {
     }
 
     /// Puts an answer on its shelf. If that fails, it will be asked for again.
-    async fn keep_answer(&self, send: &Send<'_>, mut shelf: Shelf, answer: Answer) {
-        let name = self.shelf_of(&send.subjects.number);
+    async fn keep_answer(&self, send: &SendJob<'_>, mut shelf: Shelf, answer: Answer) {
+        let name = shelf_of(self.names(), &send.subjects.number);
         for _ in 0..SHELF_TRIES {
             match self.put_on_shelf(send, shelf, answer.clone()).await {
                 Ok(true) => return,
@@ -199,27 +203,21 @@ impl Gate {
                 }
             }
             // Another gate wrote there meanwhile.
-            let mut query = TallyQuery::new(send.now, self.inner.partition);
-            query.clock = self.inner.clock_check;
-            query.documents = vec![name];
-            let Ok(tallies) = guarded::tally(&*self.inner.store, &query).await else { return };
-            let document = tallies.documents.into_iter().next().unwrap_or_default();
-            shelf = self.open_shelf(name, &document, &send.policy.signals, send.now);
+            let Ok(document) = self.inner.document(name, send.now).await else { return };
+            shelf = Shelf::open(name, &document, self.shelf_seal(), &send.policy.signals, send.now);
         }
     }
 
     /// Whether the shelf was still as it was read.
     async fn put_on_shelf(
         &self,
-        send: &Send<'_>,
+        send: &SendJob<'_>,
         shelf: Shelf,
         answer: Answer,
     ) -> Result<bool, GateError> {
-        let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let nonce = random(&*self.inner.entropy)?;
-        let mut admission = Admission::new(id, send.now, self.inner.partition, send.now + REMEMBER);
-        admission.clock = self.inner.clock_check;
-        admission.documents = vec![self.write_shelf(shelf, answer, nonce, send.now)];
+        let mut admission = self.inner.admission(Home::NOBODY, send.now)?;
+        admission.documents = vec![shelf.with(answer, self.shelf_seal(), nonce, send.now)];
         let admitted = guarded::admit(&*self.inner.store, &admission).await?;
         Ok(matches!(admitted, Admitted::Granted { .. }))
     }

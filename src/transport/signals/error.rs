@@ -1,6 +1,5 @@
 //! [`SignalsError`]: no answer, and whether it cost something.
 
-use std::error::Error as StdError;
 use std::fmt;
 
 use crate::transport::{HandoffError, HandoffErrorKind};
@@ -26,17 +25,17 @@ pub enum SignalsErrorKind {
 /// ```
 pub struct SignalsError {
     kind: SignalsErrorKind,
-    source: Box<dyn StdError + Send + Sync>,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl SignalsError {
     /// Nothing was charged.
-    pub fn not_asked(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn not_asked(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: SignalsErrorKind::NotAsked, source: source.into() }
     }
 
     /// It may have been paid for.
-    pub fn unknown(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn unknown(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: SignalsErrorKind::Unknown, source: source.into() }
     }
 
@@ -72,8 +71,8 @@ impl fmt::Display for Question {
     }
 }
 
-impl StdError for Question {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+impl std::error::Error for Question {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
     }
 }
@@ -86,8 +85,8 @@ impl fmt::Display for SignalsError {
     }
 }
 
-impl StdError for SignalsError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+impl std::error::Error for SignalsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.source)
     }
 }
