@@ -1,4 +1,5 @@
-//! The pages of the documentation: every relative link leads somewhere, every named test exists.
+//! The pages of the documentation: every relative link leads somewhere, every named test exists, and
+//! the pages for everybody stay short.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,6 +53,24 @@ fn every_test_that_the_compliance_page_names_exists() {
     }
     assert!(missing.is_empty(), "no such test: {missing:#?}");
     assert!(named > 80, "only {named} names were found");
+}
+
+/// They had grown to three times that; each has a page beside it for tables, history and reference.
+#[test]
+fn the_pages_for_everybody_stay_short() {
+    let pages = [
+        ("pumping.md", 1_400),
+        ("performance.md", 750),
+        ("operations.md", 1_500),
+        ("design.md", 1_400),
+    ];
+    for (page, most) in pages {
+        let text = fs::read_to_string(root().join("docs").join(page)).unwrap();
+        let words = text.split_whitespace().count();
+        assert!(words <= most, "{page} has {words} words, and {most} is the most");
+    }
+    let way = fs::read_to_string(root().join("docs/find-your-way.md")).unwrap();
+    assert!(way.lines().count() <= 60, "find-your-way.md is one screen");
 }
 
 /// The pages that ship: those of the root and of `docs`.
