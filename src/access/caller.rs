@@ -70,9 +70,8 @@ impl CallerRules {
 
     /// Checks a request that [`CallerKey::sign`] signed against what the gate knows itself.
     ///
-    /// Whoever receives the [`Caller`] must burn its [`nonce`](Caller::nonce) until it
-    /// [expires](Caller::expires), in the step that charges for the message: until then the same
-    /// request passes again.
+    /// Burn the [`Caller`]'s [`nonce`](Caller::nonce) until it [expires](Caller::expires), in the
+    /// step that charges for the message. Until you do, the same request passes again.
     ///
     /// # Errors
     ///

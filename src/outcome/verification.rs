@@ -39,8 +39,8 @@ pub enum Verified {
     Rejected(Rejection),
 }
 
-/// The proof that a code was accepted: the only one there is. Cannot be made, copied or forged by
-/// the host, so a screen skipped is a compile error.
+/// The only proof that a code was accepted. You cannot make, copy or forge one, so a skipped screen
+/// is a compile error.
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

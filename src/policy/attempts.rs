@@ -92,7 +92,7 @@ impl FailurePolicy {
 /// A new code must not give new guesses (NIST SP 800-63B-4 §3.1.3.2), and one subscriber account
 /// may have at most 100 consecutive failures over all its authenticators (§3.2.2). Anyone can fail
 /// on anyone's number, so the 100 are split by what a client has proved: nobody can use up a share
-/// that takes more proof than he has.
+/// that takes more proof than they have.
 ///
 /// ```
 /// use otpgate::Policy;
@@ -129,7 +129,7 @@ pub struct AttemptPolicy {
     /// codes. Codes without a genuine grant fill a separate bucket of the same size for their
     /// network, which refuses only more of them. `soft` is not used here.
     pub client: Evidence,
-    /// Failures per hour in the realm that raise the alarm of guess spraying; `u64::MAX` for no alarm.
+    /// Failures per hour in the realm that raise the guess-spraying alarm; `u64::MAX` for no alarm.
     /// Default: 1 000.
     pub spray_alarm: u64,
 }

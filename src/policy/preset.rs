@@ -26,8 +26,9 @@ impl Policy {
     ///
     /// Claims: codes used once (6.5.1), not stored in clear (6.5.2), from a secure generator
     /// (6.5.3), of 20 bits or six digits (6.5.4), good for at most 10 minutes (6.5.5), bound to the
-    /// request (6.6.2), rate-limited against guessing (6.6.3). Clause 6.6.1, a stronger alternative
-    /// beside SMS and a word about its risk, is the host's: the authenticator app is in the crate.
+    /// request (6.6.2), rate-limited against guessing (6.6.3). Clause 6.6.1 is yours: offer a
+    /// stronger alternative beside SMS and tell users about its risk. The authenticator app is in
+    /// the crate.
     #[must_use]
     pub fn asvs_l2() -> Self {
         Self::default()

@@ -228,9 +228,9 @@ pub struct QuotaPolicy {
     /// been a customer for a day. Default: step-up from 1 000, refusal from 4 000, one forgotten each
     /// 10 seconds: 1.25 times a /56 in a day, where 256 of them are inside.
     ///
-    /// "Customers" are learnt from accepted codes: on average one number in sixteen, which ones
-    /// nobody outside can tell, makes each of its networks one with customers, from a day later until
-    /// 90 days after the last. The three limits for networks without customers are then lifted for
+    /// "Customers" are learnt from accepted codes. On average one number in sixteen (nobody outside
+    /// can tell which) marks each of its networks as one with customers, from a day later until 90
+    /// days after the last. The three limits for networks without customers are then lifted for
     /// that network, and `customers_unverified` is left.
     pub campus_unverified: Option<Evidence>,
     /// The same per IPv6 /40. Default: step-up from 1 250, refusal from 5 000, one forgotten each

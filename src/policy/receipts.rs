@@ -19,38 +19,41 @@ use crate::transport::NumberFault;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ReceiptPolicy {
-    /// How many undelivered texts of a number are given back in any 24 hours: to interval and quotas of
-    /// the lanes of device proofs and callers, since a stranger must not see what the network says of a
-    /// number, and, where such a text is free, to the budgets. The next ones count like texts that arrived, or whoever has the carrier say
-    /// "undelivered" could have a number called without end. Default: 2.
+    /// How many undelivered texts of a number are given back in any 24 hours. Interval and quotas
+    /// get them back in the lanes of device proofs and callers only, because a stranger must not
+    /// see what the network says of a number. Budgets get them back if such a text is free. Later
+    /// ones count like texts that arrived. Otherwise somebody whose carrier says "undelivered"
+    /// could have a number called without end. Default: 2.
     pub refunds: u64,
     /// Whether the provider bills nothing for a text that it reports as undelivered. Then the budgets
     /// get its price back too, within [`refunds`](Self::refunds). A price in the receipt comes first.
     /// Default: no; most providers bill what they handed to the network, and budgets must not hold less
     /// than was spent.
     pub undelivered_is_free: bool,
-    /// How long a number is remembered that a provider calls no number of a subscriber. No text goes to a
-    /// remembered number: the client is answered as if one had
+    /// How long a number is remembered that, by a provider's word, belongs to no subscriber. No
+    /// text goes to a remembered number: the client is answered as if one had
     /// ([`ModePolicy::quiet`](super::ModePolicy::quiet)), and
-    /// [`Controls::forget_faults`](crate::Controls::forget_faults) ends it. Nothing is remembered for a
-    /// time of zero. Default: 7 days; numbering plans open new ranges, and a customer should not wait
-    /// longer for a provider's list.
+    /// [`Controls::forget_faults`](crate::Controls::forget_faults) ends it. Nothing is remembered
+    /// for a time of zero. Default: 7 days; numbering plans open new ranges, and a customer should
+    /// not wait longer for a provider's list.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub invalid: Duration,
-    /// As `invalid`, for one that takes no texts. Default: 7 days; a landline that is ported to a mobile
-    /// network takes a day, and the provider's list some more.
+    /// As `invalid`, for a number that takes no texts. Default: 7 days; a landline that is ported
+    /// to a mobile network takes a day, and the provider's list some more.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub not_mobile: Duration,
-    /// As `invalid`, for one that is out of service. Default: 1 day; networks say so as well of a handset
-    /// that is between two cards, and the number comes to another holder after 45 days at the earliest
-    /// (47 CFR 52.15(f)(1)(ii)).
+    /// As `invalid`, for a number that is out of service. Default: 1 day; networks say so as well
+    /// of a handset that is between two cards, and the number comes to another holder after 45 days
+    /// at the earliest (47 CFR 52.15(f)(1)(ii)).
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub disconnected: Duration,
-    /// As `invalid`, for one whose owner asked for no more texts. Default: 1 day; the provider keeps the
-    /// opt-out itself, and an owner who opts in again where nobody tells the gate waits no longer.
+    /// As `invalid`, for a number whose owner asked for no more texts. Default: 1 day; the provider
+    /// keeps the opt-out itself, and an owner who opts in again where nobody tells the gate waits
+    /// no longer.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub opted_out: Duration,
-    /// As `invalid`, for one that provider or network block. Default: 1 day; filters are tuned daily.
+    /// As `invalid`, for a number that the provider or the network blocks. Default: 1 day; filters
+    /// are tuned daily.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub barred: Duration,
 }

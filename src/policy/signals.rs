@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::money::Money;
 use crate::error::ConfigError;
 
-/// Of which numbers the network is asked.
+/// Which numbers the network is asked about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -13,10 +13,10 @@ pub enum AskNetwork {
     /// Of none.
     #[default]
     Never,
-    /// Of numbers that were not verified before. How long a look-up takes tells then whether a number
-    /// is new, unless the host answers the page before [`Gate::issue`](crate::Gate::issue) has returned.
+    /// Numbers that were not verified before. The time of the look-up then shows whether a number
+    /// is new, unless you answer the page before [`Gate::issue`](crate::Gate::issue) has returned.
     NewNumbers,
-    /// Of every number. What a rule on SIM swaps needs: they happen to known numbers.
+    /// Every number. A rule on SIM swaps needs this, because they happen to known numbers.
     Always,
 }
 
@@ -38,9 +38,9 @@ pub enum WithoutAnswer {
 /// the text through, and its price was reserved with the text's. It needs
 /// [`GateBuilder::signals`](crate::GateBuilder::signals).
 ///
-/// Two things follow. A SIM card that was changed lately gets no code: whoever changed it may have
-/// stolen the number. And where the network calls a number that was assigned as mobile something else,
-/// the pumping detector counts it as evidence against its block.
+/// Two things follow. A SIM card that was changed lately gets no code, because whoever changed it
+/// may have stolen the number. If the network says that a number assigned as mobile is something
+/// else, the pumping detector counts that as evidence against its block.
 ///
 /// For payments:
 ///
@@ -69,11 +69,12 @@ pub struct SignalsPolicy {
     /// spent when the text is not sent. Default: 10 cents, our judgement: providers publish no price for
     /// SIM swap, which carriers set by contract. Take your contract's.
     pub price: Money,
-    /// A SIM card changed in so much time gets no code; zero for no such rule. Default: 72 hours, three
-    /// times the 24 in which India's carriers deliver no text after a change (order of the Department of
-    /// Telecommunications, November 2022), so that the owner of a stolen number has a weekend to
-    /// notice. The interface that carriers agreed on asks for 240 unless told otherwise (CAMARA SIM
-    /// Swap, `maxAge`); so long a wait would lock out everybody with a new phone.
+    /// A SIM card that was changed within this time gets no code; zero switches the rule off.
+    /// Default: 72 hours, three times the 24 in which India's carriers deliver no text after a
+    /// change (order of the Department of Telecommunications, November 2022), so that the owner of
+    /// a stolen number has a weekend to notice. The interface that carriers agreed on asks for 240
+    /// unless told otherwise (CAMARA SIM Swap, `maxAge`); so long a wait would lock out everybody
+    /// with a new phone.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub sim_swap: Duration,
     /// What follows when there is no answer. Default: the text goes out; carriers of many countries

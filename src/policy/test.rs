@@ -19,10 +19,10 @@ use crate::error::ConfigError;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct TestPolicy {
-    /// How many test numbers a realm may have at once; 0: this purpose accepts none of them. At most
-    /// 20, the default: two app stores, a few countries and a dozen parallel end-to-end tests need no
-    /// more, and every one of them is a code that does not change. The cap itself is the default
-    /// policy's; a purpose's own only tells whether the numbers are good for it.
+    /// How many test numbers a realm may have at once; 0: this purpose accepts none of them. At
+    /// most 20, the default: two app stores, a few countries and a dozen parallel end-to-end tests
+    /// need no more, and every one of them is a code that does not change. The default policy sets
+    /// the cap; a purpose's own value only says whether the numbers are good for it.
     pub numbers: usize,
 }
 

@@ -25,8 +25,9 @@ pub struct TokenPolicy {
     pub life: TicketTtl,
     /// How long after the page was shown a form is believed to be a person's. See [`HumanTime`].
     pub human_time: HumanTime,
-    /// The ordinary proof of work. Default: none. What no visitor notices prices nobody out: 12 bits are
-    /// 2 ms in a browser and 0.0003 ms on a GPU (`docs/token-format.md`). The proof still binds the number.
+    /// The ordinary proof of work. Default: none. Work that no visitor notices deters no attacker:
+    /// 12 bits take 2 ms in a browser and 0.0003 ms on a GPU (`docs/token-format.md`). The proof
+    /// still binds the number.
     pub work: WorkBits,
     /// The first step-up. Default: 17 bits, about 130 000 hashes: 0.05 s in a browser with the page's
     /// script, 0.2 s in one that is a quarter as fast.
