@@ -1,7 +1,6 @@
 //! The gate's side: which callers may ask for messages, and from which networks.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use super::caller_key::{CallerId, CallerKey, CallerRequest, VERSION};
@@ -170,11 +169,7 @@ impl Caller {
     }
 }
 
-impl fmt::Debug for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caller").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Caller: id);
 
 /// Why a caller's request was not accepted.
 ///

@@ -279,15 +279,7 @@ impl CallerKey {
     }
 }
 
-impl fmt::Debug for CallerKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallerKey")
-            .field("id", &self.id)
-            .field("audience", &self.audience)
-            .field("expires", &self.expires)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(CallerKey: id, audience, expires);
 
 /// A key that cannot be made, read or used.
 #[derive(thiserror::Error)]

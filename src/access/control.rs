@@ -33,11 +33,7 @@ impl SealedCode {
     }
 }
 
-impl fmt::Debug for SealedCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedCode([sealed])")
-    }
-}
+crate::base::masked::debug_redacted!(SealedCode, "[sealed]");
 
 /// An entry that is not in a book yet.
 ///

@@ -1,6 +1,5 @@
 //! A browser that verified before: a lane that nobody else can shut.
 
-use std::fmt;
 use std::time::Duration;
 
 use constant_time_eq::constant_time_eq_32;
@@ -118,11 +117,7 @@ impl DeviceProof {
     }
 }
 
-impl fmt::Debug for DeviceProof {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceProof").field("expires", &self.expires).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(DeviceProof: expires);
 
 /// A device whose proof holds for the number it was presented with. Not `Clone`.
 ///

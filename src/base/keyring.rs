@@ -1,6 +1,5 @@
 //! The key ring: one current master key, retired ones until they have nothing left to check.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,11 +83,7 @@ impl Pepper {
     }
 }
 
-impl fmt::Debug for Pepper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pepper([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(Pepper);
 
 /// A master key that cannot be used.
 #[derive(PartialEq, Eq, thiserror::Error)]

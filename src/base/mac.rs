@@ -1,7 +1,5 @@
 //! HMAC-SHA-256 with a precomputed key and unambiguous input: a label, then length-prefixed fields.
 
-use std::fmt;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use sha2::block_api::compress256;
@@ -130,11 +128,7 @@ impl Drop for MacKey {
     }
 }
 
-impl fmt::Debug for MacKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MacKey([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(MacKey);
 
 /// A tag in the making. Every field is preceded by its length in four bytes, so that two different
 /// lists of fields can never be the same input (CVE-2025-68113).
@@ -181,11 +175,7 @@ impl Tagging {
     }
 }
 
-impl fmt::Debug for Tagging {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tagging([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(Tagging);
 
 /// Bytes that SHA-256 compresses at a time.
 const BLOCK: usize = 64;

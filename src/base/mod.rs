@@ -6,6 +6,7 @@ pub(crate) mod entropy;
 pub(crate) mod id;
 pub(crate) mod keyring;
 pub(crate) mod mac;
+pub(crate) mod masked;
 pub(crate) mod money;
 pub(crate) mod network;
 pub(crate) mod seal;

@@ -6,8 +6,6 @@
 //! were used twice, the difference of the two texts would show, but still nobody could make or
 //! change a seal.
 
-use std::fmt;
-
 use chacha20::ChaCha20Rng;
 use rand::{Rng, SeedableRng};
 
@@ -141,20 +139,12 @@ impl Sealing {
     }
 }
 
-impl fmt::Debug for Sealing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealing([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(Sealing);
 
 /// Blocks of 64 bytes from one nonce's place to the next.
 const BLOCKS: u64 = 1 << 20;
 
-impl fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealKey([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(SealKey);
 
 #[cfg(test)]
 mod tests {

@@ -66,8 +66,4 @@ impl SecretText {
     }
 }
 
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(SecretText);

@@ -5,7 +5,6 @@ mod plugs;
 mod rules;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use crate::access::{Anonymisers, CallerRules, DestinationPolicy};
@@ -256,12 +255,4 @@ impl GateBuilder {
     }
 }
 
-impl fmt::Debug for GateBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GateBuilder")
-            .field("store", &self.store)
-            .field("transport", &self.transport)
-            .field("daily_budget", &self.daily_budget)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(GateBuilder: store, transport, daily_budget);

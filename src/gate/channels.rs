@@ -1,6 +1,5 @@
 //! Channels beside the text message, and which one the next message of a verification takes.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::base::id::Pseudonym;
@@ -68,14 +67,7 @@ impl FallbackChannel {
     }
 }
 
-impl fmt::Debug for FallbackChannel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FallbackChannel")
-            .field("channel", &self.channel)
-            .field("transport", &self.transport)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(FallbackChannel: channel, transport);
 
 /// A channel of a gate.
 pub(crate) struct Carrier {

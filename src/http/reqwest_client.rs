@@ -1,6 +1,5 @@
 //! [`ReqwestClient`]: the shipped client, on reqwest and rustls.
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -154,14 +153,7 @@ impl HttpClient for ReqwestClient {
     }
 }
 
-impl fmt::Debug for ReqwestClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReqwestClient")
-            .field("deadline", &self.deadline)
-            .field("body_limit", &self.body_limit)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(ReqwestClient: deadline, body_limit);
 
 /// Before the answer's head. reqwest calls an error "connect" for all that happens up to a usable
 /// connection: name, TCP, TLS, a proxy's `CONNECT`. hyper retries a request on a reused connection
@@ -256,15 +248,7 @@ impl ReqwestClientBuilder {
     }
 }
 
-impl fmt::Debug for ReqwestClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReqwestClientBuilder")
-            .field("deadline", &self.deadline)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("body_limit", &self.body_limit)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(ReqwestClientBuilder: deadline, connect_timeout, body_limit);
 
 /// ring by name: the process-wide default provider may be unset, or be set by somebody else.
 fn tls(roots: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, ReqwestError> {

@@ -32,7 +32,6 @@
 //! this purpose, pass, once: what is spent is the challenge, whatever else the page writes into its
 //! answer. Version 1 (plain SHA-256) is not spoken, nor Argon2id and scrypt.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -202,14 +201,7 @@ impl HumanCheck for Altcha {
     }
 }
 
-impl fmt::Debug for Altcha {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Altcha")
-            .field("cost", &self.cost)
-            .field("life", &self.life)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Altcha: cost, life);
 
 /// What a challenge says. Every text in it is letters, digits and hyphens, so that its JSON needs no
 /// escapes.
@@ -381,11 +373,4 @@ impl AltchaBuilder {
     }
 }
 
-impl fmt::Debug for AltchaBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AltchaBuilder")
-            .field("cost", &self.cost)
-            .field("life", &self.life)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(AltchaBuilder: cost, life);

@@ -16,8 +16,6 @@
 //! own](FriendlyCaptchaBuilder::site_key_for). Its pages advise you to let everybody pass when the
 //! service does not answer. This adapter never does.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -170,8 +168,4 @@ impl FriendlyCaptchaBuilder {
     }
 }
 
-impl fmt::Debug for FriendlyCaptchaBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FriendlyCaptchaBuilder").field("hosts", &self.hosts).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(FriendlyCaptchaBuilder: hosts);

@@ -21,8 +21,6 @@
 //! The Enterprise score, which counts the other way (1 is a script), is not read: set the threshold in
 //! hCaptcha's own rules.
 
-use std::fmt;
-
 use async_trait::async_trait;
 
 use super::service::{Service, Settings, SiteKeys, settings, text};
@@ -163,8 +161,4 @@ impl HcaptchaBuilder {
     }
 }
 
-impl fmt::Debug for HcaptchaBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HcaptchaBuilder").field("hosts", &self.hosts).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(HcaptchaBuilder: hosts);

@@ -1,6 +1,5 @@
 //! [`HumanPass`]: what a passed check is remembered by.
 
-use std::fmt;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -59,8 +58,4 @@ impl HumanPass {
     }
 }
 
-impl fmt::Debug for HumanPass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HumanPass([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(HumanPass);

@@ -24,8 +24,6 @@
 //! of 0.9. The adapter refuses that answer as
 //! [`Misconfigured`](super::HumanCheckErrorKind::Misconfigured).
 
-use std::fmt;
-
 use async_trait::async_trait;
 
 use super::service::{Service, Settings, check_keys, score, settings, text};
@@ -243,8 +241,4 @@ impl RecaptchaBuilder {
     }
 }
 
-impl fmt::Debug for RecaptchaBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecaptchaBuilder").field("hosts", &self.hosts).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(RecaptchaBuilder: hosts);

@@ -18,8 +18,6 @@
 //! Without a security review by Google there are four scores, 0.1, 0.3, 0.7 and 0.9: thresholds between
 //! two of them are the same.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -253,11 +251,4 @@ impl RecaptchaEnterpriseBuilder {
     }
 }
 
-impl fmt::Debug for RecaptchaEnterpriseBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecaptchaEnterpriseBuilder")
-            .field("project", &self.project)
-            .field("hosts", &self.hosts)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(RecaptchaEnterpriseBuilder: project, hosts);

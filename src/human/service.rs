@@ -1,6 +1,5 @@
 //! What the adapters over HTTP do alike: one question, and what every kind of answer means.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,14 +43,7 @@ impl Default for Settings {
     }
 }
 
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("max_age", &self.max_age)
-            .field("client_address", &self.client_address)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Settings: max_age, client_address);
 
 /// The methods of a builder with a field `settings`.
 macro_rules! settings {

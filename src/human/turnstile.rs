@@ -16,8 +16,6 @@
 //! purpose, on another host, or more than 300 seconds ago does not pass. Cloudflare's own single
 //! use takes a while to be known everywhere, so the gate burns each response itself.
 
-use std::fmt;
-
 use async_trait::async_trait;
 
 use super::service::{Service, Settings, check_keys, settings, text};
@@ -151,8 +149,4 @@ impl TurnstileBuilder {
     }
 }
 
-impl fmt::Debug for TurnstileBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TurnstileBuilder").field("hosts", &self.hosts).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(TurnstileBuilder: hosts);

@@ -1,8 +1,6 @@
 //! Origin-bound one-time codes (WICG draft): the last line by which a browser offers a code to the
 //! site it is for, and to no other.
 
-use std::fmt;
-
 /// The host that a code may be entered on, for the last line `@example.com #123456`.
 ///
 /// A browser then fills the code in on `https://example.com` and its same-site pages only, so a
@@ -112,14 +110,7 @@ pub struct OriginBound<'a> {
     pub embedded: Option<&'a str>,
 }
 
-impl fmt::Debug for OriginBound<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OriginBound")
-            .field("host", &self.host)
-            .field("embedded", &self.embedded)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(OriginBound<'_>: host, embedded);
 
 /// Reads the last line of `text` step by step as the WICG draft parses it, or `None` if a browser
 /// would find no code there. As in the draft, what follows in the line is ignored and the hosts are

@@ -1,7 +1,5 @@
 //! The code that was drawn: on the stack, wiped, masked, compared in constant time.
 
-use std::fmt;
-
 use constant_time_eq::constant_time_eq_n;
 use zeroize::Zeroize;
 
@@ -90,11 +88,7 @@ impl Passcode {
     }
 }
 
-impl fmt::Debug for Passcode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Passcode([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(Passcode);
 
 /// Characters of one format, in a buffer of fixed size: the comparison looks at all of it.
 pub(super) struct CodeText {

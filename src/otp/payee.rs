@@ -1,7 +1,5 @@
 //! Who is paid: the one text in a message that a stranger may have chosen.
 
-use std::fmt;
-
 use super::shown;
 
 /// In UTF-16 code units, so that the longest payee has one length in every encoding.
@@ -71,11 +69,7 @@ impl Payee {
     }
 }
 
-impl fmt::Debug for Payee {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Payee([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(Payee);
 
 /// The text may not stand in a message as a payee. It never quotes the text.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,5 @@
 //! The code that was typed: parsed once before anything is compared.
 
-use std::fmt;
-
 use super::format::CodeFormat;
 use super::passcode::CodeText;
 use super::pasted::{self, MalformedCode};
@@ -58,11 +56,7 @@ impl SubmittedCode {
     }
 }
 
-impl fmt::Debug for SubmittedCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SubmittedCode([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(SubmittedCode);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! The fixed code of a test number.
 
-use std::fmt;
-
 use super::format::CodeFormat;
 use super::passcode::Passcode;
 use super::pasted::MalformedCode;
@@ -77,11 +75,7 @@ impl TestCode {
     }
 }
 
-impl fmt::Debug for TestCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TestCode([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(TestCode);
 
 /// One character over and over, or a run up or down.
 fn is_guessable(code: &str) -> bool {

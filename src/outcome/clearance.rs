@@ -1,7 +1,5 @@
 //! [`Clearance`]: the only thing that [`Gate::issue`](crate::Gate::issue) takes.
 
-use std::fmt;
-
 use crate::access::{AnonymiserKind, ClientIp};
 use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
@@ -121,12 +119,4 @@ impl Clearance {
     }
 }
 
-impl fmt::Debug for Clearance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clearance")
-            .field("recipient", &self.recipient)
-            .field("purpose", &self.purpose)
-            .field("lane", &self.lane)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Clearance: recipient, purpose, lane);

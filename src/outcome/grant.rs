@@ -1,7 +1,5 @@
 //! [`EntryGrant`]: what opens the code-entry screen, and what only the gate can read in it.
 
-use std::fmt;
-
 use crate::access::{Around, ControlId};
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::{Pseudonym, text_into, to_text};
@@ -67,11 +65,7 @@ impl EntryGrant {
     }
 }
 
-impl fmt::Debug for EntryGrant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EntryGrant([bearer token])")
-    }
-}
+crate::base::masked::debug_redacted!(EntryGrant, "[bearer token]");
 
 /// What a grant says.
 #[derive(Debug)]

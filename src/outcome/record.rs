@@ -1,7 +1,5 @@
 //! [`SendRecord`]: what the host keeps of a send to report on it later.
 
-use std::fmt;
-
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::{from_text, to_text};
 use crate::base::money::Money;
@@ -50,11 +48,7 @@ impl SendRecord {
     }
 }
 
-impl fmt::Debug for SendRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SendRecord([sealed])")
-    }
-}
+crate::base::masked::debug_redacted!(SendRecord, "[sealed]");
 
 /// A [`SendRecord`] that this gate did not make.
 ///

@@ -300,8 +300,4 @@ impl Iterator for NumberLadder {
     }
 }
 
-impl fmt::Debug for NumberLadder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NumberLadder(…)")
-    }
-}
+crate::base::masked::debug_redacted!(NumberLadder, "…");

@@ -273,11 +273,7 @@ impl AsRef<str> for E164Text {
     }
 }
 
-impl fmt::Debug for E164Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("E164Text(+…)")
-    }
-}
+crate::base::masked::debug_redacted!(E164Text, "+…");
 
 /// What identifies a line in counters and blocks. Equal for all spellings of one number.
 ///
@@ -295,11 +291,7 @@ impl LineKey {
     }
 }
 
-impl fmt::Debug for LineKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LineKey(…)")
-    }
-}
+crate::base::masked::debug_redacted!(LineKey, "…");
 
 #[cfg(test)]
 mod tests {

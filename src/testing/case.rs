@@ -23,8 +23,8 @@ macro_rules! case_type {
             }
         }
 
-        impl fmt::Debug for Case {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for Case {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct("Case")
                     .field("name", &self.name)
                     .field("clause", &self.clause)

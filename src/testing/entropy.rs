@@ -1,6 +1,5 @@
 //! [`SeededEntropy`] and [`FailingEntropy`]: randomness that repeats, and randomness that fails.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::entropy::{Entropy, EntropyError, sealed};
@@ -29,11 +28,7 @@ impl SeededEntropy {
     }
 }
 
-impl fmt::Debug for SeededEntropy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SeededEntropy([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(SeededEntropy);
 
 impl sealed::Sealed for SeededEntropy {}
 

@@ -20,7 +20,6 @@
 mod cases;
 mod scripted;
 
-use std::fmt;
 use std::future::Future;
 
 use async_trait::async_trait;
@@ -120,11 +119,7 @@ impl Question {
     }
 }
 
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Question").field("action", &self.action).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Question: action);
 
 case_type!(Stage, Fault);
 

@@ -289,14 +289,7 @@ impl Sent {
     }
 }
 
-impl fmt::Debug for Sent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sent")
-            .field("segments", &self.segments)
-            .field("deliveries", &self.deliveries)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Sent: segments, deliveries);
 
 #[cfg(test)]
 mod tests {

@@ -61,7 +61,6 @@ mod skew;
 mod step;
 mod time;
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 

@@ -20,7 +20,6 @@
 mod cases;
 mod scripted;
 
-use std::fmt;
 use std::future::Future;
 
 use async_trait::async_trait;
@@ -77,11 +76,7 @@ impl Received {
     }
 }
 
-impl fmt::Debug for Received {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received").field("key", &self.key).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Received: key);
 
 /// A provider under the test's control, and the transport in front of it.
 #[async_trait]

@@ -119,11 +119,7 @@ impl TokenProof {
     }
 }
 
-impl fmt::Debug for TokenProof {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenProof([bearer token])")
-    }
-}
+crate::base::masked::debug_redacted!(TokenProof, "[bearer token]");
 
 /// A proof that passed every check but one: its nonce must still be burned.
 ///

@@ -1,7 +1,5 @@
 //! What a ticket is bound to.
 
-use std::fmt;
-
 use crate::base::mac::MacKey;
 
 /// What a ticket is bound to. The gate fills it in when it issues and again when it checks, from
@@ -46,12 +44,4 @@ impl Scope<'_> {
     }
 }
 
-impl fmt::Debug for Scope<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope")
-            .field("realm", &self.realm)
-            .field("purpose", &self.purpose)
-            .field("origin", &self.origin)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Scope<'_>: realm, purpose, origin);

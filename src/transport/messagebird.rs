@@ -15,11 +15,13 @@ use super::hex::hex;
 use super::receipt::mac::{Secrets, is_signed};
 use super::receipt::signed_time::is_stale;
 use super::{
-    CallbackUrl, DeliveryFault, FaultRow, NumberFault, Price, Receipt, ReceiptError,
-    ReceiptRequest, ReceiptState, ReceiptVerifier, SecretText,
+    CallbackUrl, DeliveryFault, FaultRow, Price, Receipt, ReceiptError, ReceiptRequest,
+    ReceiptState, ReceiptVerifier, SecretText,
 };
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
+use crate::transport::DeliveryFault::{Carrier, Handset, Number, Unknown};
+use crate::transport::NumberFault::{Barred, Disconnected, NotMobile, OptedOut};
 use crate::transport::receipt::words::{Refusals, is_plain};
 
 /// How receipts are refused, and of what their words are made.
@@ -44,41 +46,25 @@ const LEEWAY: Duration = Duration::from_secs(5);
 pub const FAULTS: &[FaultRow] = &[
     FaultRow::new(
         "unknown subscriber",
-        DeliveryFault::Number(NumberFault::Disconnected),
+        Number(Disconnected),
         "the number is not that of an active line",
     ),
-    FaultRow::new("unavailable subscriber", DeliveryFault::Handset, "the handset was out of reach"),
-    FaultRow::new("received network error", DeliveryFault::Carrier, "the network failed"),
-    FaultRow::new("expired", DeliveryFault::Unknown, "expired before it was sent"),
-    FaultRow::new("DLR not received", DeliveryFault::Unknown, "the network did not report"),
-    FaultRow::new("generic delivery failure", DeliveryFault::Unknown, "no reason given"),
-    FaultRow::new("0", DeliveryFault::Unknown, "no reason given"),
-    FaultRow::new(
-        "1",
-        DeliveryFault::Number(NumberFault::Disconnected),
-        "the network does not know the subscriber",
-    ),
-    FaultRow::new("2", DeliveryFault::Carrier, "the base station is unknown"),
-    FaultRow::new("3", DeliveryFault::Carrier, "the switching centre is unknown"),
-    FaultRow::new("5", DeliveryFault::Handset, "the subscriber is not identified at present"),
-    FaultRow::new(
-        "9",
-        DeliveryFault::Number(NumberFault::Barred),
-        "the network bars the subscriber",
-    ),
-    FaultRow::new("10", DeliveryFault::Unknown, "the subscription lacks the service"),
-    FaultRow::new(
-        "11",
-        DeliveryFault::Number(NumberFault::NotMobile),
-        "the subscription takes no texts",
-    ),
-    FaultRow::new("12", DeliveryFault::Handset, "the service is suspended"),
-    FaultRow::new("34", DeliveryFault::Carrier, "the network failed"),
-    FaultRow::new(
-        "103",
-        DeliveryFault::Number(NumberFault::OptedOut),
-        "the recipient opted out with STOP",
-    ),
+    FaultRow::new("unavailable subscriber", Handset, "the handset was out of reach"),
+    FaultRow::new("received network error", Carrier, "the network failed"),
+    FaultRow::new("expired", Unknown, "expired before it was sent"),
+    FaultRow::new("DLR not received", Unknown, "the network did not report"),
+    FaultRow::new("generic delivery failure", Unknown, "no reason given"),
+    FaultRow::new("0", Unknown, "no reason given"),
+    FaultRow::new("1", Number(Disconnected), "the network does not know the subscriber"),
+    FaultRow::new("2", Carrier, "the base station is unknown"),
+    FaultRow::new("3", Carrier, "the switching centre is unknown"),
+    FaultRow::new("5", Handset, "the subscriber is not identified at present"),
+    FaultRow::new("9", Number(Barred), "the network bars the subscriber"),
+    FaultRow::new("10", Unknown, "the subscription lacks the service"),
+    FaultRow::new("11", Number(NotMobile), "the subscription takes no texts"),
+    FaultRow::new("12", Handset, "the service is suspended"),
+    FaultRow::new("34", Carrier, "the network failed"),
+    FaultRow::new("103", Number(OptedOut), "the recipient opted out with STOP"),
 ];
 
 /// A keyed hash: key, parts and signature.

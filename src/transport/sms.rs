@@ -1,6 +1,5 @@
 //! [`OutboundSms`]: a text that passed every check, on its way out.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::base::id::{RequestId, to_text};
@@ -171,14 +170,7 @@ impl Drop for OutboundSms {
     }
 }
 
-impl fmt::Debug for OutboundSms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OutboundSms")
-            .field("segments", &self.segments)
-            .field("key", &self.key)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(OutboundSms: segments, key);
 
 /// Identifies one text to the provider: 22 characters of base64url.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -302,17 +302,7 @@ fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect()
 }
 
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("origin", &self.origin)
-            .field("mount", &self.mount)
-            .field("host", &self.host)
-            .field("purposes", &self.purposes)
-            .field("client_source", &self.client_source)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Config: origin, mount, host, purposes, client_source);
 
 impl fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

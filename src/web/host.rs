@@ -116,14 +116,7 @@ pub struct Ask<'a> {
     pub request: &'a Parts,
 }
 
-impl fmt::Debug for Ask<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ask")
-            .field("recipient", &self.recipient)
-            .field("purpose", &self.purpose)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Ask<'_>: recipient, purpose);
 
 /// Whether a number gets a text.
 ///

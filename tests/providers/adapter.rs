@@ -176,8 +176,7 @@ async fn call(adapter: Adapter, play: Play) -> (Result<(), HandoffError>, usize)
 pub async fn survives_every_fault(adapter: Adapter) {
     let accepted = adapter.accepted;
     let status = accepted().status;
-    let elsewhere = LocalServer::plain();
-    elsewhere.always(Play::Answer(accepted()));
+    let elsewhere = LocalServer::answering(accepted());
     let away = format!("{}/elsewhere", elsewhere.base_url().as_str());
     let redirect = |status| Answer::new(status).with("location", away.clone());
     let faults = [

@@ -311,8 +311,7 @@ async fn a_check_sends_nothing_and_says_what_a_text_would_hear() {
 
 #[tokio::test]
 async fn settings_and_senders_by_country_are_sent() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((end_user_messaging::ADAPTER.accepted)()));
+    let server = LocalServer::answering((end_user_messaging::ADAPTER.accepted)());
     let senders = Senders::new(Sender::of_account())
         .in_region(Region::DE, Sender::identity("arn:aws:sms-voice:eu-central-1:1:sender-id/X/DE"));
     let messaging = EndUserMessaging::builder(recorded_account(), "eu-central-1", senders)
@@ -361,8 +360,7 @@ async fn settings_and_senders_by_country_are_sent() {
 
 #[tokio::test]
 async fn keys_rotate_with_their_session_token() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((sns::ADAPTER.accepted)()));
+    let server = LocalServer::answering((sns::ADAPTER.accepted)());
     let current = Arc::new(Mutex::new("first"));
     let source = current.clone();
     let accounts = Credentials::from_fn(move || {

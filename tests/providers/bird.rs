@@ -132,8 +132,7 @@ fn field(seen: &Seen, pointer: &str) -> Option<String> {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     bird(server.base_url(), client(), KEY).hand_off(&sms()).await.unwrap();
     // The SDK's caller left out the category, without which Bird refuses a text.
     let ours = [("category", "authentication"), ("metadata.otpgate", OWN_KEY)];
@@ -171,8 +170,7 @@ fn the_key_alone_decides_the_host() {
 
 #[tokio::test]
 async fn each_country_has_its_sender() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let senders = Senders::new(Sender::from_number("+15550101"))
         .in_region(Region::DE, Sender::from_name("Example"))
         .in_region(Region::GB, Sender::from_short_code("24680"));
@@ -366,8 +364,7 @@ fn what_is_no_receipt_holds_none_or_is_refused() {
 /// Bird has no fields for a registration: its sender goes, its identifiers do not.
 #[tokio::test]
 async fn a_registered_sender_goes_before_the_configured_one() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     bird(server.base_url(), client(), KEY).hand_off(&crate::adapter::registered()).await.unwrap();
     let seen = &server.seen()[0];
     assert_eq!(field(seen, "/from").as_deref(), Some("EXMPLE"));

@@ -5,12 +5,11 @@ use otpgate::transport::HandoffErrorKind;
 
 use crate::adapter::sms;
 use crate::every::{Secret, authentication, every};
-use support::http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer};
 
 #[tokio::test]
 async fn credentials_rotate_between_two_texts() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::new(500)));
+    let server = LocalServer::answering(Answer::new(500));
     let secret = Secret::new();
     for (name, adapter) in every(&server.base_url(), &secret) {
         let before = server.seen().len();
@@ -42,8 +41,7 @@ async fn credentials_rotate_between_two_look_ups() {
     use otpgate::transport::{twilio, vonage};
     const SID: &str = "AC00000000000000000000000000000000";
     const KEY: &str = include_str!("../data/rfc9500_rsa2048.pem");
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::new(500)));
+    let server = LocalServer::answering(Answer::new(500));
     let secret = Secret::new();
     let account = secret.source(|secret| twilio::Account::with_token(SID, secret));
     let lookup = twilio::Lookup::builder(account).client(client()).base_url(server.base_url());

@@ -63,8 +63,7 @@ fn read(seen: &Seen) -> Received {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::xml(200, ACCEPTED)));
+    let server = LocalServer::answering(Answer::xml(200, ACCEPTED));
     let senders = Senders::new(Sender::of_account());
     let esendex = esendex(server.base_url(), client(), "p", senders);
     let british = OutboundSms::for_test("+447700900123", crate::adapter::TEXT, [1; 16]);
@@ -76,8 +75,7 @@ async fn the_request_is_the_sdks() {
 
 #[tokio::test]
 async fn the_elements_stand_in_the_order_of_the_schema() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::xml(200, ACCEPTED)));
+    let server = LocalServer::answering(Answer::xml(200, ACCEPTED));
     let senders =
         Senders::new(Sender::named("Acme")).in_region(Region::DE, Sender::named("Acme DE"));
     let account = Account::new("EX0000000", "u@example.com", "p").unwrap();
@@ -212,8 +210,7 @@ fn what_is_no_notification_is_refused() {
 /// Esendex has no fields for a registration: its sender goes, its identifiers do not.
 #[tokio::test]
 async fn a_registered_sender_goes_before_the_configured_one() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::xml(200, ACCEPTED)));
+    let server = LocalServer::answering(Answer::xml(200, ACCEPTED));
     let esendex = esendex(server.base_url(), client(), "p", Senders::new(Sender::named("Acme")));
     esendex.hand_off(&crate::adapter::registered()).await.unwrap();
     let text = server.seen()[0].text();

@@ -103,8 +103,7 @@ fn field(seen: &Seen, pointer: &str) -> Option<String> {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     infobip(server.base_url(), client(), "key").hand_off(&sms()).await.unwrap();
     let ours = [
         ("messages.0.webhooks.callbackData", OWN_KEY),
@@ -116,8 +115,7 @@ async fn the_request_is_the_sdks() {
 
 #[tokio::test]
 async fn a_webhook_is_asked_for_with_the_texts_key() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let infobip =
         Infobip::builder(ApiKey::new(KEY).unwrap(), server.base_url(), Sender::from_name("A"))
             .client(client())
@@ -171,8 +169,7 @@ async fn the_status_of_the_message_decides_and_not_the_answers() {
 #[tokio::test]
 async fn senders_by_country_and_a_key_that_rotates() {
     use std::sync::{Arc, Mutex};
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let current = Arc::new(Mutex::new("first"));
     let source = current.clone();
     let keys = Credentials::from_fn(move || {
@@ -198,8 +195,7 @@ async fn senders_by_country_and_a_key_that_rotates() {
 
 #[tokio::test]
 async fn a_registration_goes_into_the_fields_for_india() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let infobip = infobip(server.base_url(), client(), KEY);
     infobip.hand_off(&registered()).await.unwrap();
     infobip.hand_off(&sms()).await.unwrap();

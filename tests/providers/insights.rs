@@ -59,8 +59,7 @@ fn answer() -> Value {
 }
 
 async fn said(body: &Value) -> Result<Signals, SignalsError> {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(200, body.to_string())));
+    let server = LocalServer::answering(Answer::json(200, body.to_string()));
     let answer = insights(&server).look_up(&query(Some(72 * HOUR))).await;
     assert_eq!(server.seen().len(), 1, "one request for each look-up");
     answer
@@ -68,8 +67,7 @@ async fn said(body: &Value) -> Result<Signals, SignalsError> {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(200, answer().to_string())));
+    let server = LocalServer::answering(Answer::json(200, answer().to_string()));
     insights(&server).look_up(&query(Some(72 * HOUR))).await.unwrap();
     insights(&server).look_up(&query(None)).await.unwrap();
     let all = IdentityInsights::builder(Application::new(ID, KEY).unwrap()).reachability();

@@ -54,8 +54,7 @@ fn swap(date: &str, period: &str, within: &str) -> String {
 }
 
 async fn said(body: &str) -> Result<Signals, SignalsError> {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(200, body)));
+    let server = LocalServer::answering(Answer::json(200, body));
     let answer = lookup(&server).look_up(&query(true)).await;
     assert_eq!(server.seen().len(), 1, "one request for each look-up");
     answer
@@ -63,8 +62,7 @@ async fn said(body: &str) -> Result<Signals, SignalsError> {
 
 #[tokio::test]
 async fn the_request_is_the_documented_one() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(200, answer(&line("mobile"), "null"))));
+    let server = LocalServer::answering(Answer::json(200, answer(&line("mobile"), "null")));
     lookup(&server).look_up(&query(true)).await.unwrap();
     lookup(&server).look_up(&query(false)).await.unwrap();
     let all = Lookup::builder(Account::with_token(SID, TOKEN).unwrap()).line_status();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::adapter::{Adapter, client, registered, sms};
 use crate::vectors::{Vector, vectors};
 use crate::wire::{fields, recorded};
-use support::http_server::{Answer, LocalServer, Play, Seen};
+use support::http_server::{Answer, LocalServer, Seen};
 
 const ACCOUNT: &str = "MA000000000000000000";
 /// Not that of `wire.json`, which is a part of other words.
@@ -77,8 +77,7 @@ fn key(seen: &Seen) -> Option<String> {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let bare =
         Plivo::builder(Account::new(ACCOUNT, "tok").unwrap(), Sender::from_number("+15550101"));
     let bare = bare.client(client()).base_url(server.base_url()).build().unwrap();
@@ -103,8 +102,7 @@ async fn the_request_is_the_sdks() {
 
 #[tokio::test]
 async fn powerpacks_names_senders_by_country_and_settings() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let powerpack = "4000eba1-a0c0-4563-9925-b25e842a7cb6";
     let senders = Senders::new(Sender::from_powerpack(powerpack))
         .in_region(Region::DE, Sender::from_name("Example"));
@@ -144,13 +142,11 @@ async fn an_acceptance_has_its_status_and_an_identifier_in_a_list() {
         r#"{"message_uuid":[7]}"#,
         r#"{"message":"message(s) queued"}"#,
     ] {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(Answer::json(202, body)));
+        let server = LocalServer::answering(Answer::json(202, body));
         let answer = plivo(server.base_url(), client(), TOKEN).hand_off(&sms()).await;
         assert_eq!(answer.unwrap_err().kind(), HandoffErrorKind::Indeterminate, "{body}");
     }
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let handoff = plivo(server.base_url(), client(), TOKEN).hand_off(&sms()).await.unwrap();
     assert_eq!((handoff.message_id.as_deref(), handoff.provider), (Some(ID), Some(NAME)));
     assert_eq!((handoff.price, handoff.segments), (None, None));
@@ -160,8 +156,7 @@ async fn an_acceptance_has_its_status_and_an_identifier_in_a_list() {
 #[tokio::test]
 async fn no_credit_is_known_by_its_words() {
     for status in [400, 401, 402, 403, 429] {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(error(status, "insufficient credit.")));
+        let server = LocalServer::answering(error(status, "insufficient credit."));
         let answer = plivo(server.base_url(), client(), TOKEN).hand_off(&sms()).await;
         let error = answer.unwrap_err();
         assert_eq!(

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::adapter::client;
 use crate::aws_receipts;
 use crate::template::with_callback;
-use support::http_server::{Answer, LocalServer, Play, Seen};
+use support::http_server::{Answer, LocalServer, Seen};
 use support::{ALICE, House, small};
 
 const TOKEN: &str = "pX3cJ9mB0vQe7LkT2nWs5A";
@@ -371,8 +371,7 @@ async fn every_provider_leads_a_receipt_home_whatever_the_purpose() {
     for desk in DESKS {
         for (purpose, delivered) in [(&Purpose::SIGN_UP, true), (&long, false)] {
             let name = format!("{} for {purpose:?}", desk.name);
-            let server = LocalServer::plain();
-            server.always(Play::Answer((desk.accepted)()));
+            let server = LocalServer::answering((desk.accepted)());
             let transport = (desk.make)(server.base_url());
             let house = House::lab_with(|builder| builder.transport(transport));
             let sent = house.try_send_for(ALICE, purpose, &house.client).await;
@@ -395,8 +394,7 @@ async fn every_provider_leads_a_receipt_home_whatever_the_purpose() {
 async fn the_first_part_of_a_long_text_decides() {
     for (first, second) in [(true, false), (false, true)] {
         for first_comes_first in [true, false] {
-            let server = LocalServer::plain();
-            server.always(Play::Answer(of_parts(&["0A1", "0A2"])));
+            let server = LocalServer::answering(of_parts(&["0A1", "0A2"]));
             let account = vonage::Account::new("abcd1234", SECRET).unwrap();
             let sender = vonage::Sender::from_name("Example");
             let vonage = vonage::SmsApi::builder(account, sender).client(client());

@@ -5,15 +5,14 @@ use otpgate::transport::OutboundSms;
 
 use crate::adapter::{registered, sms};
 use crate::every::{NAMES, Secret, every};
-use support::http_server::{Answer, LocalServer, Play};
+use support::http_server::{Answer, LocalServer};
 
 /// The sender that `registered` has on file.
 const ON_FILE: &str = "EXMPLE";
 
 #[tokio::test]
 async fn every_adapter_sends_as_the_country_and_its_registry_say() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::new(500)));
+    let server = LocalServer::answering(Answer::new(500));
     let texts = [
         (sms(), NAMES[0]),
         (OutboundSms::for_test("+4915123456789", "text", [2; 16]), NAMES[1]),

@@ -80,8 +80,7 @@ fn key(seen: &Seen) -> Option<String> {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let bare = Telnyx::builder(ApiKey::new("KEYx").unwrap(), Sender::from_number("+15550101"));
     let bare = bare.client(client()).base_url(server.base_url()).build().unwrap();
     bare.hand_off(&sms()).await.unwrap();
@@ -96,8 +95,7 @@ async fn the_request_is_the_sdks() {
 
 #[tokio::test]
 async fn names_pools_and_senders_by_country() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let senders = Senders::new(Sender::from_pool(PROFILE))
         .in_region(Region::DE, Sender::from_name("Example", PROFILE))
         .in_region(Region::GB, Sender::from_short_code("12345"));
@@ -132,8 +130,7 @@ async fn the_answer_tells_identifier_parts_and_price() {
 #[tokio::test]
 async fn a_numeric_code_counts_and_the_key_rotates() {
     use std::sync::{Arc, Mutex};
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(422, r#"{"errors":[{"code":40300}]}"#)));
+    let server = LocalServer::answering(Answer::json(422, r#"{"errors":[{"code":40300}]}"#));
     let current = Arc::new(Mutex::new("KEY-first"));
     let source = current.clone();
     let keys = Credentials::from_fn(move || {
@@ -345,8 +342,7 @@ fn what_is_no_receipt_holds_none_or_is_refused() {
 /// Telnyx has no fields for a template: the registered name goes with the country's profile.
 #[tokio::test]
 async fn a_registered_sender_goes_with_the_configured_profile() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let senders = Senders::new(Sender::from_pool(PROFILE));
     let telnyx = Telnyx::builder(ApiKey::new(KEY).unwrap(), senders).client(client());
     let telnyx = telnyx.base_url(server.base_url()).build().unwrap();

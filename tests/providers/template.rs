@@ -112,8 +112,7 @@ mod clicksend {
 
     #[tokio::test]
     async fn the_request_is_the_sdks() {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(answer("SUCCESS")));
+        let server = LocalServer::answering(answer("SUCCESS"));
         let secrets = |name: &str| if name == "username" { "u" } else { "k" };
         let clicksend = transport("clicksend", server.base_url(), client(), secrets);
         let handoff = clicksend.hand_off(&sms()).await.unwrap();
@@ -168,8 +167,7 @@ mod africastalking {
 
     #[tokio::test]
     async fn the_request_is_the_sdks() {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(answer("102")));
+        let server = LocalServer::answering(answer("102"));
         let at = transport("africastalking", server.base_url(), client(), |_| "key");
         let kenyan = OutboundSms::for_test("+254711000000", crate::adapter::TEXT, [1; 16]);
         let handoff = at.hand_off(&kenyan).await.unwrap();
@@ -228,8 +226,7 @@ mod messente {
 
     #[tokio::test]
     async fn the_request_is_the_sdks() {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+        let server = LocalServer::answering(Answer::json(201, ACCEPTED));
         let secrets = |name: &str| if name == "username" { "u" } else { "p" };
         let messente = transport("messente", server.base_url(), client(), secrets);
         let handoff = messente.hand_off(&sms()).await.unwrap();
@@ -284,8 +281,7 @@ mod sinch {
     /// As that for Node.js with a token of the service plan; with a project's keys it fetches one first.
     #[tokio::test]
     async fn the_request_is_the_sdks() {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+        let server = LocalServer::answering(Answer::json(201, ACCEPTED));
         let ours = [("client_reference", OWN_KEY), ("delivery_report", "per_recipient")];
         for (sdk, plan, token) in [
             ("@sinch/sms@1.4.0 npm", "sp1", "tok"),
@@ -343,8 +339,7 @@ mod messagebird {
 
     #[tokio::test]
     async fn the_request_is_the_sdks() {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+        let server = LocalServer::answering(Answer::json(201, ACCEPTED));
         let bird = transport("messagebird", server.base_url(), client(), |_| "live_key");
         let handoff = bird.hand_off(&sms()).await.unwrap();
         let id = handoff.message_id.as_deref();
@@ -553,8 +548,7 @@ async fn secrets_are_asked_for_each_text_and_an_empty_one_sends_nothing() {
     use std::sync::{Arc, Mutex};
     let current = Arc::new(Mutex::new("first"));
     let source = current.clone();
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(200, r#"{"id":"1"}"#)));
+    let server = LocalServer::answering(Answer::json(200, r#"{"id":"1"}"#));
     let template = changed(|_| {}).unwrap();
     assert_eq!(template.secrets(), ["key"]);
     let secrets = move |_: &str| Ok(SecretText::new(*source.lock().unwrap()));

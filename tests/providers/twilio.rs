@@ -71,8 +71,7 @@ fn error(status: u16, code: &str) -> Answer {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+    let server = LocalServer::answering(Answer::json(201, ACCEPTED));
     twilio(server.base_url(), client(), "tok").hand_off(&sms()).await.unwrap();
     let seen = server.seen();
     // Ours carries the text's key behind the callback that was configured.
@@ -89,8 +88,7 @@ async fn the_request_is_the_sdks() {
 
 #[tokio::test]
 async fn api_key_messaging_service_and_senders_by_country() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+    let server = LocalServer::answering(Answer::json(201, ACCEPTED));
     let key = format!("SK{:032}", 1);
     let service = format!("MG{:032}", 1);
     let senders = Senders::new(Sender::from_messaging_service(&service))
@@ -302,8 +300,7 @@ fn an_inbound_message_is_a_wish_if_twilio_takes_it_for_one() {
 /// Twilio has no fields for a registration: its sender goes, its identifiers do not.
 #[tokio::test]
 async fn a_registered_sender_goes_before_the_configured_one() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(Answer::json(201, ACCEPTED)));
+    let server = LocalServer::answering(Answer::json(201, ACCEPTED));
     let service = Sender::from_messaging_service(format!("MG{:032}", 1));
     let twilio = Twilio::builder(Account::with_token(SID, TOKEN).unwrap(), service);
     let twilio = twilio.client(client()).base_url(server.base_url()).build().unwrap();

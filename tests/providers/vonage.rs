@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::adapter::{Adapter, client, registered, sms};
 use crate::vectors::{Vector, vectors};
 use crate::wire::{fields, recorded};
-use support::http_server::{Answer, LocalServer, Play, Seen};
+use support::http_server::{Answer, LocalServer, Seen};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// Not that of `wire.json`, which could be a part of other words.
@@ -96,8 +96,7 @@ const OURS: [&str; 1] = ["to"];
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let account = Account::new("abcd1234", "s3cr3t").unwrap();
     let bare = SmsApi::builder(account, Sender::from_name("Acme")).client(client());
     let bare = bare.base_url(server.base_url()).build().unwrap();
@@ -125,8 +124,7 @@ async fn the_request_is_the_sdks() {
 
 #[tokio::test]
 async fn a_signed_request_is_the_sdks_and_has_no_secret() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let account = SigningAccount::new("abcd1234", "sigsecret", SignatureMethod::HmacSha256);
     let builder = SmsApi::builder_signed(account.unwrap(), Sender::from_name("Acme"));
     let clock = ManualClock::new(Timestamp::from_millis(1_795_805_944_999));
@@ -160,8 +158,7 @@ fn sign(parameters: &BTreeMap<String, String>) -> String {
 
 #[tokio::test]
 async fn senders_by_country_callback_validity_and_the_alphabet() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let senders = Senders::new(Sender::from_name("Example"))
         .in_region(Region::GB, Sender::from_number("12345"));
     let vonage = SmsApi::builder(Account::new("abcd1234", SECRET).unwrap(), senders)
@@ -190,8 +187,7 @@ async fn senders_by_country_callback_validity_and_the_alphabet() {
 
 #[tokio::test]
 async fn the_answer_tells_identifier_parts_and_price() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer(answer(&[accepted("0A1"), accepted("0A2")])));
+    let server = LocalServer::answering(answer(&[accepted("0A1"), accepted("0A2")]));
     let handoff = vonage(server.base_url(), client(), SECRET).hand_off(&sms()).await.unwrap();
     assert_eq!(handoff.message_id.as_deref(), Some("0A1"));
     assert_eq!((handoff.provider, handoff.segments), (Some(NAME), Some(2)));
@@ -211,8 +207,7 @@ async fn a_text_that_was_taken_in_part_is_accepted() {
         (vec![failed("1"), accepted("0A2")], "0A2"),
         (vec![failed("9"), failed("5"), accepted("0A3")], "0A3"),
     ] {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(answer(&parts)));
+        let server = LocalServer::answering(answer(&parts));
         let handoff = vonage(server.base_url(), client(), SECRET).hand_off(&sms()).await.unwrap();
         assert_eq!(handoff.message_id.as_deref(), Some(id));
         assert_eq!(handoff.segments, Some(1));
@@ -239,21 +234,18 @@ async fn what_proves_nothing_is_indeterminate() {
         vec![failed("1"), failed("5")],
         vec![failed("1"), failed("4711")],
     ] {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(answer(&parts)));
+        let server = LocalServer::answering(answer(&parts));
         let answer = vonage(server.base_url(), client(), SECRET).hand_off(&sms()).await;
         assert_eq!(answer.unwrap_err().kind(), HandoffErrorKind::Indeterminate, "{parts:?}");
     }
-    let server = LocalServer::plain();
-    server.always(Play::Answer(answer(&[json!({ "status": 7 })])));
+    let server = LocalServer::answering(answer(&[json!({ "status": 7 })]));
     let error = vonage(server.base_url(), client(), SECRET).hand_off(&sms()).await.unwrap_err();
     assert_eq!(error.number_fault(), Some(NumberFault::Barred), "a number counts as its text");
 }
 
 #[tokio::test]
 async fn a_registered_text_carries_entity_template_and_sender() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let vonage = vonage(server.base_url(), client(), SECRET);
     vonage.hand_off(&registered()).await.unwrap();
     vonage.hand_off(&sms()).await.unwrap();

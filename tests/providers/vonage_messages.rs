@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::adapter::{Adapter, client, registered, sms};
 use crate::vectors::{Vector, vectors};
 use crate::wire::{fields, recorded};
-use support::http_server::{Answer, LocalServer, Play, Seen};
+use support::http_server::{Answer, LocalServer, Seen};
 
 const JSON: &str = "application/json";
 const SECRET: &str = "invented-api-secret";
@@ -103,8 +103,7 @@ fn error(status: u16, code: &str) -> Answer {
 
 #[tokio::test]
 async fn the_request_is_the_sdks() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     by_account(server.base_url(), client(), "s3cr3t").hand_off(&sms()).await.unwrap();
     by_application(server.base_url(), client()).hand_off(&sms()).await.unwrap();
     let seen = server.seen();
@@ -128,8 +127,7 @@ async fn the_request_is_the_sdks() {
 #[tokio::test]
 async fn an_application_signs_a_token_for_each_text() {
     use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     by_application(server.base_url(), client()).hand_off(&sms()).await.unwrap();
     let seen = server.seen();
     let token = seen[0].header("authorization").unwrap().strip_prefix("Bearer ").unwrap();
@@ -152,8 +150,7 @@ async fn an_application_signs_a_token_for_each_text() {
 
 #[tokio::test]
 async fn webhook_validity_and_registration_have_fields_of_their_own() {
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let account = Account::new("abcd1234", SECRET).unwrap();
     let messages = MessagesApi::builder(account.clone(), Sender::from_number("+15550101"))
         .client(client())
@@ -182,8 +179,7 @@ async fn webhook_validity_and_registration_have_fields_of_their_own() {
 #[tokio::test]
 async fn the_answer_is_an_identifier_and_credentials_rotate() {
     use std::sync::{Arc, Mutex};
-    let server = LocalServer::plain();
-    server.always(Play::Answer((ADAPTER.accepted)()));
+    let server = LocalServer::answering((ADAPTER.accepted)());
     let current = Arc::new(Mutex::new(APPLICATION));
     let source = current.clone();
     let applications = Credentials::from_fn(move || {

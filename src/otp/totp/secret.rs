@@ -1,7 +1,5 @@
 //! The shared secret of an authenticator app, its text form and its enrolment URI.
 
-use std::fmt;
-
 use totp_rs::Secret;
 use zeroize::Zeroizing;
 
@@ -171,11 +169,7 @@ impl AuthenticatorSecret {
     }
 }
 
-impl fmt::Debug for AuthenticatorSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuthenticatorSecret([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(AuthenticatorSecret);
 
 /// Text that contains a secret: masked in `Debug`, no `Display`, wiped on drop.
 pub struct SecretText(Zeroizing<String>);
@@ -188,11 +182,7 @@ impl SecretText {
     }
 }
 
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(SecretText);
 
 /// RFC 4226 §4 (R6), in bytes.
 const SHORTEST: usize = 16;

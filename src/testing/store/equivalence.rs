@@ -1,6 +1,5 @@
 //! Random histories, played on a store and on the reference model side by side.
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,11 +89,7 @@ struct Challenge {
     codes: Vec<Tag>,
 }
 
-impl fmt::Debug for Script {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Script").field("now", &self.now).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Script: now);
 
 impl Script {
     /// A history on an empty `store`.

@@ -48,11 +48,7 @@ impl Default for ScriptedProvider {
     }
 }
 
-impl std::fmt::Debug for ScriptedProvider {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ScriptedProvider").field("handle", &self.handle).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(ScriptedProvider: handle);
 
 #[async_trait]
 impl Provider for ScriptedProvider {

@@ -1,6 +1,5 @@
 //! [`EndUserMessaging`]: `SendTextMessage` of AWS End User Messaging (`sms-voice`, version 2).
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -268,11 +267,4 @@ fn is_name(text: &str, others: &[u8]) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
-impl fmt::Debug for EndUserMessagingBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndUserMessagingBuilder")
-            .field("region", &self.region)
-            .field("senders", &self.senders)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(EndUserMessagingBuilder: region, senders);

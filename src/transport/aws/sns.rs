@@ -1,7 +1,5 @@
 //! [`Sns`]: `Publish` of Amazon SNS to a phone number.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use form_urlencoded::Serializer;
 
@@ -216,11 +214,4 @@ impl SnsBuilder {
     }
 }
 
-impl fmt::Debug for SnsBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SnsBuilder")
-            .field("region", &self.region)
-            .field("senders", &self.senders)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(SnsBuilder: region, senders);

@@ -43,8 +43,6 @@ mod account;
 mod error;
 mod receipt;
 
-use std::fmt;
-
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -187,8 +185,4 @@ impl BirdBuilder {
     }
 }
 
-impl fmt::Debug for BirdBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BirdBuilder").field("senders", &self.senders).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(BirdBuilder: senders);

@@ -31,7 +31,6 @@ mod account;
 mod error;
 mod receipt;
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -175,11 +174,7 @@ impl EsendexBuilder {
     }
 }
 
-impl fmt::Debug for EsendexBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EsendexBuilder").field("senders", &self.senders).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(EsendexBuilder: senders);
 
 #[cfg(test)]
 mod tests {

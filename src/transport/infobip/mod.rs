@@ -32,8 +32,6 @@ mod error;
 mod fault;
 mod receipt;
 
-use std::fmt;
-
 use async_trait::async_trait;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -218,11 +216,4 @@ impl InfobipBuilder {
     }
 }
 
-impl fmt::Debug for InfobipBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InfobipBuilder")
-            .field("base", &self.base)
-            .field("senders", &self.senders)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(InfobipBuilder: base, senders);

@@ -35,7 +35,6 @@ mod account;
 mod error;
 mod receipt;
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -187,8 +186,4 @@ impl PlivoBuilder {
     }
 }
 
-impl fmt::Debug for PlivoBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlivoBuilder").field("senders", &self.senders).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(PlivoBuilder: senders);

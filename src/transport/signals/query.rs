@@ -1,6 +1,5 @@
 //! [`SignalsQuery`]: the question.
 
-use std::fmt;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -58,12 +57,4 @@ impl SignalsQuery {
     }
 }
 
-impl fmt::Debug for SignalsQuery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignalsQuery")
-            .field("region", &self.region)
-            .field("line", &self.line)
-            .field("sim_swap", &self.sim_swap)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(SignalsQuery: region, line, sim_swap);

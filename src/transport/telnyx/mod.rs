@@ -34,8 +34,6 @@ mod account;
 mod error;
 mod receipt;
 
-use std::fmt;
-
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -174,8 +172,4 @@ impl TelnyxBuilder {
     }
 }
 
-impl fmt::Debug for TelnyxBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TelnyxBuilder").field("senders", &self.senders).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(TelnyxBuilder: senders);

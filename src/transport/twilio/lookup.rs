@@ -1,6 +1,5 @@
 //! [`Lookup`]: what Twilio Lookup v2 knows of a number.
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -217,13 +216,7 @@ impl LookupBuilder {
     }
 }
 
-impl fmt::Debug for LookupBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LookupBuilder")
-            .field("line_status", &self.line_status)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(LookupBuilder: line_status);
 
 #[cfg(test)]
 mod tests {

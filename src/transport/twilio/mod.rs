@@ -39,7 +39,6 @@ mod error;
 mod lookup;
 mod receipt;
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -231,15 +230,7 @@ impl TwilioBuilder {
     }
 }
 
-impl fmt::Debug for TwilioBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TwilioBuilder")
-            .field("senders", &self.senders)
-            .field("edge", &self.edge)
-            .field("region", &self.region)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(TwilioBuilder: senders, edge, region);
 
 /// `api[.edge][.region].twilio.com`; an edge alone is one of region `us1`.
 fn address(edge: Option<&str>, region: Option<&str>) -> Result<BaseUrl, AdapterError> {

@@ -1,6 +1,5 @@
 //! [`Application`]: a Vonage application and its private key, which signs a token for each text.
 
-use std::fmt;
 use std::sync::Arc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -100,11 +99,7 @@ fn key_in(text: &str) -> Option<RsaKeyPair> {
     }
 }
 
-impl fmt::Debug for Application {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Application").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Application: id);
 
 #[cfg(test)]
 mod tests {

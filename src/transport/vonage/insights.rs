@@ -1,6 +1,5 @@
 //! [`IdentityInsights`]: what Vonage knows of a number.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -225,10 +224,4 @@ impl IdentityInsightsBuilder {
     }
 }
 
-impl fmt::Debug for IdentityInsightsBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdentityInsightsBuilder")
-            .field("reachability", &self.reachability)
-            .finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(IdentityInsightsBuilder: reachability);

@@ -1,6 +1,5 @@
 //! [`MessagesApi`]: texts through Vonage's Messages API.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -213,8 +212,4 @@ impl MessagesApiBuilder {
     }
 }
 
-impl fmt::Debug for MessagesApiBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessagesApiBuilder").field("senders", &self.senders).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(MessagesApiBuilder: senders);

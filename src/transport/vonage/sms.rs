@@ -1,6 +1,5 @@
 //! [`SmsApi`]: texts through Vonage's SMS API.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -291,11 +290,7 @@ impl SmsApiBuilder {
     }
 }
 
-impl fmt::Debug for SmsApiBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SmsApiBuilder").field("senders", &self.senders).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(SmsApiBuilder: senders);
 
 #[cfg(test)]
 mod tests {

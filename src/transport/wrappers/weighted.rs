@@ -1,7 +1,6 @@
 //! [`Weighted`]: more texts through providers whose codes come back.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -194,17 +193,9 @@ fn draw(key: &IdempotencyKey) -> u64 {
     key.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 16
 }
 
-impl fmt::Debug for Weighted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Weighted").field("providers", &self.providers).finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Weighted: providers);
 
-impl fmt::Debug for Conversions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conversions").finish_non_exhaustive()
-    }
-}
+crate::base::masked::debug_only!(Conversions);
 
 #[async_trait]
 impl SmsTransport for Weighted {

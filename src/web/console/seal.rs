@@ -1,7 +1,6 @@
 //! What a form carries so that nobody else can post it, and a confirmation so that it counts once.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -130,11 +129,7 @@ impl Seals {
     }
 }
 
-impl fmt::Debug for Seals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seals([redacted])")
-    }
-}
+crate::base::masked::debug_redacted!(Seals);
 
 #[cfg(test)]
 mod tests {

@@ -317,8 +317,7 @@ async fn keeps_secrets(vendor: Vendor) {
         [200, 400, 500].map(|status| Answer::json(status, format!("{{\"a\":\"{echo}\"}}"))),
     );
     for answer in answers {
-        let server = LocalServer::plain();
-        server.always(Play::Answer(answer));
+        let server = LocalServer::answering(answer);
         let check = (vendor.make)(server.base_url(), client());
         let said = ask(&*check).await;
         if let Err(error) = &said {

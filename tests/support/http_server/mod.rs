@@ -105,6 +105,13 @@ impl LocalServer {
         Self::start(None)
     }
 
+    /// Plain HTTP, with one answer to whatever comes.
+    pub fn answering(answer: Answer) -> Self {
+        let server = Self::plain();
+        server.always(Play::Answer(answer));
+        server
+    }
+
     /// TLS with a certificate of `authority` for this machine.
     pub fn tls(authority: &Authority) -> Self {
         Self::start(Some(authority.server()))
