@@ -1,5 +1,5 @@
 //! Sends over a cluster of six nodes that it starts itself: commands, processor time and calls a second with
-//! one, three and six primaries.
+//! one, three and six primaries, and with six while a change from three partitions fetches what was there.
 //!
 //! `cargo run --release -p otpgate-store-tests --example redis_spread_load --features redis-cluster -- 100000`
 //!
@@ -76,8 +76,8 @@ fn send(n: u64) -> Admission {
         (name(6, network), 1, drains(300, 60_000), 1),
         (name(7, network / 16), 1, drains(3_000, 12_000), 1),
         (name(7, network / 16), 2, drains(4_000, 10_000), 1),
-        (name(8, network / 4_096), 1, drains(6_000, 6_000), 1),
-        (name(8, network / 4_096), 2, drains(24_000, 4_000), 1),
+        (name(8, network / 1_024), 1, drains(6_000, 6_000), 1),
+        (name(8, network / 1_024), 2, drains(24_000, 4_000), 1),
         (name(9, n), 1, hour(10), 1),
         (name(10, n / 40), 1, drains(600, 120_000), 1),
         (name(11, 0), 1, day(1_000_000_000_000), 75_000),
@@ -119,10 +119,10 @@ async fn main() {
     let asked = std::env::args().nth(1).and_then(|text| text.parse().ok());
     let sends: u64 = asked.unwrap_or(100_000);
     let mut one = 0.0;
-    for primaries in [1_u16, 3, 6] {
+    for (primaries, before) in [(1_u16, None), (3, None), (6, None), (6, Some(3))] {
         let nodes = SixNodes::start(usize::from(primaries));
         let options = RedisOptions {
-            partitions: primaries,
+            partitions: before.unwrap_or(primaries),
             response_timeout: Duration::from_secs(10),
             ..RedisOptions::default()
         };
@@ -131,6 +131,10 @@ async fn main() {
         book.documents =
             vec![DocumentWrite { document: name(4, 0), expect: 0, content: b"controls".into() }];
         assert!(matches!(store.admit(&book).await, Ok(Admitted::Granted { .. })));
+        if before.is_some() {
+            let state = store.repartition(name(0, 0), primaries, T0).await.unwrap();
+            println!("changed from {before:?} to {primaries}: {state:?}");
+        }
         let before: Vec<_> = nodes.nodes.iter().map(spent).collect();
         let (next, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
         let callers: Vec<_> = (0..CALLERS)

@@ -27,6 +27,7 @@ mod verify;
 
 use std::sync::Arc;
 
+use crate::base::id::Pseudonym;
 use crate::context::Realm;
 use crate::realm::RealmState;
 
@@ -113,5 +114,23 @@ impl Gate {
     #[must_use]
     pub fn realm(&self) -> &Realm {
         self.realm.id()
+    }
+
+    /// What this deployment is called in its store, all realms together: for an operator's tool that works
+    /// on the store itself. It follows from [`GateBuilder::partition`](crate::GateBuilder::partition) and the
+    /// secret keys, and says nothing of either.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let shop::Shop { gate, .. } = shop;
+    /// let tenant = gate.in_realm(&otpgate::Realm::new("tenant-8")?);
+    /// assert_eq!(gate.deployment(), tenant.deployment());
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn deployment(&self) -> Pseudonym {
+        self.inner.partition
     }
 }

@@ -59,7 +59,7 @@ use async_trait::async_trait;
 #[cfg(feature = "redb")]
 pub use self::redb::{RedbSetupError, RedbStore, RedbStoreBuilder};
 #[cfg(feature = "redis")]
-pub use self::redis::{RedisOptions, RedisSetupError, RedisStore};
+pub use self::redis::{RedisOptions, RedisSetupError, RedisStore, Repartition};
 pub use admission::{
     Admission, Admitted, ChallengeWrite, Charge, DocumentWrite, Exchange, Guard, Mark, News, Nonce,
     Observation,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use otpgate::{Clock, Entry, Purpose, Sent, Timestamp};
 
-use crate::support::{ALICE, House, client, days, hours, minutes, seconds, small};
+use crate::support::{ALICE, House, LATEST, client, days, hours, minutes, seconds, small};
 
 const LIFE: Duration = Duration::from_secs(300);
 
@@ -37,7 +37,7 @@ const JUMPS: [Jump; 11] = [
     Jump::To(2_147_483_647),   // 2038
     Jump::To(4_294_967_295),   // 2106
     Jump::To(253_402_300_799), // 9999
-    Jump::To(u64::MAX / 2_000),
+    Jump::To(LATEST),
 ];
 
 /// What came of a flow.

@@ -20,6 +20,8 @@ use support::{ALICE, BOB, House, client, german, minutes};
 struct Seen {
     challenges: HashMap<Pseudonym, Pseudonym>,
     admissions: HashMap<RequestId, Home>,
+    /// Whose own a subject is, or that it is common.
+    subjects: HashMap<Pseudonym, Option<Pseudonym>>,
     /// Whose own a meter that cannot be split is.
     unsplit: HashMap<MeterKey, Pseudonym>,
     calls: usize,
@@ -46,6 +48,12 @@ impl Insists {
             assert_eq!(*seen.challenges.entry(challenge).or_insert(name), name, "of a challenge");
         }
         for (key, limit) in charges {
+            let owner = home.name().filter(|_| home.owns(key.subject));
+            let before = *seen.subjects.entry(key.subject).or_insert(owner);
+            assert_eq!(
+                before, owner,
+                "a subject is one home's own in every call, or common in all"
+            );
             if matches!(limit, Limit::Ladder { .. } | Limit::Failures { .. }) {
                 assert!(home.owns(key.subject), "{limit:?} on a common subject");
                 let name = home.name().unwrap();

@@ -285,6 +285,9 @@ pub fn small() -> Latency<MemoryStore> {
     Latency::new(memory(), 3, 0x51ed)
 }
 
+/// The latest second that a wrong clock shows.
+pub const LATEST: u64 = u64::MAX / 2_000;
+
 /// The model and the memory store, each behind seeded latency.
 pub fn slow_stores(seed: u64) -> [(&'static str, Box<dyn Store>); 2] {
     [

@@ -32,6 +32,12 @@ if copies ~= 0 then
   end
 end
 
+-- Whether a nonce is held by a claim of this very call, made before its partition was another one.
+local function claimed(value)
+  local whose = string.match(value, '^%d+%.(%d+)$')
+  return whose and whose == string.gsub(id, '.', function(c) return format('%03d', string.byte(c)) end)
+end
+
 -- The checks in the order that the port lays down; the first that fails is the answer.
 local refusal, current
 for i = 1, #guards, 2 do
@@ -40,8 +46,9 @@ for i = 1, #guards, 2 do
 end
 if not refusal then
   for i = 1, #nonces, 2 do
-    local expires = tonumber(held[nonces[i]])
-    if expires and now < floor(expires) then refusal = {epoch, 0, 2, (i - 1) / 2} break end
+    local value = held[nonces[i]]
+    local expires = tonumber(value)
+    if expires and now < floor(expires) and not claimed(value) then refusal = {epoch, 0, 2, (i - 1) / 2} break end
   end
 end
 if not refusal and opening ~= 0 then

@@ -9,6 +9,8 @@ use crate::store::{
 };
 
 use super::failure::Malformed;
+use super::layout::{Phase, Record};
+use super::moves::{Form, Moved, MovedMeter};
 use super::pack::{MOST, Unpacker};
 
 /// How far a partition is: what the next call says it has seen.
@@ -154,7 +156,49 @@ impl Reply {
         values.end(Said { answer, repeated, unfit, wants_copies })
     }
 
-    /// The one number that a claim or the layout is answered with.
+    /// What stands at a deployment's own tag.
+    pub(super) fn record(&self) -> Result<Record, Malformed> {
+        let (_, mut values) = self.open()?;
+        let parts = narrow(&mut values)?;
+        let generation = small(&mut values)?;
+        let (first, before, next) =
+            (narrow(&mut values)?, narrow(&mut values)?, narrow(&mut values)?);
+        let phase = match values.number()? {
+            0 => Phase::Settled,
+            1 => Phase::Closing,
+            2 => Phase::Moving,
+            _ => return Err(Malformed),
+        };
+        values.end(Record { parts, generation, first, before, next, phase })
+    }
+
+    /// Which of the keys asked for there are.
+    pub(super) fn present(&self) -> Result<Vec<bool>, Malformed> {
+        let (_, mut values) = self.open()?;
+        let there = each(&mut values, |values| Ok(values.number()? != 0))?;
+        values.end(there)
+    }
+
+    /// Of each key asked for when it ends and its value, if there is one.
+    pub(super) fn exported(
+        &self,
+        forms: impl Iterator<Item = Form>,
+    ) -> Result<Vec<Option<(u64, Moved)>>, Malformed> {
+        let (_, mut values) = self.open()?;
+        values.number()?;
+        let mut all = Vec::new();
+        for form in forms {
+            let ends = values.number()?;
+            all.push(match (ends, form) {
+                (0, _) => None,
+                (_, Form::Common) => Some((ends, Moved::Meters(meters(&mut values)?))),
+                _ => Some((ends, Moved::Text(values.bytes()?.to_vec()))),
+            });
+        }
+        values.end(all)
+    }
+
+    /// The one number that a claim is answered with.
     pub(super) fn number(&self) -> Result<u64, Malformed> {
         let (_, mut values) = self.open()?;
         let number = values.number()?;
@@ -247,6 +291,26 @@ fn pairs(values: Vec<u64>) -> Result<Vec<Unfit>, Malformed> {
 
 fn index(values: &mut Unpacker<'_>) -> Result<usize, Malformed> {
     usize::try_from(values.number()?).map_err(|_| Malformed)
+}
+
+/// Five values each, from a flat list.
+fn meters(values: &mut Unpacker<'_>) -> Result<Vec<MovedMeter>, Malformed> {
+    let fields = values.number()?;
+    let mut meters = Vec::new();
+    for _ in 0..fields.checked_div(5).unwrap_or(0) {
+        meters.push(MovedMeter {
+            slot: small(values)?,
+            kind: u8::try_from(values.number()?).map_err(|_| Malformed)?,
+            latest: values.number()?,
+            amount: values.number()?,
+            older: values.bytes()?.to_vec(),
+        });
+    }
+    Ok(meters)
+}
+
+fn narrow(values: &mut Unpacker<'_>) -> Result<u16, Malformed> {
+    u16::try_from(values.number()?).map_err(|_| Malformed)
 }
 
 fn small(values: &mut Unpacker<'_>) -> Result<u32, Malformed> {

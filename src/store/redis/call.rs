@@ -23,10 +23,14 @@ pub(super) enum Verb {
     Peer,
     Claim,
     Layout,
+    Close,
+    Present,
+    Export,
+    Import,
 }
 
 impl Verb {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Admit,
         Self::Settle,
         Self::Redeem,
@@ -34,12 +38,17 @@ impl Verb {
         Self::Peer,
         Self::Claim,
         Self::Layout,
+        Self::Close,
+        Self::Present,
+        Self::Export,
+        Self::Import,
     ];
 
     /// The script's text: the shared parts, then its own.
     pub(super) const fn script(self) -> &'static str {
         match self {
             Self::Admit => concat!(
+                include_str!("format.lua"),
                 include_str!("prelude.lua"),
                 include_str!("calls.lua"),
                 include_str!("admit.lua"),
@@ -47,6 +56,7 @@ impl Verb {
                 include_str!("grant.lua")
             ),
             Self::Settle => concat!(
+                include_str!("format.lua"),
                 include_str!("prelude.lua"),
                 include_str!("calls.lua"),
                 include_str!("restore.lua"),
@@ -55,14 +65,20 @@ impl Verb {
                 include_str!("settled.lua")
             ),
             Self::Redeem => concat!(
+                include_str!("format.lua"),
                 include_str!("prelude.lua"),
                 include_str!("restore.lua"),
                 include_str!("redeem.lua"),
                 include_str!("write.lua"),
                 include_str!("redeemed.lua")
             ),
-            Self::Tally => concat!(include_str!("prelude.lua"), include_str!("tally.lua")),
+            Self::Tally => concat!(
+                include_str!("format.lua"),
+                include_str!("prelude.lua"),
+                include_str!("tally.lua")
+            ),
             Self::Peer => concat!(
+                include_str!("format.lua"),
                 include_str!("prelude.lua"),
                 include_str!("restore.lua"),
                 include_str!("peer.lua"),
@@ -71,6 +87,18 @@ impl Verb {
             ),
             Self::Claim => include_str!("claim.lua"),
             Self::Layout => include_str!("layout.lua"),
+            Self::Close => include_str!("close.lua"),
+            Self::Present => include_str!("present.lua"),
+            Self::Export => concat!(
+                include_str!("closed.lua"),
+                include_str!("prelude.lua"),
+                include_str!("export.lua")
+            ),
+            Self::Import => concat!(
+                include_str!("format.lua"),
+                include_str!("prelude.lua"),
+                include_str!("import.lua")
+            ),
         }
     }
 
@@ -190,7 +218,7 @@ impl Call {
             Scope::Part { copies, .. } => versions(&mut body, &mut keys, copies),
         }
         let (now, clock) = (admission.now, admission.clock);
-        Self { verb: Verb::Admit, realm: place.tag, now, clock, keys, reads, body }
+        Self { verb: Verb::Admit, realm: place.known_as(), now, clock, keys, reads, body }
     }
 
     pub(super) fn settle(settlement: &Settlement, place: &Place) -> Self {
@@ -229,7 +257,7 @@ impl Call {
         exchange(&mut body, &mut keys, journal);
         body.number(u64::from(withdraw));
         let (now, clock) = (settlement.now, settlement.clock);
-        Self { verb: Verb::Settle, realm: place.tag, now, clock, keys, reads, body }
+        Self { verb: Verb::Settle, realm: place.known_as(), now, clock, keys, reads, body }
     }
 
     pub(super) fn redeem(redemption: &Redemption, place: &Place, scope: &Scope<'_>) -> Self {
@@ -264,7 +292,7 @@ impl Call {
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
         let (now, clock) = (redemption.now, redemption.clock);
-        Self { verb: Verb::Redeem, realm: place.tag, now, clock, keys, reads, body }
+        Self { verb: Verb::Redeem, realm: place.known_as(), now, clock, keys, reads, body }
     }
 
     pub(super) fn tally(query: &TallyQuery, place: &Place) -> Self {
@@ -293,7 +321,7 @@ impl Call {
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
         let (now, clock) = (query.now, query.clock);
-        Self { verb: Verb::Tally, realm: place.tag, now, clock, keys, reads, body }
+        Self { verb: Verb::Tally, realm: place.known_as(), now, clock, keys, reads, body }
     }
 
     pub(super) fn peer(
@@ -319,7 +347,7 @@ impl Call {
             .map(|journal| Journal { earlier: errand.earlier, ..journal });
         let reads = keys.len();
         exchange(&mut body, &mut keys, journal);
-        Self { verb: Verb::Peer, realm: place.tag, now, clock, keys, reads, body }
+        Self { verb: Verb::Peer, realm: place.known_as(), now, clock, keys, reads, body }
     }
 
     /// Claims `nonce` for the call `by`, or gives it back.
@@ -342,15 +370,7 @@ impl Call {
         // A text, as the command takes it.
         body.bytes(lives.to_string().as_bytes());
         let reads = keys.len();
-        Self { verb: Verb::Claim, realm: place.tag, now, clock, keys, reads, body }
-    }
-
-    /// Asks into how many parts `realm` is spread, and lays it down if nobody has.
-    pub(super) fn layout(realm: Pseudonym, now: Timestamp, clock: ClockCheck, parts: u16) -> Self {
-        let keys = Keys::of(&Place::whole(realm));
-        let mut body = Packer::default();
-        body.number(u64::from(parts));
-        Self { verb: Verb::Layout, realm, now, clock, reads: keys.len(), keys, body }
+        Self { verb: Verb::Claim, realm: place.known_as(), now, clock, keys, reads, body }
     }
 
     /// The script's one argument: what every verb begins with, then the verb's own.

@@ -3,7 +3,12 @@
 local call, unpack_limit = redis.call, cmsgpack.unpack_limit
 local body, now = unpack_limit(ARGV[1], 6)
 local _, release, value, lives = unpack_limit(ARGV[1], 3, body)
-local held, spent = call('MGET', KEYS[2])[1], 0
+local both = call('MGET', KEYS[1], KEYS[2])
+local held, spent = both[2], 0
+-- Of a generation that has ended: the claim would be seen by nobody.
+if both[1] and #both[1] > 22 and struct.unpack('>B', both[1], 23) > 2 then
+  return cmsgpack.pack({9007199254740990, (struct.unpack('>B', both[1], 23))})
+end
 if release == 1 then
   if held == value then call('PEXPIRE', KEYS[2], '0') end
 elseif held and held ~= value and now < math.floor(tonumber(held) or 0) then

@@ -18,7 +18,7 @@ use super::call::Call;
 use super::failure::Malformed;
 use super::node::{Failure, Node};
 use super::setup::{Mode, RedisOptions, RedisSetupError, address};
-use super::tag::slot;
+use super::tag::{HashTag, slot};
 
 /// A call follows at most so many redirections before it reports an outage.
 const HOPS: usize = 4;
@@ -85,6 +85,15 @@ impl Cluster {
             || StoreError::new(StoreErrorKind::Unavailable, Unserved { slot }),
             StoreError::from,
         ))
+    }
+
+    /// How many keys match `pattern` where `tag` is.
+    pub(super) async fn count(&self, tag: &HashTag, pattern: &[u8]) -> Result<u64, StoreError> {
+        let slot = slot(tag.inner());
+        let map = self.refreshed(&self.map()).await;
+        let unserved = || StoreError::new(StoreErrorKind::Unavailable, Unserved { slot });
+        let node = map.owner(slot).ok_or_else(unserved)?;
+        node.count(pattern).await.map_err(StoreError::from)
     }
 
     fn map(&self) -> Arc<Map> {

@@ -22,8 +22,9 @@ pub(super) struct LaterFormat {
 /// A deployment is spread over several partitions, and this store is not.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the deployment is spread over several partitions; set `RedisOptions::partitions` to their number \
-     in every process"
+    "the deployment is spread over several partitions, or their number was changed and the store forgot \
+     to what; set `RedisOptions::partitions` to the number there is in every process, and after a change \
+     call `RedisStore::repartition` again with the number that it had"
 )]
 pub(super) struct Spread;
 
@@ -31,13 +32,57 @@ pub(super) struct Spread;
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the deployment is kept in {kept} partition(s) and this store was told {asked}: set \
-     `RedisOptions::partitions` to {kept} in every process, as with another number limits would start \
-     afresh"
+     `RedisOptions::partitions` to {kept} in every process, or call `RedisStore::repartition`, which \
+     changes it and loses no limit"
 )]
 pub(super) struct OtherLayout {
     pub(super) kept: u64,
     pub(super) asked: u64,
 }
+
+/// The number of partitions is being changed, and a node that it needs gives no answer.
+#[derive(thiserror::Error)]
+#[error(
+    "the deployment is being changed to {to} partitions and a node that this needs gave no answer; bring \
+     it back, and the next call completes the change"
+)]
+pub(super) struct Changing {
+    pub(super) to: u16,
+    pub(super) source: StoreError,
+}
+
+impl Changing {
+    /// One change followed the other all the time.
+    pub(super) fn often(to: u16) -> Self {
+        Self { to, source: StoreError::new(StoreErrorKind::Unavailable, Unsettled) }
+    }
+}
+
+/// What an earlier number of partitions has left is not brought over yet.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the change to {to} partitions has left {keys} keys where they were, which end or are fetched in \
+     time; call `RedisStore::repartition` with {to} until it is done, then with another number"
+)]
+pub(super) struct StillMoving {
+    pub(super) keys: u64,
+    pub(super) to: u16,
+}
+
+/// A partition of the generation before gives no answer, so nobody knows what it holds.
+#[derive(thiserror::Error)]
+#[error(
+    "the number of partitions was changed, and a node that holds what was there before gave no answer; \
+     bring it back"
+)]
+pub(super) struct NotBrought(#[source] pub(super) StoreError);
+
+/// A partition that was closed is not.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a partition from before the number of partitions was changed has lost that; restore its newest data"
+)]
+pub(super) struct Reopened;
 
 /// A limit that cannot be split is charged on what all homes share.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +166,10 @@ crate::base::sentence::debug_as_sentence!(Malformed);
 crate::base::sentence::debug_as_sentence!(LaterFormat);
 crate::base::sentence::debug_as_sentence!(Spread);
 crate::base::sentence::debug_as_sentence!(OtherLayout);
+crate::base::sentence::debug_as_sentence!(Changing);
+crate::base::sentence::debug_as_sentence!(StillMoving);
+crate::base::sentence::debug_as_sentence!(NotBrought);
+crate::base::sentence::debug_as_sentence!(Reopened);
 crate::base::sentence::debug_as_sentence!(Unsplittable);
 crate::base::sentence::debug_as_sentence!(Unsettled);
 

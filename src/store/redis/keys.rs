@@ -19,6 +19,12 @@ pub(super) enum Kind {
     Copy = b'g' as isize,
 }
 
+/// The letter of [`Kind::Call`] beside what was there before.
+const CALL_BESIDE: u8 = b'q';
+
+/// A key, apart from its tag.
+pub(super) type Name = (Kind, [u8; 16]);
+
 /// One key: tag, letter, name.
 #[derive(Clone, Copy)]
 pub(super) struct Key {
@@ -37,7 +43,7 @@ impl AsRef<[u8]> for Key {
 pub(super) struct Keys {
     pub(super) place: Place,
     tag: HashTag,
-    names: Vec<(Kind, [u8; 16])>,
+    names: Vec<Name>,
 }
 
 impl Keys {
@@ -73,9 +79,19 @@ impl Keys {
         self.names.len().saturating_add(1)
     }
 
+    /// The others, as they are numbered.
+    pub(super) fn names(&self) -> &[Name] {
+        &self.names
+    }
+
+    /// The number of a key of another call.
+    pub(super) fn again(&mut self, (kind, name): Name) -> u64 {
+        self.numbered(kind, name)
+    }
+
     /// The partition's key.
     pub(super) fn partition(&self) -> [u8; 25] {
-        let mut key = [b'e'; 25];
+        let mut key = [self.place.letter(); 25];
         key.iter_mut().zip(self.tag.bytes()).for_each(|(to, from)| *to = from);
         key
     }
@@ -85,9 +101,12 @@ impl Keys {
         self.names.iter().map(|(kind, name)| {
             let name = if *kind == Kind::Call { name.get(..2) } else { Some(&name[..]) };
             let name = name.unwrap_or_default();
-            let mut key = Key { bytes: [*kind as u8; 41], length: name.len().saturating_add(25) };
-            let parts =
-                self.tag.bytes().into_iter().chain([*kind as u8]).chain(name.iter().copied());
+            let letter = match kind {
+                Kind::Call if self.place.is_beside() => CALL_BESIDE,
+                kind => *kind as u8,
+            };
+            let mut key = Key { bytes: [letter; 41], length: name.len().saturating_add(25) };
+            let parts = self.tag.bytes().into_iter().chain([letter]).chain(name.iter().copied());
             key.bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
             key
         })

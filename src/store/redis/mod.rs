@@ -49,15 +49,17 @@
 //! sent, but controls cannot be changed, gates hear nothing of each other, and a process that starts has
 //! to wait. While a partition is lost, a front-end token can be spent once in each of the others.
 //!
-//! The number of partitions is laid down by the first call and holds for good: a store with another one
-//! is refused ([`Corrupt`](super::StoreErrorKind::Corrupt)). Slots are moved between nodes with the
-//! cluster's own tools, so take a small multiple of the primaries there are. More partitions than a limit
-//! has units make every second charge ask elsewhere: sixteen are plenty.
+//! The number of partitions is laid down by the first call, and a store with another one is refused
+//! ([`Corrupt`](super::StoreErrorKind::Corrupt)) until [`RedisStore::repartition`] has changed it. Slots are moved
+//! between nodes with the cluster's own tools, so a small multiple of the primaries leaves room. More partitions
+//! than a limit has units make every second charge ask elsewhere: sixteen are plenty.
 //!
 //! | key after a partition's tag | holds | until |
 //! |---|---|---|
 //! | `g` + document | the version there was, and when | an hour |
-//! | `e` after the deployment's own tag | the number of partitions | for ever |
+//! | `e`, once it is closed | the same, in format 3 | for ever |
+//! | `e` after the deployment's own tag | how many partitions there are, of which generation, and a change under way; format 3 | for ever |
+//! | `h`, `q` after the deployment's own tag | the hub's `e` and `r`, where everything was in one place before | as those |
 //!
 //! # What survives what
 //!
@@ -97,7 +99,7 @@
 //!   `everysec` (Redis' default when on) about a second.
 //! - Commands used: `EVALSHA`, `EVAL`, `SCRIPT LOAD`, `INFO`; within scripts `TIME`, `MGET`, `SET`,
 //!   `SETRANGE`, `RPUSH`, `LPOP`, `LINDEX`, `LLEN`, `LRANGE`, `PEXPIRE`; `SELECT` if the URL names a database other than
-//!   0; `CLUSTER SLOTS` in a cluster. Keys match `{*`. Each connection asks whether the user may run
+//!   0; `CLUSTER SLOTS` in a cluster; `SCAN` by [`RedisStore::repartition`] alone. Keys match `{*`. Each connection asks whether the user may run
 //!   them; `docs/stores.md` has the ACL.
 //! - In a cluster, the realms of a slot that is being moved are
 //!   [`Unavailable`](super::StoreErrorKind::Unavailable) until it has arrived, and then, as after a
@@ -112,6 +114,8 @@ mod call;
 mod cluster;
 mod failure;
 mod keys;
+mod layout;
+mod moves;
 mod node;
 mod pack;
 mod permission;
@@ -127,6 +131,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::base::id::Pseudonym;
+use crate::base::time::Timestamp;
 
 use super::{
     Admission, Admitted, Redeemed, Redemption, Settlement, Store, StoreError, StoreErrorKind,
@@ -142,13 +147,18 @@ use node::Node;
 use place::Place;
 use setup::{Mode, parsed};
 use spread::Spread;
+use tag::HashTag;
 
-pub use setup::{RedisOptions, RedisSetupError};
+pub use setup::{RedisOptions, RedisSetupError, Repartition};
 
 /// More partitions than any cluster has use for.
 const MOST_PARTITIONS: u16 = 1_024;
-/// What stands in place of a partition whose deployment is spread.
+/// What stands in place of a partition that serves no more, as its deployment is spread otherwise.
 const SPREAD_FORMAT: u64 = 3;
+/// What a partition is said to be in that was to be closed and is not.
+const REOPENED: u64 = 0;
+/// How often a call is made that finds its deployment spread otherwise than was known.
+const TURNS: u32 = 3;
 
 /// A [`Store`] in Redis. See the [module](self) for what it promises.
 ///
@@ -156,8 +166,8 @@ const SPREAD_FORMAT: u64 = 3;
 /// by the next call.
 pub struct RedisStore {
     route: Route,
-    /// How a deployment is spread, if it is.
-    spread: Option<Spread>,
+    /// How deployments are spread, if they are.
+    spread: Spread,
     /// How far each realm was when last heard of: 32 bytes for each realm, of which a host has few.
     seen: Mutex<HashMap<Pseudonym, Seen>>,
 }
@@ -226,6 +236,54 @@ impl RedisStore {
         Self { route, spread, seen: Mutex::default() }
     }
 
+    /// Changes into how many partitions `deployment` is spread, while gates go on. Call it from one place,
+    /// with every node up, and again (every hour, say) until it is [`Done`](Repartition::Done).
+    ///
+    /// `deployment` is what [`Gate::deployment`](crate::Gate::deployment) says. Gates follow by themselves;
+    /// those of a version that cannot are refused ([`Corrupt`](StoreErrorKind::Corrupt)). No limit is lost
+    /// and none exceeded, codes stay good, what was spent stays spent. What was kept before is fetched by
+    /// the call that first asks for it; until all of it was or has ended, calls that name something
+    /// new make some commands more, and number and limits of a lost node are not served. `docs/stores.md`
+    /// has the procedure.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if a node gave no answer. Nothing is lost by that: make the call again.
+    ///
+    /// ```no_run
+    /// # async fn grow(gate: &otpgate::Gate, now: otpgate::Timestamp)
+    /// #     -> Result<(), Box<dyn std::error::Error>> {
+    /// use otpgate::store::{RedisStore, Repartition};
+    ///
+    /// let store = RedisStore::connect("redis://127.0.0.1:6379").await?;
+    /// match store.repartition(gate.deployment(), 6, now).await? {
+    ///     Repartition::Done => println!("six partitions, and nothing is left of those before"),
+    ///     Repartition::Moving { keys } => println!("six partitions; {keys} keys are not fetched yet"),
+    ///     _ => {}
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn repartition(
+        &self,
+        deployment: Pseudonym,
+        partitions: u16,
+        now: Timestamp,
+    ) -> Result<Repartition, StoreError> {
+        spread::repartition(self, deployment, partitions.clamp(1, MOST_PARTITIONS), now).await
+    }
+
+    /// How many keys a partition has that end.
+    async fn keys_left(&self, tag: Pseudonym) -> Result<u64, StoreError> {
+        let tag = HashTag::of(tag);
+        let mut pattern = tag.bytes().to_vec();
+        pattern.extend(b"[scnr]*");
+        match &self.route {
+            Route::Single(node) => node.count(&pattern).await.map_err(StoreError::from),
+            #[cfg(feature = "redis-cluster")]
+            Route::Cluster(cluster) => cluster.count(&tag, &pattern).await,
+        }
+    }
+
     /// Makes `call`, and notes how far the partition is.
     async fn run(&self, call: Call) -> Result<Reply, StoreError> {
         let seen = self.seen(call.realm);
@@ -243,6 +301,7 @@ impl RedisStore {
         if let Some(format) = reply.refused_by_format()? {
             let error = match format {
                 SPREAD_FORMAT => StoreError::new(StoreErrorKind::Corrupt, failure::Spread),
+                REOPENED => StoreError::new(StoreErrorKind::Corrupt, failure::Reopened),
                 _ => StoreError::new(StoreErrorKind::Corrupt, LaterFormat { format }),
             };
             return Err(error);
@@ -264,43 +323,89 @@ impl RedisStore {
     }
 }
 
-#[async_trait]
-impl Store for RedisStore {
-    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
-        if let Some(spread) = &self.spread {
-            let run = spread.run(self, admission.realm, admission.now, admission.clock).await?;
-            return run.admit(admission).await;
-        }
+impl RedisStore {
+    async fn admit_whole(&self, admission: &Admission) -> Result<Admitted, StoreError> {
         let call = Call::admit(admission, &Place::whole(admission.realm), &Scope::All);
         Ok(self.run(call).await?.admitted(admission)?.answer)
     }
 
-    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        if let Some(spread) = &self.spread {
-            let run = spread.run(self, settlement.realm, settlement.now, settlement.clock).await?;
-            return run.settle(settlement).await;
-        }
+    async fn settle_whole(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let call = Call::settle(settlement, &Place::whole(settlement.realm));
         self.run(call).await?.settled()?;
         Ok(())
     }
 
-    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        if let Some(spread) = &self.spread {
-            let run = spread.run(self, redemption.realm, redemption.now, redemption.clock).await?;
-            return run.redeem(redemption).await;
-        }
+    async fn redeem_whole(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
         let call = Call::redeem(redemption, &Place::whole(redemption.realm), &Scope::All);
         Ok(self.run(call).await?.redeemed()?.answer)
     }
 
-    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
-        if let Some(spread) = &self.spread {
-            let run = spread.run(self, query.realm, query.now, query.clock).await?;
-            return run.tally(query).await;
-        }
+    async fn tally_whole(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
         let call = Call::tally(query, &Place::whole(query.realm));
         Ok(self.run(call).await?.tallied(query)?)
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        let when = (admission.realm, admission.now, admission.clock);
+        let mut turns = TURNS;
+        loop {
+            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
+                Some(run) => run.admit(admission).await,
+                None => self.admit_whole(admission).await,
+            };
+            turns = turns.saturating_sub(1);
+            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
+                return outcome;
+            }
+        }
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        let when = (settlement.realm, settlement.now, settlement.clock);
+        let mut turns = TURNS;
+        loop {
+            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
+                Some(run) => run.settle(settlement).await,
+                None => self.settle_whole(settlement).await,
+            };
+            turns = turns.saturating_sub(1);
+            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
+                return outcome;
+            }
+        }
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        let when = (redemption.realm, redemption.now, redemption.clock);
+        let mut turns = TURNS;
+        loop {
+            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
+                Some(run) => run.redeem(redemption).await,
+                None => self.redeem_whole(redemption).await,
+            };
+            turns = turns.saturating_sub(1);
+            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
+                return outcome;
+            }
+        }
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        let when = (query.realm, query.now, query.clock);
+        let mut turns = TURNS;
+        loop {
+            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
+                Some(run) => run.tally(query).await,
+                None => self.tally_whole(query).await,
+            };
+            turns = turns.saturating_sub(1);
+            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
+                return outcome;
+            }
+        }
     }
 }
 

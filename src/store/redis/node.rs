@@ -120,6 +120,26 @@ impl Node {
         })
     }
 
+    /// How many keys match `pattern`. The server goes on with its other work meanwhile.
+    pub(super) async fn count(&self, pattern: &[u8]) -> Result<u64, Failure> {
+        let link = self.linked().await.map_err(Failure::Unreachable)?;
+        let failed =
+            |error: RedisError| Failure::Store(StoreError::new(StoreErrorKind::Unavailable, error));
+        let (mut cursor, mut count) = (0_u64, 0_u64);
+        loop {
+            let mut command = redis::cmd("SCAN");
+            command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
+            let mut connection = link.connection.clone();
+            let (next, keys): (u64, Vec<Value>) =
+                command.query_async(&mut connection).await.map_err(failed)?;
+            count = count.saturating_add(u64::try_from(keys.len()).unwrap_or(u64::MAX));
+            if next == 0 {
+                return Ok(count);
+            }
+            cursor = next;
+        }
+    }
+
     /// Makes the first connection.
     pub(super) async fn open(&self) -> Result<(), RedisSetupError> {
         self.keep(Arc::new(self.connect().await?));

@@ -4,11 +4,6 @@ use crate::base::id::Pseudonym;
 use crate::limit::Limit;
 use crate::store::Home;
 
-use super::tag::{HashTag, slot};
-
-/// How many slots a cluster has.
-const SLOTS: u64 = 1 << 14;
-
 /// A partition, as one call sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
@@ -17,22 +12,70 @@ pub(super) struct Place {
     home: Home,
     part: u64,
     parts: u64,
+    kind: PlaceKind,
+}
+
+/// What of a deployment is in a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum PlaceKind {
+    /// Everything.
+    Whole,
+    /// The homes of one partition, and its share of what is common.
+    Part,
+    /// Documents and journal, where everything was before it was spread: under the same tag.
+    Beside,
 }
 
 impl Place {
     /// The one place where everything is.
     pub(super) fn whole(tag: Pseudonym) -> Self {
-        Self { tag, home: Home::NOBODY, part: 0, parts: 1 }
+        Self { tag, home: Home::NOBODY, part: 0, parts: 1, kind: PlaceKind::Whole }
+    }
+
+    /// Documents and journal at a tag that has been the one place where everything was.
+    pub(super) fn beside(tag: Pseudonym) -> Self {
+        Self { kind: PlaceKind::Beside, ..Self::whole(tag) }
     }
 
     /// Partition `part` of `parts`, for a call of `home`.
-    pub(super) fn part(tag: Pseudonym, home: Home, part: u64, parts: u64) -> Self {
-        Self { tag, home, part, parts }
+    pub(super) fn of_part(tag: Pseudonym, home: Home, part: u64, parts: u64) -> Self {
+        Self { tag, home, part, parts, kind: PlaceKind::Part }
     }
 
-    /// Whether it is one of several partitions.
+    /// Whether documents and journal are elsewhere.
     pub(super) fn is_part(&self) -> bool {
-        self.parts > 1
+        self.kind == PlaceKind::Part
+    }
+
+    /// Whether it shares its tag with what was there before.
+    pub(super) fn is_beside(&self) -> bool {
+        self.kind == PlaceKind::Beside
+    }
+
+    /// The letter of the key that holds epoch and sequence.
+    pub(super) fn letter(&self) -> u8 {
+        if self.is_beside() { b'h' } else { b'e' }
+    }
+
+    /// What its epoch and sequence are remembered by.
+    pub(super) fn known_as(&self) -> Pseudonym {
+        let mut name = *self.tag.as_bytes();
+        if self.is_beside()
+            && let Some(last) = name.last_mut()
+        {
+            *last ^= 0xa5;
+        }
+        Pseudonym::from_bytes(name)
+    }
+
+    /// Whose call it is made for.
+    pub(super) fn home(&self) -> Home {
+        self.home
+    }
+
+    /// Which of the partitions it is.
+    pub(super) fn part(&self) -> u64 {
+        self.part
     }
 
     /// Whether the partition keeps but a share of what `subject` is charged.
@@ -47,12 +90,7 @@ impl Place {
         if !self.is_common(subject) {
             return *limit;
         }
-        let units = |max: u64| {
-            let (each, left) = divided(max, self.parts);
-            let (_, turned) = divided(spread_of(subject), self.parts);
-            let (_, rank) = divided(self.part.saturating_add(turned), self.parts);
-            each.saturating_add(u64::from(rank < left))
-        };
+        let units = |max: u64| self.portion(subject, max);
         let slower = |drain_ms: u64| drain_ms.max(1).saturating_mul(self.parts);
         match *limit {
             Limit::Window { max, span_ms } => Limit::Window { max: units(max), span_ms },
@@ -66,6 +104,19 @@ impl Place {
             // Refused before it comes here: it cannot be split.
             Limit::Ladder { .. } | Limit::Failures { .. } => *limit,
         }
+    }
+
+    /// How early this partition gets one of the units that a division leaves over: 0 is first.
+    fn rank(&self, subject: Pseudonym) -> u64 {
+        let (_, turned) = divided(spread_of(subject), self.parts);
+        divided(self.part.saturating_add(turned), self.parts).1
+    }
+
+    /// How many of `units` this partition has once all have divided them as they divide a limit. So of
+    /// what was spent nobody has more than of what may be, unless all have.
+    pub(super) fn portion(&self, subject: Pseudonym, units: u64) -> u64 {
+        let (each, left) = divided(units, self.parts);
+        each.saturating_add(u64::from(self.rank(subject) < left))
     }
 
     /// What is told of a common meter whose share counts `count` after a charge of `cost`. Shares fill
@@ -83,85 +134,16 @@ impl Place {
     }
 }
 
-/// The partitions of a deployment.
-#[derive(Debug)]
-pub(super) struct Layout {
-    /// What belongs to no home: documents and the journal.
-    pub(super) hub: Pseudonym,
-    pub(super) tags: Vec<Pseudonym>,
-}
-
-impl Layout {
-    /// The places of `realm` in `parts` partitions. Their slots lie evenly among all, so that a cluster
-    /// whose primaries share the slots evenly has as many on each.
-    pub(super) fn new(realm: Pseudonym, parts: u64) -> Self {
-        let (width, _) = divided(SLOTS, parts);
-        let tag = |part: u64, from: u64, to: u64| {
-            // One in a few lies there.
-            let tags = (0..=u16::MAX).map(|draw| named(realm, parts, part, draw));
-            let mut inside = tags.filter(|tag| {
-                let slot = u64::from(slot(HashTag::of(*tag).inner()));
-                from <= slot && slot < to
-            });
-            inside.next().unwrap_or_else(|| named(realm, parts, part, 0))
-        };
-        let tags = (0..parts)
-            .map(|part| {
-                let (from, _) = divided(part.saturating_mul(SLOTS), parts);
-                let (near, far) = (width / 4, width.saturating_mul(3) / 4);
-                tag(part, from.saturating_add(near), from.saturating_add(far.max(1)))
-            })
-            .collect();
-        Self { hub: tag(parts, 0, SLOTS), tags }
-    }
-
-    pub(super) fn parts(&self) -> u64 {
-        u64::try_from(self.tags.len()).unwrap_or(u64::MAX)
-    }
-
-    /// Which partition keeps what is called `name`.
-    pub(super) fn part_of(&self, name: Pseudonym) -> usize {
-        let part = spread_of(name).checked_rem(self.parts()).unwrap_or(0);
-        usize::try_from(part).unwrap_or(0)
-    }
-
-    pub(super) fn tag(&self, part: usize) -> Pseudonym {
-        self.tags.get(part).copied().unwrap_or(self.hub)
-    }
-
-    /// The hub, as a place that splits nothing.
-    pub(super) fn hub(&self) -> Place {
-        Place::whole(self.hub)
-    }
-
-    pub(super) fn place(&self, part: usize, home: Home) -> Place {
-        let index = u64::try_from(part).unwrap_or(u64::MAX);
-        Place::part(self.tag(part), home, index, self.parts())
-    }
-}
-
 /// What each of `parts` gets, and what is left over.
-fn divided(whole: u64, parts: u64) -> (u64, u64) {
+pub(super) fn divided(whole: u64, parts: u64) -> (u64, u64) {
     let parts = parts.max(1);
     (whole.checked_div(parts).unwrap_or(0), whole.checked_rem(parts).unwrap_or(0))
 }
 
 /// A pseudonym is its own hash.
-fn spread_of(name: Pseudonym) -> u64 {
+pub(super) fn spread_of(name: Pseudonym) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *name.as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// A name that only this partition of this deployment has: realms are named at random.
-fn named(realm: Pseudonym, parts: u64, part: u64, draw: u16) -> Pseudonym {
-    let mut name = *realm.as_bytes();
-    let [_, _, p0, p1] = u32::try_from(part).unwrap_or(u32::MAX).to_be_bytes();
-    let [_, _, n0, n1] = u32::try_from(parts).unwrap_or(u32::MAX).to_be_bytes();
-    let [d0, d1] = draw.to_be_bytes();
-    for (byte, by) in name.iter_mut().zip([0x5a, n0, n1, p0, p1, d0, d1]) {
-        *byte ^= by;
-    }
-    Pseudonym::from_bytes(name)
 }
 
 #[cfg(test)]
@@ -182,7 +164,7 @@ mod tests {
             let subject = Pseudonym::from_bytes(subject);
             let limit = Limit::Window { max, span_ms: 60_000 };
             let shares = (0..parts).map(|part| {
-                let share = Place::part(name(1), Home::of(name(2)), part, parts).share(subject, &limit);
+                let share = Place::of_part(name(1), Home::of(name(2)), part, parts).share(subject, &limit);
                 let Limit::Window { max, span_ms: 60_000 } = share else { panic!("{share:?}") };
                 max
             });
@@ -194,7 +176,7 @@ mod tests {
             // As many charges in each partition; each tells the stretch of one cost that it brings.
             let mut told = 0;
             for part in 0..parts {
-                let place = Place::part(name(1), Home::of(name(2)), part, parts);
+                let place = Place::of_part(name(1), Home::of(name(2)), part, parts);
                 for charges in 1..=mark {
                     let count = place.estimate(charges * cost, cost);
                     told += u64::from(count - cost < mark && mark <= count);
@@ -206,42 +188,11 @@ mod tests {
 
     #[test]
     fn a_homes_own_is_not_split() {
-        let place = Place::part(name(1), Home::of(name(2)).and(name(3)), 0, 3);
+        let place = Place::of_part(name(1), Home::of(name(2)).and(name(3)), 0, 3);
         let limit = Limit::Unverified { max: 9, drain_ms: 1_000 };
         assert_eq!(place.share(name(2), &limit), limit);
         assert_eq!(place.share(name(3), &limit), limit);
         assert_eq!(place.share(name(4), &limit), Limit::Unverified { max: 3, drain_ms: 3_000 });
         assert_eq!(Place::whole(name(1)).share(name(4), &limit), limit);
-    }
-
-    #[test]
-    fn partitions_lie_evenly_among_the_slots() {
-        for parts in [2, 3, 6, 16, 100] {
-            for byte in 0..20 {
-                let layout = Layout::new(name(byte), parts);
-                for (part, tag) in (0..).zip(&layout.tags) {
-                    let slot = u64::from(slot(HashTag::of(*tag).inner()));
-                    assert_eq!(slot * parts / SLOTS, part, "{parts} partitions");
-                }
-                let mut names: Vec<_> = layout.tags.iter().chain([&layout.hub]).collect();
-                names.sort_unstable();
-                names.dedup();
-                assert_eq!(names.len() as u64, parts + 1);
-            }
-        }
-    }
-
-    #[test]
-    fn names_are_spread_evenly() {
-        let layout = Layout::new(name(7), 6);
-        let mut counts = [0_u32; 6];
-        for number in 0_u64..60_000 {
-            // Names are outputs of an HMAC; this is as even.
-            let word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-            let mut bytes = [0; 16];
-            bytes[..8].copy_from_slice(&word);
-            counts[layout.part_of(Pseudonym::from_bytes(bytes))] += 1;
-        }
-        assert!(counts.iter().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
     }
 }

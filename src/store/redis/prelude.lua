@@ -18,8 +18,7 @@
 -- Numbers are doubles: every quantity is below 2^53 (the caller clamps), so sums are exact, and
 -- what leaves that range is cut back to MOST.
 local MOST, GRACE, JOURNAL_LIFE = 9007199254740991, 60000, 120000
--- What is stored is of this format; that of 22 bytes without a number was the first.
-local FORMAT = 2
+-- What is stored is of the format FORMAT (`format.lua`); that of 22 bytes without a number was the first.
 local call, pack, unpack_limit = redis.call, cmsgpack.pack, cmsgpack.unpack_limit
 local spack, sunpack = struct.pack, struct.unpack
 local sub, find, format = string.sub, string.find, string.format

@@ -95,8 +95,9 @@ pub struct RedisOptions {
     /// Into how many partitions a deployment is spread. Default 1: everything of a deployment is on one
     /// node, whatever the cluster. More, and each takes that share of the numbers and of every limit that
     /// they have in common; as many as the cluster has primaries, or a small multiple. It is laid down by
-    /// the deployment's first call, and a store with another number is refused from then on. At most
-    /// 1 024; 0 counts as 1. See [the module](super#a-deployment-over-several-partitions) for what it
+    /// the deployment's first call, and a store with another number is refused until
+    /// [`RedisStore::repartition`](super::RedisStore::repartition) has changed it once; from then on what is
+    /// laid down counts, and not this. At most 1 024; 0 counts as 1. See [the module](super#a-deployment-over-several-partitions) for what it
     /// gives up.
     pub partitions: u16,
 }
@@ -109,6 +110,19 @@ impl Default for RedisOptions {
             partitions: 1,
         }
     }
+}
+
+/// How far a change of the number of partitions is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Repartition {
+    /// The deployment has the number of partitions, and nothing is left of those before.
+    Done,
+    /// It has the number, and fetches what those before hold.
+    Moving {
+        /// How many of their keys have not ended yet, fetched or not.
+        keys: u64,
+    },
 }
 
 /// The connection that a URL describes, without Nagle's delay: every call waits for its answer.

@@ -1,5 +1,5 @@
-//! One deployment over six nodes. Besides the tests of its own, A1 to A4 and A19: the scenarios as they
-//! are, on another store.
+//! One deployment over six nodes. Besides the tests of its own, A1 to A4, A18 and A19: the scenarios as they
+//! are, on another store, whose number of partitions changes meanwhile.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 #![allow(clippy::arithmetic_side_effects, unreachable_pub)]
@@ -13,16 +13,20 @@ mod a02_limit_overrun;
 mod a03_resend_resets;
 #[path = "../../scenarios/a04_send_burst.rs"]
 mod a04_send_burst;
+#[path = "../../scenarios/a18_clock_games.rs"]
+mod a18_clock_games;
 #[path = "../../scenarios/a19_token_abuse.rs"]
 mod a19_token_abuse;
 #[path = "../redis/calls.rs"]
 mod calls;
+mod change;
 mod spread;
 #[path = "../../scenarios/step_up.rs"]
 mod step_up;
 
 /// What the scenarios are made of, but for the stores.
 mod support {
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::{Arc, Mutex, PoisonError, Weak};
     use std::time::Duration;
 
@@ -32,10 +36,16 @@ mod support {
         StoreError, Tallies, TallyQuery,
     };
     use otpgate::testing::Latency;
-    use otpgate::{Entropy, Pseudonym, Store, SystemEntropy};
+    use otpgate::{Entropy, Pseudonym, Store, SystemEntropy, Timestamp};
 
     use ::support::redis_server::SixNodes;
     pub(crate) use ::support::*;
+
+    /// Redis counts milliseconds in doubles: up to the year 287 396.
+    pub(crate) const LATEST: u64 = 9_000_000_000_000;
+
+    /// How many calls are made before a change: a race is under way by then.
+    const CALLS_BEFORE: u32 = 12;
 
     /// A deployment of its own on nodes that the tests running now share.
     #[derive(Debug)]
@@ -44,6 +54,10 @@ mod support {
         store: tokio::sync::OnceCell<RedisStore>,
         realm: Pseudonym,
         nodes: Nodes,
+        partitions: u16,
+        /// Into how many partitions it is changed in the midst of what is done.
+        changed: Option<u16>,
+        calls: AtomicU32,
     }
 
     struct Nodes(Arc<SixNodes>);
@@ -66,7 +80,7 @@ mod support {
     }
 
     /// `None` if no server is installed.
-    fn spread() -> Option<Spread> {
+    fn spread(partitions: u16, changed: Option<u16>) -> Option<Spread> {
         if !::support::redis_server::available() {
             return None;
         }
@@ -74,13 +88,14 @@ mod support {
         let mut realm = [0; 16];
         SystemEntropy.fill(&mut realm).unwrap();
         let (store, realm) = (tokio::sync::OnceCell::new(), Pseudonym::from_bytes(realm));
-        Some(Spread { store, realm, nodes: Nodes(nodes) })
+        let (nodes, calls) = (Nodes(nodes), AtomicU32::new(0));
+        Some(Spread { store, realm, nodes, partitions, changed, calls })
     }
 
     impl Spread {
         async fn store(&self) -> &RedisStore {
             let options = RedisOptions {
-                partitions: 6,
+                partitions: self.partitions,
                 response_timeout: Duration::from_secs(5),
                 ..RedisOptions::default()
             };
@@ -88,14 +103,36 @@ mod support {
                 async || RedisStore::cluster_with(self.nodes.0.urls(), options).await.unwrap();
             self.store.get_or_init(connect).await
         }
+
+        /// The store, once this call has changed it if it is its turn.
+        async fn at(&self, now: Timestamp) -> Result<&RedisStore, StoreError> {
+            let store = self.store().await;
+            let calls = self.calls.fetch_add(1, Ordering::Relaxed);
+            if let Some(to) = self.changed
+                && calls == CALLS_BEFORE
+            {
+                store.repartition(self.realm, to, now).await?;
+            }
+            Ok(store)
+        }
     }
 
-    pub(crate) fn slow_stores(_: u64) -> Vec<(&'static str, Box<dyn Store>)> {
-        spread().map(|store| ("spread", Box::new(store) as Box<dyn Store>)).into_iter().collect()
+    pub(crate) fn slow_stores(seed: u64) -> Vec<(&'static str, Box<dyn Store>)> {
+        let ways = [
+            ("spread", 6, None),
+            ("1 to 6 in the midst", 1, Some(6)),
+            ("6 to 3 in the midst", 6, Some(3)),
+            ("6 to 1 in the midst", 6, Some(1)),
+        ];
+        let stores = ways.into_iter().filter_map(|(said, partitions, changed)| {
+            let store = spread(partitions, changed)?;
+            Some((said, Box::new(Latency::new(store, 3, seed)) as Box<dyn Store>))
+        });
+        stores.collect()
     }
 
     pub(crate) fn small() -> Box<dyn Store> {
-        spread().map_or_else(
+        spread(6, None).map_or_else(
             || Box::new(Latency::new(memory(), 3, 0x51ed)) as Box<dyn Store>,
             |store| Box::new(store) as Box<dyn Store>,
         )
@@ -106,25 +143,25 @@ mod support {
         async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
             let mut admission = admission.clone();
             admission.realm = self.realm;
-            self.store().await.admit(&admission).await
+            self.at(admission.now).await?.admit(&admission).await
         }
 
         async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
             let mut settlement = settlement.clone();
             settlement.realm = self.realm;
-            self.store().await.settle(&settlement).await
+            self.at(settlement.now).await?.settle(&settlement).await
         }
 
         async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
             let mut redemption = redemption.clone();
             redemption.realm = self.realm;
-            self.store().await.redeem(&redemption).await
+            self.at(redemption.now).await?.redeem(&redemption).await
         }
 
         async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
             let mut query = query.clone();
             query.realm = self.realm;
-            self.store().await.tally(&query).await
+            self.at(query.now).await?.tally(&query).await
         }
     }
 }

@@ -15,17 +15,17 @@ use otpgate::{Pseudonym, Store};
 
 use crate::calls::{Sent, T0, charge, empty, meter, name, window};
 use ::support::redis_server::{self, SixNodes};
-use ::support::{gates, needs_redis};
+use ::support::{clocks, gates, needs_redis};
 
 fn options(partitions: u16) -> RedisOptions {
     RedisOptions { partitions, response_timeout: Duration::from_secs(2), ..RedisOptions::default() }
 }
 
-async fn spread(cluster: &SixNodes, partitions: u16) -> RedisStore {
+pub(crate) async fn spread(cluster: &SixNodes, partitions: u16) -> RedisStore {
     RedisStore::cluster_with(cluster.urls(), options(partitions)).await.unwrap()
 }
 
-fn of(home: Home, realm: Pseudonym, key: MeterKey, limit: Limit) -> Admission {
+pub(crate) fn of(home: Home, realm: Pseudonym, key: MeterKey, limit: Limit) -> Admission {
     let mut admission = empty(realm, T0);
     admission.home = home;
     admission.charges.push(charge(key, limit));
@@ -49,7 +49,7 @@ async fn conformance_over_six_nodes() {
 }
 
 /// Whether a call was granted; `None` if its partition gave no answer.
-async fn granted(store: &dyn Store, admission: &Admission) -> Option<bool> {
+pub(crate) async fn granted(store: &dyn Store, admission: &Admission) -> Option<bool> {
     match store.admit(admission).await {
         Ok(Admitted::Granted { .. }) => Some(true),
         Ok(_) => Some(false),
@@ -223,4 +223,16 @@ async fn two_gates_over_six_nodes_are_one() {
         (spread(&cluster, 6).await, spread(&cluster, 6).await)
     };
     gates::two_gates_are_one_over_parts(stores).await;
+}
+
+/// A18: one of three gates has a clock that is wrong by minutes or by years.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clock_over_six_partitions() {
+    needs_redis!();
+    let cluster = SixNodes::start(6);
+    let stores = async || {
+        cluster.flush();
+        Arc::new(spread(&cluster, 6).await)
+    };
+    clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
 }

@@ -1,10 +1,9 @@
 //! Tokens, which are spent once over all partitions: each is claimed at the partition of its name.
 
 use crate::base::id::Pseudonym;
-use crate::store::{Admission, Nonce, StoreError};
+use crate::store::{Admission, Home, Nonce, StoreError};
 
 use super::super::call::Call;
-use super::super::place::Place;
 use super::{Run, is_lost};
 
 impl Run<'_> {
@@ -18,7 +17,7 @@ impl Run<'_> {
     ) -> Result<Option<usize>, StoreError> {
         for (index, nonce) in admission.nonces.iter().enumerate() {
             let Some(call) = self.claim_of(own, admission, nonce, false) else { continue };
-            match self.store.run(call).await {
+            match self.send(call).await {
                 Ok(reply) if reply.number()? == 0 => {}
                 Ok(_) => return Ok(Some(index)),
                 Err(error) if is_lost(&error) => {}
@@ -32,7 +31,7 @@ impl Run<'_> {
     pub(super) async fn release(&self, own: Pseudonym, admission: &Admission) {
         for nonce in &admission.nonces {
             if let Some(call) = self.claim_of(own, admission, nonce, true) {
-                drop(self.store.run(call).await);
+                drop(self.send(call).await);
             }
         }
     }
@@ -46,11 +45,11 @@ impl Run<'_> {
         nonce: &Nonce,
         release: bool,
     ) -> Option<Call> {
-        let tag = self.layout.tag(self.layout.part_of(nonce.key));
-        if tag == own {
+        let place = self.layout.place(self.layout.part_of(nonce.key), Home::NOBODY);
+        if place.tag == own {
             return None;
         }
         let Admission { id, now, clock, .. } = admission;
-        Some(Call::claim(*now, *clock, &Place::whole(tag), nonce, *id, release))
+        Some(Call::claim(*now, *clock, &place, nonce, *id, release))
     }
 }

@@ -66,7 +66,7 @@ impl Run<'_> {
         query.clock = admission.clock;
         query.documents = admission.guards.iter().map(|guard| guard.document).collect();
         let names = query.documents.iter().copied();
-        match self.store.run(Call::tally(&query, &self.layout.hub())).await {
+        match self.send(Call::tally(&query, &self.layout.hub())).await {
             Ok(reply) => {
                 let documents = reply.tallied(&query)?.documents;
                 Ok(names.zip(documents.iter().map(|document| document.version)).collect())
@@ -90,7 +90,7 @@ impl Run<'_> {
         there.clock = admission.clock;
         there.documents = admission.documents.clone();
         let call = Call::admit(&there, &self.layout.hub(), &Scope::All);
-        match self.store.run(call).await {
+        match self.send(call).await {
             Ok(reply) => match reply.admitted(&there)?.answer {
                 Admitted::Granted { .. } => Ok(None),
                 stale => Ok(Some(stale)),
@@ -114,12 +114,8 @@ impl Run<'_> {
         let mut query = TallyQuery::new(admission.now, admission.realm);
         query.clock = admission.clock;
         query.documents = admission.documents.iter().map(|write| write.document).collect();
-        let documents = self
-            .store
-            .run(Call::tally(&query, &self.layout.hub()))
-            .await?
-            .tallied(&query)?
-            .documents;
+        let documents =
+            self.send(Call::tally(&query, &self.layout.hub())).await?.tallied(&query)?.documents;
         let mut pairs = admission.documents.iter().zip(&documents);
         Ok(pairs.find(|(write, document)| write.expect != document.version).map(
             |(write, document)| Admitted::Stale {
@@ -157,7 +153,7 @@ impl Run<'_> {
         };
         let errand = Errand { exchange: Some(&read), earlier: &earlier, ..Errand::default() };
         let call = Call::peer(self.when.now, self.when.clock, &self.layout.hub(), &errand);
-        match self.store.run(call).await {
+        match self.send(call).await {
             Ok(reply) => reply.done().map_or(nothing, |done| done.news),
             Err(_) => nothing,
         }

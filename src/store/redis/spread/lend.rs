@@ -3,6 +3,7 @@
 //! less than once, wherever a call breaks off.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::store::{Charge, Refund, StoreError};
 use super::super::answer::Unfit;
 use super::super::call::Errand;
 use super::super::place::Place;
-use super::{Run, When, is_lost};
+use super::{Run, When, is_lost, is_moved};
 
 /// How many meters are known to be used up everywhere.
 const KNOWN: usize = 4_096;
@@ -34,26 +35,27 @@ pub(super) struct Loan {
     units: u64,
 }
 
-/// Until when each limit of a common meter has no room anywhere.
+/// From when until when each limit of a common meter has no room anywhere. Both, or a clock that led and
+/// was put right would have it so for as long as it led.
 #[derive(Default)]
-pub(super) struct UsedUp(Mutex<HashMap<Judged, Timestamp>>);
+pub(super) struct UsedUp(Mutex<HashMap<Judged, Range<Timestamp>>>);
 
 impl UsedUp {
     fn holds(&self, when: When, key: MeterKey, limit: &Limit) -> bool {
         let used_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        used_up.get(&(when.realm, key, terms(limit))).is_some_and(|until| when.now < *until)
+        used_up.get(&(when.realm, key, terms(limit))).is_some_and(|span| span.contains(&when.now))
     }
 
     fn note(&self, when: When, key: MeterKey, limit: &Limit, wait: u64) {
         let mut used_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if used_up.len() >= KNOWN {
-            used_up.retain(|_, until| when.now < *until);
+            used_up.retain(|_, span| span.contains(&when.now));
         }
         if used_up.len() >= KNOWN {
             used_up.clear();
         }
         let span = Duration::from_millis(wait.min(millis(USED_UP)));
-        used_up.insert((when.realm, key, terms(limit)), when.now + span);
+        used_up.insert((when.realm, key, terms(limit)), when.now..when.now + span);
     }
 
     pub(super) fn forget(&self, when: When, keys: impl Iterator<Item = MeterKey>) {
@@ -64,6 +66,22 @@ impl UsedUp {
         for given in keys {
             used_up.retain(|(realm, key, _), _| *realm != when.realm || *key != given);
         }
+    }
+}
+
+/// What is to be given back to partitions that serve no more, by realm.
+#[derive(Default)]
+pub(super) struct Debts(Mutex<HashMap<Pseudonym, Vec<Refund>>>);
+
+impl Debts {
+    fn owe(&self, realm: Pseudonym, refunds: impl IntoIterator<Item = Refund>) {
+        let mut debts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        debts.entry(realm).or_default().extend(refunds);
+    }
+
+    fn of(&self, realm: Pseudonym) -> Vec<Refund> {
+        let mut debts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        debts.remove(&realm).unwrap_or_default()
     }
 }
 
@@ -101,7 +119,7 @@ impl Run<'_> {
             let waits = match self.ask(other, &errand).await {
                 Ok(reply) => reply.done()?.waits,
                 Err(error) if is_lost(&error) => continue,
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.broken_off(error, &loans).await),
             };
             for (unfit, wait) in lacking.iter_mut().zip(waits) {
                 unfit.wait = unfit.wait.min(wait);
@@ -119,9 +137,10 @@ impl Run<'_> {
         let mut still = Vec::new();
         for unfit in lacking {
             let Some(charge) = key_of(&unfit) else { continue };
-            match self.gather(place, unfit.index, charge).await? {
-                Some(pieces) => loans.extend(pieces),
-                None => still.push(unfit),
+            match self.gather(place, unfit.index, charge).await {
+                Ok(Some(pieces)) => loans.extend(pieces),
+                Ok(None) => still.push(unfit),
+                Err(error) => return Err(self.broken_off(error, &loans).await),
             }
         }
         if still.is_empty() {
@@ -161,7 +180,7 @@ impl Run<'_> {
             let units = match self.ask(part, &errand).await {
                 Ok(reply) => reply.done()?.waits.first().copied().unwrap_or(0).min(missing),
                 Err(error) if is_lost(&error) => continue,
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.broken_off(error, &pieces).await),
             };
             if units > 0 {
                 pieces.push(Loan { part, index, key, limit, units });
@@ -175,13 +194,32 @@ impl Run<'_> {
         Ok(None)
     }
 
+    /// What others have taken over for a call that came out with `error`: where that says for certain that
+    /// it was not made, it is given back.
+    pub(super) async fn broken_off(&self, error: StoreError, loans: &[Loan]) -> StoreError {
+        if is_moved(&error) {
+            self.repay(loans).await;
+        }
+        error
+    }
+
     /// Gives back what others have taken over in vain. What does not arrive stays spent.
     pub(super) async fn repay(&self, loans: &[Loan]) {
         for Loan { part, key, limit, units, .. } in loans {
             let (key, limit, cost) = (*key, *limit, *units);
             let given = [Refund { key, limit, cost, charged: self.when.now, waiver: None }];
             let errand = Errand { given: &given, ..Errand::default() };
-            drop(self.ask(*part, &errand).await);
+            if self.ask(*part, &errand).await.is_err_and(|error| is_moved(&error)) {
+                self.spread.debts.owe(self.when.realm, given);
+            }
+        }
+    }
+
+    /// Gives back what partitions were to get that serve no more, where it has come to since.
+    pub(super) async fn pay_debts(&self) {
+        let debts = self.spread.debts.of(self.when.realm);
+        if !debts.is_empty() {
+            self.give_elsewhere(usize::MAX, debts).await;
         }
     }
 
@@ -195,8 +233,15 @@ impl Run<'_> {
             // Whether it was waived has been decided.
             left.iter_mut().for_each(|refund| refund.waiver = None);
             let errand = Errand { given: &left, ..Errand::default() };
-            let Ok(reply) = self.ask(other, &errand).await else { continue };
-            let Ok(done) = reply.done() else { continue };
+            let done = match self.ask(other, &errand).await {
+                Ok(reply) => reply.done(),
+                Err(error) if is_moved(&error) => {
+                    self.spread.debts.owe(self.when.realm, left);
+                    return;
+                }
+                Err(_) => continue,
+            };
+            let Ok(done) = done else { continue };
             for (refund, still) in left.iter_mut().zip(done.lefts) {
                 refund.cost = refund.cost.min(still);
             }

@@ -1,0 +1,2 @@
+-- A partition that is closed is read like any other.
+local FORMAT = 3

@@ -1,0 +1,2 @@
+-- What is stored is of this format.
+local FORMAT = 2
