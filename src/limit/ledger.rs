@@ -185,6 +185,26 @@ impl Ledger {
         });
     }
 
+    /// Empties it, and keeps what it has allocated.
+    #[cfg(any(test, feature = "memory", feature = "redb"))]
+    pub(crate) fn clear(&mut self) {
+        self.over_at = Timestamp::default();
+        self.entries.clear();
+    }
+
+    /// Takes over what `other` holds, into what this one has allocated.
+    #[cfg(feature = "redb")]
+    pub(crate) fn copy(&mut self, other: &Self) {
+        self.over_at = other.over_at;
+        self.entries.clone_from(&other.entries);
+    }
+
+    /// For how many meters and marks it has allocated.
+    #[cfg(any(test, feature = "memory", feature = "redb"))]
+    pub(crate) fn room(&self) -> usize {
+        self.entries.capacity()
+    }
+
     /// How many meters and marks it holds.
     #[cfg(any(test, feature = "memory", feature = "redb"))]
     pub(crate) fn len(&self) -> usize {

@@ -136,8 +136,18 @@ impl Ledger {
 
     /// The ledger that is over at `over_at` and [wrote](Ledger::write_rest) `bytes`.
     pub(crate) fn from_rest(over_at: Timestamp, bytes: &[u8]) -> Option<Self> {
+        let mut ledger = Self::default();
+        ledger.read_rest(over_at, bytes)?;
+        Some(ledger)
+    }
+
+    /// As [`from_rest`](Ledger::from_rest), in the place of what the ledger held.
+    pub(crate) fn read_rest(&mut self, over_at: Timestamp, bytes: &[u8]) -> Option<()> {
         let over = over_at.as_millis();
-        let mut entries = Vec::with_capacity(bytes.len().div_ceil(4).min(8));
+        let Ledger { over_at: kept, entries } = self;
+        *kept = over_at;
+        entries.clear();
+        entries.reserve(bytes.len().div_ceil(4).min(8));
         let mut from = In { bytes, time: over, slot: 0 };
         while !from.bytes.is_empty() {
             let (kind, one, slot) = from.head()?;
@@ -175,7 +185,7 @@ impl Ledger {
             };
             entries.push((slot, Entry::Meter(Meter(state))));
         }
-        Some(Ledger { over_at, entries })
+        Some(())
     }
 
     /// The ledger behind `bytes`; `None` if they are no ledger's.

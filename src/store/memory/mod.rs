@@ -114,7 +114,7 @@ impl MemoryStore {
         };
         self.subjects.each(|name, subject| {
             key(&mut bytes, name);
-            bytes.extend(subject.unpack().map(|ledger| ledger.to_bytes()).unwrap_or_default());
+            bytes.extend(subject.to_bytes());
         });
         self.challenges.each(|name, challenge| {
             key(&mut bytes, name);

@@ -1,5 +1,7 @@
 //! A subject at rest.
 
+use std::mem;
+
 use crate::base::time::Timestamp;
 use crate::limit::Ledger;
 
@@ -46,25 +48,26 @@ impl Over {
 }
 
 impl Subject {
-    pub(super) fn new(ledger: Ledger, scratch: &mut Vec<u8>) -> Self {
-        let packed = pack(&ledger, scratch).and_then(|over| Self::packed(over, scratch));
+    pub(super) fn new(ledger: &mut Ledger, scratch: &mut Vec<u8>) -> Self {
+        let packed = pack(ledger, scratch).and_then(|over| Self::packed(over, scratch));
         packed.unwrap_or_else(|| Self::busy(ledger))
     }
 
-    fn busy(ledger: Ledger) -> Self {
-        Self::Busy { drop_at: DropAt::after(ledger.over_at()), ledger: Box::new(ledger) }
+    fn busy(ledger: &mut Ledger) -> Self {
+        let drop_at = DropAt::after(ledger.over_at());
+        Self::Busy { drop_at, ledger: Box::new(mem::take(ledger)) }
     }
 
     /// Holds `ledger` from now on, in the memory it has if that is what it takes.
-    pub(super) fn refill(&mut self, ledger: Ledger, scratch: &mut Vec<u8>) {
+    pub(super) fn refill(&mut self, ledger: &mut Ledger, scratch: &mut Vec<u8>) {
         if let Self::Busy { drop_at, ledger: held } = self
             && ledger.weight() > BUSY
         {
             *drop_at = DropAt::after(ledger.over_at());
-            **held = ledger;
+            mem::swap(&mut **held, ledger);
             return;
         }
-        let over = pack(&ledger, scratch);
+        let over = pack(ledger, scratch);
         if let Some(over) = over
             && let Some((held, length, piece)) = self.piece_mut()
             && piece_for(scratch.len()) == Some(piece.len())
@@ -79,11 +82,20 @@ impl Subject {
         *self = packed.unwrap_or_else(|| Self::busy(ledger));
     }
 
-    pub(super) fn unpack(&self) -> Option<Ledger> {
-        match (self, self.piece()) {
-            (Self::Busy { ledger, .. }, _) => Some((**ledger).clone()),
-            (_, piece) => piece.and_then(|(over, bytes)| Ledger::from_rest(over.time(), bytes)),
+    /// Reads what is packed, in the place of what `ledger` held.
+    pub(super) fn unpack(&self, ledger: &mut Ledger) -> Option<()> {
+        let (over, bytes) = self.piece()?;
+        ledger.read_rest(over.time(), bytes)
+    }
+
+    /// The byte form of its ledger.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        if let Self::Busy { ledger, .. } = self {
+            return ledger.to_bytes();
         }
+        let mut ledger = Ledger::default();
+        self.unpack(&mut ledger).map(|()| ledger.to_bytes()).unwrap_or_default()
     }
 
     fn packed(over: Over, packed: &[u8]) -> Option<Self> {

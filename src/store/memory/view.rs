@@ -92,26 +92,27 @@ impl Realm for View<'_> {
         self.turn.set(None);
     }
 
-    fn subject(&self, name: Pseudonym, now: Timestamp) -> Result<Option<Lent>, Undone> {
+    fn subject(&self, name: Pseudonym, now: Timestamp, to: &mut Ledger) -> Result<Lent, Undone> {
         let lent = self.store.subjects.change(self.named(name), |subject| {
             // What can be dropped is as good as dropped.
             if subject.drop_at().passed(now) {
-                return Ok(None);
+                return Ok(Lent::Nothing);
             }
             if let Subject::Busy { ledger, .. } = subject {
                 // Owed, and not copied: `keep_subject` returns it.
-                return Ok(Some(Lent { ledger: mem::take(&mut **ledger), owed: true }));
+                mem::swap(&mut **ledger, to);
+                return Ok(Lent::Owed);
             }
-            let ledger = subject.unpack().ok_or(Undone::Unreadable)?;
-            Ok(Some(Lent { ledger, owed: false }))
+            subject.unpack(to).ok_or(Undone::Unreadable)?;
+            Ok(Lent::Copy)
         });
-        lent.unwrap_or(Ok(None))
+        lent.unwrap_or(Ok(Lent::Nothing))
     }
 
     fn keep_subject(
         &self,
         name: Pseudonym,
-        ledger: Ledger,
+        ledger: &mut Ledger,
         scratch: &mut Vec<u8>,
     ) -> Result<bool, Undone> {
         Ok(self.store.subjects.put_with(self.named(name), |held| match held {

@@ -1,6 +1,7 @@
 //! What one call sees of its realm, and what it would change.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
@@ -120,23 +121,26 @@ impl<'a, S: Source> View<'a, S> {
 impl<S: Source> Realm for View<'_, S> {
     type Undone = Trouble;
 
-    fn subject(&self, name: Pseudonym, now: Timestamp) -> Result<Option<Lent>, Trouble> {
+    fn subject(&self, name: Pseudonym, now: Timestamp, to: &mut Ledger) -> Result<Lent, Trouble> {
         let lent = self.read(&self.key(name, Kind::Subject), |row| match row {
             // What can be dropped is as good as dropped.
-            row if row.is_over(now) => Ok(None),
-            Row::Subject(ledger) => Ok(Some(Lent { ledger: ledger.clone(), owed: false })),
+            row if row.is_over(now) => Ok(Lent::Nothing),
+            Row::Subject(ledger) => {
+                to.copy(ledger);
+                Ok(Lent::Copy)
+            }
             _ => Err(Trouble::Unreadable),
         })?;
-        Ok(lent.flatten())
+        Ok(lent.unwrap_or(Lent::Nothing))
     }
 
     fn keep_subject(
         &self,
         name: Pseudonym,
-        ledger: Ledger,
+        ledger: &mut Ledger,
         _: &mut Vec<u8>,
     ) -> Result<bool, Trouble> {
-        self.keep(self.key(name, Kind::Subject), Row::Subject(ledger))
+        self.keep(self.key(name, Kind::Subject), Row::Subject(mem::take(ledger)))
     }
 
     fn once(&self, name: OnceName) -> Result<Option<Once>, Trouble> {

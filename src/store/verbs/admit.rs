@@ -19,7 +19,7 @@ pub(in crate::store) fn admit<R: Realm>(
         bill.add(&admission.charges, &mut books)?;
         let mut observed = Vec::new();
         books.observed(&admission.observe, &mut observed)?;
-        let counts = bill.counts(&mut books);
+        let counts = bill.counts(&books);
         return Ok(Admitted::Granted {
             counts,
             step: 1,
@@ -56,7 +56,7 @@ pub(in crate::store) fn admit<R: Realm>(
         Some(_) => Vec::new(),
         None => {
             books.observed(&admission.observe, &mut observed)?;
-            if passes { bill.counts_paid(&mut books) } else { bill.counts(&mut books) }
+            if passes { bill.counts_paid(&books) } else { bill.counts(&books) }
         }
     };
     // What is the call's own can be written when the next one is at what they share.

@@ -1,5 +1,6 @@
 //! The subjects that one call has open, and the bill of its charges.
 
+use std::mem;
 use std::time::Duration;
 
 use crate::base::id::Pseudonym;
@@ -7,6 +8,7 @@ use crate::base::time::Timestamp;
 use crate::limit::{Ledger, Limit, Meter, MeterKey, Slot};
 use crate::store::{Charge, GRACE, Observation};
 
+use super::desk::{Book, Desk, Judged};
 use super::{Lent, Moment, Realm};
 
 /// From so many meters on a subject sheds what has run dry: a network holds those of networks in it.
@@ -16,26 +18,11 @@ const CROWDED: usize = 6;
 pub(super) struct Books<'a, R: Realm> {
     realm: &'a R,
     pub(super) moment: Moment,
-    open: Vec<Book>,
+    desk: Desk,
     /// Whether the call changes nothing.
     reads: bool,
-    /// Saves allocations while books are written back.
-    scratch: Vec<u8>,
-    /// Whether two charges, or a charge and an observation, may be on one meter.
+    /// Whether two charges, or a charge and an observation, are on one meter.
     overlap: bool,
-}
-
-/// One open subject.
-pub(super) struct Book {
-    name: Pseudonym,
-    pub(super) ledger: Ledger,
-    /// The slots that this call has named, one bit for each remainder by 64.
-    named: u64,
-    known: bool,
-    wanted: bool,
-    changed: bool,
-    owed: bool,
-    shared: bool,
 }
 
 /// Where a meter is: which book of those open.
@@ -43,8 +30,7 @@ pub(super) type Place = usize;
 
 impl<'a, R: Realm> Books<'a, R> {
     pub(super) fn new(realm: &'a R, moment: Moment) -> Self {
-        let (open, scratch) = (Vec::with_capacity(12), Vec::with_capacity(256));
-        Self { realm, moment, open, reads: false, scratch, overlap: false }
+        Self { realm, moment, desk: Desk::take(), reads: false, overlap: false }
     }
 
     /// Says that the call changes nothing: what is dated ahead is judged as if it had been taken back.
@@ -54,17 +40,10 @@ impl<'a, R: Realm> Books<'a, R> {
 
     /// Opens the subject called `name`, if it is not open yet.
     pub(super) fn open(&mut self, name: Pseudonym) -> Result<Place, R::Undone> {
-        if let Some(place) = self.open.iter().rposition(|book| book.name == name) {
-            return Ok(place);
+        match self.desk.place(name) {
+            Some(place) => Ok(place),
+            None => self.fetch(name, self.realm.is_shared(name)),
         }
-        let (known, Lent { ledger, owed }) = match self.realm.subject(name, self.moment.now)? {
-            Some(lent) => (true, lent),
-            None => (false, Lent { ledger: Ledger::default(), owed: false }),
-        };
-        let shared = self.realm.is_shared(name);
-        let (wanted, changed) = (false, false);
-        self.open.push(Book { name, ledger, named: 0, known, wanted, changed, owed, shared });
-        Ok(self.open.len().saturating_sub(1))
     }
 
     /// Opens those of `names` that calls do not share, before the others: what takes long is done by the
@@ -73,16 +52,42 @@ impl<'a, R: Realm> Books<'a, R> {
         &mut self,
         names: impl IntoIterator<Item = Pseudonym>,
     ) -> Result<(), R::Undone> {
+        let mut latest = None;
         for name in names {
-            if !self.realm.is_shared(name) {
-                self.open(name)?;
+            // Charges on one subject stand side by side.
+            if latest.replace(name) != Some(name)
+                && self.desk.place(name).is_none()
+                && !self.realm.is_shared(name)
+            {
+                self.fetch(name, false)?;
             }
         }
         Ok(())
     }
 
+    /// Opens a subject that is not open.
+    fn fetch(&mut self, name: Pseudonym, shared: bool) -> Result<Place, R::Undone> {
+        let Self { realm, desk, moment, .. } = self;
+        let Some(book) = desk.next() else { return Ok(Place::MAX) };
+        let lent = match realm.subject(name, moment.now, &mut book.ledger) {
+            Ok(lent) => lent,
+            Err(undone) => {
+                book.ledger.clear();
+                return Err(undone);
+            }
+        };
+        (book.name, book.named, book.shared) = (name, 0, shared);
+        (book.known, book.owed) = (lent != Lent::Nothing, lent == Lent::Owed);
+        (book.wanted, book.changed) = (false, false);
+        Ok(desk.opened())
+    }
+
     pub(super) fn at(&mut self, place: Place) -> Option<&mut Book> {
-        self.open.get_mut(place)
+        self.desk.books_mut().get_mut(place)
+    }
+
+    fn book(&self, place: Place) -> Option<&Book> {
+        self.desk.books().get(place)
     }
 
     /// Takes the meter in `slot` back to now if it is dated ahead, before the call does anything else
@@ -90,7 +95,7 @@ impl<'a, R: Realm> Books<'a, R> {
     fn heal(&mut self, place: Place, slot: Slot, limit: &Limit) {
         let Moment { now, horizon } = self.moment;
         if !self.reads
-            && let Some(book) = self.open.get_mut(place)
+            && let Some(book) = self.at(place)
         {
             book.changed |= book.ledger.heal(slot, limit, now, horizon);
         }
@@ -117,7 +122,7 @@ impl<'a, R: Realm> Books<'a, R> {
     ) -> Result<u64, Duration> {
         let Moment { now, horizon } = self.moment;
         if !self.reads
-            && let Some(book) = self.open.get_mut(place)
+            && let Some(book) = self.at(place)
             && let Some(meter) = book.ledger.meter_mut(slot)
         {
             book.changed |= meter.heal(limit, now, horizon);
@@ -152,7 +157,7 @@ impl<'a, R: Realm> Books<'a, R> {
         read: impl FnOnce(&Meter, Timestamp) -> T,
     ) -> Option<T> {
         let Moment { now, horizon } = self.moment;
-        let meter = self.open.get(place)?.ledger.meter(slot)?;
+        let meter = self.book(place)?.ledger.meter(slot)?;
         if !meter.is_ahead(limit, horizon) {
             return Some(read(meter, now));
         }
@@ -163,7 +168,7 @@ impl<'a, R: Realm> Books<'a, R> {
 
     /// The ledger at `place`, to be changed.
     pub(super) fn write(&mut self, place: Place) -> Option<&mut Ledger> {
-        self.open.get_mut(place).map(|book| {
+        self.at(place).map(|book| {
             book.changed = true;
             &mut book.ledger
         })
@@ -171,19 +176,19 @@ impl<'a, R: Realm> Books<'a, R> {
 
     /// Says that the subject at `place` will be written whether or not it exists.
     pub(super) fn want(&mut self, place: Place) {
-        if let Some(book) = self.open.get_mut(place) {
+        if let Some(book) = self.at(place) {
             book.wanted = true;
         }
     }
 
     /// Whether keeping the subject at `place` would add an entry that nobody has wanted yet.
     pub(super) fn would_add(&self, place: Place) -> bool {
-        self.open.get(place).is_some_and(|book| !book.known && !book.wanted)
+        self.book(place).is_some_and(|book| !book.known && !book.wanted)
     }
 
     /// How many entries the wanted subjects add.
     pub(super) fn missing(&self) -> usize {
-        self.open.iter().filter(|book| book.wanted && !book.known).count()
+        self.desk.books().iter().filter(|book| book.wanted && !book.known).count()
     }
 
     /// Whether the mark under `waiver` is live at `at`.
@@ -205,8 +210,8 @@ impl<'a, R: Realm> Books<'a, R> {
             let place = self.open(observation.key.subject)?;
             let (slot, limit) = (observation.key.slot, window(observation));
             self.heal(place, slot, &limit);
-            if let Some(book) = self.open.get_mut(place) {
-                self.overlap |= book.name_slot(slot);
+            self.overlap |= self.is_charged(place, slot);
+            if let Some(book) = self.at(place) {
                 book.changed = true;
                 book.ledger.add(slot, &limit, now, observation.units);
             }
@@ -220,7 +225,7 @@ impl<'a, R: Realm> Books<'a, R> {
         observations: &[Observation],
         into: &mut Vec<u64>,
     ) -> Result<(), R::Undone> {
-        into.reserve_exact(observations.len());
+        into.reserve(observations.len());
         for observation in observations {
             let place = self.open(observation.key.subject)?;
             into.push(self.count(place, observation.key.slot, &window(observation)));
@@ -247,14 +252,19 @@ impl<'a, R: Realm> Books<'a, R> {
 
     /// Puts back everything that is not yet; how many entries that added.
     pub(super) fn write_back(&mut self) -> Result<usize, R::Undone> {
-        let added = self.put_back(|_| true)?;
-        self.open.clear();
-        Ok(added)
+        self.put_back(|_| true)
+    }
+
+    /// Whether a charge on the bill is on the meter in `slot`.
+    fn is_charged(&self, place: Place, slot: Slot) -> bool {
+        self.desk.lines.iter().any(|line| line.place == place && line.slot == slot && !line.waived)
     }
 
     fn put_back(&mut self, which: impl Fn(&Book) -> bool) -> Result<usize, R::Undone> {
         let mut added: usize = 0;
-        for book in self.open.iter_mut().filter(|book| which(book)) {
+        let (then, mut scratch) =
+            (self.moment.now.before(GRACE), mem::take(&mut self.desk.scratch));
+        for book in self.desk.books_mut().iter_mut().filter(|book| which(book)) {
             // A change to a subject that nobody wanted is a change to nothing.
             let due = book.owed || book.changed && (book.known || book.wanted);
             (book.owed, book.changed) = (false, false);
@@ -262,23 +272,13 @@ impl<'a, R: Realm> Books<'a, R> {
                 continue;
             }
             if book.ledger.len() > CROWDED {
-                book.ledger.forget(self.moment.now.before(GRACE));
+                book.ledger.forget(then);
             }
-            let ledger = std::mem::take(&mut book.ledger);
-            let new = self.realm.keep_subject(book.name, ledger, &mut self.scratch)?;
+            let new = self.realm.keep_subject(book.name, &mut book.ledger, &mut scratch)?;
             added = added.saturating_add(usize::from(new));
         }
+        self.desk.scratch = scratch;
         Ok(added)
-    }
-}
-
-impl Book {
-    /// Notes that the call is about `slot`; whether it may have been before.
-    fn name_slot(&mut self, slot: Slot) -> bool {
-        let bit = 1_u64 << (slot.0 % 64);
-        let again = self.named & bit != 0;
-        self.named |= bit;
-        again
     }
 }
 
@@ -286,111 +286,125 @@ impl<R: Realm> Drop for Books<'_, R> {
     fn drop(&mut self) {
         // A call that is given up still owes what it was lent; that returning fails is no news then.
         let _ = self.write_back();
+        mem::take(&mut self.desk).leave();
     }
 }
 
-/// A charge, and what is known about it before anything changes.
-pub(super) struct Judged<'a> {
-    pub(super) charge: &'a Charge,
-    pub(super) place: Place,
-    pub(super) waived: bool,
-}
-
-/// The charges of a call, judged in their order.
+/// The charges of a call, judged in their order. What is known about each is a line on the desk.
 #[derive(Default)]
 pub(super) struct Bill<'a> {
-    lines: Vec<Judged<'a>>,
-    /// For each line the count it would leave, if all fit and no two meet on one meter.
-    quotes: Vec<u64>,
+    lists: [&'a [Charge]; 2],
     /// Of those that do not fit, the one with the longest wait.
     pub(super) worst: Option<(usize, Duration)>,
 }
 
 impl<'a> Bill<'a> {
-    /// Judges `charges` after those already on the bill; nothing changes.
+    /// Judges `charges` after those already on the bill, of which there is one list at most; nothing
+    /// changes.
     pub(super) fn add<R: Realm>(
         &mut self,
         charges: &'a [Charge],
         books: &mut Books<'_, R>,
     ) -> Result<(), R::Undone> {
         let now = books.moment.now;
-        self.lines.reserve(charges.len());
-        self.quotes.reserve_exact(charges.len());
+        match self.lists {
+            [[], _] => self.lists = [charges, &[]],
+            [first, _] => self.lists = [first, charges],
+        }
         for charge in charges {
             let waived = books.waived(charge.waiver, now)?;
             let place = books.open(charge.key.subject)?;
+            let slot = charge.key.slot;
             let mut quote = 0;
             if !waived {
-                let slot = charge.key.slot;
-                let again = books.open.get_mut(place).is_some_and(|book| book.name_slot(slot));
-                let judged = if again {
+                let again = books.at(place).is_some_and(|book| book.charges(slot));
+                let judged = if again && books.is_charged(place, slot) {
                     books.overlap = true;
                     books.heal(place, slot, &charge.limit);
-                    let ledger = books.open.get(place).map(|book| &book.ledger);
-                    self.quote_after_others(charge, ledger.cloned().unwrap_or_default(), now)
+                    self.quote_after_others(charge, place, books)
                 } else {
                     books.judge(place, slot, &charge.limit, charge.cost)
                 };
                 match judged {
                     Ok(count) => quote = count,
                     Err(wait) if self.worst.is_none_or(|(_, longest)| wait > longest) => {
-                        self.worst = Some((self.lines.len(), wait));
+                        self.worst = Some((books.desk.lines.len(), wait));
                     }
                     Err(_) => {}
                 }
             }
-            self.quotes.push(quote);
-            self.lines.push(Judged { charge, place, waived });
+            books.desk.quotes.push(quote);
+            books.desk.lines.push(Judged { place, slot, waived });
         }
         Ok(())
     }
 
     /// Charges everything on the bill, all of which fits.
     pub(super) fn pay<R: Realm>(&self, books: &mut Books<'_, R>) {
-        let now = books.moment.now;
-        for Judged { charge, place, .. } in self.paid() {
-            if let Some(ledger) = books.write(*place) {
+        let (now, lines) = (books.moment.now, mem::take(&mut books.desk.lines));
+        for (charge, Judged { place, .. }) in self.paid(&lines) {
+            if let Some(ledger) = books.write(place) {
                 ledger.add(charge.key.slot, &charge.limit, now, charge.cost);
             }
         }
+        books.desk.lines = lines;
     }
 
     /// Says that the subjects on the bill will be written.
     pub(super) fn want<R: Realm>(&self, books: &mut Books<'_, R>) {
-        self.paid().for_each(|line| books.want(line.place));
+        let lines = mem::take(&mut books.desk.lines);
+        self.paid(&lines).for_each(|(_, line)| books.want(line.place));
+        books.desk.lines = lines;
     }
 
     /// For each charge the meter's count after [`pay`](Self::pay) and the observations.
-    pub(super) fn counts_paid<R: Realm>(&mut self, books: &mut Books<'_, R>) -> Vec<u64> {
-        if books.overlap { self.counts(books) } else { std::mem::take(&mut self.quotes) }
+    pub(super) fn counts_paid<R: Realm>(&self, books: &Books<'_, R>) -> Vec<u64> {
+        if books.overlap { self.counts(books) } else { books.desk.quotes.clone() }
     }
 
     /// For each charge the meter's count as it stands; a waived one reads 0.
-    pub(super) fn counts<R: Realm>(&self, books: &mut Books<'_, R>) -> Vec<u64> {
-        let count = |Judged { charge, place, waived }: &Judged<'_>| match waived {
+    pub(super) fn counts<R: Realm>(&self, books: &Books<'_, R>) -> Vec<u64> {
+        let count = |(charge, line): (&Charge, &Judged)| match line.waived {
             true => 0,
-            false => books.count(*place, charge.key.slot, &charge.limit),
+            false => books.count(line.place, line.slot, &charge.limit),
         };
-        self.lines.iter().map(count).collect()
+        let mut counts = Vec::with_capacity(books.desk.lines.len());
+        counts.extend(self.charges().zip(&books.desk.lines).map(count));
+        counts
     }
 
-    fn paid(&self) -> impl Iterator<Item = &Judged<'a>> {
-        self.lines.iter().filter(|line| !line.waived && line.charge.cost > 0)
+    fn charges(&self) -> impl Iterator<Item = &'a Charge> + use<'a> {
+        let [first, second] = self.lists;
+        first.iter().chain(second)
     }
 
-    /// As [`Ledger::quote`], after what earlier charges of the same meter would leave.
-    fn quote_after_others(
+    fn paid<'l>(
+        &self,
+        lines: &'l [Judged],
+    ) -> impl Iterator<Item = (&'a Charge, Judged)> + use<'a, 'l> {
+        let all = self.charges().zip(lines.iter().copied());
+        all.filter(|(charge, line)| !line.waived && charge.cost > 0)
+    }
+
+    /// As [`Meter::quote`], after what earlier charges of the same meter would leave.
+    fn quote_after_others<R: Realm>(
         &self,
         charge: &Charge,
-        mut trial: Ledger,
-        now: Timestamp,
+        place: Place,
+        books: &Books<'_, R>,
     ) -> Result<u64, Duration> {
-        for earlier in self.paid().filter(|line| line.charge.key == charge.key) {
+        let now = books.moment.now;
+        let held = books.book(place).and_then(|book| book.ledger.meter(charge.key.slot));
+        let mut trial = held.cloned();
+        for (earlier, _) in self.paid(&books.desk.lines).filter(|(line, _)| line.key == charge.key)
+        {
             // One that does not fit leaves the meter as it found it.
-            let Charge { key, limit, cost, .. } = earlier.charge;
-            let _ = trial.charge(key.slot, limit, now, *cost);
+            let Charge { limit, cost, .. } = earlier;
+            let meter = trial.get_or_insert_with(|| Meter::fresh(limit));
+            let _ = meter.charge(limit, now, *cost);
         }
-        trial.quote(charge.key.slot, &charge.limit, now, charge.cost)
+        let trial = trial.unwrap_or_else(|| Meter::fresh(&charge.limit));
+        trial.quote(&charge.limit, now, charge.cost)
     }
 }
 

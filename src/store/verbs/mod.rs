@@ -6,6 +6,7 @@
 mod admit;
 mod books;
 mod challenge;
+mod desk;
 mod once;
 mod redeem;
 mod settle;
@@ -59,14 +60,21 @@ pub(super) trait Realm {
     /// The call is done with everything that calls share.
     fn end_of_shared(&self) {}
 
-    /// The subject called `name`, unless it is as good as dropped.
-    fn subject(&self, name: Pseudonym, now: Timestamp) -> Result<Option<Lent>, Self::Undone>;
+    /// The subject called `name`, unless it is as good as dropped. `to` is empty, and whatever is left in it
+    /// after an error is of no use.
+    fn subject(
+        &self,
+        name: Pseudonym,
+        now: Timestamp,
+        to: &mut Ledger,
+    ) -> Result<Lent, Self::Undone>;
 
-    /// Keeps `ledger` under `name`; whether that took an entry. `scratch` saves an allocation.
+    /// Keeps what `ledger` holds under `name`; whether that took an entry. What is in `ledger` afterwards is of
+    /// no use. `scratch` saves an allocation.
     fn keep_subject(
         &self,
         name: Pseudonym,
-        ledger: Ledger,
+        ledger: &mut Ledger,
         scratch: &mut Vec<u8>,
     ) -> Result<bool, Self::Undone>;
 
@@ -118,9 +126,12 @@ pub(super) trait Realm {
     fn account(&self, reserved: usize, added: usize);
 }
 
-/// A subject, fetched for one call.
-pub(super) struct Lent {
-    pub(super) ledger: Ledger,
-    /// Whether it must be handed back even if it did not change.
-    pub(super) owed: bool,
+/// What was fetched of a subject for one call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lent {
+    /// There is none.
+    Nothing,
+    Copy,
+    /// The subject itself: it must be handed back even if it did not change.
+    Owed,
 }

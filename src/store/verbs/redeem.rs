@@ -102,7 +102,8 @@ fn observed<R: Realm>(
     redemption: &Redemption,
     books: &mut Books<'_, R>,
 ) -> Result<Vec<u64>, R::Undone> {
-    let mut observed = Vec::new();
+    let all = redemption.observe.len().saturating_add(redemption.observe_failure.len());
+    let mut observed = Vec::with_capacity(all);
     books.observed(&redemption.observe, &mut observed)?;
     books.observed(&redemption.observe_failure, &mut observed)?;
     Ok(observed)
