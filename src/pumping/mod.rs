@@ -19,6 +19,7 @@ mod known;
 mod level;
 mod node;
 mod path;
+mod places;
 mod reason;
 mod session;
 mod share;

@@ -10,11 +10,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::level::NodeId;
 use super::node::Node;
-
-/// Position of a node in the slab.
-pub(super) type Slot = u32;
-/// No node.
-pub(super) const NONE: Slot = u32::MAX;
+use super::places::Places;
+pub(super) use super::places::{NONE, Slot};
 
 /// Mixes a 64-bit name; names are already unique, this only spreads them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,7 +47,7 @@ pub(super) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
 pub(super) struct Table {
     slab: Vec<Node>,
     free: Vec<Slot>,
-    index: KeyMap<Slot>,
+    index: Places,
     salt: u64,
     cap: usize,
     hand: usize,
@@ -62,7 +59,7 @@ impl Table {
         Self {
             slab: Vec::new(),
             free: Vec::new(),
-            index: KeyMap::default(),
+            index: Places::default(),
             salt,
             cap: cap.max(64),
             hand: 0,
@@ -80,7 +77,9 @@ impl Table {
     }
 
     pub(super) fn find(&self, id: NodeId) -> Option<Slot> {
-        self.index.get(&(id.to_bits() ^ self.salt)).copied()
+        let name = id.to_bits();
+        self.index
+            .find(mix(name ^ self.salt), |slot| self.at(slot).is_some_and(|node| node.id == name))
     }
 
     pub(super) fn at(&self, slot: Slot) -> Option<&Node> {
@@ -107,7 +106,7 @@ impl Table {
             None => return None,
         };
         *self.slab.get_mut(slot as usize)? = node;
-        self.index.insert(node.id ^ self.salt, slot);
+        self.index.insert(mix(node.id ^ self.salt), slot);
         self.births = self.births.wrapping_add(1);
         Some(slot)
     }
@@ -158,7 +157,7 @@ impl Table {
             let fine = !pool && !matches!(level, 3 | 4);
             let go = node.is_idle(now) || (pressed && fine && node.is_harmless());
             if go && let Ok(slot) = u32::try_from(self.hand) {
-                self.index.remove(&(node.id ^ self.salt));
+                self.index.remove(mix(node.id ^ self.salt), slot);
                 *node = Node::default();
                 self.free.push(slot);
             }
@@ -171,6 +170,6 @@ impl Table {
             .capacity()
             .saturating_mul(size_of::<Node>())
             .saturating_add(self.free.capacity().saturating_mul(4))
-            .saturating_add(self.index.capacity().saturating_mul(20))
+            .saturating_add(self.index.bytes())
     }
 }
