@@ -341,6 +341,9 @@ impl Index {
 
     /// The places of the entries whose target covers the request, each once.
     fn covering(&self, query: &Query<'_>) -> Vec<usize> {
+        if self.places.is_empty() {
+            return Vec::new();
+        }
         let [dialled, counted] = spellings(query.recipient);
         let lengths = self.prefixes.iter().copied();
         let prefixes = lengths.flat_map(|length| {

@@ -18,6 +18,25 @@ pub(super) fn septets(c: char) -> Option<usize> {
 }
 
 /// What [`septets`] says of ASCII, which is nearly all of every text; 0 for what GSM-7 lacks.
+/// The septets of a text of ASCII characters of the alphabet; `None` if there are others.
+pub(super) fn plain_septets(text: &str) -> Option<usize> {
+    let (mut sum, mut least) = (0_usize, u8::MAX);
+    for byte in text.bytes() {
+        let cost = BYTES.get(usize::from(byte)).copied().unwrap_or(0);
+        sum = sum.wrapping_add(usize::from(cost));
+        least = least.min(cost);
+    }
+    (least > 0).then_some(sum)
+}
+
+/// [`ASCII`], and none for what is above: there is a place for every byte.
+static BYTES: [u8; 256] = {
+    let mut table = [0; 256];
+    cost(&mut table, BASIC.as_bytes(), 1);
+    cost(&mut table, EXTENSION.as_bytes(), 2);
+    table
+};
+
 static ASCII: [u8; 128] = {
     let mut table = [0; 128];
     cost(&mut table, BASIC.as_bytes(), 1);
@@ -26,7 +45,7 @@ static ASCII: [u8; 128] = {
 };
 
 #[allow(clippy::indexing_slicing)] // evaluated by the compiler, which refuses an index out of bounds
-const fn cost(table: &mut [u8; 128], mut alphabet: &[u8], septets: u8) {
+const fn cost(table: &mut [u8], mut alphabet: &[u8], septets: u8) {
     while let [byte, rest @ ..] = alphabet {
         // The bytes of other characters are all above.
         if *byte < 128 {

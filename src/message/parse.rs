@@ -38,12 +38,10 @@ impl Expected<'_> {
     /// Whether `text` says exactly this.
     pub(super) fn check(&self, text: &str) -> Result<(), Misread> {
         let body = self.body(text)?;
-        if body.chars().any(shown::is_hidden) {
+        if shown::has_hidden(body) {
             return Err(Misread::Hidden);
         }
-        let mut codes = self.codes_in(body);
-        let only_code = codes.next() == Some(self.code) && codes.next().is_none();
-        if !only_code || body.match_indices(self.code).nth(1).is_some() {
+        if !self.is_only_code(body) || body.match_indices(self.code).nth(1).is_some() {
             return Err(Misread::Code);
         }
         let right = |found: &Reading<'_>| {
@@ -82,6 +80,22 @@ impl Expected<'_> {
                 _ => Err(Misread::AppHash),
             },
         }
+    }
+
+    /// Whether the one part of `text` that could be a code is the code.
+    fn is_only_code(&self, text: &str) -> bool {
+        if !text.is_ascii() {
+            let mut codes = self.codes_in(text);
+            return codes.next() == Some(self.code) && codes.next().is_none();
+        }
+        // The same by bytes, which is what most texts are.
+        let (symbols, length) = (self.codes.symbols(), self.codes.len());
+        let words = text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+        let mut codes = words.filter(|word| {
+            let of_format = word.len() == length && word.iter().all(|byte| symbols.contains(byte));
+            of_format || (word.len() >= 6 && has_number(word))
+        });
+        codes.next() == Some(self.code.as_bytes()) && codes.next().is_none()
     }
 
     /// Every word of `text` that could be taken for a code.
@@ -165,6 +179,11 @@ impl Expected<'_> {
             Field::Payee => names(|value| Payee::new(value).is_ok()),
         }
     }
+}
+
+/// Whether a word has six digits in a row.
+fn has_number(word: &[u8]) -> bool {
+    word.windows(6).any(|digits| digits.iter().all(u8::is_ascii_digit))
 }
 
 /// The values of one way to read a text.

@@ -47,6 +47,12 @@ impl Segments {
     /// Counts `text`.
     #[must_use]
     pub fn of(text: &str) -> Self {
+        // Most texts are plain, and of one segment.
+        if let Some(units) = gsm::plain_septets(text)
+            && units <= 160
+        {
+            return Self { encoding: Encoding::Gsm7, units, count: 1 };
+        }
         let mut is_gsm = true;
         let costs = text.chars().map_while(|c| {
             let septets = gsm::septets(c);

@@ -43,6 +43,14 @@ pub(crate) fn is_hidden(c: char) -> bool {
             | '\u{e0000}'..='\u{10ffff}')
 }
 
+/// Whether [`is_hidden`] holds of any character of `text`.
+pub(crate) fn has_hidden(text: &str) -> bool {
+    match text.is_ascii() {
+        true => text.bytes().fold(false, |found, byte| found | byte.is_ascii_control()),
+        false => text.chars().any(is_hidden),
+    }
+}
+
 /// The length of the longest run of digits of any script.
 pub(crate) fn longest_number(text: &str) -> usize {
     longest_run(text, char::is_numeric)

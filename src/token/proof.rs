@@ -9,9 +9,9 @@ use super::error::TokenError;
 use super::scope::Scope;
 use super::terms::{TicketLevel, WorkBits};
 use super::ticket::{Body, TICKET_LENGTH, TicketBytes};
-use super::work::{Seed, holds, reduce};
+use super::work::{Seed, holds};
 use crate::base::codec::{Reader, Writer};
-use crate::base::id::{from_text, to_text};
+use crate::base::id::{text_into, to_text};
 use crate::base::keyring::KeyRing;
 use crate::base::time::Timestamp;
 
@@ -58,9 +58,8 @@ impl TokenProof {
     ///
     /// [`TokenError::Malformed`] for anything else. No byte is interpreted here.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
-        from_text(text, PROOF_LENGTH)
-            .and_then(|bytes| Self::read(&bytes))
-            .ok_or(TokenError::Malformed)
+        let mut room = [0; PROOF_LENGTH];
+        text_into(text, &mut room).and_then(Self::read).ok_or(TokenError::Malformed)
     }
 
     /// Checks the proof against what the gate knows itself: `scope`, the number in the form as it
@@ -95,7 +94,7 @@ impl TokenProof {
             let same = constant_time_eq_16(&body.purpose, &scope.purpose_mark(&keys.ticket));
             return Err(if same { TokenError::WrongBinding } else { TokenError::WrongPurpose });
         }
-        let seed = Seed::new(&self.ticket, &reduce(typed)).ok_or(TokenError::NumberMismatch)?;
+        let seed = Seed::of(&self.ticket, typed).ok_or(TokenError::NumberMismatch)?;
         let digest = seed.digest(self.counter);
         if digest != self.digest {
             return Err(TokenError::NumberMismatch);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use constant_time_eq::constant_time_eq_32;
+
 use super::error::TokenError;
 use super::scope::{Mark, Scope};
 use super::terms::{HumanTime, TicketLevel, TicketTerms, TicketTtl, WorkBits};
@@ -9,7 +11,7 @@ use crate::base::codec::{Reader, Writer};
 use crate::base::entropy::{Entropy, EntropyError, random};
 use crate::base::id::to_text;
 use crate::base::keyring::{KeyId, KeyRing, Keys};
-use crate::base::mac::{Tag, Tagging};
+use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 
 /// A signed, short-lived permission to answer with a proof. It goes into the form.
@@ -90,7 +92,7 @@ impl SendTicket {
             binding: scope.binding_mark(&keys.ticket),
         };
         let signed = body.encode(keys.id);
-        let mac = mac_input(keys, &signed).tag();
+        let mac = ticket_mac(keys, &signed);
         Self { text: to_text(&Writer::new().raw(&signed).raw(&mac).finish()), body }
     }
 }
@@ -140,7 +142,7 @@ impl Body {
         let key = KeyId(fields.u32().ok_or(TokenError::Malformed)?);
         let keys = keys.verifying(key, now).ok_or(TokenError::UnknownKey)?;
         let mac: &Tag = mac;
-        if !mac_input(keys, signed).verify(mac) {
+        if !constant_time_eq_32(&ticket_mac(keys, signed), mac) {
             return Err(TokenError::Forged);
         }
         // A field out of range under a right MAC comes from a gate of another release.
@@ -195,6 +197,6 @@ pub(super) fn asked_work(ticket: &TicketBytes) -> Option<u8> {
     fields.u8()
 }
 
-fn mac_input(keys: &Keys, signed: &[u8]) -> Tagging {
-    keys.ticket.tagging("otpgate/v1/ticket").field(signed)
+fn ticket_mac(keys: &Keys, signed: &[u8]) -> Tag {
+    keys.ticket.tag_of("otpgate/v1/ticket", [signed])
 }

@@ -33,14 +33,29 @@ pub fn reduce(typed: &str) -> String {
 pub(super) struct Seed([u8; 32]);
 
 impl Seed {
+    /// The seed for a number as it was typed; `None` if it is longer than any number can be.
+    pub(super) fn of(ticket: &TicketBytes, typed: &str) -> Option<Self> {
+        let (mut reduced, mut length) = ([0; MAX_TYPED], 0_usize);
+        for character in typed.chars().filter_map(reduce_char) {
+            // Digits and the plus are ASCII.
+            *reduced.get_mut(length)? = u8::try_from(character).ok()?;
+            length = length.saturating_add(1);
+        }
+        Self::over(ticket, reduced.get(..length)?)
+    }
+
     /// The seed for a reduced number; `None` if the number is longer than any number can be.
     pub(super) fn new(ticket: &TicketBytes, reduced: &str) -> Option<Self> {
+        Self::over(ticket, reduced.as_bytes())
+    }
+
+    fn over(ticket: &TicketBytes, reduced: &[u8]) -> Option<Self> {
         let length = u8::try_from(reduced.len()).ok().filter(|n| usize::from(*n) <= MAX_TYPED)?;
         let mut hash = Sha256::new();
         hash.update(LABEL);
         hash.update(ticket);
         hash.update([length]);
-        hash.update(reduced.as_bytes());
+        hash.update(reduced);
         Some(Self(hash.finalize().into()))
     }
 

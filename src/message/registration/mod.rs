@@ -274,6 +274,9 @@ impl Registrations {
         language: &Language,
         payment: bool,
     ) -> Option<&Arc<Registration>> {
+        if self.rows.is_empty() {
+            return None;
+        }
         let own = self.rows.get(&(region, Some(language.clone()), payment));
         own.or_else(|| self.rows.get(&(region, None, false)))
     }
