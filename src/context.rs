@@ -52,6 +52,11 @@ impl Purpose {
         &self.0
     }
 
+    /// The name, as cheap to copy as the purpose.
+    pub(crate) fn name(&self) -> Cow<'static, str> {
+        self.0.clone()
+    }
+
     /// The purpose of this name, which a gate has written; a standard one allocates nothing.
     pub(crate) fn read(name: &[u8]) -> Option<Self> {
         let standard = [Self::SIGN_UP, Self::LOG_IN, Self::PAYMENT, Self::RESET];
@@ -105,10 +110,15 @@ impl Realm {
     }
 }
 
+impl Realm {
+    /// The name of the [default](Self::default) one.
+    pub(crate) const DEFAULT: &str = "default";
+}
+
 impl Default for Realm {
     /// The realm of a host without tenants: `default`.
     fn default() -> Self {
-        Self("default".into())
+        Self(Self::DEFAULT.into())
     }
 }
 

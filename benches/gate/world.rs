@@ -20,7 +20,7 @@ use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
     Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, Gate, Issued, KeyId, KeyRing,
     Money, Pepper, Policy, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp,
-    Verified,
+    Verification, Verified,
 };
 
 /// When everything begins.
@@ -164,6 +164,23 @@ impl World {
         let (took, out) = self.sent();
         self.enter(&out);
         took
+    }
+
+    /// What each send of a batch takes, at the pace of the day: a save of the detector's memory goes along
+    /// with them once a minute.
+    pub fn send_times(&mut self) -> Vec<Duration> {
+        self.pace = PACE;
+        let forms = self.prepare(BATCH);
+        self.pace = MEASURED;
+        let mut out = Vec::with_capacity(forms.len());
+        let one = |form| {
+            let started = ThreadTime::now();
+            out.push(self.send(form));
+            started.elapsed()
+        };
+        let times = forms.iter().map(one).collect();
+        self.enter(&out);
+        times
     }
 
     /// One save of the detector's memory, [`BATCH`] times over.
@@ -387,9 +404,20 @@ pub fn miss(gate: &Gate, out: &Out) {
 }
 
 pub fn enter(gate: &Gate, out: &Out) {
-    let typed = std::str::from_utf8(&out.code).unwrap();
-    match block_on(gate.verify(&out.grant, typed, &out.client)).unwrap() {
-        Verified::Accepted(_) => {}
+    drop(entered(gate, &out.grant, out.code, &out.client));
+}
+
+/// What a host has of a whole verification.
+pub fn pair(gate: &Gate, form: &Form) -> (Issued, Verification) {
+    let issued = sent(gate, clear(gate, form));
+    let verification = entered(gate, issued.grant(), CODE.get(), &form.client);
+    (issued, verification)
+}
+
+fn entered(gate: &Gate, grant: &EntryGrant, code: [u8; 6], client: &ClientContext) -> Verification {
+    let typed = std::str::from_utf8(&code).unwrap();
+    match block_on(gate.verify(grant, typed, client)).unwrap() {
+        Verified::Accepted(verification) => verification,
         other => panic!("{other:?}"),
     }
 }

@@ -1,10 +1,11 @@
 //! A browser that verified before: a lane that nobody else can shut.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use constant_time_eq::constant_time_eq_32;
 
-use crate::base::codec::{Reader, Writer};
+use crate::base::codec::Reader;
 use crate::base::entropy::{Entropy, EntropyError, random};
 use crate::base::id::{Pseudonym, text_into, to_text};
 use crate::base::keyring::{KeyId, KeyRing, Keys};
@@ -37,7 +38,10 @@ use crate::base::time::{Timestamp, millis};
 /// # }
 /// ```
 pub struct DeviceProof {
-    text: String,
+    text: OnceLock<String>,
+    signed: [u8; SIGNED],
+    subject: Pseudonym,
+    keys: Arc<Keys>,
     expires: Timestamp,
 }
 
@@ -54,17 +58,15 @@ impl DeviceProof {
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Self, EntropyError> {
-        let (keys, expires) = (keys.signing(), now + life.as_duration());
-        let signed = Writer::new()
-            .u8(VERSION)
-            .u32(keys.id.0)
-            .raw(&random::<16>(entropy)?)
-            .time(now)
-            .time(expires)
-            .finish();
-        let mac = mac(keys, &signed, subject);
-        let text = to_text(Writer::over(signed).raw(&mac).finish().as_slice());
-        Ok(Self { text, expires })
+        let (keys, expires) = (keys.signing_shared(), now + life.as_duration());
+        let mut signed = [0; SIGNED];
+        let id: [u8; 16] = random(entropy)?;
+        let ends = [now, expires].map(|time| time.as_millis().to_be_bytes());
+        let [issued, expiry] = &ends;
+        let parts = [&[VERSION][..], &keys.id.0.to_be_bytes(), &id, issued, expiry];
+        let parts = parts.into_iter().flatten();
+        signed.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+        Ok(Self { text: OnceLock::new(), signed, subject: *subject, keys, expires })
     }
 
     /// Checks a cookie against the number it is presented for.
@@ -107,7 +109,14 @@ impl DeviceProof {
     /// The cookie's value: 92 characters of base64url.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        // Not every host keeps it: what is not read costs no hashing.
+        self.text.get_or_init(|| {
+            let mac = mac(&self.keys, &self.signed, &self.subject);
+            let mut proof = [0; LENGTH];
+            let parts = self.signed.iter().chain(&mac);
+            proof.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+            to_text(&proof)
+        })
     }
 
     /// When the proof ends; the cookie's `Expires`.
@@ -251,6 +260,8 @@ pub enum DeviceError {
 
 const VERSION: u8 = 2;
 const LENGTH: usize = 69;
+/// What the MAC covers of it.
+const SIGNED: usize = LENGTH - 32;
 const SKEW: Duration = Duration::from_secs(30);
 
 /// Both have one length only, and the key is of this use alone.

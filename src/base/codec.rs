@@ -6,8 +6,8 @@ use super::time::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Writer(Vec<u8>);
 
-/// More than a grant, a ticket or a record takes; growing towards it would copy five times.
-const ROOM: usize = 192;
+/// More than a sealed grant, a ticket or a record takes; growing towards it would copy five times.
+const ROOM: usize = 256;
 
 impl Writer {
     pub(crate) fn new() -> Self {

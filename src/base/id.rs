@@ -79,6 +79,13 @@ const VALUES: [u8; 256] = {
 /// For tickets, grants and their like, which are signed or sealed and handed to clients. Keys as text go
 /// through base64ct, which looks nothing up.
 pub(crate) fn to_text(bytes: &[u8]) -> String {
+    let mut text = vec![0; text_length(bytes.len())];
+    text_of(bytes, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// As [`to_text`], into `text`, which has the length of the text.
+pub(crate) fn text_of(bytes: &[u8], text: &mut [u8]) {
     let letter = |value: u32| {
         let index = usize::try_from(value & 0x3F).unwrap_or(0);
         ALPHABET.get(index).copied().unwrap_or(b'A')
@@ -88,24 +95,21 @@ pub(crate) fn to_text(bytes: &[u8]) -> String {
         [letter(word >> 18), letter(word >> 12), letter(word >> 6), letter(word)]
     };
     let (whole, rest) = bytes.as_chunks::<3>();
-    let mut text = vec![0; bytes.len().div_ceil(3).saturating_mul(4)];
-    let (places, _) = text.as_chunks_mut::<4>();
+    let (places, end) = text.as_chunks_mut::<4>();
     for (place, [a, b, c]) in places.iter_mut().zip(whole) {
         *place = four(*a, *b, *c);
     }
-    let spare = match (rest, places.last_mut()) {
-        ([a, b], Some(place)) => {
-            *place = four(*a, *b, 0);
-            1
-        }
-        ([a], Some(place)) => {
-            *place = four(*a, 0, 0);
-            2
-        }
-        _ => 0,
+    let last = match rest {
+        [a, b] => four(*a, *b, 0),
+        [a] => four(*a, 0, 0),
+        _ => return,
     };
-    text.truncate(text.len().saturating_sub(spare));
-    String::from_utf8(text).unwrap_or_default()
+    end.iter_mut().zip(last).for_each(|(to, from)| *to = from);
+}
+
+/// How many characters [`text_of`] takes for so many bytes.
+const fn text_length(bytes: usize) -> usize {
+    bytes.saturating_mul(4).div_ceil(3)
 }
 
 /// The bytes behind base64url text, in `room`; `None` if it is anything else or there is not so much

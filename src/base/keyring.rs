@@ -184,6 +184,11 @@ impl KeyRing {
         &self.current
     }
 
+    /// [`signing`](Self::signing), for what is made later.
+    pub(crate) fn signing_shared(&self) -> Arc<Keys> {
+        Arc::clone(&self.current)
+    }
+
     /// The keys named `id`, if they are current or not yet past their end.
     pub(crate) fn verifying(&self, id: KeyId, now: Timestamp) -> Option<&Keys> {
         if self.current.id == id {
@@ -202,6 +207,11 @@ impl KeyRing {
         &self.index.records
     }
 
+    /// [`records`](Self::records), for what is made later.
+    pub(crate) fn records_shared(&self) -> RecordKey {
+        RecordKey(Arc::clone(&self.index))
+    }
+
     /// Seals what gates leave in the store for each other and for themselves.
     pub(crate) fn papers(&self) -> &SealKey {
         &self.index.papers
@@ -216,6 +226,16 @@ impl KeyRing {
             [a, b] if a == b => Some(*a),
             _ => None,
         })
+    }
+}
+
+/// The key of [`KeyRing::records`], held by a record that is not made yet.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordKey(Arc<Index>);
+
+impl RecordKey {
+    pub(crate) fn key(&self) -> &SealKey {
+        &self.0.records
     }
 }
 

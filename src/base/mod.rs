@@ -5,6 +5,7 @@ pub(crate) mod codec;
 pub(crate) mod entropy;
 pub(crate) mod id;
 pub(crate) mod keyring;
+pub(crate) mod late;
 pub(crate) mod mac;
 pub(crate) mod masked;
 pub(crate) mod money;

@@ -50,7 +50,18 @@ impl SealKey {
         sealed.extend_from_slice(head);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plain);
-        let start = head.len();
+        self.close(head.len(), context, nonce, sealed)
+    }
+
+    /// [`seal_after`](Self::seal_after), where it lies: `sealed` holds a head of `start` bytes, the nonce
+    /// and the plain bytes, with room for a tag.
+    pub(crate) fn close(
+        &self,
+        start: usize,
+        context: &[u8],
+        nonce: [u8; 16],
+        mut sealed: Vec<u8>,
+    ) -> Vec<u8> {
         if let Some(body) = sealed.get_mut(start.saturating_add(16)..) {
             self.apply_stream(&nonce, body);
         }
@@ -69,6 +80,17 @@ impl SealKey {
         let mut plain = body.to_vec();
         self.apply_stream(nonce, &mut plain);
         Some(plain)
+    }
+
+    /// [`open`](Self::open), where the bytes lie. They are not touched if they were changed.
+    pub(crate) fn open_here<'s>(&self, context: &[u8], sealed: &'s mut [u8]) -> Option<&'s [u8]> {
+        let (covered, given) = sealed.split_last_chunk_mut::<16>()?;
+        if !constant_time_eq::constant_time_eq_16(&self.tag(context, covered), given) {
+            return None;
+        }
+        let (nonce, body) = covered.split_first_chunk_mut::<16>()?;
+        self.apply_stream(nonce, body);
+        Some(body)
     }
 
     /// [`seal`](Self::seal) of something long, a piece at a time.

@@ -27,36 +27,36 @@ pub(crate) fn credits(
     block: Option<Pseudonym>,
     realm: Pseudonym,
     price: Money,
-) -> Vec<Credit> {
-    let mut credits = of_client(policy, client, Evidence::CREDIT);
-    if let (Some(block), Some(evidence)) = (block, policy.quotas.block_unverified) {
+) -> impl Iterator<Item = Credit> {
+    let of_block = block.zip(policy.quotas.block_unverified).map(|(block, evidence)| {
         let (key, limit) = (MeterKey::new(block, slot::UNVERIFIED), evidence.limit(evidence.hard));
-        credits.push(Credit { key, limit, amount: Evidence::CREDIT });
-    }
-    if let Some(amount) = policy.budget.unverified {
-        credits.push(Credit {
-            key: MeterKey::new(realm, slot::MONEY_UNVERIFIED),
-            limit: BudgetPolicy::unverified_limit(amount),
-            amount: price.as_microdollars(),
-        });
-    }
-    credits
+        Credit { key, limit, amount: Evidence::CREDIT }
+    });
+    let of_realm = policy.budget.unverified.map(|amount| Credit {
+        key: MeterKey::new(realm, slot::MONEY_UNVERIFIED),
+        limit: BudgetPolicy::unverified_limit(amount),
+        amount: price.as_microdollars(),
+    });
+    of_client(policy, client, Evidence::CREDIT).chain(of_block).chain(of_realm)
 }
 
 /// `amount` messages given back to each limit on the unverified ones of a client's networks.
-pub(crate) fn of_client(policy: &Policy, client: Option<Networks>, amount: u64) -> Vec<Credit> {
+pub(crate) fn of_client(
+    policy: &Policy,
+    client: Option<Networks>,
+    amount: u64,
+) -> impl Iterator<Item = Credit> {
     let quotas = &policy.quotas;
     let unverified = |subject| MeterKey::new(subject, slot::UNVERIFIED);
     let own = client.map(|networks| (unverified(networks.own), quotas.client_unverified));
-    let rungs = client.iter().flat_map(Networks::rungs);
+    let rungs = client.into_iter().flat_map(|networks| networks.rungs());
     (own.into_iter())
         .chain(rungs.map(|(rung, place)| (place.unverified(), rung.limit(quotas).0)))
         .chain(client.map(|networks| (networks.at_most(), quotas.customers_unverified)))
-        .filter_map(|(key, evidence)| {
+        .filter_map(move |(key, evidence)| {
             let evidence = evidence?;
             Some(Credit { key, limit: evidence.limit(evidence.hard), amount })
         })
-        .collect()
 }
 
 /// The marks that an accepted code of `number` leaves on the networks above its site, where those are
@@ -69,16 +69,14 @@ pub(crate) fn customers(
     client: Option<Networks>,
     number: Pseudonym,
     now: Timestamp,
-) -> Vec<Mark> {
+) -> impl Iterator<Item = Mark> {
     let speaks = number.as_bytes().last().is_some_and(|byte| byte & 0x0F == 0);
     let limited = |rung: Rung| rung.is_lifted() && rung.limit(&policy.quotas).0.is_some();
-    let rungs = client.iter().filter(|_| speaks).flat_map(Networks::rungs);
-    let noted = rungs.filter(|(rung, _)| limited(*rung));
-    noted
-        .map(|(_, place)| Mark {
-            key: place.customers(),
-            from: now + CUSTOMERS_AFTER,
-            until: now + CUSTOMERS_FOR,
-        })
-        .collect()
+    let rungs = client.filter(|_| speaks).into_iter().flat_map(|networks| networks.rungs());
+    let noted = rungs.filter(move |(rung, _)| limited(*rung));
+    noted.map(move |(_, place)| Mark {
+        key: place.customers(),
+        from: now + CUSTOMERS_AFTER,
+        until: now + CUSTOMERS_FOR,
+    })
 }

@@ -1,5 +1,7 @@
 //! [`Plan`]: the charges of a send, and what each stands for.
 
+use std::cell::Cell;
+use std::mem;
 use std::time::Duration;
 
 use crate::access::ControlId;
@@ -132,14 +134,43 @@ impl Terms<'_> {
     }
 }
 
+/// A send has sixteen to twenty charges.
+const FEW: usize = 24;
+/// A plan with room for more is not kept.
+const MOST: usize = 64;
+
+thread_local! {
+    /// The lists of the latest plan, for the next one of the same thread.
+    static BLANK: Cell<Option<(Vec<Charge>, Vec<Item>)>> = const { Cell::new(None) };
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        let Self { charges, items, .. } = self;
+        charges.clear();
+        items.clear();
+        if (FEW..=MOST).contains(&charges.capacity().min(items.capacity()))
+            && charges.capacity().max(items.capacity()) <= MOST
+        {
+            let lists = (mem::take(charges), mem::take(items));
+            // A thread that ends takes them with it.
+            let _ = BLANK.try_with(|blank| blank.set(Some(lists)));
+        }
+    }
+}
+
 impl Plan {
+    /// An empty one with room for a send's charges.
+    fn blank() -> Self {
+        let lists = BLANK.try_with(Cell::take).ok().flatten();
+        let (charges, items) =
+            lists.unwrap_or_else(|| (Vec::with_capacity(FEW), Vec::with_capacity(FEW)));
+        Self { charges, items, kept: Money::ZERO }
+    }
+
     /// Every charge of one send.
     pub(crate) fn of_send(terms: &Terms<'_>, who: &Subjects) -> Self {
-        let mut plan = Self {
-            charges: Vec::with_capacity(16),
-            items: Vec::with_capacity(16),
-            kept: Money::ZERO,
-        };
+        let mut plan = Self::blank();
         plan.number(terms, who);
         plan.number_total(terms, who);
         plan.free_resend(terms, who);

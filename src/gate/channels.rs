@@ -1,5 +1,6 @@
 //! Channels beside the text message, and which one the next message of a verification takes.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::base::id::Pseudonym;
@@ -221,18 +222,23 @@ impl Gate {
         grant: &Grant,
         policy: &Policy,
         now: Timestamp,
-    ) -> Vec<Channel> {
+    ) -> Cow<'static, [Channel]> {
+        if policy.fallback.steps.is_empty() {
+            return Cow::Borrowed(&[Channel::Sms]);
+        }
         let possible = |channel: &Channel| {
             *channel == Channel::Sms || policy.fallback.steps.iter().any(|step| step.to == *channel)
         };
         let all = Channel::ALL.into_iter().filter(possible);
         if policy.fallback.is_off() {
-            return all.collect();
+            return all.collect::<Vec<_>>().into();
         }
         match self.carried(grant, policy, now).await {
-            Ok(carried) => all.filter(|channel| carried.count(*channel) > 0).collect(),
+            Ok(carried) => {
+                all.filter(|channel| carried.count(*channel) > 0).collect::<Vec<_>>().into()
+            }
             // The code was accepted; which way it came is then what it may have been.
-            Err(_) => all.collect(),
+            Err(_) => all.collect::<Vec<_>>().into(),
         }
     }
 

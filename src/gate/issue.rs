@@ -38,7 +38,7 @@ impl Gate {
     /// # });
     /// ```
     pub async fn issue(&self, clearance: Clearance) -> Result<Sent, GateError> {
-        self.told(self.span(Verb::Issue).over(self.first_send(clearance, false)).await)
+        self.told(self.span(Verb::Issue).over(self.first_send(&clearance, false)).await)
     }
 
     /// As [`issue`](Self::issue) for a number that must get no text, such as one without an account
@@ -68,7 +68,7 @@ impl Gate {
     /// # });
     /// ```
     pub async fn decoy(&self, clearance: Clearance) -> Result<Sent, GateError> {
-        self.told(self.span(Verb::Decoy).over(self.first_send(clearance, true)).await)
+        self.told(self.span(Verb::Decoy).over(self.first_send(&clearance, true)).await)
     }
 
     /// Calls [`clear`](Self::clear), then [`issue`](Self::issue), and gives one answer: what a
@@ -114,7 +114,7 @@ impl Gate {
     }
 
     /// The first text of a verification.
-    async fn first_send(&self, clearance: Clearance, decoy: bool) -> Result<Sent, GateError> {
+    async fn first_send(&self, clearance: &Clearance, decoy: bool) -> Result<Sent, GateError> {
         let now = self.now();
         if *clearance.realm != *self.realm.name() {
             // A clearance of another tenant: its token was never this realm's.
@@ -124,7 +124,7 @@ impl Gate {
             return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
         }
         let policy = self.inner.policy(&clearance.purpose);
-        let send = SendJob {
+        let mut send = SendJob {
             recipient: &clearance.recipient,
             purpose: &clearance.purpose,
             policy,
@@ -154,6 +154,6 @@ impl Gate {
             decoy,
             test: None,
         };
-        self.send(send, None).await
+        self.send(&mut send, None).await
     }
 }

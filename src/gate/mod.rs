@@ -5,6 +5,7 @@
 mod about;
 mod answers;
 mod authorise;
+mod blank;
 mod caution;
 mod channels;
 mod clear;

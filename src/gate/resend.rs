@@ -154,7 +154,7 @@ impl Gate {
             true => None,
             false => self.caution(client, &grant.recipient, number, &grant.purpose, now),
         };
-        let send = SendJob {
+        let mut send = SendJob {
             recipient: &grant.recipient,
             purpose: &grant.purpose,
             policy: self.inner.policy(&grant.purpose),
@@ -184,6 +184,6 @@ impl Gate {
             decoy: grant.decoy,
             test: grant.test,
         };
-        self.send(send, Some(text)).await
+        self.send(&mut send, Some(text)).await
     }
 }

@@ -1,5 +1,6 @@
 //! [`Gate::verify`]: from a grant and what was typed to a verification, in one redemption.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::access::{DeviceLife, DeviceProof};
@@ -20,7 +21,7 @@ use crate::store::{Charge, Credit, Home, Mark, Observation, Redemption, Verdict}
 use crate::telemetry::Verb;
 use crate::transport::Channel;
 
-use super::Gate;
+use super::{Gate, blank};
 use crate::charges::fault;
 use crate::charges::{COUNT_SPAN_MS, credits, customers, of_client};
 use crate::guarded;
@@ -147,6 +148,7 @@ impl Gate {
                     self.saw(Sighting::of(now, SightingKind::Ended, &subject));
                     return self.accepted(grant, number, binding.clone(), channels, now);
                 }
+                blank::leave_redemption(attempt.redemption);
                 let took = (attempts, now.since(opened));
                 return self.accept(grant, number, binding.clone(), channels, took, now);
             }
@@ -163,6 +165,7 @@ impl Gate {
             (Verdict::Unknown, _) => RejectionCause::Unknown,
         };
         self.note_rejection(&attempt, cause, &answer.observed, now);
+        blank::leave_redemption(attempt.redemption);
         Ok(Verified::Rejected(Rejection(())))
     }
 
@@ -196,10 +199,9 @@ impl Gate {
             purpose: grant.map_or("", |grant| grant.purpose.as_str()),
             challenge: &sent,
             subject: number.as_ref().map_or(&[][..], |number| number.as_bytes()),
-            binding: &binding.bytes(),
+            binding: &binding.encoded(),
         };
-        let digests =
-            code.iter().map(|code| digest(&keys.code, &context, code.expose_secret())).collect();
+        let digests = code.iter().map(|code| digest(&keys.code, &context, code.expose_secret()));
         let paid = self.client_charge(grant, client, policy);
         let (realm, name) = (names.whole(), names.challenge(&challenge));
         let count = |subject, slot| Observation {
@@ -208,23 +210,12 @@ impl Gate {
             units: 1,
         };
         let country = grant.map(|grant| names.country(grant.recipient.region()));
-        let mut redemption = Redemption {
-            id,
-            now,
-            clock: self.inner.clock_check,
-            realm: self.inner.partition,
-            home: Home::of(number.unwrap_or(name)),
-            challenge: name,
-            digests,
-            charges: paid.into_iter().collect(),
-            subject_charges: Vec::new(),
-            reset: Vec::new(),
-            credits: Vec::with_capacity(5),
-            marks: Vec::new(),
-            observe: Vec::with_capacity(2),
-            observe_failure: Vec::with_capacity(2),
-            exchange: self.exchange(id),
-        };
+        let mut redemption = blank::redemption(id, now, self.inner.partition, name);
+        redemption.clock = self.inner.clock_check;
+        redemption.home = Home::of(number.unwrap_or(name));
+        redemption.digests.extend(digests);
+        redemption.charges.extend(paid);
+        redemption.exchange = self.exchange(id);
         if let Some(Charge { key, limit, .. }) = paid {
             redemption.credits.push(Credit { key, limit, amount: 1 });
         }
@@ -293,10 +284,9 @@ impl Gate {
         let names = self.names();
         let lane = MeterKey::new(number, grant.lane.counted());
         let limit = grant.lane.failures(&policy.attempts).limit();
-        redemption.subject_charges = vec![Charge { key: lane, limit, cost: 1, waiver: None }];
+        redemption.subject_charges.push(Charge { key: lane, limit, cost: 1, waiver: None });
         // A success by any lane proves the owner: strangers' failures are forgiven with it.
-        redemption.reset =
-            Lane::ALL.iter().map(|lane| MeterKey::new(number, lane.counted())).collect();
+        redemption.reset.extend(Lane::ALL.map(|lane| MeterKey::new(number, lane.counted())));
         // And that texts reach the number, whatever a provider said.
         redemption.reset.extend(fault::all_of(number));
         if grant.test.is_some() {
@@ -311,11 +301,11 @@ impl Gate {
             names.whole(),
             grant.price,
         ));
-        redemption.marks = vec![Mark {
+        redemption.marks.push(Mark {
             key: MeterKey::new(number, slot::KNOWN),
             from: now + KNOWN_AFTER,
             until: now + KNOWN_FOR,
-        }];
+        });
         redemption.marks.extend(customers(policy, grant.client, number, now));
     }
 
@@ -324,7 +314,7 @@ impl Gate {
         grant: Grant,
         number: Pseudonym,
         binding: Binding,
-        channels: Vec<Channel>,
+        channels: Cow<'static, [Channel]>,
         (attempts, took): (u32, Duration),
         now: Timestamp,
     ) -> Result<Verified, GateError> {
@@ -345,7 +335,7 @@ impl Gate {
         grant: Grant,
         number: Pseudonym,
         binding: Binding,
-        channels: Vec<Channel>,
+        channels: Cow<'static, [Channel]>,
         now: Timestamp,
     ) -> Result<Verified, GateError> {
         let note = Note {
@@ -364,7 +354,7 @@ impl Gate {
         let life = if grant.test.is_some() { DeviceLife::MIN } else { DeviceLife::default() };
         let device_proof = DeviceProof::mint(&number, life, keys, &*self.inner.entropy, now)?;
         Ok(Verified::Accepted(Verification {
-            record: note.seal(self.inner.keys.records()),
+            record: note.record(&self.inner.keys),
             recipient: grant.recipient,
             purpose: grant.purpose,
             binding,
@@ -405,7 +395,7 @@ impl Gate {
 
 /// One attempt: what the store is asked, and what the log needs afterwards.
 struct Attempt {
-    redemption: Redemption,
+    redemption: Box<Redemption>,
     malformed: bool,
     number: Option<Pseudonym>,
     purpose: Option<crate::context::Purpose>,

@@ -56,6 +56,11 @@ impl OutboundText {
         self.registration.as_deref()
     }
 
+    /// The text, to be handed on and wiped there.
+    pub(crate) fn into_text(mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     pub(crate) fn take_registration(&mut self) -> Option<Arc<Registration>> {
         self.registration.take()
     }

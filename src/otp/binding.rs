@@ -1,6 +1,7 @@
 //! What a code is bound to besides its verification: a payment, or anything else that must not
 //! change between the text and the entry.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::amount::Amount;
@@ -9,6 +10,8 @@ use crate::base::codec::Writer;
 
 const LONGEST_LABEL: usize = 32;
 const LONGEST_CUSTOM: usize = 1_024;
+/// The bytes of no binding.
+const NONE: &[u8] = &[0];
 
 /// What a code is bound to: part of its digest and, for a payment, of its text.
 ///
@@ -75,7 +78,7 @@ impl Binding {
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         match &self.0 {
-            Bound::None => Writer::new().u8(0),
+            Bound::None => Writer::over(NONE.to_vec()),
             Bound::Transaction { amount, payee } => Writer::new()
                 .u8(1)
                 .text(amount.whole())
@@ -93,6 +96,16 @@ impl Binding {
         match &self.0 {
             Bound::Transaction { amount, payee } => Some((amount, payee)),
             Bound::None | Bound::Custom { .. } => None,
+        }
+    }
+}
+
+impl Binding {
+    /// As [`bytes`](Self::bytes); most codes are bound to nothing.
+    pub(crate) fn encoded(&self) -> Cow<'_, [u8]> {
+        match &self.0 {
+            Bound::None => Cow::Borrowed(NONE),
+            _ => Cow::Owned(self.bytes()),
         }
     }
 }

@@ -52,7 +52,7 @@ pub struct Clearance {
 pub(crate) struct OwnScope {
     pub(crate) origin: String,
     pub(crate) session: String,
-    pub(crate) client: Vec<u8>,
+    pub(crate) client: [u8; 18],
     pub(crate) ip: ClientIp,
 }
 
@@ -61,7 +61,7 @@ impl OwnScope {
         Self {
             origin: client.page_origin().to_owned(),
             session: client.session().to_owned(),
-            client: client.ip().prefix().to_bytes().to_vec(),
+            client: client.ip().prefix().to_bytes(),
             ip: *client.ip(),
         }
     }

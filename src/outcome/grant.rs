@@ -98,6 +98,7 @@ impl Grant {
     /// The text form, sealed under the key the codes are made with. The challenge's identifier is
     /// the seal's nonce: random, and used for this one text only.
     pub(crate) fn seal(&self, keys: &KeyRing, realm: &str, now: Timestamp) -> Option<EntryGrant> {
+        let mut room = [0; 64];
         let bound = self.binding != Pseudonym::default();
         let flags = u8::from(self.client.is_some())
             | u8::from(self.decoy) << 1
@@ -108,7 +109,10 @@ impl Grant {
             | u8::from(self.entered_by.is_some()) << ENTERED_BY;
         // Seven bytes hold fifteen digits, and do not show how many there are.
         let [_, digits @ ..] = self.recipient.digits().to_be_bytes();
+        let head = head(self.key);
         let plain = Writer::new()
+            .raw(&head)
+            .raw(&self.challenge)
             .u8(flags)
             .u8(self.lane.index())
             .raw(&digits)
@@ -132,10 +136,9 @@ impl Grant {
             }
         }
         .finish();
-        let head = head(self.key);
         let key = &keys.verifying(self.key, now)?.grant;
-        let sealed =
-            key.seal_after(&head, context(&mut [0; 64], &head, realm), self.challenge, &plain);
+        let context = context(&mut room, &head, realm);
+        let sealed = key.close(head.len(), context, self.challenge, plain);
         Some(EntryGrant(to_text(&sealed)))
     }
 
@@ -147,17 +150,17 @@ impl Grant {
         now: Timestamp,
     ) -> Option<Self> {
         let mut room = [0; LONGEST];
-        let bytes = text_into(&grant.0, &mut room)?;
-        let (head, sealed) = bytes.split_first_chunk::<5>()?;
+        let length = text_into(&grant.0, &mut room)?.len();
+        let (head, sealed) = room.get_mut(..length)?.split_first_chunk_mut::<5>()?;
         let mut fields = Reader::new(head);
         if fields.u8()? != VERSION {
             return None;
         }
         let id = KeyId(fields.u32()?);
         let key = &keys.verifying(id, now)?.grant;
-        let plain = key.open(context(&mut [0; 64], head, realm), sealed)?;
         let challenge = *sealed.first_chunk::<16>()?;
-        Self::read(id, challenge, &plain).filter(|grant| now < grant.closes)
+        let plain = key.open_here(context(&mut [0; 64], head, realm), sealed)?;
+        Self::read(id, challenge, plain).filter(|grant| now < grant.closes)
     }
 
     fn read(key: KeyId, challenge: [u8; 16], plain: &[u8]) -> Option<Self> {

@@ -2,6 +2,8 @@
 
 use crate::base::codec::{Reader, Writer};
 use crate::base::id::{from_text, to_text};
+use crate::base::keyring::KeyRing;
+use crate::base::late::LateText;
 use crate::base::money::Money;
 use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
@@ -32,19 +34,24 @@ use super::subjects::Lane;
 /// # });
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct SendRecord(String);
+pub struct SendRecord(LateText);
 
 impl SendRecord {
     /// The note as the host kept it. Nothing is checked here; every use checks it.
     #[must_use]
     pub fn from_text(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(LateText::of(text.into()))
     }
 
     /// The text to keep.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// What a provider may bring back: the same text.
+    pub(crate) fn text(&self) -> LateText {
+        self.0.clone()
     }
 }
 
@@ -92,15 +99,21 @@ pub(crate) struct Note {
 }
 
 impl Note {
+    /// The record. Most hosts read few of them, so its text is sealed when it is read.
+    pub(crate) fn record(self, keys: &KeyRing) -> SendRecord {
+        let key = keys.records_shared();
+        SendRecord(LateText::by(move || self.seal(key.key())))
+    }
+
     /// Sealed under the index key, because receipts may come days after a rotation.
-    pub(crate) fn seal(&self, key: &SealKey) -> SendRecord {
+    pub(crate) fn seal(&self, key: &SealKey) -> String {
         // Milliseconds until the year 10889, and 72 billion dollars.
         let [_, _, at @ ..] = self.at.as_millis().min(u64::MAX >> 16).to_be_bytes();
         let [_, price @ ..] = self.price.as_microdollars().min(u64::MAX >> 8).to_be_bytes();
         // Seven bytes hold fifteen digits, and do not show how many there are.
         let [_, digits @ ..] = self.recipient.digits().to_be_bytes();
         let purpose = self.purpose.as_str();
-        let realm = Some(self.realm.as_str()).filter(|_| self.realm != Realm::default());
+        let realm = Some(self.realm.as_str()).filter(|realm| *realm != Realm::DEFAULT);
         let plain = Writer::new()
             .u8(self.lane.index() | self.channel.index() << 2 | u8::from(self.paid) << 7)
             .raw(&at)
@@ -111,7 +124,7 @@ impl Note {
             .raw(purpose.as_bytes())
             .raw(realm.unwrap_or_default().as_bytes())
             .finish();
-        SendRecord(to_text(&key.seal(CONTEXT, self.id, &plain)))
+        to_text(&key.seal(CONTEXT, self.id, &plain))
     }
 
     /// What the record says, if a gate with this key made it, in whatever realm.
@@ -182,18 +195,18 @@ mod tests {
         let long = "a".repeat(32);
         for (purpose, realm, length) in [("sign-up", "default", 83), (&long, &long, 159)] {
             let record = note(purpose, realm, "+4915112345678").seal(&key);
-            assert_eq!(record.as_str().len(), length);
-            let read = Note::open(record.as_str(), &key).unwrap();
+            assert_eq!(record.len(), length);
+            let read = Note::open(&record, &key).unwrap();
             assert_eq!((read.id, read.at), ([7; 16], Timestamp::from_millis(1_795_348_800_000)));
             assert_eq!((read.purpose.as_str(), read.realm.as_str()), (purpose, realm));
             assert_eq!(read.recipient.expose_e164().as_str(), "+4915112345678");
             assert_eq!((read.lane, read.channel), (Lane::Checked, Channel::Email));
             assert_eq!(read.price, Money::microdollars(105_800));
             assert_eq!((read.segments, read.paid), (2, true));
-            assert!(Note::open(record.as_str(), &other).is_none());
+            assert!(Note::open(&record, &other).is_none());
             // A number of another length makes no other length.
             let short = note(purpose, realm, "+37121234567").seal(&key);
-            assert_eq!(short.as_str().len(), length);
+            assert_eq!(short.len(), length);
         }
         for bad in ["", "AAAA", &"A".repeat(87), &"A".repeat(400)] {
             assert!(Note::open(bad, &key).is_none(), "{bad}");

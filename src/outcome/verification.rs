@@ -1,5 +1,6 @@
 //! [`Verified`]: whether a code was accepted, and the proof that it was.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::access::{ControlId, DeviceProof};
@@ -72,7 +73,7 @@ pub struct Verification {
     pub(crate) device_proof: DeviceProof,
     pub(crate) record: SendRecord,
     pub(crate) test: Option<ControlId>,
-    pub(crate) channels: Vec<Channel>,
+    pub(crate) channels: Cow<'static, [Channel]>,
 }
 
 impl Verification {
@@ -104,7 +105,7 @@ impl Verification {
     /// other [channels](Self::channels) too, or for a test number, which gets no text.
     #[must_use]
     pub fn amr(&self) -> &'static str {
-        match self.channels.as_slice() {
+        match &*self.channels {
             [Channel::Sms] if self.test.is_none() => "sms",
             _ => "otp",
         }

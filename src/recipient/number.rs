@@ -257,6 +257,11 @@ impl E164Text {
         Self { text, length: number.length.saturating_add(1) }
     }
 
+    /// Leaves nothing of the number in memory.
+    pub(crate) fn wipe(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.text);
+    }
+
     /// The number: `+` and 7 to 15 digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

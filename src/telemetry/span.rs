@@ -105,8 +105,9 @@ impl Span {
         self
     }
 
-    pub(crate) async fn over<T: Outcome>(self, future: impl Future<Output = T>) -> T {
-        future.await
+    /// The future itself: one around it would be as large again, and be moved once more.
+    pub(crate) fn over<T: Outcome, F: Future<Output = T>>(self, future: F) -> F {
+        future
     }
 
     pub(crate) fn over_call<T: Outcome>(self, call: impl FnOnce() -> T) -> T {

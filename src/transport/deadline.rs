@@ -63,9 +63,9 @@ impl<T: fmt::Debug> fmt::Debug for Deadline<T> {
     }
 }
 
-#[async_trait]
-impl<T: SmsTransport> SmsTransport for Deadline<T> {
-    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+impl<T: SmsTransport> Deadline<T> {
+    /// [`hand_off`](SmsTransport::hand_off), without a box of its own.
+    pub(crate) async fn hand_over(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         let mut work = pin!(self.inner.hand_off(sms));
         // Most providers that answer at once need no timer.
         let mut end = None;
@@ -79,6 +79,13 @@ impl<T: SmsTransport> SmsTransport for Deadline<T> {
             })
         })
         .await
+    }
+}
+
+#[async_trait]
+impl<T: SmsTransport> SmsTransport for Deadline<T> {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        self.hand_over(sms).await
     }
 }
 

@@ -123,6 +123,7 @@ pub use receipt::{
     ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, ReportedOutcome, Wish,
 };
 pub use sender::Senders;
+pub(crate) use sms::Number;
 pub use sms::{CallbackKey, Handoff, IdempotencyKey, OutboundSms};
 pub use wrappers::{
     CircuitBreaker, Conversions, FailOver, InFlightLimit, Route, RouteRule, SpendLimit, Weighted,

@@ -1,10 +1,14 @@
 //! [`OutboundSms`]: a text that passed every check, on its way out.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::base::id::{RequestId, to_text};
+use crate::base::id::{RequestId, text_of};
+use crate::base::late::LateText;
 use crate::message::Registration;
-use crate::recipient::Region;
+use crate::recipient::{E164Text, Region};
 
 use super::{Channel, Price};
 
@@ -27,13 +31,13 @@ use super::{Channel, Price};
 /// # });
 /// ```
 pub struct OutboundSms {
-    number: String,
+    number: Number,
     text: String,
     segments: u32,
     key: IdempotencyKey,
     callback_key: CallbackKey,
     region: Option<Region>,
-    purpose: String,
+    purpose: Cow<'static, str>,
     registration: Option<Arc<Registration>>,
     channel: Channel,
 }
@@ -48,10 +52,22 @@ impl OutboundSms {
         region.into_iter().fold(sms, Self::with_region)
     }
 
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new(number: String, text: String, segments: u32, id: RequestId) -> Self {
+        let callback_key = CallbackKey::new(IdempotencyKey::of(id).as_str());
+        Self::with_callback(Number::Any(number), text, segments, id, callback_key)
+    }
+
+    /// [`new`](Self::new), with what its receipts bring back.
+    pub(crate) fn with_callback(
+        number: Number,
+        text: String,
+        segments: u32,
+        id: RequestId,
+        callback_key: CallbackKey,
+    ) -> Self {
         let key = IdempotencyKey::of(id);
-        let callback_key = CallbackKey::new(key.as_str());
-        let (region, purpose, registration) = (None, String::new(), None);
+        let (region, purpose, registration) = (None, Cow::Borrowed(""), None);
         Self {
             number,
             text,
@@ -65,12 +81,6 @@ impl OutboundSms {
         }
     }
 
-    /// Says what its receipts bring back to the gate.
-    pub(crate) fn with_callback_key(mut self, key: &str) -> Self {
-        self.callback_key = CallbackKey::new(key);
-        self
-    }
-
     /// Says which country the number is in.
     #[must_use]
     pub fn with_region(mut self, region: Region) -> Self {
@@ -81,7 +91,13 @@ impl OutboundSms {
     /// Says what the code is for: the name of a [`Purpose`](crate::Purpose).
     #[must_use]
     pub fn with_purpose(mut self, purpose: impl Into<String>) -> Self {
-        self.purpose = purpose.into();
+        self.purpose = Cow::Owned(purpose.into());
+        self
+    }
+
+    /// [`with_purpose`](Self::with_purpose), without a copy of a name that is the program's own.
+    pub(crate) fn with_purpose_of(mut self, purpose: Cow<'static, str>) -> Self {
+        self.purpose = purpose;
         self
     }
 
@@ -102,7 +118,7 @@ impl OutboundSms {
     /// The number in E.164 form: `+` and digits.
     #[must_use]
     pub fn expose_number(&self) -> &str {
-        &self.number
+        self.number.as_str()
     }
 
     /// The text, code included.
@@ -163,33 +179,95 @@ impl OutboundSms {
     }
 }
 
+/// Whom a text goes to.
+pub(crate) enum Number {
+    Of(E164Text),
+    Any(String),
+}
+
+impl Number {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Of(number) => number.as_str(),
+            Self::Any(number) => number,
+        }
+    }
+
+    fn wipe(&mut self) {
+        match self {
+            Self::Of(number) => number.wipe(),
+            Self::Any(number) => zeroize::Zeroize::zeroize(number),
+        }
+    }
+}
+
 impl Drop for OutboundSms {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.text);
-        zeroize::Zeroize::zeroize(&mut self.number);
+        self.number.wipe();
     }
 }
 
 crate::base::masked::debug_only!(OutboundSms: segments, key);
 
 /// Identifies one text to the provider: 22 characters of base64url.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct IdempotencyKey(String);
+#[derive(Clone)]
+pub struct IdempotencyKey(Name);
+
+/// Base64url of 16 bytes, or any other text.
+#[derive(Clone)]
+enum Name {
+    Of([u8; OF_ID]),
+    Any(String),
+}
+
+/// How long the text of an identifier is.
+const OF_ID: usize = 22;
 
 impl IdempotencyKey {
     pub(crate) fn of(id: RequestId) -> Self {
-        Self(to_text(id.as_bytes()))
+        let mut text = [b'A'; OF_ID];
+        text_of(id.as_bytes(), &mut text);
+        Self(Name::Of(text))
     }
 
     /// The key whose text this is, if it is one.
     pub(crate) fn named(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(Name::Any(text.to_owned()))
     }
 
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Name::Of(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Name::Any(text) => text,
+        }
+    }
+}
+impl PartialEq for IdempotencyKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for IdempotencyKey {}
+
+impl Hash for IdempotencyKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IdempotencyKey").field(&self.as_str()).finish()
+    }
+}
+
+impl fmt::Debug for CallbackKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallbackKey").field(&self.as_str()).finish()
     }
 }
 
@@ -208,18 +286,23 @@ impl IdempotencyKey {
 /// let key = sms.callback_key().as_str();
 /// assert!(key.len() <= 164 && !key.contains("15112345678"));
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CallbackKey(String);
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackKey(LateText);
 
 impl CallbackKey {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(LateText::of(text.into()))
+    }
+
+    /// A key that is made when it is read.
+    pub(crate) fn late(text: LateText) -> Self {
+        Self(text)
     }
 
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Whether `text` can be one, by its form. Only the gate can tell whether it is.

@@ -68,7 +68,7 @@ impl Gate {
             let early = hole.early.iter().filter(|entry| entry.message == message);
             let early = early.filter_map(|entry| Said::read(&entry.content)).collect();
             hole.sends.retain(|entry| entry.message != message);
-            let content = record.as_str().as_bytes().to_vec();
+            let content = record.as_bytes().to_vec();
             keep(&mut hole.sends, Entry { message, until, content }, SENDS);
             (early, true)
         };

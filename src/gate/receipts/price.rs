@@ -96,7 +96,7 @@ impl Gate {
             let detail = [named.to_be_bytes(), before.to_be_bytes()].concat();
             let mut admission = self.once(note, "price", &detail, now);
             if more > 0 {
-                admission.charges = plan().unbounded(more).charges;
+                admission.charges = std::mem::take(&mut plan().unbounded(more).charges);
             }
             // Fits only if nobody has named another price since.
             let limit = Limit::Window { max: named, span_ms: window_ms() };

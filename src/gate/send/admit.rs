@@ -1,6 +1,7 @@
 //! The one atomic admission: ask the store, in shadow or quietly where the policy says so, and afresh if the
 //! controls changed meanwhile.
 
+use std::mem;
 use std::time::Duration;
 
 use crate::base::entropy::random;
@@ -9,7 +10,7 @@ use crate::base::time::Timestamp;
 use crate::charges::{Cause, Plan};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
-use crate::gate::Gate;
+use crate::gate::{Gate, blank};
 use crate::guarded;
 use crate::human::HumanFailure;
 use crate::otp::Passcode;
@@ -68,11 +69,10 @@ impl Gate {
                 Some(_) if !case.is_observed() => None,
                 _ => self.withheld(send, &case.standing, asked.is_some()).await?,
             };
-            let Some(attempt) = self.first_attempt(&case, withheld)? else {
+            let Some(mut attempt) = self.first_attempt(&case, withheld)? else {
                 return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
             };
-            let (attempt, answer) = self.admit(&case, attempt).await?;
-            match answer {
+            match self.admit(&case, &mut attempt).await? {
                 Admitted::Granted { counts, step, news, .. } => {
                     self.take_in(&news);
                     return Ok(self.granted(&case, attempt, counts, step));
@@ -135,12 +135,8 @@ impl Gate {
 
     /// Asks the store for `attempt`. Where it does not fit, shadow mode tells what would be refused and asks
     /// for what it lets pass, and quiet mode withholds what a fault of the number is in the way of.
-    async fn admit(
-        &self,
-        case: &Case<'_>,
-        attempt: Attempt,
-    ) -> Result<(Attempt, Admitted), GateError> {
-        let (mut attempt, mut answer) = self.pay(case, attempt).await?;
+    async fn admit(&self, case: &Case<'_>, attempt: &mut Attempt) -> Result<Admitted, GateError> {
+        let mut answer = self.pay(case, attempt).await?;
         if let Admitted::Exhausted { index, .. } = &answer
             && case.is_observed()
             && attempt.plan.may_be_waved(*index)
@@ -148,42 +144,42 @@ impl Gate {
             let (cause, _) = attempt.plan.cause(*index);
             let reason = cause.reason(case.standing.pumping_words());
             self.note(case.send, EventKind::WouldRefuse { reason });
-            (attempt, answer) = Box::pin(self.pay(case, attempt.in_shadow())).await?;
+            attempt.in_shadow();
+            answer = Box::pin(self.pay(case, attempt)).await?;
         }
         if let Admitted::Exhausted { index, news, .. } = &answer
             && attempt.plan.cause(*index).0 == Cause::Fault
             && case.send.policy.mode.quiet
         {
             self.take_in(news);
-            (attempt, answer) = Box::pin(self.pay(case, attempt.of_fault(case))).await?;
+            attempt.of_fault(case);
+            answer = Box::pin(self.pay(case, attempt)).await?;
         }
-        Ok((attempt, answer))
+        Ok(answer)
     }
 
     /// Asks the store to admit what `attempt` charges. A renewal whose number has had its free one is
     /// asked for again, as the evidence that it now is.
-    async fn pay(
-        &self,
-        case: &Case<'_>,
-        mut attempt: Attempt,
-    ) -> Result<(Attempt, Admitted), GateError> {
-        let mut answer = self.submit(case, &mut attempt).await?;
+    async fn pay(&self, case: &Case<'_>, attempt: &mut Attempt) -> Result<Admitted, GateError> {
+        let answer = self.submit(case, attempt).await?;
         if let Admitted::Exhausted { index, .. } = &answer
             && let Some(plan) = attempt.plan.resend_again(*index)
         {
-            attempt = attempt.again(plan);
-            answer = Box::pin(self.submit(case, &mut attempt)).await?;
+            attempt.again(plan);
+            return Box::pin(self.submit(case, attempt)).await;
         }
-        Ok((attempt, answer))
+        Ok(answer)
     }
 
     /// Asks the store once. What the attempt charges and saves is lent to the admission.
     async fn submit(&self, case: &Case<'_>, attempt: &mut Attempt) -> Result<Admitted, GateError> {
         let mut admission = self.admission(case, attempt);
-        admission.charges = std::mem::take(&mut attempt.plan.charges);
-        admission.documents = std::mem::take(&mut attempt.documents);
+        mem::swap(&mut admission.charges, &mut attempt.plan.charges);
+        admission.documents = mem::take(&mut attempt.documents);
         let answer = guarded::admit(&*self.inner.store, &admission).await;
-        (attempt.plan.charges, attempt.documents) = (admission.charges, admission.documents);
+        mem::swap(&mut admission.charges, &mut attempt.plan.charges);
+        attempt.documents = mem::take(&mut admission.documents);
+        blank::leave_admission(admission);
         answer
     }
 

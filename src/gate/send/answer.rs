@@ -144,7 +144,7 @@ impl Gate {
     }
 
     pub(super) fn record(&self, send: &SendJob<'_>, id: RequestId) -> SendRecord {
-        self.note_of(send, id).seal(self.inner.keys.records())
+        self.note_of(send, id).record(&self.inner.keys)
     }
 
     /// What is told of the send when its receipts come in.

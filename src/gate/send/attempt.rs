@@ -1,11 +1,13 @@
 //! A send as the store is asked to admit it: as the policy says, in shadow, or quietly.
 
+use std::mem;
+
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::charges::{COUNT_SPAN_MS, Cause, Plan, Terms};
 use crate::error::GateError;
-use crate::gate::{Gate, REMEMBER};
+use crate::gate::{Gate, REMEMBER, blank};
 use crate::limit::MeterKey;
 use crate::otp::ResendCode;
 use crate::otp::digest::{CodeContext, digest};
@@ -81,21 +83,22 @@ impl Case<'_> {
 
 impl Attempt {
     /// The same send by `plan`, counted and told already.
-    pub(super) fn again(self, plan: Plan) -> Self {
-        Self { plan, counts: false, tells: false, ..self }
+    pub(super) fn again(&mut self, plan: Plan) {
+        (self.plan, self.counts, self.tells) = (plan, false, false);
     }
 
     /// The same send in shadow mode: only the purses and an operator's switch refuse it.
-    pub(super) fn in_shadow(self) -> Self {
-        Self { plan: self.plan.in_shadow(), counts: false, tells: false, ..self }
+    pub(super) fn in_shadow(&mut self) {
+        let plan = mem::take(&mut self.plan).in_shadow();
+        self.again(plan);
     }
 
     /// The same send, quietly: the store has said that texts to its number are in vain. What this gate saves
     /// goes with a text that is sent.
-    pub(super) fn of_fault(self, case: &Case<'_>) -> Self {
+    pub(super) fn of_fault(&mut self, case: &Case<'_>) {
         let SendJob { subjects, policy, .. } = case.send;
-        Self {
-            plan: self.plan.of_fault(subjects.number, &policy.receipts),
+        *self = Self {
+            plan: mem::take(&mut self.plan).of_fault(subjects.number, &policy.receipts),
             challenge: case.write(case.nobodys, Timestamp::MAX, true),
             withheld: Some(Withheld::Fault(None)),
             test: None,
@@ -103,7 +106,7 @@ impl Attempt {
             saved: None,
             counts: false,
             tells: false,
-        }
+        };
     }
 }
 
@@ -185,23 +188,24 @@ impl Gate {
     }
 
     /// The admission of `attempt`, but for what is lent to it.
-    pub(super) fn admission(&self, case: &Case<'_>, attempt: &Attempt) -> Admission {
+    pub(super) fn admission(&self, case: &Case<'_>, attempt: &Attempt) -> Box<Admission> {
         let (send, names) = (case.send, self.names());
         let requests = |subject: Pseudonym| Observation {
             key: MeterKey::new(subject, slot::REQUESTS),
             span_ms: COUNT_SPAN_MS,
             units: 1,
         };
-        let home = Home::of(send.subjects.number).and(case.code.challenge);
-        let (now, until) = (send.now, send.now + REMEMBER);
-        let mut admission = self.inner.admission_under(case.id, home, now, until);
+        let until = send.now + REMEMBER;
+        let mut admission = blank::admission(case.id, send.now, self.inner.partition, until);
+        admission.home = Home::of(send.subjects.number).and(case.code.challenge);
+        admission.clock = self.inner.clock_check;
         let version = case.standing.version();
-        admission.guards = vec![Guard { document: names.controls(), version }];
-        admission.nonces = send.nonce.into_iter().chain(send.human).collect();
+        admission.guards.push(Guard { document: names.controls(), version });
+        admission.nonces.extend(send.nonce.into_iter().chain(send.human));
         admission.challenge = Some(attempt.challenge.clone());
         if attempt.counts {
-            admission.observe =
-                vec![requests(send.subjects.country), requests(send.subjects.realm)];
+            let subjects = [send.subjects.country, send.subjects.realm];
+            admission.observe.extend(subjects.map(requests));
         }
         if attempt.tells {
             admission.exchange = self.exchange(case.id);
@@ -218,7 +222,7 @@ impl Gate {
             purpose: send.purpose.as_str(),
             challenge: &send.challenge.id,
             subject: send.subjects.number.as_bytes(),
-            binding: &send.binding.bytes(),
+            binding: &send.binding.encoded(),
         };
         let keys = self
             .inner

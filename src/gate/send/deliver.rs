@@ -8,7 +8,7 @@ use crate::otp::Passcode;
 use crate::pumping::SightingKind;
 use crate::telemetry::{Span, Verb};
 use crate::transport::{
-    Channel, Handoff, HandoffError, HandoffErrorKind, NumberFault, OutboundSms, SmsTransport,
+    CallbackKey, Channel, Handoff, HandoffError, HandoffErrorKind, Number, NumberFault, OutboundSms,
 };
 
 use super::{Paid, SendJob};
@@ -80,7 +80,7 @@ impl Gate {
         let carrier = self.inner.carrier(channel);
         let transport = carrier.map_or(&self.inner.transport, |carrier| &carrier.transport);
         let span = Span::of(Verb::HandOff).with("otpgate.channel", channel.word());
-        match guarded::caught(span.over(transport.hand_off(&sms))).await {
+        match guarded::caught(span.over(transport.hand_over(&sms))).await {
             Ok(Ok(handoff)) => {
                 self.note_sent(send, true);
                 self.settle_handed(send, paid, &handoff).await;
@@ -226,11 +226,13 @@ fn outbound(
     paid: &Paid,
     record: &SendRecord,
 ) -> OutboundSms {
-    let number = send.recipient.expose_e164().as_str().to_owned();
-    let sms = OutboundSms::new(number, text.expose_text().to_owned(), send.segments, paid.id)
-        .with_channel(send.chosen.channel)
-        .with_purpose(send.purpose.as_str())
-        .with_callback_key(record.as_str());
+    let number = Number::Of(send.recipient.expose_e164());
+    let registration = text.take_registration();
+    let callback = CallbackKey::late(record.text());
+    let sms =
+        OutboundSms::with_callback(number, text.into_text(), send.segments, paid.id, callback)
+            .with_channel(send.chosen.channel)
+            .with_purpose_of(send.purpose.name());
     let sms = send.recipient.region().into_iter().fold(sms, OutboundSms::with_region);
-    text.take_registration().into_iter().fold(sms, OutboundSms::with_registration)
+    registration.into_iter().fold(sms, OutboundSms::with_registration)
 }

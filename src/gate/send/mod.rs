@@ -150,12 +150,12 @@ impl Gate {
     /// Renders and charges a send, and hands it off.
     pub(in crate::gate) async fn send(
         &self,
-        mut send: SendJob<'_>,
+        send: &mut SendJob<'_>,
         grant: Option<&EntryGrant>,
     ) -> Result<Sent, GateError> {
         let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
-        let text = self.render(&send, &code, expires)?;
+        let text = self.render(send, &code, expires)?;
         // Providers bill texts by the segment, and other messages whole.
         if send.chosen.channel == Channel::Sms {
             send.segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
@@ -163,45 +163,45 @@ impl Gate {
         }
         if send.price > send.policy.budget.message {
             let reason = RefusalReason::Budget(LimitName::Message);
-            return self.refused(send.now, Some(&send), reason.into());
+            return self.refused(send.now, Some(send), reason.into());
         }
         let known = match self.inner.signals {
-            Some(_) => self.known_signals(&send).await?,
+            Some(_) => self.known_signals(send).await?,
             None => None,
         };
-        send.look_up = known.as_ref().map_or(Money::ZERO, |known| known.price(&send));
-        match self.decide(&send, &code, expires).await? {
-            Decision::Refused(refused) => self.refused(send.now, Some(&send), refused),
+        send.look_up = known.as_ref().map_or(Money::ZERO, |known| known.price(send));
+        match self.decide(send, &code, expires).await? {
+            Decision::Refused(refused) => self.refused(send.now, Some(send), refused),
             Decision::StepUp(reason, remedy, pumping) => {
-                self.step_up(&send, reason, remedy, pumping)
+                self.step_up(send, reason, remedy, pumping)
             }
             Decision::Granted(mut paid) => {
-                self.note_budgets(&send, &paid);
+                self.note_budgets(send, &paid);
                 let refused = match known {
-                    Some(known) => Box::pin(self.ask_network(&send, &mut paid, known)).await,
+                    Some(known) => Box::pin(self.ask_network(send, &mut paid, known)).await,
                     None => None,
                 };
                 if let Some(reason) = refused {
-                    self.take_back(&send, &paid).await;
+                    self.take_back(send, &paid).await;
                     if !send.policy.mode.quiet {
-                        return self.refused(send.now, Some(&send), reason.into());
+                        return self.refused(send.now, Some(send), reason.into());
                     }
                     // Nobody is told what only the carrier and the number's owner know.
-                    self.watch(&send, SightingKind::Unsent);
-                    self.note(&send, EventKind::QuietlyRefused { reason });
+                    self.watch(send, SightingKind::Unsent);
+                    self.note(send, EventKind::QuietlyRefused { reason });
                     send.decoy = true;
-                    return self.issued(&send, &paid, grant, expires, Over::withheld());
+                    return self.issued(send, &paid, grant, expires, Over::withheld());
                 }
-                match self.deliver(&send, text, &paid).await? {
+                match self.deliver(send, text, &paid).await? {
                     Handed::Refused(cause) => {
                         let reason = RefusalReason::NumberRefused.into();
-                        let mut sent = self.refused(send.now, Some(&send), reason)?;
+                        let mut sent = self.refused(send.now, Some(send), reason)?;
                         if let Sent::Refused(refusal) = &mut sent {
                             refusal.cause = Some(cause);
                         }
                         Ok(sent)
                     }
-                    Handed::Over(over) => self.issued(&send, &paid, grant, expires, over),
+                    Handed::Over(over) => self.issued(send, &paid, grant, expires, over),
                 }
             }
             Decision::Test(paid, entry) => {
@@ -210,13 +210,13 @@ impl Gate {
                 let expires = expires.min(entry.until);
                 let (purpose, recipient) = (send.purpose, send.recipient);
                 // Which numbers have a fixed code is nobody's business who asks.
-                self.watch(&send, SightingKind::Unsent);
+                self.watch(send, SightingKind::Unsent);
                 self.note_test(&entry, TestUse::Issued, purpose, recipient, send.now);
-                self.issued(&send, &paid, grant, expires, Over::withheld())
+                self.issued(send, &paid, grant, expires, Over::withheld())
             }
             Decision::Quiet(paid) => {
                 send.decoy = true;
-                self.issued(&send, &paid, grant, expires, Over::withheld())
+                self.issued(send, &paid, grant, expires, Over::withheld())
             }
         }
     }
