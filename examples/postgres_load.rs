@@ -8,12 +8,21 @@
 //! ```
 //!
 //! With `cold` no two calls share a country or realm, which shows what the shared rows cost.
+//!
+//! ```sh
+//! cargo run --release --features postgres --example postgres_load -- processes [seconds] [flush in ms]
+//! ```
+//!
+//! measures one, two and four processes on one budget in turns: with their shared rows charged by each
+//! call, and [charged ahead](otpgate::store::PostgresStore::with_processes). With a number of milliseconds
+//! every flush of the log takes so much longer, as on a disk that is slower than this one's.
 
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::arithmetic_side_effects, missing_docs)]
 
 use std::error::Error;
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,8 +30,8 @@ use std::time::Duration;
 use otpgate::limit::{Limit, MeterKey, Slot};
 use otpgate::store::postgres::Statements;
 use otpgate::store::{
-    Admission, Admitted, ChallengeWrite, Charge, Credit, Guard, Nonce, Observation, PostgresStore,
-    Redemption, Verdict,
+    Admission, Admitted, ChallengeWrite, Charge, Credit, Guard, Home, Nonce, Observation,
+    PostgresStore, Redemption, Verdict,
 };
 use otpgate::{Clock, Pseudonym, RequestId, Store, SystemClock, Timestamp};
 use support::postgres_server::{self, PostgresServer};
@@ -33,7 +42,15 @@ const DAY: u64 = 24 * HOUR;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["processes", ref rest @ ..] => return processes(rest).await,
+        ["process", url, what, share, of, seconds] => {
+            return process(url, what, share.parse()?, of.parse()?, seconds.parse()?).await;
+        }
+        _ => {}
+    }
+    let mut arguments = words.into_iter();
     let numbers: u64 = arguments.next().map_or(Ok(50_000), |it| it.parse())?;
     let seconds: u64 = arguments.next().map_or(Ok(10), |it| it.parse())?;
     let cold = arguments.next().is_some();
@@ -70,6 +87,151 @@ async fn main() -> Result<(), Box<dyn Error>> {
         report(round, "verify", bench, unnamed, by_name);
     }
     Ok(())
+}
+
+/// How many numbers have a code that the processes try codes on, and to how many they send.
+const WITH_CODE: u64 = 20_000;
+const NUMBERS: u64 = 2_000_000;
+
+/// One, two and four processes on one budget, in turns.
+async fn processes(words: &[&str]) -> Result<(), Box<dyn Error>> {
+    let seconds = words.first().copied().unwrap_or("8");
+    let flush: u64 = words.get(1).map_or(Ok(0), |it| it.parse())?;
+    let delay = format!("commit_delay={}", flush * 1_000);
+    // A single committing session waits as well.
+    let Some(server) = postgres_server::start(&[&delay, "commit_siblings=0"]) else {
+        return Ok(());
+    };
+    let store = PostgresStore::connect(&server.url()).await?;
+    store.migrate().await?;
+    println!("a flush takes {:?}, and {flush} ms more", flush_time()?);
+    let now = SystemClock::new().now();
+    let load = Arc::new(Load { now, cold: false, next: AtomicU64::new(0) });
+    load.fill(&store, WITH_CODE).await;
+    query(&server, "vacuum analyze");
+    let mut turn = 0;
+    for round in 1..=3 {
+        for what in ["issue", "verify"] {
+            for count in [1, 2, 4] {
+                let mut rates = Vec::new();
+                for of in [1, count] {
+                    turn += 1;
+                    rates.push(at_once(&server, what, turn, count, of, seconds));
+                }
+                let [before, after] = &rates[..] else { continue };
+                println!(
+                    "round {round} {what}, {count} processes: {before}; charged ahead {after}: {:.2}",
+                    after.calls / before.calls.max(1.0)
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What several processes did.
+struct Done {
+    /// In a second.
+    calls: f64,
+    commits: f64,
+    /// Of the server, for each call.
+    processor_ms: f64,
+}
+
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { calls, commits, processor_ms } = self;
+        write!(f, "{calls:.0}/s, {commits:.0} commits/s, {processor_ms:.2} ms of the server")
+    }
+}
+
+/// Calls of `count` processes that share their rows with `of`.
+fn at_once(
+    server: &PostgresServer,
+    what: &str,
+    turn: u64,
+    count: u64,
+    of: u64,
+    seconds: &str,
+) -> Done {
+    let commits = || -> u64 {
+        let sql = "select pg_stat_clear_snapshot(), xact_commit from pg_stat_database \
+                   where datname = 'postgres'";
+        query(server, sql).trim_start_matches('|').parse().expect("a number")
+    };
+    let program = std::env::current_exe().expect("this program");
+    let start = |share: u64| -> Child {
+        Command::new(&program)
+            .args(["process", &server.url(), what])
+            .args([(turn * 64 + share).to_string(), of.to_string(), seconds.to_owned()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("another process")
+    };
+    let mut children: Vec<Child> = (0..count).map(start).collect();
+    let mut said: Vec<_> =
+        children.iter_mut().map(|it| BufReader::new(it.stdout.take().expect("said"))).collect();
+    let line = |from: &mut BufReader<_>| {
+        let mut line = String::new();
+        from.read_line(&mut line).expect("a line");
+        line.trim().to_owned()
+    };
+    said.iter_mut().for_each(|from| assert_eq!(line(from), "ready"));
+    let (before, spent, clock) = (commits(), processor_ms(server), SystemClock::new());
+    for child in &mut children {
+        child.stdin.take().expect("heard").write_all(b"go\n").expect("it listens");
+    }
+    let calls: f64 = said.iter_mut().map(|it| line(it).parse::<f64>().expect("calls/s")).sum();
+    let elapsed = clock.elapsed();
+    let made = commits().saturating_sub(before);
+    children.iter_mut().for_each(|child| assert!(child.wait().expect("it ends").success()));
+    // Once its sessions have ended, their time is the server's.
+    std::thread::sleep(Duration::from_millis(300));
+    let processor_ms = (processor_ms(server) - spent) / (calls * elapsed.as_secs_f64()).max(1.0);
+    Done { calls, commits: per_second(made, elapsed), processor_ms }
+}
+
+/// The processor time of a server and of all sessions that have ended, as Linux counts it: in hundredths of a second.
+fn processor_ms(server: &PostgresServer) -> f64 {
+    let file = query(server, "select pg_read_file('postmaster.pid')");
+    let id = file.lines().next().unwrap_or_default();
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks: u32 = fields.skip(11).take(4).filter_map(|it| it.parse::<u32>().ok()).sum();
+    f64::from(ticks) * 10.0
+}
+
+/// One of several processes.
+async fn process(
+    url: &str,
+    what: &str,
+    share: u64,
+    of: u16,
+    seconds: u64,
+) -> Result<(), Box<dyn Error>> {
+    let store = PostgresStore::connect(url).await?.with_processes(of);
+    let load =
+        Load { now: SystemClock::new().now(), cold: false, next: AtomicU64::new(share << 32) };
+    println!("ready");
+    std::io::stdin().read_line(&mut String::new())?;
+    let (numbers, issue) = if what == "issue" { (NUMBERS, true) } else { (WITH_CODE, false) };
+    let rate = Arc::new(load).run(&store, seconds, numbers, issue).await;
+    store.give_back().await;
+    println!("{rate}");
+    Ok(())
+}
+
+/// What one flush takes on this machine: 8 kB to a file, a hundred times.
+fn flush_time() -> std::io::Result<Duration> {
+    let path = std::env::temp_dir().join(format!("otpgate-flush-{}", std::process::id()));
+    let (mut file, clock) = (fs::File::create(&path)?, SystemClock::new());
+    for _ in 0..100 {
+        file.write_all(&[7; 8_192])?;
+        file.sync_data()?;
+    }
+    fs::remove_file(path)?;
+    Ok(clock.elapsed() / 100)
 }
 
 fn report(round: u32, what: &str, bench: f64, unnamed: f64, named: f64) {
@@ -165,6 +327,7 @@ impl Load {
         let realm_of_all = name(0, 0);
         let minutes = |count: u64| self.now + Duration::from_secs(60 * count);
         let mut admission = Admission::new(id, self.now, realm_of_all, minutes(10));
+        admission.home = Home::of(number_key).and(name(10, turn));
         admission.guards = vec![Guard { document: name(8, 0), version: 0 }];
         admission.nonces = vec![Nonce { key: name(9, turn), expires: minutes(10) }];
         admission.charges = vec![
@@ -212,6 +375,7 @@ impl Load {
         let count =
             |subject, slot| Observation { key: meter(subject, slot), span_ms: HOUR, units: 1 };
         let redemption = Redemption {
+            home: Home::of(name(1, number)),
             digests: vec![[8; 32]],
             charges: vec![Charge { key: meter(own, 10), limit: client, cost: 1, waiver: None }],
             subject_charges: vec![Charge {

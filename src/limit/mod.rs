@@ -4,13 +4,11 @@
 //! call. The limit itself is never stored, so if you lower one it holds at once.
 //!
 //! [`Meter`] is that arithmetic, and [`Ledger`] a subject's meters in a few bytes; a store written
-//! in Rust takes both, another ports them from the rules of [`Limit`]. If every call charges one
-//! limit, several parts can keep it together, each with a [`Slice`] that a [`Pool`] leases to it.
+//! in Rust takes both, another ports them from the rules of [`Limit`].
 
 mod failures;
 mod gcra;
 mod ladder;
-mod lease;
 mod ledger;
 mod meter;
 mod packed;
@@ -20,7 +18,6 @@ mod rule;
 mod tests;
 mod window;
 
-pub use lease::{Lease, LeaseTerms, Pool, Slice, Spent, Unused};
 pub use ledger::Ledger;
 pub use meter::Meter;
 #[cfg(any(feature = "postgres", feature = "redis"))]

@@ -47,6 +47,8 @@ mod redemption;
 pub mod redis;
 mod settlement;
 mod tally;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod telling;
 #[cfg(any(feature = "memory", feature = "redb"))]
 mod verbs;
 

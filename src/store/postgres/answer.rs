@@ -162,6 +162,11 @@ pub(super) fn tallies(row: &Row, query: &TallyQuery) -> Result<Tallies, StoreErr
     answer().map_err(unreadable)
 }
 
+/// A journal's news alone.
+pub(super) fn news(row: &Row) -> Result<News, StoreError> {
+    Columns(row).news().map_err(unreadable)
+}
+
 fn unreadable(error: Unreadable) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, error)
 }

@@ -28,11 +28,16 @@ const MOST: usize = 32;
 type Answered = Result<Row, StoreError>;
 
 /// The leases of one process.
-#[derive(Default)]
-pub(super) struct Leases(Mutex<State>);
+pub(super) struct Leases {
+    state: Mutex<State>,
+    /// How many transactions are on their way at the most.
+    lanes: usize,
+}
 
 #[derive(Default)]
 struct State {
+    /// How many transactions are on their way.
+    lanes: usize,
     /// Names that calls on their way have for themselves.
     held: HashSet<i64>,
     /// Calls that need one of them.
@@ -99,6 +104,11 @@ impl PostgresStore {
 }
 
 impl Leases {
+    /// So many transactions at the same time at the most; what comes meanwhile goes together.
+    pub(super) fn in_lanes(lanes: usize) -> Self {
+        Self { state: Mutex::default(), lanes }
+    }
+
     /// A lease for the call alone if nothing is in its way; else it waits in line.
     fn queue(
         self: &Arc<Self>,
@@ -109,10 +119,11 @@ impl Leases {
         state.tickets = state.tickets.wrapping_add(1);
         let ticket = state.tickets;
         let call = Waiting { ticket, statement, answer };
-        if state.blocks(&call) {
+        if state.lanes >= self.lanes || state.blocks(&call) {
             state.waiting.push_back(call);
             return (ticket, None);
         }
+        state.lanes = state.lanes.saturating_add(1);
         state.held.extend(alone(&call));
         (ticket, Some(Lease { of: Arc::clone(self), calls: vec![call] }))
     }
@@ -126,7 +137,7 @@ impl Leases {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,6 +160,9 @@ impl State {
             }
         }
         self.held.extend(next.iter().flat_map(alone));
+        if next.is_empty() {
+            self.lanes = self.lanes.saturating_sub(1);
+        }
         next
     }
 }
@@ -170,6 +184,12 @@ impl Drop for Lease {
             // Without an answer its caller is told that it was lost.
             self.calls = self.of.state().exchange(&self.calls);
         }
+    }
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Self::in_lanes(usize::MAX)
     }
 }
 
@@ -238,6 +258,21 @@ mod tests {
         assert_eq!(on_their_way(&first).first(), Some(&4));
         first.next(Vec::new());
         assert_eq!(first.calls.len(), 3);
+    }
+
+    #[test]
+    fn what_comes_while_all_lanes_are_taken_goes_together() {
+        let leases = Arc::new(Leases::in_lanes(2));
+        let mut first = queue(&leases, &[1]).0.unwrap();
+        let second = queue(&leases, &[3]).0.unwrap();
+        let waiting: Vec<_> = (0..3).map(|call| queue(&leases, &[5 + 2 * call, 1])).collect();
+        assert!(waiting.iter().all(|(lease, _)| lease.is_none()));
+        first.next(Vec::new());
+        assert_eq!(on_their_way(&first), [3, 4, 5]);
+        assert!(queue(&leases, &[9]).0.is_none(), "both lanes are taken");
+        drop((first, second));
+        assert!(queue(&leases, &[9]).0.is_some() && queue(&leases, &[11]).0.is_some());
+        assert!(queue(&leases, &[13]).0.is_some(), "their lanes ended with the others");
     }
 
     #[test]

@@ -68,6 +68,28 @@
 //! - A call that the database refuses fails alone: the others are run again without it.
 //! - Several processes take turns, a lease each. A row then admits what one server process computes,
 //!   with one flush for up to 32 calls; `docs/performance-measurements.md` has the figures.
+//!
+//! # The shared row
+//!
+//! With [`with_processes`](PostgresStore::with_processes) the processes do not take turns. A process
+//! charges a row on which it has sixteen calls in a second *ahead*: some hundreds of units in a
+//! transaction of its own. Its calls spend them without naming the row.
+//!
+//! - **Never too late.** A unit counts in the row before it is spent. Limits are kept over all
+//!   processes, whatever their settings, and whoever is killed in between.
+//! - **Too early by what others hold unspent**: together a sixteenth of what is left, for two seconds.
+//!   Then it goes back. When a limit has room for fewer than sixteen calls in each part, calls charge the
+//!   row themselves again, so the last of it goes to whoever asks first. A process that is killed takes
+//!   what it holds with it, until the window has passed.
+//! - **What is charged ahead**: windows and budgets of a minute or more that all
+//!   [homes](crate::store::Home) share. Buckets, waived charges and what is a home's own are charged by
+//!   each call.
+//! - **Counters that refuse nothing** reach their rows a quarter of a second later. A process that is
+//!   killed takes that quarter of a second with it. Answers tell each count once, somewhat late.
+//! - **The journal** of a busy realm is exchanged by one call at a time, with what the others leave
+//!   for it.
+//! - **Whoever reads the row** sees what was charged ahead as spent. A process leaves out what it holds
+//!   itself.
 
 mod answer;
 mod call;
@@ -78,6 +100,7 @@ mod lease;
 mod migration;
 mod server_clock;
 mod setup;
+mod slices;
 mod statement;
 mod url;
 mod verbs;
@@ -102,6 +125,7 @@ pub use migration::Migration;
 use error::Late;
 use lease::Leases;
 use server_clock::ServerClock;
+use slices::Slices;
 use statement::{Statement, parameter};
 
 /// How long a call may wait for calls on the same rows, for a connection, and for its answer, each,
@@ -116,6 +140,10 @@ pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
 /// Group commit needs several transactions in flight to share one flush of the log, and PostgreSQL
 /// admits 100 connections in all by default: three processes fit with room for the host's own.
 pub const DEFAULT_CONNECTIONS: usize = 32;
+
+/// How many transactions one of several processes has on their way at the most. Calls that come
+/// meanwhile share the next one: a commit for each costs the server more than the call.
+const LANES: usize = 4;
 
 /// A [`Store`] in a PostgreSQL database (14 or later), for any number of gates, processes and hosts.
 ///
@@ -139,6 +167,7 @@ pub struct PostgresStore {
     statements: Statements,
     leases: Arc<Leases>,
     server_clock: Arc<ServerClock>,
+    slices: Option<Arc<Slices>>,
 }
 
 /// How statements reach the server.
@@ -167,6 +196,7 @@ impl PostgresStore {
             statements: Statements::default(),
             leases: Arc::default(),
             server_clock: Arc::default(),
+            slices: None,
         }
     }
 
@@ -175,6 +205,30 @@ impl PostgresStore {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// Shares busy rows with so many processes; one otherwise, which shares with nobody.
+    ///
+    /// From two on a process charges a row that is busy for many calls at once, and processes do not
+    /// wait for each other's commits. See [the shared row](self#the-shared-row) for what that is paid with.
+    /// The number says only how small each process's part is, so it may differ between processes and
+    /// change at any time.
+    #[must_use]
+    pub fn with_processes(mut self, processes: u16) -> Self {
+        self.slices = Slices::new(processes);
+        let lanes = if self.slices.is_some() { LANES } else { usize::MAX };
+        self.leases = Arc::new(Leases::in_lanes(lanes));
+        self
+    }
+
+    /// Gives back at once what this process has charged ahead, and counts what it has yet to count.
+    ///
+    /// Call it before a process of [several](Self::with_processes) ends, after its last call. Otherwise
+    /// what it held counts as spent for the limits' spans.
+    pub async fn give_back(&self) {
+        if let Some(slices) = &self.slices {
+            self.give_all_back(slices).await;
+        }
     }
 
     /// Sends statements in another way than [`Statements::Unnamed`].
@@ -228,21 +282,33 @@ impl fmt::Debug for PostgresStore {
 impl Store for PostgresStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
         self.judge(admission.clock, admission.now).await?;
-        self.try_admit(admission).await
+        match &self.slices {
+            Some(slices) => self.sliced_admit(slices, admission).await,
+            None => self.try_admit(admission).await,
+        }
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
         self.judge(settlement.clock, settlement.now).await?;
-        self.try_settle(settlement).await
+        match &self.slices {
+            Some(slices) => self.sliced_settle(slices, settlement).await,
+            None => self.try_settle(settlement).await,
+        }
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
         self.judge(redemption.clock, redemption.now).await?;
-        self.try_redeem(redemption).await
+        match &self.slices {
+            Some(slices) => self.sliced_redeem(slices, redemption).await,
+            None => self.try_redeem(redemption).await,
+        }
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
         self.judge(query.clock, query.now).await?;
-        self.try_tally(query).await
+        match &self.slices {
+            Some(slices) => self.sliced_tally(slices, query).await,
+            None => self.try_tally(query).await,
+        }
     }
 }

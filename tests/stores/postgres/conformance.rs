@@ -29,3 +29,15 @@ async fn equivalence_to_the_reference_model() {
         store::equivalence(|| async { store.clone() }, seed, 150).await.assert();
     }
 }
+
+/// Everything that homes share is charged ahead as soon as it is busy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conformance_of_four_processes() {
+    let Some((_server, store)) = ready(&SERVER).await else { return };
+    let store = store.with_processes(4);
+    store::conformance(|| async { store.clone() }).await.assert();
+    let spawn = |racer| drop(tokio::spawn(racer));
+    let suite = store::Suite::new().seed(9).spawn(spawn);
+    suite.run(|| async { store.clone() }).await.assert();
+    store::equivalence(|| async { store.clone() }, 21, 300).await.assert();
+}

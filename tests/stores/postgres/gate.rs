@@ -30,6 +30,19 @@ async fn two_gates_on_one_database_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gates_that_charge_ahead_are_one() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let stores = async || {
+        let connect = async || PostgresStore::connect(&server.url()).await.unwrap();
+        let (one, two) = (connect().await, connect().await);
+        one.migrate().await.unwrap();
+        empty(&server);
+        (one.with_processes(2), two.with_processes(2))
+    };
+    gates::two_gates_are_one(stores).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_fails_closed_and_ends_by_itself() {
     let Some(server) = postgres_server::start(&[]) else { return };
     let store = PostgresStore::connect(&server.url()).await.unwrap();

@@ -10,4 +10,5 @@ mod faults;
 mod gate;
 mod lease;
 mod processes;
+mod slices;
 mod start;

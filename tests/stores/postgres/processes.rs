@@ -1,6 +1,7 @@
 //! Several gates in several processes on one PostgreSQL: scenarios A1, A2, A4, A17, A18 and A22.
 //!
-//! The test starts its own program again as the other processes; each answers with counts.
+//! The test starts its own program again as the other processes; each answers with counts. Each scenario
+//! runs with rows that are charged by each call, and with rows that are charged ahead.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -20,16 +21,17 @@ use super::calls::{
 const JOB: &str = "OTPGATE_TEST_JOB";
 
 /// A process that waits for the word to go.
-struct Process {
+pub struct Process {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
 }
 
 impl Process {
-    fn start(server: &PostgresServer, job: &str, share: u64) -> Self {
+    /// One of several, which charges ahead as one `of` so many.
+    pub fn start(server: &PostgresServer, job: &str, share: u64, of: u16) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["processes::other_process", "--exact", "--nocapture"])
-            .env(JOB, format!("{job} {share} {}", server.url()))
+            .env(JOB, format!("{job} {share} {of} {}", server.url()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -40,12 +42,12 @@ impl Process {
         process
     }
 
-    fn go(&mut self) {
+    pub fn go(&mut self) {
         self.child.stdin.take().expect("its input").write_all(b"go\n").expect("it listens");
     }
 
     /// The numbers it answers.
-    fn numbers(&mut self) -> Vec<u64> {
+    pub fn numbers(&mut self) -> Vec<u64> {
         let line = self.line();
         let numbers = line.split(' ').map(|word| word.parse().expect("a number")).collect();
         assert!(self.child.wait().expect("it ends").success());
@@ -53,7 +55,7 @@ impl Process {
     }
 
     /// The next line meant for the parent.
-    fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         loop {
             let mut line = String::new();
             let length = self.output.read_line(&mut line).expect("text");
@@ -65,6 +67,13 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Ends it in the middle of whatever it does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -73,8 +82,9 @@ impl Drop for Process {
 }
 
 /// Runs `job` in two processes at the same time and adds up what they answer.
-fn in_two_processes(server: &PostgresServer, job: &str) -> Vec<u64> {
-    let mut processes: Vec<_> = (0..2).map(|share| Process::start(server, job, share)).collect();
+fn in_two_processes(server: &PostgresServer, job: &str, of: u16) -> Vec<u64> {
+    let mut processes: Vec<_> =
+        (0..2).map(|share| Process::start(server, job, share, of)).collect();
     processes.iter_mut().for_each(Process::go);
     let answers: Vec<Vec<u64>> = processes.iter_mut().map(Process::numbers).collect();
     let mut sums = vec![0; answers[0].len()];
@@ -89,11 +99,11 @@ fn in_two_processes(server: &PostgresServer, job: &str) -> Vec<u64> {
 fn other_process() {
     let Ok(job) = std::env::var(JOB) else { return };
     let words: Vec<&str> = job.split(' ').collect();
-    let [name, share, url] = words[..] else { panic!("{job}") };
-    let share: u64 = share.parse().unwrap();
+    let [name, share, of, url] = words[..] else { panic!("{job}") };
+    let (share, of): (u64, u16) = (share.parse().unwrap(), of.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(async {
-        let store = Arc::new(PostgresStore::connect(url).await.unwrap());
+        let store = Arc::new(PostgresStore::connect(url).await.unwrap().with_processes(of));
         println!("said: ready");
         std::io::stdin().read_line(&mut String::new()).unwrap();
         match name {
@@ -104,6 +114,7 @@ fn other_process() {
             "skewed" => skewed(store, share).await,
             "losing" => losing(store, share).await,
             "load" => load(store, share).await,
+            "one_budget" => super::slices::one_budget(store, share).await,
             other => panic!("{other}"),
         }
     });
@@ -271,59 +282,70 @@ async fn load(store: Arc<PostgresStore>, share: u64) -> Vec<u64> {
     sums
 }
 
-static SERVER: Shared = Shared::new();
+/// A server for rows that each call charges, and one for rows that are charged ahead.
+static SERVERS: [(Shared, u16); 2] = [(Shared::new(), 1), (Shared::new(), 4)];
 
 #[tokio::test]
 async fn a1_one_of_32_right_codes_is_accepted() {
-    let Some((server, store)) = ready(&SERVER).await else { return };
-    for challenge in 0..50 {
-        open(&store, challenge, NOON, 100).await;
+    for (server, of) in &SERVERS {
+        let Some((server, store)) = ready(server).await else { return };
+        for challenge in 0..50 {
+            open(&store, challenge, NOON, 100).await;
+        }
+        assert_eq!(in_two_processes(&server, "redeem_right", *of), vec![1; 50]);
     }
-    assert_eq!(in_two_processes(&server, "redeem_right"), vec![1; 50]);
 }
 
 #[tokio::test]
 async fn a2_five_of_200_wrong_codes_are_compared() {
-    let Some((server, store)) = ready(&SERVER).await else { return };
-    open(&store, 1_000, NOON, 5).await;
-    assert_eq!(in_two_processes(&server, "redeem_wrong"), [5]);
-    let owner = store.redeem(&redemption(999_999, 1_000, code(1_000), NOON)).await.unwrap();
-    assert_eq!(owner.verdict, Verdict::Locked);
+    for (server, of) in &SERVERS {
+        let Some((server, store)) = ready(server).await else { return };
+        open(&store, 1_000, NOON, 5).await;
+        assert_eq!(in_two_processes(&server, "redeem_wrong", *of), [5]);
+        let owner = store.redeem(&redemption(999_999, 1_000, code(1_000), NOON)).await.unwrap();
+        assert_eq!(owner.verdict, Verdict::Locked);
+    }
 }
 
 #[tokio::test]
 async fn a4_sends_stay_within_every_limit_and_leave_no_half() {
-    let Some((server, store)) = ready(&SERVER).await else { return };
-    assert_eq!(in_two_processes(&server, "one_number"), [5]);
-    let mut reserved = 0;
-    for id in 2_000_000..2_000_200 {
-        reserved += count(&store, meter(b'i', id), hourly(1), NOON).await.unwrap();
-    }
-    assert_eq!(reserved, 5, "a refused send must leave nothing on its client");
+    for (server, of) in &SERVERS {
+        let Some((server, store)) = ready(server).await else { return };
+        assert_eq!(in_two_processes(&server, "one_number", *of), [5]);
+        let mut reserved = 0;
+        for id in 2_000_000..2_000_200 {
+            reserved += count(&store, meter(b'i', id), hourly(1), NOON).await.unwrap();
+        }
+        assert_eq!(reserved, 5, "a refused send must leave nothing on its client");
 
-    assert_eq!(in_two_processes(&server, "one_client"), [20]);
-    let mut reserved = 0;
-    for number in 0..200 {
-        reserved += count(&store, meter(b'm', number), hourly(1), NOON).await.unwrap();
+        assert_eq!(in_two_processes(&server, "one_client", *of), [20]);
+        let mut reserved = 0;
+        for number in 0..200 {
+            reserved += count(&store, meter(b'm', number), hourly(1), NOON).await.unwrap();
+        }
+        assert_eq!(reserved, 20, "a refused send must leave nothing on its number");
     }
-    assert_eq!(reserved, 20, "a refused send must leave nothing on its number");
 }
 
 #[tokio::test]
 async fn a18_clocks_ten_seconds_apart_share_one_limit() {
-    let Some((server, store)) = ready(&SERVER).await else { return };
-    assert_eq!(in_two_processes(&server, "skewed"), [30, 50]);
-    assert_eq!(count(&store, meter(b'k', 0), hourly(30), NOON).await.unwrap(), 30);
+    for (server, of) in &SERVERS {
+        let Some((server, store)) = ready(server).await else { return };
+        assert_eq!(in_two_processes(&server, "skewed", *of), [30, 50]);
+        assert_eq!(count(&store, meter(b'k', 0), hourly(30), NOON).await.unwrap(), 30);
+    }
 }
 
 #[tokio::test]
 async fn a22_lost_acknowledgements_charge_nothing_twice() {
-    let Some((server, store)) = ready(&SERVER).await else { return };
-    for challenge in 2_000..2_020 {
-        open(&store, challenge, NOON, 100).await;
+    for (server, of) in &SERVERS {
+        let Some((server, store)) = ready(server).await else { return };
+        for challenge in 2_000..2_020 {
+            open(&store, challenge, NOON, 100).await;
+        }
+        assert_eq!(in_two_processes(&server, "losing", *of), [120, 20]);
+        assert_eq!(count(&store, meter(b'l', 0), hourly(120), NOON).await.unwrap(), 120);
     }
-    assert_eq!(in_two_processes(&server, "losing"), [120, 20]);
-    assert_eq!(count(&store, meter(b'l', 0), hourly(120), NOON).await.unwrap(), 120);
 }
 
 /// A17 and the demand that nothing that was acknowledged is lost.
@@ -333,7 +355,7 @@ async fn a17_a_killed_server_loses_nothing_that_was_acknowledged() {
     let store = PostgresStore::connect(&server.url()).await.unwrap();
     store.migrate().await.unwrap();
     let mut processes: Vec<_> =
-        (0..2).map(|share| Process::start(&server, "load", share)).collect();
+        (0..2).map(|share| Process::start(&server, "load", share, 1)).collect();
     processes.iter_mut().for_each(Process::go);
     for process in &mut processes {
         assert_eq!(process.line(), "running");

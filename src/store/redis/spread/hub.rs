@@ -1,59 +1,10 @@
 //! Documents and journal, which stand in one place for all partitions.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use crate::base::id::Pseudonym;
-use crate::base::time::Timestamp;
 use crate::store::{Admission, Admitted, Exchange, News, StoreError, TallyQuery};
 
 use super::super::call::{Call, Errand, Scope};
-use super::{Run, When, is_lost};
-
-/// How often the journal is exchanged at the most: 64 times in a tenth of a second, by each process. A
-/// gate's news wait no longer than that for the next call.
-const TICK: Duration = Duration::from_millis(100);
-const EACH_TICK: u32 = 64;
-/// So many entries are not left for a later call.
-const LEFT: usize = 256;
-
-/// What the journals have been told and have yet to be told, by realm and journal.
-#[derive(Default)]
-pub(super) struct Journals(Mutex<HashMap<(Pseudonym, Pseudonym), Telling>>);
-
-/// A journal, which all partitions share: so it is asked no more often than some times in a tick, and what
-/// else there is to tell is told with the next.
-#[derive(Default)]
-struct Telling {
-    tick: Timestamp,
-    told: u32,
-    entries: Vec<Vec<u8>>,
-}
-
-impl Journals {
-    /// Whether this call exchanges news, and what others left for it to tell. If not, its own is left.
-    fn turn_to_tell(&self, when: When, exchange: &mut Exchange) -> Option<Vec<Vec<u8>>> {
-        let mut journals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let telling = journals.entry((when.realm, exchange.journal)).or_default();
-        let apart = when.now.since(telling.tick).max(telling.tick.since(when.now));
-        if apart >= TICK {
-            (telling.tick, telling.told) = (when.now, 0);
-        }
-        if telling.told >= EACH_TICK && telling.entries.len() < LEFT {
-            if !exchange.append.is_empty() {
-                telling.entries.push(std::mem::take(&mut exchange.append));
-            }
-            return None;
-        }
-        telling.told = telling.told.saturating_add(1);
-        if exchange.append.is_empty() {
-            // The last of them takes the place of its own.
-            exchange.append = telling.entries.pop().unwrap_or_default();
-        }
-        Some(std::mem::take(&mut telling.entries))
-    }
-}
+use super::{Run, is_lost};
 
 impl Run<'_> {
     /// The versions of the documents that an admission rests on, where they stand. While that place is
@@ -148,7 +99,8 @@ impl Run<'_> {
         if !append {
             read.append.clear();
         }
-        let Some(earlier) = self.spread.journals.turn_to_tell(self.when, &mut read) else {
+        let (realm, now) = (self.when.realm, self.when.now);
+        let Some(earlier) = self.spread.journals.turn_to_tell(realm, now, true, &mut read) else {
             return nothing;
         };
         let errand = Errand { exchange: Some(&read), earlier: &earlier, ..Errand::default() };

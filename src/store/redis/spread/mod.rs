@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::limit::{Limit, MeterKey};
+use crate::store::telling::Journals;
 use crate::store::{ClockCheck, Home, StoreError, StoreErrorKind};
 
 use super::RedisStore;
@@ -30,7 +31,6 @@ use super::failure::{self, NotBrought, OtherLayout, Unsplittable};
 use super::layout::{Layout, Phase};
 use super::moves::Step;
 use super::place::Place;
-use hub::Journals;
 use lend::{Debts, Loan, UsedUp};
 
 pub(super) use change::repartition;

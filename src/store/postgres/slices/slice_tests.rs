@@ -1,0 +1,265 @@
+//! What slices promise: never too late, and too early by no more than said.
+
+#![allow(clippy::arithmetic_side_effects, reason = "a sum that overflows fails its test")]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::limit::{Limit, Meter};
+
+const T0: u64 = 1_800_000_000_000;
+const SPAN: u64 = 120_000;
+
+/// What may happen, in any order.
+#[derive(Clone, Debug)]
+enum Act {
+    /// A call of a process under one of two limits, which charges ahead if that is worth it.
+    Call {
+        process: usize,
+        wide: bool,
+        cost: u64,
+        behind: u64,
+        refused: bool,
+    },
+    /// What a process holds goes back, or is lost with it.
+    Close {
+        process: usize,
+        lost: bool,
+    },
+    /// A text that did not go out.
+    Refund {
+        which: usize,
+    },
+    Later {
+        by: u64,
+    },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let process = || 0..4_usize;
+    prop_oneof![
+        30 => (process(), any::<bool>(), 0..4_u64, prop_oneof![3 => Just(0), 1 => 0..3_000_u64], 0..8_u8)
+            .prop_map(|(process, wide, cost, behind, refused)| Act::Call {
+                process, wide, cost, behind, refused: refused == 0
+            }),
+        1 => (process(), any::<bool>()).prop_map(|(process, lost)| Act::Close { process, lost }),
+        2 => (0..64_usize).prop_map(|which| Act::Refund { which }),
+        3 => prop_oneof![Just(1), 0..100_u64, 0..3_000_u64, 0..40_000_u64]
+            .prop_map(|by| Act::Later { by }),
+    ]
+}
+
+/// A deployment of four processes on one row, and the truth about what it granted.
+struct Deployment {
+    now: u64,
+    row: Meter,
+    processes: Vec<Slice>,
+    ids: u8,
+    /// When, how much, and under which limit.
+    granted: Vec<(u64, u64, bool)>,
+    maxima: [u64; 2],
+}
+
+impl Deployment {
+    fn new(maxima: [u64; 2]) -> Self {
+        let processes = (0..4).map(|_| Slice::default()).collect();
+        let row = Meter::fresh(&window(1));
+        Self { now: T0, row, processes, ids: 0, granted: Vec::new(), maxima }
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.now - T0)
+    }
+
+    fn take_back(&mut self, unspent: Option<Unspent>) {
+        if let Some(Unspent { at, units, .. }) = unspent {
+            let now = Timestamp::from_millis(self.now);
+            self.row.refund(&window(u64::MAX), now, at, units);
+        }
+    }
+
+    /// As [`PostgresStore`](crate::store::PostgresStore) does it, the row in place of the server.
+    fn call(&mut self, process: usize, wide: bool, cost: u64, behind: u64, refused: bool) -> bool {
+        let (time, elapsed, max) =
+            (self.now - behind, self.elapsed(), self.maxima[usize::from(wide)]);
+        let now = Timestamp::from_millis(time);
+        for ahead in [true, false] {
+            let slice = &mut self.processes[process];
+            if let Some(spent) = slice.spend(max, SPAN, now, cost) {
+                if refused {
+                    slice.put_back(spent);
+                    return false;
+                }
+                self.granted.push((time, cost, wide));
+                return true;
+            }
+            match slice.wants(max, now, cost, 4) {
+                Some(units) if ahead => match self.row.charge(&window(max), now, units) {
+                    Ok(count) => {
+                        self.ids = self.ids.wrapping_add(1);
+                        let by = RequestId::from_bytes([self.ids; 16]);
+                        let before = slice.hold(by, now, units, count, elapsed);
+                        self.take_back(before);
+                    }
+                    Err(_) => slice.hear(self.row.count(&window(max), now), now),
+                },
+                _ => {
+                    if slice.is_in_the_way(max, cost) {
+                        let before = slice.close(elapsed);
+                        self.take_back(before);
+                    }
+                    break;
+                }
+            }
+        }
+        let paid = !refused && self.row.charge(&window(max), now, cost).is_ok();
+        self.processes[process].hear(self.row.count(&window(max), now), now);
+        if paid {
+            self.granted.push((time, cost, wide));
+        }
+        paid
+    }
+
+    fn act(&mut self, act: &Act) {
+        match *act {
+            Act::Call { process, wide, cost, behind, refused } => {
+                self.call(process, wide, cost, behind, refused);
+            }
+            Act::Close { process, lost } => {
+                let elapsed = self.elapsed();
+                let unspent = self.processes[process].close(elapsed);
+                self.take_back(unspent.filter(|_| !lost));
+            }
+            Act::Refund { which } => {
+                if !self.granted.is_empty() {
+                    let which = which % self.granted.len();
+                    let (time, cost, _) = self.granted.remove(which);
+                    let at = |time| Timestamp::from_millis(time);
+                    self.row.refund(&window(u64::MAX), at(self.now), at(time), cost);
+                }
+            }
+            Act::Later { by } => {
+                self.now += by;
+                // As somebody looks after it, by the time that has passed.
+                let elapsed = self.elapsed();
+                for process in 0..4 {
+                    let unspent = self.processes[process].close_if_over(elapsed);
+                    self.take_back(unspent);
+                }
+            }
+        }
+    }
+
+    /// Whether more was granted by a limit in some span than it allows.
+    fn exceeded(&self) -> Option<String> {
+        for (wide, max) in [(false, self.maxima[0]), (true, self.maxima[1])] {
+            for (end, _, _) in &self.granted {
+                let within = |time: u64| time <= *end && time + SPAN > *end;
+                // What the wider limit granted counts for those that are judged by it.
+                let of = self.granted.iter().filter(|(time, _, by)| within(*time) && (wide || !by));
+                let sum: u64 = of.map(|(_, cost, _)| cost).sum();
+                if sum > max {
+                    return Some(format!("{sum} of {max} by {end}"));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn window(max: u64) -> Limit {
+    Limit::Window { max, span_ms: SPAN }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_limit_is_ever_exceeded(
+        acts in prop::collection::vec(act(), 1..400),
+        narrow in 1_000_u64..3_000, wider in 0_u64..3_000, scale in 1_u64..20,
+    ) {
+        let mut deployment = Deployment::new([narrow, narrow + wider]);
+        for act in &acts {
+            // Larger costs, so that a few hundred acts use the limits up.
+            let act = match act.clone() {
+                Act::Call { process, wide, cost, behind, refused } => {
+                    Act::Call { process, wide, cost: cost * scale, behind, refused }
+                }
+                other => other,
+            };
+            deployment.act(&act);
+        }
+        prop_assert_eq!(deployment.exceeded(), None);
+    }
+
+    #[test]
+    fn what_lies_idle_is_a_sixteenth_of_what_was_left(
+        max in 1_000_u64..1 << 40, spent in 0_u64..1 << 40, cost in 1_u64..100, next in any::<u64>(),
+    ) {
+        let now = Timestamp::from_millis(T0);
+        let left = max.saturating_sub(spent);
+        let mut slice = Slice { next, ..Slice::default() };
+        prop_assert_eq!(slice.wants(max, now, cost, 4), None, "nobody has looked");
+        slice.hear(spent, now);
+        match slice.wants(max, now, cost, 4) {
+            Some(units) => prop_assert!(units * 4 <= left / 16 && units >= 16 * cost),
+            None => prop_assert!(left / 64 < 16 * cost),
+        }
+    }
+}
+
+#[test]
+fn four_processes_use_a_limit_up() {
+    let mut deployment = Deployment::new([4_000, 4_000]);
+    let mut granted = 0;
+    for turn in 0..8_000 {
+        granted += u64::from(deployment.call(turn % 4, true, 1, 0, false));
+    }
+    let idle: u64 = deployment.processes.iter().map(Slice::left).sum();
+    assert_eq!(granted + idle, 4_000, "what is not granted is held");
+    assert!(idle <= 4_000 / 16, "{idle}");
+    // The processes give back what they do not use.
+    deployment.act(&Act::Later { by: 2_000 });
+    for turn in 0..8_000 {
+        granted += u64::from(deployment.call(turn % 4, true, 1, 0, false));
+    }
+    assert_eq!(granted, 4_000);
+}
+
+#[test]
+fn counts_are_told_by_whoever_took_them_ahead() {
+    let now = Timestamp::from_millis(T0);
+    let mut slices = [Slice::default(), Slice::default()];
+    let (mut row, mut told) = (0, Vec::new());
+    for turn in 0..3_000_u64 {
+        let slice = &mut slices[usize::from(turn % 3 == 0)];
+        slice.hear(row, now);
+        if let Some(spent) = slice.spend(1 << 40, SPAN, now, 1) {
+            told.push(spent.count);
+            continue;
+        }
+        row += 20;
+        let by = RequestId::from_bytes([u8::try_from(turn % 251).unwrap(); 16]);
+        assert_eq!(slice.hold(by, now, 20, row, Duration::ZERO), None, "it was spent to the last");
+        told.push(slice.spend(1 << 40, SPAN, now, 1).unwrap().count);
+    }
+    told.sort_unstable();
+    let all: Vec<u64> = (1..=row).filter(|count| told.binary_search(count).is_ok()).collect();
+    assert_eq!(told, all, "each once");
+    assert!(row - told.len() as u64 <= 40, "none is passed over");
+}
+
+#[test]
+fn a_slice_ends_with_its_bucket() {
+    let (mut slice, span) = (Slice::default(), 3_600_000);
+    let at = |ms| Timestamp::from_millis(T0 + ms);
+    // Half a second before the minute in which the row counts it ends.
+    slice.hold(RequestId::default(), at(59_500), 100, 100, Duration::ZERO);
+    assert!(slice.spend(1_000, span, at(59_999), 1).is_some());
+    assert!(slice.spend(1_000, span, at(59_000), 1).is_some(), "by a clock that is behind");
+    assert!(slice.spend(1_000, span, at(60_000), 1).is_none());
+    assert!(slice.spend(99, span, at(59_999), 1).is_none(), "under a limit that the row passed");
+    assert!(slice.spend(1_000, span, at(59_999), 99).is_none(), "more than is left");
+    assert_eq!(slice.left(), 98);
+}
