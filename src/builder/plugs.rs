@@ -129,7 +129,7 @@ impl GateBuilder {
         self
     }
 
-    /// The clock. Default: [`SystemClock`].
+    /// The clock. Default: [`SystemClock`](crate::SystemClock).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Box::new(clock));
         self
@@ -155,7 +155,7 @@ impl GateBuilder {
         self
     }
 
-    /// Sets the source of randomness. Default: [`SystemEntropy`]. The trait is sealed.
+    /// Sets the source of randomness. Default: [`SystemEntropy`](crate::SystemEntropy). The trait is sealed.
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Some(Box::new(entropy));
         self

@@ -50,7 +50,7 @@ impl GateBuilder {
         self
     }
 
-    /// Sets the tenant that [`Gate`] starts in. Default: `default`.
+    /// Sets the tenant that [`Gate`](crate::Gate) starts in. Default: `default`.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
