@@ -433,6 +433,38 @@ async fn cut_short(store: &RedisStore, realm: Pseudonym, to: u16, cut: u32) -> b
     .await
 }
 
+/// A token that a call has claimed where it still could, before its own partition turned out to be closed, is
+/// that call's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_meets_a_change_keeps_its_token() {
+    needs_redis!();
+    let cluster = SixNodes::start(6);
+    let first = spread(&cluster, 6).await;
+    // Of six partitions the first and the last; of five the first, both.
+    let placed = |number: u8| {
+        let mut bytes: [u8; 16] = crate::calls::bytes();
+        bytes[..8].copy_from_slice(&u64::from(number).to_be_bytes());
+        Pseudonym::from_bytes(bytes)
+    };
+    for cut in 0..60 {
+        let realm = name();
+        let gate = spread(&cluster, 6).await;
+        assert_eq!(
+            granted(&gate, &of(Home::of(name()), realm, meter(), window(9))).await,
+            Some(true)
+        );
+        cut_short(&first, realm, 5, cut).await;
+        let mut call = empty(realm, T0);
+        call.home = Home::of(placed(0));
+        call.nonces = vec![Nonce { key: placed(5), expires: T0 + Duration::from_secs(300) }];
+        assert_eq!(granted(&gate, &call).await, Some(true), "cut after {cut}");
+        assert_eq!(granted(&gate, &call).await, Some(true), "cut after {cut}: repeated");
+        let mut thief = empty(realm, T0);
+        (thief.home, thief.nonces) = (Home::of(name()), call.nonces.clone());
+        assert!(matches!(gate.admit(&thief).await, Ok(Admitted::NonceSpent { .. })), "{cut}");
+    }
+}
+
 /// The operator's call breaks off anywhere; gates complete what it began.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_breaks_off_is_completed_by_whoever_meets_it() {
@@ -588,6 +620,13 @@ async fn a_change_is_done_when_nothing_is_left() {
     assert_eq!(granted(&old, &call(now)).await, Some(true));
     assert!(matches!(old.repartition(realm, 1, now).await, Ok(Repartition::Moving { keys: 1.. })));
     assert!(matches!(old.repartition(realm, 1, now).await, Ok(Repartition::Moving { keys: 1.. })));
+    // The three of before are closed to everybody, and the record stands beside them.
+    let closed = "local closed = 0 for _, key in ipairs(redis.call('KEYS', '*e')) do \
+        local e = redis.call('GET', key) \
+        if #key == 25 and #e > 22 and struct.unpack('>B', e, 23) == 3 then closed = closed + 1 end end \
+        return closed";
+    let counts = cluster.nodes.iter().map(|node| node.say(&["EVAL", closed, "0"]));
+    assert_eq!(counts.map(|count| count.parse::<u32>().unwrap()).sum::<u32>(), 3 + 1);
     let error = old.repartition(realm, 6, now).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let cause = std::error::Error::source(&error).unwrap().to_string();

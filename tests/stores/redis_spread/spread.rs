@@ -120,6 +120,73 @@ async fn a_lost_partition_stops_its_own_numbers_only() {
     assert_eq!(rest, 10, "the share of the lost node is there again, and no more");
 }
 
+/// A node is killed under load and comes back: what was acknowledged is there, what was not counts once at
+/// the most, and a token is spent once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_killed_under_load_loses_nothing_that_was_acknowledged() {
+    needs_redis!();
+    let mut cluster = SixNodes::start(6);
+    let gates = [Arc::new(spread(&cluster, 6).await), Arc::new(spread(&cluster, 6).await)];
+    let (realm, key) = (name(), meter());
+    let calls: Arc<Vec<Admission>> = Arc::new(
+        (0..600)
+            .map(|_| {
+                let number = name();
+                let mut call = of(Home::of(number), realm, key, window(1_000_000));
+                call.charges.push(charge(MeterKey::new(number, Slot(2)), window(5)));
+                call.nonces.push(Nonce { key: name(), expires: T0 + Duration::from_secs(300) });
+                call
+            })
+            .collect(),
+    );
+    let tasks: Vec<_> = (0..600_usize)
+        .map(|n| {
+            let (gate, calls) = (Arc::clone(&gates[n % 2]), Arc::clone(&calls));
+            tokio::spawn(async move {
+                for _ in 0..n {
+                    tokio::task::yield_now().await;
+                }
+                granted(&*gate, &calls[n]).await
+            })
+        })
+        .collect();
+    while cluster.nodes[4].calls("evalsha") < 30 {
+        tokio::task::yield_now().await;
+    }
+    cluster.nodes[4].kill();
+    let mut known = Vec::new();
+    for task in tasks {
+        known.push(task.await.unwrap());
+    }
+    cluster.nodes[4].start_again();
+    redis_server::until("the node is back", || {
+        cluster.nodes.iter().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+    });
+    let granted_before = known.iter().filter(|answer| **answer == Some(true)).count();
+    println!("{granted_before} of 600 acknowledged, the others met the kill");
+    assert!((60..600).contains(&granted_before), "{granted_before}");
+    let count = async |key, home| {
+        let mut query = TallyQuery::new(T0, realm);
+        query.home = home;
+        query.meters.push(MeterQuery { key, limit: window(1_000_000), cost: 1 });
+        gates[0].tally(&query).await.unwrap().meters[0].count
+    };
+    assert!(count(key, Home::NOBODY).await >= granted_before as u64);
+    for (call, answer) in calls.iter().zip(&known) {
+        let own = MeterKey::new(call.home.name().unwrap(), Slot(2));
+        let charged = count(own, call.home).await;
+        assert!(if *answer == Some(true) { charged == 1 } else { charged <= 1 }, "{charged}");
+        // The same call again is the same call.
+        assert_eq!(granted(&*gates[1], call).await, Some(true));
+        assert_eq!(count(own, call.home).await, 1);
+        let mut thief = empty(realm, T0);
+        (thief.home, thief.nonces) = (Home::of(name()), call.nonces.clone());
+        let answer = gates[0].admit(&thief).await;
+        assert!(matches!(answer, Ok(Admitted::NonceSpent { index: 0 })), "{answer:?}");
+    }
+    assert_eq!(count(key, Home::NOBODY).await, 600);
+}
+
 /// Calls that break off anywhere: what they took over elsewhere stays spent, and nothing is granted twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_that_are_cut_short_never_exceed_a_limit() {
