@@ -158,7 +158,9 @@ impl Detector {
                 for (s, o) in node.bets.iter_mut().zip(own) {
                     *s = (*s - kept * o).max(0.0);
                 }
-                node.home.sessions = (node.home.sessions - kept * home).max(0.0);
+                if !node.is_far() {
+                    node.home.sessions = (node.home.sessions - kept * home).max(0.0);
+                }
             }
         }
     }

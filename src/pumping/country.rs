@@ -37,6 +37,8 @@ pub(super) struct Country {
     sampled: [u64; REMEMBERED],
     /// New people who verified from home, and all; fading.
     at_home: [f32; 2],
+    /// New people's sessions from home: entered, and all; the last few. In no snapshot.
+    pub(super) answers_at_home: [f32; 2],
 }
 
 /// What of a country holds for an hour: a request asks for it several times.
@@ -70,6 +72,7 @@ impl Country {
             sampled: [0; REMEMBERED],
             // people whose addresses say nothing, until it is known; weight of twenty sessions
             at_home: [0.0, 20.0],
+            answers_at_home: [0.0; 2],
         }
     }
 
@@ -279,6 +282,15 @@ impl Country {
         at_home / all
     }
 
+    /// The largest part of a block's share that may come from far: the share of the country's people
+    /// who do, as many times as a block may exceed its own, and no more than half. `None` until some
+    /// have verified from home.
+    pub(super) fn share_from_far(&self, tuning: &Tuning) -> Option<f32> {
+        let [at_home, _] = self.at_home;
+        let far = tuning.share_tolerance * (1.0 - self.share_at_home());
+        (at_home >= 5.0).then_some(far.clamp(0.03, 0.5))
+    }
+
     fn fade_control(&mut self, now: u64) {
         let seconds = now.saturating_sub(self.control_at) as f32 / 1_000.0;
         self.control_at = self.control_at.max(now);
@@ -286,6 +298,11 @@ impl Country {
         for value in self.control.iter_mut().chain(&mut self.receipts).chain(networks) {
             fade(value, seconds, 1_200.0);
         }
+    }
+
+    /// Whether no session from afar to this block counted in the last twenty minutes.
+    pub(super) fn is_fresh_afar(&mut self, now: u64, block: NodeId) -> bool {
+        self.is_fresh(now, block.to_bits() ^ 1 << 56)
     }
 
     fn is_fresh(&mut self, now: u64, name: u64) -> bool {

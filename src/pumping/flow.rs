@@ -165,6 +165,9 @@ impl Detector {
             s.stage = u8::try_from(stage.saturating_add(1)).unwrap_or(4);
             s.weight = weight;
         }
+        if stage == 3 {
+            self.answered_afar(at, &Session { weight, ..session }, false, false);
+        }
         self.evaluate(at, &nodes, &local, subject.price_microusd);
         if stage == 3 {
             self.scout(&session);
@@ -313,15 +316,14 @@ impl Detector {
         }
         self.release_if_ended(now, &nodes, &local);
         let share = self.tuning.parts.share;
-        let is_home = path.get(12) == Some(&NONE) && self.is_trusted_client(&path);
-        let step = if is_home { self.tuning.share_home } else { 1.0 };
+        let step = self.share_step(&path, &local);
         for (place, slot) in nodes.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             if !stepped_up {
                 attempt(node, now);
             }
             if share && level_at(place).is_block() {
-                node.share = (node.share + std::f32::consts::LN_2 * step).min(60.0);
+                node.share = (node.share + step).min(60.0);
             }
         }
         let session = Session {
@@ -346,6 +348,15 @@ impl Detector {
             self.each(&nodes, |node| node.pending = node.pending.saturating_sub(1));
         }
         self.evaluate(now, &nodes, &local, subject.price_microusd);
+    }
+
+    /// What a session counts in the share detector.
+    fn share_step(&self, path: &[Slot; PATH], local: &Local) -> f32 {
+        if !is_from_home(path) && local.far.is_some() {
+            return self.tuning.share_far.ln();
+        }
+        let is_at_home = path.get(12) == Some(&NONE) && self.is_trusted_client(path);
+        std::f32::consts::LN_2 * if is_at_home { self.tuning.share_home } else { 1.0 }
     }
 
     fn verified(&mut self, now: u64, subject: &Subject) {
@@ -469,6 +480,9 @@ impl Detector {
             node.today += 1.0;
             node.warm = hour;
             node.share = (node.share - share_credit).max(0.0);
+        }
+        if credited {
+            self.answered_afar(now, &session, true, session.stage >= 4);
         }
         self.evaluate(now, &nodes, &local, subject.price_microusd);
     }

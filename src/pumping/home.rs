@@ -72,7 +72,7 @@ impl Node {
     /// Opens the account, before the node comes under suspicion. What an earlier one held was not kept
     /// up since.
     pub(super) fn open_account(&mut self) {
-        if !self.has_begun() {
+        if !self.has_begun() && !self.is_far() {
             self.home = Home::default();
         }
     }

@@ -4,6 +4,7 @@
 //! after anything happened. See `evidence` for the statistic, `act` for what follows from it.
 
 mod act;
+mod afar;
 mod controls;
 mod costs;
 mod country;

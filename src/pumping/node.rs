@@ -1,7 +1,8 @@
 //! One node's state, and how it fades with time.
 
+use super::afar::HALF_LIFE;
 use super::evidence::Bet;
-use super::level::NodeId;
+use super::level::{BlockLevel, NodeId};
 
 /// Milliseconds of a day.
 pub(super) const DAY: u64 = 86_400_000;
@@ -84,7 +85,7 @@ pub(super) struct Node {
     /// Start and end of the present block, ms.
     pub(super) since: u64,
     pub(super) until: u64,
-    /// Evidence against those from home alone.
+    /// Evidence against those from home alone; in the pool of what is far, its third bet: see `afar`.
     pub(super) home: Home,
 }
 
@@ -141,10 +142,13 @@ impl Node {
             for (s, bet) in self.bets.iter_mut().zip(&bets) {
                 *s = (*s - bet.leak * tolerated * seconds / 3_600.0).max(0.0);
             }
-            if self.has_begun() {
+            if self.has_begun() && !self.is_far() {
                 self.leak_home(&bets, tolerated * seconds / 3_600.0);
                 fade(&mut self.home.asked, seconds, asked_half_life * std::f32::consts::LOG2_E);
             }
+        }
+        if self.is_far() {
+            fade(&mut self.home.sessions, seconds, HALF_LIFE * std::f32::consts::LOG2_E);
         }
         fade(&mut self.verified_slow, seconds, 21_600.0);
         fade(&mut self.attempts, seconds, 60.0);
@@ -162,7 +166,24 @@ impl Node {
     /// larger one minus ln 2. Using the bound keeps the false-alarm distance without a logarithm.
     pub(super) fn evidence(&self) -> f32 {
         let [a, b] = self.bets;
-        (a.max(b) - std::f32::consts::LN_2).max(0.0)
+        let most = if self.is_far() { a.max(b).max(self.home.sessions) } else { a.max(b) };
+        (most - std::f32::consts::LN_2).max(0.0)
+    }
+
+    /// Whether what it does explains the evidence of its sessions. A share of the country that codes
+    /// entered do not excuse makes it ask and explains nothing of those that are not entered.
+    pub(super) fn explains(&self, ask_at: f32) -> bool {
+        match self.state {
+            State::Open => false,
+            State::Asking => self.share_until == 0 || self.evidence() >= ask_at,
+            State::Refusing => true,
+        }
+    }
+
+    /// True for the pool of what is far: it keeps a third bet in the place of those from home, see
+    /// `afar`.
+    pub(super) const fn is_far(&self) -> bool {
+        self.level == BlockLevel::Away as u8
     }
 
     /// Folds finished days into the weekly mean, always one day late: what happened today cannot

@@ -4,10 +4,11 @@
 use super::detector::Detector;
 use super::evidence::{NullIndex, Ordinary};
 use super::level::{BlockLevel, NodeId, Subject};
-use super::node::{Node, State};
+use super::node::Node;
 use super::session::PATH;
 use super::share::largest_share;
 use super::table::{NONE, Slot, Table};
+use super::tuning::Tuning;
 
 /// What of a country every node on a path needs.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Local {
     pub(super) null: NullIndex,
     pub(super) season: f32,
     pub(super) surge: f32,
+    /// The largest part of a block's share that may come from far, where that is known.
+    pub(super) far: Option<f32>,
 }
 
 /// The level of each place of a path: of the number, of everybody, of the client's networks, and of
@@ -104,6 +107,7 @@ impl Detector {
                 null: NullIndex(0),
                 season: 1.0,
                 surge,
+                far: None,
             };
         };
         let hour = country.hour(now, tuning);
@@ -114,6 +118,7 @@ impl Detector {
             null: self.bets.quantise(hour.null),
             season: hour.season,
             surge,
+            far: country.share_from_far(tuning),
         }
     }
 
@@ -145,7 +150,9 @@ impl Detector {
                     node.share_seen = local.sessions;
                     if node.share > 0.0 && elapsed > 0 {
                         let q = largest_share(tuning, place, node.daily(), daily);
-                        node.share = (node.share - ln_1p(q) * elapsed as f32).max(0.0);
+                        let far = local.far.map_or(0.0, |far| far * (tuning.share_far - 2.0));
+                        let fair = ln_1p(q + q * far);
+                        node.share = (node.share - fair * elapsed as f32).max(0.0);
                     }
                 }
             }
@@ -275,7 +282,7 @@ impl Detector {
     /// blocks and countries hide nothing from each other: what they ask for stops nobody who solves it,
     /// and a hundred blocks that ask would each have to be filled.
     pub(super) fn shade(&self, path: &[Slot; PATH]) -> Shade {
-        let mut shade = Shade::of(&self.table, path, self.tuning.pass_up);
+        let mut shade = Shade::of(&self.table, path, &self.tuning);
         if self.is_young() {
             let finest = shade.at(0);
             shade.0.iter_mut().take(6).for_each(|part| *part = finest);
@@ -311,9 +318,10 @@ pub(super) struct Shade([f32; PATH]);
 impl Shade {
     /// `path` holds the nodes of a stranger's session too where another kind of session counts
     /// fewer. Groups of known numbers see everything.
-    fn of(table: &Table, path: &[Slot; PATH], pass_up: f32) -> Self {
-        let mut out = [1.0_f32; PATH];
-        let flagged = |slot: &Slot| table.at(*slot).is_some_and(|node| node.state != State::Open);
+    fn of(table: &Table, path: &[Slot; PATH], tuning: &Tuning) -> Self {
+        let (mut out, pass_up) = ([1.0_f32; PATH], tuning.pass_up);
+        let flagged =
+            |slot: &Slot| table.at(*slot).is_some_and(|node| node.explains(tuning.ask_at));
         let by_address = path.iter().take(11).skip(9).any(flagged);
         let mut up = if by_address { pass_up } else { 1.0 };
         // a pool of unseen networks explains what everyone shows only where it is a small part of

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, clippy::field_reassign_with_default)]
 
+mod afar;
 mod bound;
 mod framing;
 mod home;

@@ -87,9 +87,14 @@ pub struct Tuning {
     pub share_credit: f32,
     /// What a session counts in the share detector when it comes from an address that several people
     /// verified from, in a network of their country: a company that signs its staff up is one. A fake
-    /// converter's many proxies are not, and with one address in the country he gains some twenty
+    /// converter's many proxies are not, and with one address in the country he gains some forty
     /// messages.
     pub share_home: f32,
+    /// What one from far multiplies the share detector's evidence by, where another doubles it: of a
+    /// block's share no larger part is from far than [`share_tolerance`](Self::share_tolerance) times
+    /// that of the country's people, or half. Fakes pay for each code with a text, and come through
+    /// proxies.
+    pub share_far: f32,
     /// Seconds a share alarm keeps asking.
     pub share_hold: f32,
     /// Outage control: no evidence grows when known people verify at less than this share of normal,
@@ -170,6 +175,7 @@ pub struct Parts {
     pub away: bool,
     pub far: bool,
     pub home: bool,
+    pub afar: bool,
 }
 
 impl Default for Parts {
@@ -185,6 +191,7 @@ impl Default for Parts {
             away: true,
             far: true,
             home: true,
+            afar: true,
         }
     }
 }
@@ -251,7 +258,8 @@ impl Default for Tuning {
             share_tolerance: 3.0,
             share_prior: (0.10, 0.2),
             share_credit: 0.25,
-            share_home: 0.6,
+            share_home: 0.55,
+            share_far: 4.0,
             share_hold: 1_800.0,
             outage_none: 0.25,
             outage_full: 0.70,
