@@ -28,12 +28,16 @@ PARTS = {
     "noproved": "a proved parent lowers the bar",
     "noaway": "known and away",
     "nofar": "the pool of what is far",
+    "noafar": "codes from afar against codes at home",
+    "sharefar=2": "a share from afar weighs more",
     "nohome": "people at home apart",
     "noknown": "known numbers",
     "nonumber": "limits of one number",
     "noyoung": "a young realm asks first",
 }
-ATTACKS = "A1,A2,A3,A4,A5,A6,A7,A8,A9,A10,A11,A12,A13,A14,A17,N*,T*"
+ATTACKS = "A1,A2,A3,A4,A5,A6,A7,A8,A9,A10,A11,A12,A13,A14,A17,H2,H4,N*,T*"
+# the same bots with nine of ten step-ups passed, where that makes a difference
+SOLVED = "A1,A3,A7,A11,A13"
 
 
 def share(part, whole):
@@ -65,21 +69,29 @@ MEASURES = {
     "pulses and solvers, A17 T* (%)": lambda runs: leak(
         runs, {r["scenario"] for r in runs if r["scenario"] == "A17" or r["scenario"][0] == "T"}
     ),
+    "a tenth, scattered, H2 H4 (%)": lambda runs: leak(runs, ["H2", "H4"]),
+    "nine of ten solved (%)": lambda runs: leak(runs, [f"solved {name}" for name in SOLVED.split(",")]),
     "refused near attacks (%)": lambda runs: near(runs, FAMILIES),
     "asked, N1–N9": lambda runs: innocent(runs, "stepped_up"),
     "refused, N1–N9": lambda runs: innocent(runs, "refused"),
 }
 
 
-def measure(lab, world, daily, seeds, switch):
+def run(lab, world, daily, seeds, switch, scenarios, solves):
     with tempfile.TemporaryDirectory() as folder:
         command = [lab, "--bare", "--against", "none", "--no-traces", "--world", world]
-        command += ["--daily", str(daily), "--seeds", str(seeds)]
-        command += ["--scenarios", ATTACKS, "--out", folder] + (["--set", switch] if switch else [])
+        command += ["--daily", str(daily), "--seeds", str(seeds), "--solves", solves]
+        command += ["--scenarios", scenarios, "--out", folder] + (["--set", switch] if switch else [])
         said = subprocess.run(command, capture_output=True, text=True)
         if said.returncode:
             sys.exit(f"{' '.join(map(str, command))}: {said.stderr.strip()}")
-        runs = json.loads((Path(folder) / "report.json").read_text())["runs"]
+        return json.loads((Path(folder) / "report.json").read_text())["runs"]
+
+
+def measure(lab, world, daily, seeds, switch):
+    runs = run(lab, world, daily, seeds, switch, ATTACKS, "0.2")
+    for one in run(lab, world, daily, seeds, switch, SOLVED, "0.9"):
+        runs.append(one | {"scenario": f"solved {one['scenario']}"})
     by_seed = [[r for r in runs if r["seed"] == seed] for seed in sorted({r["seed"] for r in runs})]
     return {name: [of(one) for one in by_seed] for name, of in MEASURES.items()}
 
