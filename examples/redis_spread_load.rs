@@ -1,5 +1,5 @@
 //! Sends over a cluster of six nodes that it starts itself: commands, processor time and calls a second with
-//! one, three and six primaries, and with six while a change from three partitions fetches what was there.
+//! one, three and six primaries.
 //!
 //! `cargo run --release -p otpgate-store-tests --example redis_spread_load --features redis-cluster -- 100000`
 //!
@@ -119,10 +119,10 @@ async fn main() {
     let asked = std::env::args().nth(1).and_then(|text| text.parse().ok());
     let sends: u64 = asked.unwrap_or(100_000);
     let mut one = 0.0;
-    for (primaries, before) in [(1_u16, None), (3, None), (6, None), (6, Some(3))] {
+    for primaries in [1_u16, 3, 6] {
         let nodes = SixNodes::start(usize::from(primaries));
         let options = RedisOptions {
-            partitions: before.unwrap_or(primaries),
+            partitions: primaries,
             response_timeout: Duration::from_secs(10),
             ..RedisOptions::default()
         };
@@ -131,10 +131,6 @@ async fn main() {
         book.documents =
             vec![DocumentWrite { document: name(4, 0), expect: 0, content: b"controls".into() }];
         assert!(matches!(store.admit(&book).await, Ok(Admitted::Granted { .. })));
-        if before.is_some() {
-            let state = store.repartition(name(0, 0), primaries, T0).await.unwrap();
-            println!("changed from {before:?} to {primaries}: {state:?}");
-        }
         let before: Vec<_> = nodes.nodes.iter().map(spent).collect();
         let (next, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
         let callers: Vec<_> = (0..CALLERS)
