@@ -328,7 +328,7 @@ impl Acts {
         let mut call = of(self.homes[home], self.realm, self.common, window(COMMON));
         call.charges.push(own(self.homes[home], 2, window(EACH)));
         let token = n % self.tokens.len();
-        let alone = n % 2 == 0;
+        let alone = n.is_multiple_of(2);
         if alone {
             call.nonces = vec![self.tokens[token]];
         }
