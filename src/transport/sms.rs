@@ -182,6 +182,7 @@ impl OutboundSms {
 /// Whom a text goes to.
 pub(crate) enum Number {
     Of(E164Text),
+    #[cfg(any(test, feature = "testing"))]
     Any(String),
 }
 
@@ -189,6 +190,7 @@ impl Number {
     fn as_str(&self) -> &str {
         match self {
             Self::Of(number) => number.as_str(),
+            #[cfg(any(test, feature = "testing"))]
             Self::Any(number) => number,
         }
     }
@@ -196,6 +198,7 @@ impl Number {
     fn wipe(&mut self) {
         match self {
             Self::Of(number) => number.wipe(),
+            #[cfg(any(test, feature = "testing"))]
             Self::Any(number) => zeroize::Zeroize::zeroize(number),
         }
     }
@@ -290,6 +293,7 @@ impl fmt::Debug for CallbackKey {
 pub struct CallbackKey(LateText);
 
 impl CallbackKey {
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(LateText::of(text.into()))
     }
