@@ -151,7 +151,8 @@ fn cheaper(garbage: &[Row], genuine: &Row, call: &str) {
 impl Target {
     fn open() -> Self {
         let clock = ManualClock::default();
-        let store = Arc::new(MemoryStore::builder().capacity(4_000_000).build());
+        let store = MemoryStore::builder().capacity(4_000_000).clock(clock.clone()).build();
+        let store = Arc::new(store);
         let (counting, calls) = Counting::new(Arc::clone(&store));
         let (transport, outbox) = ScriptedTransport::new();
         let mut policy = Policy::default();

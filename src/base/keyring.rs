@@ -241,6 +241,7 @@ impl RecordKey {
 
 /// The sub-keys of the index key.
 #[derive(Debug)]
+#[repr(align(128))] // apart from the count of its holders, which every request writes
 struct Index {
     names: MacKey,
     records: SealKey,
@@ -260,6 +261,7 @@ impl Index {
 
 /// The sub-keys of one master key, one for each use.
 #[derive(Debug)]
+#[repr(align(128))] // apart from the count of its holders, which every request writes
 pub(crate) struct Keys {
     pub(crate) id: KeyId,
     pub(crate) code: MacKey,
