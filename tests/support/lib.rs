@@ -25,6 +25,11 @@ pub mod redis_server;
 pub mod server_clock;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub mod stable_address;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod until;
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use until::until;
 
 #[cfg(feature = "testing")]
 use house as support;

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::server_clock::ServerClock;
+use crate::until;
 
 /// The account that runs the server if the tests run as root, which it refuses to.
 const ACCOUNT: &str = "postgres";
@@ -119,13 +120,10 @@ impl PostgresServer {
             Self::over(directory, vec!["wal_retrieve_retry_interval=100ms".to_owned()], None);
         let mut follows = self.client("psql");
         follows.args(["-tAc", "select state from pg_stat_replication", "postgres"]);
-        for _ in 0..500 {
-            if follows.output().is_ok_and(|output| output.stdout.starts_with(b"streaming")) {
-                return standby;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the standby does not follow");
+        until("the standby follows", || {
+            follows.output().is_ok_and(|output| output.stdout.starts_with(b"streaming"))
+        });
+        standby
     }
 
     /// Makes a standby the primary; returns when it takes writes.
@@ -218,13 +216,8 @@ impl PostgresServer {
             .stderr(Stdio::null());
         let child = command.spawn().expect("PgBouncer starts");
         *self.bouncer.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
-        for _ in 0..500 {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Some(format!("postgres://otpgate@127.0.0.1:{port}/postgres"));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("PgBouncer did not start");
+        until("PgBouncer has started", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        Some(format!("postgres://otpgate@127.0.0.1:{port}/postgres"))
     }
 
     /// Points the PgBouncer at `url` to another server, without a restart.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::server_clock::ServerClock;
+use crate::until;
 
 /// The server under test: `OTPGATE_REDIS_SERVER`, or the `redis-server` in the path.
 fn program() -> OsString {
@@ -82,14 +83,15 @@ impl RedisServer {
         panic!("redis-server does not start; see {}", server.dir.display());
     }
 
-    /// A Sentinel that alone decides over the primary on `port`, which it calls `gate`.
+    /// A Sentinel that alone decides over the primary on `port`, which it calls `gate`. It promotes
+    /// nobody before [`RedisServer::promotes`].
     pub fn sentinel(port: u16) -> Self {
         let mut sentinel = Self::start(&[]);
         sentinel.kill();
         let file = sentinel.dir.join("sentinel.conf");
         let settings = format!(
             "sentinel monitor gate 127.0.0.1 {port} 1\n\
-             sentinel down-after-milliseconds gate 500\nsentinel failover-timeout gate 2000\n"
+             sentinel down-after-milliseconds gate 600000\nsentinel failover-timeout gate 2000\n"
         );
         fs::write(&file, settings).unwrap();
         let log = fs::File::create(sentinel.dir.join("log")).unwrap();
@@ -107,6 +109,24 @@ impl RedisServer {
             sentinel.say(&["SENTINEL", "REPLICAS", "gate"]).contains("127.0.0.1")
         });
         sentinel
+    }
+
+    /// Lets the Sentinel promote `server` in place of a primary that is dead. Only while nobody else is
+    /// there does it wait so little: on a busy machine two living servers would change places at will.
+    pub fn promotes(&self, server: &Self) {
+        let waits = |milliseconds| {
+            let said =
+                self.say(&["SENTINEL", "SET", "gate", "down-after-milliseconds", milliseconds]);
+            assert!(said.to_lowercase().contains("ok"), "{said}");
+        };
+        waits("500");
+        let port = server.port.to_string();
+        until("the sentinel has promoted the replica", || {
+            self.say(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "gate"]).contains(&port)
+                && server.say(&["ROLE"]).contains("master")
+                && !self.say(&["SENTINEL", "MASTER", "gate"]).contains("failover_in_progress")
+        });
+        waits("600000");
     }
 
     pub fn port(&self) -> u16 {
@@ -216,17 +236,6 @@ impl Drop for RedisServer {
         self.kill();
         let _ = fs::remove_dir_all(&self.dir);
     }
-}
-
-/// Waits for another process to get somewhere; there is nothing of ours to wait on.
-pub fn until(what: &str, reached: impl Fn() -> bool) {
-    for _ in 0..3_000 {
-        if reached() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("not within 30 s: {what}");
 }
 
 /// A port that nobody listens on, nor on the one that a cluster node adds to it.

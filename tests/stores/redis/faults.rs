@@ -488,7 +488,7 @@ async fn a_replica_that_was_promoted_brings_back_no_code() {
     needs_redis!();
     let primary = RedisServer::start(&[]);
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
-    redis_server::until("the replica follows", || {
+    support::until("the replica follows", || {
         replica.say(&["INFO", "replication"]).contains("master_link_status:up")
     });
     let store = connect(&primary).await;

@@ -140,21 +140,12 @@ async fn a_primary_that_lost_its_replica_is_left_for_where_the_address_leads() {
     assert!(matches!(store.admit(&empty(name(), T0)).await, Ok(Admitted::Granted { .. })));
 }
 
-/// Waits until the Sentinel has made `server` the primary.
-fn promoted(sentinel: &RedisServer, server: &RedisServer) {
-    let port = server.port().to_string();
-    redis_server::until("the sentinel has promoted the replica", || {
-        sentinel.say(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "gate"]).contains(&port)
-            && server.say(&["ROLE"]).contains("master")
-    });
-}
-
 /// A replica is promoted under load, by hand (`sentinel` none) or by a Sentinel, and the address
 /// follows. The store goes on, in a new epoch.
 async fn promoted_under_load(by_sentinel: bool) {
     let primary = RedisServer::start(&[]);
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
-    redis_server::until("the replica follows", || {
+    support::until("the replica follows", || {
         replica.say(&["INFO", "replication"]).contains("master_link_status:up")
     });
     let sentinel = by_sentinel.then(|| RedisServer::sentinel(primary.port()));
@@ -211,7 +202,7 @@ async fn promoted_under_load(by_sentinel: bool) {
             }
             Some(sentinel) => {
                 primary.kill();
-                promoted(sentinel, &replica);
+                sentinel.promotes(&replica);
                 address.leads_to(replica.port());
             }
         }
@@ -229,12 +220,12 @@ async fn promoted_under_load(by_sentinel: bool) {
             primary.start_again();
             // The Sentinel would say it some seconds later.
             primary.say(&["REPLICAOF", "127.0.0.1", &replica.port().to_string()]);
-            redis_server::until("the old primary follows the new one", || {
+            support::until("the old primary follows the new one", || {
                 primary.say(&["INFO", "replication"]).contains("master_link_status:up")
                     && replica.say(&["INFO", "replication"]).contains("state=online")
             });
             replica.kill();
-            promoted(&sentinel, &primary);
+            sentinel.promotes(&primary);
             address.leads_to(primary.port());
             (primary, replica)
         })

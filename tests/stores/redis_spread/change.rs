@@ -18,7 +18,7 @@ use otpgate::{Clock, Pseudonym, Store, SystemClock, Timestamp};
 use crate::calls::{Sent, T0, charge, empty, meter, name, window};
 use crate::spread::{granted, of, spread};
 use ::support::needs_redis;
-use ::support::redis_server::{self, SixNodes};
+use ::support::redis_server::SixNodes;
 
 /// From how many partitions to how many.
 const CHANGES: [(u16, u16); 7] = [(1, 2), (1, 6), (6, 1), (3, 6), (6, 3), (4, 5), (6, 4)];
@@ -526,7 +526,7 @@ async fn a_node_that_is_killed_in_a_change_comes_back_and_nothing_is_exceeded() 
         let victim = round + 1;
         cluster.nodes[victim].kill();
         cluster.nodes[victim].start_again();
-        redis_server::until("the node is back", || {
+        support::until("the node is back", || {
             cluster
                 .nodes
                 .iter()

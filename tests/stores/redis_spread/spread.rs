@@ -14,7 +14,7 @@ use otpgate::testing::store::{Suite, equivalence};
 use otpgate::{Pseudonym, Store};
 
 use crate::calls::{Sent, T0, charge, empty, meter, name, window};
-use ::support::redis_server::{self, SixNodes};
+use ::support::redis_server::SixNodes;
 use ::support::{clocks, gates, needs_redis};
 
 fn options(partitions: u16) -> RedisOptions {
@@ -105,7 +105,7 @@ async fn a_lost_partition_stops_its_own_numbers_only() {
     }
     assert_eq!(granted_now, 50, "five sixths of the limit");
     cluster.nodes[2].start_again();
-    redis_server::until("the node is back", || {
+    support::until("the node is back", || {
         cluster.nodes.iter().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
     });
     let mut rest = 0;
@@ -159,7 +159,7 @@ async fn a_node_killed_under_load_loses_nothing_that_was_acknowledged() {
         known.push(task.await.unwrap());
     }
     cluster.nodes[4].start_again();
-    redis_server::until("the node is back", || {
+    support::until("the node is back", || {
         cluster.nodes.iter().all(|node| node.say(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
     });
     let granted_before = known.iter().filter(|answer| **answer == Some(true)).count();
