@@ -1,7 +1,7 @@
 //! From evidence to action: who is asked, who is refused, for how long, and when it ends.
 
 use super::costs::Costs;
-use super::detector::{Detector, OperatorRule};
+use super::detector::Detector;
 use super::level::{BlockLevel, NodeId, Subject};
 use super::node::{Node, State};
 use super::path::{Local, levels};
@@ -350,17 +350,12 @@ impl Detector {
 
     /// True while an operator's own block covers one of the path's nodes.
     pub(super) fn operator_block(&self, now: u64, subject: &Subject) -> Option<(NodeId, u64)> {
-        if self.rules.is_empty() {
+        if self.operator.is_silent() {
             return None;
         }
-        let away = self.is_away(subject, now);
         let names = Self::names(subject);
-        names.iter().take(if away { 14 } else { 12 }).find_map(|id| {
-            match self.rules.get(&id.to_bits()) {
-                Some(OperatorRule::Block { until }) if *until > self.now => Some((*id, *until)),
-                _ => None,
-            }
-        })
+        let places = if self.is_away(subject, now) { 14 } else { 12 };
+        self.operator.blocks(self.now, names.get(..places).unwrap_or_default())
     }
 
     /// True while the country's control group fails: people press "send again" for good reason.

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use super::country::Country;
-use super::detector::{Detector, OperatorRule, end_of};
+use super::detector::{Detector, end_of};
 use super::level::NodeId;
 use super::node::{Home, Node, State};
-use super::table::KeyMap;
+use super::operator::Order;
 use crate::base::time::Timestamp;
-
-/// Operator rules kept at most; the oldest-ending goes when a new one comes.
-const RULES: usize = 4_096;
 
 /// One node as an operator sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,7 +104,7 @@ impl Detector {
 
     /// Lifts what the detector does at a node and clears its evidence. False when it did nothing.
     pub fn lift(&mut self, node: NodeId) -> bool {
-        self.rules.remove(&node.to_bits());
+        self.operator.withdraw(node);
         let Some(slot) = self.table.find(node) else { return false };
         let Some(node) = self.table.at_mut(slot) else { return false };
         let acted = node.state != State::Open || node.share_until > 0;
@@ -124,7 +121,7 @@ impl Detector {
     /// Forbids action at a node for `span`: the operator vouches for it.
     pub fn forbid(&mut self, node: NodeId, now: Timestamp, span: Duration) {
         let until = end_of(now.as_millis(), span);
-        self.rule(node, OperatorRule::Forbid { until });
+        self.operator.order(self.now, node, Order::Forbid { until });
         if let Some(slot) = self.table.find(node)
             && let Some(node) = self.table.at_mut(slot)
         {
@@ -135,31 +132,6 @@ impl Detector {
     /// Refuses a node for `span`, whatever the evidence: a new block, or a longer one.
     pub fn extend(&mut self, node: NodeId, now: Timestamp, span: Duration) {
         let until = end_of(now.as_millis(), span);
-        self.rule(node, OperatorRule::Block { until });
+        self.operator.order(self.now, node, Order::Block { until });
     }
-
-    fn rule(&mut self, node: NodeId, rule: OperatorRule) {
-        let now = self.now;
-        if self.rules.len() >= RULES {
-            self.rules.retain(|_, rule| rule.until() > now);
-        }
-        if self.rules.len() >= RULES
-            && let Some(first) = first_to_end(&self.rules)
-        {
-            self.rules.remove(&first);
-        }
-        self.rules.insert(node.to_bits(), rule);
-    }
-}
-
-impl OperatorRule {
-    pub(super) fn until(self) -> u64 {
-        match self {
-            Self::Forbid { until } | Self::Block { until } => until,
-        }
-    }
-}
-
-fn first_to_end(rules: &KeyMap<OperatorRule>) -> Option<u64> {
-    rules.iter().min_by_key(|(name, rule)| (rule.until(), **name)).map(|(name, _)| *name)
 }

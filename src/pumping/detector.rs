@@ -1,6 +1,5 @@
 //! The detector: what the gate calls.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::costs::Costs;
@@ -9,6 +8,7 @@ use super::evidence::Bets;
 use super::history::History;
 use super::known::Seen;
 use super::level::{BlockLevel, LEVELS, NodeId, Subject};
+use super::operator::Operator;
 use super::reason::{Alert, AlertKind, Assessment, Judgement};
 use super::session::{PATH, Sessions};
 use super::sighting::{Sighting, SightingKind};
@@ -53,10 +53,7 @@ pub struct Detector {
     pub(super) history: History,
     pub(super) countries: Vec<Country>,
     pub(super) country_index: KeyMap<u16>,
-    pub(super) surges: Vec<Surge>,
-    pub(super) rules: KeyMap<OperatorRule>,
-    pub(super) alerts: VecDeque<Alert>,
-    pub(super) alerted: VecDeque<(u64, AlertKind, (u64, Option<NetworkCode>))>,
+    pub(super) operator: Operator,
     pub(super) journal: super::journal::Journal,
     /// Where the last assessed request's nodes were.
     pub(super) hint: [u32; LEVELS],
@@ -79,22 +76,6 @@ pub(super) struct Found {
     pub(super) far: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Surge {
-    pub region: [u8; 2],
-    pub factor: f32,
-    pub until: u64,
-}
-
-/// What an operator said about one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OperatorRule {
-    /// Never act on it.
-    Forbid { until: u64 },
-    /// Refuse it.
-    Block { until: u64 },
-}
-
 impl Detector {
     /// A detector with the default tuning and costs. `gate` names this gate among those that share a
     /// store; it must differ between them.
@@ -115,10 +96,7 @@ impl Detector {
             history: History::new(),
             countries: Vec::new(),
             country_index: KeyMap::default(),
-            surges: Vec::new(),
-            rules: KeyMap::default(),
-            alerts: VecDeque::new(),
-            alerted: VecDeque::new(),
+            operator: Operator::default(),
             journal: super::journal::Journal::new(gate),
             hint: [NONE; LEVELS],
             found: None,
@@ -143,17 +121,12 @@ impl Detector {
 
     /// Before a campaign: `region` may send `factor` times its ordinary volume until `until`.
     pub fn expect_surge(&mut self, region: [u8; 2], factor: f32, until: Timestamp) {
-        let now = self.now;
-        self.surges.retain(|s| s.region != region && s.until > now);
-        if self.surges.len() < 256 {
-            let factor = factor.clamp(1.0, 1_000.0);
-            self.surges.push(Surge { region, factor, until: until.as_millis() });
-        }
+        self.operator.announce(self.now, region, factor, until.as_millis());
     }
 
     /// Alerts since the last call, oldest first; at most 64 are kept.
     pub fn take_alerts(&mut self) -> Vec<Alert> {
-        self.alerts.drain(..).collect()
+        self.operator.take_alerts()
     }
 
     /// Nodes in use.
@@ -189,16 +162,6 @@ impl Detector {
         self.countries.push(Country::new(region, now));
         self.country_index.insert(name, slot);
         slot
-    }
-
-    pub(super) fn surge(&self, region: [u8; 2]) -> f32 {
-        if self.surges.is_empty() {
-            return 1.0;
-        }
-        self.surges
-            .iter()
-            .find(|s| s.region == region && s.until > self.now)
-            .map_or(1.0, |s| s.factor)
     }
 
     fn found(&self, subject: &Subject, now: u64) -> Option<Found> {
@@ -262,26 +225,11 @@ impl Detector {
         network: Option<NetworkCode>,
         evidence: f32,
     ) {
-        const QUIET_MS: u64 = 600_000;
-        let now = self.now;
-        while self.alerted.front().is_some_and(|(at, ..)| at.saturating_add(QUIET_MS) <= now) {
-            self.alerted.pop_front();
-        }
-        let name = (node.to_bits(), network);
-        let said = self.alerted.iter().any(|(_, k, n)| *k == kind && *n == name);
-        if said || self.alerted.len() >= 64 {
-            return;
-        }
-        self.alerted.push_back((now, kind, name));
-        if self.alerts.len() >= 64 {
-            self.alerts.pop_front();
-        }
-        self.alerts.push_back(Alert { at_ms: now, kind, node, network, evidence });
+        self.operator.alert(Alert { at_ms: self.now, kind, node, network, evidence });
     }
 
     pub(super) fn forbidden(&self, node: u64) -> bool {
-        !self.rules.is_empty()
-            && matches!(self.rules.get(&node), Some(OperatorRule::Forbid { until }) if *until > self.now)
+        self.operator.forbids(self.now, node)
     }
 
     /// The nodes of a request, by place: blocks, finest first, then pools, then the client's, then the

@@ -41,7 +41,7 @@ impl Detector {
             take_back(node, now, &self.tuning);
         }
         self.countries.iter_mut().for_each(|country| country.take_back(now));
-        self.alerted.iter_mut().for_each(|(at, ..)| *at = now.min(*at));
+        self.operator.take_back(now);
         let sessions = &mut self.sessions;
         for session in &mut sessions.slab {
             session.sent_at = session.sent_at.min(now);
@@ -160,7 +160,7 @@ mod tests {
         assert!(detector.sessions.step_up_queues.iter().flatten().all(|due| due.0 <= most));
         assert!(detector.sessions.number_queue.iter().all(|due| due.0 <= most));
         assert!(detector.sessions.numbers.values().all(|count| count.at <= most));
-        assert!(detector.alerted.iter().all(|(at, ..)| *at <= most));
+        assert!(detector.operator.said_at().all(|at| at <= most));
         assert!(detector.countries.iter().all(|country| country.control_at <= most));
     }
 

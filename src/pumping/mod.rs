@@ -19,6 +19,7 @@ mod journal;
 mod known;
 mod level;
 mod node;
+mod operator;
 mod path;
 mod places;
 mod reason;

@@ -97,7 +97,7 @@ impl Detector {
 
     /// As [`local`](Self::local), where the country's place is known already.
     pub(super) fn local_of(&mut self, now: u64, slot: u16, region: [u8; 2]) -> Local {
-        let surge = self.surge(region);
+        let surge = self.operator.surge(self.now, region);
         let tuning = &self.tuning;
         let Some(country) = self.countries.get_mut(usize::from(slot)) else {
             return Local {

@@ -15,10 +15,11 @@ mod draft;
 mod rows;
 
 use super::country::Country;
-use super::detector::{Detector, OperatorRule, Surge};
+use super::detector::Detector;
 use super::journal::CodecError;
 use super::level::NodeId;
 use super::node::Node;
+use super::operator::{Order, Surge};
 use super::path::{STRANGER, places_of};
 use super::session::{OpenStepUp, Session, session_key};
 use super::table::{Slot, mix};
@@ -238,20 +239,19 @@ impl Detector {
     /// controls, which are newer: they do not travel in parts.
     fn write_orders(&self, w: &mut Writer, part: Part) {
         let whole = part == Part::Whole;
-        let surges = if whole { self.surges.as_slice() } else { &[] };
+        let surges = if whole { self.operator.surges() } else { &[] };
         w.count(surges.len());
         for surge in surges {
             w.0.extend_from_slice(&surge.region);
             w.f32(surge.factor);
             w.u64(surge.until);
         }
-        let mut rules: Vec<_> = self.rules.iter().filter(|_| whole).collect();
-        rules.sort_by_key(|(name, _)| **name);
-        w.count(rules.len());
-        for (name, rule) in rules {
-            w.u64(*name);
-            w.u8(u8::from(matches!(rule, OperatorRule::Block { .. })));
-            w.u64(rule.until());
+        let orders = if whole { self.operator.orders() } else { Vec::new() };
+        w.count(orders.len());
+        for (name, order) in orders {
+            w.u64(name);
+            w.u8(u8::from(matches!(order, Order::Block { .. })));
+            w.u64(order.until());
         }
         let heard = if matches!(part, Part::Shard(_)) { Vec::new() } else { self.journal.heard() };
         w.count(heard.len());
@@ -371,13 +371,12 @@ impl Detector {
     fn read_orders(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
         for _ in 0..r.count(14)?.min(256) {
             let (region, factor, until) = (r.region()?, r.f32()?, r.u64()?);
-            self.surges.push(Surge { region, factor: factor.clamp(1.0, 1_000.0), until });
+            self.operator.restore_surge(Surge { region, factor, until });
         }
         for _ in 0..r.count(17)? {
             let (name, block, until) = (r.u64()?, r.flag()?, r.u64()?);
-            let rule =
-                if block { OperatorRule::Block { until } } else { OperatorRule::Forbid { until } };
-            self.rules.insert(name, rule);
+            let order = if block { Order::Block { until } } else { Order::Forbid { until } };
+            self.operator.restore_order(name, order);
         }
         for _ in 0..r.count(16)? {
             let (gate, next) = (r.u64()?, r.u64()?);
