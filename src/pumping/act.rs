@@ -3,8 +3,9 @@
 use super::costs::Costs;
 use super::detector::Detector;
 use super::level::{BlockLevel, NodeId, Subject};
+use super::memory::Local;
 use super::node::{Node, State};
-use super::path::{Local, levels};
+use super::path::levels;
 use super::reason::AlertKind;
 use super::session::PATH;
 use super::table::{NONE, Slot};
@@ -16,7 +17,7 @@ const STRIKE_MS: u64 = 12 * 3_600_000;
 impl Detector {
     /// Looks at every node of a path, finest first, and changes states that evidence changes.
     pub(super) fn evaluate(&mut self, now: u64, path: &[Slot; PATH], local: &Local, price: u32) {
-        let tuning = &self.tuning;
+        let tuning = &self.terms.tuning;
         let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
         for (place, (slot, level)) in path.iter().zip(levels()).enumerate() {
             let (slot, level) = (*slot, *level);
@@ -30,31 +31,34 @@ impl Detector {
             }
             let id = NodeId::from_bits(node.id).unwrap_or(NodeId::pool(level));
             let mut evidence = node.evidence();
-            if self.tuning.parts.share && level.is_block() && node.share >= self.tuning.share_at {
-                let until = now.saturating_add((self.tuning.share_hold * 1_000.0) as u64);
+            if self.terms.tuning.parts.share
+                && level.is_block()
+                && node.share >= self.terms.tuning.share_at
+            {
+                let until = now.saturating_add((self.terms.tuning.share_hold * 1_000.0) as u64);
                 if node.share_until <= now {
                     self.alert(AlertKind::ShareUnexplained, id, node.share);
                 }
                 if let Some(node) = self.table.at_mut(slot) {
                     node.share_until = until;
                 }
-                evidence = evidence.max(self.tuning.ask_at);
+                evidence = evidence.max(self.terms.tuning.ask_at);
             } else if node.share_until > now {
-                evidence = evidence.max(self.tuning.ask_at);
+                evidence = evidence.max(self.terms.tuning.ask_at);
             }
             if node.state == State::Open
-                && evidence >= self.tuning.ask_at
+                && evidence >= self.terms.tuning.ask_at
                 && self.is_worth_asking(&node, level, path, local, price)
             {
                 self.begin_asking(path, place, level, id, evidence);
             } else if node.state == State::Asking
-                && evidence < self.tuning.ask_at - self.tuning.ask_hysteresis
+                && evidence < self.terms.tuning.ask_at - self.terms.tuning.ask_hysteresis
                 && !self.step_ups_fail(&node)
                 && let Some(node) = self.table.at_mut(slot)
             {
                 node.state = State::Open;
             }
-            if level.only_asks() || (level == BlockLevel::Away && !self.tuning.parts.far) {
+            if level.only_asks() || (level == BlockLevel::Away && !self.terms.tuning.parts.far) {
                 continue;
             }
             // inside an alarm failed step-ups lower the threshold, or a coarser node that has paid it, and
@@ -62,7 +66,7 @@ impl Detector {
             let threshold = if node.asked >= 0.6 || self.is_proved(path, place) {
                 self.threshold(path, place)
             } else {
-                self.tuning.refuse_at
+                self.terms.tuning.refuse_at
             };
             if evidence + node.asked >= threshold
                 && self.is_worth_refusing(&node, (place, level), path, local, price)
@@ -78,14 +82,14 @@ impl Detector {
     fn is_calm(&self, node: &Node, now: u64, least: f32) -> bool {
         node.state == State::Open
             && node.evidence() + node.asked.max(0.0) < least
-            && node.share < self.tuning.share_at
+            && node.share < self.terms.tuning.share_at
             && node.share_until <= now
     }
 
     /// While asked-for step-ups keep failing the attack goes on, although it no longer shows in what
     /// is sent; opening now would only let it flare up again.
     fn step_ups_fail(&self, node: &Node) -> bool {
-        let share = self.tuning.failing_share;
+        let share = self.terms.tuning.failing_share;
         node.failed >= 1.0 && node.failed >= share * (node.passed + node.failed)
     }
 
@@ -97,7 +101,7 @@ impl Detector {
     /// True when a coarser node of the path has paid what a refusal asks for, and asks only because
     /// people live there.
     fn is_proved(&self, path: &[Slot; PATH], place: usize) -> bool {
-        let enough = self.tuning.proved_at;
+        let enough = self.terms.tuning.proved_at;
         self.is_inside(path, place, |node| node.state != State::Open && node.evidence() >= enough)
     }
 
@@ -141,10 +145,10 @@ impl Detector {
         else {
             return;
         };
-        let kept = 1.0 - self.tuning.pass_up;
+        let kept = 1.0 - self.terms.tuning.pass_up;
         let coarser = match place {
             // what a young realm's block asks for stops nobody who solves it: nothing is explained away
-            0..=6 => match self.is_young() {
+            0..=6 => match self.memory.is_young() {
                 true => place.saturating_add(1).max(6)..9,
                 false => place.saturating_add(1)..9,
             },
@@ -167,10 +171,10 @@ impl Detector {
 
     /// Evidence from which a node may refuse: less where a coarser node is already acted on.
     pub(super) fn threshold(&self, path: &[Slot; PATH], place: usize) -> f32 {
-        if self.tuning.parts.context && self.is_covered(path, place) {
-            self.tuning.refuse_in_context
+        if self.terms.tuning.parts.context && self.is_covered(path, place) {
+            self.terms.tuning.refuse_in_context
         } else {
-            self.tuning.refuse_at
+            self.terms.tuning.refuse_at
         }
     }
 
@@ -189,12 +193,12 @@ impl Detector {
             self.explain_away(path, place);
         }
         let honest = self.honest_rate(&node, level, path, local).max(0.01);
-        let (shortest, longest) = self.tuning.block_range;
+        let (shortest, longest) = self.terms.tuning.block_range;
         let (first, longest) =
-            if self.is_young() { self.tuning.young_block } else { (longest, longest) };
+            if self.memory.is_young() { self.terms.tuning.young_block } else { (longest, longest) };
         let forgotten = node.strikes == 0 || node.until.saturating_add(STRIKE_MS) < now;
         let strikes = if forgotten { 0 } else { node.strikes };
-        let base = self.tuning.block_harm / honest * 3_600.0;
+        let base = self.terms.tuning.block_harm / honest * 3_600.0;
         let seconds =
             (base.clamp(shortest, first) * f32::from(1_u16 << strikes.min(7))).min(longest);
         if let Some(node) = self.table.at_mut(slot) {
@@ -221,7 +225,7 @@ impl Detector {
             let country = path.get(5).and_then(|slot| self.table.at(*slot));
             let total = country.map_or(0.0, |c| c.verified_slow - node.verified_slow).max(0.0);
             let place = level.index();
-            let (prior, finer) = self.tuning.share_prior;
+            let (prior, finer) = self.terms.tuning.share_prior;
             let share = (place..4).fold(prior, |share, _| share * finer);
             // nor more than a standard error above what has verified from the block itself lately
             let own = node.verified_slow + 1.0 + node.verified_slow.sqrt();
@@ -247,7 +251,7 @@ impl Detector {
     ) -> bool {
         let honest = self.honest_rate(node, level, path, local);
         let excess = (node.attempts * 60.0 - honest).max(1.0);
-        excess * price as f32 / 1e6 >= self.costs.challenge_cost * honest
+        excess * price as f32 / 1e6 >= self.terms.costs.challenge_cost * honest
     }
 
     /// Refusing is worth it when what bots would still spend through the step-up exceeds the value
@@ -275,22 +279,16 @@ impl Detector {
         passing * (attempts - honest).max(0.0) * price > self.user_value() * lost
     }
 
-    /// True while the realm has no history. Whoever sends the first hundred texts then *is* the
-    /// traffic, so what he does says nothing about the people who come after him.
-    pub(super) fn is_young(&self) -> bool {
-        self.history.numbers() < self.tuning.young_numbers
-    }
-
     /// True for a node of a realm without history until texts have shown far more than elsewhere: to
     /// close it must cost more than a few dozen of them where nobody can say what is ordinary. Failed
     /// step-ups cost nothing and count for nothing here.
     pub(super) fn is_spared(&self, evidence: f32) -> bool {
-        evidence < self.tuning.young_refuse_at && self.is_young()
+        evidence < self.terms.tuning.young_refuse_at && self.memory.is_young()
     }
 
     /// What one new user weighs at a host of this size.
     fn user_value(&self) -> f32 {
-        let Costs { user_value, reference_daily, .. } = self.costs;
+        let Costs { user_value, reference_daily, .. } = self.terms.costs;
         if reference_daily <= 0.0 {
             return user_value;
         }
@@ -318,10 +316,11 @@ impl Detector {
         let Some(node) = self.table.at(slot).filter(refusing).copied() else { return };
         let honest = self.honest_rate(&node, level, path, local);
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
-        let (least, most) = self.tuning.silence_range;
+        let (least, most) = self.terms.tuning.silence_range;
         // where real people live a block may not outlast its attack by more than ten minutes
         let most = if node.verified_days() >= 1.0 { most.min(500.0) } else { most };
-        let silent = silence >= (self.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
+        let silent =
+            silence >= (self.terms.tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000
             && node.attempts * 60.0 < (2.0 * rate).max(9.0);
@@ -329,10 +328,10 @@ impl Detector {
             return;
         }
         let asked = node.asked.clamp(0.0, 2.0);
-        let brink = if self.is_young() {
-            self.tuning.young_refuse_at / 2.0
+        let brink = if self.memory.is_young() {
+            self.terms.tuning.young_refuse_at / 2.0
         } else {
-            self.threshold(path, place) - self.tuning.half_open_gap - asked
+            self.threshold(path, place) - self.terms.tuning.half_open_gap - asked
         };
         if let Some(node) = self.table.at_mut(slot) {
             node.state = State::Asking;
@@ -354,19 +353,11 @@ impl Detector {
             return None;
         }
         let names = Self::names(subject);
-        let places = if self.is_away(subject, now) { 14 } else { 12 };
+        let places = if self.memory.is_away(subject, now) { 14 } else { 12 };
         self.operator.blocks(self.now, names.get(..places).unwrap_or_default())
     }
 
-    /// True while the country's control group fails: people press "send again" for good reason.
-    pub(super) fn is_outage(&mut self, now: u64, country: u16) -> bool {
-        let tuning = &self.tuning;
-        self.countries
-            .get_mut(usize::from(country))
-            .is_some_and(|country| country.outage_factors(now, tuning).0 < 1.0)
-    }
-
     pub(super) fn window_of(&self, node: &Node, level: BlockLevel, rate: f32) -> f32 {
-        Tuning::of(&self.tuning.window, level) + node.verified_quarter + rate / 60.0
+        Tuning::of(&self.terms.tuning.window, level) + node.verified_quarter + rate / 60.0
     }
 }

@@ -49,12 +49,12 @@ impl Detector {
     /// A session's code was entered, or was not within ninety seconds. One that is entered later still
     /// gives back what was held against it.
     pub(super) fn answered_afar(&mut self, now: u64, session: &Session, entered: bool, late: bool) {
-        if !self.tuning.parts.afar {
+        if !self.terms.tuning.parts.afar {
             return;
         }
         let pool = session.nodes().get(POOL).copied().unwrap_or(NONE);
         let shade = self.shade(&session.path).at(POOL);
-        let Some(country) = self.countries.get_mut(usize::from(session.country)) else { return };
+        let Some(country) = self.memory.country_mut(session.country) else { return };
         let Some(node) = self.table.at_mut(pool) else {
             if !late && !session.known && !session.unsent {
                 country.answered_at_home(entered);

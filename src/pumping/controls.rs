@@ -89,7 +89,7 @@ impl Detector {
             .table
             .iter()
             .filter(|(_, node)| node.state != State::Open)
-            .filter_map(|(_, node)| NodeView::of(node, &self.countries))
+            .filter_map(|(_, node)| NodeView::of(node, self.memory.countries()))
             .collect();
         out.sort_by_key(|view| view.node);
         out
@@ -99,7 +99,7 @@ impl Detector {
     #[must_use]
     pub fn inspect(&self, node: NodeId) -> Option<NodeView> {
         let slot = self.table.find(node)?;
-        NodeView::of(self.table.at(slot)?, &self.countries)
+        NodeView::of(self.table.at(slot)?, self.memory.countries())
     }
 
     /// Lifts what the detector does at a node and clears its evidence. False when it did nothing.

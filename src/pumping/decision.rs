@@ -1,7 +1,8 @@
 //! One request's verdict. Reads the state that events left; creates no node.
 
-use super::detector::{Detector, Found};
+use super::detector::Detector;
 use super::level::{BlockLevel, NodeId, Subject};
+use super::memory::Found;
 use super::node::State;
 use super::path::level_at;
 use super::reason::{Assessment, Judgement, Reason, Rule, Strength};
@@ -18,7 +19,7 @@ impl Detector {
     /// step-up this detector asked for.
     pub fn assess(&mut self, now: Timestamp, subject: &Subject, passed: bool) -> Assessment {
         self.advance(now.as_millis());
-        let known = self.is_known(subject, self.now);
+        let known = self.memory.is_known(subject, self.now);
         self.judge(subject, known, known, passed)
     }
 
@@ -30,7 +31,7 @@ impl Detector {
         passed: bool,
     ) -> Assessment {
         self.advance(now.as_millis());
-        let known = self.is_known(subject, self.now);
+        let known = self.memory.is_known(subject, self.now);
         self.judge(subject, false, known, passed)
     }
 
@@ -44,9 +45,9 @@ impl Detector {
         passed: bool,
     ) -> Assessment {
         let now = self.now;
-        let away = self.is_away(subject, now);
-        let far = away && self.has_no_neighbour(subject, now);
-        self.found = Some(Found { subject: *subject, at: now, known: is_known, away, far });
+        let away = self.memory.is_away(subject, now);
+        let far = away && self.memory.has_no_neighbour(subject, now);
+        self.memory.keep(Found { subject: *subject, at: now, known: is_known, away, far });
         let local = self.local(now, subject.region);
         let path = self.find_path(now, subject, known);
         for (place, slot) in path.into_iter().enumerate().filter(|(_, slot)| *slot != NONE) {
@@ -69,7 +70,8 @@ impl Detector {
                 threshold: 0.0,
             });
         }
-        let asks = if self.is_young() { self.tuning.young_asks } else { Strength::Human };
+        let asks =
+            if self.memory.is_young() { self.terms.tuning.young_asks } else { Strength::Human };
         let trusted = self.is_trusted_client(&path);
         for (place, slot) in path.iter().enumerate() {
             let level = level_at(place);
@@ -112,12 +114,16 @@ impl Detector {
                         node: id,
                         rule: if share { Rule::Share } else { Rule::Evidence },
                         value: if share { node.share } else { node.evidence() },
-                        threshold: if share { self.tuning.share_at } else { self.tuning.ask_at },
+                        threshold: if share {
+                            self.terms.tuning.share_at
+                        } else {
+                            self.terms.tuning.ask_at
+                        },
                     });
                 }
                 State::Open => {}
             }
-            if !self.tuning.parts.in_flight {
+            if !self.terms.tuning.parts.in_flight {
                 continue;
             }
             let window = self.window_of(node, level, rate);
@@ -131,7 +137,7 @@ impl Detector {
                     threshold: window,
                 });
             }
-            let room = Tuning::of(&self.tuning.asked_window, level)
+            let room = Tuning::of(&self.terms.tuning.asked_window, level)
                 + 2.0 * node.passed
                 + node.verified_quarter;
             if !known
@@ -149,7 +155,7 @@ impl Detector {
                 });
             }
         }
-        let outage = self.is_outage(now, local.country);
+        let outage = self.memory.is_outage(now, local.country);
         self.number_rule(now, subject, known, outage, &path, &mut refuse, &mut ask, &mut reasons);
         let verdict = match (refuse, ask) {
             (Some(until_ms), _) => Judgement::Refuse { until_ms },
@@ -197,7 +203,7 @@ impl Detector {
     ) {
         const WAIT_MS: u64 = 3_600_000;
         let (sends, tries) = self.sessions.number(subject.digits, now);
-        let covered = self.tuning.parts.context
+        let covered = self.terms.tuning.parts.context
             && !known
             && path
                 .iter()
@@ -205,9 +211,9 @@ impl Detector {
         let failures = self.sessions.failures(subject.digits, now);
         // in context only a session whose code went unanswered counts against its number
         let unanswered = self.sessions.is_unanswered(session_key(subject), now);
-        let (mut ask_at, mut refuse_at) = self.tuning.number_limits;
+        let (mut ask_at, mut refuse_at) = self.terms.tuning.number_limits;
         if covered && unanswered {
-            let (ask, refuse) = self.tuning.number_limits_in_context;
+            let (ask, refuse) = self.terms.tuning.number_limits_in_context;
             ask_at = ask;
             // one impatient person in an outage is one session and passes the step-up
             if tries > 1 || failures >= 1.0 {
@@ -216,13 +222,13 @@ impl Detector {
         }
         let mut limit = None;
         // strangers fail step-ups for a number; its owner comes from where his country's people do
-        if failures >= self.tuning.number_failures
+        if failures >= self.terms.tuning.number_failures
             && !known
-            && self.is_away(subject, now)
+            && self.memory.is_away(subject, now)
             && (covered || ask.is_some() || sends >= ask_at)
         {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));
-            limit = Some(self.tuning.number_failures);
+            limit = Some(self.terms.tuning.number_failures);
         }
         if sends >= refuse_at && !known && !outage {
             *refuse = Some(refuse.unwrap_or(0).max(now.saturating_add(WAIT_MS)));

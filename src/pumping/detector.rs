@@ -1,18 +1,17 @@
 //! The detector: what the gate calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::costs::Costs;
-use super::country::Country;
-use super::evidence::Bets;
-use super::history::History;
-use super::known::Seen;
 use super::level::{BlockLevel, LEVELS, NodeId, Subject};
+use super::memory::Memory;
 use super::operator::Operator;
 use super::reason::{Alert, AlertKind, Assessment, Judgement};
 use super::session::{PATH, Sessions};
 use super::sighting::{Sighting, SightingKind};
-use super::table::{KeyMap, NONE, Table};
+use super::table::{NONE, Table};
+use super::terms::Terms;
 use super::tuning::Tuning;
 use crate::base::network::NetworkCode;
 use crate::base::time::{Timestamp, millis};
@@ -42,38 +41,17 @@ use crate::base::time::{Timestamp, millis};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Detector {
-    pub(super) tuning: Tuning,
-    pub(super) costs: Costs,
-    pub(super) bets: Bets,
+    pub(super) terms: Arc<Terms>,
     pub(super) table: Table,
     pub(super) sessions: Sessions,
-    pub(super) known: Seen,
-    /// Wide networks where people of a country have verified.
-    pub(super) places: Seen,
-    pub(super) history: History,
-    pub(super) countries: Vec<Country>,
-    pub(super) country_index: KeyMap<u16>,
+    pub(super) memory: Memory,
     pub(super) operator: Operator,
     pub(super) journal: super::journal::Journal,
     /// Where the last assessed request's nodes were.
     pub(super) hint: [u32; LEVELS],
-    /// What was found of the last assessed request: its observation follows at once.
-    pub(super) found: Option<Found>,
     pub(super) now: u64,
-    /// Verified sessions that came from a trusted client, and all; fading.
-    pub(super) trust: [f32; 2],
     /// First time ever seen, for rates of a young installation.
     pub(super) born: u64,
-}
-
-/// What the memories of numbers and places said of a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    pub(super) subject: Subject,
-    pub(super) at: u64,
-    pub(super) known: bool,
-    pub(super) away: bool,
-    pub(super) far: bool,
 }
 
 impl Detector {
@@ -87,24 +65,21 @@ impl Detector {
     /// A detector with its own tuning and costs.
     #[must_use]
     pub fn with(gate: u64, tuning: Tuning, costs: Costs) -> Self {
+        Self::of(gate, Arc::new(Terms::new(tuning, costs)))
+    }
+
+    /// An empty detector that reckons with `terms`.
+    pub(super) fn of(gate: u64, terms: Arc<Terms>) -> Self {
         Self {
-            bets: Bets::new(&tuning),
-            table: Table::new(tuning.max_nodes, gate & 0x0fff_ffff),
-            sessions: Sessions::new(tuning.max_sessions),
-            known: Seen::new(tuning.max_known),
-            places: Seen::new(tuning.max_places),
-            history: History::new(),
-            countries: Vec::new(),
-            country_index: KeyMap::default(),
+            table: Table::new(terms.tuning.max_nodes, gate & 0x0fff_ffff),
+            sessions: Sessions::new(terms.tuning.max_sessions),
+            memory: Memory::new(Arc::clone(&terms)),
             operator: Operator::default(),
             journal: super::journal::Journal::new(gate),
             hint: [NONE; LEVELS],
-            found: None,
             now: 0,
             born: 0,
-            trust: [0.0, 20.0],
-            tuning,
-            costs,
+            terms,
         }
     }
 
@@ -141,76 +116,8 @@ impl Detector {
         self.table
             .bytes()
             .saturating_add(self.sessions.bytes())
-            .saturating_add(self.known.bytes())
-            .saturating_add(self.places.bytes())
-            .saturating_add(self.history.numbers.bytes())
-            .saturating_add(self.countries.capacity().saturating_mul(size_of::<Country>()))
+            .saturating_add(self.memory.bytes())
             .saturating_add(self.journal.bytes())
-    }
-
-    pub(super) fn country_slot(&mut self, region: [u8; 2], now: u64) -> u16 {
-        let [a, b] = region;
-        let name = (u64::from(a) << 8) | u64::from(b);
-        if let Some(slot) = self.country_index.get(&name) {
-            return *slot;
-        }
-        let slot = u16::try_from(self.countries.len()).unwrap_or(u16::MAX);
-        // 676 codes exist; anything beyond shares the last row
-        if slot >= 700 {
-            return 699;
-        }
-        self.countries.push(Country::new(region, now));
-        self.country_index.insert(name, slot);
-        slot
-    }
-
-    fn found(&self, subject: &Subject, now: u64) -> Option<Found> {
-        self.found.filter(|found| found.at == now && found.subject == *subject)
-    }
-
-    pub(super) fn is_known(&self, subject: &Subject, now: u64) -> bool {
-        if let Some(found) = self.found(subject, now) {
-            return found.known;
-        }
-        let (age, expiry) = self.tuning.known_age;
-        subject.known
-            || self
-                .known
-                .age(subject.digits, now, (expiry * 1_000.0) as u64)
-                .is_some_and(|since| since as f32 >= age * 1_000.0)
-    }
-
-    /// True when nobody of the number's country has verified from the client's wide network at least
-    /// a day ago. Proxies for hire are all over the world, a country's people in its own networks.
-    pub(super) fn is_away(&self, subject: &Subject, now: u64) -> bool {
-        if let Some(found) = self.found(subject, now) {
-            return found.away;
-        }
-        self.tuning.parts.away
-            && subject.client.place(subject.region).is_some_and(|place| self.is_unseen(place, now))
-    }
-
-    /// True when nobody of the number's country has verified from anywhere near the client's
-    /// network either. Registries give a country's networks out in runs: a person of the country
-    /// comes from one that is new more often than from where there is none.
-    pub(super) fn is_far(&self, subject: &Subject, now: u64) -> bool {
-        if let Some(found) = self.found(subject, now) {
-            return found.far;
-        }
-        self.is_away(subject, now) && self.has_no_neighbour(subject, now)
-    }
-
-    /// What [`is_far`](Self::is_far) asks beyond [`is_away`](Self::is_away).
-    pub(super) fn has_no_neighbour(&self, subject: &Subject, now: u64) -> bool {
-        let around = subject.client.surroundings(subject.region);
-        !self.tuning.parts.far || around.is_some_and(|around| self.is_unseen(around, now))
-    }
-
-    fn is_unseen(&self, place: u64, now: u64) -> bool {
-        let (age, expiry) = self.tuning.place_age;
-        self.places
-            .age(place, now, (expiry * 1_000.0) as u64)
-            .is_none_or(|since| (since as f32) < age * 1_000.0)
     }
 
     pub(super) fn alert(&mut self, kind: AlertKind, node: NodeId, evidence: f32) {

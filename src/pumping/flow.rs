@@ -3,8 +3,9 @@
 use super::detector::Detector;
 use super::home::{is_from_home, is_suspicious};
 use super::level::{BlockLevel, NodeId, Subject};
+use super::memory::Local;
 use super::node::State;
-use super::path::{CLIENT, KNOWN, Local, STRANGER, attempt, is_clients, level_at, levels};
+use super::path::{CLIENT, KNOWN, STRANGER, attempt, is_clients, level_at, levels};
 use super::path::{only, pick};
 use super::reason::AlertKind;
 use super::session::{PATH, Session, session_key, withheld_key};
@@ -60,7 +61,7 @@ impl Detector {
         // only while requests really pour in: gates must not hand an ended block round
         const BURST: f32 = 2.5;
         let subject = &event.subject;
-        let known = self.is_known(subject, now);
+        let known = self.memory.is_known(subject, now);
         let path = self.find_path(now, subject, known);
         let local = self.local(now, subject.region);
         for place in 0..PATH {
@@ -97,7 +98,7 @@ impl Detector {
             self.born = now.max(1);
         }
         self.now = self.now.max(now);
-        self.history.turn(self.now, (self.tuning.known_age.1 * 1_000.0) as u64);
+        self.memory.turn(self.now);
         for stage in 0..5_usize {
             while let Some(queue) = self.sessions.queues.get_mut(stage)
                 && let Some(due) = queue.front().copied()
@@ -140,7 +141,7 @@ impl Detector {
         if stage == 3
             && !session.known
             && !session.unsent
-            && let Some(c) = self.countries.get_mut(usize::from(session.country))
+            && let Some(c) = self.memory.country_mut(session.country)
         {
             c.settled(at, false);
         }
@@ -155,7 +156,7 @@ impl Detector {
         if stage == 3 {
             self.each(&nodes, |node| node.pending = node.pending.saturating_sub(1));
             if session.control
-                && let Some(c) = self.countries.get_mut(usize::from(session.country))
+                && let Some(c) = self.memory.country_mut(session.country)
             {
                 let block = NodeId::block(BlockLevel::HundredThousand, subject.digits);
                 c.control(at, block, false);
@@ -183,7 +184,7 @@ impl Detector {
     fn is_crowded(&self, path: &[Slot; PATH]) -> bool {
         path.iter().zip(levels()).any(|(slot, level)| {
             self.table.at(*slot).is_some_and(|node| {
-                let window = Tuning::of(&self.tuning.window, *level);
+                let window = Tuning::of(&self.terms.tuning.window, *level);
                 4.0 * f32::from(node.pending) > window + node.verified_quarter
             })
         })
@@ -191,10 +192,7 @@ impl Detector {
 
     /// Weight of a session's evidence for most nodes, and for those that watch everyone.
     fn weight(&mut self, at: u64, session: &Session) -> (f32, f32) {
-        let mut weight = (1.0, 1.0);
-        if let Some(country) = self.countries.get_mut(usize::from(session.country)) {
-            weight = country.outage_factors(at, &self.tuning);
-        }
+        let weight = self.memory.outage_factors(at, session.country);
         let mut both = 1.0;
         let (_, tries) = self.sessions.number(session.subject.digits, at);
         if tries > 2 {
@@ -206,8 +204,8 @@ impl Detector {
 
     /// Adds an open session's evidence to its path: what has come since it was last counted.
     fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
-        let bets = &self.bets;
-        let (tuning, unsent_weight) = (&self.tuning, self.unsent_weight());
+        let bets = &self.terms.bets;
+        let (tuning, unsent_weight) = (&self.terms.tuning, self.unsent_weight());
         let shade = self.shade(&session.path);
         let applied = usize::from(session.stage).checked_sub(1);
         let from_home = is_from_home(&session.path);
@@ -261,7 +259,7 @@ impl Detector {
         let block = self.table.find(NodeId::block(BlockLevel::HundredThousand, subject.digits));
         let has_customers =
             block.and_then(|slot| self.table.at(slot)).is_some_and(|node| node.weekly > 0.0);
-        let strange = !has_customers && !self.is_known(subject, now);
+        let strange = !has_customers && !self.memory.is_known(subject, now);
         let counted = if strange { STRANGER } else { CLIENT };
         self.withheld(now, subject, counted, stepped_up);
     }
@@ -269,7 +267,7 @@ impl Detector {
     /// Counts somebody who still comes where the detector refuses. The client's side hears of it by
     /// what is withheld.
     fn knocked(&mut self, now: u64, subject: &Subject) {
-        let known = self.is_known(subject, now);
+        let known = self.memory.is_known(subject, now);
         let path = only(&self.find_path(now, subject, known), !CLIENT);
         self.count_attempt(now, subject, &path);
     }
@@ -282,7 +280,7 @@ impl Detector {
         if open.is_some_and(|session| !session.verified) {
             return;
         }
-        let known = self.is_known(subject, now);
+        let known = self.memory.is_known(subject, now);
         let counted = if known { KNOWN } else { STRANGER };
         // the client has believed it to be open since a text of it was withheld
         let goes_on = self.sessions.withheld_since(key, now).is_some();
@@ -303,19 +301,18 @@ impl Detector {
             self.sessions.remove(slot);
         }
         let local = self.local(now, subject.region);
-        let known = self.is_known(subject, now);
-        let seen = || self.known.age(subject.digits, now, u64::MAX >> 1);
-        let control = !unsent && (known || seen().is_some_and(|age| age > 0));
+        let known = self.memory.is_known(subject, now);
+        let control = !unsent && (known || self.memory.has_verified(subject.digits, now));
         let path = self.build_path(now, subject, counted, &local);
         let nodes = only(&path, counted);
         if !known
             && counted != CLIENT
-            && let Some(c) = self.countries.get_mut(usize::from(local.country))
+            && let Some(c) = self.memory.country_mut(local.country)
         {
             c.sessions = c.sessions.wrapping_add(1);
         }
         self.release_if_ended(now, &nodes, &local);
-        let share = self.tuning.parts.share;
+        let share = self.terms.tuning.parts.share;
         let step = self.share_step(&path, &local);
         for (place, slot) in nodes.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
@@ -353,18 +350,14 @@ impl Detector {
     /// What a session counts in the share detector.
     fn share_step(&self, path: &[Slot; PATH], local: &Local) -> f32 {
         if !is_from_home(path) && local.far.is_some() {
-            return self.tuning.share_far.ln();
+            return self.terms.tuning.share_far.ln();
         }
         let is_at_home = path.get(12) == Some(&NONE) && self.is_trusted_client(path);
-        std::f32::consts::LN_2 * if is_at_home { self.tuning.share_home } else { 1.0 }
+        std::f32::consts::LN_2 * if is_at_home { self.terms.tuning.share_home } else { 1.0 }
     }
 
     fn verified(&mut self, now: u64, subject: &Subject) {
-        let (_, expiry) = self.tuning.known_age;
-        self.found = None;
-        self.known.verified(subject.digits, now, (expiry * 1_000.0) as u64);
-        let a_day = self.tuning.young_numbers / 2;
-        self.history.verified(subject.digits, now, (expiry * 1_000.0) as u64, a_day);
+        self.memory.number_verified(subject.digits, now);
         let key = session_key(subject);
         self.sessions.end_withheld(key);
         if let Some(slot) = self.sessions.index.get(&withheld_key(key)).copied() {
@@ -398,13 +391,8 @@ impl Detector {
             s.verified = true;
         }
         // the address of the one who asked for the code: who enters it need not say his
-        if let Some(place) = subject.client.place(subject.region).filter(|_| !session.unsent) {
-            let (_, expiry) = self.tuning.place_age;
-            let expiry = (expiry * 1_000.0) as u64;
-            self.places.verified(place, now, expiry);
-            if let Some(around) = subject.client.surroundings(subject.region) {
-                self.places.verified(around, now, expiry);
-            }
+        if !session.unsent {
+            self.memory.place_verified(subject, now);
         }
         self.sessions.numbers.remove(&subject.digits);
         let local = self.local_of(now, session.country, subject.region);
@@ -418,12 +406,12 @@ impl Detector {
                     node.warm = hour;
                 }
             }
-        } else if let Some(c) = self.countries.get_mut(usize::from(session.country)) {
+        } else if let Some(c) = self.memory.country_mut(session.country) {
             c.settled(now, true);
         }
         if session.control
             && session.stage < 4
-            && let Some(c) = self.countries.get_mut(usize::from(session.country))
+            && let Some(c) = self.memory.country_mut(session.country)
         {
             c.control(now, NodeId::block(BlockLevel::HundredThousand, subject.digits), true);
         }
@@ -431,21 +419,19 @@ impl Detector {
         self.refresh(now, &nodes, &local);
         if !session.known && !session.unsent {
             let trusted = self.is_trusted_client(&session.path);
-            let [good, all] = &mut self.trust;
-            *good = *good * 0.999 + f32::from(u8::from(trusted));
-            *all = *all * 0.999 + 1.0;
-            if let Some(c) = self.countries.get_mut(usize::from(session.country)) {
+            self.memory.client_verified(trusted);
+            if let Some(c) = self.memory.country_mut(session.country) {
                 c.came_from(is_from_home(&session.path));
             }
         }
         // what was counted against an open session is given back
         let applied = usize::from(session.stage).checked_sub(1);
         let shade = applied.map(|_| self.shade(&session.path));
-        let share_credit = self.tuning.share_credit;
+        let share_credit = self.terms.tuning.share_credit;
         // a code of the same number was entered, and where a text went out that is credited
         let unheard = |place: usize| !credited || session.unsent && !is_clients(place);
         let unsent_weight = self.unsent_weight();
-        let tuning = &self.tuning;
+        let tuning = &self.terms.tuning;
         let from_home = is_from_home(&session.path);
         for (place, (slot, level)) in nodes.iter().zip(levels()).enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };
@@ -456,7 +442,7 @@ impl Detector {
                 let shade = shade.as_ref().map_or(1.0, |shade| shade.at(place));
                 let share =
                     pick(session.weight, *level) * session.share_at(place, tuning, unsent_weight);
-                let steps = self.bets.at(session.null, *level).map(|bet| {
+                let steps = self.terms.bets.at(session.null, *level).map(|bet| {
                     let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
                     let credit = if unheard(place) { 0.0 } else { bet.verified };
                     credit - before * share * shade
@@ -498,9 +484,9 @@ impl Detector {
         let cold = self.is_cold(subject, BlockLevel::HundredThousand);
         let local = self.local(now, subject.region);
         let mut outage = None;
-        if !cold && let Some(c) = self.countries.get_mut(usize::from(local.country)) {
+        if !cold && let Some(c) = self.memory.country_mut(local.country) {
             c.receipt(now, block, network, delivered);
-            outage = c.receipt_outage(network, &self.tuning);
+            outage = c.receipt_outage(network, &self.terms.tuning);
         }
         if delivered {
             return;
@@ -527,8 +513,8 @@ impl Detector {
             let Some(node) = self.table.at_mut(*slot) else { continue };
             let level = level_at(place);
             let spared = pick(session.weight, level)
-                * (1.0 - session.share_at(place, &self.tuning, unsent_weight));
-            let steps = self.bets.at(session.null, level).map(|bet| {
+                * (1.0 - session.share_at(place, &self.terms.tuning, unsent_weight));
+            let steps = self.terms.bets.at(session.null, level).map(|bet| {
                 -bet.open.get(applied).copied().unwrap_or(0.0) * spared * shade.at(place)
             });
             if is_from_home(&session.path) {
@@ -541,7 +527,7 @@ impl Detector {
     }
 
     pub(super) fn attempted(&mut self, now: u64, subject: &Subject) {
-        let known = self.is_known(subject, now);
+        let known = self.memory.is_known(subject, now);
         let path = self.find_path(now, subject, known);
         self.count_attempt(now, subject, &path);
     }

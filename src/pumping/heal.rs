@@ -36,11 +36,10 @@ impl Detector {
     fn take_back(&mut self, now: u64) {
         self.now = self.now.min(now);
         self.born = self.born.min(now.max(1));
-        self.found = None;
         for node in self.table.nodes_mut() {
-            take_back(node, now, &self.tuning);
+            take_back(node, now, &self.terms.tuning);
         }
-        self.countries.iter_mut().for_each(|country| country.take_back(now));
+        self.memory.take_back(now);
         self.operator.take_back(now);
         let sessions = &mut self.sessions;
         for session in &mut sessions.slab {
@@ -54,7 +53,8 @@ impl Detector {
         for open in sessions.step_ups.values_mut() {
             open.asked_at = open.asked_at.min(now);
         }
-        for (queue, span) in sessions.step_up_queues.iter_mut().zip(self.tuning.asked_stages) {
+        for (queue, span) in sessions.step_up_queues.iter_mut().zip(self.terms.tuning.asked_stages)
+        {
             let last = now.saturating_add((span * 1_000.0) as u64);
             queue.iter_mut().for_each(|(at, ..)| *at = last.min(*at));
         }
@@ -161,7 +161,7 @@ mod tests {
         assert!(detector.sessions.number_queue.iter().all(|due| due.0 <= most));
         assert!(detector.sessions.numbers.values().all(|count| count.at <= most));
         assert!(detector.operator.said_at().all(|at| at <= most));
-        assert!(detector.countries.iter().all(|country| country.control_at <= most));
+        assert!(detector.memory.countries().iter().all(|country| country.control_at <= most));
     }
 
     #[test]

@@ -18,8 +18,9 @@
 use super::country::Country;
 use super::detector::Detector;
 use super::evidence::Bet;
+use super::memory::Local;
 use super::node::{Home, Node, State};
-use super::path::{Local, levels};
+use super::path::levels;
 use super::session::PATH;
 use super::table::{NONE, Slot};
 
@@ -112,7 +113,7 @@ impl Detector {
         let Some(level) = levels().get(place).filter(|_| self.parts_at_home(place)) else {
             return false;
         };
-        if !node.is_home_to_blame(self.tuning.home_at) {
+        if !node.is_home_to_blame(self.terms.tuning.home_at) {
             return true;
         }
         // there the decision to refuse counted everybody
@@ -125,22 +126,21 @@ impl Detector {
     }
 
     fn parts_at_home(&self, place: usize) -> bool {
-        self.tuning.parts.home && keeps_account(place) && !self.is_young()
+        self.terms.tuning.parts.home && keeps_account(place) && !self.memory.is_young()
     }
 
     /// The share of honest newcomers whom a refusal at `place` would turn away.
     pub(super) fn turned_away(&self, node: &Node, place: usize, local: &Local) -> f32 {
         let trusted = self.trusted(place);
-        if !self.parts_at_home(place) || node.is_home_to_blame(self.tuning.home_at) {
+        if !self.parts_at_home(place) || node.is_home_to_blame(self.terms.tuning.home_at) {
             return 1.0 - trusted;
         }
-        let country = self.countries.get(usize::from(local.country));
+        let country = self.memory.country(local.country);
         1.0 - country.map_or(0.0, Country::share_at_home).max(trusted)
     }
 
     /// The share of honest newcomers behind trusted addresses, where those are spared.
     fn trusted(&self, place: usize) -> f32 {
-        let [trusted, all] = self.trust;
-        if place >= 3 { trusted / all } else { 0.0 }
+        if place >= 3 { self.memory.share_trusted() } else { 0.0 }
     }
 }

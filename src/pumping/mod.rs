@@ -18,6 +18,7 @@ mod home;
 mod journal;
 mod known;
 mod level;
+mod memory;
 mod node;
 mod operator;
 mod path;
@@ -29,6 +30,7 @@ mod sighting;
 mod snapshot;
 mod step_up;
 mod table;
+mod terms;
 mod tuning;
 
 pub use controls::{Action, NodeView};

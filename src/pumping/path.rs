@@ -2,26 +2,14 @@
 //! evidence each of them sees.
 
 use super::detector::Detector;
-use super::evidence::{NullIndex, Ordinary};
+use super::evidence::Ordinary;
 use super::level::{BlockLevel, NodeId, Subject};
+use super::memory::Local;
 use super::node::Node;
 use super::session::PATH;
 use super::share::largest_share;
 use super::table::{NONE, Slot, Table};
 use super::tuning::Tuning;
-
-/// What of a country every node on a path needs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Local {
-    pub(super) country: u16,
-    pub(super) sessions: u32,
-    pub(super) conversion: f32,
-    pub(super) null: NullIndex,
-    pub(super) season: f32,
-    pub(super) surge: f32,
-    /// The largest part of a block's share that may come from far, where that is known.
-    pub(super) far: Option<f32>,
-}
 
 /// The level of each place of a path: of the number, of everybody, of the client's networks, and of
 /// known numbers. Which of them count a session is said by its places, one bit each.
@@ -91,35 +79,14 @@ pub(super) fn places_of(path: &[Slot; PATH]) -> u16 {
 
 impl Detector {
     pub(super) fn local(&mut self, now: u64, region: [u8; 2]) -> Local {
-        let slot = self.country_slot(region, now);
+        let slot = self.memory.country_slot(region, now);
         self.local_of(now, slot, region)
     }
 
     /// As [`local`](Self::local), where the country's place is known already.
     pub(super) fn local_of(&mut self, now: u64, slot: u16, region: [u8; 2]) -> Local {
         let surge = self.operator.surge(self.now, region);
-        let tuning = &self.tuning;
-        let Some(country) = self.countries.get_mut(usize::from(slot)) else {
-            return Local {
-                country: slot,
-                sessions: 0,
-                conversion: tuning.prior_conversion,
-                null: NullIndex(0),
-                season: 1.0,
-                surge,
-                far: None,
-            };
-        };
-        let hour = country.hour(now, tuning);
-        Local {
-            country: slot,
-            sessions: country.sessions,
-            conversion: hour.conversion,
-            null: self.bets.quantise(hour.null),
-            season: hour.season,
-            surge,
-            far: country.share_from_far(tuning),
-        }
+        self.memory.local(now, slot, surge)
     }
 
     /// Brings every node of a path to `now` and returns the tolerated rate of each (sends an hour).
@@ -128,7 +95,7 @@ impl Detector {
         let mut parent = 0.0;
         let country = path.get(5).copied().unwrap_or(NONE);
         let daily = self.table.at(country).map_or(0.0, Node::daily);
-        let tuning = &self.tuning;
+        let tuning = &self.terms.tuning;
         // Whoever enters a tenth of the codes must not be owed ten texts for each of them: below the lowest
         // null the requests are no longer people's, however long it has gone on.
         let hourly = local.season / (24.0 * local.conversion.max(tuning.null_range.0));
@@ -138,12 +105,12 @@ impl Detector {
             if *slot == NONE && !(1..=5).contains(&place) {
                 continue;
             }
-            let Ordinary { floor, tolerance, inherit } = self.bets.ordinary(*level);
+            let Ordinary { floor, tolerance, inherit } = self.terms.bets.ordinary(*level);
             let inherited = inherit * parent;
             let mut rate = floor * local.surge + inherited;
             if let Some(node) = self.table.at_mut(*slot) {
                 rate = (floor + tolerance * node.daily() * hourly) * local.surge + inherited;
-                let bets = || self.bets.at(local.null, *level);
+                let bets = || self.terms.bets.at(local.null, *level);
                 node.fade(now, rate, bets, tuning.asked_half_life);
                 if place < 5 {
                     let elapsed = local.sessions.wrapping_sub(node.share_seen);
@@ -182,8 +149,8 @@ impl Detector {
     ) -> [Slot; PATH] {
         let is_whole = counted & STRANGER == STRANGER;
         let mut path = if is_whole { [NONE; PATH] } else { self.find_path(now, subject, false) };
-        let (away, far) = (self.is_away(subject, now), self.is_far(subject, now));
-        let parts = self.tuning.parts;
+        let (away, far) = (self.memory.is_away(subject, now), self.memory.is_far(subject, now));
+        let parts = self.terms.tuning.parts;
         let cold = parts.cold && self.is_cold(subject, BlockLevel::HundredThousand);
         let colder = cold && self.is_cold(subject, BlockLevel::Million);
         // coarse before fine: a fine node is born only where its parent already was, so the tree
@@ -247,16 +214,16 @@ impl Detector {
     /// The nodes of a request as they exist, creating none.
     pub(super) fn find_path(&self, now: u64, subject: &Subject, known: bool) -> [Slot; PATH] {
         let mut places = if known { KNOWN } else { STRANGER };
-        if !self.is_away(subject, now) {
+        if !self.memory.is_away(subject, now) {
             places &= !AWAY;
         }
-        if !self.is_far(subject, now) {
+        if !self.memory.is_far(subject, now) {
             places &= !FAR;
         }
         let mut path = self.path_of(subject, places);
         let [_, _, _, block, million, _, cold_country, cold, colder, ..] = &mut path;
         let is_warm = |slot: Slot| self.table.at(slot).is_some_and(|node| node.warm != 0);
-        let off = !self.tuning.parts.cold;
+        let off = !self.terms.tuning.parts.cold;
         if is_warm(*block) || off {
             *cold_country = NONE;
             *cold = NONE;
@@ -282,8 +249,8 @@ impl Detector {
     /// blocks and countries hide nothing from each other: what they ask for stops nobody who solves it,
     /// and a hundred blocks that ask would each have to be filled.
     pub(super) fn shade(&self, path: &[Slot; PATH]) -> Shade {
-        let mut shade = Shade::of(&self.table, path, &self.tuning);
-        if self.is_young() {
+        let mut shade = Shade::of(&self.table, path, &self.terms.tuning);
+        if self.memory.is_young() {
             let finest = shade.at(0);
             shade.0.iter_mut().take(6).for_each(|part| *part = finest);
         }
@@ -293,7 +260,7 @@ impl Detector {
     /// What a session without a text weighs at its number's side. In a realm without history everybody
     /// can do what is asked there, and sees that it is.
     pub(super) fn unsent_weight(&self) -> f32 {
-        if self.is_young() { 1.0 } else { self.tuning.unsent_weight }
+        if self.memory.is_young() { 1.0 } else { self.terms.tuning.unsent_weight }
     }
 
     pub(super) fn each(&mut self, path: &[Slot; PATH], mut change: impl FnMut(&mut Node)) {

@@ -40,12 +40,13 @@ impl Detector {
         }
         self.sessions.generation = self.sessions.generation.wrapping_add(1);
         let generation = self.sessions.generation;
-        let known = self.is_known(subject, now);
+        let known = self.memory.is_known(subject, now);
         let path = self.find_path(now, subject, known);
         let (subject, places) = (*subject, places_of(&path));
         let open = OpenStepUp { subject, asked_at: now, places, known, stage: 0, generation };
         self.sessions.step_ups.insert(key, open);
-        for (queue, after) in self.sessions.step_up_queues.iter_mut().zip(self.tuning.asked_stages)
+        for (queue, after) in
+            self.sessions.step_up_queues.iter_mut().zip(self.terms.tuning.asked_stages)
         {
             queue.push_back((now.saturating_add((after * 1_000.0) as u64), key, generation));
         }
@@ -57,11 +58,11 @@ impl Detector {
         let open = self.sessions.step_ups.remove(&key);
         let done = open.map_or(0, |open| open.stage);
         self.sessions.remember(key, now, |answer| answer.passed = now);
-        let step = self.tuning.pass_factor.ln() - self.asked_level(done);
+        let step = self.terms.tuning.pass_factor.ln() - self.asked_level(done);
         let (known, path) = if let Some(open) = &open {
             self.asked_path(open)
         } else {
-            let known = self.is_known(subject, now);
+            let known = self.memory.is_known(subject, now);
             (known, self.find_path(now, subject, known))
         };
         self.asked_evidence(now, subject, (known, &path), step, |node| {
@@ -89,10 +90,10 @@ impl Detector {
     /// [`Tuning::honest_failure`](super::Tuning::honest_failure) of a market's customers have a number
     /// that was assigned as mobile and is something else.
     pub(super) fn line(&mut self, now: u64, subject: &Subject, alike: bool) {
-        let known = self.is_known(subject, now);
+        let known = self.memory.is_known(subject, now);
         // Who asks must not see what the network said of a number.
         let path = only(&self.find_path(now, subject, known), !CLIENT);
-        let step = line_step(self.tuning.honest_failure, alike);
+        let step = line_step(self.terms.tuning.honest_failure, alike);
         self.asked_evidence(now, subject, (known, &path), step, |_| {});
     }
 
@@ -118,8 +119,8 @@ impl Detector {
     /// Cumulated evidence of a step-up unanswered for so many stages. Honest people are assumed to
     /// answer no faster than 35 % and 65 % within the first two.
     pub(super) fn asked_level(&self, stage: u8) -> f32 {
-        let fail = self.tuning.honest_failure;
-        let good = self.tuning.pass_factor;
+        let fail = self.terms.tuning.honest_failure;
+        let good = self.terms.tuning.pass_factor;
         let bad = (1.0 - (1.0 - fail) * good) / fail;
         let answered = match stage {
             0 => return 0.0,
@@ -149,8 +150,8 @@ impl Detector {
         self.refresh(now, path, &local);
         let around = if known { self.find_path(now, subject, false) } else { *path };
         let shade = self.shade(&around);
-        let (low, high) = self.tuning.asked_range;
-        let active = self.tuning.parts.asked_evidence;
+        let (low, high) = self.terms.tuning.asked_range;
+        let active = self.terms.tuning.parts.asked_evidence;
         let from_home = !known && is_from_home(path);
         for (place, slot) in path.iter().enumerate() {
             let Some(node) = self.table.at_mut(*slot) else { continue };

@@ -151,10 +151,10 @@ fn a_number_becomes_known_after_three_days_and_is_forgotten_after_ninety() {
     let s = subject(998_935_550_001, 9);
     d.observe(Sighting::of(at(0), SightingKind::Sent, &s));
     d.observe(Sighting::of(at(9_000), SightingKind::Verified, &s));
-    assert!(!d.is_known(&s, T0 + 2 * day));
-    assert!(d.is_known(&s, T0 + 4 * day));
-    assert!(d.is_known(&s, T0 + 80 * day));
-    assert!(!d.is_known(&s, T0 + 92 * day));
+    assert!(!d.memory.is_known(&s, T0 + 2 * day));
+    assert!(d.memory.is_known(&s, T0 + 4 * day));
+    assert!(d.memory.is_known(&s, T0 + 80 * day));
+    assert!(!d.memory.is_known(&s, T0 + 92 * day));
 }
 
 #[test]
@@ -248,8 +248,10 @@ fn at_home() -> (Detector, u64) {
 #[test]
 fn a_spray_from_networks_never_verified_from_is_seen_although_its_ranges_are_busy() {
     let (mut with, now) = at_home();
-    let mut without = with.clone();
-    without.tuning.parts.away = false;
+    let mut tuning = Tuning::default();
+    tuning.parts.away = false;
+    let mut without = Detector::with(1, tuning, Costs::default());
+    without.restore(&with.snapshot()).unwrap();
     let (mut seen, mut unseen) = (0, 0);
     for k in 0..400 {
         // people's own numbers, as credential stuffing has them
@@ -289,12 +291,12 @@ fn a_network_is_seen_a_day_after_a_code_asked_for_from_it_was_entered() {
     let neighbour = subject(998_901_110_001, 0x0a01_0909);
     let abroad = Subject { region: *b"KZ", ..neighbour };
     for d in [&a, &b, &c, &e] {
-        assert!(d.is_away(&neighbour, T0 + day / 2));
-        assert!(!d.is_away(&neighbour, T0 + 2 * day));
-        assert!(d.is_away(&abroad, T0 + 2 * day));
-        assert!(d.is_away(&neighbour, T0 + 95 * day));
+        assert!(d.memory.is_away(&neighbour, T0 + day / 2));
+        assert!(!d.memory.is_away(&neighbour, T0 + 2 * day));
+        assert!(d.memory.is_away(&abroad, T0 + 2 * day));
+        assert!(d.memory.is_away(&neighbour, T0 + 95 * day));
         // nobody could tell the address: no suspicion from that
-        assert!(!d.is_away(&entered, T0));
+        assert!(!d.memory.is_away(&entered, T0));
     }
 }
 

@@ -184,7 +184,7 @@ impl Detector {
         }
         if is_last {
             draft.urgent.sort_unstable();
-            let countries = &self.countries;
+            let countries = self.memory.countries();
             draft.head.count(countries.len());
             countries.iter().for_each(|country| write_country(&mut draft.head, country));
             draft.rest.count(0);
@@ -359,7 +359,7 @@ impl Detector {
         let there = slots.iter().filter_map(|slot| self.table.at(*slot));
         let mut written = 0_usize;
         for node in there.filter(|node| node.at != 0) {
-            let country = self.countries.get(usize::from(node.country));
+            let country = self.memory.country(node.country);
             let country = country.map_or((*b"00", node.share_seen), |c| (c.region, c.sessions));
             let node = if at_rest { node.at_rest() } else { *node };
             write_node(w, &node, country);

@@ -14,7 +14,8 @@ mod codec;
 mod draft;
 mod rows;
 
-use super::country::Country;
+use std::sync::Arc;
+
 use super::detector::Detector;
 use super::journal::CodecError;
 use super::level::NodeId;
@@ -97,7 +98,7 @@ impl Detector {
     /// # Errors
     /// [`CodecError`] when the bytes are cut, damaged or of another version; nothing changes then.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
-        let mut fresh = Self::with(self.journal.gate(), self.tuning.clone(), self.costs);
+        let mut fresh = Self::of(self.journal.gate(), Arc::clone(&self.terms));
         fresh.read(bytes)?;
         self.become_of(fresh);
         Ok(())
@@ -114,7 +115,7 @@ impl Detector {
         shards: impl Iterator<Item = &'a [u8]>,
         now: Timestamp,
     ) -> Result<usize, CodecError> {
-        let mut fresh = Self::with(self.journal.gate(), self.tuning.clone(), self.costs);
+        let mut fresh = Self::of(self.journal.gate(), Arc::clone(&self.terms));
         fresh.read(head)?;
         let unread = shards.filter(|shard| fresh.read(shard).is_err()).count();
         fresh.heal_memory(now.as_millis());
@@ -133,7 +134,7 @@ impl Detector {
     fn write(&self, part: Part) -> Vec<u8> {
         let mut w = Writer::begin();
         let is_shard = matches!(part, Part::Shard(_));
-        let countries = if is_shard { &[] } else { self.countries.as_slice() };
+        let countries = if is_shard { &[] } else { self.memory.countries() };
         w.count(countries.len());
         countries.iter().for_each(|country| write_country(&mut w, country));
         let mut count = w.open_count();
@@ -155,14 +156,13 @@ impl Detector {
         header.u8(part.kind());
         header.u64(self.now);
         header.u64(self.born);
-        header.floats(&self.trust);
+        header.floats(&self.memory.trust());
         w.0.iter_mut().zip(header.0).for_each(|(to, from)| *to = from);
     }
 
     /// Rows of some of the three memories.
     fn write_rows(&self, w: &mut Writer, part: Part, which: std::ops::Range<usize>) {
-        let memories = [&self.known, &self.places, &self.history.numbers];
-        for memory in memories.into_iter().skip(which.start).take(which.len()) {
+        for memory in self.memory.tables().into_iter().skip(which.start).take(which.len()) {
             let mut count = w.open_count();
             let mut write = |row: u64| {
                 w.u64(row);
@@ -279,12 +279,15 @@ impl Detector {
         let mut trust = [0.0; 2];
         r.floats(&mut trust)?;
         match kind {
-            0 | 1 => (self.now, self.born, self.trust) = (now, born, trust),
+            0 | 1 => {
+                (self.now, self.born) = (now, born);
+                self.memory.restore_trust(trust);
+            }
             2 => {}
             _ => return Err(CodecError::Damaged),
         }
         for _ in 0..r.count(100)? {
-            self.read_country(r)?;
+            self.memory.restore_country(read_country(r)?)?;
         }
         for _ in 0..r.count(NODE)? {
             self.read_node(r)?;
@@ -297,35 +300,22 @@ impl Detector {
                 self.sessions.put_number(digits, sends, sessions, failed, at);
             }
         }
-        let memories = [&mut self.known, &mut self.places, &mut self.history.numbers];
         let kept = if version < 5 { 2 } else { 3 };
-        for memory in memories.into_iter().take(kept) {
+        for table in 0..kept {
             for _ in 0..r.count(8)? {
-                memory.restore_row(r.u64()?);
+                self.memory.restore_row(table, r.u64()?);
             }
         }
-        self.history.restored();
+        self.memory.restored();
         self.read_orders(r)?;
         if r.0.is_empty() { Ok(()) } else { Err(CodecError::Length) }
-    }
-
-    fn read_country(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
-        let country: Country = read_country(r)?;
-        let [a, b] = country.region;
-        let name = (u64::from(a) << 8) | u64::from(b);
-        let slot = u16::try_from(self.countries.len()).map_err(|_| CodecError::Damaged)?;
-        if slot >= 700 || self.country_index.insert(name, slot).is_some() {
-            return Err(CodecError::Damaged);
-        }
-        self.countries.push(country);
-        Ok(())
     }
 
     fn read_node(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
         let (mut node, region, behind) = read_node(r)?;
         let id = NodeId::from_bits(node.id).ok_or(CodecError::Damaged)?;
-        node.country = self.country_slot(region, self.now);
-        let sessions = self.countries.get(usize::from(node.country)).map_or(0, |c| c.sessions);
+        node.country = self.memory.country_slot(region, self.now);
+        let sessions = self.memory.country(node.country).map_or(0, |c| c.sessions);
         node.share_seen = sessions.wrapping_sub(behind);
         // counted again later, from the records themselves
         node.pending = 0;
@@ -361,7 +351,7 @@ impl Detector {
             let (places, known, stage) = (r.u16()?, r.flag()?, r.u8()?);
             let places = if known { known_places(places, version) } else { places };
             let open = OpenStepUp { subject, asked_at, places, known, stage, generation: 0 };
-            self.sessions.reopen(open, self.tuning.asked_stages);
+            self.sessions.reopen(open, self.terms.tuning.asked_stages);
             let path = self.path_of(&subject, places);
             self.each(&path, |node| node.asking = node.asking.saturating_add(1));
         }
@@ -392,9 +382,7 @@ impl Detector {
         let away = places & 1 << 13 != 0;
         let around = STRANGER & !session.counted & if away { STRANGER } else { !(1 << 12) };
         session.path = self.path_of(&session.subject, places | around);
-        let [a, b] = session.subject.region;
-        let name = (u64::from(a) << 8) | u64::from(b);
-        session.country = self.country_index.get(&name).copied().unwrap_or(u16::MAX);
+        session.country = self.memory.country_of(session.subject.region).unwrap_or(u16::MAX);
     }
 }
 

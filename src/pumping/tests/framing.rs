@@ -174,8 +174,8 @@ fn is_young_after(days: u64, a_day: u64, number: impl Fn(u64, u64) -> u64) -> bo
     let mut copy = Detector::new(2);
     copy.restore(&d.snapshot()).unwrap();
     copy.advance(T0 + days * 1_440 * MINUTE);
-    assert_eq!(copy.is_young(), d.is_young(), "a restart forgets none of it");
-    d.is_young()
+    assert_eq!(copy.memory.is_young(), d.memory.is_young(), "a restart forgets none of it");
+    d.memory.is_young()
 }
 
 /// Numbers count once, a day late, of a day at most 75 and of a block of 100 000 at most sixteen.

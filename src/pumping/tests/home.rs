@@ -122,7 +122,7 @@ fn a_network_beside_one_that_people_verified_from_is_new_and_not_far() {
     let (d, start) = customers(Tuning::default(), 2, 400);
     let now = T0 + start;
     let of = |country, host| there(country, 1, host);
-    let seen = |s: Subject| (d.is_away(&s, now), d.is_far(&s, now));
+    let seen = |s: Subject| (d.memory.is_away(&s, now), d.memory.is_far(&s, now));
     assert_eq!(seen(of(0, AT_HOME | 9)), (false, false));
     assert_eq!(seen(of(0, NEAR | 9)), (true, false));
     assert_eq!(seen(of(0, AT_HOME | 0x20_0000)), (true, true), "sixteen networks on");
