@@ -123,9 +123,9 @@ fn main() {
     let used: Vec<_> = (0..requests.min(20_000)).map(|n| target.used(n)).collect();
     let replays =
         target.row("a token that was used before: `clear` and `issue`", used.len() as u64, |n| {
-            let Cleared::Cleared(clearance) = target.clear(&used[n as usize], n) else { panic!() };
+            let Cleared::Passed(clearance) = target.clear(&used[n as usize], n) else { panic!() };
             let sent = block_on(target.gate.issue(clearance)).unwrap();
-            assert!(!matches!(sent, Sent::Sent(_)));
+            assert!(!matches!(sent, Sent::Issued(_)));
         });
 
     let genuine = Target::open();
@@ -205,7 +205,7 @@ impl Target {
 
     fn clearance(&self, n: u64) -> Clearance {
         match self.clear(&self.proof(n), n) {
-            Cleared::Cleared(clearance) => clearance,
+            Cleared::Passed(clearance) => clearance,
             other => panic!("{other:?}"),
         }
     }
@@ -213,7 +213,7 @@ impl Target {
     /// A proof whose token is spent.
     fn used(&self, n: u64) -> String {
         let proof = self.proof(n);
-        if let Cleared::Cleared(clearance) = self.clear(&proof, n) {
+        if let Cleared::Passed(clearance) = self.clear(&proof, n) {
             drop(black_box(block_on(self.gate.issue(clearance)).unwrap()));
         }
         proof
@@ -228,9 +228,9 @@ impl Target {
             (n, self.proof(n))
         };
         self.prepared(name, requests, prepare, |(n, proof)| {
-            let Cleared::Cleared(clearance) = self.clear(&proof, n) else { panic!("not cleared") };
+            let Cleared::Passed(clearance) = self.clear(&proof, n) else { panic!("not cleared") };
             match block_on(self.gate.issue(clearance)).unwrap() {
-                Sent::Sent(issued) => sent.borrow_mut().push((n, issued.into_grant())),
+                Sent::Issued(issued) => sent.borrow_mut().push((n, issued.into_grant())),
                 other => panic!("{other:?}"),
             }
         })
@@ -243,7 +243,7 @@ impl Target {
             let n = n + 1_000_000;
             self.enter(&mut open.borrow_mut());
             let sent = block_on(self.gate.issue(self.clearance(n))).unwrap();
-            let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+            let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
             (n, issued.into_grant())
         };
         self.prepared("genuine: a wrong code", requests, prepare, |(n, grant)| {

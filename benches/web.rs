@@ -202,7 +202,7 @@ impl Bench {
             for (proof, number) in &forms {
                 let recipient = Recipient::parse(number, Some(Region::DE)).unwrap();
                 let sent = self.gate.request(proof, &recipient, &Purpose::SIGN_UP, &client);
-                assert!(matches!(block_on(sent).unwrap(), Sent::Sent(_)));
+                assert!(matches!(block_on(sent).unwrap(), Sent::Issued(_)));
             }
             return start.elapsed();
         }
@@ -221,7 +221,7 @@ impl Bench {
         let ticket = self.gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
         let proof = token::answer(ticket.as_str(), &number).unwrap();
         match block_on(self.gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client)).unwrap() {
-            Sent::Sent(issued) => issued.into_grant(),
+            Sent::Issued(issued) => issued.into_grant(),
             other => panic!("{other:?}"),
         }
     }

@@ -85,7 +85,7 @@ async fn play(act: &str, folder: &Path) -> Outcome<()> {
     let gate = gate(folder, transport)?;
     let client = ClientContext::new(ClientIp::from_peer(IpAddr::from([192, 0, 2, 7])), "session-1");
     if act == "send" {
-        let Sent::Sent(issued) = ask_for_code(&gate, &client).await? else {
+        let Sent::Issued(issued) = ask_for_code(&gate, &client).await? else {
             return Err("the text was not sent".into());
         };
         println!("a code was sent");
@@ -151,7 +151,7 @@ async fn ask_for_code(gate: &Gate, client: &ClientContext) -> Outcome<Sent> {
     let proof = otpgate::token::answer(ticket.as_str(), NUMBER)?;
     let recipient = Recipient::parse(NUMBER, None)?;
     match gate.clear(&proof, &recipient, &Purpose::SIGN_UP, client).await? {
-        Cleared::Cleared(clearance) => Ok(gate.issue(clearance).await?),
+        Cleared::Passed(clearance) => Ok(gate.issue(clearance).await?),
         Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
         Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
     }

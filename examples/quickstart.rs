@@ -86,7 +86,7 @@ async fn converse() -> Outcome<()> {
             continue;
         }
         match ask_for_code(&gate, &clock, &typed, &client).await? {
-            Sent::Sent(issued) => break issued.into_grant(),
+            Sent::Issued(issued) => break issued.into_grant(),
             Sent::StepUp(step_up) => println!("The page asks for more: {}", step_up.reason()),
             Sent::Refused(refusal) => {
                 println!("The page says: {}", refusal.public());
@@ -102,7 +102,7 @@ async fn converse() -> Outcome<()> {
         println!("Code sent to {}; {} attempts left.", view.number_hint(), view.attempts_left());
         match prompt("The code (or r to send it again): ")?.as_str() {
             "r" => match gate.resend(&grant, &client).await? {
-                Sent::Sent(_) => println!("Sent again."),
+                Sent::Issued(_) => println!("Sent again."),
                 Sent::Refused(refusal) => println!(
                     "{} (in {} s)",
                     refusal.public(),
@@ -136,7 +136,7 @@ async fn demonstrate() -> Outcome<()> {
 
     println!("2. The same at a person's pace");
     let sent = ask_for_code(&gate, &clock, "+49 151 1234 5678", &client).await?;
-    let Sent::Sent(issued) = sent else { return Err("the text was not sent".into()) };
+    let Sent::Issued(issued) = sent else { return Err("the text was not sent".into()) };
     expect(issued.confirmed(), "sent")?;
     let grant = issued.into_grant();
 
@@ -166,7 +166,7 @@ async fn demonstrate() -> Outcome<()> {
 
     println!("7. Another number: five wrong codes, then the right one as the sixth attempt");
     let sent = ask_for_code(&gate, &clock, "+44 7400 123456", &client).await?;
-    let Sent::Sent(issued) = sent else { return Err("the text was not sent".into()) };
+    let Sent::Issued(issued) = sent else { return Err("the text was not sent".into()) };
     let grant = issued.into_grant();
     let code = outbox.last_code().ok_or("no code in the text")?;
     for _ in 0..5 {

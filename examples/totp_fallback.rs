@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let refused = match cleared {
         Cleared::Refused(refusal) => refusal,
         // This process has not seen the switch yet; the store has, so the send is refused.
-        Cleared::Cleared(clearance) => match gate.issue(clearance).await? {
+        Cleared::Passed(clearance) => match gate.issue(clearance).await? {
             otpgate::Sent::Refused(refusal) => refusal,
             other => return Err(format!("expected a refusal, got {other:?}").into()),
         },

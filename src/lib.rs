@@ -66,7 +66,7 @@
 //! // POST: the number is read, the proof is checked, the text goes out.
 //! let recipient = Recipient::parse("0151 12345678", Some(Region::DE))?;
 //! let grant = match gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await? {
-//!     Sent::Sent(issued) => issued.into_grant(),
+//!     Sent::Issued(issued) => issued.into_grant(),
 //!     Sent::StepUp(more) => panic!("the page answers {:?} and posts again", more.ticket()),
 //!     Sent::Refused(why) => panic!("the page shows {:?}", why.public()),
 //! };

@@ -378,9 +378,9 @@ pub fn out(issued: Issued, form: &Form) -> Out {
 
 /// Sends.
 pub fn sent(gate: &Gate, cleared: Cleared) -> Issued {
-    let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+    let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
     match block_on(gate.issue(clearance)).unwrap() {
-        Sent::Sent(issued) => issued,
+        Sent::Issued(issued) => issued,
         other => panic!("{other:?}"),
     }
 }
@@ -388,7 +388,7 @@ pub fn sent(gate: &Gate, cleared: Cleared) -> Issued {
 /// Clears and is refused.
 pub fn refuse(gate: &Gate, form: &Form) {
     let sent = match clear(gate, form) {
-        Cleared::Cleared(clearance) => block_on(gate.issue(clearance)).unwrap(),
+        Cleared::Passed(clearance) => block_on(gate.issue(clearance)).unwrap(),
         other => panic!("{other:?}"),
     };
     assert!(matches!(sent, Sent::Refused(_)), "{sent:?}");

@@ -168,8 +168,8 @@ impl House {
         let proof = otpgate::token::answer(ticket.as_str(), &number).unwrap();
         let recipient = Recipient::parse(&number, None).unwrap();
         let cleared = block_on(self.gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client));
-        let Cleared::Cleared(clearance) = cleared.unwrap() else { panic!("not cleared") };
-        let Sent::Sent(issued) = block_on(self.gate.issue(clearance)).unwrap() else {
+        let Cleared::Passed(clearance) = cleared.unwrap() else { panic!("not cleared") };
+        let Sent::Issued(issued) = block_on(self.gate.issue(clearance)).unwrap() else {
             panic!("not sent")
         };
         let right = self.outbox.delivered().pop().and_then(|sent| sent.code()).unwrap();

@@ -74,12 +74,12 @@ async fn flow(store: Arc<HostStore>) -> Result<(), Box<dyn Error>> {
     let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
     clock.advance(std::time::Duration::from_secs(5)); // typing takes a person some seconds
     let proof = otpgate::token::answer(ticket.as_str(), number.typed())?;
-    let Cleared::Cleared(clearance) =
+    let Cleared::Passed(clearance) =
         gate.clear(&proof, &number, &Purpose::SIGN_UP, &client).await?
     else {
         return Err("not cleared".into());
     };
-    let Sent::Sent(issued) = gate.issue(clearance).await? else { return Err("not sent".into()) };
+    let Sent::Issued(issued) = gate.issue(clearance).await? else { return Err("not sent".into()) };
     let grant = issued.into_grant();
     let code = outbox.last_code_to("+4915112345678").ok_or("no text")?;
     for expected in [true, false] {

@@ -72,11 +72,11 @@ impl FirstText {
         let ticket = self.gate.preflight(purpose, &self.client)?;
         let proof = otpgate::token::answer(ticket.as_str(), number)?;
         let clearance = match self.gate.clear(&proof, &recipient, purpose, &self.client).await? {
-            Cleared::Cleared(clearance) => clearance,
+            Cleared::Passed(clearance) => clearance,
             other => return Err(format!("no text: {other:?}").into()),
         };
         match self.gate.issue(clearance).await {
-            Ok(Sent::Sent(issued)) => Ok(issued),
+            Ok(Sent::Issued(issued)) => Ok(issued),
             Ok(Sent::Refused(refusal)) => {
                 let said = refusal.cause().map(ToString::to_string);
                 Err(said.unwrap_or_else(|| refusal.reason().to_string()).into())

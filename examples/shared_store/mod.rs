@@ -42,7 +42,7 @@ impl Pair {
 
     /// Plays it through; an error is an outcome that was not expected.
     pub async fn play(&self) -> Outcome<()> {
-        let Sent::Sent(issued) = ask(&self.here, ADA, &self.client).await? else {
+        let Sent::Issued(issued) = ask(&self.here, ADA, &self.client).await? else {
             return Err("the text was not sent".into());
         };
         println!("gate 1: a code was sent");
@@ -83,7 +83,7 @@ impl Pair {
         // The first call after an outage may still meet a connection that has died.
         for _ in 0..10 {
             match ask(&self.here, BOB, &self.client).await {
-                Ok(Sent::Sent(_)) => {
+                Ok(Sent::Issued(_)) => {
                     println!("server back: a code was sent, by the same gate");
                     return Ok(());
                 }
@@ -125,7 +125,7 @@ async fn ask(gate: &Gate, number: &str, client: &ClientContext) -> Outcome<Sent>
     let proof = otpgate::token::answer(ticket.as_str(), number)?;
     let recipient = Recipient::parse(number, None)?;
     match gate.clear(&proof, &recipient, &Purpose::SIGN_UP, client).await? {
-        Cleared::Cleared(clearance) => Ok(gate.issue(clearance).await?),
+        Cleared::Passed(clearance) => Ok(gate.issue(clearance).await?),
         Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
         Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
     }

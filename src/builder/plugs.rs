@@ -38,7 +38,7 @@ impl GateBuilder {
     /// # shop::open_with(hangs, async |shop| {
     /// # let clearance = shop.clearance().await;
     /// # let shop::Shop { gate, .. } = shop;
-    /// let otpgate::Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
+    /// let otpgate::Sent::Issued(issued) = gate.issue(clearance).await? else { panic!("not sent") };
     /// assert!(!issued.confirmed(), "the provider hangs: perhaps it went out");
     /// # Ok(())
     /// # });

@@ -40,7 +40,7 @@ impl Gate {
     ///
     /// // `signed` is what `CallerKey::sign` made at the caller; the peer is that of the connection.
     /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, "10.1.2.3".parse()?)?;
-    /// assert!(matches!(answer, Cleared::Cleared(_)));
+    /// assert!(matches!(answer, Cleared::Passed(_)));
     /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, "203.0.113.7".parse()?)?;
     /// assert!(matches!(answer, Cleared::Refused(_)), "not the caller's network");
     /// # Ok(())
@@ -80,7 +80,7 @@ impl Gate {
             subjects.client = Client::Caller;
             subjects.session = None;
             subjects.caller = Some(names.caller(caller.id().as_str()));
-            Ok(Cleared::Cleared(Clearance {
+            Ok(Cleared::Passed(Clearance {
                 recipient: recipient.clone(),
                 purpose: purpose.clone(),
                 subjects,

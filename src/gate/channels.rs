@@ -41,7 +41,7 @@ use super::Gate;
 /// # clock.advance(Duration::from_secs(60));
 /// let none = otpgate::otp::Binding::none();
 /// let sent = gate.resend_over(&grant, Channel::Voice, &none, &client).await?;
-/// let Sent::Sent(issued) = sent else { panic!("called") };
+/// let Sent::Issued(issued) = sent else { panic!("called") };
 /// assert_eq!(issued.channel(), Channel::Voice);
 /// assert_eq!((outbox.handed_off(), heard.handed_off()), (1, 1));
 /// # Ok(())

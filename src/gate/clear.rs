@@ -104,7 +104,7 @@ impl Gate {
             let mut subjects =
                 self.names().subjects(self.inner.global, recipient, number, purpose, client);
             subjects.device = device;
-            Ok(Cleared::Cleared(Clearance {
+            Ok(Cleared::Passed(Clearance {
                 recipient: recipient.clone(),
                 purpose: purpose.clone(),
                 subjects,

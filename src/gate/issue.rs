@@ -31,7 +31,7 @@ impl Gate {
     /// # shop::open(async |shop| {
     /// # let clearance = shop.clearance().await;
     /// # let shop::Shop { gate, outbox, .. } = shop;
-    /// let otpgate::Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("not sent") };
+    /// let otpgate::Sent::Issued(issued) = gate.issue(clearance).await? else { panic!("not sent") };
     /// assert_eq!(outbox.handed_off(), 1);
     /// let grant = issued.grant().as_str(); // into the session, a cookie or a hidden field
     /// # Ok(())
@@ -59,7 +59,7 @@ impl Gate {
     /// # let shop::Shop { gate, client, outbox, .. } = shop;
     /// use otpgate::{Entry, Sent};
     ///
-    /// let Sent::Sent(issued) = gate.decoy(clearance).await? else { panic!("answered as if sent") };
+    /// let Sent::Issued(issued) = gate.decoy(clearance).await? else { panic!("answered as if sent") };
     /// assert!(matches!(gate.entry(issued.grant(), &client).await?, Entry::Open(_)));
     /// assert_eq!(outbox.handed_off(), 0);
     /// let now = gate.snapshot().await?;
@@ -87,7 +87,7 @@ impl Gate {
     /// use otpgate::{Purpose, Sent};
     ///
     /// let status = match gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await? {
-    ///     Sent::Sent(_issued) => 303,           // its grant goes into the session
+    ///     Sent::Issued(_issued) => 303,           // its grant goes into the session
     ///     Sent::StepUp(_step_up) => 428,        // its ticket goes to the page
     ///     Sent::Refused(refusal) => refusal.public().status(),
     /// };
@@ -107,7 +107,7 @@ impl Gate {
         client: &ClientContext,
     ) -> Result<Sent, GateError> {
         match self.clear(proof, recipient, purpose, client).await? {
-            Cleared::Cleared(clearance) => self.issue(clearance).await,
+            Cleared::Passed(clearance) => self.issue(clearance).await,
             Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
             Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
         }

@@ -36,7 +36,7 @@ impl Gate {
     /// use otpgate::{Entry, Sent};
     ///
     /// let _wrong = gate.verify(&grant, "a guess", &client).await?;
-    /// assert!(matches!(gate.resend(&grant, &client).await?, Sent::Sent(_))); // after 30 seconds
+    /// assert!(matches!(gate.resend(&grant, &client).await?, Sent::Issued(_))); // after 30 seconds
     /// let Entry::Open(view) = gate.entry(&grant, &client).await? else { panic!("closed") };
     /// assert_eq!(view.attempts_left(), 4, "the wrong guess still counts");
     /// # Ok(())

@@ -45,7 +45,7 @@ use super::controls::{Controls, ControlsError};
 /// let (why, ada) = (Reason::new("app review of 4.2")?, Actor::new("ada")?);
 /// let id = controls.test_number(&test, why, ada.clone()).await?;
 ///
-/// let Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("answered as if sent") };
+/// let Sent::Issued(issued) = gate.issue(clearance).await? else { panic!("answered as if sent") };
 /// assert_eq!(outbox.handed_off(), 0, "never a text");
 /// let verified = gate.verify(issued.grant(), code.expose_secret(), &client).await?;
 /// let Verified::Accepted(verification) = verified else { panic!("the fixed code") };

@@ -87,7 +87,7 @@ impl Gate {
     /// let payee = Payee::new("Haus & Grund")?;
     /// let rent = Binding::transaction(Amount::new("1250.00", "EUR")?, payee.clone());
     /// let more = Binding::transaction(Amount::new("9250.00", "EUR")?, payee);
-    /// let Sent::Sent(issued) = gate.issue(clearance.bind(rent.clone())).await? else { panic!() };
+    /// let Sent::Issued(issued) = gate.issue(clearance.bind(rent.clone())).await? else { panic!() };
     /// # let (grant, code) = (issued.into_grant(), outbox.last_code_to("+4915112345678").unwrap());
     /// let other = gate.verify_bound(&grant, &code, &more, &client).await?;
     /// assert!(matches!(other, Verified::Rejected(_)));

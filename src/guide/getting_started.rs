@@ -98,7 +98,7 @@
 //!         return Ok(Answer::page(400, "This is not a phone number."));
 //!     };
 //!     Ok(match gate.request(proof, &recipient, &Purpose::SIGN_UP, client).await? {
-//!         Sent::Sent(issued) => {
+//!         Sent::Issued(issued) => {
 //!             session.grant = Some(issued.into_grant());
 //!             Answer::page(303, "/sign-up/code")
 //!         }
@@ -198,7 +198,7 @@
 //!
 //! | outcome | tell the client | status |
 //! |---|---|---|
-//! | [`Sent::Sent`] | the code page, also if [`confirmed`](crate::Issued::confirmed) is false | 303 |
+//! | [`Sent::Issued`] | the code page, also if [`confirmed`](crate::Issued::confirmed) is false | 303 |
 //! | [`Sent::StepUp`] with [`Work`](crate::StepUpMeans::Work) | nothing; the script answers the new ticket | 428 |
 //! | [`Sent::StepUp`] with [`Human`](crate::StepUpMeans::Human) | show the CAPTCHA ([`Gate::human_widget`](crate::Gate::human_widget), [`human`](crate::human)); its response goes into [`human_response`](crate::ClientContext::human_response) | 428 |
 //! | [`Sent::Refused`] | [`public`](crate::Refusal::public): text, status and a coarse `Retry-After` | 400, 403, 429 |
@@ -243,6 +243,6 @@
 //! [`Gate::receipts`]: crate::Gate::receipts
 //! [`Gate::verify_bound`]: crate::Gate::verify_bound
 //! [`Sent::Refused`]: crate::Sent::Refused
-//! [`Sent::Sent`]: crate::Sent::Sent
+//! [`Sent::Issued`]: crate::Sent::Issued
 //! [`Sent::StepUp`]: crate::Sent::StepUp
 //! [`Verified::Rejected`]: crate::Verified::Rejected

@@ -79,7 +79,7 @@
 //! #     let proof = otpgate::token::answer(ticket.as_str(), number).unwrap();
 //! #     let recipient = Recipient::parse(number, None).unwrap();
 //! #     let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await.unwrap();
-//! #     let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+//! #     let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
 //! #     gate.issue(clearance).await
 //! # };
 //! // What the host then sees; `send` is a whole flow with the provider answering so.
@@ -90,10 +90,10 @@
 //! assert!(matches!(refused, Sent::Refused(why) if matches!(why.reason(), RefusalReason::NumberRefused)));
 //!
 //! let unclear = send(Err(ErrorKind::TimedOut), "+4915112345678").await?;
-//! assert!(matches!(unclear, Sent::Sent(issued) if !issued.confirmed()));
+//! assert!(matches!(unclear, Sent::Issued(issued) if !issued.confirmed()));
 //!
 //! let accepted = send(Ok((201, "message-1")), "+4915112345679").await?;
-//! assert!(matches!(accepted, Sent::Sent(issued) if issued.confirmed()));
+//! assert!(matches!(accepted, Sent::Issued(issued) if issued.confirmed()));
 //! # Ok(())
 //! # }
 //! ```

@@ -217,10 +217,10 @@ pub enum PublicRefusalKind {
 ///
 /// // One proof is worth one text, also for somebody who clears it twice before sending.
 /// let clear = || gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client);
-/// let (Cleared::Cleared(one), Cleared::Cleared(two)) = (clear().await?, clear().await?) else {
+/// let (Cleared::Passed(one), Cleared::Passed(two)) = (clear().await?, clear().await?) else {
 ///     panic!("a clearance costs nothing yet")
 /// };
-/// assert!(matches!(gate.issue(one).await?, Sent::Sent(_)));
+/// assert!(matches!(gate.issue(one).await?, Sent::Issued(_)));
 /// let Sent::Refused(refusal) = gate.issue(two).await? else { panic!("used before") };
 /// assert!(matches!(refusal.reason(), RefusalReason::TokenSpent));
 /// # Ok(())

@@ -17,7 +17,7 @@ use super::{Clearance, EntryGrant, Refusal, SendRecord, StepUp};
 /// use otpgate::{Cleared, Purpose};
 ///
 /// let status = match gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await? {
-///     Cleared::Cleared(clearance) => gate.issue(clearance).await.map(|_sent| 303)?,
+///     Cleared::Passed(clearance) => gate.issue(clearance).await.map(|_sent| 303)?,
 ///     Cleared::StepUp(_) => 428, // with the new ticket in the body
 ///     Cleared::Refused(refusal) => refusal.public().status(),
 /// };
@@ -30,7 +30,7 @@ use super::{Clearance, EntryGrant, Refusal, SendRecord, StepUp};
 #[allow(clippy::large_enum_variant)] // moved once, from one call to the next; a box costs more
 pub enum Cleared {
     /// The request may go on to [`Gate::issue`](crate::Gate::issue).
-    Cleared(Clearance),
+    Passed(Clearance),
     /// The client must prove more first.
     StepUp(StepUp),
     /// The request is refused; nothing was charged.
@@ -59,7 +59,7 @@ pub enum Cleared {
 #[must_use = "the grant in it opens the code-entry screen"]
 pub enum Sent {
     /// The text was handed off, or may have been.
-    Sent(Issued),
+    Issued(Issued),
     /// The client must prove more first; nothing was charged.
     StepUp(StepUp),
     /// The send is refused; nothing was charged, except that a number which the provider refused
@@ -133,7 +133,7 @@ impl Issued {
     /// # let shop::Shop { gate, client, outbox, .. } = shop;
     /// use otpgate::{Sent, Verified};
     ///
-    /// let Sent::Sent(issued) = gate.issue(clearance).await? else { panic!("the provider timed out") };
+    /// let Sent::Issued(issued) = gate.issue(clearance).await? else { panic!("the provider timed out") };
     /// assert!(!issued.confirmed());
     /// # let code = outbox.last_code_to("+4915112345678").unwrap();
     /// let answer = gate.verify(issued.grant(), &code, &client).await?; // it arrived

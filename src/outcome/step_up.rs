@@ -35,7 +35,7 @@ use super::RefusalReason;
 /// let proof = token::answer(step_up.ticket().as_str(), recipient.typed())?;
 /// let client = client.human_response("what-the-widget-gave");
 /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
-/// assert!(matches!(answer, Cleared::Cleared(_)));
+/// assert!(matches!(answer, Cleared::Passed(_)));
 /// # Ok(())
 /// # });
 /// ```

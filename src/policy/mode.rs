@@ -19,7 +19,7 @@ use crate::recipient::Region;
 /// # let shop::Shop { gate, client, .. } = shop;
 /// use otpgate::{EventKind, Sent};
 ///
-/// assert!(matches!(gate.resend(&grant, &client).await?, Sent::Sent(_)), "sent at once again");
+/// assert!(matches!(gate.resend(&grant, &client).await?, Sent::Issued(_)), "sent at once again");
 /// let would = |kind: &EventKind| matches!(kind, EventKind::WouldRefuse { .. });
 /// assert!(events.try_iter().any(|event| would(&event.kind)));
 /// # Ok(())

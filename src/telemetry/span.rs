@@ -224,7 +224,7 @@ impl Outcome for SendTicket {
 impl Outcome for Cleared {
     fn outcome(&self) -> &'static str {
         match self {
-            Self::Cleared(_) => "cleared",
+            Self::Passed(_) => "cleared",
             Self::StepUp(_) => "step_up",
             Self::Refused(_) => "refused",
         }
@@ -232,7 +232,7 @@ impl Outcome for Cleared {
 
     fn reason(&self) -> Option<&RefusalReason> {
         match self {
-            Self::Cleared(_) => None,
+            Self::Passed(_) => None,
             Self::StepUp(step_up) => Some(step_up.reason()),
             Self::Refused(refusal) => Some(refusal.reason()),
         }
@@ -242,7 +242,7 @@ impl Outcome for Cleared {
 impl Outcome for Sent {
     fn outcome(&self) -> &'static str {
         match self {
-            Self::Sent(_) => "sent",
+            Self::Issued(_) => "sent",
             Self::StepUp(_) => "step_up",
             Self::Refused(_) => "refused",
         }
@@ -250,7 +250,7 @@ impl Outcome for Sent {
 
     fn reason(&self) -> Option<&RefusalReason> {
         match self {
-            Self::Sent(_) => None,
+            Self::Issued(_) => None,
             Self::StepUp(step_up) => Some(step_up.reason()),
             Self::Refused(refusal) => Some(refusal.reason()),
         }

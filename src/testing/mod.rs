@@ -45,7 +45,7 @@ pub use faults::{Calls, Counting, FailNth, Latency, LoseAck, Rewind, Rollback, S
 pub use model::{ModelStore, Snapshot};
 pub use report::{Finding, Line, Outcome, Report};
 pub use schedule::{BoxFuture, Pause, block_on, pause, pauses};
-pub use scripted::{Reply, ScriptedTransport, Sent, TransportHandle};
+pub use scripted::{Reply, ScriptedTransport, SentText, TransportHandle};
 
 #[cfg(test)]
 mod tests {

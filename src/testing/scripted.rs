@@ -67,12 +67,12 @@ pub struct TransportHandle(Arc<Mutex<Script>>);
 struct Script {
     next: VecDeque<Reply>,
     always: Option<Reply>,
-    sent: Vec<Sent>,
+    sent: Vec<SentText>,
 }
 
 /// One text as a provider got it. `Debug` shows neither the number nor the text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentText {
     number: String,
     text: String,
     key: String,
@@ -131,14 +131,14 @@ impl TransportHandle {
 
     /// Every text it was handed, in order, whatever became of it.
     #[must_use]
-    pub fn sent(&self) -> Vec<Sent> {
+    pub fn sent(&self) -> Vec<SentText> {
         self.with(|script| script.sent.clone())
     }
 
     /// Every text that arrived, in order; one that arrived twice stands twice.
     #[must_use]
-    pub fn delivered(&self) -> Vec<Sent> {
-        let times = |sent: Sent| {
+    pub fn delivered(&self) -> Vec<SentText> {
+        let times = |sent: SentText| {
             let times = sent.times();
             std::iter::repeat_n(sent, times)
         };
@@ -148,25 +148,25 @@ impl TransportHandle {
     /// How many texts arrived; one that arrived twice counts twice. It copies none of them.
     #[must_use]
     pub fn arrivals(&self) -> usize {
-        self.with(|script| script.sent.iter().map(Sent::times).sum())
+        self.with(|script| script.sent.iter().map(SentText::times).sum())
     }
 
-    /// The code in the last text that arrived, at whatever number; see [`Sent::code`].
+    /// The code in the last text that arrived, at whatever number; see [`SentText::code`].
     #[must_use]
     pub fn last_code(&self) -> Option<String> {
         self.newest(|_| true)
     }
 
-    /// The code in the last text that arrived at `number`; see [`Sent::code`].
+    /// The code in the last text that arrived at `number`; see [`SentText::code`].
     #[must_use]
     pub fn last_code_to(&self, number: &str) -> Option<String> {
         self.newest(|sent| sent.number == number)
     }
 
-    fn newest(&self, wanted: impl Fn(&Sent) -> bool) -> Option<String> {
+    fn newest(&self, wanted: impl Fn(&SentText) -> bool) -> Option<String> {
         self.with(|script| {
             let mut arrived = script.sent.iter().rev().filter(|sent| sent.deliveries > 0);
-            arrived.find(|sent| wanted(sent)).and_then(Sent::code)
+            arrived.find(|sent| wanted(sent)).and_then(SentText::code)
         })
     }
 
@@ -206,7 +206,7 @@ impl TransportHandle {
                 | Reply::Hang
                 | Reply::Panic => 0,
             };
-            script.sent.push(Sent {
+            script.sent.push(SentText {
                 number: sms.expose_number().into(),
                 text: sms.expose_text().into(),
                 key: sms.idempotency_key().as_str().into(),
@@ -229,7 +229,7 @@ impl fmt::Debug for TransportHandle {
     }
 }
 
-impl Sent {
+impl SentText {
     /// The number it went to.
     #[must_use]
     pub fn expose_number(&self) -> &str {
@@ -289,7 +289,7 @@ impl Sent {
     }
 }
 
-crate::base::masked::debug_only!(Sent: segments, deliveries);
+crate::base::masked::debug_only!(SentText: segments, deliveries);
 
 #[cfg(test)]
 mod tests {
@@ -298,7 +298,7 @@ mod tests {
     fn code(text: &str) -> Option<String> {
         let (number, text, key) = (String::new(), text.into(), String::new());
         let callback_key = String::new();
-        Sent { number, text, key, callback_key, segments: 1, deliveries: 1 }.code()
+        SentText { number, text, key, callback_key, segments: 1, deliveries: 1 }.code()
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Endpoints {
             .map_err(|_| Problem::new(ProblemKind::BadNumber))?;
         let cleared = self.gate().clear(&call.proof, &recipient, &purpose, client.context()).await;
         let clearance = match cleared.map_err(outage)? {
-            Cleared::Cleared(clearance) => clearance,
+            Cleared::Passed(clearance) => clearance,
             Cleared::StepUp(step_up) => return Err(step_up.into()),
             Cleared::Refused(refusal) => return Err(refusal.public().into()),
         };
@@ -269,7 +269,7 @@ impl Endpoints {
 
     fn sent(&self, sent: Result<Sent, GateError>, client: &ClientContext) -> Answer {
         match sent.map_err(outage)? {
-            Sent::Sent(issued) => self.issued(&issued, client),
+            Sent::Issued(issued) => self.issued(&issued, client),
             Sent::StepUp(step_up) => Err(step_up.into()),
             Sent::Refused(refusal) => Err(refusal.public().into()),
         }

@@ -280,7 +280,7 @@ impl Real {
     }
 
     fn noted(&mut self, flow: Option<usize>, sent: Sent) -> Answer {
-        let Sent::Sent(issued) = sent else { return Answer::NotSent };
+        let Sent::Issued(issued) = sent else { return Answer::NotSent };
         let code = self.house.last_code();
         match flow {
             Some(flow) => self.flows[flow].1.push(code),

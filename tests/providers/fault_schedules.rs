@@ -225,12 +225,12 @@ impl Town {
         for person in 0..people {
             let number = german(seed * 4 + person);
             let cleared = house.clear(&number, &Purpose::SIGN_UP, &client(person as u32)).await;
-            let Cleared::Cleared(clearance) = cleared else { panic!("seed {seed}: {cleared:?}") };
+            let Cleared::Passed(clearance) = cleared else { panic!("seed {seed}: {cleared:?}") };
             let gate = house.gate.clone();
             sending.push(tokio::spawn(async move { gate.issue(clearance).await }));
         }
         for (person, sending) in sending.into_iter().enumerate() {
-            if let Ok(Sent::Sent(issued)) = sending.await.unwrap() {
+            if let Ok(Sent::Issued(issued)) = sending.await.unwrap() {
                 grants.push((person as u32, issued.into_grant()));
             }
         }

@@ -375,7 +375,7 @@ async fn every_provider_leads_a_receipt_home_whatever_the_purpose() {
             let transport = (desk.make)(server.base_url());
             let house = House::lab_with(|builder| builder.transport(transport));
             let sent = house.try_send_for(ALICE, purpose, &house.client).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{name}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{name}: {sent:?}");
             let seen = &server.seen()[0];
             let receipts = (desk.receipts)();
             let webhook = (desk.posts)(seen, ID, delivered, now(&house));

@@ -37,7 +37,7 @@ impl Siege {
             }
             let purpose = self.purposes[flow as usize % self.purposes.len()].clone();
             let before = self.house.texts();
-            if let Sent::Sent(issued) = self.house.insist(ALICE, &purpose, &who).await {
+            if let Sent::Issued(issued) = self.house.insist(ALICE, &purpose, &who).await {
                 grants.push((issued.into_grant(), who));
             }
             for (grant, who) in &grants {
@@ -187,7 +187,7 @@ async fn near_the_cap_guesses_must_wait() {
         flow += 1;
         if grant.is_none() {
             match house.try_send(ALICE, &client(flow)).await {
-                Sent::Sent(issued) => grant = Some((issued.into_grant(), client(flow))),
+                Sent::Issued(issued) => grant = Some((issued.into_grant(), client(flow))),
                 other => {
                     drop(other);
                     house.clock.advance(seconds(10));

@@ -16,7 +16,11 @@ async fn of_200_parallel_sends_to_one_number_one_goes_out_and_one_is_charged() {
                 racers.push(async move { gate.issue(clearance).await.unwrap() });
             }
             let sent = race(racers).await;
-            assert_eq!(sent.iter().filter(|one| matches!(one, Sent::Sent(_))).count(), 1, "{name}");
+            assert_eq!(
+                sent.iter().filter(|one| matches!(one, Sent::Issued(_))).count(),
+                1,
+                "{name}"
+            );
             assert_eq!(house.texts(), 1, "{name}, seed {seed}");
             // Nothing is left of the 199 that were refused.
             let snapshot = house.gate.snapshot().await.unwrap();
@@ -92,7 +96,7 @@ async fn shared_address(one_in: u64) -> String {
         let ip = ClientIp::from_peer("192.0.2.1".parse().unwrap());
         let who = ClientContext::new(ip, format!("session-{index}"));
         match house.try_send(&german(index), &who).await {
-            Sent::Sent(issued) => {
+            Sent::Issued(issued) => {
                 if index % one_in == 0 {
                     assert!(
                         house.accepts_from(issued.grant(), &house.last_code(), &who).await,

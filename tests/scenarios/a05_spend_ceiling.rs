@@ -51,5 +51,5 @@ async fn lazy_bots_leave_a_fifth_to_the_others() {
     let soft = Money::microdollars(BUDGET.as_microdollars() / 10 * 8);
     assert!(house.cost() <= soft, "{}", house.cost());
     let sent = house.insist(ALICE, &Purpose::LOG_IN, &client(5_000)).await;
-    assert!(matches!(sent, Sent::Sent(_)), "a user who does the work is served: {sent:?}");
+    assert!(matches!(sent, Sent::Issued(_)), "a user who does the work is served: {sent:?}");
 }

@@ -35,7 +35,7 @@ async fn two_verifications_of_one_number_do_not_mix() {
     let sign_up = house.send(ALICE).await.into_grant();
     let sign_up_code = house.last_code();
     let sent = house.try_send_for(ALICE, &Purpose::LOG_IN, &house.client).await;
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     let (log_in, log_in_code) = (issued.into_grant(), house.last_code());
     if sign_up_code != log_in_code {
         assert!(!house.accepts(&log_in, &sign_up_code).await);
@@ -62,7 +62,7 @@ async fn a_changed_amount_or_payee_is_rejected_and_the_shown_one_accepted() {
     let rent = payment("1250.00", "Haus & Grund");
     let clearance = house.clearance_of(ALICE, &Purpose::PAYMENT, &house.client).await;
     let sent = house.gate.issue(clearance.bind(rent.clone())).await.unwrap();
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     let (grant, code) = (issued.into_grant(), house.last_code());
     let text = house.outbox.delivered()[0].expose_text().to_owned();
     assert!(text.contains("Haus & Grund") && text.contains("250.00"), "the payer sees: {text}");

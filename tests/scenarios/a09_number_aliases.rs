@@ -37,7 +37,7 @@ async fn they_are_one_line_or_none() {
             let ticket = house.gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
             let proof = otpgate::token::answer(ticket.as_str(), spelling).unwrap();
             let cleared = house.gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &who).await;
-            if let Cleared::Cleared(clearance) = cleared.unwrap() {
+            if let Cleared::Passed(clearance) = cleared.unwrap() {
                 let _ = house.gate.issue(clearance).await.unwrap();
             }
         }
@@ -64,7 +64,7 @@ async fn dialling_variants_of_one_line_share_their_limits() {
         // In Argentina the other spelling has the form of a landline.
         let everything = DestinationPolicy::only(Region::all()).also([LineType::FixedLine]);
         let house = House::lab_with(|builder| builder.destinations(everything.unwrap()));
-        assert!(matches!(house.try_send(one, &client(1)).await, Sent::Sent(_)), "{one}");
+        assert!(matches!(house.try_send(one, &client(1)).await, Sent::Issued(_)), "{one}");
         let refusal = house.refused(other, &client(2)).await;
         let RefusalReason::Limit(limit) = refusal.reason() else { panic!("{other}: {refusal:?}") };
         assert_eq!(*limit, LimitName::NumberInterval, "{one} and {other} are one line");

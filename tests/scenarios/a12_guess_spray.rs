@@ -11,7 +11,7 @@ async fn one_guess_each_raises_the_alarm_at_the_threshold_and_at_each_doubling()
     for index in 0..160_u32 {
         let who = client(index);
         let sent = house.insist(&german(u64::from(index)), &otpgate::Purpose::SIGN_UP, &who).await;
-        let otpgate::Sent::Sent(issued) = sent else { continue };
+        let otpgate::Sent::Issued(issued) = sent else { continue };
         let guess = off_by(&house.last_code(), 1);
         assert!(!house.accepts_from(issued.grant(), &guess, &who).await);
         failures += 1;

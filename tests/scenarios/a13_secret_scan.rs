@@ -41,7 +41,7 @@ impl Notes {
     fn sent(&mut self, sent: &Sent) {
         self.see(sent);
         match sent {
-            Sent::Sent(issued) => {
+            Sent::Issued(issued) => {
                 self.see(issued.record());
                 self.see(issued.grant());
             }
@@ -93,7 +93,7 @@ async fn session(house: &House, notes: &mut Notes, needles: &mut Needles) {
         let cleared =
             gate.clear(&proof, &recipient(&number), &Purpose::SIGN_UP, &who).await.unwrap();
         notes.see(&cleared);
-        let Cleared::Cleared(mut clearance) = cleared else { continue };
+        let Cleared::Passed(mut clearance) = cleared else { continue };
         let mut binding = Binding::none();
         if index % 5 == 0 {
             let payee = Payee::new("Haus & Grund").unwrap();
@@ -108,10 +108,11 @@ async fn session(house: &House, notes: &mut Notes, needles: &mut Needles) {
             }
         };
         notes.sent(&sent);
-        let Sent::Sent(issued) = sent else { continue };
+        let Sent::Issued(issued) = sent else { continue };
         needles.key("a grant", issued.grant().as_str().as_bytes());
         needles.key("a record", issued.record().as_str().as_bytes());
-        let Some(code) = house.outbox.sent().last().and_then(otpgate::testing::Sent::code) else {
+        let Some(code) = house.outbox.sent().last().and_then(otpgate::testing::SentText::code)
+        else {
             continue;
         };
         needles.code("a code", &code);
@@ -124,7 +125,9 @@ async fn session(house: &House, notes: &mut Notes, needles: &mut Needles) {
             house.clock.advance(seconds(31));
             let again = gate.resend_bound(issued.grant(), &binding, &who).await.unwrap();
             notes.sent(&again);
-            if let Some(code) = house.outbox.sent().last().and_then(otpgate::testing::Sent::code) {
+            if let Some(code) =
+                house.outbox.sent().last().and_then(otpgate::testing::SentText::code)
+            {
                 needles.code("a resent code", &code);
             }
         }
@@ -145,11 +148,11 @@ async fn session(house: &House, notes: &mut Notes, needles: &mut Needles) {
         // Typed again at once: an interval; with the same token: a replay.
         notes.sent(&house.try_send(&number, &who).await);
         let spent = gate.clear(&proof, &recipient(&number), &Purpose::SIGN_UP, &who).await;
-        if let Cleared::Cleared(clearance) = spent.unwrap() {
+        if let Cleared::Passed(clearance) = spent.unwrap() {
             notes.sent(&gate.issue(clearance).await.unwrap());
         }
         let clearance = house.clear(&number, &Purpose::RESET, &who).await;
-        if let Cleared::Cleared(clearance) = clearance {
+        if let Cleared::Passed(clearance) = clearance {
             notes.sent(&gate.decoy(clearance).await.unwrap());
         }
         house.clock.advance(seconds(20));

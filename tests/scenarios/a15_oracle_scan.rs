@@ -92,7 +92,7 @@ async fn every_rejection_looks_the_same_and_takes_the_same_round_trips() {
     let mut last = None;
     for round in 0..3 {
         let who = client(20 + round);
-        if let Sent::Sent(issued) = tired.0.try_send(ALICE, &who).await {
+        if let Sent::Issued(issued) = tired.0.try_send(ALICE, &who).await {
             for guess in 1..6 {
                 let wrong = off_by(&tired.0.last_code(), guess);
                 last = Some(ask(&tired, issued.grant(), &wrong, &none, &who).await);
@@ -126,7 +126,7 @@ async fn every_rejection_looks_the_same_and_takes_the_same_round_trips() {
 /// All that a page can show of a send, apart from what is random.
 async fn shown(house: &House, calls: &Calls, sent: Sent, who: &ClientContext) -> String {
     match sent {
-        Sent::Sent(issued) => {
+        Sent::Issued(issued) => {
             let trips = calls.total();
             let entry = match house.gate.entry(issued.grant(), who).await.unwrap() {
                 Entry::Open(view) => format!("{view:?}"),
@@ -165,7 +165,7 @@ async fn a_decoy_cannot_be_told_from_a_send() {
         } else {
             house.gate.issue(clearance).await.unwrap()
         };
-        let Sent::Sent(issued) = &sent else { panic!("{sent:?}") };
+        let Sent::Issued(issued) = &sent else { panic!("{sent:?}") };
         let grant = issued.grant().clone();
         story.push(shown(&house, &calls, sent, &me).await);
         for guess in ["123456", "abc", "000000"] {

@@ -15,7 +15,7 @@ async fn besiege(house: &House, rounds: u32) -> u32 {
     let mut grants: Vec<(EntryGrant, ClientContext)> = Vec::new();
     for round in 0..rounds {
         let who = client(1_000 + round);
-        if let Sent::Sent(issued) = house.insist(ALICE, &Purpose::LOG_IN, &who).await {
+        if let Sent::Issued(issued) = house.insist(ALICE, &Purpose::LOG_IN, &who).await {
             grants.push((issued.into_grant(), who));
         }
         // Those before have closed.
@@ -36,7 +36,7 @@ async fn besiege(house: &House, rounds: u32) -> u32 {
 pub(crate) async fn besiege_as_human(house: &House, rounds: u32) {
     for round in 0..rounds {
         let who = client(1_000 + round).human_response("yes");
-        if let Sent::Sent(issued) = house.insist(ALICE, &Purpose::LOG_IN, &who).await {
+        if let Sent::Issued(issued) = house.insist(ALICE, &Purpose::LOG_IN, &who).await {
             for guess in 0..6 {
                 let wrong = off_by(&house.last_code(), guess + 1);
                 assert!(!house.accepts_from(issued.grant(), &wrong, &who).await);
@@ -56,7 +56,7 @@ async fn lived_in() -> (House, String) {
 }
 
 async fn logs_in(house: &House, who: &ClientContext) -> bool {
-    let Sent::Sent(issued) = house.insist(ALICE, &Purpose::LOG_IN, who).await else {
+    let Sent::Issued(issued) = house.insist(ALICE, &Purpose::LOG_IN, who).await else {
         return false;
     };
     house.accepts_from(issued.grant(), &house.last_code(), who).await
@@ -188,7 +188,7 @@ async fn the_owner_can_do_something_else_meanwhile() {
         let _ = house.insist(ALICE, &Purpose::LOG_IN, &client(1_000 + round)).await;
         house.clock.advance(minutes(1));
     }
-    assert!(matches!(house.insist(ALICE, &Purpose::PAYMENT, &client(2)).await, Sent::Sent(_)));
+    assert!(matches!(house.insist(ALICE, &Purpose::PAYMENT, &client(2)).await, Sent::Issued(_)));
 }
 
 /// What all lanes and purposes may send in a day has a part that strangers cannot use up.
@@ -221,7 +221,7 @@ async fn the_code_in_the_owners_hand_stays_good() {
     for round in 0..4 {
         house.clock.advance(seconds(40));
         let who = client(1_000 + round);
-        if let Sent::Sent(issued) = house.insist(ALICE, &Purpose::SIGN_UP, &who).await {
+        if let Sent::Issued(issued) = house.insist(ALICE, &Purpose::SIGN_UP, &who).await {
             for guess in 0..6 {
                 let wrong = off_by(&code, guess + 1);
                 assert!(!house.accepts_from(issued.grant(), &wrong, &who).await);
@@ -245,6 +245,6 @@ async fn a_device_proof_counts_for_its_own_number_only() {
     let altered = format!("{}{last}", &proof[..proof.len() - 1]);
     for bad in [other, altered, String::new(), "x".repeat(10_000)] {
         let sent = house.try_send_for(ALICE, &Purpose::LOG_IN, &client(3).device_proof(bad)).await;
-        assert!(!matches!(sent, Sent::Sent(_)), "{sent:?}");
+        assert!(!matches!(sent, Sent::Issued(_)), "{sent:?}");
     }
 }

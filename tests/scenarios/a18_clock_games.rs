@@ -63,10 +63,10 @@ async fn flow(jump: Jump, step: usize, after: Duration) -> End {
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
     place(&house);
     let cleared = house.clear_with(ticket.as_str(), ALICE, &Purpose::SIGN_UP, &house.client).await;
-    let otpgate::Cleared::Cleared(clearance) = cleared else { return End::NoCode };
+    let otpgate::Cleared::Passed(clearance) = cleared else { return End::NoCode };
     place(&house);
     let sent = house.gate.issue(clearance).await.unwrap();
-    let Sent::Sent(issued) = sent else { return End::NoCode };
+    let Sent::Issued(issued) = sent else { return End::NoCode };
     place(&house);
     house.clock.advance(after / 2);
     place(&house);
@@ -144,5 +144,5 @@ async fn intervals_and_locks_hold_while_the_clock_goes_back() {
     // Real time still counts.
     house.clock.advance(seconds(30));
     let sent = house.gate.resend(&grant, &house.client).await.unwrap();
-    assert!(matches!(sent, Sent::Sent(_)));
+    assert!(matches!(sent, Sent::Issued(_)));
 }

@@ -83,7 +83,7 @@ async fn ask(house: &House, client: &ClientContext) -> Result<(), GateError> {
     let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
     let number = recipient(ALICE);
     match house.gate.clear(&proof, &number, &Purpose::SIGN_UP, client).await? {
-        Cleared::Cleared(clearance) => house.gate.issue(clearance).await.map(drop),
+        Cleared::Passed(clearance) => house.gate.issue(clearance).await.map(drop),
         _ => Ok(()),
     }
 }

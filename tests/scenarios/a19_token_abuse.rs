@@ -31,9 +31,9 @@ async fn of_64_parallel_uses_of_one_token_one_counts() {
                 racers.push(async move {
                     let number = recipient(&number);
                     let cleared = gate.clear(&proof, &number, &Purpose::SIGN_UP, &who).await;
-                    let Cleared::Cleared(clearance) = cleared.unwrap() else { return false };
+                    let Cleared::Passed(clearance) = cleared.unwrap() else { return false };
                     match gate.issue(clearance).await.unwrap() {
-                        Sent::Sent(_) => true,
+                        Sent::Issued(_) => true,
                         Sent::Refused(refusal) => {
                             assert!(matches!(refusal.reason(), RefusalReason::TokenSpent));
                             false

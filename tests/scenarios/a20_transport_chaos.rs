@@ -22,7 +22,7 @@ enum Seen {
 async fn hand_off(house: &House, number: &str) -> Seen {
     let clearance = house.clearance_of(number, &Purpose::SIGN_UP, &house.client).await;
     match house.gate.issue(clearance).await {
-        Ok(Sent::Sent(issued)) => Seen::Sent { confirmed: issued.confirmed() },
+        Ok(Sent::Issued(issued)) => Seen::Sent { confirmed: issued.confirmed() },
         Ok(Sent::Refused(refusal)) => {
             assert!(matches!(refusal.reason(), RefusalReason::NumberRefused), "{refusal:?}");
             Seen::Refused
@@ -145,7 +145,7 @@ async fn spend_is_never_below_what_went_out() {
                 .clear(&german(u64::from(index)), &Purpose::SIGN_UP, &client(index))
                 .await
             {
-                otpgate::Cleared::Cleared(clearance) => clearance,
+                otpgate::Cleared::Passed(clearance) => clearance,
                 other => panic!("{other:?}"),
             };
             let _ = house.gate.issue(clearance).await;

@@ -54,7 +54,7 @@ async fn a_callers_send_is_sent_once_and_charged_for() {
             let clear = || {
                 let peer = "10.1.2.3".parse().unwrap();
                 match house.gate.authorise(&signed, &number, &Purpose::PAYMENT, peer).unwrap() {
-                    Cleared::Cleared(clearance) => clearance,
+                    Cleared::Passed(clearance) => clearance,
                     other => panic!("not cleared: {other:?}"),
                 }
             };
@@ -65,7 +65,7 @@ async fn a_callers_send_is_sent_once_and_charged_for() {
             let before = house.outbox.handed_off();
             house.outbox.clear();
             let again = house.gate.issue(clear()).await.unwrap();
-            assert!(before == 0 || !matches!(again, Sent::Sent(_)), "{times} polls: {again:?}");
+            assert!(before == 0 || !matches!(again, Sent::Issued(_)), "{times} polls: {again:?}");
         }
     }
     assert!(finished, "no run came to its end");
@@ -121,7 +121,7 @@ async fn what_operators_give_up_is_done_or_can_be_repeated() {
         let lifted = controls.list().await.unwrap().is_empty();
         assert!(lifted || !done, "{times} polls");
         let sent = house.try_send(BOB, &client(2)).await;
-        assert_eq!(matches!(sent, Sent::Sent(_)), lifted, "{times} polls");
+        assert_eq!(matches!(sent, Sent::Issued(_)), lifted, "{times} polls");
         assert_eq!(controls.lift(id, &ada()).await.is_err(), lifted, "{times} polls");
         controls.forgive(&recipient(ALICE), &why, &ada()).await.unwrap();
         // No pause is left of the ten wrong codes.

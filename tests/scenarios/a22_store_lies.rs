@@ -38,9 +38,9 @@ async fn whatever_is_lost_no_code_is_accepted_twice_and_no_limit_is_passed() {
         for flow in 0..4_u32 {
             let me = client(flow);
             let cleared = house.clear(&german(u64::from(flow)), &Purpose::SIGN_UP, &me).await;
-            let otpgate::Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+            let otpgate::Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
             // An outage is an error, never a rejection.
-            let Ok(Sent::Sent(issued)) = house.gate.issue(clearance).await else { continue };
+            let Ok(Sent::Issued(issued)) = house.gate.issue(clearance).await else { continue };
             let code = house.last_code();
             for guess in 0..8 {
                 let _ = house.gate.verify(issued.grant(), &off_by(&code, guess + 1), &me).await;
@@ -120,7 +120,7 @@ async fn an_outage_of_the_store_is_told() {
         let clearance = house.clearance(ALICE).await;
         failed += usize::from(house.gate.issue(clearance).await.is_err());
         let clearance = house.clearance(BOB).await;
-        if let Ok(Sent::Sent(issued)) = house.gate.issue(clearance).await {
+        if let Ok(Sent::Issued(issued)) = house.gate.issue(clearance).await {
             let grant = issued.into_grant();
             for _ in 0..3 {
                 failed += usize::from(house.gate.entry(&grant, &house.client).await.is_err());

@@ -108,7 +108,7 @@ async fn wrong_codes_in_one_session_stop_that_session_only() {
     let mut numbers = 0..;
     while house.log.rejected(RejectionCause::ClientLimit) == 0 {
         let number = german(numbers.next().unwrap());
-        let Sent::Sent(issued) = house.insist(&number, &Purpose::SIGN_UP, &bot).await else {
+        let Sent::Issued(issued) = house.insist(&number, &Purpose::SIGN_UP, &bot).await else {
             panic!("no text for {number}")
         };
         for guess in 1..=5 {
@@ -131,7 +131,7 @@ async fn a_day_of_guesses_from_one_address_is_five_for_each_text_it_may_have() {
     while minutes < 24 * 60 {
         let who = attacked(&format!("minted-{texts}-{minutes}"));
         match house.insist(&german(texts), &Purpose::SIGN_UP, &who).await {
-            Sent::Sent(issued) => {
+            Sent::Issued(issued) => {
                 texts += 1;
                 for guess in 1..=8 {
                     let wrong = off_by(&house.last_code(), guess);

@@ -24,7 +24,7 @@ async fn texts(street: &Street, requests: u32, pick: impl Fn(u32) -> u32) -> u32
     let mut sent = 0;
     for n in 0..requests {
         let answer = street.insist(from(n, v6(pick(n)))).await;
-        sent += u32::from(matches!(answer, Sent::Sent(_)));
+        sent += u32::from(matches!(answer, Sent::Issued(_)));
     }
     sent
 }
@@ -80,7 +80,7 @@ async fn customers_lift_the_limits_of_their_own_networks_up_to_a_bound() {
         let ask = from(n, v6(anywhere(n) & 0xffff));
         let Who::Page(who) = &ask.who else { panic!("a page") };
         let who = who.clone();
-        let Sent::Sent(issued) = street.send(ask).await else { panic!("{n}") };
+        let Sent::Issued(issued) = street.send(ask).await else { panic!("{n}") };
         let code = street.house.last_code();
         assert!(street.house.accepts_from(issued.grant(), &code, &who).await);
     }
@@ -113,7 +113,7 @@ async fn the_forms_of_an_address_are_one_network() {
     let street = Street::new(small).await;
     let mut by_form = [0_i32; 5];
     for n in 0..320 {
-        let sent = matches!(street.insist(from(n, form(n))).await, Sent::Sent(_));
+        let sent = matches!(street.insist(from(n, form(n))).await, Sent::Issued(_));
         by_form[n as usize % 5] += i32::from(sent);
     }
     assert_eq!(by_form.iter().sum::<i32>(), 6, "{by_form:?}");
@@ -144,7 +144,7 @@ async fn sessions_do_not_multiply_the_ladder() {
             let mut ask = from(n, pick(n));
             ask.who = Who::Page(who(n, n));
             let sent = street.insist(ask).await;
-            if let Sent::Sent(issued) = sent {
+            if let Sent::Issued(issued) = sent {
                 open.push((n, issued.into_grant()));
             }
         }

@@ -45,7 +45,7 @@ async fn asked(house: &House, number: &str, who: &ClientContext) -> Option<StepU
             assert!(matches!(step_up.reason(), RefusalReason::Anonymiser(_)), "{step_up:?}");
             Some(step_up.means())
         }
-        Sent::Sent(_) => None,
+        Sent::Issued(_) => None,
         other => panic!("{other:?}"),
     }
 }
@@ -71,8 +71,8 @@ async fn an_exit_passes_a_human_check_before_its_first_text() {
     assert!(matches!(house.clear_with(&ticket, ALICE, &sign_up, &liar).await, Cleared::Refused(_)));
     let person = exit().human_response("yes");
     let cleared = house.clear_with(&ticket, ALICE, &sign_up, &person).await;
-    let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
-    assert!(matches!(house.gate.issue(clearance).await.unwrap(), Sent::Sent(_)));
+    let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
+    assert!(matches!(house.gate.issue(clearance).await.unwrap(), Sent::Issued(_)));
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn without_a_human_check_it_does_harder_work() {
     let (house, _) = house(false, |_| {});
     assert_eq!(asked(&house, ALICE, &exit()).await, Some(StepUpMeans::Work { bits: 4 }));
     let sent = house.insist(ALICE, &Purpose::SIGN_UP, &exit()).await;
-    assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+    assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
     assert_eq!(house.texts(), 1);
 }
 
@@ -144,7 +144,7 @@ async fn a_tenth_of_the_room_is_a_tenth_of_the_texts() {
         let mut why = None;
         for index in 0..60 {
             match house.insist(&german(index), &Purpose::SIGN_UP, &script(1)).await {
-                Sent::Sent(_) => sent += 1,
+                Sent::Issued(_) => sent += 1,
                 Sent::Refused(refusal) => why = Some(refusal.reason().clone()),
                 other => panic!("{other:?}"),
             }
@@ -174,7 +174,7 @@ async fn neighbours_in_the_network_keep_their_room() {
     let more = house.insist(&german(5), &Purpose::SIGN_UP, &hidden).await;
     assert!(matches!(more, Sent::Refused(_)), "{more:?}");
     let open = house.try_send(&german(6), &outside(1)).await;
-    assert!(matches!(open, Sent::Sent(_)), "{open:?}");
+    assert!(matches!(open, Sent::Issued(_)), "{open:?}");
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn quiet_looks_like_a_text_and_is_none() {
     // Nor does another code go out, and none opens it.
     let grant = quiet.into_grant();
     house.clock.advance(minutes(2));
-    assert!(matches!(house.gate.resend(&grant, &exit()).await.unwrap(), Sent::Sent(_)));
+    assert!(matches!(house.gate.resend(&grant, &exit()).await.unwrap(), Sent::Issued(_)));
     assert_eq!((house.texts(), house.log.count(told)), (1, 2));
     assert!(!house.accepts_from(&grant, &house.last_code(), &exit()).await);
 }

@@ -28,7 +28,7 @@ async fn a_verified_number_of_ones_own_buys_one_text_more() {
         }
         let who = in_session(1, &format!("minted-{round}"));
         let sent = house.insist(&german(round), &Purpose::SIGN_UP, &who).await;
-        let Sent::Sent(issued) = sent else { continue };
+        let Sent::Issued(issued) = sent else { continue };
         victims += 1;
         for guess in 1..=6 {
             let wrong = off_by(&house.last_code(), guess);

@@ -55,7 +55,7 @@ async fn from_the_soft_tier_on_clients_do_more_and_at_the_end_nobody_is_served()
     };
     for _ in 0..8 {
         let (number, who) = next();
-        assert!(matches!(house.try_send(&number, &who).await, Sent::Sent(_)));
+        assert!(matches!(house.try_send(&number, &who).await, Sent::Issued(_)));
     }
     let (number, who) = next();
     let Sent::StepUp(step_up) = house.try_send(&number, &who).await else { panic!("no step-up") };
@@ -64,7 +64,7 @@ async fn from_the_soft_tier_on_clients_do_more_and_at_the_end_nobody_is_served()
     for _ in 0..2 {
         let (number, who) = next();
         let sent = house.insist(&number, &Purpose::SIGN_UP, &who).await;
-        assert!(matches!(sent, Sent::Sent(_)), "harder work passes: {sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "harder work passes: {sent:?}");
     }
     let (number, who) = next();
     let sent = house.insist(&number, &Purpose::SIGN_UP, &who).await;
@@ -75,7 +75,7 @@ async fn from_the_soft_tier_on_clients_do_more_and_at_the_end_nobody_is_served()
     assert!(wait <= days(1) + days(1) / 60 && refusal.public().retry_after().unwrap() >= wait);
     house.clock.advance(wait);
     let (number, who) = next();
-    assert!(matches!(house.insist(&number, &Purpose::SIGN_UP, &who).await, Sent::Sent(_)));
+    assert!(matches!(house.insist(&number, &Purpose::SIGN_UP, &who).await, Sent::Issued(_)));
 }
 
 #[tokio::test]
@@ -134,12 +134,15 @@ async fn a_budget_over_all_realms_is_one_for_all() {
     let mut other = house.beside(|builder| builder.store(crate::support::small()));
     other.gate = house.gate.in_realm(&otpgate::Realm::new("other").unwrap());
     for flow in 0..3 {
-        assert!(matches!(house.try_send(&german(flow), &client(flow as u32)).await, Sent::Sent(_)));
+        assert!(matches!(
+            house.try_send(&german(flow), &client(flow as u32)).await,
+            Sent::Issued(_)
+        ));
     }
     let mut sent = 0;
     for flow in 3..8 {
         match other.try_send(&german(flow), &client(flow as u32)).await {
-            Sent::Sent(_) => sent += 1,
+            Sent::Issued(_) => sent += 1,
             Sent::Refused(refusal) => {
                 assert!(matches!(refusal.reason(), RefusalReason::Budget(LimitName::Global)));
             }

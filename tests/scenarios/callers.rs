@@ -48,8 +48,8 @@ impl Office {
     ) -> Option<EntryGrant> {
         let peer = peer.parse().unwrap();
         match self.house.gate.authorise(signed, &recipient(number), purpose, peer).unwrap() {
-            Cleared::Cleared(clearance) => match self.house.gate.issue(clearance).await.unwrap() {
-                Sent::Sent(issued) => Some(issued.into_grant()),
+            Cleared::Passed(clearance) => match self.house.gate.issue(clearance).await.unwrap() {
+                Sent::Issued(issued) => Some(issued.into_grant()),
                 _ => None,
             },
             _ => None,
@@ -151,7 +151,7 @@ async fn a_callers_verification_can_be_renewed() {
     let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
     office.house.clock.advance(seconds(30));
     let sent = office.house.gate.resend(&grant, &client(3)).await.unwrap();
-    assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+    assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
     assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(4)).await);
 }
 
@@ -163,7 +163,7 @@ async fn strangers_do_not_use_up_what_a_caller_may_send() {
     for stranger in 0..12 {
         let who = client(1_000 + stranger);
         let answer = office.house.try_send_for(ALICE, &Purpose::PAYMENT, &who).await;
-        sent += u32::from(matches!(answer, Sent::Sent(_)));
+        sent += u32::from(matches!(answer, Sent::Issued(_)));
         office.house.clock.advance(seconds(601));
     }
     assert!((3..12).contains(&sent), "{sent} of 12: no siege, or no limit");

@@ -59,7 +59,7 @@ impl Called {
 
     async fn call(&self, grant: &EntryGrant) -> Issued {
         match self.over(grant, Channel::Voice).await {
-            Sent::Sent(issued) => issued,
+            Sent::Issued(issued) => issued,
             other => panic!("not called: {other:?}"),
         }
     }
@@ -76,7 +76,7 @@ impl Called {
     }
 
     fn spoken(&self) -> String {
-        self.heard.delivered().last().and_then(otpgate::testing::Sent::code).unwrap()
+        self.heard.delivered().last().and_then(otpgate::testing::SentText::code).unwrap()
     }
 
     async fn spent(&self) -> Money {
@@ -147,7 +147,7 @@ async fn no_change_of_channel_multiplies_a_limit() {
         if minute % 14 == 0 {
             let from = client(minute + 1);
             for (index, house) in [&plain, &called.house].into_iter().enumerate() {
-                let Sent::Sent(issued) = house.try_send(ALICE, &from).await else { continue };
+                let Sent::Issued(issued) = house.try_send(ALICE, &from).await else { continue };
                 sent[index] += 1;
                 for step in 0..12 {
                     house.clock.advance(minutes(1));
@@ -158,7 +158,7 @@ async fn no_change_of_channel_multiplies_a_limit() {
                     } else {
                         house.gate.resend(issued.grant(), &from).await
                     };
-                    sent[index] += u32::from(matches!(again.unwrap(), Sent::Sent(_)));
+                    sent[index] += u32::from(matches!(again.unwrap(), Sent::Issued(_)));
                 }
             }
         }
@@ -195,7 +195,7 @@ async fn an_old_grant_buys_no_second_call() {
         assert_eq!(refusal.reason(), &reason, "{refusal:?}");
     }
     let again = called.resend(&grant, &called.house.client).await;
-    let Sent::Sent(text) = again else { panic!("{again:?}") };
+    let Sent::Issued(text) = again else { panic!("{again:?}") };
     assert_eq!(text.channel(), Channel::Sms, "a text may always follow");
     assert_eq!(called.heard.handed_off(), 1);
 }
@@ -211,7 +211,7 @@ async fn two_calls_asked_for_at_once_are_one() {
     called.house.clock.advance(minutes(1));
     let (one, two) =
         tokio::join!(called.over(&grant, Channel::Voice), called.over(&grant, Channel::Voice));
-    let calls = [one, two].into_iter().filter(|sent| matches!(sent, Sent::Sent(_))).count();
+    let calls = [one, two].into_iter().filter(|sent| matches!(sent, Sent::Issued(_))).count();
     assert_eq!((calls, called.heard.handed_off()), (1, 1));
 }
 
@@ -235,7 +235,7 @@ async fn an_undelivered_text_is_followed_by_a_call_and_the_page_cannot_tell() {
         house.clock.advance(seconds(30));
         let view = house.gate.entry(&grant, &house.client).await.unwrap();
         let again = called.resend(&grant, &house.client).await;
-        let Sent::Sent(issued) = again else { panic!("{again:?}") };
+        let Sent::Issued(issued) = again else { panic!("{again:?}") };
         let expected = if undelivered { Channel::Voice } else { Channel::Sms };
         assert_eq!(issued.channel(), expected);
         let Sent::Refused(soon) = soon else { panic!("{soon:?}") };
@@ -269,7 +269,7 @@ async fn what_was_undelivered_is_forgotten_and_raises_no_limit() {
     let next = house.send_to(ALICE, &client(2)).await;
     house.clock.advance(minutes(2));
     let again = called.resend(next.grant(), &client(2)).await;
-    let Sent::Sent(again) = again else { panic!("{again:?}") };
+    let Sent::Issued(again) = again else { panic!("{again:?}") };
     assert_eq!(again.channel(), Channel::Sms, "a quarter of an hour later");
 }
 
@@ -303,7 +303,7 @@ async fn a_budget_is_one_for_every_channel() {
     let voice = FallbackChannel::new(Channel::Voice, calls, words(), prices());
     let house = House::lab_with(|builder| builder.policy(policy).fallback(voice));
     let sent = house.insist(ALICE, &otpgate::Purpose::SIGN_UP, &client(1)).await;
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     house.clock.advance(minutes(1));
     let none = Binding::none();
     let over = house.gate.resend_over(issued.grant(), Channel::Voice, &none, &client(1)).await;
@@ -380,9 +380,9 @@ async fn a_step_needs_the_channel_before_it() {
         house.gate.resend_over(&grant, channel, &none, &house.client).await.unwrap()
     };
     assert!(matches!(over(Channel::WhatsApp).await, Sent::Refused(_)), "no call before it");
-    assert!(matches!(over(Channel::Voice).await, Sent::Sent(_)));
+    assert!(matches!(over(Channel::Voice).await, Sent::Issued(_)));
     house.clock.advance(minutes(2));
-    assert!(matches!(over(Channel::WhatsApp).await, Sent::Sent(_)));
+    assert!(matches!(over(Channel::WhatsApp).await, Sent::Issued(_)));
     assert_eq!(read.handed_off(), 1);
 }
 
@@ -459,7 +459,7 @@ async fn calls_that_were_chosen_at_once_are_no_more_than_the_step_allows() {
         let mut called = 0;
         for sent in asked {
             match sent.await.unwrap() {
-                Sent::Sent(issued) => {
+                Sent::Issued(issued) => {
                     assert_eq!(issued.channel(), Channel::Voice);
                     called += 1;
                 }
@@ -481,7 +481,7 @@ async fn a_decoy_gets_no_call_and_the_page_cannot_tell() {
     let house = &called.house;
     let clearance = house.clearance(ALICE).await;
     let sent = house.gate.decoy(clearance).await.unwrap();
-    let Sent::Sent(decoy) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(decoy) = sent else { panic!("{sent:?}") };
     let soon = called.no_call(decoy.grant()).await;
     assert_eq!(soon.retry_after(), Some(seconds(60)));
     house.clock.advance(minutes(1));
@@ -511,7 +511,7 @@ async fn a_code_by_e_mail_is_never_called_out_of_band() {
         if mailed {
             let none = Binding::none();
             let over = house.gate.resend_over(&grant, Channel::Email, &none, &from).await.unwrap();
-            assert!(matches!(over, Sent::Sent(_)), "{over:?}");
+            assert!(matches!(over, Sent::Issued(_)), "{over:?}");
         }
         // The text's own code, which may or may not be the one that was read.
         let verified = house.gate.verify(&grant, &house.last_code(), &from).await.unwrap();
@@ -552,7 +552,7 @@ async fn a_receipt_that_says_undelivered_turns_the_next_resend_into_a_call() {
         assert_eq!(taken[0].outcome, ReceiptOutcome::Applied);
         house.clock.advance(seconds(31));
         let again = called.resend(&grant, &house.client).await;
-        let Sent::Sent(again) = again else { panic!("{again:?}") };
+        let Sent::Issued(again) = again else { panic!("{again:?}") };
         assert_eq!(again.channel(), if heeds { Channel::Voice } else { Channel::Sms });
     }
 }

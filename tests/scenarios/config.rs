@@ -278,9 +278,9 @@ async fn without_random_bytes_nothing_is_sent_or_accepted() {
         let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
         let number = crate::support::recipient(ALICE);
         let cleared = house.gate.clear(&proof, &number, &Purpose::SIGN_UP, &house.client).await;
-        let Ok(otpgate::Cleared::Cleared(clearance)) = cleared else { continue };
+        let Ok(otpgate::Cleared::Passed(clearance)) = cleared else { continue };
         match house.gate.issue(clearance).await {
-            Ok(otpgate::Sent::Sent(issued)) => {
+            Ok(otpgate::Sent::Issued(issued)) => {
                 let code = house.last_code();
                 match house.gate.verify(issued.grant(), &code, &house.client).await {
                     Ok(otpgate::Verified::Accepted(_)) => {}

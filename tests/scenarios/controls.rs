@@ -19,7 +19,7 @@ fn open() -> House {
 }
 
 async fn sends(house: &House, number: &str, index: u32) -> bool {
-    matches!(house.try_send(number, &client(index)).await, Sent::Sent(_))
+    matches!(house.try_send(number, &client(index)).await, Sent::Issued(_))
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_draft_begins_later_and_names_a_purpose() {
     house.clock.advance(hours(2));
     assert!(!sends(&house, ALICE, 2).await);
     let other = house.try_send_for(ALICE, &Purpose::LOG_IN, &client(3)).await;
-    assert!(matches!(other, Sent::Sent(_)), "another purpose: {other:?}");
+    assert!(matches!(other, Sent::Issued(_)), "another purpose: {other:?}");
 }
 
 #[tokio::test]

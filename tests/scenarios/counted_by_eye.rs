@@ -29,7 +29,7 @@ const NEIGHBOUR: &str = "+4915798712345";
 
 fn seen(sent: &Sent) -> String {
     match sent {
-        Sent::Sent(issued) => format!("sent, again in {:?}", issued.resend_after()),
+        Sent::Issued(issued) => format!("sent, again in {:?}", issued.resend_after()),
         Sent::StepUp(step_up) => format!("asked {:?}", step_up.means()),
         Sent::Refused(refusal) => format!("refused {:?}", refusal.public().kind()),
     }
@@ -56,8 +56,8 @@ async fn walk(before: u64, text: bool, known: bool, checks: bool) -> Vec<String>
         if n == before {
             let cleared = house.clear(CANDIDATE, &Purpose::RESET, &who(1_000)).await;
             let sent = match cleared {
-                Cleared::Cleared(clearance) if text => house.gate.issue(clearance).await.unwrap(),
-                Cleared::Cleared(clearance) => house.gate.decoy(clearance).await.unwrap(),
+                Cleared::Passed(clearance) if text => house.gate.issue(clearance).await.unwrap(),
+                Cleared::Passed(clearance) => house.gate.decoy(clearance).await.unwrap(),
                 Cleared::StepUp(step_up) => Sent::StepUp(step_up),
                 Cleared::Refused(refusal) => Sent::Refused(refusal),
             };
@@ -257,8 +257,8 @@ impl Walk {
         let mut seen = String::new();
         for _ in 0..3 {
             let sent = match cleared {
-                Cleared::Cleared(clearance) if decoy => self.house.gate.decoy(clearance).await,
-                Cleared::Cleared(clearance) => self.house.gate.issue(clearance).await,
+                Cleared::Passed(clearance) if decoy => self.house.gate.decoy(clearance).await,
+                Cleared::Passed(clearance) => self.house.gate.issue(clearance).await,
                 Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
                 Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
             };
@@ -266,7 +266,7 @@ impl Walk {
             self.report(number == CANDIDATE, before).await;
             seen = format!("{seen} {}", self.shown(&sent));
             let ticket = match sent {
-                Sent::Sent(issued) => return (seen, Some(issued.into_grant())),
+                Sent::Issued(issued) => return (seen, Some(issued.into_grant())),
                 Sent::Refused(_) => break,
                 Sent::StepUp(step_up) => step_up.ticket().as_str().to_owned(),
             };
@@ -285,7 +285,7 @@ impl Walk {
 
     fn shown(&self, sent: &Sent) -> String {
         match sent {
-            Sent::Sent(issued) => format!(
+            Sent::Issued(issued) => format!(
                 "{}, {} {:?}, {} {:?}",
                 seen(sent),
                 issued.grant().as_str().len(),
@@ -349,7 +349,7 @@ impl Walk {
                         let sent = self.house.gate.resend(&grant, &who).await.unwrap();
                         self.report(true, before).await;
                         let seen = self.shown(&sent);
-                        if let Sent::Sent(issued) = sent {
+                        if let Sent::Issued(issued) = sent {
                             self.candidate = Some((issued.into_grant(), who));
                         }
                         seen
@@ -447,7 +447,7 @@ async fn beside(before: u64, text: bool) -> Vec<String> {
         let _ = house.insist(&stranger(n), &Purpose::SIGN_UP, &who(n)).await;
         house.clock.advance(seconds(20));
     }
-    if let Cleared::Cleared(clearance) = house.clear(CANDIDATE, &Purpose::RESET, &who(900)).await {
+    if let Cleared::Passed(clearance) = house.clear(CANDIDATE, &Purpose::RESET, &who(900)).await {
         let sent = match text {
             true => house.gate.issue(clearance).await,
             false => house.gate.decoy(clearance).await,

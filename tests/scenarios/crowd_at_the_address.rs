@@ -20,7 +20,7 @@ fn at_none(session: &str) -> ClientContext {
 async fn bot(house: &House, from: fn(&str) -> ClientContext, n: u64) {
     let who = from(&format!("bot-{n}"));
     let sent = house.insist(&german(n), &Purpose::LOG_IN, &who).await;
-    let Sent::Sent(issued) = sent else { return };
+    let Sent::Issued(issued) = sent else { return };
     for guess in 1..=7 {
         let wrong = off_by(&house.last_code(), guess);
         assert!(!house.accepts_from(issued.grant(), &wrong, &who).await);
@@ -39,7 +39,7 @@ async fn let_in(from: fn(&str) -> ClientContext, bots: u64) -> u64 {
         }
         let me = from(&format!("person-{person}"));
         let sent = house.insist(&german(50_000 + person), &Purpose::SIGN_UP, &me).await;
-        let Sent::Sent(issued) = sent else { continue };
+        let Sent::Issued(issued) = sent else { continue };
         let code = house.last_code();
         house.clock.advance(seconds(20));
         // Whoever knows the session and not the grant, or the grant and not the session.

@@ -9,7 +9,7 @@ async fn nothing_is_ever_handed_off_and_no_code_opens_it() {
     let house = House::lab(small());
     let clearance = house.clearance_of(ALICE, &Purpose::RESET, &house.client).await;
     let sent = house.gate.decoy(clearance).await.unwrap();
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     let grant = issued.into_grant();
     for _ in 0..6 {
         house.clock.advance(minutes(2));
@@ -32,7 +32,7 @@ async fn a_decoy_takes_up_the_interval_and_the_quota() {
     let _ = house.gate.decoy(clearance).await.unwrap();
     assert!(matches!(house.try_send(ALICE, &client(2)).await, Sent::Refused(_)));
     house.clock.advance(seconds(30));
-    assert!(matches!(house.try_send(ALICE, &client(3)).await, Sent::Sent(_)));
+    assert!(matches!(house.try_send(ALICE, &client(3)).await, Sent::Issued(_)));
 }
 
 #[tokio::test]
@@ -42,8 +42,8 @@ async fn a_decoys_token_is_used_up() {
     for (index, number) in [ALICE, crate::support::BOB].into_iter().enumerate() {
         let cleared =
             house.clear_with(ticket.as_str(), number, &Purpose::SIGN_UP, &house.client).await;
-        let otpgate::Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+        let otpgate::Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
         let sent = house.gate.decoy(clearance).await.unwrap();
-        assert_eq!(matches!(sent, Sent::Sent(_)), index == 0);
+        assert_eq!(matches!(sent, Sent::Issued(_)), index == 0);
     }
 }

@@ -47,7 +47,7 @@ async fn a_resend_waits_its_interval_and_keeps_the_attempts() {
     };
     assert_eq!(refusal.retry_after(), Some(Duration::from_secs(30)));
     house.clock.advance(Duration::from_secs(30));
-    assert!(matches!(house.gate.resend(&grant, &house.client).await.unwrap(), Sent::Sent(_)));
+    assert!(matches!(house.gate.resend(&grant, &house.client).await.unwrap(), Sent::Issued(_)));
     let Entry::Open(view) = house.gate.entry(&grant, &house.client).await.unwrap() else {
         panic!("the code page is closed");
     };

@@ -42,7 +42,7 @@ async fn is_shut(house: &House, number: &str, purpose: &Purpose, who: &ClientCon
     match house.try_send_for(number, purpose, who).await {
         Sent::Refused(refusal) => matches!(refusal.reason(), RefusalReason::TooManyFailures),
         Sent::StepUp(step_up) => matches!(step_up.reason(), RefusalReason::TooManyFailures),
-        Sent::Sent(issued) => {
+        Sent::Issued(issued) => {
             for guess in 1..=5 {
                 let wrong = off_by(&house.last_code(), guess);
                 assert!(!house.accepts_from(issued.grant(), &wrong, who).await);
@@ -91,7 +91,7 @@ async fn every_lane_of_every_purpose_is_open_again() {
             // One lane in each house, since a success opens all of them.
             let (lane, who) = &lanes(&proof)[index];
             let sent = house.try_send_for(ALICE, &purpose, who).await;
-            let Sent::Sent(issued) = sent else { panic!("{purpose}, {lane}: {sent:?}") };
+            let Sent::Issued(issued) = sent else { panic!("{purpose}, {lane}: {sent:?}") };
             // Nor is there a pause left: a wrong code, and the right one at once.
             assert!(!house.accepts_from(issued.grant(), &house.wrong_code(), who).await);
             let accepted = house.accepts_from(issued.grant(), &house.last_code(), who).await;

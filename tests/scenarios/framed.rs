@@ -60,7 +60,7 @@ async fn insist(house: &House, number: &str, purpose: &Purpose, who: &ClientCont
     let Sent::StepUp(step_up) = sent else { return sent };
     let (ticket, who) = (step_up.ticket().as_str().to_owned(), who.clone().human_response("yes"));
     match house.clear_with(&ticket, number, purpose, &who).await {
-        Cleared::Cleared(clearance) => house.gate.issue(clearance).await.unwrap(),
+        Cleared::Passed(clearance) => house.gate.issue(clearance).await.unwrap(),
         Cleared::StepUp(step_up) => Sent::StepUp(step_up),
         Cleared::Refused(refusal) => Sent::Refused(refusal),
     }
@@ -104,13 +104,13 @@ async fn half_a_day(house: &House, land: Land, gap: u64, solves: u64) -> Seen {
             let sent = insist(house, &person, &Purpose::LOG_IN, &who).await;
             let texted = house.texts() as u32 > before + seen.texts + seen.served;
             match sent {
-                Sent::Sent(issued) if texted => {
+                Sent::Issued(issued) if texted => {
                     seen.served += 1;
                     assert!(house.accepts_from(issued.grant(), &house.last_code(), &who).await);
                 }
                 other => {
                     seen.refused += 1;
-                    let told = !matches!(&other, Sent::Sent(it) if !it.may_be_withheld());
+                    let told = !matches!(&other, Sent::Issued(it) if !it.may_be_withheld());
                     seen.silently += u32::from(!told);
                 }
             }
@@ -152,7 +152,7 @@ async fn verify(house: &House, days: u64, count: u64, number: impl Fn(u64, u64) 
         let number = format!("+4475{:08}", number(turn / count, turn % count));
         let who = client(100_000 + turn as u32);
         let sent = insist(house, &number, &Purpose::SIGN_UP, &who).await;
-        let Sent::Sent(issued) = sent else { panic!("{turn}: {sent:?}") };
+        let Sent::Issued(issued) = sent else { panic!("{turn}: {sent:?}") };
         assert!(house.accepts_from(issued.grant(), &house.last_code(), &who).await);
         house.clock.advance(minutes(1_440 / count));
     }

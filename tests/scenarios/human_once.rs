@@ -43,9 +43,9 @@ async fn sends(gate: &Gate, number: &str, who: &ClientContext, response: &str) -
     let ticket = gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
     let proof = otpgate::token::answer(ticket.as_str(), number).unwrap();
     let cleared = gate.clear(&proof, &recipient(number), &Purpose::SIGN_UP, &who).await.unwrap();
-    let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+    let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
     match gate.issue(clearance).await.unwrap() {
-        Sent::Sent(_) => true,
+        Sent::Issued(_) => true,
         Sent::Refused(refusal) => {
             assert!(matches!(refusal.reason(), RefusalReason::HumanCheckFailed), "{refusal:?}");
             // As if the token were spent: the page learns nothing of the response.

@@ -26,7 +26,7 @@ async fn called(house: &House, key: &CallerKey, number: &str, purpose: &Purpose)
     let request = CallerRequest { realm: "default", purpose: purpose.as_str(), recipient: &to };
     let signed = key.sign(&request, &SystemEntropy, house.clock.now()).unwrap();
     match house.gate.authorise(&signed, &to, purpose, peer).unwrap() {
-        Cleared::Cleared(clearance) => Some(house.gate.issue(clearance).await.unwrap()),
+        Cleared::Passed(clearance) => Some(house.gate.issue(clearance).await.unwrap()),
         _ => None,
     }
 }
@@ -63,7 +63,7 @@ async fn a_month_of_guesses_in_every_lane_is_eighty() {
                 (who.clone(), Some(house.insist(number, purpose, &who).await))
             }
         };
-        if let Some(Sent::Sent(issued)) = sent {
+        if let Some(Sent::Issued(issued)) = sent {
             open.push((issued.into_grant(), who));
         }
         let old = open.len().saturating_sub(8);

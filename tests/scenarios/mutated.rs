@@ -44,7 +44,7 @@ impl Genuine {
             devices.push(proof.device_proof().as_str().to_owned());
             house.clock.advance(days(1));
         }
-        while let Sent::Sent(_) = house.try_send(CAROL, &client(702)).await {
+        while let Sent::Issued(_) = house.try_send(CAROL, &client(702)).await {
             house.clock.advance(crate::support::minutes(11));
         }
         let now = house.clock.now();
@@ -105,7 +105,7 @@ impl Genuine {
             _ => {
                 let Some(proof) = mutate(&self.devices, &self.grants, dice) else { return };
                 let sent = house.try_send(CAROL, &who.device_proof(proof.clone())).await;
-                assert!(!matches!(sent, Sent::Sent(_)), "{proof:?}");
+                assert!(!matches!(sent, Sent::Issued(_)), "{proof:?}");
             }
         }
     }
@@ -118,9 +118,9 @@ impl Genuine {
         assert!(house.accepts(&grant, code).await, "the right code, after all that");
         let (to, purpose) = (recipient(BOB), Purpose::LOG_IN);
         let cleared = house.gate.clear(&proofs[1], &to, &purpose, &house.client).await.unwrap();
-        assert!(matches!(cleared, Cleared::Cleared(_)), "{cleared:?}");
+        assert!(matches!(cleared, Cleared::Passed(_)), "{cleared:?}");
         let known = client(703).device_proof(devices[1].clone());
-        assert!(matches!(house.try_send(CAROL, &known).await, Sent::Sent(_)));
+        assert!(matches!(house.try_send(CAROL, &known).await, Sent::Issued(_)));
     }
 }
 

@@ -61,7 +61,7 @@ async fn nobody_pays_twice_for_as_long_as_the_policy_says() {
             here.clock.advance(wait);
             let before = here.outbox.handed_off();
             let sent = house.try_send(ALICE, &client(2)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "answered as if sent: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "answered as if sent: {sent:?}");
             assert_eq!(here.outbox.handed_off(), before, "{fault:?} after {wait:?}");
         }
         assert_eq!(quiet(&here), [Some(fault); 3], "the operator hears why");
@@ -192,12 +192,12 @@ async fn trace(house: &House, number: &str) -> Vec<String> {
         let who = if step % 3 == 0 { client(1) } else { client(10 + step) };
         let purpose = [Purpose::SIGN_UP, Purpose::LOG_IN][step as usize % 2].clone();
         let sent = match house.clear(number, &purpose, &who).await {
-            Cleared::Cleared(clearance) if step == 5 => house.gate.decoy(clearance).await.unwrap(),
-            Cleared::Cleared(clearance) => house.gate.issue(clearance).await.unwrap(),
+            Cleared::Passed(clearance) if step == 5 => house.gate.decoy(clearance).await.unwrap(),
+            Cleared::Passed(clearance) => house.gate.issue(clearance).await.unwrap(),
             other => panic!("{other:?}"),
         };
         let grant = match sent {
-            Sent::Sent(issued) => {
+            Sent::Issued(issued) => {
                 seen.push(format!(
                     "sent {} {:?} {} {:?}",
                     issued.grant().as_str().len(),
@@ -233,7 +233,7 @@ async fn trace(house: &House, number: &str) -> Vec<String> {
             house.clock.advance(minutes(3));
         }
         match house.gate.resend(&grant, &who).await.unwrap() {
-            Sent::Sent(again) => seen.push(format!("resent {:?}", again.resend_after())),
+            Sent::Issued(again) => seen.push(format!("resent {:?}", again.resend_after())),
             Sent::Refused(no) => {
                 seen.push(format!("refused {:?} {:?}", no.public().kind(), no.retry_after()))
             }

@@ -37,7 +37,7 @@ async fn garbage(house: &House, n: u64) {
     assert!(!authenticator::enters(house, &format!("nobody-{n}"), &wrong, &bot).await);
     let peer = "10.1.2.3".parse().unwrap();
     let forged = gate.authorise("made-up", &recipient(ALICE), &Purpose::PAYMENT, peer).unwrap();
-    assert!(!matches!(forged, Cleared::Cleared(_)));
+    assert!(!matches!(forged, Cleared::Passed(_)));
     let line = format!("undelivered made-up-{n} {n}");
     assert_eq!(receipts::one(house, &line).await, ReceiptOutcome::Unmatched);
 }
@@ -62,7 +62,7 @@ async fn garbage_at_every_door_stands_in_front_of_none() {
     let first = house.last_code();
     house.clock.advance(seconds(31));
     let again = house.gate.resend(&grant, &who("person")).await.unwrap();
-    assert!(matches!(again, Sent::Sent(_)), "{again:?}");
+    assert!(matches!(again, Sent::Issued(_)), "{again:?}");
     assert!(house.accepts_from(&grant, &first, &who("person")).await, "a person's code");
     let grant = house.send_to(BOB, &who("reviewer")).await.into_grant();
     assert!(house.accepts_from(&grant, TEST, &who("reviewer")).await, "a test number's");
@@ -75,8 +75,8 @@ async fn garbage_at_every_door_stands_in_front_of_none() {
     let signed = key.sign(&request, &SystemEntropy, now).unwrap();
     let peer = "10.1.2.3".parse().unwrap();
     let cleared = house.gate.authorise(&signed, &to, &purpose, peer).unwrap();
-    let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
-    let Sent::Sent(issued) = house.gate.issue(clearance).await.unwrap() else { panic!() };
+    let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
+    let Sent::Issued(issued) = house.gate.issue(clearance).await.unwrap() else { panic!() };
     let code = house.last_code();
     assert!(house.accepts_from(issued.grant(), &code, &client(8)).await, "a caller's");
 }
@@ -129,8 +129,8 @@ async fn no_mix_of_channels_and_receipts_gets_more_than_two_messages_for_each_pl
                 let purpose = purposes[dice.below(3) as usize].clone();
                 let who = in_session(1, &format!("minted-{}", dice.below(1_000_000)));
                 let number = german(dice.below(3));
-                if let Cleared::Cleared(clearance) = house.clear(&number, &purpose, &who).await
-                    && let Ok(Sent::Sent(issued)) = house.gate.issue(clearance).await
+                if let Cleared::Passed(clearance) = house.clear(&number, &purpose, &who).await
+                    && let Ok(Sent::Issued(issued)) = house.gate.issue(clearance).await
                 {
                     open.push((issued.into_grant(), who));
                 }

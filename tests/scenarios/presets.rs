@@ -113,7 +113,7 @@ async fn consecutive_failures_of_a_number_stay_within_100() {
     let house = house(policy);
     for flow in 0..30_u32 {
         let who = client(flow);
-        if let Sent::Sent(issued) = house.insist(ALICE, &Purpose::SIGN_UP, &who).await {
+        if let Sent::Issued(issued) = house.insist(ALICE, &Purpose::SIGN_UP, &who).await {
             for guess in 0..10 {
                 let wrong = off_by(&house.last_code(), guess + 1);
                 assert!(!house.accepts_from(issued.grant(), &wrong, &who).await);
@@ -229,7 +229,7 @@ async fn codes_are_bound_to_their_request() {
         let grant = house.send(ALICE).await.into_grant();
         let code = house.last_code();
         let sent = house.try_send_for(ALICE, &Purpose::LOG_IN, &house.client).await;
-        let Sent::Sent(other) = sent else { panic!("{name}: {sent:?}") };
+        let Sent::Issued(other) = sent else { panic!("{name}: {sent:?}") };
         if house.last_code() != code {
             assert!(!house.accepts(other.grant(), &code).await, "{name}");
         }
@@ -261,7 +261,7 @@ async fn a_payment_code_is_bound_to_amount_and_payee() {
         let shown = pay("99.50", "Acme");
         let clearance = house.clearance_of(ALICE, &Purpose::PAYMENT, &house.client).await;
         let sent = house.gate.issue(clearance.bind(shown.clone())).await.unwrap();
-        let Sent::Sent(issued) = sent else { panic!("{name}: {sent:?}") };
+        let Sent::Issued(issued) = sent else { panic!("{name}: {sent:?}") };
         let text = house.outbox.delivered()[0].expose_text().to_owned();
         assert!(text.contains("99.50") && text.contains("Acme"), "{name}: {text}");
         let code = house.last_code();

@@ -33,7 +33,7 @@ pub(crate) fn pumped(index: u64) -> String {
 /// What became of a request, in one letter: sent, asked, or refused for pumping.
 pub(crate) async fn request(house: &House, number: &str, who: u32) -> char {
     match house.try_send(number, &client(who)).await {
-        Sent::Sent(_) => 's',
+        Sent::Issued(_) => 's',
         Sent::StepUp(_) => 'a',
         Sent::Refused(refusal) => match refusal.reason() {
             RefusalReason::Pumping(_) => 'r',
@@ -58,7 +58,7 @@ pub(crate) async fn sign_up(house: &House, index: u64) {
     // over all ranges of the operators, as customers are
     let number = crate::support::german(index * 7_919);
     let sent = house.try_send_for(&number, &Purpose::SIGN_UP, &who).await;
-    let Sent::Sent(issued) = sent else { panic!("person {index} was held up: {sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("person {index} was held up: {sent:?}") };
     house.clock.advance(seconds(8));
     assert!(house.accepts_from(issued.grant(), &house.last_code(), &who).await);
 }

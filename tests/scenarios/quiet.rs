@@ -48,7 +48,7 @@ async fn every_answer_is_that_of_a_sent_text() {
         .await
         .into_iter()
         .map(|(sent, who)| match sent {
-            Sent::Sent(issued) => (issued, who),
+            Sent::Issued(issued) => (issued, who),
             other => panic!("an answer that tells: {other:?}"),
         })
         .collect();
@@ -71,7 +71,7 @@ async fn every_answer_is_that_of_a_sent_text() {
 async fn the_code_page_and_another_code_go_on_as_usual_and_no_code_is_right() {
     let house = house(true);
     let (sent, who) = pump(&house).await.pop().unwrap();
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     let handed_off = house.outbox.handed_off();
     let grant = issued.into_grant();
     let Entry::Open(view) = house.gate.entry(&grant, &who).await.unwrap() else { panic!() };
@@ -79,7 +79,7 @@ async fn the_code_page_and_another_code_go_on_as_usual_and_no_code_is_right() {
     // The interval holds as for a text.
     assert!(matches!(house.gate.resend(&grant, &who).await.unwrap(), Sent::Refused(_)));
     house.clock.advance(seconds(31));
-    assert!(matches!(house.gate.resend(&grant, &who).await.unwrap(), Sent::Sent(_)));
+    assert!(matches!(house.gate.resend(&grant, &who).await.unwrap(), Sent::Issued(_)));
     for guess in ["000000", "123456", "999999", "424242"] {
         assert!(!house.accepts_from(&grant, guess, &who).await);
     }
@@ -104,7 +104,7 @@ async fn known_numbers_get_their_texts() {
     assert!(quietly(&house) > 10);
     let before = house.outbox.handed_off();
     let sent = house.try_send_for(&pumped(30), &Purpose::LOG_IN, &owner).await;
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     assert_eq!(house.outbox.handed_off(), before + 1);
     assert!(house.accepts_from(issued.grant(), &house.last_code(), &owner).await);
 }
@@ -118,7 +118,7 @@ async fn what_is_not_sent_is_not_paid() {
         let who = client(2_000 + index);
         let clearance =
             house.clearance_of(&crate::support::german(index.into()), &Purpose::RESET, &who).await;
-        assert!(matches!(house.gate.decoy(clearance).await.unwrap(), Sent::Sent(_)));
+        assert!(matches!(house.gate.decoy(clearance).await.unwrap(), Sent::Issued(_)));
         house.clock.advance(seconds(40));
     }
     assert_eq!(house.gate.snapshot().await.unwrap().spent, before);

@@ -52,7 +52,7 @@ async fn each_quota_counts_its_own_subject_and_nothing_else() {
         let street = Street::new(row.set).await;
         for n in 0..MAX {
             let sent = street.send((row.ask)(&street, 0, n)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{what}, {n}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{what}, {n}: {sent:?}");
         }
         for n in MAX..MAX + 3 {
             let sent = street.send((row.ask)(&street, 0, n)).await;
@@ -60,11 +60,11 @@ async fn each_quota_counts_its_own_subject_and_nothing_else() {
         }
         let other = street.send((row.ask)(&street, 1, 99)).await;
         let shared_by_all = row.name == LimitName::Global || index == 3;
-        assert_eq!(matches!(other, Sent::Sent(_)), !shared_by_all, "{what}, another: {other:?}");
+        assert_eq!(matches!(other, Sent::Issued(_)), !shared_by_all, "{what}, another: {other:?}");
         // A window counts up to a sixtieth too long.
         street.house.clock.advance(hours(1) + seconds(61));
         let later = street.send((row.ask)(&street, 0, 100)).await;
-        assert!(matches!(later, Sent::Sent(_)), "{what}, an hour later: {later:?}");
+        assert!(matches!(later, Sent::Issued(_)), "{what}, an hour later: {later:?}");
     }
 }
 
@@ -79,12 +79,12 @@ async fn strangers_without_an_address_stop_nobody_who_passes_a_human_check() {
     let unknown = |n: u32| ClientContext::new(ClientIp::unknown(), format!("session-{n}"));
     for n in 0..2 * MAX {
         let sent = house.try_send(&german(n.into()), &unknown(n)).await;
-        assert_eq!(matches!(sent, Sent::Sent(_)), n < MAX, "{n}: {sent:?}");
+        assert_eq!(matches!(sent, Sent::Issued(_)), n < MAX, "{n}: {sent:?}");
     }
     for n in 20..20 + 2 * MAX {
         let who = unknown(n).human_response("yes");
         let sent = house.try_send(&german(n.into()), &who).await;
-        assert_eq!(matches!(sent, Sent::Sent(_)), n < 20 + MAX, "{n}: {sent:?}");
+        assert_eq!(matches!(sent, Sent::Issued(_)), n < 20 + MAX, "{n}: {sent:?}");
     }
 }
 
@@ -95,7 +95,7 @@ async fn without_a_quota_none_of_them_is_refused() {
         let street = Street::new(|_| {}).await;
         for n in 0..3 * MAX {
             let sent = street.send((row.ask)(&street, 0, n)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{}, {n}: {sent:?}", row.name);
+            assert!(matches!(sent, Sent::Issued(_)), "{}, {n}: {sent:?}", row.name);
         }
     }
 }
@@ -163,7 +163,7 @@ async fn unverified_messages_ask_for_more_and_then_refuse() {
         let street = Street::new(*set).await;
         for n in 0..3 {
             let sent = street.send(ask(&street, 0, n)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{name}, {n}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{name}, {n}: {sent:?}");
         }
         let soft = street.send(ask(&street, 0, 3)).await;
         let Sent::StepUp(step_up) = soft else { panic!("{name}: {soft:?}") };
@@ -171,18 +171,18 @@ async fn unverified_messages_ask_for_more_and_then_refuse() {
         assert!(matches!(step_up.reason(), RefusalReason::Limit(it) if it == name), "{name}");
         for n in 3..6 {
             let sent = street.insist(ask(&street, 0, n)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{name}, {n}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{name}, {n}: {sent:?}");
         }
         let hard = street.insist(ask(&street, 0, 6)).await;
         assert_eq!(refused_by(&hard), Some(*name), "{hard:?}");
         let other = street.send(ask(&street, 1, 7)).await;
-        assert!(matches!(other, Sent::Sent(_)), "{name}, another: {other:?}");
+        assert!(matches!(other, Sent::Issued(_)), "{name}, another: {other:?}");
         // One is forgotten in each `drain`; the ordinary token is good again below `soft`.
         street.house.clock.advance(hours(1));
-        assert!(matches!(street.insist(ask(&street, 0, 8)).await, Sent::Sent(_)), "{name}");
+        assert!(matches!(street.insist(ask(&street, 0, 8)).await, Sent::Issued(_)), "{name}");
         assert_eq!(refused_by(&street.insist(ask(&street, 0, 9)).await), Some(*name));
         street.house.clock.advance(hours(4));
-        assert!(matches!(street.send(ask(&street, 0, 10)).await, Sent::Sent(_)), "{name}");
+        assert!(matches!(street.send(ask(&street, 0, 10)).await, Sent::Issued(_)), "{name}");
     }
 }
 
@@ -194,7 +194,7 @@ async fn an_accepted_code_takes_its_message_back_out() {
             let ask = ask(&street, 0, n);
             let Who::Page(who) = &ask.who else { panic!("a page") };
             let who = who.clone();
-            let Sent::Sent(issued) = street.send(ask).await else {
+            let Sent::Issued(issued) = street.send(ask).await else {
                 panic!("{name}: {n} verified messages weigh nothing")
             };
             let code = street.house.last_code();

@@ -148,7 +148,7 @@ async fn a_receipt_is_applied_once_on_every_gate_of_the_deployment() {
     assert_eq!(one(&here, &line).await, ReceiptOutcome::Repeated);
     assert_eq!(receipts(&here), [(false, true)], "both gates tell one log");
     // The interval is back, once: the next text goes out, and the one after it waits.
-    assert!(matches!(there.try_send(ALICE, &owner(2, &proof)).await, Sent::Sent(_)));
+    assert!(matches!(there.try_send(ALICE, &owner(2, &proof)).await, Sent::Issued(_)));
     assert_eq!(one(&here, &line).await, ReceiptOutcome::Repeated);
     let refusal = here.refused(ALICE, &owner(3, &proof)).await;
     let interval = RefusalReason::Limit(LimitName::NumberInterval);
@@ -249,7 +249,7 @@ async fn an_undelivered_text_gives_the_owner_back_and_nobody_else() {
     assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
     let refusal = house.refused(ALICE, &owner(3, &proof)).await;
     assert_eq!(*refusal.reason(), RefusalReason::Limit(LimitName::Session), "who asked is charged");
-    assert!(matches!(house.try_send(ALICE, &owner(4, &proof)).await, Sent::Sent(_)));
+    assert!(matches!(house.try_send(ALICE, &owner(4, &proof)).await, Sent::Issued(_)));
     assert_eq!(receipts(&house), [(false, false), (false, true)]);
 }
 
@@ -261,7 +261,7 @@ async fn refunds_cannot_be_farmed() {
         let house = priced(|policy| policy.receipts.refunds = refunds);
         let mut sent = 0_u64;
         for step in 0..60 {
-            if let Sent::Sent(_) = house.try_send(ALICE, &owner(step, &proof)).await {
+            if let Sent::Issued(_) = house.try_send(ALICE, &owner(step, &proof)).await {
                 sent += 1;
                 let line = format!("undelivered {} {step}", key(&house));
                 assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
@@ -273,7 +273,7 @@ async fn refunds_cannot_be_farmed() {
         let mut without = 0_u64;
         for step in 0..60 {
             let sent = plain.try_send(ALICE, &owner(step, &proof)).await;
-            without += u64::from(matches!(sent, Sent::Sent(_)));
+            without += u64::from(matches!(sent, Sent::Issued(_)));
             plain.clock.advance(seconds(600));
         }
         assert!(without >= 8 && sent <= without + refunds, "{sent} of {without} and {refunds}");
@@ -308,7 +308,7 @@ async fn a_receipt_finds_its_realm_and_purpose() {
         client: client(9),
     };
     let sent = tenant.try_send_for(ALICE, &Purpose::LOG_IN, &client(9)).await;
-    assert!(matches!(sent, Sent::Sent(_)));
+    assert!(matches!(sent, Sent::Issued(_)));
     let line = format!("undelivered {} 1 0.02 USD", key(&house));
     assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied, "the other realm's gate got it");
     let events = house.log.events();
@@ -507,7 +507,7 @@ async fn a_receipt_that_overtakes_the_answer_is_applied_once() {
 
 async fn seen(house: &House, proof: &str, index: u32) -> &'static str {
     match house.clear(ALICE, &Purpose::SIGN_UP, &owner(index, proof)).await {
-        otpgate::Cleared::Cleared(clearance) => match house.gate.issue(clearance).await {
+        otpgate::Cleared::Passed(clearance) => match house.gate.issue(clearance).await {
             Ok(Sent::Refused(refusal))
                 if *refusal.reason() == RefusalReason::Limit(LimitName::NumberInterval) =>
             {
@@ -539,7 +539,7 @@ async fn the_answer_of_the_provider_settles_too() {
             House::lab_with(|builder| builder.store(store).transport(transport).prices(prices));
         let _ = house.try_send(&german(1), &client(1)).await;
         calls.reset();
-        assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Sent(_)));
+        assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Issued(_)));
         let trips: u64 = untouched(&calls).iter().sum();
         assert_eq!(trips == 1, real == PRICE, "one round trip where the estimate was right");
         assert_eq!(spent(&house).await, 2 * real);
@@ -556,7 +556,7 @@ async fn money_accounted_is_never_below_money_spent() {
         let mut named: Vec<(String, Option<u64>)> = Vec::new();
         for index in 0..60 {
             let sent = house.try_send(&german(index), &client(index as u32)).await;
-            if matches!(sent, Sent::Sent(_)) {
+            if matches!(sent, Sent::Issued(_)) {
                 named.push((key(&house), None));
             }
             for _ in 0..dice.below(4) {
@@ -718,7 +718,7 @@ async fn a_carrier_outage_is_told_and_refuses_nobody() {
         house.clock.advance(hours(26));
         for index in 0..12_u64 {
             let sent = house.try_send(&german(index * 10), &client(index as u32)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{index}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{index}: {sent:?}");
             let line = format!("{word} {} {index}", key(&house));
             assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
             house.clock.advance(seconds(20));
@@ -728,7 +728,7 @@ async fn a_carrier_outage_is_told_and_refuses_nobody() {
             // Harder work may be asked of a realm without history's tenth newcomer who does not verify.
             let (number, who) = (german(index * 10), client(index as u32));
             let sent = house.insist(&number, &Purpose::SIGN_UP, &who).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{word} {index}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{word} {index}: {sent:?}");
             house.clock.advance(seconds(20));
         }
     }
@@ -761,7 +761,7 @@ async fn a_carrier_outage_is_told_by_its_network_where_receipts_name_networks() 
         house.clock.advance(hours(26));
         for index in 0..16_u64 {
             let sent = house.try_send(&german(index * 10), &client(index as u32)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{index}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{index}: {sent:?}");
             let (word, code) = if index % 2 == 0 { (one, "26201") } else { (other, "26202") };
             let line = format!("{word} {} {index} network={code}", key(&house));
             assert_eq!(self::one(&house, &line).await, ReceiptOutcome::Applied);
@@ -782,7 +782,7 @@ async fn an_opt_out_holds_for_its_time_and_an_opt_in_ends_it() {
         let before = here.texts();
         house.clock.advance(hours(1));
         let sent = house.try_send(ALICE, &client(100 + minute as u32)).await;
-        assert!(matches!(sent, Sent::Sent(_)), "answered as ever: {sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "answered as ever: {sent:?}");
         here.texts() - before
     };
     assert_eq!(texts(0, &here).await, 1);

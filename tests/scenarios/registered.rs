@@ -78,12 +78,12 @@ async fn the_identifiers_travel_with_the_text_of_their_country_and_no_other() {
     let house = House::lab_with(|builder| builder.message(message).transport(told));
     for (index, number) in [INDIAN, ALICE].into_iter().enumerate() {
         let sent = house.try_send(number, &client(index as u32 + 1)).await;
-        assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
     }
     // A German in India reads English: the other text is registered nowhere.
     let clearance = house.clearance_of("+919876543211", &Purpose::SIGN_UP, &client(3)).await;
     let sent = house.gate.issue(clearance.language(language("de-AT"))).await.unwrap();
-    assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+    assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
     let told = carrier.0.lock().unwrap().clone();
     assert_eq!(told.len(), 3);
     let entity = Some("1201159409941345107".to_owned());
@@ -157,6 +157,6 @@ async fn a_text_that_differs_at_send_costs_nothing_and_its_error_names_the_place
     let now = house.gate.snapshot().await.unwrap();
     assert_eq!((now.sent, now.spent), (0, Money::ZERO));
     // Not even the interval was charged.
-    assert!(matches!(pay("HausundGrund", 2).await.unwrap(), Sent::Sent(_)));
+    assert!(matches!(pay("HausundGrund", 2).await.unwrap(), Sent::Issued(_)));
     assert_eq!(house.texts(), 1);
 }

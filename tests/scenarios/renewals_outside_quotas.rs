@@ -16,7 +16,7 @@ async fn renewals(
     who: ClientContext,
 ) {
     let street = Street::new(set).await;
-    let Sent::Sent(issued) = street.send(ask(&street, 0, 1)).await else { panic!("{name}") };
+    let Sent::Issued(issued) = street.send(ask(&street, 0, 1)).await else { panic!("{name}") };
     for renewal in 1..3 * MAX {
         street.house.clock.advance(seconds(2));
         let sent = street.house.gate.resend(issued.grant(), &who).await.unwrap();
@@ -25,14 +25,14 @@ async fn renewals(
             _ => None,
         };
         if renewal < MAX {
-            assert!(matches!(sent, Sent::Sent(_)), "{name}, {renewal}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{name}, {renewal}: {sent:?}");
         } else {
             let limit = matches!(by, Some(RefusalReason::Limit(by)) if *by == name);
             assert!(limit, "{name}, {renewal}: {sent:?}");
         }
     }
     let other = street.send(ask(&street, 1, 99)).await;
-    assert!(matches!(other, Sent::Sent(_)), "{name}, another: {other:?}");
+    assert!(matches!(other, Sent::Issued(_)), "{name}, another: {other:?}");
 }
 
 /// Whoever holds a caller's key has its quota, and not five times that.

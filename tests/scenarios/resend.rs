@@ -11,7 +11,7 @@ fn house(resend: ResendCode) -> House {
 
 async fn again(house: &House, grant: &otpgate::EntryGrant) -> String {
     let sent = house.gate.resend(grant, &house.client).await.unwrap();
-    assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+    assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
     house.last_code()
 }
 
@@ -65,7 +65,7 @@ async fn attempts_are_shared_by_all_codes_and_never_refilled() {
             }
             house.clock.advance(minutes(2));
             let sent = house.gate.resend(&grant, &house.client).await.unwrap();
-            assert_eq!(matches!(sent, Sent::Sent(_)), round < 2, "{mode:?} round {round}");
+            assert_eq!(matches!(sent, Sent::Issued(_)), round < 2, "{mode:?} round {round}");
         }
         assert_eq!(house.log.compared(), 5);
         assert!(!house.accepts(&grant, &house.last_code()).await);
@@ -102,7 +102,7 @@ async fn the_wait_that_is_shown_is_the_wait_that_holds() {
         let early = house.gate.resend(&grant, &house.client).await.unwrap();
         assert!(matches!(early, Sent::Refused(_)));
         house.clock.advance(std::time::Duration::from_millis(1));
-        let Sent::Sent(issued) = house.gate.resend(&grant, &house.client).await.unwrap() else {
+        let Sent::Issued(issued) = house.gate.resend(&grant, &house.client).await.unwrap() else {
             panic!("refused after the wait that was shown")
         };
         shown = issued.resend_after();

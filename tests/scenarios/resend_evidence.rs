@@ -61,7 +61,7 @@ async fn the_first_renewal_is_free_and_each_later_one_is_evidence() {
         let grant = house.send(&german(1)).await.into_grant();
         for renewal in 1..=4 {
             let sent = again(&house, &grant).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{name}, renewal {renewal}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{name}, renewal {renewal}: {sent:?}");
         }
         assert_eq!(refused_by(&again(&house, &grant).await), Some(name));
         assert_eq!(house.outbox.handed_off(), 5, "{name}");
@@ -78,7 +78,7 @@ async fn a_renewal_that_was_not_sent_leaves_the_free_one() {
     house.outbox.reply(Reply::NotSent);
     house.clock.advance(minutes(2));
     assert!(house.gate.resend(&grant, &house.client).await.is_err(), "not sent");
-    assert!(matches!(again(&house, &grant).await, Sent::Sent(_)), "the free one");
+    assert!(matches!(again(&house, &grant).await, Sent::Issued(_)), "the free one");
     assert_eq!(refused_by(&again(&house, &grant).await), Some(LimitName::ClientUnverified));
 }
 
@@ -106,7 +106,7 @@ async fn a_day_of_one_address_is_bounded_with_its_renewals() {
             number += 1;
             let who = in_session(1, &format!("session-{number}"));
             match house.insist(&german(number), &Purpose::SIGN_UP, &who).await {
-                Sent::Sent(issued) => open.push_back((issued.into_grant(), who)),
+                Sent::Issued(issued) => open.push_back((issued.into_grant(), who)),
                 _ => break,
             }
         }

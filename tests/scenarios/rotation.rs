@@ -27,10 +27,10 @@ async fn what_is_in_flight_stays_good_and_limits_go_on() {
     // A ticket of the old key clears.
     let cleared =
         new.clear_with(ticket.as_str(), BOB, &otpgate::Purpose::SIGN_UP, &client(2)).await;
-    assert!(matches!(cleared, otpgate::Cleared::Cleared(_)));
+    assert!(matches!(cleared, otpgate::Cleared::Passed(_)));
     // A resend by the new gate, and the first code, which is of the old key.
     new.clock.advance(seconds(30));
-    assert!(matches!(new.gate.resend(&grant, &new.client).await.unwrap(), Sent::Sent(_)));
+    assert!(matches!(new.gate.resend(&grant, &new.client).await.unwrap(), Sent::Issued(_)));
     assert!(new.accepts(&grant, &first).await);
 }
 
@@ -41,7 +41,7 @@ async fn a_code_resent_after_the_rotation_is_good() {
     let grant = old.send(ALICE).await.into_grant();
     let new = rotated(&old, &store);
     new.clock.advance(seconds(30));
-    assert!(matches!(new.gate.resend(&grant, &new.client).await.unwrap(), Sent::Sent(_)));
+    assert!(matches!(new.gate.resend(&grant, &new.client).await.unwrap(), Sent::Issued(_)));
     assert!(new.accepts(&grant, &new.last_code()).await);
 }
 
@@ -67,5 +67,5 @@ async fn a_device_proof_of_the_old_key_holds_as_long_as_the_key() {
     let new = rotated(&old, &store);
     // The open lane's interval does not hold the device's lane back.
     let who = client(2).device_proof(proof);
-    assert!(matches!(new.try_send(ALICE, &who).await, Sent::Sent(_)));
+    assert!(matches!(new.try_send(ALICE, &who).await, Sent::Issued(_)));
 }

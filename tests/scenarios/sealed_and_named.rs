@@ -130,7 +130,7 @@ async fn tenants_whose_names_look_alike_share_nothing() {
         }
         let (own, issued, code) = &proofs[at];
         let owner = client(5).device_proof(own.clone());
-        assert!(matches!(here.try_send(ALICE, &owner).await, Sent::Sent(_)), "{name}");
+        assert!(matches!(here.try_send(ALICE, &owner).await, Sent::Issued(_)), "{name}");
         assert!(here.accepts_from(issued.grant(), code, &client(2)).await, "{name}");
     }
 }
@@ -177,7 +177,7 @@ async fn refunds_of_many_threads_leave_what_went_out() {
             async move {
                 let who = client(u32::try_from(n % 40).unwrap());
                 let clearance = house.clearance_of(&german(n), &Purpose::SIGN_UP, &who).await;
-                house.gate.issue(clearance).await.is_ok_and(|sent| matches!(sent, Sent::Sent(_)))
+                house.gate.issue(clearance).await.is_ok_and(|sent| matches!(sent, Sent::Issued(_)))
             }
         });
         let sent = race(requests.collect()).await.into_iter().filter(|sent| *sent).count() as u64;
@@ -218,7 +218,7 @@ async fn a_fixed_code_opens_what_began_under_its_entry() {
                 }
                 1..4 => {
                     let who = client(step);
-                    if let Sent::Sent(issued) = house.try_send(ALICE, &who).await {
+                    if let Sent::Issued(issued) = house.try_send(ALICE, &who).await {
                         assert_eq!(house.texts() - texts, usize::from(holds.is_none()));
                         grants.push((issued.into_grant(), holds, step));
                     }
@@ -226,7 +226,7 @@ async fn a_fixed_code_opens_what_began_under_its_entry() {
                 4..6 if !grants.is_empty() => {
                     let (grant, began, who) = &grants[dice.below(grants.len() as u64) as usize];
                     let sent = house.gate.resend(grant, &client(*who)).await.unwrap();
-                    if matches!(sent, Sent::Sent(_)) {
+                    if matches!(sent, Sent::Issued(_)) {
                         assert_eq!(*began, holds, "seed {seed}, step {step}: of one kind");
                     }
                 }

@@ -9,7 +9,7 @@ async fn each_purpose_has_its_interval() {
     let house = House::lab(small());
     for purpose in [Purpose::SIGN_UP, Purpose::LOG_IN, Purpose::PAYMENT, Purpose::RESET] {
         let sent = house.try_send_for(ALICE, &purpose, &client(1)).await;
-        assert!(matches!(sent, Sent::Sent(_)), "{purpose}: {sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "{purpose}: {sent:?}");
         let again = house.try_send_for(ALICE, &purpose, &client(2)).await;
         assert!(matches!(again, Sent::Refused(_)), "{purpose}");
     }
@@ -22,7 +22,7 @@ async fn each_purpose_has_its_policy() {
     let house = House::lab_with(|builder| builder.purpose(Purpose::PAYMENT, strict));
     for (purpose, attempts) in [(Purpose::SIGN_UP, 5), (Purpose::PAYMENT, 2)] {
         let sent = house.try_send_for(ALICE, &purpose, &house.client).await;
-        let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+        let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
         let view = house.gate.entry(issued.grant(), &house.client).await.unwrap();
         assert!(matches!(view, otpgate::Entry::Open(view) if view.attempts_left() == attempts));
     }
@@ -37,9 +37,9 @@ async fn tenants_share_neither_limits_nor_budgets_nor_numbers() {
     let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
     let number = crate::support::recipient(ALICE);
     let cleared = other.clear(&proof, &number, &Purpose::SIGN_UP, &house.client).await.unwrap();
-    let otpgate::Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+    let otpgate::Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
     let sent = other.issue(clearance).await.unwrap();
-    assert!(matches!(sent, Sent::Sent(_)), "a tenant's interval is its own: {sent:?}");
+    assert!(matches!(sent, Sent::Issued(_)), "a tenant's interval is its own: {sent:?}");
     for gate in [&house.gate, &other] {
         let snapshot = gate.snapshot().await.unwrap();
         assert_eq!((snapshot.sent, snapshot.requests), (1, 1));
@@ -59,7 +59,7 @@ async fn deployments_with_their_own_partition_share_a_store_and_nothing_else() {
     let two = one.beside(|builder| builder.store(store).partition("staging"));
     let grant = one.send(ALICE).await.into_grant();
     assert!(!two.accepts(&grant, &one.last_code()).await);
-    assert!(matches!(two.try_send(ALICE, &client(2)).await, Sent::Sent(_)));
+    assert!(matches!(two.try_send(ALICE, &client(2)).await, Sent::Issued(_)));
     one.clock.advance(seconds(1));
     let first = one.codes()[0].clone();
     assert!(one.accepts(&grant, &first).await);

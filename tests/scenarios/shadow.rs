@@ -25,7 +25,7 @@ async fn what_would_be_refused_is_sent_and_recorded() {
     let house = observing(|_| {});
     for index in 0..8 {
         let sent = house.try_send(ALICE, &client(index)).await;
-        assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
     }
     assert_eq!((house.texts(), would_refuse(&house)), (8, 7));
     assert_eq!(house.log.count(|kind| matches!(kind, EventKind::Refused { .. })), 0);
@@ -41,12 +41,12 @@ async fn it_records_what_enforcing_would_refuse() {
     let mut first_refusal = None;
     for (place, (number, who)) in requests.iter().enumerate() {
         let sent = enforced.try_send(number, &client(*who)).await;
-        if !matches!(sent, Sent::Sent(_)) && first_refusal.is_none() {
+        if !matches!(sent, Sent::Issued(_)) && first_refusal.is_none() {
             first_refusal = Some(place);
         }
         let before = would_refuse(&observed);
         let sent = observed.try_send(number, &client(*who)).await;
-        assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
         // Up to the first refusal the two have the same history.
         if first_refusal.is_none_or(|first| place <= first) {
             let refused = first_refusal == Some(place);
@@ -73,7 +73,7 @@ async fn the_token_the_attempts_and_the_money_are_enforced_even_so() {
     for number in [ALICE, BOB] {
         let cleared =
             house.clear_with(ticket.as_str(), number, &Purpose::SIGN_UP, &house.client).await;
-        let otpgate::Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
+        let otpgate::Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
         let _ = house.gate.issue(clearance).await.unwrap();
     }
     assert_eq!(house.texts(), 1);

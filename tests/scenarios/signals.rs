@@ -125,7 +125,7 @@ async fn a_changed_card_gets_no_code_and_the_page_learns_nothing() {
     // When the change is older than the rule the number gets its code again.
     house.clock.advance(hours(72));
     network.says(Says::Clean);
-    assert!(matches!(house.try_send(ALICE, &client(3)).await, Sent::Sent(_)));
+    assert!(matches!(house.try_send(ALICE, &client(3)).await, Sent::Issued(_)));
 }
 
 /// The default: nobody who types a number learns that its card was changed.
@@ -153,7 +153,7 @@ async fn quietly_it_looks_like_a_text() {
             assert!(!house.accepts_from(&grant, "123456", &client(1)).await);
             house.clock.advance(seconds(31));
             let sent = house.gate.resend(&grant, &client(1)).await.unwrap();
-            assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
         }
     }
     assert_eq!(seen[0], seen[1]);
@@ -200,7 +200,7 @@ async fn guesses_at_a_code_that_did_not_go_out_count_like_any() {
         assert!(!house.accepts_from(&grant, "12345", &client(1)).await);
         look().await;
         let sent = house.gate.resend(&grant, &client(1)).await.unwrap();
-        assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
         for _ in 0..6 {
             assert!(!house.accepts_from(&grant, "12345", &client(1)).await);
             look().await;
@@ -236,7 +236,7 @@ async fn nothing_is_asked_for_a_text_that_does_not_go_out_anyway() {
         builder.signals(network.clone())
     });
     // Room for one text with its look-up, and for another text without one.
-    assert!(matches!(tight.insist(ALICE, &Purpose::SIGN_UP, &client(1)).await, Sent::Sent(_)));
+    assert!(matches!(tight.insist(ALICE, &Purpose::SIGN_UP, &client(1)).await, Sent::Issued(_)));
     let sent = tight.insist(BOB, &Purpose::SIGN_UP, &client(2)).await;
     let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
     assert_eq!(*refusal.reason(), RefusalReason::Budget(LimitName::Realm));
@@ -341,7 +341,7 @@ async fn many_answers_at_once_are_kept() {
             async move { house.try_send(&german(index.into()), &who).await }
         });
         let sent = race(sends.collect()).await;
-        assert!(sent.iter().all(|sent| matches!(sent, Sent::Sent(_))), "round {round}");
+        assert!(sent.iter().all(|sent| matches!(sent, Sent::Issued(_))), "round {round}");
         house.clock.advance(minutes(2));
     }
     assert!((200..=205).contains(&network.asked()), "{}", network.asked());
@@ -359,7 +359,7 @@ async fn without_an_answer_the_policy_decides() {
             let sent = house.try_send(ALICE, &client(1)).await;
             let why = format!("{says:?}, {without:?}: {sent:?}");
             match (without, sent) {
-                (WithoutAnswer::Send, Sent::Sent(_)) => assert_eq!(house.texts(), 1),
+                (WithoutAnswer::Send, Sent::Issued(_)) => assert_eq!(house.texts(), 1),
                 (WithoutAnswer::Refuse, Sent::Refused(refusal)) => {
                     assert_eq!(*refusal.reason(), RefusalReason::NoSignals);
                     assert_eq!(house.texts(), 0);
@@ -414,7 +414,7 @@ async fn decoys_ask_nothing() {
     let (house, calls) = house(&network, |_| {});
     let clearance = house.clearance(ALICE).await;
     calls.reset();
-    assert!(matches!(house.gate.decoy(clearance).await.unwrap(), Sent::Sent(_)));
+    assert!(matches!(house.gate.decoy(clearance).await.unwrap(), Sent::Issued(_)));
     assert_eq!((network.asked(), spent(&house.gate).await), (0, 0));
     assert!(calls.of(Verb::Tally) >= 1);
 }
@@ -474,7 +474,7 @@ async fn what_the_network_says_of_lines_is_evidence() {
         for index in 0..8 {
             let number = format!("+49151{}", 23_000_000 + index);
             let sent = house.try_send(&number, &client(1_000 + index)).await;
-            assert!(matches!(sent, Sent::Sent(_)), "{says:?} {index}: {sent:?}");
+            assert!(matches!(sent, Sent::Issued(_)), "{says:?} {index}: {sent:?}");
             house.clock.advance(minutes(2));
         }
         assert_eq!(network.asked(), 8, "once for each text");

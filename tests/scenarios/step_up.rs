@@ -68,8 +68,8 @@ async fn who_passes_gets_a_lane_of_his_own() {
     // … and passing it is.
     let person = client(50).human_response("yes");
     let cleared = house.clear_with(&ticket, ALICE, &Purpose::SIGN_UP, &person).await;
-    let Cleared::Cleared(clearance) = cleared else { panic!("{cleared:?}") };
-    assert!(matches!(house.gate.issue(clearance).await.unwrap(), Sent::Sent(_)));
+    let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
+    assert!(matches!(house.gate.issue(clearance).await.unwrap(), Sent::Issued(_)));
 }
 
 #[tokio::test]
@@ -80,7 +80,10 @@ async fn asked_of_everyone_it_is_asked_of_everyone() {
         house.try_send(ALICE, &client(1).human_response("no")).await,
         Sent::Refused(_)
     ));
-    assert!(matches!(house.try_send(ALICE, &client(1).human_response("yes")).await, Sent::Sent(_)));
+    assert!(matches!(
+        house.try_send(ALICE, &client(1).human_response("yes")).await,
+        Sent::Issued(_)
+    ));
     for odd in ["", " ", "yes\n", "\u{2028}", &"y".repeat(9_000)] {
         let who = client(2).human_response(odd);
         assert!(matches!(house.try_send(BOB, &who).await, Sent::Refused(_)), "{odd:?}");
@@ -99,7 +102,10 @@ async fn a_check_that_is_down_or_panics_sends_nothing_and_blames_nobody() {
         assert_eq!(error.kind(), kind);
     }
     assert_eq!(house.outbox.handed_off(), 0);
-    assert!(matches!(house.try_send(ALICE, &client(1).human_response("yes")).await, Sent::Sent(_)));
+    assert!(matches!(
+        house.try_send(ALICE, &client(1).human_response("yes")).await,
+        Sent::Issued(_)
+    ));
 }
 
 /// The step-up ticket is as bound as the first one.

@@ -71,7 +71,7 @@ impl Street {
                 let signed = self.sign(name, &number, &purpose);
                 let peer = "10.1.2.3".parse().unwrap();
                 match house.gate.authorise(&signed, &recipient(&number), &purpose, peer).unwrap() {
-                    Cleared::Cleared(clearance) => house.gate.issue(clearance).await.unwrap(),
+                    Cleared::Passed(clearance) => house.gate.issue(clearance).await.unwrap(),
                     other => panic!("not cleared: {other:?}"),
                 }
             }

@@ -79,7 +79,7 @@ async fn it_opens_no_other_number_and_no_other_purpose_than_its_own() {
     assert_eq!(house.texts(), 2, "another purpose is a text");
     assert!(!house.accepts_from(&signing_up, CODE, &client(2)).await || house.last_code() == CODE);
     let sent = house.try_send_for(ALICE, &Purpose::LOG_IN, &client(3)).await;
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     assert!(house.accepts_from(issued.grant(), CODE, &client(3)).await);
     assert_eq!(house.texts(), 2);
 }
@@ -137,7 +137,7 @@ async fn guesses_at_it_count_as_at_any_code() {
     // Over verifications: a fixed code gives no more guesses in a row than any other.
     for round in 2..30_u32 {
         house.clock.advance(hours(5));
-        let Sent::Sent(issued) = house.try_send(ALICE, &client(round)).await else { continue };
+        let Sent::Issued(issued) = house.try_send(ALICE, &client(round)).await else { continue };
         for guess in 0..5 {
             let typed = format!("2{round:04}{guess}");
             assert!(!house.accepts_from(issued.grant(), &typed, &client(round)).await);
@@ -154,7 +154,7 @@ async fn its_intervals_and_quotas_are_those_of_any_number() {
     let house = House::lab(small());
     enter(&house.gate, test(&house, ALICE)).await.unwrap();
     let first = house.try_send(ALICE, &client(1)).await;
-    assert!(matches!(first, Sent::Sent(_)));
+    assert!(matches!(first, Sent::Issued(_)));
     let refusal = house.refused(ALICE, &client(2)).await;
     assert!(matches!(refusal.reason(), RefusalReason::Limit(_)), "{refusal:?}");
     // A block of operators stops it like any other.
@@ -189,11 +189,11 @@ async fn its_success_makes_no_customer_and_gives_no_network_anything_back() {
     let from = client(1);
     let mut texts = 0;
     for round in 0..6_u64 {
-        if let Sent::Sent(_) = house.try_send(&german(round), &from).await {
+        if let Sent::Issued(_) = house.try_send(&german(round), &from).await {
             texts += 1;
         }
         // Each success would take two of them out of the bucket.
-        if let Sent::Sent(issued) = house.try_send(ALICE, &from).await {
+        if let Sent::Issued(issued) = house.try_send(ALICE, &from).await {
             assert!(house.accepts_from(issued.grant(), CODE, &from).await);
         }
         house.clock.advance(seconds(31));
@@ -209,7 +209,7 @@ async fn a_purpose_that_accepts_none_sends_a_text() {
     });
     enter(&house.gate, test(&house, ALICE)).await.unwrap();
     let sent = house.try_send_for(ALICE, &Purpose::PAYMENT, &client(1)).await;
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     assert_eq!(house.texts(), 1);
     assert!(house.accepts_from(issued.grant(), &house.last_code(), &client(1)).await);
 }
@@ -251,7 +251,7 @@ async fn a_decoy_of_a_test_number_is_a_decoy() {
     enter(&house.gate, test(&house, ALICE)).await.unwrap();
     let clearance = house.clearance(ALICE).await;
     let sent = house.gate.decoy(clearance).await.unwrap();
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     assert!(!house.accepts(issued.grant(), CODE).await);
     assert_eq!((house.outbox.handed_off(), uses(&house, TestUse::Issued)), (0, 0));
 }

@@ -47,12 +47,12 @@ async fn asks(house: &House, dice: &mut Dice, open: &mut Vec<(EntryGrant, Client
     if dice.below(2) == 0 {
         who = who.human_response("yes");
     }
-    let Cleared::Cleared(clearance) = house.clear(&number, &purpose, &who).await else { return };
+    let Cleared::Passed(clearance) = house.clear(&number, &purpose, &who).await else { return };
     let sent = match dice.below(5) {
         0 => house.gate.decoy(clearance).await,
         _ => house.gate.issue(clearance).await,
     };
-    if let Ok(Sent::Sent(issued)) = sent {
+    if let Ok(Sent::Issued(issued)) = sent {
         open.push((issued.into_grant(), who));
     }
 }

@@ -216,12 +216,12 @@ impl Prober {
                 return seen;
             }
             "decoy" => match house.clear(&self.number, &Purpose::LOG_IN, &self.who).await {
-                Cleared::Cleared(clearance) => gate.decoy(clearance).await.unwrap(),
+                Cleared::Passed(clearance) => gate.decoy(clearance).await.unwrap(),
                 Cleared::StepUp(step_up) => Sent::StepUp(step_up),
                 Cleared::Refused(refusal) => Sent::Refused(refusal),
             },
             "caller" => match self.authorised(scene) {
-                Cleared::Cleared(clearance) => gate.issue(clearance).await.unwrap(),
+                Cleared::Passed(clearance) => gate.issue(clearance).await.unwrap(),
                 other => panic!("not authorised: {other:?}"),
             },
             _ => {
@@ -258,7 +258,7 @@ impl Prober {
         let Sent::StepUp(step_up) = sent else { return sent };
         let (ticket, who) = (step_up.ticket().as_str(), self.who.clone().human_response("yes"));
         match house.clear_with(ticket, &self.number, &Purpose::SIGN_UP, &who).await {
-            Cleared::Cleared(clearance) => house.gate.issue(clearance).await.unwrap(),
+            Cleared::Passed(clearance) => house.gate.issue(clearance).await.unwrap(),
             Cleared::StepUp(step_up) => Sent::StepUp(step_up),
             Cleared::Refused(refusal) => Sent::Refused(refusal),
         }
@@ -275,7 +275,7 @@ impl Prober {
 
     fn sent(&mut self, house: &House, sent: Sent) -> String {
         match sent {
-            Sent::Sent(issued) => {
+            Sent::Issued(issued) => {
                 let seen = format!(
                     "sent, a grant of {}, again in {:?}, {}, {}, until {:?}",
                     issued.grant().as_str().len(),
@@ -437,7 +437,7 @@ async fn at_the_other_gate(number: String) -> (String, String) {
     let purposes = [Purpose::SIGN_UP, Purpose::LOG_IN, Purpose::RESET, Purpose::PAYMENT];
     for (index, purpose) in (0..).zip(purposes) {
         let sent = here.try_send_for(&number, &purpose, &client(30_000 + index)).await;
-        assert!(matches!(sent, Sent::Sent(_)), "{sent:?}");
+        assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
         // What a gate has to tell travels with its next call, to whoever calls next.
         let _ = here.try_send(&self::number(910 + index), &client(900)).await;
         let _ = there.try_send(&self::number(920 + index), &client(901)).await;

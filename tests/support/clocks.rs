@@ -93,8 +93,8 @@ async fn ask(house: &House, flow: u64) -> Result<bool, GateError> {
         let step_up = match cleared {
             Cleared::Refused(_) => return Ok(false),
             Cleared::StepUp(step_up) => step_up,
-            Cleared::Cleared(clearance) => match house.gate.issue(clearance).await? {
-                Sent::Sent(_) => return Ok(true),
+            Cleared::Passed(clearance) => match house.gate.issue(clearance).await? {
+                Sent::Issued(_) => return Ok(true),
                 Sent::StepUp(step_up) => step_up,
                 _ => return Ok(false),
             },

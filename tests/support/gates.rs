@@ -119,7 +119,7 @@ async fn receipts<S: Store>((one, two): (S, S)) {
     assert_eq!(post(&there, format!("delivered {key} 1 140000")).await, ReceiptOutcome::Repeated);
     assert_eq!(spent().await, 140_000, "a later price counts if it is higher");
     assert!(
-        matches!(there.try_send(ALICE, &owner(2)).await, Sent::Sent(_)),
+        matches!(there.try_send(ALICE, &owner(2)).await, Sent::Issued(_)),
         "the interval is back"
     );
     assert!(matches!(here.try_send(ALICE, &owner(3)).await, Sent::Refused(_)), "once");
@@ -218,7 +218,7 @@ async fn a_budget<S: Store>((one, two): (S, S), told: RangeInclusive<usize>) {
         async move { house.insist(&german(flow), &Purpose::SIGN_UP, &client(flow as u32)).await }
     });
     let sent = crate::support::race(sends.collect()).await;
-    let sent = sent.iter().filter(|sent| matches!(sent, Sent::Sent(_))).count();
+    let sent = sent.iter().filter(|sent| matches!(sent, Sent::Issued(_))).count();
     assert_eq!((sent, here.texts()), (20, 20), "of sixty at once");
     for percent in [50, 80, 100] {
         let tier = |kind: &EventKind| {
@@ -238,7 +238,7 @@ async fn controls<S: Store>(stores: (S, S)) {
     assert!(matches!(there.try_send(ALICE, &client(1)).await, Sent::Refused(_)));
     assert_eq!(there.gate.controls().list().await.unwrap().len(), 1);
     there.gate.controls().lift(entered.unwrap(), &Actor::new("bob").unwrap()).await.unwrap();
-    assert!(matches!(here.try_send(ALICE, &client(2)).await, Sent::Sent(_)));
+    assert!(matches!(here.try_send(ALICE, &client(2)).await, Sent::Issued(_)));
 }
 
 /// A stranger uses up the number's open lane on one gate; the owner's device is known on the other.
@@ -293,11 +293,11 @@ async fn detector<S: Store>((one, two): (S, S)) {
     let mut held_up = 0;
     for index in 0..120_u64 {
         let who = client(1_000 + index as u32 * 3);
-        held_up += u32::from(!matches!(here.try_send(&pumped(index), &who).await, Sent::Sent(_)));
+        held_up += u32::from(!matches!(here.try_send(&pumped(index), &who).await, Sent::Issued(_)));
         here.clock.advance(seconds(5));
         if index % 4 == 0 {
             let (number, who) = (german(index * 7_919), client(500_000 + index as u32));
-            let Sent::Sent(issued) = here.try_send(&number, &who).await else {
+            let Sent::Issued(issued) = here.try_send(&number, &who).await else {
                 panic!("a customer is held up")
             };
             assert!(here.accepts_from(issued.grant(), &here.last_code(), &who).await);
@@ -308,10 +308,10 @@ async fn detector<S: Store>((one, two): (S, S)) {
     let there = here.beside(|builder| awake(builder.store(two)));
     there.gate.warm_up().await.unwrap();
     let sent = there.try_send(&pumped(700), &client(9_000)).await;
-    assert!(!matches!(sent, Sent::Sent(_)), "the other gate knows: {sent:?}");
+    assert!(!matches!(sent, Sent::Issued(_)), "the other gate knows: {sent:?}");
     let stranger = here.beside(|builder| awake(builder.store(crate::support::small())));
     let sent = stranger.try_send(&pumped(701), &client(9_001)).await;
-    assert!(matches!(sent, Sent::Sent(_)), "by the store and nothing else: {sent:?}");
+    assert!(matches!(sent, Sent::Issued(_)), "by the store and nothing else: {sent:?}");
 }
 
 /// One call of the store for a request, one for a verification.

@@ -92,7 +92,7 @@ impl House {
 
     pub async fn send_to(&self, number: &str, client: &ClientContext) -> Issued {
         match self.try_send(number, client).await {
-            Sent::Sent(issued) => issued,
+            Sent::Issued(issued) => issued,
             other => panic!("not sent: {other:?}"),
         }
     }
@@ -108,7 +108,7 @@ impl House {
         client: &ClientContext,
     ) -> Sent {
         match self.clear(number, purpose, client).await {
-            Cleared::Cleared(clearance) => self.gate.issue(clearance).await.unwrap(),
+            Cleared::Passed(clearance) => self.gate.issue(clearance).await.unwrap(),
             Cleared::StepUp(step_up) => Sent::StepUp(step_up),
             Cleared::Refused(refusal) => Sent::Refused(refusal),
         }
@@ -121,7 +121,7 @@ impl House {
             let Sent::StepUp(step_up) = &sent else { break };
             let ticket = step_up.ticket().as_str().to_owned();
             sent = match self.clear_with(&ticket, number, purpose, client).await {
-                Cleared::Cleared(clearance) => self.gate.issue(clearance).await.unwrap(),
+                Cleared::Passed(clearance) => self.gate.issue(clearance).await.unwrap(),
                 Cleared::StepUp(step_up) => Sent::StepUp(step_up),
                 Cleared::Refused(refusal) => Sent::Refused(refusal),
             };
@@ -164,7 +164,7 @@ impl House {
         client: &ClientContext,
     ) -> Clearance {
         match self.clear(number, purpose, client).await {
-            Cleared::Cleared(clearance) => clearance,
+            Cleared::Passed(clearance) => clearance,
             other => panic!("not cleared: {other:?}"),
         }
     }
@@ -195,7 +195,7 @@ impl House {
 
     /// The codes of every text that arrived, in order.
     pub fn codes(&self) -> Vec<String> {
-        self.outbox.delivered().iter().filter_map(otpgate::testing::Sent::code).collect()
+        self.outbox.delivered().iter().filter_map(otpgate::testing::SentText::code).collect()
     }
 
     /// How many texts arrived.
@@ -216,7 +216,7 @@ impl House {
     /// What every text that arrived cost, at the built-in prices.
     pub fn cost(&self) -> Money {
         let prices = PriceTable::builtin();
-        let each = |sent: &otpgate::testing::Sent| {
+        let each = |sent: &otpgate::testing::SentText| {
             let region = recipient(sent.expose_number()).region().unwrap();
             let [a, b] = region.as_str().as_bytes() else { panic!("not two letters") };
             u64::from(prices.of([*a, *b])) * u64::from(sent.segments())

@@ -75,14 +75,14 @@ impl Shop {
     pub async fn clearance(&self) -> Clearance {
         let (proof, purpose) = (self.proof(), Purpose::SIGN_UP);
         match self.gate.clear(&proof, &self.recipient, &purpose, &self.client).await.unwrap() {
-            Cleared::Cleared(clearance) => clearance,
+            Cleared::Passed(clearance) => clearance,
             other => panic!("{other:?}"),
         }
     }
 
     pub async fn issued(&self) -> Issued {
         match self.gate.issue(self.clearance().await).await.unwrap() {
-            Sent::Sent(issued) => issued,
+            Sent::Issued(issued) => issued,
             other => panic!("{other:?}"),
         }
     }

@@ -82,11 +82,12 @@ pub async fn mixed(house: &House) -> Needles {
         let ticket = gate.preflight(&purpose, &who).unwrap();
         needles.key("a ticket", ticket.as_str().as_bytes());
         let cleared = house.clear_with(ticket.as_str(), &number, &purpose, &who).await;
-        let Cleared::Cleared(clearance) = cleared else { continue };
-        let Ok(Sent::Sent(issued)) = gate.issue(clearance).await else { continue };
+        let Cleared::Passed(clearance) = cleared else { continue };
+        let Ok(Sent::Issued(issued)) = gate.issue(clearance).await else { continue };
         needles.key("a grant", issued.grant().as_str().as_bytes());
         needles.key("a record", issued.record().as_str().as_bytes());
-        let Some(code) = house.outbox.sent().last().and_then(otpgate::testing::Sent::code) else {
+        let Some(code) = house.outbox.sent().last().and_then(otpgate::testing::SentText::code)
+        else {
             continue;
         };
         needles.code("a code", &code);
@@ -142,7 +143,7 @@ async fn operators(house: &House, needles: &mut Needles) {
     controls.test_number(&test, why, ada).await.unwrap();
     let (who, _) = client(92);
     let sent = house.try_send(&tested, &who).await;
-    let Sent::Sent(issued) = sent else { panic!("{sent:?}") };
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     assert!(house.accepts_from(issued.grant(), code.expose_secret(), &who).await);
 }
 

@@ -191,7 +191,7 @@ impl Host {
         let answer = self.timed(|| {
             block_on(async {
                 match gate.clear(&proof, &phone, &Purpose::SIGN_UP, &client).await {
-                    Ok(Cleared::Cleared(clearance)) => gate.issue(clearance).await,
+                    Ok(Cleared::Passed(clearance)) => gate.issue(clearance).await,
                     Ok(Cleared::StepUp(step_up)) => Ok(Sent::StepUp(step_up)),
                     Ok(Cleared::Refused(refusal)) => Ok(Sent::Refused(refusal)),
                     Err(error) => Err(error),
@@ -253,7 +253,7 @@ impl Judge for Host {
     fn request(&mut self, index: usize, row: &Row, _at_ms: u64, passed: bool) -> Decision {
         self.requests += 1;
         match self.ask(index, row, passed) {
-            Ok((Sent::Sent(issued), client)) => {
+            Ok((Sent::Issued(issued), client)) => {
                 self.note(index, row, issued, client);
                 Decision::Send
             }

@@ -47,7 +47,7 @@ impl Gate {
             record,
             channel,
         };
-        Ok(Sent::Sent(issued))
+        Ok(Sent::Issued(issued))
     }
 
     pub(super) fn step_up(

@@ -73,7 +73,7 @@ impl Provider for ScriptedProvider {
     }
 
     async fn received(&self) -> Vec<Received> {
-        let read = |sent: crate::testing::Sent| {
+        let read = |sent: crate::testing::SentText| {
             let key = Some(sent.idempotency_key().to_owned());
             Received::new(sent.expose_number(), sent.expose_text(), key)
         };

@@ -387,7 +387,9 @@ async fn a_test_number_s_code_is_shown_once_and_opens() {
     assert_eq!(code.len(), 6);
     assert!(!page.contains("4915112345678"));
     assert!(!desk.page().await.contains(&code), "once");
-    let Sent::Sent(issued) = desk.house.try_send(ALICE, &desk.house.client).await else { panic!() };
+    let Sent::Issued(issued) = desk.house.try_send(ALICE, &desk.house.client).await else {
+        panic!()
+    };
     assert!(desk.house.accepts(issued.grant(), &code).await);
     assert_eq!(desk.house.texts(), 0);
 
@@ -459,7 +461,7 @@ async fn all_sms_stops_and_goes_on_only_after_a_second_question() {
     assert!(asked.contains("Resume SMS?") && desk.paused().await);
     assert_eq!(post("ada", &answer(&asked, &[])).await.status(), StatusCode::SEE_OTHER);
     assert!(!desk.paused().await);
-    assert!(matches!(desk.house.try_send(ALICE, &desk.house.client).await, Sent::Sent(_)));
+    assert!(matches!(desk.house.try_send(ALICE, &desk.house.client).await, Sent::Issued(_)));
 
     // Neither answer counts a second time.
     refused("ada", &yes, "used before").await;
@@ -715,7 +717,7 @@ async fn attacked() -> Desk {
     for index in 0..60 {
         let who = client(500_000 + index as u32);
         let number = german(index * 7_919);
-        if let Sent::Sent(issued) = house.try_send_for(&number, &Purpose::SIGN_UP, &who).await {
+        if let Sent::Issued(issued) = house.try_send_for(&number, &Purpose::SIGN_UP, &who).await {
             house.clock.advance(seconds(20));
             let code = house.last_code();
             if index % 4 != 0 {
