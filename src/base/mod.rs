@@ -13,6 +13,7 @@ pub(crate) mod network;
 pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod sentence;
+pub(crate) mod spare;
 pub(crate) mod time;
 pub(crate) mod timer;
 pub(crate) mod typed;

@@ -1,12 +1,12 @@
 //! [`Plan`]: the charges of a send, and what each stands for.
 
-use std::cell::Cell;
 use std::mem;
 use std::time::Duration;
 
 use crate::access::ControlId;
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
+use crate::base::spare::{Spare, clear};
 use crate::base::time::{Timestamp, millis};
 use crate::context::Purpose;
 use crate::event::EventKind;
@@ -140,21 +140,15 @@ const FEW: usize = 24;
 const MOST: usize = 64;
 
 thread_local! {
-    /// The lists of the latest plan, for the next one of the same thread.
-    static BLANK: Cell<Option<(Vec<Charge>, Vec<Item>)>> = const { Cell::new(None) };
+    /// The lists of the latest plan.
+    static BLANK: Spare<(Vec<Charge>, Vec<Item>)> = const { Spare::empty() };
 }
 
 impl Drop for Plan {
     fn drop(&mut self) {
-        let Self { charges, items, .. } = self;
-        charges.clear();
-        items.clear();
-        if (FEW..=MOST).contains(&charges.capacity().min(items.capacity()))
-            && charges.capacity().max(items.capacity()) <= MOST
-        {
-            let lists = (mem::take(charges), mem::take(items));
-            // A thread that ends takes them with it.
-            let _ = BLANK.try_with(|blank| blank.set(Some(lists)));
+        let rooms = [clear(&mut self.charges), clear(&mut self.items)];
+        if rooms.into_iter().all(|room| (FEW..=MOST).contains(&room)) {
+            Spare::leave(&BLANK, (mem::take(&mut self.charges), mem::take(&mut self.items)));
         }
     }
 }
@@ -162,7 +156,7 @@ impl Drop for Plan {
 impl Plan {
     /// An empty one with room for a send's charges.
     fn blank() -> Self {
-        let lists = BLANK.try_with(Cell::take).ok().flatten();
+        let lists = Spare::take(&BLANK);
         let (charges, items) =
             lists.unwrap_or_else(|| (Vec::with_capacity(FEW), Vec::with_capacity(FEW)));
         Self { charges, items, kept: Money::ZERO }

@@ -1,9 +1,10 @@
 //! Admissions and redemptions that are filled in again: the lists of one call are those of the next
 //! call of the same thread. Each has a handful, which would be allocated anew with every request.
 
-use std::cell::Cell;
+use std::mem::take;
 
 use crate::base::id::{Pseudonym, RequestId};
+use crate::base::spare::{Spare, clear};
 use crate::base::time::Timestamp;
 use crate::store::{Admission, Redemption};
 
@@ -11,8 +12,8 @@ use crate::store::{Admission, Redemption};
 const MOST: usize = 64;
 
 thread_local! {
-    static ADMISSION: Cell<Option<Box<Admission>>> = const { Cell::new(None) };
-    static REDEMPTION: Cell<Option<Box<Redemption>>> = const { Cell::new(None) };
+    static ADMISSION: Spare<Box<Admission>> = const { Spare::empty() };
+    static REDEMPTION: Spare<Box<Redemption>> = const { Spare::empty() };
 }
 
 /// As [`Admission::new`].
@@ -23,13 +24,15 @@ pub(super) fn admission(
     remember: Timestamp,
 ) -> Box<Admission> {
     let fresh = Admission::new(id, now, realm, remember);
-    let Some(mut blank) = ADMISSION.try_with(Cell::take).ok().flatten() else {
-        return Box::new(fresh);
+    let Some(mut blank) = Spare::take(&ADMISSION) else { return Box::new(fresh) };
+    let used = &mut *blank;
+    *used = Admission {
+        guards: take(&mut used.guards),
+        nonces: take(&mut used.nonces),
+        charges: take(&mut used.charges),
+        observe: take(&mut used.observe),
+        ..fresh
     };
-    let Admission { guards, nonces, charges, observe, .. } = &mut *blank;
-    let lists = (take(guards), take(nonces), take(charges), take(observe));
-    let (guards, nonces, charges, observe) = lists;
-    *blank = Admission { guards, nonces, charges, observe, ..fresh };
     blank
 }
 
@@ -38,10 +41,9 @@ pub(super) fn leave_admission(mut used: Box<Admission>) {
     let Admission { guards, nonces, charges, observe, challenge, documents, exchange, .. } =
         &mut *used;
     (*challenge, *exchange, *documents) = (None, None, Vec::new());
-    let all = [empty(guards), empty(nonces), empty(charges), empty(observe)];
-    if all.into_iter().all(|room| room <= MOST) {
-        // A thread that ends takes its blanks with it.
-        let _ = ADMISSION.try_with(|free| free.set(Some(used)));
+    let rooms = [clear(guards), clear(nonces), clear(charges), clear(observe)];
+    if rooms.into_iter().all(|room| room <= MOST) {
+        Spare::leave(&ADMISSION, used);
     }
 }
 
@@ -53,9 +55,7 @@ pub(super) fn redemption(
     challenge: Pseudonym,
 ) -> Box<Redemption> {
     let fresh = Redemption::new(id, now, realm, challenge);
-    let Some(mut blank) = REDEMPTION.try_with(Cell::take).ok().flatten() else {
-        return Box::new(fresh);
-    };
+    let Some(mut blank) = Spare::take(&REDEMPTION) else { return Box::new(fresh) };
     let used = &mut *blank;
     *used = Redemption {
         digests: take(&mut used.digests),
@@ -74,29 +74,19 @@ pub(super) fn redemption(
 /// Leaves a redemption's lists to the next one.
 pub(super) fn leave_redemption(mut used: Box<Redemption>) {
     used.exchange = None;
-    let all = [
-        empty(&mut used.digests),
-        empty(&mut used.charges),
-        empty(&mut used.subject_charges),
-        empty(&mut used.reset),
-        empty(&mut used.credits),
-        empty(&mut used.marks),
-        empty(&mut used.observe),
-        empty(&mut used.observe_failure),
+    let rooms = [
+        clear(&mut used.digests),
+        clear(&mut used.charges),
+        clear(&mut used.subject_charges),
+        clear(&mut used.reset),
+        clear(&mut used.credits),
+        clear(&mut used.marks),
+        clear(&mut used.observe),
+        clear(&mut used.observe_failure),
     ];
-    if all.into_iter().all(|room| room <= MOST) {
-        let _ = REDEMPTION.try_with(|free| free.set(Some(used)));
+    if rooms.into_iter().all(|room| room <= MOST) {
+        Spare::leave(&REDEMPTION, used);
     }
-}
-
-fn take<T>(list: &mut Vec<T>) -> Vec<T> {
-    std::mem::take(list)
-}
-
-/// Empties a list; for how many it has room.
-fn empty<T>(list: &mut Vec<T>) -> usize {
-    list.clear();
-    list.capacity()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 
 use crate::base::id::Pseudonym;
+use crate::base::spare::{Spare, clear};
 use crate::limit::{Ledger, Slot};
 
 /// Of a call that opens more subjects, the rest is given back: a snapshot asks for hundreds.
@@ -17,7 +18,7 @@ const LINES: usize = 64;
 const BYTES: usize = 1_024;
 
 thread_local! {
-    static FREE: Cell<Option<Desk>> = const { Cell::new(None) };
+    static FREE: Spare<Desk> = const { Spare::empty() };
 }
 
 /// One open subject.
@@ -59,7 +60,7 @@ pub(super) struct Desk {
 impl Desk {
     /// A clean one.
     pub(super) fn take() -> Self {
-        FREE.try_with(Cell::take).ok().flatten().unwrap_or_default()
+        Spare::take(&FREE).unwrap_or_default()
     }
 
     /// Clears it, and leaves it to the next call.
@@ -72,16 +73,10 @@ impl Desk {
             }
         }
         self.books.truncate(BOOKS);
-        self.lines.clear();
-        self.quotes.clear();
-        self.scratch.clear();
-        if self.lines.capacity().max(self.quotes.capacity()) > LINES
-            || self.scratch.capacity() > BYTES
-        {
-            return;
+        let lines = clear(&mut self.lines).max(clear(&mut self.quotes));
+        if lines <= LINES && clear(&mut self.scratch) <= BYTES {
+            Spare::leave(&FREE, self);
         }
-        // A thread that ends takes its desk with it.
-        let _ = FREE.try_with(|free| free.set(Some(self)));
     }
 
     /// The books that are open.

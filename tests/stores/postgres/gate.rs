@@ -9,46 +9,36 @@ use support::postgres_server::{self, PostgresServer};
 use support::server_clock::ServerClock;
 use support::{clocks, gates};
 
-fn empty(server: &PostgresServer) {
+/// A store on the tables of `server`, which are emptied.
+async fn fresh(server: &PostgresServer) -> PostgresStore {
+    let store = PostgresStore::connect(&server.url()).await.unwrap();
+    store.migrate().await.unwrap();
     let tables = "truncate otpgate.subject, otpgate.once, otpgate.challenge, otpgate.document, \
                   otpgate.journal, otpgate.entry";
     let emptied = server.client("psql").args(["-q", "-c", tables, "postgres"]).status().unwrap();
     assert!(emptied.success());
+    store
 }
 
+/// Whether each call charges busy rows itself, or two processes charge them ahead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gates_on_one_database_are_one() {
     let Some(server) = postgres_server::start(&[]) else { return };
-    let stores = async || {
-        let connect = async || PostgresStore::connect(&server.url()).await.unwrap();
-        let (one, two) = (connect().await, connect().await);
-        one.migrate().await.unwrap();
-        empty(&server);
-        (one, two)
-    };
-    gates::two_gates_are_one(stores).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_gates_that_charge_ahead_are_one() {
-    let Some(server) = postgres_server::start(&[]) else { return };
-    let stores = async || {
-        let connect = async || PostgresStore::connect(&server.url()).await.unwrap();
-        let (one, two) = (connect().await, connect().await);
-        one.migrate().await.unwrap();
-        empty(&server);
-        (one.with_processes(2), two.with_processes(2))
-    };
-    gates::two_gates_are_one(stores).await;
+    for processes in [1, 2] {
+        let stores = async || {
+            let one = fresh(&server).await;
+            let two = PostgresStore::connect(&server.url()).await.unwrap();
+            (one.with_processes(processes), two.with_processes(processes))
+        };
+        gates::two_gates_are_one(stores).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_fails_closed_and_ends_by_itself() {
     let Some(server) = postgres_server::start(&[]) else { return };
-    let store = PostgresStore::connect(&server.url()).await.unwrap();
-    store.migrate().await.unwrap();
     gates::an_outage_fails_closed_and_ends_by_itself(
-        store,
+        fresh(&server).await,
         async || server.kill(),
         async || server.restart(),
     )
@@ -58,12 +48,7 @@ async fn an_outage_fails_closed_and_ends_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
     let Some(server) = postgres_server::start(&[]) else { return };
-    let stores = async || {
-        let store = PostgresStore::connect(&server.url()).await.unwrap();
-        store.migrate().await.unwrap();
-        empty(&server);
-        Arc::new(store)
-    };
+    let stores = async || Arc::new(fresh(&server).await);
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
 }
 
@@ -73,10 +58,7 @@ async fn three_days_with_a_wrong_clock() {
     let Some(server) = postgres_server::with_clock(&clock) else { return };
     let stores = async |_| {
         clock.lead(Duration::ZERO);
-        let store = PostgresStore::connect(&server.url()).await.unwrap();
-        store.migrate().await.unwrap();
-        empty(&server);
-        Arc::new(store)
+        Arc::new(fresh(&server).await)
     };
     clocks::three_days_with_a_wrong_clock(stores, |passed| clock.lead(passed)).await;
 }
