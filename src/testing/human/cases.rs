@@ -15,23 +15,33 @@ macro_rules! case {
     ($run:ident, $clause:literal) => {
         Case { name: stringify!($run), clause: $clause, run: |stage| Box::pin($run(stage)) }
     };
+    ($name:ident: $behaviour:ident $seen:ident $kind:expr, $clause:literal) => {
+        Case {
+            name: stringify!($name),
+            clause: $clause,
+            run: |stage| Box::pin(async move { stage.$seen(Behaviour::$behaviour, $kind).await }),
+        }
+    };
 }
+
+use HumanCheckErrorKind::{Misconfigured, Unavailable};
+use HumanFailure::{NotHuman, WrongSite};
 
 const CASES: &[Case] = &[
     case!(a_yes_passes, "asks the service itself; Passed on its explicit yes"),
     case!(one_name_for_one_response, "names what it passed by something that the page cannot vary"),
-    case!(a_no_fails, "a script is Failed(NotHuman)"),
-    case!(used_before, "a response passes once: Failed(Spent)"),
-    case!(too_old, "MUST refuse a response older than the gate remembers: Failed(Spent)"),
-    case!(another_host, "MUST compare the host name: Failed(WrongSite)"),
-    case!(a_longer_host, "the whole name is compared, not its end"),
-    case!(another_action, "MUST compare the action: Failed(WrongSite)"),
-    case!(wrong_credentials, "a check that cannot be made is an Err: Misconfigured"),
-    case!(throttled, "a check that cannot be made is an Err: Unavailable"),
-    case!(unreachable, "a check that cannot be made is an Err: Unavailable"),
-    case!(failed, "a check that cannot be made is an Err: Unavailable"),
-    case!(cut, "a check that cannot be made is an Err: Unavailable"),
-    case!(silent, "MUST set its own deadline: Unavailable"),
+    case!(a_no_fails: Script fails NotHuman, "a script is Failed(NotHuman)"),
+    case!(used_before: Spent fails HumanFailure::Spent, "a response passes once: Failed(Spent)"),
+    case!(too_old: Old fails HumanFailure::Spent, "MUST refuse a response older than the gate remembers: Failed(Spent)"),
+    case!(another_host: OtherHost fails WrongSite, "MUST compare the host name: Failed(WrongSite)"),
+    case!(a_longer_host: LongerHost fails WrongSite, "the whole name is compared, not its end"),
+    case!(another_action: OtherAction fails WrongSite, "MUST compare the action: Failed(WrongSite)"),
+    case!(wrong_credentials: RefuseAccount errs Misconfigured, "a check that cannot be made is an Err: Misconfigured"),
+    case!(throttled: Throttle errs Unavailable, "a check that cannot be made is an Err: Unavailable"),
+    case!(unreachable: Unreachable errs Unavailable, "a check that cannot be made is an Err: Unavailable"),
+    case!(failed: Fail errs Unavailable, "a check that cannot be made is an Err: Unavailable"),
+    case!(cut: Cut errs Unavailable, "a check that cannot be made is an Err: Unavailable"),
+    case!(silent: Silent errs Unavailable, "MUST set its own deadline: Unavailable"),
     case!(unreadable, "an answer that cannot be read is an error"),
     case!(a_redirect_leads_nowhere, "MUST ask the service itself: no redirect is followed"),
     case!(one_question, "MUST NOT retry a response after an unclear outcome"),
@@ -129,54 +139,6 @@ async fn one_name_for_one_response(stage: Stage) -> Checked {
     check(first == again, "one response has two names, and passes twice")?;
     let other = stage.passed(true).await?;
     check(first != other, "two responses have one name, and one of them never passes")
-}
-
-async fn a_no_fails(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Script, HumanFailure::NotHuman).await
-}
-
-async fn used_before(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Spent, HumanFailure::Spent).await
-}
-
-async fn too_old(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Old, HumanFailure::Spent).await
-}
-
-async fn another_host(stage: Stage) -> Checked {
-    stage.fails(Behaviour::OtherHost, HumanFailure::WrongSite).await
-}
-
-async fn a_longer_host(stage: Stage) -> Checked {
-    stage.fails(Behaviour::LongerHost, HumanFailure::WrongSite).await
-}
-
-async fn another_action(stage: Stage) -> Checked {
-    stage.fails(Behaviour::OtherAction, HumanFailure::WrongSite).await
-}
-
-async fn wrong_credentials(stage: Stage) -> Checked {
-    stage.errs(Behaviour::RefuseAccount, HumanCheckErrorKind::Misconfigured).await
-}
-
-async fn throttled(stage: Stage) -> Checked {
-    stage.errs(Behaviour::Throttle, HumanCheckErrorKind::Unavailable).await
-}
-
-async fn unreachable(stage: Stage) -> Checked {
-    stage.errs(Behaviour::Unreachable, HumanCheckErrorKind::Unavailable).await
-}
-
-async fn failed(stage: Stage) -> Checked {
-    stage.errs(Behaviour::Fail, HumanCheckErrorKind::Unavailable).await
-}
-
-async fn cut(stage: Stage) -> Checked {
-    stage.errs(Behaviour::Cut, HumanCheckErrorKind::Unavailable).await
-}
-
-async fn silent(stage: Stage) -> Checked {
-    stage.errs(Behaviour::Silent, HumanCheckErrorKind::Unavailable).await
 }
 
 async fn unreadable(stage: Stage) -> Checked {

@@ -13,6 +13,16 @@ macro_rules! case {
     ($run:ident, $clause:literal) => {
         Case { name: stringify!($run), clause: $clause, run: |stage| Box::pin($run(stage)) }
     };
+    ($name:ident: $behaviour:ident fails $kind:ident, $clause:literal) => {
+        Case {
+            name: stringify!($name),
+            clause: $clause,
+            run: |stage| {
+                let kind = HandoffErrorKind::$kind;
+                Box::pin(async move { stage.fails(Behaviour::$behaviour, kind).await })
+            },
+        }
+    };
 }
 
 const CASES: &[Case] = &[
@@ -22,13 +32,13 @@ const CASES: &[Case] = &[
     case!(once_a_call, "at most once a call"),
     case!(key_is_stable, "the idempotency key is the same for every attempt at one text"),
     case!(calls_do_not_mix, "each call sends its own text, also when calls run at once"),
-    case!(refused_number, "Refused only if the provider said no for good"),
-    case!(refused_account, "NotSent: the provider provably did not accept it"),
-    case!(throttled, "NotSent: a queue that refused it"),
-    case!(unreachable, "NotSent: no connection"),
-    case!(failed, "everything else is Indeterminate: an error after the text was read"),
-    case!(cut, "everything else is Indeterminate: a connection cut after the text was read"),
-    case!(silent, "MUST end by itself; a time-out is Indeterminate"),
+    case!(refused_number: RefuseNumber fails Refused, "Refused only if the provider said no for good"),
+    case!(refused_account: RefuseAccount fails NotSent, "NotSent: the provider provably did not accept it"),
+    case!(throttled: Throttle fails NotSent, "NotSent: a queue that refused it"),
+    case!(unreachable: Unreachable fails NotSent, "NotSent: no connection"),
+    case!(failed: Fail fails Indeterminate, "everything else is Indeterminate: an error after the text was read"),
+    case!(cut: Cut fails Indeterminate, "everything else is Indeterminate: a connection cut after the text was read"),
+    case!(silent: Silent fails Indeterminate, "MUST end by itself; a time-out is Indeterminate"),
     case!(garbled, "an answer that cannot be read proves nothing: never NotSent or Refused"),
     case!(errors_tell_nothing, "MUST put neither the number nor the text into an error"),
     case!(debug_tells_nothing, "MUST put neither the number nor the text into a log"),
@@ -199,34 +209,6 @@ async fn calls_do_not_mix(stage: Stage) -> Checked {
         check(right, "a number got another's text, none, or two")?;
     }
     Ok(())
-}
-
-async fn refused_number(stage: Stage) -> Checked {
-    stage.fails(Behaviour::RefuseNumber, HandoffErrorKind::Refused).await
-}
-
-async fn refused_account(stage: Stage) -> Checked {
-    stage.fails(Behaviour::RefuseAccount, HandoffErrorKind::NotSent).await
-}
-
-async fn throttled(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Throttle, HandoffErrorKind::NotSent).await
-}
-
-async fn unreachable(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Unreachable, HandoffErrorKind::NotSent).await
-}
-
-async fn failed(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Fail, HandoffErrorKind::Indeterminate).await
-}
-
-async fn cut(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Cut, HandoffErrorKind::Indeterminate).await
-}
-
-async fn silent(stage: Stage) -> Checked {
-    stage.fails(Behaviour::Silent, HandoffErrorKind::Indeterminate).await
 }
 
 async fn garbled(stage: Stage) -> Checked {

@@ -61,6 +61,24 @@ fn desk_with(store: impl Store, change: impl FnOnce(GateBuilder) -> GateBuilder)
     Desk { house, console }
 }
 
+/// The form that makes an entry.
+fn entry<'a>(
+    effect: &'a str,
+    kind: &'a str,
+    value: &'a str,
+    hours: &'a str,
+    reason: &'a str,
+) -> [(&'static str, &'a str); 6] {
+    [
+        ("do", "enter"),
+        ("effect", effect),
+        ("kind", kind),
+        ("value", value),
+        ("hours", hours),
+        ("reason", reason),
+    ]
+}
+
 /// The hidden token of a page's forms.
 fn token(page: &str) -> String {
     let (_, rest) = page.split_once("name=\"token\" value=\"").expect("no form on the page");
@@ -214,18 +232,7 @@ async fn nobody_sees_it_whom_the_host_does_not_name() {
 #[tokio::test]
 async fn who_may_only_look_gets_no_form_and_changes_nothing() {
     let desk = desk();
-    desk.done(
-        &[
-            ("do", "enter"),
-            ("effect", "block"),
-            ("kind", "prefix"),
-            ("value", "+99899394"),
-            ("hours", "24"),
-            ("reason", "pumping"),
-        ],
-        "entered",
-    )
-    .await;
+    desk.done(&entry("block", "prefix", "+99899394", "24", "pumping"), "entered").await;
     let page = text(&desk.get_as("bob-trainee", "").await);
     assert!(page.contains("looking only") && page.contains("+99899394"));
     assert!(!page.contains("<form") && !page.contains("name=\"token\""), "{page}");
@@ -246,14 +253,7 @@ async fn who_may_only_look_gets_no_form_and_changes_nothing() {
 async fn a_form_comes_from_the_console_s_own_page_or_does_nothing() {
     let desk = desk();
     let page = desk.page().await;
-    let fields = [
-        ("do", "enter"),
-        ("effect", "country-off"),
-        ("kind", "country"),
-        ("value", "UZ"),
-        ("hours", "24"),
-        ("reason", "pumping"),
-    ];
+    let fields = entry("country-off", "country", "UZ", "24", "pumping");
     let with = |token: &str| encoded(&[&fields[..], &[("token", token)]].concat());
     let kind = OWN[0];
     let good = token(&page);
@@ -303,17 +303,7 @@ async fn a_page_that_was_open_too_long_is_looked_at_again_and_keeps_its_text() {
 async fn every_control_reaches_the_gate_with_reason_and_actor() {
     let desk = desk();
     let enter = async |effect: &str, kind: &str, value: &str, more: &[(&str, &str)]| {
-        let fields = [
-            &[
-                ("do", "enter"),
-                ("effect", effect),
-                ("kind", kind),
-                ("value", value),
-                ("hours", "6"),
-                ("reason", "ticket 4711"),
-            ][..],
-            more,
-        ];
+        let fields = [&entry(effect, kind, value, "6", "ticket 4711")[..], more];
         desk.done(&fields.concat(), "entered").await;
     };
     enter("block", "prefix", "+99899394", &[]).await;
@@ -525,14 +515,7 @@ async fn an_entry_without_a_reason_is_not_made_and_the_text_stays() {
     for (kind, value) in
         [("country", BOB), ("network", BOB), ("prefix", BOB), ("number", "0151 1234")]
     {
-        let fields = [
-            ("do", "enter"),
-            ("effect", "block"),
-            ("kind", kind),
-            ("value", value),
-            ("hours", "1"),
-            ("reason", "r"),
-        ];
+        let fields = entry("block", kind, value, "1", "r");
         let page = text(&desk.post(&fields).await);
         let words = page.split("Not done.").nth(1).unwrap().split("</p>").next().unwrap();
         assert!(!words.contains("4915798765432") && !words.contains("1234"), "{words}");
@@ -545,14 +528,7 @@ async fn what_people_write_stays_text() {
     let attack = "\"><script>alert(1)</script><b onclick='x'>&amp;";
     let shown =
         "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;b onclick=&#39;x&#39;&gt;&amp;amp;";
-    let fields = [
-        ("do", "enter"),
-        ("effect", "block"),
-        ("kind", "country"),
-        ("value", "LV"),
-        ("hours", "24"),
-        ("reason", attack),
-    ];
+    let fields = entry("block", "country", "LV", "24", attack);
     let who = "<i>mallory</i> \"the\" 'op'";
     assert_eq!(desk.post_as(who, &fields).await.status(), StatusCode::SEE_OTHER);
     let page = desk.page().await;
@@ -604,14 +580,7 @@ async fn no_number_code_or_address_is_on_the_page() {
         needles.code("a code", &code);
     }
     needles.number("a blocked number", BOB);
-    let fields = [
-        ("do", "enter"),
-        ("effect", "block"),
-        ("kind", "number"),
-        ("value", BOB),
-        ("hours", "24"),
-        ("reason", "asked us to stop"),
-    ];
+    let fields = entry("block", "number", BOB, "24", "asked us to stop");
     desk.done(&fields, "entered").await;
     let page = desk.page().await;
     assert!(page.contains("Attack: ") && page.contains("+998941"), "{page}");
@@ -633,14 +602,7 @@ async fn while_the_store_is_out_the_page_says_so_and_still_shows_what_it_knows()
     assert!(page.contains("Outage (store)"), "what happened is in the log");
     let pause = desk.post(&[("do", "pause"), ("hours", "1"), ("reason", "r")]).await;
     assert_eq!(pause.status(), StatusCode::OK, "the question needs no store");
-    let enter = [
-        ("do", "enter"),
-        ("effect", "block"),
-        ("kind", "country"),
-        ("value", "LV"),
-        ("hours", "1"),
-        ("reason", "keep this text"),
-    ];
+    let enter = entry("block", "country", "LV", "1", "keep this text");
     let response = desk.post(&enter).await;
     assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(text(&response).contains("value=\"keep this text\""));
@@ -786,21 +748,7 @@ async fn pages_to_look_at() {
     let number = controls.number(&recipient(BOB));
     controls.enter(number, Effect::Allow, why, ada, None).await.unwrap();
     write("attack.html", &attack.page().await);
-    write(
-        "kept.html",
-        &text(
-            &attack
-                .post(&[
-                    ("do", "enter"),
-                    ("effect", "block"),
-                    ("kind", "prefix"),
-                    ("value", "+99894123"),
-                    ("hours", "24"),
-                    ("reason", ""),
-                ])
-                .await,
-        ),
-    );
+    write("kept.html", &text(&attack.post(&entry("block", "prefix", "+99894123", "24", "")).await));
     write(
         "question.html",
         &text(
