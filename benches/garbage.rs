@@ -16,18 +16,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use otpgate::access::{
-    CallerId, CallerRule, CallerRules, DestinationPolicy, ProxyHeader, TrustedProxies,
-};
-use otpgate::message::{Brand, MessageFormat, OriginHost};
+use otpgate::access::{CallerId, CallerRule, CallerRules, ProxyHeader, TrustedProxies};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{
     Calls, Counting, ManualClock, ScriptedTransport, TransportHandle, block_on,
 };
 use otpgate::token::{HumanTime, WorkBits, answer};
 use otpgate::{
-    Clearance, Cleared, ClientContext, ClientIp, EntryGrant, Gate, KeyId, KeyRing, Money, Pepper,
-    Policy, Purpose, Recipient, Region, Sent, SystemEntropy,
+    Clearance, Cleared, ClientContext, ClientIp, EntryGrant, Gate, KeyRing, Money, Policy, Purpose,
+    Recipient, Region, Sent,
 };
 
 const NUMBER: &str = "+4915112345678";
@@ -160,17 +157,13 @@ impl Target {
         let rule =
             CallerRule::new(CallerId::new("billing").unwrap(), ["10.0.0.0/8".parse().unwrap()]);
         let gate = Gate::builder()
-            .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap()))
+            .keys(KeyRing::generate().unwrap())
             .store(counting)
             .transport(transport)
-            .message(
-                MessageFormat::builder(Brand::new("Example").unwrap())
-                    .origin(OriginHost::new("example.com").unwrap())
-                    .build()
-                    .unwrap(),
-            )
+            .brand("Example")
+            .origin("example.com")
             .callers(CallerRules::new("otp.example.com").allow(rule))
-            .destinations(DestinationPolicy::only([Region::DE]))
+            .countries([Region::DE])
             .daily_budget(Money::dollars(1_000_000))
             .policy(policy)
             .clock(clock.clone())
@@ -183,7 +176,7 @@ impl Target {
     /// Client `n`, of a network and a session of its own.
     fn client(n: u64) -> ClientContext {
         let address = Ipv4Addr::from(0x0b00_0001_u32.wrapping_add((n as u32) << 8));
-        ClientContext::new(ClientIp::from_peer(IpAddr::V4(address)), format!("session-{n}"))
+        ClientContext::from_peer(IpAddr::V4(address), format!("session-{n}"))
     }
 
     fn ticket(&self, n: u64) -> otpgate::token::SendTicket {

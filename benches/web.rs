@@ -16,18 +16,15 @@ use axum::extract::ConnectInfo;
 use cpu_time::ThreadTime;
 use http::request::Parts;
 use http::{HeaderMap, Request};
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::policy::Mode;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, block_on};
-use otpgate::token::{self, HumanTime, Scope, SendTicket, TicketTerms, TokenProof, WorkBits};
+use otpgate::token::{HumanTime, Scope, SendTicket, TicketTerms, TokenProof, WorkBits};
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::web::{Admit, Ask, Config, Endpoints, Host, HostError, Next};
 use otpgate::{
-    ClientContext, ClientIp, Entry, EntryGrant, Gate, KeyId, KeyRing, Money, Pepper, Policy,
-    Purpose, Recipient, Region, Sent, SmsTransport, SystemEntropy, Timestamp, Verification,
-    Verified,
+    ClientContext, Entry, EntryGrant, Gate, KeyRing, Money, Policy, Purpose, Recipient, Region,
+    Sent, SmsTransport, SystemEntropy, Timestamp, Verification, Verified,
 };
 use tower_service::Service;
 
@@ -111,16 +108,13 @@ impl Bench {
         policy.token.work = WorkBits::NONE;
         // All requests are one client's, so everything is decided and nothing is refused.
         policy.mode.general = Mode::Observe;
-        let message = MessageFormat::builder(Brand::new("Shop").unwrap())
-            .origin(OriginHost::new("shop.example").unwrap())
-            .build()
-            .unwrap();
         let gate = Gate::builder()
-            .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap()))
+            .keys(KeyRing::generate().unwrap())
             .store(MemoryStore::builder().clock(clock.clone()).build())
             .transport(Accepts)
-            .message(message)
-            .destinations(DestinationPolicy::only([Region::DE]))
+            .brand("Shop")
+            .origin("shop.example")
+            .countries([Region::DE])
             .daily_budget(Money::dollars(10_000_000))
             .clock(clock.clone())
             .policy(policy)
@@ -134,7 +128,7 @@ impl Bench {
     }
 
     fn client() -> ClientContext {
-        ClientContext::new(ClientIp::from_peer(peer()), SESSION).origin(ORIGIN)
+        ClientContext::from_peer(peer(), SESSION).origin(ORIGIN)
     }
 
     fn number(&mut self) -> String {
@@ -194,7 +188,7 @@ impl Bench {
             .map(|_| {
                 let number = self.number();
                 let ticket = self.gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
-                (token::answer(ticket.as_str(), &number).unwrap(), number)
+                (ticket.answer(&number).unwrap(), number)
             })
             .collect();
         if let By::Gate = by {
@@ -219,7 +213,7 @@ impl Bench {
         let number = self.number();
         let recipient = Recipient::parse(&number, Some(Region::DE)).unwrap();
         let ticket = self.gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
-        let proof = token::answer(ticket.as_str(), &number).unwrap();
+        let proof = ticket.answer(&number).unwrap();
         match block_on(self.gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client)).unwrap() {
             Sent::Issued(issued) => issued.into_grant(),
             other => panic!("{other:?}"),
@@ -303,7 +297,7 @@ fn post(path: &str, grant: Option<&EntryGrant>, body: String) -> Request<bytes::
 
 /// Microseconds for the check of a proof: its MAC, its time, its binding, its work.
 fn proof_check() -> f64 {
-    let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap());
+    let keys = KeyRing::generate().unwrap();
     let scope = Scope {
         realm: "default",
         purpose: "sign-up",
@@ -314,7 +308,7 @@ fn proof_check() -> f64 {
     let now = Timestamp::from_millis(1_800_000_000_000);
     let terms = TicketTerms { work: WorkBits::new(17).unwrap(), ..TicketTerms::default() };
     let ticket = SendTicket::issue(&scope, terms, &keys, &SystemEntropy, now).unwrap();
-    let proof = token::answer(ticket.as_str(), "015112345678").unwrap();
+    let proof = ticket.answer("015112345678").unwrap();
     let posted = now + Duration::from_secs(20);
     let mut best = f64::MAX;
     for _ in 0..ROUNDS {

@@ -15,13 +15,11 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use axum::http;
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat};
 use otpgate::store::MemoryStore;
 use otpgate::transport::ConsoleTransport;
 use otpgate::web::page::PageContext;
 use otpgate::web::{Admit, Ask, Config, Endpoints, Host, HostError, Next, Problem, ProblemKind};
-use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Region, SystemEntropy, Verification};
+use otpgate::{Gate, KeyRing, Money, Region, Verification};
 
 /// The longest body of any endpoint, and how long it may take.
 const LONGEST: usize = 64 * 1_024;
@@ -48,11 +46,11 @@ impl Host for SignUp {
 
 fn endpoints() -> Result<Endpoints, Box<dyn Error>> {
     let gate = Gate::builder()
-        .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+        .keys(KeyRing::generate()?)
         .store(MemoryStore::default())
         .transport(ConsoleTransport::stdout())
-        .message(MessageFormat::builder(Brand::new("Example")?).build()?)
-        .destinations(DestinationPolicy::only([Region::DE]))
+        .brand("Example")
+        .countries([Region::DE])
         .daily_budget(Money::dollars(20))
         .build()?;
     let config = Config::builder("http://localhost:8080", SignUp)

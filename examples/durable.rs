@@ -14,14 +14,12 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::store::RedbStore;
 use otpgate::testing::ScriptedTransport;
 use otpgate::token::HumanTime;
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Entropy, Entry, EntryGrant, Gate, KeyId, KeyRing, Money,
-    Pepper, Policy, Purpose, Recipient, Region, Sent, SystemEntropy, Verified,
+    ClientContext, Entropy, Entry, EntryGrant, Gate, KeyId, KeyRing, Money, Pepper, Policy,
+    Purpose, Recipient, Region, Sent, SystemEntropy, Verified,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -83,7 +81,7 @@ fn direct() -> Outcome<()> {
 async fn play(act: &str, folder: &Path) -> Outcome<()> {
     let (transport, phone) = ScriptedTransport::new();
     let gate = gate(folder, transport)?;
-    let client = ClientContext::new(ClientIp::from_peer(IpAddr::from([192, 0, 2, 7])), "session-1");
+    let client = ClientContext::from_peer(IpAddr::from([192, 0, 2, 7]), "session-1");
     if act == "send" {
         let Sent::Issued(issued) = ask_for_code(&gate, &client).await? else {
             return Err("the text was not sent".into());
@@ -135,12 +133,9 @@ fn gate(folder: &Path, transport: ScriptedTransport) -> Outcome<Gate> {
         .keys(keys)
         .store(RedbStore::open(folder.join("otpgate.redb"))?)
         .transport(transport)
-        .message(
-            MessageFormat::builder(Brand::new("Example")?)
-                .origin(OriginHost::new("example.com")?)
-                .build()?,
-        )
-        .destinations(DestinationPolicy::only([Region::DE]))
+        .brand("Example")
+        .origin("example.com")
+        .countries([Region::DE])
         .daily_budget(Money::dollars(20))
         .policy(policy)
         .build()?)
@@ -148,13 +143,9 @@ fn gate(folder: &Path, transport: ScriptedTransport) -> Outcome<Gate> {
 
 async fn ask_for_code(gate: &Gate, client: &ClientContext) -> Outcome<Sent> {
     let ticket = gate.preflight(&Purpose::SIGN_UP, client)?;
-    let proof = otpgate::token::answer(ticket.as_str(), NUMBER)?;
+    let proof = ticket.answer(NUMBER)?;
     let recipient = Recipient::parse(NUMBER, None)?;
-    match gate.clear(&proof, &recipient, &Purpose::SIGN_UP, client).await? {
-        Cleared::Passed(clearance) => Ok(gate.issue(clearance).await?),
-        Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
-        Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
-    }
+    Ok(gate.request(&proof, &recipient, &Purpose::SIGN_UP, client).await?)
 }
 
 async fn expect_rejected(

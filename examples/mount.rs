@@ -13,27 +13,11 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::http::request::Parts;
 use axum::routing::get;
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat};
 use otpgate::store::MemoryStore;
-use otpgate::transport::{Handoff, HandoffError, OutboundSms};
+use otpgate::transport::ConsoleTransport;
 use otpgate::web::page::PageContext;
 use otpgate::web::{Admit, Ask, Config, Host, HostError, Next};
-use otpgate::{
-    Gate, KeyId, KeyRing, Money, Pepper, Region, SmsTransport, SystemEntropy, Verification,
-};
-
-/// In place of a provider: `docs/providers.md` has those that the crate brings.
-#[derive(Debug)]
-struct Console;
-
-#[async_trait]
-impl SmsTransport for Console {
-    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-        println!("to {}:\n{}\n", sms.expose_number(), sms.expose_text());
-        Ok(Handoff::default())
-    }
-}
+use otpgate::{Gate, KeyRing, Money, Region, Verification};
 
 /// The two decisions that are the host's.
 #[derive(Debug)]
@@ -54,12 +38,12 @@ impl Host for SignUp {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let gate = Gate::builder()
-        // In production `Pepper::from_text`, from a secret manager: with a new one all codes are void.
-        .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+        // In production `KeyRing::from_text`, from a secret manager: with a new key all codes are void.
+        .keys(KeyRing::generate()?)
         .store(MemoryStore::default()) // one server: `RedbStore`; several: Redis or PostgreSQL
-        .transport(Console)
-        .message(MessageFormat::builder(Brand::new("Example")?).build()?)
-        .destinations(DestinationPolicy::only([Region::DE, Region::AT])) // where customers are
+        .transport(ConsoleTransport::stdout()) // providers: `docs/providers.md`
+        .brand("Example")
+        .countries([Region::DE, Region::AT]) // where customers are
         .daily_budget(Money::dollars(50)) // a few times an ordinary day
         .build()?;
     // The origin in the browser's address bar; `http` is taken on localhost only.

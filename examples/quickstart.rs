@@ -9,19 +9,11 @@
 
 use std::error::Error;
 use std::io::{BufRead, Write};
-use std::net::IpAddr;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::store::MemoryStore;
 use otpgate::transport::ConsoleTransport;
-use otpgate::{
-    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, Gate, KeyId, KeyRing, Money,
-    Pepper, Purpose, Recipient, Region, Sent, SystemClock, SystemEntropy, Timestamp, Verified,
-};
+use otpgate::{ClientContext, Gate, KeyRing, Money, Purpose, Recipient, Region, Sent};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -39,35 +31,26 @@ async fn main() -> ExitCode {
 }
 
 /// What a host builds once, at start.
-fn gate(outbox: Outbox, clock: ShownClock) -> Outcome<Gate> {
-    // In production: Pepper::from_text(&the_secret_manager("otpgate-pepper"))?
-    let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
-    let message = MessageFormat::builder(Brand::new("Example")?)
-        .origin(OriginHost::new("example.com")?)
-        .build()?;
+fn gate(phone: ConsoleTransport) -> Outcome<Gate> {
     Ok(Gate::builder()
-        .keys(keys)
-        .store(MemoryStore::builder().clock(clock.clone()).build())
-        .transport(ConsoleTransport::to(outbox))
-        .message(message)
-        .destinations(DestinationPolicy::only(Region::all()))
+        // In production: KeyRing::from_text(&the_secret_manager("otpgate-pepper"))?
+        .keys(KeyRing::generate()?)
+        .store(MemoryStore::default())
+        .transport(phone)
+        .brand("Example")
+        .origin("example.com")
+        .countries(Region::all()) // in production: where your customers are
         .daily_budget(Money::dollars(20))
-        .clock(clock)
         .build()?)
 }
 
 /// The page and the form: what the host's two handlers do.
-async fn ask_for_code(
-    gate: &Gate,
-    clock: &ShownClock,
-    typed: &str,
-    client: &ClientContext,
-) -> Outcome<Sent> {
+async fn ask_for_code(gate: &Gate, typed: &str, client: &ClientContext) -> Outcome<Sent> {
     // GET /sign-up: the ticket goes into the form …
     let ticket = gate.preflight(&Purpose::SIGN_UP, client)?;
     // … where the page's script answers it. A person takes longer than this to type a number.
-    clock.wait(ticket.not_before());
-    let proof = otpgate::token::answer(ticket.as_str(), typed)?;
+    std::thread::sleep(ticket.terms().human_time.as_duration());
+    let proof = ticket.answer(typed)?;
 
     // POST /sign-up
     let recipient = Recipient::parse(typed, None)?;
@@ -75,9 +58,8 @@ async fn ask_for_code(
 }
 
 async fn converse() -> Outcome<()> {
-    let clock = ShownClock::real();
-    let gate = gate(Outbox::default(), clock.clone())?;
-    let client = ClientContext::new(ClientIp::from_peer(IpAddr::from([192, 0, 2, 7])), "session-1");
+    let gate = gate(ConsoleTransport::stdout())?;
+    let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
 
     let grant = loop {
         let typed = prompt("Your mobile number, with + and country code: ")?;
@@ -85,7 +67,7 @@ async fn converse() -> Outcome<()> {
             println!("{error}");
             continue;
         }
-        match ask_for_code(&gate, &clock, &typed, &client).await? {
+        match ask_for_code(&gate, &typed, &client).await? {
             Sent::Issued(issued) => break issued.into_grant(),
             Sent::StepUp(step_up) => println!("The page asks for more: {}", step_up.reason()),
             Sent::Refused(refusal) => {
@@ -95,54 +77,52 @@ async fn converse() -> Outcome<()> {
         }
     };
     loop {
-        let Entry::Open(view) = gate.entry(&grant, &client).await? else {
+        let Some(view) = gate.entry(&grant, &client).await?.open() else {
             println!("The verification is over. Start again.");
             return Ok(());
         };
         println!("Code sent to {}; {} attempts left.", view.number_hint(), view.attempts_left());
-        match prompt("The code (or r to send it again): ")?.as_str() {
-            "r" => match gate.resend(&grant, &client).await? {
+        let typed = prompt("The code (or r to send it again): ")?;
+        if typed == "r" {
+            match gate.resend(&grant, &client).await? {
                 Sent::Issued(_) => println!("Sent again."),
-                Sent::Refused(refusal) => println!(
-                    "{} (in {} s)",
-                    refusal.public(),
-                    refusal.retry_after().unwrap_or_default().as_secs()
-                ),
-                Sent::StepUp(step_up) => println!("step-up: {}", step_up.reason()),
-            },
-            code => match gate.verify(&grant, code, &client).await? {
-                Verified::Accepted(proof) => {
-                    println!("Verified: {:?}, for {}.", proof.recipient(), proof.purpose());
-                    return Ok(());
+                Sent::Refused(refusal) => {
+                    let wait = refusal.retry_after().unwrap_or_default();
+                    println!("{} (in {} s)", refusal.public(), wait.as_secs());
                 }
-                Verified::Rejected(rejection) => println!("{rejection}"),
-            },
+                Sent::StepUp(step_up) => println!("step-up: {}", step_up.reason()),
+            }
+        } else if let Some(proof) = gate.verify(&grant, &typed, &client).await?.accepted() {
+            println!("Verified: {:?}, for {}.", proof.recipient(), proof.purpose());
+            return Ok(());
+        } else {
+            println!("The code was not accepted.");
         }
     }
 }
 
 async fn demonstrate() -> Outcome<()> {
-    let outbox = Outbox::default();
-    let clock = ShownClock::by_hand();
-    let gate = gate(outbox.clone(), clock.clone())?;
-    let client = ClientContext::new(ClientIp::from_peer(IpAddr::from([192, 0, 2, 7])), "session-1");
+    let phone = ConsoleTransport::stdout();
+    let gate = gate(phone.clone())?;
+    let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
 
     println!("1. A form that is posted faster than anyone types");
-    let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
-    let proof = otpgate::token::answer(ticket.as_str(), "+4915112345678")?;
+    let proof = gate.preflight(&Purpose::SIGN_UP, &client)?.answer("+4915112345678")?;
     let recipient = Recipient::parse("+4915112345678", None)?;
-    let hasty = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
-    expect(matches!(&hasty, Cleared::Refused(_)), "refused: only scripts are that fast")?;
+    let hasty = gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
+    expect(matches!(hasty, Sent::Refused(_)), "refused: only scripts are that fast")?;
 
     println!("2. The same at a person's pace");
-    let sent = ask_for_code(&gate, &clock, "+49 151 1234 5678", &client).await?;
-    let Sent::Issued(issued) = sent else { return Err("the text was not sent".into()) };
+    let Sent::Issued(issued) = ask_for_code(&gate, "+49 151 1234 5678", &client).await? else {
+        return Err("the text was not sent".into());
+    };
     expect(issued.confirmed(), "sent")?;
     let grant = issued.into_grant();
 
     println!("3. A wrong code");
-    let code = outbox.last_code().ok_or("no code in the text")?;
-    rejected(&gate, &grant, &wrong(&code), &client).await?;
+    let code = phone.last_code().ok_or("no code in the text")?;
+    let verified = gate.verify(&grant, &wrong(&code), &client).await?;
+    expect(verified.accepted().is_none(), "rejected")?;
 
     println!("4. \"Send it again\", at once");
     let Sent::Refused(refusal) = gate.resend(&grant, &client).await? else {
@@ -153,7 +133,7 @@ async fn demonstrate() -> Outcome<()> {
     expect(about_half_a_minute, &format!("refused: {} ({wait:?})", refusal.reason()))?;
 
     println!("5. The right code");
-    let Verified::Accepted(proof) = gate.verify(&grant, &code, &client).await? else {
+    let Some(proof) = gate.verify(&grant, &code, &client).await?.accepted() else {
         return Err("the right code was rejected".into());
     };
     expect(
@@ -162,35 +142,23 @@ async fn demonstrate() -> Outcome<()> {
     )?;
 
     println!("6. The right code once more");
-    rejected(&gate, &grant, &code, &client).await?;
+    let again = gate.verify(&grant, &code, &client).await?;
+    expect(again.accepted().is_none(), "rejected")?;
 
     println!("7. Another number: five wrong codes, then the right one as the sixth attempt");
-    let sent = ask_for_code(&gate, &clock, "+44 7400 123456", &client).await?;
-    let Sent::Issued(issued) = sent else { return Err("the text was not sent".into()) };
+    let Sent::Issued(issued) = ask_for_code(&gate, "+44 7400 123456", &client).await? else {
+        return Err("the text was not sent".into());
+    };
     let grant = issued.into_grant();
-    let code = outbox.last_code().ok_or("no code in the text")?;
-    for _ in 0..5 {
-        rejected(&gate, &grant, &wrong(&code), &client).await?;
+    let code = phone.last_code().ok_or("no code in the text")?;
+    for attempt in 1..=6 {
+        let typed = if attempt < 6 { wrong(&code) } else { code.clone() };
+        let verified = gate.verify(&grant, &typed, &client).await?;
+        expect(verified.accepted().is_none(), "rejected")?;
     }
-    rejected(&gate, &grant, &code, &client).await?;
-    expect(
-        matches!(gate.entry(&grant, &client).await?, Entry::Closed(_)),
-        "the code page is closed",
-    )?;
+    expect(gate.entry(&grant, &client).await?.open().is_none(), "the code page is closed")?;
     println!("Every outcome was the expected one.");
     Ok(())
-}
-
-async fn rejected(
-    gate: &Gate,
-    grant: &EntryGrant,
-    code: &str,
-    client: &ClientContext,
-) -> Outcome<()> {
-    match gate.verify(grant, code, client).await? {
-        Verified::Rejected(rejection) => expect(true, &rejection.to_string()),
-        Verified::Accepted(_) => Err("a code was accepted that must not be".into()),
-    }
 }
 
 fn expect(held: bool, what: &str) -> Outcome<()> {
@@ -215,70 +183,4 @@ fn prompt(question: &str) -> Outcome<String> {
         return Err("nothing to read; run with --demo to go through it without a keyboard".into());
     }
     Ok(line.trim().to_owned())
-}
-
-/// Where the console transport prints: the screen, and a copy for the demonstration to read.
-#[derive(Clone, Default)]
-struct Outbox(Arc<Mutex<String>>);
-
-impl Outbox {
-    fn last_code(&self) -> Option<String> {
-        let printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        printed.rsplit_once('#').map(|(_, code)| code.trim().to_owned())
-    }
-}
-
-impl Write for Outbox {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        std::io::stdout().write_all(bytes)?;
-        let mut printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        printed.push_str(&String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stdout().flush()
-    }
-}
-
-/// The system's clock, or one that the demonstration sets forward instead of waiting.
-#[derive(Clone, Debug)]
-struct ShownClock {
-    system: SystemClock,
-    by_hand: bool,
-    ahead: Arc<Mutex<Duration>>,
-}
-
-impl ShownClock {
-    fn real() -> Self {
-        Self { system: SystemClock::new(), by_hand: false, ahead: Arc::default() }
-    }
-
-    fn by_hand() -> Self {
-        Self { by_hand: true, ..Self::real() }
-    }
-
-    /// Lets time pass until `instant`.
-    fn wait(&self, instant: Timestamp) {
-        let left = instant.since(self.now());
-        if self.by_hand {
-            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += left;
-        } else {
-            std::thread::sleep(left);
-        }
-    }
-
-    fn ahead(&self) -> Duration {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Clock for ShownClock {
-    fn now(&self) -> Timestamp {
-        self.system.now() + self.ahead()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.system.elapsed() + self.ahead()
-    }
 }

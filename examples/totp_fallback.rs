@@ -10,27 +10,26 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use otpgate::access::{Actor, DestinationPolicy, Effect, Reason, Target};
-use otpgate::message::{Brand, MessageFormat};
+use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
 use otpgate::store::MemoryStore;
 use otpgate::transport::ConsoleTransport;
 use otpgate::{
-    AuthenticatorVerdict, Cleared, ClientContext, ClientIp, Gate, KeyId, KeyRing, Money, Pepper,
-    Purpose, Recipient, RefusalReason, Region, SystemEntropy,
+    AuthenticatorVerdict, Cleared, ClientContext, Gate, KeyRing, Money, Purpose, Recipient,
+    RefusalReason, Region, SystemEntropy,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let gate = Gate::builder()
-        .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+        .keys(KeyRing::generate()?)
         .store(MemoryStore::default())
         .transport(ConsoleTransport::stdout())
-        .message(MessageFormat::builder(Brand::new("Example")?).build()?)
-        .destinations(DestinationPolicy::only([Region::DE]))
+        .brand("Example")
+        .countries([Region::DE])
         .daily_budget(Money::dollars(20))
         .build()?;
-    let client = ClientContext::new(ClientIp::from_peer(IpAddr::from([192, 0, 2, 7])), "session-1");
+    let client = ClientContext::from_peer(IpAddr::from([192, 0, 2, 7]), "session-1");
 
     // Enrolment, once: show the URI as a QR code, keep the secret encrypted beside the account.
     let secret = AuthenticatorSecret::generate(&SystemEntropy)?;
@@ -51,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ticket = gate.preflight(&Purpose::LOG_IN, &client)?;
     let left = ticket.not_before().since(now()?);
     std::thread::sleep(left);
-    let proof = otpgate::token::answer(ticket.as_str(), "+4915112345678")?;
+    let proof = ticket.answer("+4915112345678")?;
     let recipient = Recipient::parse("+4915112345678", None)?;
     let cleared = gate.clear(&proof, &recipient, &Purpose::LOG_IN, &client).await?;
     let refused = match cleared {

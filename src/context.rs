@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{AnonymiserKind, AnonymiserKinds, ClientIp};
@@ -138,9 +139,9 @@ fn is_name(bytes: &[u8]) -> bool {
 /// proof; never the session, the account, the proof or the human check's response.
 ///
 /// ```
-/// use otpgate::{ClientContext, ClientIp};
+/// use otpgate::ClientContext;
 ///
-/// let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session cookie")
+/// let client = ClientContext::from_peer("192.0.2.7".parse()?, "session cookie")
 ///     .user("account-4711")
 ///     .device_proof("device cookie");
 /// let log = format!("{client:?}");
@@ -176,6 +177,13 @@ impl ClientContext {
             human: None,
             anonymisers: AnonymiserKinds::NONE,
         }
+    }
+
+    /// A client whose connection comes from `address` itself, with no proxy of yours between
+    /// ([`ClientIp::from_peer`]); behind one, take [`new`](Self::new) with [`ClientIp::behind`].
+    #[must_use]
+    pub fn from_peer(address: IpAddr, session: impl Into<String>) -> Self {
+        Self::new(ClientIp::from_peer(address), session)
     }
 
     /// The account, if the client is logged in to one. It gets a limit of its own.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::base::entropy::EntropyError;
 use crate::human::HumanCheckError;
-use crate::message::RenderError;
+use crate::message::{MessageFormatError, RenderError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::transport::HandoffError;
 
@@ -194,7 +194,7 @@ impl From<HandoffError> for GateError {
 /// use otpgate::{ConfigError, Gate, Policy};
 ///
 /// let Err(ConfigError::Missing(parts)) = Gate::builder().build() else { panic!("six are missing") };
-/// assert_eq!(parts, ["keys", "store", "transport", "message", "destinations", "daily_budget"]);
+/// assert_eq!(parts, ["keys", "store", "transport", "brand", "countries", "daily_budget"]);
 ///
 /// let mut policy = Policy::default();
 /// policy.code.attempts = 0;
@@ -220,6 +220,9 @@ pub enum ConfigError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// The brand or the origin makes no text.
+    #[error(transparent)]
+    Message(MessageFormatError),
     /// The gate's own name could not be drawn.
     #[error(transparent)]
     Entropy(EntropyError),

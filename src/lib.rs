@@ -16,52 +16,30 @@
 //! | the code is typed | [`Gate::verify`] | a [`Verification`], or a rejection without a reason |
 //!
 //! ```
-//! use otpgate::access::DestinationPolicy;
-//! use otpgate::message::{Brand, MessageFormat, OriginHost};
 //! use otpgate::store::MemoryStore;
-//! use otpgate::{
-//!     ClientContext, ClientIp, Gate, KeyId, KeyRing, Money, Pepper, Purpose, Recipient,
-//!     Region, Sent, SystemEntropy, Verified,
-//! };
-//! # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
-//! # #[derive(Clone, Debug, Default)]
-//! # struct Outbox(std::sync::Arc<std::sync::Mutex<String>>);
-//! # #[async_trait::async_trait]
-//! # impl otpgate::SmsTransport for Outbox {
-//! #     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-//! #         *self.0.lock().unwrap() = sms.expose_text().to_owned();
-//! #         Ok(Handoff::accepted("1"))
-//! #     }
-//! # }
-//! # impl Outbox {
-//! #     fn code(&self) -> String { self.0.lock().unwrap().rsplit_once('#').unwrap().1.to_owned() }
-//! # }
+//! use otpgate::{ClientContext, Gate, KeyRing, Money, Purpose, Recipient, Region, Sent, Verified};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let outbox = Outbox::default();
-//! # let my_provider = outbox.clone();
+//! # let phone = otpgate::transport::ConsoleTransport::to(Vec::new());
+//! # let my_provider = phone.clone();
 //! # let mut policy = otpgate::Policy::default();
 //! # policy.token.human_time = otpgate::token::HumanTime::ZERO; // nobody types in this example
-//! // Once, at start. In production the pepper comes from a secret manager.
 //! let gate = Gate::builder()
-//!     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//!     .keys(KeyRing::generate()?) // in production: `from_text`, from a secret manager
 //!     .store(MemoryStore::default())
 //!     .transport(my_provider)
-//!     .message(
-//!         MessageFormat::builder(Brand::new("Example")?)
-//!             .origin(OriginHost::new("example.com")?)
-//!             .build()?,
-//!     )
-//!     .destinations(DestinationPolicy::only([Region::DE, Region::AT]))
+//!     .brand("Example")
+//!     .origin("example.com")
+//!     .countries([Region::DE, Region::AT])
 //!     .daily_budget(Money::dollars(50))
 //! #   .policy(policy)
-//!     .build()?;
+//!     .build()?; // once, at start
 //!
 //! // GET: the ticket goes into the form, and the page's script answers it for the number typed.
-//! let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session cookie");
+//! let client = ClientContext::from_peer("192.0.2.7".parse()?, "session cookie");
 //! let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
-//! let proof = otpgate::token::answer(ticket.as_str(), "0151 12345678")?;
+//! let proof = ticket.answer("0151 12345678")?;
 //!
 //! // POST: the number is read, the proof is checked, the text goes out.
 //! let recipient = Recipient::parse("0151 12345678", Some(Region::DE))?;
@@ -72,7 +50,7 @@
 //! };
 //!
 //! // The code page.
-//! let code = outbox.code();
+//! # let code = phone.last_code().ok_or("no code")?;
 //! let Verified::Accepted(verification) = gate.verify(&grant, &code, &client).await? else {
 //!     panic!("rejected")
 //! };

@@ -11,16 +11,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cpu_time::ThreadTime;
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, block_on};
 use otpgate::token::WorkBits;
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, Gate, Issued, KeyId, KeyRing,
-    Money, Pepper, Policy, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp,
-    Verification, Verified,
+    Cleared, ClientContext, Clock, Entry, EntryGrant, Gate, Issued, KeyId, KeyRing, Money, Pepper,
+    Policy, Purpose, Recipient, Region, Sent, SmsTransport, Store, Timestamp, Verification,
+    Verified,
 };
 
 /// When everything begins.
@@ -316,10 +314,6 @@ impl World {
 /// A gate with every check on.
 pub fn gate(store: impl Store, clock: impl Clock, single: bool) -> Gate {
     let pepper = Pepper::from_bytes(std::array::from_fn(|i| i as u8)).unwrap();
-    let message = MessageFormat::builder(Brand::new("Example").unwrap())
-        .origin(OriginHost::new("example.com").unwrap())
-        .build()
-        .unwrap();
     // What a page computes is not measured, and would take longer than all the rest.
     let mut policy = Policy::default();
     policy.token.work = WorkBits::NONE;
@@ -328,8 +322,9 @@ pub fn gate(store: impl Store, clock: impl Clock, single: bool) -> Gate {
         .store(store)
         .transport(Accepts)
         .policy(policy)
-        .message(message)
-        .destinations(DestinationPolicy::only(Region::all()))
+        .brand("Example")
+        .origin("example.com")
+        .countries(Region::all())
         .daily_budget(Money::dollars(10_000_000))
         .clock(clock)
         .clock_unchecked_danger();
@@ -358,7 +353,7 @@ pub fn answered(gate: &Gate, form: &Form) {
 
 fn form(gate: &Gate, number: String, client: ClientContext) -> Form {
     let ticket = gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), &number).unwrap();
+    let proof = ticket.answer(&number).unwrap();
     Form { proof, recipient: Recipient::parse(&number, None).unwrap(), client }
 }
 
@@ -439,7 +434,7 @@ fn client(n: u64, call: u64) -> ClientContext {
     let network = 0x1700_0000_u32 + (((mixed >> 32) as u32 % 20_000) << 16);
     let ip = IpAddr::V4(Ipv4Addr::from_bits(network | mixed as u32 & 0xffff));
     let session = format!("{:016x}{:016x}", mix(call), mix(call ^ 1 << 40));
-    ClientContext::new(ClientIp::from_peer(ip), session)
+    ClientContext::from_peer(ip, session)
 }
 
 /// SplitMix64's finaliser.

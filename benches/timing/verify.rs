@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::pumping::Tuning;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, ScriptedTransport, TransportHandle, block_on};
 use otpgate::token::{HumanTime, WorkBits};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, EntryGrant, Gate, KeyId, KeyRing, Money, Pepper, Policy,
-    Purpose, Recipient, Region, Sent, Timestamp, Verified,
+    ClientContext, EntryGrant, Gate, KeyId, KeyRing, Money, Pepper, Policy, Purpose, Recipient,
+    Region, Sent, Timestamp, Verified,
 };
 
 /// Codes of each class that are entered in one go.
@@ -108,10 +106,6 @@ impl House {
         let clock = ManualClock::new(Timestamp::from_millis(1_795_348_800_000));
         let (transport, outbox) = ScriptedTransport::new();
         let pepper = Pepper::from_bytes(std::array::from_fn(|i| i as u8)).unwrap();
-        let message = MessageFormat::builder(Brand::new("Example").unwrap())
-            .origin(OriginHost::new("example.com").unwrap())
-            .build()
-            .unwrap();
         let mut policy = Policy::default();
         (policy.token.work, policy.token.human_time) = (WorkBits::NONE, HumanTime::ZERO);
         policy.quotas.block_unverified = None;
@@ -128,8 +122,9 @@ impl House {
             .transport(transport)
             .policy(policy)
             .tuning(tuning)
-            .message(message)
-            .destinations(DestinationPolicy::only(Region::all()))
+            .brand("Example")
+            .origin("example.com")
+            .countries(Region::all())
             .daily_budget(Money::dollars(10_000_000))
             .clock(clock.clone())
             .clock_unchecked_danger()
@@ -162,16 +157,13 @@ impl House {
     fn send(&mut self) -> Entry {
         self.next += 1;
         let number = format!("+49151{:08}", 10_000_000 + self.next * 10_007 % 90_000_000);
-        let ip = ClientIp::from_peer((0x0B00_0001 + self.next as u32 * 0x101).to_be_bytes().into());
-        let client = ClientContext::new(ip, format!("session {}", self.next));
+        let ip = (0x0B00_0001 + self.next as u32 * 0x101).to_be_bytes().into();
+        let client = ClientContext::from_peer(ip, format!("session {}", self.next));
         let ticket = self.gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
-        let proof = otpgate::token::answer(ticket.as_str(), &number).unwrap();
+        let proof = ticket.answer(&number).unwrap();
         let recipient = Recipient::parse(&number, None).unwrap();
-        let cleared = block_on(self.gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client));
-        let Cleared::Passed(clearance) = cleared.unwrap() else { panic!("not cleared") };
-        let Sent::Issued(issued) = block_on(self.gate.issue(clearance)).unwrap() else {
-            panic!("not sent")
-        };
+        let sent = block_on(self.gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client));
+        let Sent::Issued(issued) = sent.unwrap() else { panic!("not sent") };
         let right = self.outbox.delivered().pop().and_then(|sent| sent.code()).unwrap();
         self.outbox.clear();
         let wrong = format!("{:06}", (right.parse::<u32>().unwrap() + 1) % 1_000_000);

@@ -16,13 +16,11 @@ mod store;
 use std::error::Error;
 use std::sync::Arc;
 
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::testing::store::{Suite, equivalence};
 use otpgate::testing::{ManualClock, ScriptedTransport};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Gate, KeyId, KeyRing, Money, Pepper, Purpose, Recipient,
-    Region, Sent, SystemEntropy, Timestamp, Verified,
+    Cleared, ClientContext, Gate, KeyRing, Money, Purpose, Recipient, Region, Sent, Timestamp,
+    Verified,
 };
 
 use store::HostStore;
@@ -56,24 +54,21 @@ async fn flow(store: Arc<HostStore>) -> Result<(), Box<dyn Error>> {
     let clock = ManualClock::new(Timestamp::from_millis(1_795_348_800_000));
     let (transport, outbox) = ScriptedTransport::new();
     let gate = Gate::builder()
-        .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+        .keys(KeyRing::generate()?)
         .store(store)
         .transport(transport)
-        .message(
-            MessageFormat::builder(Brand::new("Example")?)
-                .origin(OriginHost::new("example.com")?)
-                .build()?,
-        )
-        .destinations(DestinationPolicy::only(["DE".parse::<Region>()?]))
+        .brand("Example")
+        .origin("example.com")
+        .countries(["DE".parse::<Region>()?])
         .daily_budget(Money::dollars(20))
         .clock(clock.clone())
         .clock_unchecked_danger()
         .build()?;
-    let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
+    let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
     let number = Recipient::parse("+4915112345678", None)?;
     let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
     clock.advance(std::time::Duration::from_secs(5)); // typing takes a person some seconds
-    let proof = otpgate::token::answer(ticket.as_str(), number.typed())?;
+    let proof = ticket.answer(number.typed())?;
     let Cleared::Passed(clearance) =
         gate.clear(&proof, &number, &Purpose::SIGN_UP, &client).await?
     else {

@@ -1,18 +1,15 @@
 //! What the examples of the providers share: a gate, one text through it, its receipt, and the money.
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::process::ExitCode;
 
-use otpgate::access::DestinationPolicy;
 use otpgate::http::{HttpClient, HttpRequest, ReqwestClient};
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::store::MemoryStore;
 use otpgate::token::HumanTime;
 use otpgate::transport::{ReceiptRequest, ReceiptVerifier};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Gate, Issued, KeyId, KeyRing, Money, Pepper, Policy, Purpose,
-    ReceiptOutcome, Recipient, Region, Sent, SmsTransport, SystemEntropy, Verified,
+    ClientContext, Gate, Issued, KeyRing, Money, Policy, Purpose, ReceiptOutcome, Recipient,
+    Region, Sent, SmsTransport, Verified,
 };
 
 use support::http_server::{LocalServer, Seen};
@@ -49,20 +46,17 @@ impl FirstText {
     pub fn through(transport: impl SmsTransport) -> Outcome<Self> {
         let mut policy = Policy::default();
         policy.token.human_time = HumanTime::ZERO; // nobody types in this example
-        let message = MessageFormat::builder(Brand::new("Example")?)
-            .origin(OriginHost::new("example.com")?)
-            .build()?;
         let gate = Gate::builder()
-            .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+            .keys(KeyRing::generate()?)
             .store(MemoryStore::default())
             .transport(transport)
-            .message(message)
-            .destinations(DestinationPolicy::only(Region::all()))
+            .brand("Example")
+            .origin("example.com")
+            .countries(Region::all())
             .daily_budget(Money::dollars(20))
             .policy(policy)
             .build()?;
-        let ip = ClientIp::from_peer(IpAddr::from([192, 0, 2, 7]));
-        Ok(Self { gate, client: ClientContext::new(ip, "session-1") })
+        Ok(Self { gate, client: ClientContext::from_peer("192.0.2.7".parse()?, "session-1") })
     }
 
     /// Sends a code to `number`: page, token, form, text. An outage comes with its whole story.
@@ -70,12 +64,8 @@ impl FirstText {
         let purpose = &Purpose::SIGN_UP;
         let recipient = Recipient::parse(number, None)?;
         let ticket = self.gate.preflight(purpose, &self.client)?;
-        let proof = otpgate::token::answer(ticket.as_str(), number)?;
-        let clearance = match self.gate.clear(&proof, &recipient, purpose, &self.client).await? {
-            Cleared::Passed(clearance) => clearance,
-            other => return Err(format!("no text: {other:?}").into()),
-        };
-        match self.gate.issue(clearance).await {
+        let proof = ticket.answer(number)?;
+        match self.gate.request(&proof, &recipient, purpose, &self.client).await {
             Ok(Sent::Issued(issued)) => Ok(issued),
             Ok(Sent::Refused(refusal)) => {
                 let said = refusal.cause().map(ToString::to_string);

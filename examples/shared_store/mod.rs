@@ -2,15 +2,13 @@
 //! other takes, one interval and one block for both.
 
 use std::error::Error;
-use std::net::IpAddr;
 
-use otpgate::access::{Actor, DestinationPolicy, Effect, Reason, Target};
-use otpgate::message::{Brand, MessageFormat, OriginHost};
+use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::testing::{ScriptedTransport, TransportHandle};
 use otpgate::token::HumanTime;
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Entropy, Gate, GateErrorKind, KeyId, KeyRing, Money, Pepper,
-    Policy, Purpose, Recipient, Region, Sent, Store, SystemEntropy, Verified,
+    ClientContext, Gate, GateErrorKind, KeyRing, Money, Policy, Purpose, Recipient, Region, Sent,
+    Store, Verified,
 };
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -30,13 +28,12 @@ impl Pair {
     pub fn new(stores: [impl Store; 2]) -> Outcome<Self> {
         // In production both get the same pepper from a secret manager: without it they would be
         // strangers to each other's codes.
-        let mut pepper = [0; 32];
-        SystemEntropy.fill(&mut pepper)?;
+        let keys = KeyRing::generate()?;
         let (transport, phone) = ScriptedTransport::new();
         let [one, two] = stores;
-        let here = gate(pepper, one, transport.clone())?;
-        let there = gate(pepper, two, transport)?;
-        let client = ClientContext::new(ClientIp::from_peer(IpAddr::from([192, 0, 2, 7])), "s-1");
+        let here = gate(keys.clone(), one, transport.clone())?;
+        let there = gate(keys, two, transport)?;
+        let client = ClientContext::from_peer("192.0.2.7".parse()?, "s-1");
         Ok(Self { here, there, phone, client })
     }
 
@@ -101,20 +98,17 @@ fn is_store_outage(error: &(dyn Error + 'static)) -> bool {
     outage.is_some_and(|error| error.kind() == GateErrorKind::Store)
 }
 
-fn gate(pepper: [u8; 32], store: impl Store, transport: ScriptedTransport) -> Outcome<Gate> {
+fn gate(keys: KeyRing, store: impl Store, transport: ScriptedTransport) -> Outcome<Gate> {
     let mut policy = Policy::default();
     // Nobody types in this example.
     policy.token.human_time = HumanTime::ZERO;
     Ok(Gate::builder()
-        .keys(KeyRing::new(KeyId(1), Pepper::from_bytes(pepper)?))
+        .keys(keys)
         .store(store)
         .transport(transport)
-        .message(
-            MessageFormat::builder(Brand::new("Example")?)
-                .origin(OriginHost::new("example.com")?)
-                .build()?,
-        )
-        .destinations(DestinationPolicy::only([Region::DE]))
+        .brand("Example")
+        .origin("example.com")
+        .countries([Region::DE])
         .daily_budget(Money::dollars(20))
         .policy(policy)
         .build()?)
@@ -122,11 +116,7 @@ fn gate(pepper: [u8; 32], store: impl Store, transport: ScriptedTransport) -> Ou
 
 async fn ask(gate: &Gate, number: &str, client: &ClientContext) -> Outcome<Sent> {
     let ticket = gate.preflight(&Purpose::SIGN_UP, client)?;
-    let proof = otpgate::token::answer(ticket.as_str(), number)?;
+    let proof = ticket.answer(number)?;
     let recipient = Recipient::parse(number, None)?;
-    match gate.clear(&proof, &recipient, &Purpose::SIGN_UP, client).await? {
-        Cleared::Passed(clearance) => Ok(gate.issue(clearance).await?),
-        Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
-        Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
-    }
+    Ok(gate.request(&proof, &recipient, &Purpose::SIGN_UP, client).await?)
 }

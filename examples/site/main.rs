@@ -24,8 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat};
+use otpgate::message::MessageFormat;
 use otpgate::store::{MemoryStore, RedbStore};
 use otpgate::web::console::{Console, ConsoleFeed};
 use otpgate::web::page::PageContext;
@@ -105,7 +104,7 @@ fn gate(
     file: Option<&str>,
     check: bool,
 ) -> Outcome<Gate> {
-    let message = MessageFormat::builder(Brand::new("Otter & Sons")?).transactions().build()?;
+    let message = MessageFormat::builder("Otter & Sons").transactions().build()?;
     let mut policy = Policy::default();
     if check {
         policy.token.human_time = otpgate::token::HumanTime::ZERO; // nobody types
@@ -114,7 +113,7 @@ fn gate(
         .keys(keys.clone())
         .transport(desk.clone())
         .message(message)
-        .destinations(DestinationPolicy::only(Region::all()))
+        .countries(Region::all())
         .daily_budget(Money::dollars(50))
         .human_check(Doorman)
         .observer(feed.clone())

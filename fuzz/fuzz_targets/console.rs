@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 use http::Request;
 use http::request::Parts;
 use libfuzzer_sys::fuzz_target;
-use otpgate::access::{Actor, DestinationPolicy};
+use otpgate::access::Actor;
 use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, ScriptedTransport, block_on};
 use otpgate::web::console::{Console, ConsoleFeed, Denied, Operator, Operators, Role};
-use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Realm, Region, SystemEntropy};
+use otpgate::{Gate, KeyRing, Money, Realm, Region};
 
 const ORIGIN: &str = "https://staff.example";
 
@@ -54,14 +54,14 @@ fn desk() -> Desk {
         MessageFormat::builder(brand).origin(origin).build().unwrap()
     });
     let clock = ManualClock::default();
-    let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap());
+    let keys = KeyRing::generate().unwrap();
     let feed = ConsoleFeed::of(&Realm::default());
     let gate = Gate::builder()
         .keys(keys.clone())
         .store(MemoryStore::builder().clock(clock.clone()).build())
         .transport(ScriptedTransport::new().0)
         .message(message.clone())
-        .destinations(DestinationPolicy::only([Region::DE]))
+        .countries([Region::DE])
         .daily_budget(Money::dollars(50))
         .clock(clock)
         .observer(feed.clone())

@@ -4,8 +4,7 @@
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use otpgate::access::{CallerId, CallerRule, CallerRules, DestinationPolicy};
-use otpgate::message::{Brand, MessageFormat, OriginHost};
+use otpgate::access::{CallerId, CallerRule, CallerRules};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, ScriptedTransport, TransportHandle, block_on};
 use otpgate::{
@@ -31,13 +30,8 @@ fn house() -> &'static House {
             .keys(KeyRing::new(KeyId(1), pepper))
             .store(MemoryStore::builder().capacity(1_000_000).build())
             .transport(transport)
-            .message(
-                MessageFormat::builder(Brand::new("Example").unwrap())
-                    .origin(OriginHost::new("example.com").unwrap())
-                    .build()
-                    .unwrap(),
-            )
-            .destinations(DestinationPolicy::only([Region::DE]))
+            .brand("Example").origin("example.com")
+            .countries([Region::DE])
             .callers(CallerRules::new("otp.example.com").allow(rule))
             .daily_budget(Money::dollars(20))
             .clock(ManualClock::new(Timestamp::from_millis(1_795_348_800_000)))

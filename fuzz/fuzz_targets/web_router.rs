@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 use http::Request;
 use http::request::Parts;
 use libfuzzer_sys::fuzz_target;
-use otpgate::access::DestinationPolicy;
 use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::store::MemoryStore;
 use otpgate::testing::secrets::Needles;
@@ -18,9 +17,7 @@ use otpgate::testing::{ManualClock, ScriptedTransport, TransportHandle, block_on
 use otpgate::token::{HumanTime, WorkBits, answer};
 use otpgate::web::page::PageContext;
 use otpgate::web::{Admit, Ask, Config, Endpoints, Host, HostError, Next};
-use otpgate::{
-    Gate, KeyId, KeyRing, Money, Pepper, Policy, Purpose, Region, SystemEntropy, Verification,
-};
+use otpgate::{Gate, KeyRing, Money, Policy, Purpose, Region, Verification};
 
 const ORIGIN: &str = "https://shop.example";
 const NUMBER: &str = "+4915112345678";
@@ -58,11 +55,11 @@ fn world() -> World {
     policy.token.human_time = HumanTime::ZERO;
     policy.token.work = WorkBits::NONE;
     let gate = Gate::builder()
-        .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap()))
+        .keys(KeyRing::generate().unwrap())
         .store(MemoryStore::builder().clock(clock.clone()).build())
         .transport(transport)
         .message(message.clone())
-        .destinations(DestinationPolicy::only([Region::DE]))
+        .countries([Region::DE])
         .daily_budget(Money::dollars(50))
         .clock(clock)
         .policy(policy)

@@ -82,8 +82,8 @@ impl CallerRules {
     /// use std::time::Duration;
     /// use otpgate::access::{CallerError, CallerRequest, CallerRules};
     /// # use otpgate::access::{CallerId, CallerKey, CallerRule, ClientIp};
-    /// # use otpgate::{KeyId, KeyRing, Pepper, Recipient, SystemEntropy, Timestamp};
-    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+    /// # use otpgate::{KeyRing, Recipient, SystemEntropy, Timestamp};
+    /// # let keys = KeyRing::generate()?;
     /// # let now = Timestamp::from_millis(1_800_000_000_000);
     /// # let id = CallerId::new("billing")?;
     /// # let end = now + Duration::from_secs(86_400);

@@ -76,12 +76,12 @@ pub struct CallerRequest<'a> {
 ///
 /// ```
 /// use otpgate::access::{CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, ClientIp};
-/// use otpgate::{KeyId, KeyRing, Pepper, Recipient, SystemEntropy, Timestamp};
+/// use otpgate::{KeyRing, Recipient, SystemEntropy, Timestamp};
 /// use std::time::Duration;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let now = Timestamp::from_millis(1_800_000_000_000);
-/// let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+/// let keys = KeyRing::generate()?;
 ///
 /// // The operator mints a key and hands its text to the caller's secret manager.
 /// let billing = CallerId::new("billing")?;
@@ -133,8 +133,8 @@ impl CallerKey {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     /// use otpgate::access::{CallerId, CallerKey};
-    /// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
-    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+    /// # use otpgate::{KeyRing, Timestamp};
+    /// # let keys = KeyRing::generate()?;
     /// # let now = Timestamp::from_millis(1_800_000_000_000);
     ///
     /// let (id, day) = (CallerId::new("billing")?, Duration::from_secs(86_400));
@@ -167,8 +167,8 @@ impl CallerKey {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use otpgate::access::CallerKey;
     /// # use otpgate::access::CallerId;
-    /// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
-    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+    /// # use otpgate::{KeyRing, Timestamp};
+    /// # let keys = KeyRing::generate()?;
     /// # let now = Timestamp::from_millis(1_800_000_000_000);
     /// # let end = now + std::time::Duration::from_secs(86_400);
     /// # let key = CallerKey::mint(&CallerId::new("billing")?, "sms.shop.example", end, &keys, now)?;

@@ -23,10 +23,10 @@ use crate::base::time::{Timestamp, millis};
 ///
 /// ```
 /// use otpgate::access::{DeviceError, DeviceLife, DeviceProof};
-/// use otpgate::{KeyId, KeyRing, Pepper, Pseudonym, SystemEntropy, Timestamp};
+/// use otpgate::{KeyRing, Pseudonym, SystemEntropy, Timestamp};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+/// let keys = KeyRing::generate()?;
 /// let (alice, bob) = (Pseudonym::from_bytes([1; 16]), Pseudonym::from_bytes([2; 16]));
 /// let now = Timestamp::from_millis(1_800_000_000_000);
 ///
@@ -133,8 +133,8 @@ crate::base::masked::debug_only!(DeviceProof: expires);
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use otpgate::access::{DeviceLife, DeviceProof};
-/// # use otpgate::{KeyId, KeyRing, Pepper, Pseudonym, SystemEntropy, Timestamp};
-/// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+/// # use otpgate::{KeyRing, Pseudonym, SystemEntropy, Timestamp};
+/// # let keys = KeyRing::generate()?;
 /// # let (number, now) = (Pseudonym::from_bytes([1; 16]), Timestamp::from_millis(1_800_000_000_000));
 /// let mint = || DeviceProof::mint(&number, DeviceLife::default(), &keys, &SystemEntropy, now);
 /// let (phone, laptop) = (mint()?, mint()?);

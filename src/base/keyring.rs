@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
-use super::entropy::{Entropy, EntropyError, random};
+use super::entropy::{Entropy, EntropyError, SystemEntropy, random};
 use super::mac::MacKey;
 use super::seal::SealKey;
 use super::secret::Secret;
@@ -142,6 +142,35 @@ impl KeyRing {
             current: Arc::new(Keys::new(id, &pepper)),
             retired: Vec::new(),
         }
+    }
+
+    /// A ring of one key, [`KeyId`] 1, from the text that a secret manager keeps
+    /// ([`Pepper::from_text`]).
+    ///
+    /// # Errors
+    ///
+    /// [`PepperError`], which says how to make a key.
+    ///
+    /// ```
+    /// use otpgate::{KeyId, KeyRing};
+    ///
+    /// let ring = KeyRing::from_text("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA")?;
+    /// assert_eq!(ring.current(), KeyId(1));
+    /// assert!(KeyRing::from_text("changeme").is_err());
+    /// # Ok::<(), otpgate::PepperError>(())
+    /// ```
+    pub fn from_text(pepper: &str) -> Result<Self, PepperError> {
+        Pepper::from_text(pepper).map(|pepper| Self::new(KeyId(1), pepper))
+    }
+
+    /// A ring of one fresh key, [`KeyId`] 1, for tests and first runs: all codes, limits and lists
+    /// are lost with it.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] if the operating system's generator fails.
+    pub fn generate() -> Result<Self, EntropyError> {
+        Pepper::generate(&SystemEntropy).map(|pepper| Self::new(KeyId(1), pepper))
     }
 
     /// Keeps an earlier key until `until`, for what was made under it.

@@ -21,6 +21,7 @@ use crate::message::MessageFormat;
 use crate::policy::{Policy, agree};
 use crate::pumping::{Costs, PriceTable, Strength, Tuning};
 use crate::realm::{Realms, shared_name};
+use crate::recipient::Region;
 use crate::store::{ClockCheck, Store};
 use crate::transport::signals::NumberSignals;
 use crate::transport::{Deadline, SmsTransport};
@@ -29,23 +30,21 @@ use check::Beside;
 
 /// Collects the parts of a [`Gate`]. [`build`](Self::build) checks them together.
 ///
-/// Six parts have no sensible default and must be given: keys, store, transport, the message, the
-/// destinations, and how much money may be spent a day.
+/// Six parts have no sensible default and must be given: keys, store, transport, the brand in the
+/// texts, the countries they go to, and how much money may be spent a day.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let my_provider = otpgate::transport::ConsoleTransport::stdout();
-/// use otpgate::access::DestinationPolicy;
-/// use otpgate::message::{Brand, MessageFormat};
 /// use otpgate::store::MemoryStore;
-/// use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Region, SystemEntropy};
+/// use otpgate::{Gate, KeyRing, Money, Region};
 ///
 /// let gate = Gate::builder()
-///     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+///     .keys(KeyRing::generate()?)
 ///     .store(MemoryStore::default())
 ///     .transport(my_provider)
-///     .message(MessageFormat::builder(Brand::new("Example")?).build()?)
-///     .destinations(DestinationPolicy::only([Region::DE]))
+///     .brand("Example")
+///     .countries([Region::DE])
 ///     .daily_budget(Money::dollars(50));
 /// assert!(gate.build().is_ok());
 /// # Ok(())
@@ -59,6 +58,8 @@ pub struct GateBuilder {
     transport: Option<Box<dyn SmsTransport>>,
     hand_off_deadline: Option<Duration>,
     fallbacks: Vec<FallbackChannel>,
+    brand: Option<String>,
+    origin: Option<String>,
     message: Option<MessageFormat>,
     destinations: Option<DestinationPolicy>,
     daily_budget: Option<Money>,
@@ -107,14 +108,38 @@ impl GateBuilder {
         self
     }
 
-    /// The texts, compiled.
-    pub fn message(mut self, message: MessageFormat) -> Self {
-        self.message = Some(message);
+    /// The name under which the texts speak: the built-in texts, one segment each, with codes as the
+    /// policy has them. [`build`](Self::build) checks it as
+    /// [`Brand::new`](crate::message::Brand::new) does.
+    pub fn brand(mut self, brand: impl Into<String>) -> Self {
+        (self.brand, self.message) = (Some(brand.into()), None);
         self
     }
 
-    /// Which numbers get texts at all. There is no default: a gate that sends anywhere is an
+    /// The host of your page, such as `example.com`: browsers offer the code there and nowhere else
+    /// ([`MessageFormatBuilder::origin`](crate::message::MessageFormatBuilder::origin)). Needs
+    /// [`brand`](Self::brand).
+    pub fn origin(mut self, host: impl Into<String>) -> Self {
+        self.origin = Some(host.into());
+        self
+    }
+
+    /// The texts, compiled: in place of [`brand`](Self::brand) where you have templates, languages,
+    /// payments, an app or registered texts of your own.
+    pub fn message(mut self, message: MessageFormat) -> Self {
+        (self.message, self.brand, self.origin) = (Some(message), None, None);
+        self
+    }
+
+    /// The countries whose mobile numbers get texts; all others get none
+    /// ([`DestinationPolicy::only`]). There is no default: a gate that sends anywhere is an
     /// invitation.
+    pub fn countries(self, countries: impl IntoIterator<Item = Region>) -> Self {
+        self.destinations(DestinationPolicy::only(countries))
+    }
+
+    /// Which numbers get texts, where [`countries`](Self::countries) does not say it: other lines
+    /// than mobile ones, a ceiling for the price.
     pub fn destinations(mut self, destinations: DestinationPolicy) -> Self {
         self.destinations = Some(destinations);
         self
@@ -157,14 +182,15 @@ impl GateBuilder {
     /// assert!(matches!(missing, ConfigError::Missing(parts) if parts.contains(&"daily_budget")));
     ///
     /// let mut policy = otpgate::Policy::default();
-    /// policy.code.format = otpgate::otp::CodeFormat::digits(8)?; // and texts for six digits
+    /// policy.code.attempts = 0;
     /// let error = shop::parts().policy(policy).build().unwrap_err();
-    /// assert!(matches!(error, ConfigError::Rule { field: "code.format", .. }));
+    /// assert!(matches!(error, ConfigError::Rule { field: "code.attempts", .. }));
     /// # Ok(())
     /// # });
     /// ```
-    pub fn build(self) -> Result<Gate, ConfigError> {
+    pub fn build(mut self) -> Result<Gate, ConfigError> {
         let missing = self.missing();
+        let message = self.texts();
         let (
             Some(keys),
             Some(store),
@@ -172,17 +198,11 @@ impl GateBuilder {
             Some(message),
             Some(destinations),
             Some(daily_budget),
-        ) = (
-            self.keys,
-            self.store,
-            self.transport,
-            self.message,
-            self.destinations,
-            self.daily_budget,
-        )
+        ) = (self.keys, self.store, self.transport, message, self.destinations, self.daily_budget)
         else {
             return Err(ConfigError::Missing(missing));
         };
+        let message = message?;
         check::keys(&keys)?;
         check::destinations(&destinations)?;
         let hand_off_deadline = check::hand_off_deadline(self.hand_off_deadline)?;
@@ -239,14 +259,34 @@ impl GateBuilder {
         Ok(Gate::new(parts, &self.realm))
     }
 
+    /// The texts: as they were given, or those of the brand.
+    fn texts(&mut self) -> Option<Result<MessageFormat, ConfigError>> {
+        match (self.message.take(), self.brand.take(), self.origin.take()) {
+            (Some(message), _, None) => Some(Ok(message)),
+            (Some(_), _, Some(origin)) => {
+                let rule = "given to the message, as `MessageFormatBuilder::origin`";
+                Some(Err(ConfigError::rule("origin", origin, rule)))
+            }
+            (None, Some(brand), origin) => {
+                let format = MessageFormat::builder(&*brand).codes(self.policy.code.format);
+                let format = match &origin {
+                    Some(host) => format.origin(&**host),
+                    None => format,
+                };
+                Some(format.build().map_err(ConfigError::Message))
+            }
+            (None, None, _) => None,
+        }
+    }
+
     /// The methods that still have to be called.
     fn missing(&self) -> Vec<&'static str> {
         [
             ("keys", self.keys.is_none()),
             ("store", self.store.is_none()),
             ("transport", self.transport.is_none()),
-            ("message", self.message.is_none()),
-            ("destinations", self.destinations.is_none()),
+            ("brand", self.brand.is_none() && self.message.is_none()),
+            ("countries", self.destinations.is_none()),
             ("daily_budget", self.daily_budget.is_none()),
         ]
         .into_iter()

@@ -23,8 +23,8 @@ impl Gate {
     ///
     /// ```
     /// # use otpgate::access::{CallerId, CallerKey, CallerRequest, CallerRule, CallerRules};
-    /// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy};
-    /// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap());
+    /// # use otpgate::{KeyRing, SystemEntropy};
+    /// # let keys = KeyRing::generate().unwrap();
     /// # let billing = CallerId::new("billing").unwrap();
     /// # let rule = CallerRule::new(billing.clone(), ["10.1.0.0/16".parse().unwrap()]);
     /// # let (ring, rules) = (keys.clone(), CallerRules::new("sms.example.com").allow(rule));

@@ -26,12 +26,12 @@ use super::Gate;
 /// # policy.fallback.steps.push(FallbackStep::new(Channel::Sms, Channel::Voice));
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
 /// use std::time::Duration;
-/// use otpgate::message::{Brand, MessageFormat};
+/// use otpgate::message::MessageFormat;
 /// use otpgate::policy::FallbackStep;
 /// use otpgate::pumping::PriceTable;
 /// use otpgate::{Channel, FallbackChannel, Sent};
 ///
-/// let words = MessageFormat::builder(Brand::new("Example").unwrap()).build().unwrap();
+/// let words = MessageFormat::builder("Example").build().unwrap();
 /// let prices = PriceTable::builtin().with(*b"DE", 20_000); // a call costs two cents
 /// let voice = FallbackChannel::new(Channel::Voice, calls, words, prices);
 /// # shop::open_with(|parts| parts.policy(policy).fallback(voice), async |shop| {

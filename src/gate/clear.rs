@@ -51,7 +51,7 @@ impl Gate {
     /// # use otpgate::{Cleared, Purpose, RefusalReason, token};
     /// # let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
     /// // The page answered for another number than the one that was posted.
-    /// let proof = token::answer(ticket.as_str(), "+4915799999999")?;
+    /// let proof = ticket.answer("+4915799999999")?;
     /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
     /// let Cleared::Refused(refusal) = answer else { panic!("cleared") };
     /// assert!(matches!(refusal.reason(), RefusalReason::Token(token::TokenError::NumberMismatch)));

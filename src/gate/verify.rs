@@ -74,8 +74,8 @@ impl Gate {
     /// As [`verify`](Self::verify).
     ///
     /// ```
-    /// # use otpgate::message::{Brand, MessageFormat};
-    /// # let message = MessageFormat::builder(Brand::new("Shop").unwrap()).transactions();
+    /// # use otpgate::message::MessageFormat;
+    /// # let message = MessageFormat::builder("Shop").transactions();
     /// # let message = message.build().unwrap();
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
     /// # shop::open_with(|parts| parts.message(message), async |shop| {

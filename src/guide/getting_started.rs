@@ -5,12 +5,35 @@
 //!
 //! # The gate
 //!
-//! Build one [`Gate`] at start and clone it into every handler; a clone is two reference counts. Six
-//! parts have no default: [keys](crate::GateBuilder::keys), [store](crate::GateBuilder::store),
-//! [transport](crate::GateBuilder::transport), [texts](crate::GateBuilder::message),
-//! [destinations](crate::GateBuilder::destinations) and the [daily
-//! budget](crate::GateBuilder::daily_budget). [`build`](crate::GateBuilder::build) says which is missing
-//! and which values contradict each other.
+//! Build one [`Gate`] at start and clone it into every handler; a clone is two reference counts.
+//!
+//! ```
+//! use otpgate::store::MemoryStore;
+//! use otpgate::{Gate, KeyRing, Money, Region, SmsTransport};
+//!
+//! /// The pepper is 32 random bytes as base64url, from the secret manager.
+//! fn build_gate(
+//!     pepper: &str,
+//!     provider: impl SmsTransport,
+//! ) -> Result<Gate, Box<dyn std::error::Error>> {
+//!     Ok(Gate::builder()
+//!         .keys(KeyRing::from_text(pepper)?)
+//!         .store(MemoryStore::default()) // for a first day; `RedbStore`, `RedisStore`, `PostgresStore`
+//!         .transport(provider)
+//!         .brand("Example")
+//!         .origin("example.com") // browsers offer the code on this host only
+//!         .countries([Region::DE, Region::AT]) // where customers are
+//!         .daily_budget(Money::dollars(50)) // a few times an ordinary day
+//!         .build()?)
+//! }
+//! # let provider = otpgate::transport::ConsoleTransport::stdout();
+//! # assert!(build_gate("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA", provider).is_ok());
+//! ```
+//!
+//! All of these but `origin` are required, and [`build`](crate::GateBuilder::build) says which is
+//! missing and which values contradict each other. Texts of your own, an app's hash and payments need
+//! a [`message`](crate::GateBuilder::message) in place of `brand`; other lines than mobile ones need
+//! [`destinations`](crate::GateBuilder::destinations) in place of `countries`.
 //!
 //! # Who asks
 //!
@@ -28,34 +51,11 @@
 //! # The handlers
 //!
 //! ```
-//! use std::error::Error;
 //! use std::time::Duration;
 //!
-//! use otpgate::access::DestinationPolicy;
-//! use otpgate::message::{Brand, MessageFormat, OriginHost};
-//! use otpgate::store::MemoryStore;
 //! use otpgate::{
-//!     ClientContext, Entry, EntryGrant, Gate, GateError, KeyId, KeyRing, Money, Pepper, Purpose, Recipient,
-//!     Region, Sent, SmsTransport, Verified,
+//!     ClientContext, Entry, EntryGrant, Gate, GateError, Purpose, Recipient, Region, Sent, Verified,
 //! };
-//!
-//! /// Once, at start. The pepper comes from the secret manager : 32 random bytes as base64url.
-//! fn build_gate(pepper: &str, provider: impl SmsTransport) -> Result<Gate, Box<dyn Error>> {
-//!     let message = MessageFormat::builder(Brand::new("Example")?)
-//!         .origin(OriginHost::new("example.com")?) // browsers offer the code on this host only
-//!         .build()?;
-//! #   let mut policy = otpgate::Policy::default();
-//! #   policy.token.human_time = otpgate::token::HumanTime::ZERO; // nobody types in this example
-//!     Ok(Gate::builder()
-//!         .keys(KeyRing::new(KeyId(1), Pepper::from_text(pepper)?))
-//!         .store(MemoryStore::default()) // for a first day; `RedbStore`, `RedisStore`, `PostgresStore`
-//!         .transport(provider)
-//!         .message(message)
-//!         .destinations(DestinationPolicy::only([Region::DE, Region::AT])) // where customers are
-//!         .daily_budget(Money::dollars(50)) // a few times an ordinary day
-//! #       .policy(policy)
-//!         .build()?)
-//! }
 //!
 //! /// What the host keeps for a browser, on its own side.
 //! #[derive(Default)]
@@ -148,22 +148,21 @@
 //!         Verified::Rejected(rejection) => Answer::page(422, rejection.to_string()),
 //!     })
 //! }
-//! # use otpgate::transport::{Handoff, HandoffError, OutboundSms};
-//! # #[derive(Clone, Debug, Default)]
-//! # struct Outbox(std::sync::Arc<std::sync::Mutex<String>>);
-//! # #[async_trait::async_trait]
-//! # impl otpgate::SmsTransport for Outbox {
-//! #     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-//! #         *self.0.lock().unwrap() = sms.expose_text().to_owned();
-//! #         Ok(Handoff::accepted("1"))
-//! #     }
-//! # }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! #     use otpgate::ClientIp;
-//! #     let outbox = Outbox::default();
-//! #     let gate = build_gate("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA", outbox.clone())?;
-//! #     let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
+//! #     let mut policy = otpgate::Policy::default();
+//! #     policy.token.human_time = otpgate::token::HumanTime::ZERO; // nobody types in this example
+//! #     let phone = otpgate::transport::ConsoleTransport::to(Vec::new());
+//! #     let gate = Gate::builder()
+//! #         .keys(otpgate::KeyRing::generate()?)
+//! #         .store(otpgate::store::MemoryStore::default())
+//! #         .transport(phone.clone())
+//! #         .brand("Example")
+//! #         .countries([Region::DE])
+//! #         .daily_budget(otpgate::Money::dollars(50))
+//! #         .policy(policy)
+//! #         .build()?;
+//! #     let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
 //! #     let mut session = Session::default();
 //! #     let page = form_page(&gate, &client)?;
 //! #     let ticket = page.body.split('"').nth(1).unwrap().to_owned();
@@ -175,7 +174,7 @@
 //! #     assert_eq!(form_posted(&gate, &client, &mut session, &proof, typed).await?.status, 303);
 //! #     assert!(code_page(&gate, &client, &session).await?.body.contains("5 attempts left"));
 //! #     assert_eq!(code_posted(&gate, &client, &mut session, "nonsense").await?.status, 422);
-//! #     let code = outbox.0.lock().unwrap().rsplit_once('#').unwrap().1.to_owned();
+//! #     let code = phone.last_code().unwrap();
 //! #     let welcome = code_posted(&gate, &client, &mut session, &code).await?;
 //! #     assert_eq!(welcome.status, 303);
 //! #     assert!(welcome.device_cookie.is_some());

@@ -51,15 +51,15 @@
 //! ```
 //! use std::time::Duration;
 //! use otpgate::access::{Actor, Effect, Reason, Target};
-//! # use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Region, SystemEntropy};
+//! # use otpgate::{Gate, KeyRing, Money, Region};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let gate = Gate::builder()
-//! #     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//! #     .keys(KeyRing::generate()?)
 //! #     .store(otpgate::store::MemoryStore::default())
 //! #     .transport(otpgate::transport::ConsoleTransport::to(Vec::new()))
-//! #     .message(otpgate::message::MessageFormat::builder(otpgate::message::Brand::new("Example")?).build()?)
-//! #     .destinations(otpgate::access::DestinationPolicy::only([Region::DE]))
+//! #     .brand("Example")
+//! #     .countries([Region::DE])
 //! #     .daily_budget(Money::dollars(50))
 //! #     .build()?;
 //!

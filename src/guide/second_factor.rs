@@ -22,11 +22,11 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let gate = Gate::builder()
-//! #     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//! #     .keys(KeyRing::generate()?)
 //! #     .store(otpgate::store::MemoryStore::default())
 //! #     .transport(otpgate::transport::ConsoleTransport::to(Vec::new()))
-//! #     .message(otpgate::message::MessageFormat::builder(otpgate::message::Brand::new("Example")?).build()?)
-//! #     .destinations(otpgate::access::DestinationPolicy::only([Region::DE]))
+//! #     .brand("Example")
+//! #     .countries([Region::DE])
 //! #     .daily_budget(Money::dollars(50))
 //! #     .build()?;
 //!
@@ -38,7 +38,7 @@
 //!
 //! // Check. Each code is accepted once, on whichever machine it arrives.
 //! let secret = AuthenticatorSecret::from_bytes(&kept)?;
-//! let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
+//! let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
 //! let verdict = gate
 //!     .verify_authenticator("account-17", &secret, "12345", &Authenticator::default(), &client)
 //!     .await?;

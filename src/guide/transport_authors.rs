@@ -58,25 +58,25 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use otpgate::{Cleared, ClientContext, ClientIp, Gate, GateErrorKind, KeyId, KeyRing, Money, Pepper};
-//! # use otpgate::{Policy, Purpose, Recipient, RefusalReason, Region, Sent, SystemEntropy};
+//! # use otpgate::{Cleared, ClientContext, Gate, GateErrorKind, KeyRing, Money};
+//! # use otpgate::{Policy, Purpose, Recipient, RefusalReason, Region, Sent};
 //! # let api = Scripted::default();
 //! # let mut policy = Policy::default();
 //! # policy.token.human_time = otpgate::token::HumanTime::ZERO;
 //! # let gate = Gate::builder()
-//! #     .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?))
+//! #     .keys(KeyRing::generate()?)
 //! #     .store(otpgate::store::MemoryStore::default())
 //! #     .transport(MyProvider(api.clone()))
-//! #     .message(otpgate::message::MessageFormat::builder(otpgate::message::Brand::new("Example")?).build()?)
-//! #     .destinations(otpgate::access::DestinationPolicy::only([Region::DE]))
+//! #     .brand("Example")
+//! #     .countries([Region::DE])
 //! #     .daily_budget(Money::dollars(50))
 //! #     .policy(policy)
 //! #     .build()?;
-//! # let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse()?), "session-1");
+//! # let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
 //! # let send = async |answer: Result<(u16, &str), ErrorKind>, number: &str| {
 //! #     api.0.lock().unwrap().push(answer.map(|(status, body)| (status, body.to_owned())));
 //! #     let ticket = gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
-//! #     let proof = otpgate::token::answer(ticket.as_str(), number).unwrap();
+//! #     let proof = ticket.answer(number).unwrap();
 //! #     let recipient = Recipient::parse(number, None).unwrap();
 //! #     let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await.unwrap();
 //! #     let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };

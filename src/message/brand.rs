@@ -64,6 +64,14 @@ impl Brand {
     }
 }
 
+impl TryFrom<&str> for Brand {
+    type Error = BrandError;
+
+    fn try_from(text: &str) -> Result<Self, BrandError> {
+        Self::new(text)
+    }
+}
+
 /// The text may not stand in a message as a brand.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,26 +1,36 @@
 //! Why a format cannot be built, and why a text is not sent.
 
+use std::convert::Infallible;
+
+use super::brand::BrandError;
 use super::language::Language;
+use super::origin::OriginHostError;
 use crate::recipient::Region;
 
 /// A message format that cannot work, found at start.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use otpgate::message::{AppHash, Brand, MessageFormat, MessageFormatError, OriginHost};
+/// use otpgate::message::{AppHash, MessageFormat, MessageFormatError};
 ///
-/// let error = MessageFormat::builder(Brand::new("Example")?)
-///     .origin(OriginHost::new("example.com")?)
-///     .app_hash(AppHash::new("FA+9qCX9VSu")?)
-///     .build()
-///     .unwrap_err();
+/// let format = MessageFormat::builder("Example").origin("example.com");
+/// let error = format.app_hash(AppHash::new("FA+9qCX9VSu")?).build().unwrap_err();
 /// assert_eq!(error, MessageFormatError::OriginAndAppHash);
+///
+/// let error = MessageFormat::builder("Example ").build().unwrap_err();
+/// assert_eq!(error.to_string(), "the brand begins or ends with a space; trim it");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageFormatError {
+    /// The brand is no brand.
+    #[error(transparent)]
+    Brand(#[from] BrandError),
+    /// The origin, or the host of the frame in it, is no host.
+    #[error(transparent)]
+    Origin(#[from] OriginHostError),
     /// Both the origin-bound line and the app hash must be the last line.
     #[error(
         "the origin-bound line (`@host #code`, for browsers) and the app hash (for Android apps) both want the last line; build one format with `origin` and another with `app_hash` and choose by client"
@@ -119,10 +129,10 @@ pub enum MessageFormatError {
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use otpgate::message::{Brand, Language, MessageFormat, RenderError, RenderFields};
+/// use otpgate::message::{Language, MessageFormat, RenderError, RenderFields};
 /// use otpgate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
 ///
-/// let format = MessageFormat::builder(Brand::new("Bank")?).build()?; // without `transactions`
+/// let format = MessageFormat::builder("Bank").build()?; // without `transactions`
 /// let code = Passcode::draw(&CodeFormat::default(), &otpgate::SystemEntropy)?;
 /// let payment = Binding::transaction(Amount::new("12.50", "EUR")?, Payee::new("Haus & Grund")?);
 /// let language = Language::new("en")?;
@@ -191,6 +201,12 @@ pub enum RenderError {
     /// The finished text does not read back as what it should say.
     #[error("the text did not read back: {0}; nothing was sent; report this with the template")]
     Misread(#[from] Misread),
+}
+
+impl From<Infallible> for MessageFormatError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 /// What the second parser found wrong with a finished text.

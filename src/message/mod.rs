@@ -30,6 +30,7 @@ pub use language::{Language, LanguageError};
 pub use messages::{Messages, MessagesError};
 pub use origin::{OriginBound, OriginHost, OriginHostError, parse_origin_bound};
 pub use outbound::OutboundText;
+pub(crate) use parse::code_in;
 pub use registration::{RegisteredText, Registration, RegistrationError, Registrations};
 pub use segments::{Encoding, Segments};
 pub use template::{Field, Template, TemplateError};

@@ -80,6 +80,14 @@ impl OriginHost {
     }
 }
 
+impl TryFrom<&str> for OriginHost {
+    type Error = OriginHostError;
+
+    fn try_from(host: &str) -> Result<Self, OriginHostError> {
+        Self::new(host)
+    }
+}
+
 /// Labels of letters, digits and inner hyphens, with dots between them.
 fn is_name(host: &str) -> bool {
     let label = |label: &str| {

@@ -196,6 +196,19 @@ struct Reading<'t> {
     payee: Option<&'t str>,
 }
 
+/// The code in `text`, as a phone finds it: in the origin-bound last line, or else the first run of 6
+/// to 10 digits that stands by itself, or else of 4 or 5.
+pub(crate) fn code_in(text: &str) -> Option<&str> {
+    let runs = || {
+        let runs = text.split(|symbol: char| !symbol.is_alphanumeric());
+        runs.filter(|run| run.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    parse_origin_bound(text)
+        .map(|bound| bound.code)
+        .or_else(|| runs().find(|run| (6..=10).contains(&run.len())))
+        .or_else(|| runs().find(|run| (4..=5).contains(&run.len())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +232,15 @@ mod tests {
             last,
         };
         expected.check(text)
+    }
+
+    #[test]
+    fn the_code_is_found_as_a_phone_finds_it() {
+        assert_eq!(code_in("Pay 1234 EUR: 041673"), Some("041673"));
+        assert_eq!(code_in("999999 is the code\n\n@example.com #041673"), Some("041673"));
+        assert_eq!(code_in("K7QM\n@example.com #K7QM"), Some("K7QM"));
+        assert_eq!(code_in("Your code: 0416."), Some("0416"));
+        assert_eq!(code_in("no code in ref12345678"), None);
     }
 
     #[test]

@@ -11,12 +11,12 @@ use crate::transport::Channel;
 /// # shop::open(async |shop| {
 /// # let grant = shop.grant().await;
 /// # let shop::Shop { gate, client, .. } = shop;
-/// use otpgate::{ClientContext, ClientIp, Entry, EntryClosed};
+/// use otpgate::{ClientContext, Entry, EntryClosed};
 ///
 /// assert!(matches!(gate.entry(&grant, &client).await?, Entry::Open(_)));
 ///
 /// // A grant that was stolen opens nothing in the thief's own session.
-/// let thief = ClientContext::new(ClientIp::from_peer("198.51.100.9".parse()?), "another cookie");
+/// let thief = ClientContext::from_peer("198.51.100.9".parse()?, "another cookie");
 /// assert!(matches!(gate.entry(&grant, &thief).await?, Entry::Closed(EntryClosed)));
 /// # Ok(())
 /// # });
@@ -28,6 +28,17 @@ pub enum Entry {
     Open(EntryView),
     /// No.
     Closed(EntryClosed),
+}
+
+impl Entry {
+    /// What the screen can show, if it may be shown.
+    #[must_use = "only `Open` may show the code-entry screen"]
+    pub fn open(self) -> Option<EntryView> {
+        match self {
+            Self::Open(view) => Some(view),
+            Self::Closed(EntryClosed) => None,
+        }
+    }
 }
 
 /// What the code-entry screen can show.

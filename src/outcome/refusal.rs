@@ -17,12 +17,12 @@ use super::LimitName;
 /// # let proof = shop.proof();
 /// # let shop::Shop { gate, client, .. } = shop;
 /// use otpgate::access::DestinationRefusal;
-/// use otpgate::{Cleared, Purpose, Recipient, RefusalReason, Region, token};
+/// use otpgate::{Cleared, Purpose, Recipient, RefusalReason, Region};
 ///
 /// // The gate sends to Germany only, and this number is British.
 /// let recipient = Recipient::from_e164("+447400123456")?;
 /// # let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
-/// # let proof = token::answer(ticket.as_str(), recipient.typed())?;
+/// # let proof = ticket.answer(recipient.typed())?;
 /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
 /// let Cleared::Refused(refusal) = answer else { panic!("not a destination") };
 ///

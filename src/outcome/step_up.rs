@@ -26,13 +26,13 @@ use super::RefusalReason;
 /// # shop::open_with(|parts| parts.policy(policy).human_check(Captcha), async |shop| {
 /// # let proof = shop.proof();
 /// # let shop::Shop { gate, client, recipient, .. } = shop;
-/// use otpgate::{Cleared, Purpose, StepUpMeans, token};
+/// use otpgate::{Cleared, Purpose, StepUpMeans};
 ///
 /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
 /// let Cleared::StepUp(step_up) = answer else { panic!("everyone is asked") };
 /// assert_eq!(step_up.means(), StepUpMeans::Human);
 ///
-/// let proof = token::answer(step_up.ticket().as_str(), recipient.typed())?;
+/// let proof = step_up.ticket().answer(recipient.typed())?;
 /// let client = client.human_response("what-the-widget-gave");
 /// let answer = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await?;
 /// assert!(matches!(answer, Cleared::Passed(_)));

@@ -40,6 +40,17 @@ pub enum Verified {
     Rejected(Rejection),
 }
 
+impl Verified {
+    /// The proof, if the code was right. A [`Rejection`] says nothing more, so this loses nothing.
+    #[must_use = "only `Accepted` proves anything"]
+    pub fn accepted(self) -> Option<Verification> {
+        match self {
+            Self::Accepted(verification) => Some(verification),
+            Self::Rejected(_) => None,
+        }
+    }
+}
+
 /// The only proof that a code was accepted. You cannot make, copy or forge one, so a skipped screen
 /// is a compile error.
 ///

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::message::code_in;
 use crate::transport::{Handoff, HandoffError, NumberFault, OutboundSms, SmsTransport};
 
 /// A transport that answers as its [`TransportHandle`] says and keeps every text it was handed.
@@ -275,17 +276,7 @@ impl SentText {
     /// else of 4 or 5.
     #[must_use]
     pub fn code(&self) -> Option<String> {
-        let last = self.text.lines().last().unwrap_or_default();
-        if let Some(bound) = last.strip_prefix('@').and_then(|line| line.split_once(" #")) {
-            return Some(bound.1.split_whitespace().next()?.into());
-        }
-        let runs = || self.text.split(|symbol: char| !symbol.is_alphanumeric());
-        let digits = |run: &&str| run.bytes().all(|byte| byte.is_ascii_digit());
-        runs()
-            .filter(digits)
-            .find(|run| (6..=10).contains(&run.len()))
-            .or_else(|| runs().filter(digits).find(|run| (4..=5).contains(&run.len())))
-            .map(Into::into)
+        code_in(&self.text).map(Into::into)
     }
 }
 
@@ -294,21 +285,6 @@ crate::base::masked::debug_only!(SentText: segments, deliveries);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn code(text: &str) -> Option<String> {
-        let (number, text, key) = (String::new(), text.into(), String::new());
-        let callback_key = String::new();
-        SentText { number, text, key, callback_key, segments: 1, deliveries: 1 }.code()
-    }
-
-    #[test]
-    fn the_code_is_found_as_a_phone_finds_it() {
-        assert_eq!(code("Pay 1234 EUR: 041673").as_deref(), Some("041673"));
-        assert_eq!(code("999999 is the code\n\n@example.com #041673").as_deref(), Some("041673"));
-        assert_eq!(code("K7QM\n@example.com #K7QM").as_deref(), Some("K7QM"));
-        assert_eq!(code("Your code: 0416.").as_deref(), Some("0416"));
-        assert_eq!(code("no code in ref12345678").as_deref(), None);
-    }
 
     #[test]
     fn what_arrived_is_counted_and_the_newest_code_is_of_a_text_that_arrived() {

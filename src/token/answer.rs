@@ -2,7 +2,7 @@
 
 use super::proof::{PROOF_LENGTH, TokenProof};
 use super::terms::WorkBits;
-use super::ticket::{TICKET_LENGTH, TicketBytes, VERSION, asked_work};
+use super::ticket::{SendTicket, TICKET_LENGTH, TicketBytes, VERSION, asked_work};
 use super::work::{Seed, holds, reduce};
 use crate::base::id::from_text;
 
@@ -22,6 +22,18 @@ use crate::base::id::from_text;
 /// ```
 pub fn answer(ticket: &str, typed: &str) -> Result<String, AnswerError> {
     answer_within(ticket, typed, u64::MAX)
+}
+
+impl SendTicket {
+    /// What the page's script makes of it for the number `typed`; see [`answer`]. For
+    /// tests and native clients.
+    ///
+    /// # Errors
+    ///
+    /// As [`answer`].
+    pub fn answer(&self, typed: &str) -> Result<String, AnswerError> {
+        answer(self.as_str(), typed)
+    }
 }
 
 /// Answers `ticket` as [`answer`] does, but gives up after `most` digests.

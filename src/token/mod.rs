@@ -12,11 +12,11 @@
 //!
 //! ```
 //! use otpgate::token::{self, Scope, SendTicket, TicketTerms, TokenProof};
-//! use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
+//! use otpgate::{KeyRing, SystemEntropy, Timestamp};
 //! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+//! let keys = KeyRing::generate()?;
 //! let scope = Scope {
 //!     realm: "shop",
 //!     purpose: "sign-up",
@@ -27,7 +27,7 @@
 //! let served = Timestamp::from_millis(1_800_000_000_000);
 //! let ticket = SendTicket::issue(&scope, TicketTerms::default(), &keys, &SystemEntropy, served)?;
 //!
-//! let proof = token::answer(ticket.as_str(), "0151 123 456 78")?; // in the browser
+//! let proof = ticket.answer("0151 123 456 78")?; // in the browser
 //!
 //! let posted = served + Duration::from_secs(20);
 //! let token = TokenProof::parse(&proof)?.check(&scope, "015112345678", &keys, posted)?;

@@ -27,13 +27,13 @@ pub(super) const PROOF_LENGTH: usize = TICKET_LENGTH + 4 + 32;
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::token::{Scope, SendTicket, TicketTerms, TokenError, TokenProof, answer};
-/// # use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
-/// # let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy)?);
+/// # use otpgate::{KeyRing, SystemEntropy, Timestamp};
+/// # let keys = KeyRing::generate()?;
 /// # let now = Timestamp::from_millis(1_800_000_000_000);
 ///
 /// let here = Scope { realm: "shop", purpose: "sign-up", origin: "", session: "5f2b", client: b"" };
 /// let ticket = SendTicket::issue(&here, TicketTerms::default(), &keys, &SystemEntropy, now)?;
-/// let posted = answer(ticket.as_str(), "0151 / 12345678")?;
+/// let posted = ticket.answer("0151 / 12345678")?;
 ///
 /// let proof = TokenProof::parse(&posted)?;
 /// let later = ticket.not_before();

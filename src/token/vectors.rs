@@ -1,6 +1,5 @@
 //! The test vectors of `docs/token-format.md`, computed afresh and compared with the page.
 
-use super::answer::answer;
 use super::proof::TokenProof;
 use super::scope::Scope;
 use super::terms::{HumanTime, TicketLevel, TicketTerms, TicketTtl, WorkBits};
@@ -43,7 +42,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn section(ticket: &SendTicket, typed: &str) -> String {
-    let proof = answer(ticket.as_str(), typed).unwrap();
+    let proof = ticket.answer(typed).unwrap();
     let parsed = TokenProof::parse(&proof).unwrap();
     let seed = Seed::new(&parsed.ticket, &reduce(typed)).unwrap();
     assert_eq!(parsed.to_text(), proof);
@@ -73,7 +72,7 @@ fn the_page_states_what_the_code_does() {
 fn the_vectors_pass_the_check() {
     for (work, level) in [(0, TicketLevel::Ordinary), (12, TicketLevel::HarderWork)] {
         let ticket = ticket(work, level);
-        let proof = answer(ticket.as_str(), "+4915112345678").unwrap();
+        let proof = ticket.answer("+4915112345678").unwrap();
         let proof = TokenProof::parse(&proof).unwrap();
         let token = proof.check(&SCOPE, "+49 151 12345678", &keys(), ticket.not_before()).unwrap();
         assert_eq!((token.work().bits(), token.level()), (work, level));

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+
+use crate::message::code_in;
 
 use super::{Handoff, HandoffError, OutboundSms, SmsTransport};
 
@@ -14,12 +16,19 @@ use super::{Handoff, HandoffError, OutboundSms, SmsTransport};
 /// reads the codes, so it has no place where real users are.
 ///
 /// ```
-/// use otpgate::transport::{ConsoleTransport, OutboundSms, SmsTransport};
+/// use otpgate::transport::ConsoleTransport;
 ///
 /// let transport = ConsoleTransport::to(Vec::new());
 /// assert_eq!(format!("{transport:?}"), "ConsoleTransport");
+/// let phone = transport.clone(); // give one to the gate and read codes from the other
+/// assert_eq!(phone.last_code(), None);
 /// ```
-pub struct ConsoleTransport<W = std::io::Stdout>(Mutex<W>);
+pub struct ConsoleTransport<W = std::io::Stdout>(Arc<Mutex<Console<W>>>);
+
+struct Console<W> {
+    stream: W,
+    last_code: Option<String>,
+}
 
 impl ConsoleTransport {
     /// Prints to standard output.
@@ -33,7 +42,22 @@ impl<W: Write + Send + 'static> ConsoleTransport<W> {
     /// Prints to `stream`.
     #[must_use]
     pub fn to(stream: W) -> Self {
-        Self(Mutex::new(stream))
+        Self(Arc::new(Mutex::new(Console { stream, last_code: None })))
+    }
+}
+
+impl<W> ConsoleTransport<W> {
+    /// The code in the newest text, as a phone would find it; for demonstrations and tests.
+    #[must_use]
+    pub fn last_code(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last_code.clone()
+    }
+}
+
+/// Clones print to the same stream.
+impl<W> Clone for ConsoleTransport<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -46,20 +70,19 @@ impl<W> fmt::Debug for ConsoleTransport<W> {
 #[async_trait]
 impl<W: Write + Send + 'static> SmsTransport for ConsoleTransport<W> {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut console = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let framed: String =
             sms.expose_text().lines().map(|line| format!("  | {line}\n")).collect();
-        write!(stream, "  SMS to {}:\n{framed}", sms.expose_number())
-            .and_then(|()| stream.flush())
+        write!(console.stream, "  SMS to {}:\n{framed}", sms.expose_number())
+            .and_then(|()| console.stream.flush())
             .map_err(HandoffError::not_sent)?;
+        console.last_code = code_in(sms.expose_text()).map(Into::into);
         Ok(Handoff::accepted(sms.idempotency_key().as_str()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[derive(Clone, Default)]
@@ -80,7 +103,9 @@ mod tests {
     async fn every_line_of_the_text_is_printed_under_its_number() {
         let page = Page::default();
         let sms = OutboundSms::for_test("+15550100", "one\n@two.example #123456", [1; 16]);
-        ConsoleTransport::to(page.clone()).hand_off(&sms).await.unwrap();
+        let transport = ConsoleTransport::to(page.clone());
+        transport.clone().hand_off(&sms).await.unwrap();
+        assert_eq!(transport.last_code().as_deref(), Some("123456"));
         let printed = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
         assert_eq!(printed, "  SMS to +15550100:\n  | one\n  | @two.example #123456\n");
     }

@@ -12,19 +12,15 @@ use axum::http::{HeaderValue, request::Parts};
 use axum::middleware::{Next as Rest, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use otpgate::access::DestinationPolicy;
 use otpgate::human::{
     HumanCheck, HumanCheckError, HumanFailure, HumanPass, HumanRequest, HumanVerdict, Widget,
 };
-use otpgate::message::{Brand, MessageFormat};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, ScriptedTransport, TransportHandle};
 use otpgate::token::HumanTime;
 use otpgate::web::page::PageContext;
 use otpgate::web::{Admit, Ask, Config, Host, HostError, Next};
-use otpgate::{
-    Gate, KeyId, KeyRing, Money, Pepper, Policy, Purpose, Region, SystemEntropy, Verification,
-};
+use otpgate::{Gate, KeyRing, Money, Policy, Purpose, Region, Verification};
 use tokio::runtime::{Builder, Runtime};
 
 /// Whatever the gate's provider was given, and whatever the page asked for.
@@ -81,11 +77,11 @@ impl Site {
         let (clock, log) = (ManualClock::default(), Log::default());
         let (transport, outbox) = ScriptedTransport::new();
         let gate = Gate::builder()
-            .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap()))
+            .keys(KeyRing::generate().unwrap())
             .store(MemoryStore::builder().clock(clock.clone()).build())
             .transport(transport)
-            .message(MessageFormat::builder(Brand::new("Example").unwrap()).build().unwrap())
-            .destinations(DestinationPolicy::only([Region::DE, Region::JP]))
+            .brand("Example")
+            .countries([Region::DE, Region::JP])
             .daily_budget(Money::dollars(50))
             .clock(clock.clone())
             .policy(shop.policy);

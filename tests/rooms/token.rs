@@ -187,14 +187,14 @@ fn the_page_is_enough_to_write_a_client_and_work_is_not_skipped() {
         refused += 1;
         first.next();
     }
-    assert_eq!(first.next(), Some(answer(ticket.as_str(), NUMBER).unwrap()), "after {refused}");
+    assert_eq!(first.next(), Some(ticket.answer(NUMBER).unwrap()), "after {refused}");
     assert_eq!(accept(&by_the_page(ticket.as_str(), NUMBER, refused)), Ok(()));
 }
 
 #[test]
 fn nothing_shows_in_debug() {
     let ticket = issue(&SCOPE, TicketTerms::default());
-    let proof = answer(ticket.as_str(), NUMBER).unwrap();
+    let proof = ticket.answer(NUMBER).unwrap();
     let parsed = TokenProof::parse(&proof).unwrap();
     let token = parsed.check(&SCOPE, NUMBER, &keys(1), posted()).unwrap();
     let shown = format!("{ticket:?} {parsed:?} {token:?} {SCOPE:?}");
@@ -229,7 +229,7 @@ proptest! {
     ) {
         let typed: String = NUMBER.chars().zip(&gaps).flat_map(|(c, gap)| [c.to_string(), gap.clone()]).collect();
         let ticket = issue(&SCOPE, TicketTerms::default());
-        let proof = answer(ticket.as_str(), &typed).unwrap();
+        let proof = ticket.answer(&typed).unwrap();
         prop_assert_eq!(accept(&proof), Ok(()));
     }
 

@@ -80,7 +80,7 @@ impl Three {
 
 async fn ask(house: &House, client: &ClientContext) -> Result<(), GateError> {
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     let number = recipient(ALICE);
     match house.gate.clear(&proof, &number, &Purpose::SIGN_UP, client).await? {
         Cleared::Passed(clearance) => house.gate.issue(clearance).await.map(drop),

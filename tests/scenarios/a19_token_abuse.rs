@@ -26,7 +26,7 @@ async fn of_64_parallel_uses_of_one_token_one_counts() {
             for index in 0..64 {
                 // To a number each, so that only the token stands in the way.
                 let number = crate::support::german(index);
-                let proof = otpgate::token::answer(ticket.as_str(), &number).unwrap();
+                let proof = ticket.answer(&number).unwrap();
                 let (gate, who) = (house.gate.clone(), house.client.clone());
                 racers.push(async move {
                     let number = recipient(&number);
@@ -53,7 +53,7 @@ async fn of_64_parallel_uses_of_one_token_one_counts() {
 async fn every_altered_character_is_noticed() {
     let house = House::lab(small());
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     for place in 0..proof.len() {
         for with in [b'A', b'B', b'-', b'=', b' '] {
             let mut changed = proof.clone().into_bytes();
@@ -80,7 +80,7 @@ async fn parts_of_two_tokens_make_none() {
     let proofs: Vec<String> = (0..2)
         .map(|_| {
             let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
-            otpgate::token::answer(ticket.as_str(), ALICE).unwrap()
+            ticket.answer(ALICE).unwrap()
         })
         .collect();
     for cut in 1..proofs[0].len() {
@@ -96,7 +96,7 @@ async fn a_token_is_good_where_it_was_given_out() {
     let house = House::lab(small());
     let home = client(1).origin("https://example.com");
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, &home).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     let elsewhere = ClientIp::from_peer("192.0.2.77".parse().unwrap());
     for (what, who) in [
         ("another origin", client(1).origin("https://evil.example")),
@@ -128,7 +128,7 @@ async fn early_late_and_future_tokens_are_refused_with_what_to_do() {
         policy.token.human_time = HumanTime::new(seconds(2)).unwrap();
     });
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     let cleared = house
         .gate
         .clear(&proof, &recipient(ALICE), &Purpose::SIGN_UP, &house.client)
@@ -149,7 +149,7 @@ async fn early_late_and_future_tokens_are_refused_with_what_to_do() {
     let ahead = House::lab(small());
     ahead.clock.advance(hours(1));
     let ticket = ahead.gate.preflight(&Purpose::SIGN_UP, &ahead.client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     let present = House::lab(small());
     assert!(refusal(&present, &proof, &present.client).await.is_some(), "issued in the future");
 }
@@ -167,7 +167,7 @@ async fn a_clearance_does_not_outlive_its_token() {
 async fn a_key_that_is_gone_signs_nothing() {
     let old = House::lab(small());
     let ticket = old.gate.preflight(&Purpose::SIGN_UP, &old.client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     let new = old.beside(|builder| {
         builder.store(small()).keys(KeyRing::new(KeyId(2), pepper(2)).index(pepper(1)))
     });
@@ -188,10 +188,10 @@ async fn work_that_was_not_done_is_noticed() {
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
     let lazy = House::lab(small());
     let free = lazy.gate.preflight(&Purpose::SIGN_UP, &lazy.client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     assert!(refusal(&house, &proof, &house.client).await.is_none());
     // Answered as if it asked for nothing: the shape of a proof without the work.
-    let cheap = otpgate::token::answer(free.as_str(), ALICE).unwrap();
+    let cheap = free.answer(ALICE).unwrap();
     let tail = &cheap[ticket.as_str().len()..];
     let unworked = format!("{}{tail}", ticket.as_str());
     assert!(refusal(&house, &unworked, &house.client).await.is_some());

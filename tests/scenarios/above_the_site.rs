@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use otpgate::policy::{Evidence, QuotaPolicy};
-use otpgate::{ClientContext, ClientIp, Policy, Sent};
+use otpgate::{ClientContext, Policy, Sent};
 
 use crate::street::{Street, Who, from, v6};
 use crate::support::{days, hours};
@@ -136,9 +136,8 @@ async fn sessions_do_not_multiply_the_ladder() {
     for (network, most, pick) in within {
         let street = Street::new(small).await;
         let before = street.house.texts();
-        let who = |n: u32, at: u32| {
-            ClientContext::new(ClientIp::from_peer(pick(at)), format!("session-{}", n % 64))
-        };
+        let who =
+            |n: u32, at: u32| ClientContext::from_peer(pick(at), format!("session-{}", n % 64));
         let mut open = Vec::new();
         for n in 0..192 {
             let mut ask = from(n, pick(n));

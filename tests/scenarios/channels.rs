@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use otpgate::message::{Brand, MessageFormat};
+use otpgate::message::MessageFormat;
 use otpgate::otp::{Binding, ResendCode};
 use otpgate::policy::FallbackStep;
 use otpgate::pumping::PriceTable;
@@ -33,7 +33,7 @@ fn step(to: Channel) -> FallbackStep {
 }
 
 fn words() -> MessageFormat {
-    MessageFormat::builder(Brand::new("Example").unwrap()).build().unwrap()
+    MessageFormat::builder("Example").build().unwrap()
 }
 
 /// A call to Germany costs two cents, whatever is said.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use otpgate::access::DestinationPolicy;
 use otpgate::policy::{Evidence, FailurePolicy, Quota};
 use otpgate::testing::{FailingEntropy, ModelStore, ScriptedTransport};
 use otpgate::{ConfigError, Gate, GateBuilder, KeyId, KeyRing, Money, Policy, Purpose, Region};
@@ -141,28 +140,12 @@ pub(crate) fn parts() -> GateBuilder {
         .store(ModelStore::new())
         .transport(ScriptedTransport::new().0)
         .message(message())
-        .destinations(DestinationPolicy::only(Region::all()))
+        .countries(Region::all())
         .daily_budget(Money::dollars(10))
 }
 
 fn named(build: GateBuilder) -> String {
     build.build().unwrap_err().to_string()
-}
-
-#[test]
-fn every_part_without_a_default_is_asked_for_by_name() {
-    let bare = || Gate::builder();
-    assert!(named(bare()).contains("GateBuilder::keys"));
-    assert!(named(bare().keys(keys())).contains("GateBuilder::store"));
-    let stored = || bare().keys(keys()).store(ModelStore::new());
-    assert!(named(stored()).contains("GateBuilder::transport"));
-    let sending = || stored().transport(ScriptedTransport::new().0);
-    assert!(named(sending()).contains("GateBuilder::message"));
-    let worded = || sending().message(message());
-    assert!(named(worded()).contains("GateBuilder::destinations"));
-    let bound = || worded().destinations(DestinationPolicy::only(Region::all()));
-    assert!(named(bound()).contains("GateBuilder::daily_budget"));
-    assert!(bound().daily_budget(Money::dollars(10)).build().is_ok());
 }
 
 #[test]
@@ -237,7 +220,7 @@ fn purposes_that_share_a_meter_must_read_it_alike() {
 
 #[test]
 fn destinations_without_a_country_are_refused() {
-    let nowhere = parts().destinations(DestinationPolicy::only([]));
+    let nowhere = parts().countries([]);
     assert!(named(nowhere).contains("`destinations` is no country"));
 }
 
@@ -275,7 +258,7 @@ async fn without_random_bytes_nothing_is_sent_or_accepted() {
     for calls in 1..12 {
         let house = House::lab_with(|builder| builder.entropy(FailingEntropy::after(calls)));
         let Ok(ticket) = house.gate.preflight(&Purpose::SIGN_UP, &house.client) else { continue };
-        let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+        let proof = ticket.answer(ALICE).unwrap();
         let number = crate::support::recipient(ALICE);
         let cleared = house.gate.clear(&proof, &number, &Purpose::SIGN_UP, &house.client).await;
         let Ok(otpgate::Cleared::Passed(clearance)) = cleared else { continue };
@@ -297,11 +280,35 @@ async fn without_random_bytes_nothing_is_sent_or_accepted() {
     }
 }
 
+/// The name of the brand makes the texts; whichever of `brand` and `message` is called last counts.
+#[test]
+fn a_brand_is_a_message_and_what_is_wrong_with_it_is_said() {
+    let parts = || {
+        let (transport, _) = ScriptedTransport::new();
+        let parts = Gate::builder().keys(keys()).store(ModelStore::new()).transport(transport);
+        parts.countries([Region::DE]).daily_budget(Money::dollars(50))
+    };
+    let mut eight = Policy::default();
+    eight.code.format = otpgate::otp::CodeFormat::digits(8).unwrap();
+    assert!(parts().policy(eight).brand("Example").origin("example.com").build().is_ok());
+    assert!(parts().brand("Example\n").message(message()).build().is_ok());
+    for (wrong, said) in [
+        (parts().brand("Example\n"), "the brand has the character"),
+        (parts().message(message()).brand("Example\n"), "the brand has the character"),
+        (parts().brand("Example").origin("https://example.com"), "give the bare host"),
+        (parts().message(message()).origin("example.com"), "`MessageFormatBuilder::origin`"),
+        (parts().origin("example.com"), "give them with `GateBuilder::brand`"),
+    ] {
+        let error = wrong.build().unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 /// All at once, so that nobody has to build six times.
 #[test]
 fn everything_that_was_not_given_is_named_at_once() {
     let nothing = Gate::builder().build().unwrap_err().to_string();
-    for method in ["keys", "store", "transport", "message", "destinations", "daily_budget"] {
+    for method in ["keys", "store", "transport", "brand", "countries", "daily_budget"] {
         assert!(
             nothing.contains(&format!("`{method}`")) || nothing.contains(&format!("::{method}`")),
             "{nothing}"
@@ -310,5 +317,5 @@ fn everything_that_was_not_given_is_named_at_once() {
     let (transport, _) = ScriptedTransport::new();
     let some = Gate::builder().keys(keys()).transport(transport).message(message()).build();
     let Err(ConfigError::Missing(methods)) = some else { panic!("{some:?}") };
-    assert_eq!(methods, ["store", "destinations", "daily_budget"]);
+    assert_eq!(methods, ["store", "countries", "daily_budget"]);
 }

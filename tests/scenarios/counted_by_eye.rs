@@ -13,8 +13,8 @@ use otpgate::testing::Reply;
 use otpgate::transport::NumberFault;
 use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery, SimSwap};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, Clock, Entry, EntryGrant, EventKind, LineType, Money, Policy,
-    Purpose, ReceiptOutcome, RefusalReason, Sent, TestNumber,
+    Cleared, ClientContext, Clock, Entry, EntryGrant, EventKind, LineType, Money, Policy, Purpose,
+    ReceiptOutcome, RefusalReason, Sent, TestNumber,
 };
 
 use crate::receipts;
@@ -236,7 +236,7 @@ impl Walk {
             self.sessions += 1;
         }
         let session = format!("minted-{}", self.sessions);
-        let who = ClientContext::new(ClientIp::from_peer(ip.into()), session);
+        let who = ClientContext::from_peer(ip.into(), session);
         if dice.below(3) == 0 { who.human_response("yes") } else { who }
     }
 

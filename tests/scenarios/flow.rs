@@ -62,7 +62,7 @@ async fn a_resend_waits_its_interval_and_keeps_the_attempts() {
 async fn a_form_posted_by_a_script_is_refused() {
     let house = House::new();
     let ticket = house.gate.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), "+4915112345678").unwrap();
+    let proof = ticket.answer("+4915112345678").unwrap();
     let recipient = otpgate::Recipient::parse("+4915112345678", None).unwrap();
     let cleared =
         house.gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &house.client).await.unwrap();

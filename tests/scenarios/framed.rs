@@ -2,7 +2,7 @@
 //! People are counted as cut off if no text goes out to them, whatever they are told.
 
 use otpgate::pumping::{PriceTable, Tuning};
-use otpgate::{Cleared, ClientContext, Policy, Purpose, Sent};
+use otpgate::{ClientContext, Policy, Purpose, Sent};
 
 use crate::step_up::Turing;
 use crate::support::{Dice, House, client, grown, minutes, quick, seconds};
@@ -59,11 +59,7 @@ async fn insist(house: &House, number: &str, purpose: &Purpose, who: &ClientCont
     let sent = house.try_send_for(number, purpose, who).await;
     let Sent::StepUp(step_up) = sent else { return sent };
     let (ticket, who) = (step_up.ticket().as_str().to_owned(), who.clone().human_response("yes"));
-    match house.clear_with(&ticket, number, purpose, &who).await {
-        Cleared::Passed(clearance) => house.gate.issue(clearance).await.unwrap(),
-        Cleared::StepUp(step_up) => Sent::StepUp(step_up),
-        Cleared::Refused(refusal) => Sent::Refused(refusal),
-    }
+    house.go_on(house.clear_with(&ticket, number, purpose, &who).await).await
 }
 
 /// What a framing cost, and whom it hit.

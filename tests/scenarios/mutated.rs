@@ -60,7 +60,7 @@ impl Genuine {
         let code = house.codes().iter().rev().nth(1).unwrap().clone();
         let proofs = [ALICE, BOB].map(|number| {
             let ticket = house.gate.preflight(&Purpose::LOG_IN, &house.client).unwrap();
-            otpgate::token::answer(ticket.as_str(), number).unwrap()
+            ticket.answer(number).unwrap()
         });
         let devices = devices.try_into().unwrap();
         Self { house, proofs, grants, devices, signed, code }

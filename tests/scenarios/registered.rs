@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use otpgate::message::{
-    Brand, Language, MessageFormat, MessageFormatBuilder, MessageFormatError, Messages, OriginHost,
-    Registration, Registrations, Template,
+    Language, MessageFormat, MessageFormatBuilder, MessageFormatError, Messages, Registration,
+    Registrations, Template,
 };
 use otpgate::otp::{Amount, Binding, Payee};
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
@@ -37,9 +37,7 @@ fn format() -> MessageFormatBuilder {
     .unwrap()
     .with_transaction(language("en"), compiled("{code}: pay {amount} to {payee}."))
     .unwrap();
-    MessageFormat::builder(Brand::new("Example").unwrap())
-        .messages(messages)
-        .origin(OriginHost::new("example.com").unwrap())
+    MessageFormat::builder("Example").messages(messages).origin("example.com")
 }
 
 fn in_india(tag: &str, registration: Registration) -> Registrations {

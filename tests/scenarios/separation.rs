@@ -34,7 +34,7 @@ async fn tenants_share_neither_limits_nor_budgets_nor_numbers() {
     let other = house.gate.in_realm(&Realm::new("other").unwrap());
     let _ = house.send(ALICE).await;
     let ticket = other.preflight(&Purpose::SIGN_UP, &house.client).unwrap();
-    let proof = otpgate::token::answer(ticket.as_str(), ALICE).unwrap();
+    let proof = ticket.answer(ALICE).unwrap();
     let number = crate::support::recipient(ALICE);
     let cleared = other.clear(&proof, &number, &Purpose::SIGN_UP, &house.client).await.unwrap();
     let otpgate::Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };

@@ -227,7 +227,7 @@ impl Ask {
     fn at(mut self, ip: impl Into<IpAddr>) -> Self {
         let ip = ip.into();
         let session = format!("session-at-{ip}-{}", self.number);
-        self.who = Who::Page(ClientContext::new(ClientIp::from_peer(ip), session));
+        self.who = Who::Page(ClientContext::from_peer(ip, session));
         self
     }
 }

@@ -257,11 +257,7 @@ impl Prober {
         let sent = house.try_send(&self.number, &self.who).await;
         let Sent::StepUp(step_up) = sent else { return sent };
         let (ticket, who) = (step_up.ticket().as_str(), self.who.clone().human_response("yes"));
-        match house.clear_with(ticket, &self.number, &Purpose::SIGN_UP, &who).await {
-            Cleared::Passed(clearance) => house.gate.issue(clearance).await.unwrap(),
-            Cleared::StepUp(step_up) => Sent::StepUp(step_up),
-            Cleared::Refused(refusal) => Sent::Refused(refusal),
-        }
+        house.go_on(house.clear_with(ticket, &self.number, &Purpose::SIGN_UP, &who).await).await
     }
 
     fn authorised(&self, scene: &Scene) -> Cleared {

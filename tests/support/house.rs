@@ -7,15 +7,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
+use otpgate::message::MessageFormat;
 use otpgate::pumping::{PriceTable, Tuning};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{Latency, ManualClock, ModelStore, ScriptedTransport, TransportHandle};
 use otpgate::token::{HumanTime, WorkBits};
 use otpgate::{
-    Clearance, Cleared, ClientContext, ClientIp, EntryGrant, Event, EventKind, Gate, GateBuilder,
-    Issued, KeyId, KeyRing, Money, Observer, Pepper, Policy, Purpose, Recipient, Refusal, Region,
+    Clearance, Cleared, ClientContext, EntryGrant, Event, EventKind, Gate, GateBuilder, Issued,
+    KeyId, KeyRing, Money, Observer, Pepper, Policy, Purpose, Recipient, Refusal, Region,
     RejectionCause, Sent, Store, Timestamp, Verified,
 };
 
@@ -107,7 +106,12 @@ impl House {
         purpose: &Purpose,
         client: &ClientContext,
     ) -> Sent {
-        match self.clear(number, purpose, client).await {
+        self.go_on(self.clear(number, purpose, client).await).await
+    }
+
+    /// The text, if the request was cleared.
+    pub async fn go_on(&self, cleared: Cleared) -> Sent {
+        match cleared {
             Cleared::Passed(clearance) => self.gate.issue(clearance).await.unwrap(),
             Cleared::StepUp(step_up) => Sent::StepUp(step_up),
             Cleared::Refused(refusal) => Sent::Refused(refusal),
@@ -120,11 +124,7 @@ impl House {
         for _ in 0..3 {
             let Sent::StepUp(step_up) = &sent else { break };
             let ticket = step_up.ticket().as_str().to_owned();
-            sent = match self.clear_with(&ticket, number, purpose, client).await {
-                Cleared::Passed(clearance) => self.gate.issue(clearance).await.unwrap(),
-                Cleared::StepUp(step_up) => Sent::StepUp(step_up),
-                Cleared::Refused(refusal) => Sent::Refused(refusal),
-            };
+            sent = self.go_on(self.clear_with(&ticket, number, purpose, client).await).await;
         }
         sent
     }
@@ -229,7 +229,7 @@ fn parts(clock: ManualClock, log: Log) -> GateBuilder {
     Gate::builder()
         .keys(keys())
         .message(message())
-        .destinations(DestinationPolicy::only(Region::all()))
+        .countries(Region::all())
         .daily_budget(Money::dollars(1_000))
         .clock(clock)
         .clock_unchecked_danger()
@@ -345,11 +345,7 @@ pub fn keys() -> KeyRing {
 }
 
 pub fn message() -> MessageFormat {
-    MessageFormat::builder(Brand::new("Example").unwrap())
-        .origin(OriginHost::new("example.com").unwrap())
-        .transactions()
-        .build()
-        .unwrap()
+    MessageFormat::builder("Example").origin("example.com").transactions().build().unwrap()
 }
 
 /// A client of its own network and session.
@@ -361,7 +357,7 @@ pub fn client(number: u32) -> ClientContext {
 pub fn in_session(number: u32, session: &str) -> ClientContext {
     // A /24 of its own: two of them share neither address nor neighbourhood.
     let ip = IpAddr::from((0x0B00_0001_u32 + number.wrapping_mul(0x0001_0100)).to_be_bytes());
-    ClientContext::new(ClientIp::from_peer(ip), session)
+    ClientContext::from_peer(ip, session)
 }
 
 /// The session of client 1, from the `index`th of other networks.

@@ -2,14 +2,12 @@
 
 use std::error::Error;
 
-use otpgate::access::DestinationPolicy;
-use otpgate::message::{Brand, MessageFormat, OriginHost};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, ScriptedTransport, TransportHandle, block_on};
-use otpgate::token::{HumanTime, WorkBits, answer};
+use otpgate::token::{HumanTime, WorkBits};
 use otpgate::{
-    Clearance, Cleared, ClientContext, ClientIp, EntryGrant, Gate, GateBuilder, Issued, KeyId,
-    KeyRing, Money, Pepper, Policy, Purpose, Recipient, Region, Sent, SystemEntropy,
+    Clearance, Cleared, ClientContext, EntryGrant, Gate, GateBuilder, Issued, KeyRing, Money,
+    Policy, Purpose, Recipient, Region, Sent,
 };
 
 /// The gate and what an example may look at.
@@ -23,16 +21,13 @@ pub struct Shop {
 
 /// A gate that lacks nothing. Nobody types and nobody works in an example, so both cost no time.
 pub fn parts() -> GateBuilder {
-    let message = MessageFormat::builder(Brand::new("Example").unwrap())
-        .origin(OriginHost::new("example.com").unwrap())
-        .build()
-        .unwrap();
     Gate::builder()
-        .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap()))
+        .keys(KeyRing::generate().unwrap())
         .store(MemoryStore::default())
         .transport(ScriptedTransport::new().0)
-        .message(message)
-        .destinations(DestinationPolicy::only([Region::DE]))
+        .brand("Example")
+        .origin("example.com")
+        .countries([Region::DE])
         .daily_budget(Money::dollars(50))
         .policy(policy())
 }
@@ -60,7 +55,7 @@ pub fn open_with(
     let store = MemoryStore::builder().clock(clock.clone()).build();
     let parts = parts().store(store).clock(clock.clone()).transport(transport);
     let gate = change(parts).build().unwrap();
-    let client = ClientContext::new(ClientIp::from_peer("192.0.2.7".parse().unwrap()), "cookie");
+    let client = ClientContext::from_peer("192.0.2.7".parse().unwrap(), "cookie");
     let recipient = Recipient::from_e164("+4915112345678").unwrap();
     block_on(example(Shop { gate, clock, outbox, client, recipient })).unwrap();
 }
@@ -69,7 +64,7 @@ impl Shop {
     /// A proof that the page's script made for this number.
     pub fn proof(&self) -> String {
         let ticket = self.gate.preflight(&Purpose::SIGN_UP, &self.client).unwrap();
-        answer(ticket.as_str(), self.recipient.typed()).unwrap()
+        ticket.answer(self.recipient.typed()).unwrap()
     }
 
     pub async fn clearance(&self) -> Clearance {

@@ -15,8 +15,8 @@ use otpgate::telemetry::Metered;
 use otpgate::testing::secrets::Needles;
 use otpgate::testing::{FailNth, ManualClock, Reply, ScriptedTransport, Verb};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, DeliveryStatus, Observer, Policy, Purpose, ReportedOutcome,
-    Sent, SystemEntropy, TestNumber,
+    Cleared, ClientContext, DeliveryStatus, Observer, Policy, Purpose, ReportedOutcome, Sent,
+    SystemEntropy, TestNumber,
 };
 
 use support::{House, NOON, german, hours, memory, off_by, quick, recipient, seconds};
@@ -56,7 +56,7 @@ pub fn house(observer: impl Observer) -> House {
 fn client(index: u64) -> (ClientContext, IpAddr) {
     let address = IpAddr::from([198, 51, u8::try_from(index % 250).unwrap(), 77]);
     let session = format!("session-secret-{index:08}");
-    let client = ClientContext::new(ClientIp::from_peer(address), session);
+    let client = ClientContext::from_peer(address, session);
     (client.user(format!("account-secret-{index:08}")), address)
 }
 
@@ -111,7 +111,7 @@ pub async fn mixed(house: &House) -> Needles {
         let who = who.human_response(response);
         let ticket = gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
         let number = german(4_711);
-        let proof = otpgate::token::answer(ticket.as_str(), &number).unwrap();
+        let proof = ticket.answer(&number).unwrap();
         let _ = gate.clear(&proof, &recipient(&number), &Purpose::SIGN_UP, &who).await;
     }
     let (who, _) = client(93);

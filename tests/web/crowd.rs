@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use otpgate::store::MemoryStore;
 use otpgate::testing::ManualClock;
-use otpgate::{GateBuilder, KeyId, KeyRing, Pepper, SystemEntropy};
+use otpgate::{GateBuilder, KeyRing};
 use serde_json::json;
 
 use crate::site::{NUMBER, Site, wrong};
@@ -78,7 +78,7 @@ async fn at_both(servers: [SocketAddr; 2], request: &[u8]) -> Vec<Answer> {
 #[tokio::test]
 async fn two_servers_on_one_store_send_one_text_and_verify_once() {
     let store = Arc::new(MemoryStore::builder().clock(ManualClock::default()).build());
-    let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap());
+    let keys = KeyRing::generate().unwrap();
     let shared = |builder: GateBuilder| builder.store(Arc::clone(&store)).keys(keys.clone());
     let one = Site::open_with(shared, |config| config).await;
     let two = Site::open_with(shared, |config| config).await;

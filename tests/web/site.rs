@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{FromRef, Request};
-use otpgate::access::{DestinationPolicy, TrustedProxies};
-use otpgate::message::{Brand, MessageFormat, OriginHost};
+use otpgate::access::TrustedProxies;
+use otpgate::message::MessageFormat;
 use otpgate::otp::Binding;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{Latency, ManualClock, ScriptedTransport, TransportHandle};
@@ -16,8 +16,8 @@ use otpgate::web::{
     Next,
 };
 use otpgate::{
-    Event, EventKind, Gate, GateBuilder, KeyId, KeyRing, Money, Observer, Pepper, Policy, Purpose,
-    Region, SystemEntropy, Verification,
+    Event, EventKind, Gate, GateBuilder, KeyRing, Money, Observer, Policy, Purpose, Region,
+    Verification,
 };
 use serde_json::{Value, json};
 
@@ -139,18 +139,15 @@ impl Site {
     ) -> Self {
         let (clock, log) = (ManualClock::default(), Log::default());
         let (transport, outbox) = ScriptedTransport::new();
-        let message = MessageFormat::builder(Brand::new("Shop").unwrap())
-            .origin(OriginHost::new("shop.example").unwrap())
-            .transactions()
-            .build()
-            .unwrap();
+        let message =
+            MessageFormat::builder("Shop").origin("shop.example").transactions().build().unwrap();
         let store = MemoryStore::builder().clock(clock.clone()).build();
         let parts = Gate::builder()
-            .keys(KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap()))
+            .keys(KeyRing::generate().unwrap())
             .store(Latency::new(store, 3, 7))
             .transport(transport)
             .message(message)
-            .destinations(DestinationPolicy::only([Region::DE]))
+            .countries([Region::DE])
             .daily_budget(Money::dollars(50))
             .clock(clock.clone())
             .observer(log.clone())

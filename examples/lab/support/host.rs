@@ -11,7 +11,7 @@ use otpgate::access::DestinationPolicy;
 use otpgate::human::{
     HumanCheck, HumanCheckError, HumanFailure, HumanPass, HumanRequest, HumanVerdict,
 };
-use otpgate::message::{Brand, MessageFormat, OriginHost, parse_origin_bound};
+use otpgate::message::parse_origin_bound;
 use otpgate::pumping::{Costs, NodeId, NodeView, PriceTable};
 use otpgate::recipient::LineType;
 use otpgate::store::MemoryStore;
@@ -19,9 +19,9 @@ use otpgate::testing::{ManualClock, SeededEntropy, block_on};
 use otpgate::token::{HumanTime, SendTicket, WorkBits};
 use otpgate::transport::{Handoff, HandoffError, OutboundSms};
 use otpgate::{
-    Cleared, ClientContext, ClientIp, DeliveryStatus, EntryGrant, Gate, Issued, KeyId, KeyRing,
-    LimitName, Money, Pepper, Policy, Purpose, Recipient, RefusalReason, SendRecord, Sent,
-    SmsTransport, StepUpMeans, Timestamp, Verified,
+    ClientContext, DeliveryStatus, EntryGrant, Gate, Issued, KeyId, KeyRing, LimitName, Money,
+    Pepper, Policy, Purpose, Recipient, RefusalReason, SendRecord, Sent, SmsTransport, StepUpMeans,
+    Timestamp, Verified,
 };
 
 use super::judge::{Decision, Judge};
@@ -115,7 +115,8 @@ impl Host {
                     .keys(keys()?)
                     .store(Arc::clone(&store))
                     .transport(outbox.clone())
-                    .message(message(&policy)?)
+                    .brand("Replay")
+                    .origin("replay.example")
                     .destinations(destinations.clone())
                     .daily_budget(choices.daily_budget)
                     .policy(policy.clone())
@@ -151,7 +152,7 @@ impl Host {
     /// The page, the form and the text for one client, or the code page's "send again".
     fn ask(&mut self, index: usize, row: &Row, passed: bool) -> Result<(Sent, Client), String> {
         let phone = row.recipient()?;
-        let client = ClientContext::new(ClientIp::from_peer(row.ip), &*row.session);
+        let client = ClientContext::from_peer(row.ip, &*row.session);
         let stepped = self.tickets.remove(&index).filter(|_| passed);
         if stepped.is_none()
             && let Some(page) = self.page(row)
@@ -187,16 +188,9 @@ impl Host {
                 (ticket.map_err(text)?, client)
             }
         };
-        let proof = otpgate::token::answer(ticket.as_str(), phone.typed()).map_err(text)?;
+        let proof = ticket.answer(phone.typed()).map_err(text)?;
         let answer = self.timed(|| {
-            block_on(async {
-                match gate.clear(&proof, &phone, &Purpose::SIGN_UP, &client).await {
-                    Ok(Cleared::Passed(clearance)) => gate.issue(clearance).await,
-                    Ok(Cleared::StepUp(step_up)) => Ok(Sent::StepUp(step_up)),
-                    Ok(Cleared::Refused(refusal)) => Ok(Sent::Refused(refusal)),
-                    Err(error) => Err(error),
-                }
-            })
+            block_on(async { gate.request(&proof, &phone, &Purpose::SIGN_UP, &client).await })
         });
         Ok((answer.map_err(text)?, (gate_index, client)))
     }
@@ -371,14 +365,6 @@ fn name(reason: &RefusalReason) -> String {
 fn keys() -> Result<KeyRing, String> {
     let pepper = Pepper::from_bytes(std::array::from_fn(|i| (i as u8).wrapping_mul(37)));
     Ok(KeyRing::new(KeyId(1), pepper.map_err(text)?))
-}
-
-fn message(policy: &Policy) -> Result<MessageFormat, String> {
-    MessageFormat::builder(Brand::new("Replay").map_err(text)?)
-        .origin(OriginHost::new("replay.example").map_err(text)?)
-        .codes(policy.code.format)
-        .build()
-        .map_err(text)
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -20,11 +20,11 @@ use super::{EncodingPolicy, MessageFormat};
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::num::NonZeroU8;
-/// use otpgate::message::{Brand, Language, MessageFormat, MessageFormatError, Messages, Template};
+/// use otpgate::message::{Language, MessageFormat, MessageFormatError, Messages, Template};
 ///
 /// let long = Template::compile(&format!("{{code}} {}", "and so on ".repeat(16)))?;
 /// let messages = Messages::new(Language::new("en")?, long)?;
-/// let format = MessageFormat::builder(Brand::new("Example")?).messages(messages);
+/// let format = MessageFormat::builder("Example").messages(messages);
 /// let error = format.clone().build().unwrap_err();
 /// assert!(matches!(error, MessageFormatError::Segments { count: 2, limit: 1, .. }));
 /// assert!(format.max_segments(NonZeroU8::new(2).unwrap()).build().is_ok());
@@ -34,47 +34,53 @@ use super::{EncodingPolicy, MessageFormat};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MessageFormatBuilder {
-    origin: Option<OriginHost>,
-    embedded: Option<OriginHost>,
+    brand: Result<Brand, MessageFormatError>,
+    origin: Option<Result<OriginHost, MessageFormatError>>,
+    embedded: Option<Result<OriginHost, MessageFormatError>>,
     app_hash: Option<AppHash>,
-    format: MessageFormat,
+    messages: Messages,
+    codes: CodeFormat,
+    limit: NonZeroU8,
+    encoding: EncodingPolicy,
+    transactions: bool,
+    registrations: Registrations,
 }
 
 impl MessageFormatBuilder {
-    pub(super) fn of(brand: Brand) -> Self {
+    pub(super) fn of(brand: Result<Brand, MessageFormatError>) -> Self {
         Self {
+            brand,
             origin: None,
             embedded: None,
             app_hash: None,
-            format: MessageFormat {
-                brand,
-                messages: Messages::default(),
-                codes: CodeFormat::default(),
-                last: LastLine::None,
-                limit: NonZeroU8::MIN,
-                encoding: EncodingPolicy::default(),
-                transactions: false,
-                registrations: Registrations::new(),
-            },
+            messages: Messages::default(),
+            codes: CodeFormat::default(),
+            limit: NonZeroU8::MIN,
+            encoding: EncodingPolicy::default(),
+            transactions: false,
+            registrations: Registrations::new(),
         }
     }
 
     /// Takes the templates from `messages` instead of the built-in set.
     pub fn messages(mut self, messages: Messages) -> Self {
-        self.format.messages = messages;
+        self.messages = messages;
         self
     }
 
     /// The format of the codes. Default: six digits. It must be the one they are drawn in.
     pub fn codes(mut self, codes: CodeFormat) -> Self {
-        self.format.codes = codes;
+        self.codes = codes;
         self
     }
 
     /// Ends every text with the origin-bound line `@host #code`, by which a browser offers the code on
-    /// this site only.
-    pub fn origin(mut self, host: OriginHost) -> Self {
-        self.origin = Some(host);
+    /// this site only: an [`OriginHost`], or its text, which [`build`](Self::build) checks.
+    pub fn origin(
+        mut self,
+        host: impl TryInto<OriginHost, Error: Into<MessageFormatError>>,
+    ) -> Self {
+        self.origin = Some(host.try_into().map_err(Into::into));
         self
     }
 
@@ -83,11 +89,11 @@ impl MessageFormatBuilder {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use otpgate::message::{Brand, Language, MessageFormat, OriginHost, RenderFields};
+    /// # use otpgate::message::{Language, MessageFormat, RenderFields};
     /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
-    /// let format = MessageFormat::builder(Brand::new("Bank")?)
-    ///     .origin(OriginHost::new("shop.example")?) // what the address bar shows
-    ///     .embedded(OriginHost::new("bank.example")?) // whose frame asks for the code
+    /// let format = MessageFormat::builder("Bank")
+    ///     .origin("shop.example") // what the address bar shows
+    ///     .embedded("bank.example") // whose frame asks for the code
     ///     .build()?;
     /// # let code = Passcode::draw(&CodeFormat::default(), &otpgate::SystemEntropy)?;
     /// # let (language, binding) = (Language::new("en")?, Binding::none());
@@ -98,8 +104,11 @@ impl MessageFormatBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn embedded(mut self, host: OriginHost) -> Self {
-        self.embedded = Some(host);
+    pub fn embedded(
+        mut self,
+        host: impl TryInto<OriginHost, Error: Into<MessageFormatError>>,
+    ) -> Self {
+        self.embedded = Some(host.try_into().map_err(Into::into));
         self
     }
 
@@ -111,27 +120,27 @@ impl MessageFormatBuilder {
 
     /// How many segments a text may take; the default is 1, since each is paid for.
     pub fn max_segments(mut self, limit: NonZeroU8) -> Self {
-        self.format.limit = limit;
+        self.limit = limit;
         self
     }
 
     /// Which encodings a text may need; GSM-7 only unless said otherwise.
     pub fn encoding(mut self, encoding: EncodingPolicy) -> Self {
-        self.format.encoding = encoding;
+        self.encoding = encoding;
         self
     }
 
     /// Allows codes that are bound to a payment. The default language then needs a template for them,
     /// and the longest amount and payee must fit the segment limit.
     pub fn transactions(mut self) -> Self {
-        self.format.transactions = true;
+        self.transactions = true;
         self
     }
 
     /// What carriers and regulators have on file about the texts. [`build`](Self::build) compares
     /// each with what its template makes, so you never pay for a text that a carrier would drop.
     pub fn registrations(mut self, registrations: Registrations) -> Self {
-        self.format.registrations = registrations;
+        self.registrations = registrations;
         self
     }
 
@@ -141,13 +150,22 @@ impl MessageFormatBuilder {
     ///
     /// [`MessageFormatError`] names the rule, the language and the measure.
     pub fn build(self) -> Result<MessageFormat, MessageFormatError> {
-        let mut format = self.format;
-        format.last = match (self.origin, self.embedded, self.app_hash) {
+        let last = match (self.origin.transpose()?, self.embedded.transpose()?, self.app_hash) {
             (Some(_), _, Some(_)) => return Err(MessageFormatError::OriginAndAppHash),
             (None, Some(_), _) => return Err(MessageFormatError::EmbeddedAlone),
             (Some(host), embedded, None) => LastLine::Origin { host, embedded },
             (None, None, Some(hash)) => LastLine::App(hash),
             (None, None, None) => LastLine::None,
+        };
+        let format = MessageFormat {
+            brand: self.brand?,
+            messages: self.messages,
+            codes: self.codes,
+            last,
+            limit: self.limit,
+            encoding: self.encoding,
+            transactions: self.transactions,
+            registrations: self.registrations,
         };
         let default = format.messages.default_language();
         if format.transactions && !format.messages.speaks(default, true) {

@@ -8,7 +8,7 @@ use std::num::NonZeroU8;
 use zeroize::Zeroizing;
 
 use super::brand::Brand;
-use super::error::RenderError;
+use super::error::{MessageFormatError, RenderError};
 use super::gsm;
 use super::language::Language;
 use super::messages::Messages;
@@ -27,11 +27,11 @@ pub use builder::MessageFormatBuilder;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use otpgate::message::{Brand, EncodingPolicy, Language, MessageFormat, Messages, Template};
+/// use otpgate::message::{EncodingPolicy, Language, MessageFormat, Messages, Template};
 ///
 /// let greek = Template::compile("{code}: ο κωδικός σας")?;
 /// let messages = Messages::new(Language::new("el")?, greek)?;
-/// let format = MessageFormat::builder(Brand::new("Example")?).messages(messages);
+/// let format = MessageFormat::builder("Example").messages(messages);
 /// assert!(format.clone().build().is_err());
 /// assert!(format.encoding(EncodingPolicy::AllowUcs2).build().is_ok());
 /// # Ok(())
@@ -53,12 +53,12 @@ pub enum EncodingPolicy {
 ///
 /// ```
 /// use otpgate::SystemEntropy;
-/// use otpgate::message::{Brand, Language, MessageFormat, OriginHost, RenderFields};
+/// use otpgate::message::{Language, MessageFormat, RenderFields};
 /// use otpgate::otp::{Binding, CodeFormat, Passcode};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let format = MessageFormat::builder(Brand::new("Example")?)
-///     .origin(OriginHost::new("example.com")?)
+/// let format = MessageFormat::builder("Example")
+///     .origin("example.com")
 ///     .build()?;
 /// let code = Passcode::draw(&CodeFormat::default(), &SystemEntropy)?;
 /// let text = format.render(&RenderFields {
@@ -99,10 +99,13 @@ impl MessageFormat {
         hosts.find(|host| host.is_development()).map(OriginHost::as_str)
     }
 
-    /// Starts a format for `brand`: the built-in messages, codes of six digits, no last line for
-    /// software, one segment, GSM-7 only, no payments.
-    pub fn builder(brand: Brand) -> MessageFormatBuilder {
-        MessageFormatBuilder::of(brand)
+    /// Starts a format for `brand`, a [`Brand`] or its text: the built-in messages, codes of six
+    /// digits, no last line for software, one segment, GSM-7 only, no payments. What is wrong with
+    /// the brand is told by [`build`](MessageFormatBuilder::build).
+    pub fn builder(
+        brand: impl TryInto<Brand, Error: Into<MessageFormatError>>,
+    ) -> MessageFormatBuilder {
+        MessageFormatBuilder::of(brand.try_into().map_err(Into::into))
     }
 
     /// The format of the codes it was built for.
@@ -132,14 +135,14 @@ impl MessageFormat {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use otpgate::message::{Brand, Language, MessageFormat, Messages, RenderFields, Template};
+    /// # use otpgate::message::{Language, MessageFormat, Messages, RenderFields, Template};
     /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
     /// use otpgate::Region;
     /// use otpgate::message::{Registration, Registrations};
     ///
     /// let (english, german) = (Language::new("en")?, Language::new("de")?);
     /// let dlt = Registration::dlt("1201", "1107", "{#numeric#} is your Example code.")?;
-    /// let format = MessageFormat::builder(Brand::new("Example")?)
+    /// let format = MessageFormat::builder("Example")
     ///     .messages(
     ///         Messages::new(english.clone(), Template::compile("{code} is your {brand} code.")?)?
     ///             .with(german.clone(), Template::compile("{code} ist Ihr {brand}-Code.")?)?,

@@ -167,13 +167,14 @@ fn is_sender(text: &str) -> bool {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::Region;
 /// use otpgate::message::{
-///     Brand, Language, MessageFormat, MessageFormatError, Messages, Registration, Registrations, Template,
+///     Language, MessageFormat, MessageFormatError, Messages, Registration, Registrations,
+///     Template,
 /// };
 ///
 /// let english = Language::new("en")?;
 /// let text = "{code} is your {brand} code, good for {minutes} min.";
 /// let messages = Messages::new(english.clone(), Template::compile(text)?)?;
-/// let format = MessageFormat::builder(Brand::new("Example")?).messages(messages);
+/// let format = MessageFormat::builder("Example").messages(messages);
 /// let with = |registered: &str| {
 ///     let dlt = Registration::dlt("1201159409941345107", "1107158980000012345", registered)?;
 ///     let registrations = Registrations::new().with(Region::IN, english.clone(), dlt)?;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::http::request::Parts;
 use otpgate::access::{Actor, Effect};
 use otpgate::web::console::{Console, ConsoleFeed, Denied, Operator, Operators, Role, router};
-use otpgate::{KeyId, KeyRing, Pepper, Realm, SystemEntropy};
+use otpgate::{KeyRing, Realm};
 use tokio::task::JoinSet;
 
 use crate::site::Site;
@@ -31,7 +31,7 @@ impl Operators for Staff {
 
 /// The console of a site, behind a server of its own.
 async fn open(site: &Site) -> SocketAddr {
-    let keys = KeyRing::new(KeyId(1), Pepper::generate(&SystemEntropy).unwrap());
+    let keys = KeyRing::generate().unwrap();
     let feed = ConsoleFeed::of(&Realm::default());
     let console = Console::new(site.gate.clone(), feed, Staff, &keys, ORIGIN).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
