@@ -17,9 +17,8 @@
 use super::country::Country;
 use super::detector::Detector;
 use super::level::{BlockLevel, NodeId};
-use super::path::pick;
+use super::path::{pick, slot_at};
 use super::session::Session;
-use super::table::NONE;
 
 /// The place of the pool of far networks on a path.
 const POOL: usize = 13;
@@ -52,15 +51,15 @@ impl Detector {
         if !self.terms.tuning.parts.afar {
             return;
         }
-        let pool = session.nodes().get(POOL).copied().unwrap_or(NONE);
-        let shade = self.shade(&session.path).at(POOL);
+        let pool = slot_at(&session.nodes(), POOL);
+        let shade = self.tree.shade(&session.path, self.memory.is_young()).at(POOL);
         let Some(country) = self.memory.country_mut(session.country) else { return };
-        let Some(node) = self.table.at_mut(pool) else {
+        if self.tree.at(pool).is_none() {
             if !late && !session.known && !session.unsent {
                 country.answered_at_home(entered);
             }
             return;
-        };
+        }
         let block = NodeId::block(BlockLevel::HundredThousand, session.subject.digits);
         if !late && !country.is_fresh_afar(now, block) {
             return;
@@ -71,7 +70,7 @@ impl Detector {
             (true, true) => step(at_home, true) - step(at_home, false),
             (false, _) => step(at_home, false) * shade * pick(session.weight, BlockLevel::Away),
         };
-        node.home.sessions = (node.home.sessions + step).clamp(0.0, MOST);
+        self.tree.count_afar(pool, step, MOST);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::country::Country;
 use super::detector::{Detector, end_of};
 use super::level::NodeId;
-use super::node::{Home, Node, State};
+use super::node::{Node, State};
 use super::operator::Order;
 use crate::base::time::Timestamp;
 
@@ -86,7 +86,7 @@ impl Detector {
     #[must_use]
     pub fn acting(&self) -> Vec<NodeView> {
         let mut out: Vec<_> = self
-            .table
+            .tree
             .iter()
             .filter(|(_, node)| node.state != State::Open)
             .filter_map(|(_, node)| NodeView::of(node, self.memory.countries()))
@@ -98,35 +98,20 @@ impl Detector {
     /// One node, if the detector knows it.
     #[must_use]
     pub fn inspect(&self, node: NodeId) -> Option<NodeView> {
-        let slot = self.table.find(node)?;
-        NodeView::of(self.table.at(slot)?, self.memory.countries())
+        NodeView::of(self.tree.find(node)?, self.memory.countries())
     }
 
     /// Lifts what the detector does at a node and clears its evidence. False when it did nothing.
     pub fn lift(&mut self, node: NodeId) -> bool {
         self.operator.withdraw(node);
-        let Some(slot) = self.table.find(node) else { return false };
-        let Some(node) = self.table.at_mut(slot) else { return false };
-        let acted = node.state != State::Open || node.share_until > 0;
-        node.state = State::Open;
-        node.bets = [0.0; 2];
-        node.home = Home::default();
-        node.asked = 0.0;
-        node.share = 0.0;
-        node.share_until = 0;
-        node.strikes = 0;
-        acted
+        self.tree.lift(node)
     }
 
     /// Forbids action at a node for `span`: the operator vouches for it.
     pub fn forbid(&mut self, node: NodeId, now: Timestamp, span: Duration) {
         let until = end_of(now.as_millis(), span);
         self.operator.order(self.now, node, Order::Forbid { until });
-        if let Some(slot) = self.table.find(node)
-            && let Some(node) = self.table.at_mut(slot)
-        {
-            node.state = State::Open;
-        }
+        self.tree.vouch(node);
     }
 
     /// Refuses a node for `span`, whatever the evidence: a new block, or a longer one.

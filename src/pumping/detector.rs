@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::costs::Costs;
-use super::level::{BlockLevel, LEVELS, NodeId, Subject};
-use super::memory::Memory;
+use super::journal::Journal;
+use super::level::{NodeId, Subject};
+use super::memory::{Found, Local, Memory};
 use super::operator::Operator;
+use super::path::Path;
 use super::reason::{Alert, AlertKind, Assessment, Judgement};
-use super::session::{PATH, Sessions};
+use super::rules::Case;
+use super::sessions::Sessions;
 use super::sighting::{Sighting, SightingKind};
-use super::table::{NONE, Table};
 use super::terms::Terms;
+use super::tree::Tree;
 use super::tuning::Tuning;
+use super::view::View;
 use crate::base::network::NetworkCode;
 use crate::base::time::{Timestamp, millis};
 
@@ -42,13 +46,11 @@ use crate::base::time::{Timestamp, millis};
 #[derive(Clone, Debug)]
 pub struct Detector {
     pub(super) terms: Arc<Terms>,
-    pub(super) table: Table,
+    pub(super) tree: Tree,
     pub(super) sessions: Sessions,
     pub(super) memory: Memory,
     pub(super) operator: Operator,
-    pub(super) journal: super::journal::Journal,
-    /// Where the last assessed request's nodes were.
-    pub(super) hint: [u32; LEVELS],
+    pub(super) journal: Journal,
     pub(super) now: u64,
     /// First time ever seen, for rates of a young installation.
     pub(super) born: u64,
@@ -71,16 +73,57 @@ impl Detector {
     /// An empty detector that reckons with `terms`.
     pub(super) fn of(gate: u64, terms: Arc<Terms>) -> Self {
         Self {
-            table: Table::new(terms.tuning.max_nodes, gate & 0x0fff_ffff),
-            sessions: Sessions::new(terms.tuning.max_sessions),
+            tree: Tree::new(Arc::clone(&terms), gate & 0x0fff_ffff),
+            sessions: Sessions::new(&terms.tuning),
             memory: Memory::new(Arc::clone(&terms)),
             operator: Operator::default(),
-            journal: super::journal::Journal::new(gate),
-            hint: [NONE; LEVELS],
+            journal: Journal::new(gate),
             now: 0,
             born: 0,
             terms,
         }
+    }
+
+    /// What to do about a request, before anything is sent. `passed`: the client has just passed the
+    /// step-up this detector asked for.
+    pub fn assess(&mut self, now: Timestamp, subject: &Subject, passed: bool) -> Assessment {
+        self.advance(now.as_millis());
+        let known = self.memory.is_known(subject, self.now);
+        self.judge(subject, known, known, passed)
+    }
+
+    /// The same, of a number as if it had never verified: what may be seen of a known one.
+    pub(crate) fn assess_as_stranger(
+        &mut self,
+        now: Timestamp,
+        subject: &Subject,
+        passed: bool,
+    ) -> Assessment {
+        self.advance(now.as_millis());
+        let known = self.memory.is_known(subject, self.now);
+        self.judge(subject, false, known, passed)
+    }
+
+    /// Judges a request as one of a known number or of a stranger; `is_known` is what the number is,
+    /// remembered for the event that follows.
+    fn judge(
+        &mut self,
+        subject: &Subject,
+        known: bool,
+        is_known: bool,
+        passed: bool,
+    ) -> Assessment {
+        let now = self.now;
+        let away = self.memory.is_away(subject, now);
+        let far = away && self.memory.has_no_neighbour(subject, now);
+        self.memory.keep(Found { subject: *subject, at: now, known: is_known, away, far });
+        let local = self.local(now, subject.region);
+        let path = self.find_path(now, subject, known);
+        self.tree.keep(&path);
+        let rates = self.release_ended(now, &path, &local);
+        let outage = self.memory.is_outage(now, local.country);
+        let view = self.view(&path, &local);
+        Case { view, rates, subject, known, passed, away, far, outage }.judge()
     }
 
     /// Tells the detector what happened to a request, and notes it for the other gates.
@@ -107,13 +150,13 @@ impl Detector {
     /// Nodes in use.
     #[must_use]
     pub fn nodes(&self) -> usize {
-        self.table.len()
+        self.tree.len()
     }
 
     /// Approximate bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.table
+        self.tree
             .bytes()
             .saturating_add(self.sessions.bytes())
             .saturating_add(self.memory.bytes())
@@ -135,33 +178,36 @@ impl Detector {
         self.operator.alert(Alert { at_ms: self.now, kind, node, network, evidence });
     }
 
-    pub(super) fn forbidden(&self, node: u64) -> bool {
-        self.operator.forbids(self.now, node)
+    /// What the owners say of these nodes.
+    pub(super) fn view<'a>(&'a self, path: &'a Path, local: &'a Local) -> View<'a> {
+        View {
+            terms: &self.terms,
+            tree: &self.tree,
+            sessions: &self.sessions,
+            memory: &self.memory,
+            operator: &self.operator,
+            now: self.now,
+            born: self.born,
+            path,
+            local,
+        }
     }
 
-    /// The nodes of a request, by place: blocks, finest first, then pools, then the client's, then the
-    /// groups it may or may not belong to, and last those of known numbers.
-    pub(super) fn names(subject: &Subject) -> [NodeId; PATH] {
-        let d = subject.digits;
-        let r = subject.region;
-        [
-            NodeId::block(BlockLevel::Hundred, d),
-            NodeId::block(BlockLevel::Thousand, d),
-            NodeId::block(BlockLevel::TenThousand, d),
-            NodeId::block(BlockLevel::HundredThousand, d),
-            NodeId::block(BlockLevel::Million, d),
-            NodeId::region(BlockLevel::Country, r),
-            NodeId::region(BlockLevel::ColdCountry, r),
-            NodeId::pool(BlockLevel::Cold),
-            NodeId::pool(BlockLevel::ColdMillion),
-            NodeId::address(BlockLevel::Host, subject.client),
-            NodeId::address(BlockLevel::Network, subject.client),
-            NodeId::pool(BlockLevel::Everyone),
-            NodeId::region(BlockLevel::AwayCountry, r),
-            NodeId::pool(BlockLevel::Away),
-            NodeId::region(BlockLevel::KnownCountry, r),
-            NodeId::pool(BlockLevel::Known),
-        ]
+    /// The nodes of a request as they exist, creating none.
+    pub(super) fn find_path(&self, now: u64, subject: &Subject, known: bool) -> Path {
+        self.tree.find_path(subject, self.memory.places(now, subject, known))
+    }
+
+    /// What every node of a region's requests needs of its country, which is made if it is new.
+    pub(super) fn local(&mut self, now: u64, region: [u8; 2]) -> Local {
+        let slot = self.memory.country_slot(region, now);
+        self.local_of(now, slot, region)
+    }
+
+    /// As [`local`](Self::local), where the country's place is known already.
+    pub(super) fn local_of(&mut self, now: u64, slot: u16, region: [u8; 2]) -> Local {
+        let surge = self.operator.surge(self.now, region);
+        self.memory.local(now, slot, surge)
     }
 }
 

@@ -1,17 +1,15 @@
 //! How events change state: the only place that does, besides the passing of time.
 
 use super::detector::Detector;
-use super::home::{is_from_home, is_suspicious};
+use super::home::is_from_home;
 use super::level::{BlockLevel, NodeId, Subject};
 use super::memory::Local;
 use super::node::State;
-use super::path::{CLIENT, KNOWN, STRANGER, attempt, is_clients, level_at, levels};
-use super::path::{only, pick};
+use super::path::{CLIENT, KNOWN, PATH, Path, STRANGER, level_at, only, slot_at};
 use super::reason::AlertKind;
-use super::session::{PATH, Session, session_key, withheld_key};
+use super::session::{Session, session_key, withheld_key};
 use super::sighting::{Sighting, SightingKind};
 use super::table::{NONE, Slot};
-use super::tuning::Tuning;
 use crate::base::network::NetworkCode;
 
 /// A session that begins.
@@ -24,6 +22,8 @@ struct Begun {
 }
 
 impl Detector {
+    /// Lets everything fall due that is due by an event, and then the event itself. What an event
+    /// says of a step-up that was passed comes first: its session may count on it.
     pub(super) fn apply(&mut self, event: &Sighting) {
         let now = event.at_ms;
         self.advance(now);
@@ -61,31 +61,24 @@ impl Detector {
         // only while requests really pour in: gates must not hand an ended block round
         const BURST: f32 = 2.5;
         let subject = &event.subject;
-        let known = self.memory.is_known(subject, now);
-        let path = self.find_path(now, subject, known);
+        let path = self.find_path(now, subject, self.memory.is_known(subject, now));
         let local = self.local(now, subject.region);
         for place in 0..PATH {
-            let level = level_at(place);
-            let slot = path.get(place).copied().unwrap_or(NONE);
-            let Some(node) = self.table.at(slot).copied() else { continue };
-            if event.acting >> level.index() & 1 == 0 || self.forbidden(node.id) {
+            let (slot, level) = (slot_at(&path, place), level_at(place));
+            let Some(node) = self.tree.at(slot).copied() else { continue };
+            let acts_there = event.acting >> level.index() & 1 == 1;
+            if !acts_there || self.operator.forbids(self.now, node.id) {
                 continue;
             }
-            let id = NodeId::from_bits(node.id).unwrap_or(NodeId::pool(level));
             match event.kind {
-                SightingKind::Asked if node.state == State::Open => {
-                    if let Some(node) = self.table.at_mut(slot) {
-                        node.open_account();
-                        node.state = State::Asking;
-                    }
-                }
+                SightingKind::Asked if node.state == State::Open => self.tree.ask_too(slot),
                 SightingKind::Refused
                     if node.state != State::Refusing
                         && !level.only_asks()
                         && node.attempts >= BURST
                         && node.until.saturating_add(JUST_RELEASED_MS) < now =>
                 {
-                    self.begin_refusing(now, &path, place, level, id, &local);
+                    self.begin_refusing(now, &path, place, &local);
                 }
                 _ => {}
             }
@@ -100,38 +93,20 @@ impl Detector {
         self.now = self.now.max(now);
         self.memory.turn(self.now);
         for stage in 0..5_usize {
-            while let Some(queue) = self.sessions.queues.get_mut(stage)
-                && let Some(due) = queue.front().copied()
-                && due.at <= now
-            {
-                queue.pop_front();
-                let session = self.sessions.slab.get(due.slot as usize);
-                if let Some(session) = session
-                    && session.live
-                    && session.generation == due.generation
-                    // A verified one is counted and removed, and has nothing to ripen.
-                    && (stage >= 3 || !session.verified)
-                {
-                    self.ripen(due.at, due.slot, *session, stage);
-                }
+            while let Some((at, slot, session)) = self.sessions.fall_due(stage, now) {
+                self.ripen(at, slot, session, stage);
             }
         }
         for stage in 0..3_usize {
-            while let Some(queue) = self.sessions.step_up_queues.get_mut(stage)
-                && let Some((at, key, generation)) = queue.front().copied()
-                && at <= now
-            {
-                queue.pop_front();
-                if let Some(open) = self.sessions.step_ups.get(&key).copied()
-                    && open.generation == generation
-                {
-                    self.step_up_ages(at, key, open, stage);
-                }
+            while let Some((at, key, open)) = self.sessions.step_up_due(stage, now) {
+                self.step_up_ages(at, key, open, stage);
             }
         }
-        self.sessions.expire_numbers(now);
+        self.sessions.expire(now);
     }
 
+    /// A session is open for as long as `stage` says: what that is worth is counted, and at the fifth
+    /// it is forgotten.
     fn ripen(&mut self, at: u64, slot: Slot, session: Session, stage: usize) {
         let subject = session.subject;
         if stage == 4 {
@@ -146,15 +121,15 @@ impl Detector {
             c.settled(at, false);
         }
         let nodes = session.nodes();
-        if session.verified || (stage < 3 && !self.is_crowded(&nodes)) {
+        if session.verified || (stage < 3 && !self.tree.is_crowded(&nodes)) {
             return;
         }
         let local = self.local_of(at, session.country, subject.region);
         let weight = self.weight(at, &session);
-        self.refresh(at, &nodes, &local);
-        self.accrue(&session, stage, weight);
+        self.tree.refresh(at, &nodes, &local);
+        self.tree.accrue(&session, stage, weight, self.memory.is_young());
         if stage == 3 {
-            self.each(&nodes, |node| node.pending = node.pending.saturating_sub(1));
+            self.tree.settle(&nodes);
             if session.control
                 && let Some(c) = self.memory.country_mut(session.country)
             {
@@ -162,10 +137,8 @@ impl Detector {
                 c.control(at, block, false);
             }
         }
-        if let Some(s) = self.sessions.slab.get_mut(slot as usize) {
-            s.stage = u8::try_from(stage.saturating_add(1)).unwrap_or(4);
-            s.weight = weight;
-        }
+        let after = u8::try_from(stage.saturating_add(1)).unwrap_or(4);
+        self.sessions.ripened(slot, after, weight);
         if stage == 3 {
             self.answered_afar(at, &Session { weight, ..session }, false, false);
         }
@@ -175,63 +148,16 @@ impl Detector {
         }
     }
 
-    /// Whether more codes are out at one of the nodes than a quarter of what it may have out.
-    ///
-    /// Only then does it matter to count an open session before it settles: where few are out, few
-    /// more go out in the minute until then. Which of a session's projections are counted may depend
-    /// on anything that is known at that moment, so the bound holds; and an ordinary session is
-    /// looked at once instead of four times.
-    fn is_crowded(&self, path: &[Slot; PATH]) -> bool {
-        path.iter().zip(levels()).any(|(slot, level)| {
-            self.table.at(*slot).is_some_and(|node| {
-                let window = Tuning::of(&self.terms.tuning.window, *level);
-                4.0 * f32::from(node.pending) > window + node.verified_quarter
-            })
-        })
-    }
-
     /// Weight of a session's evidence for most nodes, and for those that watch everyone.
     fn weight(&mut self, at: u64, session: &Session) -> (f32, f32) {
         let weight = self.memory.outage_factors(at, session.country);
         let mut both = 1.0;
-        let (_, tries) = self.sessions.number(session.subject.digits, at);
+        let (_, tries) = self.sessions.numbers.sends(session.subject.digits, at);
         if tries > 2 {
             // evidence is about distinct numbers; one person trying again is not a crowd
             both = 0.3;
         }
         (weight.0 * both, weight.1 * both)
-    }
-
-    /// Adds an open session's evidence to its path: what has come since it was last counted.
-    fn accrue(&mut self, session: &Session, stage: usize, weight: (f32, f32)) {
-        let bets = &self.terms.bets;
-        let (tuning, unsent_weight) = (&self.terms.tuning, self.unsent_weight());
-        let shade = self.shade(&session.path);
-        let applied = usize::from(session.stage).checked_sub(1);
-        let from_home = is_from_home(&session.path);
-        for (place, (slot, level)) in session.nodes().iter().zip(levels()).enumerate() {
-            let Some(node) = self.table.at_mut(*slot) else { continue };
-            let level = *level;
-            let factor = pick(weight, level)
-                * shade.at(place)
-                * session.share_at(place, tuning, unsent_weight);
-            let steps = bets.at(session.null, level).map(|bet| {
-                let before = applied.and_then(|i| bet.open.get(i)).copied();
-                let after = bet.open.get(stage).copied().unwrap_or(0.0);
-                (after - before.unwrap_or(0.0)) * factor
-            });
-            if from_home {
-                node.count_home(place, steps[0]);
-            }
-            let mut grown = node.bets;
-            for (s, step) in grown.iter_mut().zip(steps) {
-                *s = (*s + step).min(60.0);
-            }
-            if is_suspicious(grown) {
-                node.open_account();
-            }
-            node.bets = grown;
-        }
     }
 
     /// Counts a text that was withheld while its client is told otherwise. It limits its number as a
@@ -240,7 +166,7 @@ impl Detector {
     fn withheld(&mut self, now: u64, subject: &Subject, counted: u16, stepped_up: bool) {
         let key = session_key(subject);
         let begins = self.sessions.begins(key, now);
-        self.sessions.count_number(subject.digits, now, begins);
+        self.sessions.numbers.count(subject.digits, now, begins);
         self.sessions.withhold(key, now);
         if begins && self.sessions.has_room_for_unsent() {
             self.begin(
@@ -256,9 +182,8 @@ impl Detector {
     /// stranger, which is seen everywhere. Where people had, it may be one to a known number, which is
     /// not seen in the number's blocks; and there live those who mistype.
     fn unsent(&mut self, now: u64, subject: &Subject, stepped_up: bool) {
-        let block = self.table.find(NodeId::block(BlockLevel::HundredThousand, subject.digits));
-        let has_customers =
-            block.and_then(|slot| self.table.at(slot)).is_some_and(|node| node.weekly > 0.0);
+        let block = self.tree.find(NodeId::block(BlockLevel::HundredThousand, subject.digits));
+        let has_customers = block.is_some_and(|node| node.weekly > 0.0);
         let strange = !has_customers && !self.memory.is_known(subject, now);
         let counted = if strange { STRANGER } else { CLIENT };
         self.withheld(now, subject, counted, stepped_up);
@@ -272,11 +197,13 @@ impl Detector {
         self.count_attempt(now, subject, &path);
     }
 
+    /// A text went out. The first of a session begins it; what was answered before it was heard of
+    /// follows at once.
     fn sent(&mut self, now: u64, subject: &Subject, stepped_up: bool) {
         let key = session_key(subject);
         let open = self.sessions.open(key).copied();
         let begins = self.sessions.begins(key, now);
-        self.sessions.count_number(subject.digits, now, begins);
+        self.sessions.numbers.count(subject.digits, now, begins);
         if open.is_some_and(|session| !session.verified) {
             return;
         }
@@ -286,7 +213,7 @@ impl Detector {
         let goes_on = self.sessions.withheld_since(key, now).is_some();
         let counted = if goes_on { counted & !CLIENT } else { counted };
         self.begin(now, subject, Begun { key, counted, unsent: false, stepped_up });
-        let answer = self.sessions.answers.get(&key).copied().unwrap_or_default();
+        let answer = self.sessions.answer(key).unwrap_or_default();
         if answer.undelivered >= now {
             self.receipt(now, subject, None, false);
         }
@@ -295,15 +222,17 @@ impl Detector {
         }
     }
 
+    /// Begins a session: at the nodes that count it, and among the records.
     fn begin(&mut self, now: u64, subject: &Subject, begun: Begun) {
         let Begun { key, counted, unsent, stepped_up } = begun;
-        if let Some(slot) = self.sessions.index.get(&key).copied() {
+        if let Some(slot) = self.sessions.find(key) {
             self.sessions.remove(slot);
         }
         let local = self.local(now, subject.region);
         let known = self.memory.is_known(subject, now);
         let control = !unsent && (known || self.memory.has_verified(subject.digits, now));
-        let path = self.build_path(now, subject, counted, &local);
+        let places = self.memory.places(now, subject, false);
+        let path = self.tree.build_path(now, subject, counted, places, &local);
         let nodes = only(&path, counted);
         if !known
             && counted != CLIENT
@@ -312,17 +241,8 @@ impl Detector {
             c.sessions = c.sessions.wrapping_add(1);
         }
         self.release_if_ended(now, &nodes, &local);
-        let share = self.terms.tuning.parts.share;
-        let step = self.share_step(&path, &local);
-        for (place, slot) in nodes.iter().enumerate() {
-            let Some(node) = self.table.at_mut(*slot) else { continue };
-            if !stepped_up {
-                attempt(node, now);
-            }
-            if share && level_at(place).is_block() {
-                node.share = (node.share + step).min(60.0);
-            }
-        }
+        let share_step = self.tree.share_step(&path, &local);
+        self.tree.begin(now, &nodes, stepped_up, share_step);
         let session = Session {
             key,
             subject: *subject,
@@ -342,28 +262,21 @@ impl Detector {
             unsent,
         };
         if self.sessions.add(session).is_none() {
-            self.each(&nodes, |node| node.pending = node.pending.saturating_sub(1));
+            self.tree.settle(&nodes);
         }
         self.evaluate(now, &nodes, &local, subject.price_microusd);
     }
 
-    /// What a session counts in the share detector.
-    fn share_step(&self, path: &[Slot; PATH], local: &Local) -> f32 {
-        if !is_from_home(path) && local.far.is_some() {
-            return self.terms.tuning.share_far.ln();
-        }
-        let is_at_home = path.get(12) == Some(&NONE) && self.is_trusted_client(path);
-        std::f32::consts::LN_2 * if is_at_home { self.terms.tuning.share_home } else { 1.0 }
-    }
-
+    /// A code was entered. The number is known from now on, and both sessions of its name are over: the
+    /// one with a text, and the one that its client believes in.
     fn verified(&mut self, now: u64, subject: &Subject) {
         self.memory.number_verified(subject.digits, now);
         let key = session_key(subject);
         self.sessions.end_withheld(key);
-        if let Some(slot) = self.sessions.index.get(&withheld_key(key)).copied() {
+        if let Some(slot) = self.sessions.find(withheld_key(key)) {
             self.session_answered(now, slot, true);
         }
-        match self.sessions.index.get(&key).copied() {
+        match self.sessions.find(key) {
             Some(slot) => self.session_answered(now, slot, true),
             None => self.sessions.remember(key, now, |answer| answer.verified = now),
         }
@@ -374,38 +287,49 @@ impl Detector {
     fn ended(&mut self, now: u64, subject: &Subject) {
         let key = session_key(subject);
         self.sessions.end_withheld(key);
-        if let Some(slot) = self.sessions.index.get(&withheld_key(key)).copied() {
+        if let Some(slot) = self.sessions.find(withheld_key(key)) {
             self.session_answered(now, slot, false);
         }
     }
 
     /// Gives back what a session has counted; `credited`: its code was that of a telephone.
     fn session_answered(&mut self, now: u64, slot: Slot, credited: bool) {
-        let Some(session) = self.sessions.slab.get(slot as usize).copied() else { return };
+        let Some(session) = self.sessions.at(slot).copied() else { return };
         if session.verified || !session.live {
             return;
         }
         let subject = &session.subject;
         let hour = u32::try_from(now / 3_600_000).unwrap_or(u32::MAX).max(1);
-        if let Some(s) = self.sessions.slab.get_mut(slot as usize) {
-            s.verified = true;
-        }
+        self.sessions.verify(slot);
         // the address of the one who asked for the code: who enters it need not say his
         if !session.unsent {
             self.memory.place_verified(subject, now);
         }
-        self.sessions.numbers.remove(&subject.digits);
+        self.sessions.numbers.forgive(subject.digits);
         let local = self.local_of(now, session.country, subject.region);
+        self.country_answered(now, &session, &local, hour);
+        let nodes = session.nodes();
+        self.tree.refresh(now, &nodes, &local);
+        if !session.known && !session.unsent {
+            self.memory.client_verified(self.tree.is_trusted_client(&session.path));
+            if let Some(c) = self.memory.country_mut(session.country) {
+                c.came_from(is_from_home(&session.path));
+            }
+        }
+        self.tree.answered(&session, credited, hour, self.memory.is_young());
+        if credited {
+            self.answered_afar(now, &session, true, session.stage >= 4);
+        }
+        self.evaluate(now, &nodes, &local, subject.price_microusd);
+    }
+
+    /// What a country learns of a session's answer, and its ranges of a customer who returned.
+    fn country_answered(&mut self, now: u64, session: &Session, local: &Local, hour: u32) {
+        let digits = session.subject.digits;
         if session.unsent {
             // The number's side has not heard of it.
         } else if session.known {
-            // a returning customer proves the range is inhabited
-            for level in [BlockLevel::HundredThousand, BlockLevel::Million] {
-                let slot = self.obtain(now, NodeId::block(level, subject.digits), &local);
-                if let Some(node) = self.table.at_mut(slot) {
-                    node.warm = hour;
-                }
-            }
+            self.tree.warm(now, &session.subject, local, hour);
         } else if let Some(c) = self.memory.country_mut(session.country) {
             c.settled(now, true);
         }
@@ -413,66 +337,12 @@ impl Detector {
             && session.stage < 4
             && let Some(c) = self.memory.country_mut(session.country)
         {
-            c.control(now, NodeId::block(BlockLevel::HundredThousand, subject.digits), true);
+            c.control(now, NodeId::block(BlockLevel::HundredThousand, digits), true);
         }
-        let nodes = session.nodes();
-        self.refresh(now, &nodes, &local);
-        if !session.known && !session.unsent {
-            let trusted = self.is_trusted_client(&session.path);
-            self.memory.client_verified(trusted);
-            if let Some(c) = self.memory.country_mut(session.country) {
-                c.came_from(is_from_home(&session.path));
-            }
-        }
-        // what was counted against an open session is given back
-        let applied = usize::from(session.stage).checked_sub(1);
-        let shade = applied.map(|_| self.shade(&session.path));
-        let share_credit = self.terms.tuning.share_credit;
-        // a code of the same number was entered, and where a text went out that is credited
-        let unheard = |place: usize| !credited || session.unsent && !is_clients(place);
-        let unsent_weight = self.unsent_weight();
-        let tuning = &self.terms.tuning;
-        let from_home = is_from_home(&session.path);
-        for (place, (slot, level)) in nodes.iter().zip(levels()).enumerate() {
-            let Some(node) = self.table.at_mut(*slot) else { continue };
-            if session.stage < 4 {
-                node.pending = node.pending.saturating_sub(1);
-            }
-            if node.bets != [0.0; 2] {
-                let shade = shade.as_ref().map_or(1.0, |shade| shade.at(place));
-                let share =
-                    pick(session.weight, *level) * session.share_at(place, tuning, unsent_weight);
-                let steps = self.terms.bets.at(session.null, *level).map(|bet| {
-                    let before = applied.and_then(|i| bet.open.get(i)).copied().unwrap_or(0.0);
-                    let credit = if unheard(place) { 0.0 } else { bet.verified };
-                    credit - before * share * shade
-                });
-                if from_home {
-                    node.count_home(place, steps[0]);
-                }
-                for (s, step) in node.bets.iter_mut().zip(steps) {
-                    *s = (*s + step).max(0.0);
-                }
-            }
-            if unheard(place) {
-                continue;
-            }
-            node.verified_quarter += 1.0;
-            // what is ordinary at an address, and whether it is trusted, new numbers say
-            if (session.known || session.unsent) && level.is_address() {
-                continue;
-            }
-            node.verified_slow += 1.0;
-            node.today += 1.0;
-            node.warm = hour;
-            node.share = (node.share - share_credit).max(0.0);
-        }
-        if credited {
-            self.answered_afar(now, &session, true, session.stage >= 4);
-        }
-        self.evaluate(now, &nodes, &local, subject.price_microusd);
     }
 
+    /// A provider says whether a text arrived. Where customers are that tells of outages; a text that
+    /// did not arrive weighs less against its blocks.
     fn receipt(
         &mut self,
         now: u64,
@@ -481,7 +351,7 @@ impl Detector {
         delivered: bool,
     ) {
         let block = NodeId::block(BlockLevel::HundredThousand, subject.digits);
-        let cold = self.is_cold(subject, BlockLevel::HundredThousand);
+        let cold = self.tree.is_cold(subject, BlockLevel::HundredThousand);
         let local = self.local(now, subject.region);
         let mut outage = None;
         if !cold && let Some(c) = self.memory.country_mut(local.country) {
@@ -496,70 +366,27 @@ impl Detector {
             self.alert_of(AlertKind::CarrierOutage, country, network, evidence);
         }
         let key = session_key(subject);
-        let Some(slot) = self.sessions.index.get(&key).copied() else {
+        let Some(slot) = self.sessions.find(key) else {
             // The receipt overtook the provider's answer.
             self.sessions.remember(key, now, |answer| answer.undelivered = now);
             return;
         };
-        let Some(session) = self.sessions.slab.get_mut(slot as usize) else { return };
-        if session.verified || session.undelivered {
-            return;
-        }
-        session.undelivered = true;
-        let session = *session;
-        let Some(applied) = usize::from(session.stage).checked_sub(1) else { return };
-        let (shade, unsent_weight) = (self.shade(&session.path), self.unsent_weight());
-        for (place, slot) in session.nodes().iter().enumerate() {
-            let Some(node) = self.table.at_mut(*slot) else { continue };
-            let level = level_at(place);
-            let spared = pick(session.weight, level)
-                * (1.0 - session.share_at(place, &self.terms.tuning, unsent_weight));
-            let steps = self.terms.bets.at(session.null, level).map(|bet| {
-                -bet.open.get(applied).copied().unwrap_or(0.0) * spared * shade.at(place)
-            });
-            if is_from_home(&session.path) {
-                node.count_home(place, steps[0]);
-            }
-            for (s, step) in node.bets.iter_mut().zip(steps) {
-                *s = (*s + step).max(0.0);
-            }
+        if let Some(session) = self.sessions.undelivered(slot) {
+            self.tree.undelivered(&session, self.memory.is_young());
         }
     }
 
+    /// Counts a request that nothing was sent for.
     pub(super) fn attempted(&mut self, now: u64, subject: &Subject) {
         let known = self.memory.is_known(subject, now);
         let path = self.find_path(now, subject, known);
         self.count_attempt(now, subject, &path);
     }
 
-    fn count_attempt(&mut self, now: u64, subject: &Subject, path: &[Slot; PATH]) {
+    fn count_attempt(&mut self, now: u64, subject: &Subject, path: &Path) {
         let local = self.local(now, subject.region);
         self.release_if_ended(now, path, &local);
-        self.each(path, |node| attempt(node, now));
-    }
-
-    /// Ends blocks that are over, before the next request counts as an attempt. Runs where a request
-    /// is judged and where it is heard of, so that all gates release a block at the same request.
-    pub(super) fn release_ended(
-        &mut self,
-        now: u64,
-        path: &[Slot; PATH],
-        local: &Local,
-    ) -> [f32; PATH] {
-        let rates = self.refresh(now, path, local);
-        for (place, (rate, level)) in rates.iter().zip(levels()).enumerate() {
-            self.release(now, path, place, *level, *rate, local);
-        }
-        rates
-    }
-
-    /// As [`release_ended`](Self::release_ended), unless that was done this very moment: by the
-    /// assessment of the same request.
-    fn release_if_ended(&mut self, now: u64, path: &[Slot; PATH], local: &Local) {
-        let is_present = |slot: &Slot| self.table.at(*slot).is_none_or(|node| node.at == now);
-        if !path.iter().all(is_present) {
-            self.release_ended(now, path, local);
-        }
+        self.tree.attempted(now, path);
     }
 
     /// A few unverified messages to a dear block nobody verified from.
@@ -568,7 +395,7 @@ impl Detector {
         if cold == NONE || session.subject.price_microusd < 50_000 {
             return;
         }
-        if let Some(node) = self.table.at(block) {
+        if let Some(node) = self.tree.at(block) {
             let evidence = node.evidence();
             if (0.3..3.0).contains(&evidence)
                 && let Some(id) = NodeId::from_bits(node.id)

@@ -5,10 +5,8 @@
 //! time stored is taken back so far that it is over within its own span.
 
 use super::detector::Detector;
-use super::evidence::STAGES;
 use super::journal::AHEAD;
 use super::node::{DAY, Node, State, day_of};
-use super::session::{NUMBER_KEEP_MS, SESSION_MS};
 use super::tuning::Tuning;
 use crate::base::time::{Timestamp, millis};
 
@@ -28,7 +26,7 @@ impl Detector {
     /// As [`heal`](Self::heal) for a memory that was read back, of which parts may be dated ahead.
     pub(super) fn heal_memory(&mut self, now: u64) {
         let latest = now.saturating_add(millis(AHEAD));
-        if self.now > latest || self.table.iter().any(|(_, node)| node.at > latest) {
+        if self.now > latest || self.tree.iter().any(|(_, node)| node.at > latest) {
             self.take_back(now);
         }
     }
@@ -36,63 +34,36 @@ impl Detector {
     fn take_back(&mut self, now: u64) {
         self.now = self.now.min(now);
         self.born = self.born.min(now.max(1));
-        for node in self.table.nodes_mut() {
-            take_back(node, now, &self.terms.tuning);
-        }
+        self.tree.take_back(now);
         self.memory.take_back(now);
         self.operator.take_back(now);
-        let sessions = &mut self.sessions;
-        for session in &mut sessions.slab {
-            session.sent_at = session.sent_at.min(now);
-        }
-        let spans = STAGES.into_iter().chain([SESSION_MS]);
-        for (queue, span) in sessions.queues.iter_mut().zip(spans) {
-            let last = now.saturating_add(span);
-            queue.iter_mut().for_each(|due| due.at = due.at.min(last));
-        }
-        for open in sessions.step_ups.values_mut() {
-            open.asked_at = open.asked_at.min(now);
-        }
-        for (queue, span) in sessions.step_up_queues.iter_mut().zip(self.terms.tuning.asked_stages)
-        {
-            let last = now.saturating_add((span * 1_000.0) as u64);
-            queue.iter_mut().for_each(|(at, ..)| *at = last.min(*at));
-        }
-        for count in sessions.numbers.values_mut() {
-            count.at = count.at.min(now);
-        }
-        let last = now.saturating_add(NUMBER_KEEP_MS);
-        sessions.number_queue.iter_mut().for_each(|(at, _)| *at = last.min(*at));
-        for answer in sessions.answers.values_mut() {
-            answer.passed = answer.passed.min(now);
-            answer.verified = answer.verified.min(now);
-            answer.undelivered = answer.undelivered.min(now);
-        }
-        sessions.withheld.values_mut().for_each(|since| *since = now.min(*since));
-        sessions.withheld_queue.iter_mut().for_each(|(at, _)| *at = now.min(*at));
-        sessions.answer_queue.iter_mut().for_each(|(at, _)| *at = now.min(*at));
+        self.sessions.take_back(now);
     }
 }
 
-/// A block that began ahead begins now and lasts as long as it was to last.
-fn take_back(node: &mut Node, now: u64, tuning: &Tuning) {
-    let (_, longest) = tuning.block_range;
-    let lasts = node.until.saturating_sub(node.since).min((longest * 1_000.0) as u64);
-    node.since = node.since.min(now);
-    let until = if node.state == State::Refusing { node.since.saturating_add(lasts) } else { now };
-    node.until = node.until.min(until);
-    let hold = (tuning.share_hold * 1_000.0) as u64;
-    node.share_until = node.share_until.min(now.saturating_add(hold));
-    node.at = node.at.min(now.max(1));
-    node.last_attempt = node.last_attempt.min(now);
-    node.day = node.day.min(day_of(now));
-    node.warm = node.warm.min(u32::try_from(now / (DAY / 24)).unwrap_or(u32::MAX));
+impl Node {
+    /// A block that began ahead begins now and lasts as long as it was to last.
+    pub(super) fn take_back(&mut self, now: u64, tuning: &Tuning) {
+        let (_, longest) = tuning.block_range;
+        let lasts = self.until.saturating_sub(self.since).min((longest * 1_000.0) as u64);
+        self.since = self.since.min(now);
+        let refuses = self.state == State::Refusing;
+        let until = if refuses { self.since.saturating_add(lasts) } else { now };
+        self.until = self.until.min(until);
+        let hold = (tuning.share_hold * 1_000.0) as u64;
+        self.share_until = self.share_until.min(now.saturating_add(hold));
+        self.at = self.at.min(now.max(1));
+        self.last_attempt = self.last_attempt.min(now);
+        self.day = self.day.min(day_of(now));
+        self.warm = self.warm.min(u32::try_from(now / (DAY / 24)).unwrap_or(u32::MAX));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::super::session::session_key;
     use super::*;
     use crate::pumping::{ClientNet, Judgement, Sighting, SightingKind, Subject};
 
@@ -149,17 +120,14 @@ mod tests {
         detector.observe(Sighting::of(NOW + YEAR, SightingKind::Withheld, &withheld));
         detector.heal(NOW);
         let most = NOW.as_millis() + 86_400_000;
-        assert!(!detector.sessions.withheld.is_empty());
-        assert!(detector.sessions.withheld.values().all(|since| *since <= NOW.as_millis()));
+        let key = session_key(&withheld);
+        assert!(detector.sessions.withheld_since(key, NOW.as_millis()).is_some());
         assert!(detector.now <= NOW.as_millis() && detector.born <= NOW.as_millis());
-        for (_, node) in detector.table.iter() {
+        for (_, node) in detector.tree.iter() {
             assert!(node.at <= most && node.until <= most && node.share_until <= most);
             assert!(node.last_attempt <= most && node.day <= day_of(NOW.as_millis()));
         }
-        assert!(detector.sessions.queues.iter().flatten().all(|due| due.at <= most));
-        assert!(detector.sessions.step_up_queues.iter().flatten().all(|due| due.0 <= most));
-        assert!(detector.sessions.number_queue.iter().all(|due| due.0 <= most));
-        assert!(detector.sessions.numbers.values().all(|count| count.at <= most));
+        assert!(detector.sessions.latest() <= most);
         assert!(detector.operator.said_at().all(|at| at <= most));
         assert!(detector.memory.countries().iter().all(|country| country.control_at <= most));
     }
@@ -171,7 +139,8 @@ mod tests {
         detector.heal(NOW);
         let later = NOW + Duration::from_secs(86_400);
         detector.advance(later.as_millis());
-        assert!(detector.sessions.index.is_empty(), "all are over within a day");
+        let all = detector.sessions.all();
+        assert!(all.iter().all(|session| !session.live), "all are over within a day");
         let mut alerts = 0;
         for n in 0..600_u32 {
             let now = later + Duration::from_secs(2) * n;

@@ -8,6 +8,7 @@ use super::history::History;
 use super::journal::CodecError;
 use super::known::Seen;
 use super::level::Subject;
+use super::path::{AWAY, FAR, KNOWN, STRANGER};
 use super::table::KeyMap;
 use super::terms::Terms;
 
@@ -125,6 +126,19 @@ impl Memory {
     pub(super) fn has_no_neighbour(&self, subject: &Subject, now: u64) -> bool {
         let around = subject.client.surroundings(subject.region);
         !self.terms.tuning.parts.far || around.is_some_and(|around| self.is_unseen(around, now))
+    }
+
+    /// The places of a request, one bit each: those of a known number or of a stranger, without those
+    /// that its client has no part in.
+    pub(super) fn places(&self, now: u64, subject: &Subject, known: bool) -> u16 {
+        let mut places = if known { KNOWN } else { STRANGER };
+        if !self.is_away(subject, now) {
+            places &= !AWAY;
+        }
+        if !self.is_far(subject, now) {
+            places &= !FAR;
+        }
+        places
     }
 
     fn is_unseen(&self, place: u64, now: u64) -> bool {

@@ -85,8 +85,8 @@ pub(super) struct Node {
     /// Start and end of the present block, ms.
     pub(super) since: u64,
     pub(super) until: u64,
-    /// Evidence against those from home alone; in the pool of what is far, its third bet: see `afar`.
-    pub(super) home: Home,
+    /// Beside the node's own evidence: see [`Node::home`] and [`Node::afar`]. No node has both.
+    beside: [f32; 2],
 }
 
 impl Node {
@@ -116,7 +116,7 @@ impl Node {
             share_until: 0,
             since: 0,
             until: 0,
-            home: Home::default(),
+            beside: [0.0; 2],
             ..*self
         }
     }
@@ -142,13 +142,17 @@ impl Node {
             for (s, bet) in self.bets.iter_mut().zip(&bets) {
                 *s = (*s - bet.leak * tolerated * seconds / 3_600.0).max(0.0);
             }
-            if self.has_begun() && !self.is_far() {
-                self.leak_home(&bets, tolerated * seconds / 3_600.0);
-                fade(&mut self.home.asked, seconds, asked_half_life * std::f32::consts::LOG2_E);
+            if self.has_begun() {
+                let mut home = self.home();
+                home.leak(&bets, tolerated * seconds / 3_600.0);
+                fade(&mut home.asked, seconds, asked_half_life * std::f32::consts::LOG2_E);
+                self.set_home(home);
             }
         }
         if self.is_far() {
-            fade(&mut self.home.sessions, seconds, HALF_LIFE * std::f32::consts::LOG2_E);
+            let mut afar = self.afar();
+            fade(&mut afar, seconds, HALF_LIFE * std::f32::consts::LOG2_E);
+            self.set_afar(afar);
         }
         fade(&mut self.verified_slow, seconds, 21_600.0);
         fade(&mut self.attempts, seconds, 60.0);
@@ -166,7 +170,7 @@ impl Node {
     /// larger one minus ln 2. Using the bound keeps the false-alarm distance without a logarithm.
     pub(super) fn evidence(&self) -> f32 {
         let [a, b] = self.bets;
-        let most = if self.is_far() { a.max(b).max(self.home.sessions) } else { a.max(b) };
+        let most = if self.is_far() { a.max(b).max(self.afar()) } else { a.max(b) };
         (most - std::f32::consts::LN_2).max(0.0)
     }
 
@@ -180,10 +184,52 @@ impl Node {
         }
     }
 
-    /// True for the pool of what is far: it keeps a third bet in the place of those from home, see
-    /// `afar`.
-    pub(super) const fn is_far(&self) -> bool {
+    /// Whether it asks or refuses.
+    pub(super) fn acts(&self) -> bool {
+        self.state != State::Open
+    }
+
+    /// True for the pool of what is far: it keeps a third bet, and no account of those from home.
+    const fn is_far(&self) -> bool {
         self.level == BlockLevel::Away as u8
+    }
+
+    /// The account of those from home, of a node that keeps one.
+    pub(super) fn home(&self) -> Home {
+        match self.beside {
+            [sessions, asked] if !self.is_far() => Home { sessions, asked },
+            _ => Home::default(),
+        }
+    }
+
+    /// Changes it; nothing changes in the pool of what is far.
+    pub(super) fn set_home(&mut self, home: Home) {
+        if !self.is_far() {
+            self.beside = [home.sessions, home.asked];
+        }
+    }
+
+    /// The bet on codes entered from afar, of the pool of what is far: see `afar`.
+    pub(super) fn afar(&self) -> f32 {
+        let [bet, _] = self.beside;
+        if self.is_far() { bet } else { 0.0 }
+    }
+
+    /// Changes it; nothing changes in any other node.
+    pub(super) fn set_afar(&mut self, bet: f32) {
+        if self.is_far() {
+            self.beside = [bet, 0.0];
+        }
+    }
+
+    /// Either of them, for a snapshot.
+    pub(super) fn beside(&self) -> [f32; 2] {
+        self.beside
+    }
+
+    /// Puts what a snapshot has of either back.
+    pub(super) fn restore_beside(&mut self, beside: [f32; 2]) {
+        self.beside = beside;
     }
 
     /// Folds finished days into the weekly mean, always one day late: what happened today cannot

@@ -5,15 +5,10 @@
 //! step by step as it grows old, so an abandoned step-up needs no event.
 
 use super::detector::Detector;
-use super::home::is_from_home;
 use super::level::Subject;
-use super::node::Node;
-use super::path::{CLIENT, only, places_of};
-use super::session::{OpenStepUp, PATH, session_key};
-use super::table::Slot;
-
-/// Step-ups out at once that are remembered; beyond it, new ones are asked but not counted.
-const STEP_UPS: usize = 16_384;
+use super::path::{CLIENT, Path, only, places_of};
+use super::session::{OpenStepUp, session_key};
+use super::tree::StepUp;
 
 /// What a line that is as expected multiplies the evidence by. Close to one: most numbers that pump
 /// are mobile, and their lines must not wash off what unanswered step-ups said.
@@ -29,33 +24,29 @@ fn line_step(unlike_at_most: f32, alike: bool) -> f32 {
 }
 
 impl Detector {
+    /// A step-up was asked. While one of the session is out, or was answered at another gate before
+    /// this one heard of the question, it is a request like any other.
     pub(super) fn asked(&mut self, now: u64, subject: &Subject) {
         self.attempted(now, subject);
         let key = session_key(subject);
-        if self.sessions.answers.get(&key).is_some_and(|answer| answer.passed >= now) {
+        if self.sessions.answer(key).is_some_and(|answer| answer.passed >= now) {
             return;
         }
-        if self.sessions.step_ups.contains_key(&key) || self.sessions.step_ups.len() >= STEP_UPS {
+        if !self.sessions.step_ups.has_room_for(key) {
             return;
         }
-        self.sessions.generation = self.sessions.generation.wrapping_add(1);
-        let generation = self.sessions.generation;
         let known = self.memory.is_known(subject, now);
         let path = self.find_path(now, subject, known);
         let (subject, places) = (*subject, places_of(&path));
-        let open = OpenStepUp { subject, asked_at: now, places, known, stage: 0, generation };
-        self.sessions.step_ups.insert(key, open);
-        for (queue, after) in
-            self.sessions.step_up_queues.iter_mut().zip(self.terms.tuning.asked_stages)
-        {
-            queue.push_back((now.saturating_add((after * 1_000.0) as u64), key, generation));
-        }
-        self.each(&path, |node| node.asking = node.asking.saturating_add(1));
+        let open = OpenStepUp { subject, asked_at: now, places, known, stage: 0, generation: 0 };
+        self.sessions.step_ups.add(open);
+        self.tree.step_up_asked(&path);
     }
 
+    /// A step-up was passed: what it had counted as one that is not is given back.
     pub(super) fn passed(&mut self, now: u64, subject: &Subject) {
         let key = session_key(subject);
-        let open = self.sessions.step_ups.remove(&key);
+        let open = self.sessions.step_ups.take(key);
         let done = open.map_or(0, |open| open.stage);
         self.sessions.remember(key, now, |answer| answer.passed = now);
         let step = self.terms.tuning.pass_factor.ln() - self.asked_level(done);
@@ -65,24 +56,18 @@ impl Detector {
             let known = self.memory.is_known(subject, now);
             (known, self.find_path(now, subject, known))
         };
-        self.asked_evidence(now, subject, (known, &path), step, |node| {
-            if open.is_some() {
-                node.asking = node.asking.saturating_sub(1);
-            }
-            node.passed += 1.0;
-        });
+        let became = StepUp { is_over: open.is_some(), passed: true, failed: false };
+        self.asked_evidence(now, subject, (known, &path), step, became);
     }
 
+    /// A step-up was failed outright, which counts for all that is left of it.
     pub(super) fn failed(&mut self, now: u64, subject: &Subject) {
-        let key = session_key(subject);
-        if let Some(open) = self.sessions.step_ups.remove(&key) {
-            self.sessions.count_failure(subject.digits, now);
+        if let Some(open) = self.sessions.step_ups.take(session_key(subject)) {
+            self.sessions.numbers.count_failure(subject.digits, now);
             let step = self.asked_level(3) - self.asked_level(open.stage);
             let (known, path) = self.asked_path(&open);
-            self.asked_evidence(now, subject, (known, &path), step, |node| {
-                node.asking = node.asking.saturating_sub(1);
-                node.failed += 1.0;
-            });
+            let became = StepUp { is_over: true, passed: false, failed: true };
+            self.asked_evidence(now, subject, (known, &path), step, became);
         }
     }
 
@@ -94,31 +79,28 @@ impl Detector {
         // Who asks must not see what the network said of a number.
         let path = only(&self.find_path(now, subject, known), !CLIENT);
         let step = line_step(self.terms.tuning.honest_failure, alike);
-        self.asked_evidence(now, subject, (known, &path), step, |_| {});
+        self.asked_evidence(now, subject, (known, &path), step, StepUp::default());
     }
 
+    /// A step-up is unanswered for as long as `stage` says; at the third it has failed.
     pub(super) fn step_up_ages(&mut self, at: u64, key: u64, open: OpenStepUp, stage: usize) {
         let after = u8::try_from(stage.saturating_add(1)).unwrap_or(3);
         let step = self.asked_level(after) - self.asked_level(open.stage);
         let is_over = after >= 3;
         if is_over {
-            self.sessions.step_ups.remove(&key);
-            self.sessions.count_failure(open.subject.digits, at);
-        } else if let Some(entry) = self.sessions.step_ups.get_mut(&key) {
-            entry.stage = after;
+            self.sessions.step_ups.take(key);
+            self.sessions.numbers.count_failure(open.subject.digits, at);
+        } else {
+            self.sessions.step_ups.grow(key, after);
         }
         let (known, path) = self.asked_path(&open);
-        self.asked_evidence(at, &open.subject, (known, &path), step, |node| {
-            if is_over {
-                node.asking = node.asking.saturating_sub(1);
-                node.failed += 1.0;
-            }
-        });
+        let became = StepUp { is_over, passed: false, failed: is_over };
+        self.asked_evidence(at, &open.subject, (known, &path), step, became);
     }
 
     /// Cumulated evidence of a step-up unanswered for so many stages. Honest people are assumed to
     /// answer no faster than 35 % and 65 % within the first two.
-    pub(super) fn asked_level(&self, stage: u8) -> f32 {
+    fn asked_level(&self, stage: u8) -> f32 {
         let fail = self.terms.tuning.honest_failure;
         let good = self.terms.tuning.pass_factor;
         let bad = (1.0 - (1.0 - fail) * good) / fail;
@@ -134,36 +116,23 @@ impl Detector {
 
     /// The nodes that counted a step-up when it was asked: meanwhile a block may have become warm, a
     /// network seen or a number known, and what was counted in must be counted out.
-    fn asked_path(&self, open: &OpenStepUp) -> (bool, [Slot; PATH]) {
-        (open.known, self.path_of(&open.subject, open.places))
+    fn asked_path(&self, open: &OpenStepUp) -> (bool, Path) {
+        (open.known, self.tree.path_of(&open.subject, open.places))
     }
 
     fn asked_evidence(
         &mut self,
         now: u64,
         subject: &Subject,
-        (known, path): (bool, &[Slot; PATH]),
+        (known, path): (bool, &Path),
         step: f32,
-        mut count: impl FnMut(&mut Node),
+        became: StepUp,
     ) {
         let local = self.local(now, subject.region);
-        self.refresh(now, path, &local);
+        self.tree.refresh(now, path, &local);
         let around = if known { self.find_path(now, subject, false) } else { *path };
-        let shade = self.shade(&around);
-        let (low, high) = self.terms.tuning.asked_range;
-        let active = self.terms.tuning.parts.asked_evidence;
-        let from_home = !known && is_from_home(path);
-        for (place, slot) in path.iter().enumerate() {
-            let Some(node) = self.table.at_mut(*slot) else { continue };
-            count(node);
-            if active {
-                let share = if step > 0.0 { shade.at(place) } else { 1.0 };
-                node.asked = (node.asked + step * share).clamp(low, high);
-                if from_home {
-                    node.count_home_step_up(place, step * share, (low, high));
-                }
-            }
-        }
+        let is_young = self.memory.is_young();
+        self.tree.step_up((known, path, &around), became, step, is_young);
         self.evaluate(now, path, &local, subject.price_microusd);
     }
 }

@@ -331,7 +331,8 @@ fn a_draft_is_the_head_and_a_shard_and_no_step_of_it_is_long() {
             let parts = [&rest[..]].into_iter();
             assert_eq!(other.restore_parts(head, parts, Timestamp::MAX).unwrap(), 0);
             let (nodes, sessions) = (other.nodes(), &other.sessions);
-            (nodes, sessions.index.len(), sessions.step_ups.len())
+            let live = sessions.all().iter().filter(|session| session.live).count();
+            (nodes, live, sessions.step_ups.iter().count())
         };
         assert_eq!(restored(&head), restored(&whole));
     }
@@ -364,7 +365,7 @@ fn step_ups_are_counted_out_where_they_were_counted_in() {
     let (mut d, now) = attacked();
     let s = subject(998_951_110_000, 77);
     d.observe(Sighting::of(at(now), SightingKind::Sent, &s));
-    let asking = |d: &Detector| d.table.iter().map(|(_, n)| u32::from(n.asking)).sum::<u32>();
+    let asking = |d: &Detector| d.tree.iter().map(|(_, n)| u32::from(n.asking)).sum::<u32>();
     let before = asking(&d);
     d.observe(Sighting::of(at(now + 1_000), SightingKind::Asked, &subject(998_951_110_001, 78)));
     assert!(asking(&d) > before);

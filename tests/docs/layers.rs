@@ -185,7 +185,7 @@ fn there_is_no_unsafe_code() {
 }
 
 /// Pairs of files that still import each other. It only gets shorter.
-const CIRCLES: &[(&str, &str)] = &[("pumping::path", "pumping::session")];
+const CIRCLES: &[(&str, &str)] = &[];
 
 #[test]
 fn no_two_files_import_each_other() {

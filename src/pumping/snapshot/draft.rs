@@ -5,7 +5,7 @@
 //! gates last: what happens in between is lost by a restart rather than counted twice.
 
 use super::super::detector::Detector;
-use super::super::session::NUMBER_KEEP_MS;
+use super::super::sessions::NUMBER_KEEP_MS;
 use super::super::table::Slot;
 use super::codec::Writer;
 use super::rows::{write_count, write_country, write_node, write_session, write_step_up};
@@ -165,7 +165,7 @@ impl Detector {
     fn look_at_nodes(&self, draft: &mut Draft) -> usize {
         let part = Part::Shard(draft.shard);
         let end = draft.cursor.saturating_add(LOOK);
-        for (slot, node) in self.table.within(draft.cursor..end) {
+        for (slot, node) in self.tree.within(draft.cursor..end) {
             if is_urgent(node) {
                 draft.urgent.push(slot);
             }
@@ -174,10 +174,10 @@ impl Detector {
             }
         }
         draft.cursor = end;
-        let is_last = end >= self.table.slots();
+        let is_last = end >= self.tree.slots();
         let most = if is_last { HEAD } else { HEAD.saturating_mul(2) };
         if draft.urgent.len() > most {
-            let rank = |slot: &Slot| self.table.at(*slot).map_or((0, 0), urgency);
+            let rank = |slot: &Slot| self.tree.at(*slot).map_or((0, 0), urgency);
             let by = |slot: &Slot| (std::cmp::Reverse(rank(slot)), *slot);
             draft.urgent.select_nth_unstable_by_key(HEAD, by);
             draft.urgent.truncate(HEAD);
@@ -191,7 +191,7 @@ impl Detector {
             draft.count = draft.head.open_count();
             draft.go_on(Step::WriteNodes);
         }
-        looked(end, self.table.slots())
+        looked(end, self.tree.slots())
     }
 
     fn write_urgent(&self, draft: &mut Draft) -> usize {
@@ -209,7 +209,7 @@ impl Detector {
     }
 
     fn look_at_sessions(&self, draft: &mut Draft) -> usize {
-        let slab = &self.sessions.slab;
+        let slab = self.sessions.all();
         let end = draft.cursor.saturating_add(LOOK);
         let (sessions, is_last) = piece(slab, draft.cursor, end);
         let slots = draft.cursor..end;
@@ -237,7 +237,7 @@ impl Detector {
         let cost = slots_cost(recent.len());
         for (_, slot) in recent {
             // It may be over by now, and another in its place.
-            if let Some(session) = self.sessions.slab.get(*slot as usize).filter(|s| s.live) {
+            if let Some(session) = self.sessions.at(*slot).filter(|s| s.live) {
                 write_session(&mut draft.head, session);
                 draft.count.1 = draft.count.1.saturating_add(1);
                 if !session.verified {
@@ -273,7 +273,7 @@ impl Detector {
     fn write_asked(&self, draft: &mut Draft) -> usize {
         if draft.cursor == 0 {
             let all = self.sessions.step_ups.iter();
-            draft.asked = all.map(|(key, open)| (open.asked_at, *key)).collect();
+            draft.asked = all.map(|(key, open)| (open.asked_at, key)).collect();
             if draft.asked.len() > HEAD {
                 draft.asked.select_nth_unstable_by_key(HEAD, |asked| std::cmp::Reverse(*asked));
                 draft.asked.truncate(HEAD);
@@ -285,7 +285,7 @@ impl Detector {
         let (asked, is_last) = piece(&draft.asked, draft.cursor, end);
         for (_, key) in asked {
             // It may be answered by now.
-            if let Some(open) = self.sessions.step_ups.get(key) {
+            if let Some(open) = self.sessions.step_ups.get(*key) {
                 write_step_up(&mut draft.head, open);
                 draft.count.1 = draft.count.1.saturating_add(1);
             }
@@ -302,18 +302,18 @@ impl Detector {
     /// Every number that is counted is in the queue of what is forgotten, those that came last at its
     /// end. From there on, because it is at the front that it gets shorter meanwhile.
     fn look_at_numbers(&self, draft: &mut Draft) -> usize {
-        let queue = &self.sessions.number_queue;
+        let queue = &self.sessions.numbers;
         let part = Part::Shard(draft.shard);
         let recent = self.now.saturating_sub(RECENT_MS).saturating_add(NUMBER_KEEP_MS);
-        let all = queue.len();
+        let all = queue.queued();
         let end = draft.cursor.saturating_add(LOOK);
         let places = all.saturating_sub(end)..all.saturating_sub(draft.cursor);
-        for (due, digits) in queue.range(places) {
-            if part.keeps(*digits) {
-                draft.lasting_numbers.push(*digits);
+        for (due, digits) in queue.queue(places) {
+            if part.keeps(digits) {
+                draft.lasting_numbers.push(digits);
             }
-            if *due >= recent && draft.numbers.len() < HEAD.saturating_mul(2) {
-                draft.numbers.push(*digits);
+            if due >= recent && draft.numbers.len() < HEAD.saturating_mul(2) {
+                draft.numbers.push(digits);
             }
         }
         draft.cursor = end;
@@ -339,7 +339,7 @@ impl Detector {
         let end = draft.cursor.saturating_add(WRITE);
         let (numbers, is_last) = piece(numbers, draft.cursor, end);
         for digits in numbers {
-            let count = self.sessions.numbers.get(digits);
+            let count = self.sessions.numbers.get(*digits);
             if let Some(count) = count.filter(|count| part != Part::Head || count.at >= recent) {
                 write_count(w, *digits, count);
                 draft.count.1 = draft.count.1.saturating_add(1);
@@ -356,7 +356,7 @@ impl Detector {
 
     /// Writes those of the nodes that are there; how many.
     pub(super) fn write_nodes(&self, w: &mut Writer, slots: &[Slot], at_rest: bool) -> usize {
-        let there = slots.iter().filter_map(|slot| self.table.at(*slot));
+        let there = slots.iter().filter_map(|slot| self.tree.at(*slot));
         let mut written = 0_usize;
         for node in there.filter(|node| node.at != 0) {
             let country = self.memory.country(node.country);

@@ -18,11 +18,11 @@ use std::sync::Arc;
 
 use super::detector::Detector;
 use super::journal::CodecError;
-use super::level::NodeId;
 use super::node::Node;
 use super::operator::{Order, Surge};
 use super::path::{STRANGER, places_of};
 use super::session::{OpenStepUp, Session, session_key};
+use super::sessions::NumberCount;
 use super::table::{Slot, mix};
 use crate::base::time::Timestamp;
 pub(crate) use draft::Draft;
@@ -185,9 +185,9 @@ impl Detector {
             Part::Shard(_) => part.keeps(node.id) && is_lasting(node),
         };
         let mut slots: Vec<Slot> =
-            self.table.iter().filter(|(_, node)| taken(node)).map(|(slot, _)| slot).collect();
+            self.tree.iter().filter(|(_, node)| taken(node)).map(|(slot, _)| slot).collect();
         if part == Part::Head && slots.len() > HEAD {
-            let rank = |slot: &Slot| self.table.at(*slot).map_or((0, 0), urgency);
+            let rank = |slot: &Slot| self.tree.at(*slot).map_or((0, 0), urgency);
             slots.sort_by_key(|slot| (std::cmp::Reverse(rank(slot)), *slot));
             slots.truncate(HEAD);
             slots.sort_unstable();
@@ -201,7 +201,7 @@ impl Detector {
             Part::Head => HEAD,
             Part::Shard(_) => 0,
         };
-        let mut live: Vec<_> = self.sessions.slab.iter().filter(|s| s.live).collect();
+        let mut live: Vec<_> = self.sessions.all().iter().filter(|s| s.live).collect();
         if live.len() > most {
             live.sort_by_key(|s| (std::cmp::Reverse(s.sent_at), s.key));
             live.truncate(most);
@@ -210,7 +210,7 @@ impl Detector {
         live.into_iter().for_each(|session| write_session(w, session));
         // in order of asking, so that the same state gives the same bytes
         let mut asked: Vec<_> = self.sessions.step_ups.iter().collect();
-        asked.sort_by_key(|(key, open)| std::cmp::Reverse((open.asked_at, **key)));
+        asked.sort_by_key(|(key, open)| std::cmp::Reverse((open.asked_at, *key)));
         asked.truncate(most);
         w.count(asked.len());
         asked.into_iter().rev().for_each(|(_, open)| write_step_up(w, open));
@@ -223,15 +223,15 @@ impl Detector {
             .sessions
             .numbers
             .iter()
-            .filter(|(digits, count)| part.keeps(**digits) || is_head && count.at >= recent)
+            .filter(|(digits, count)| part.keeps(*digits) || is_head && count.at >= recent)
             .collect();
-        numbers.sort_by_key(|(digits, count)| (std::cmp::Reverse(count.at), **digits));
+        numbers.sort_by_key(|(digits, count)| (std::cmp::Reverse(count.at), *digits));
         if is_head {
             numbers.truncate(HEAD);
         }
         w.count(numbers.len());
         for (digits, count) in numbers.into_iter().rev() {
-            write_count(w, *digits, count);
+            write_count(w, digits, count);
         }
     }
 
@@ -296,9 +296,7 @@ impl Detector {
         for _ in 0..r.count(23)? {
             let digits = r.u64()?;
             let (sends, sessions, failed, at) = (r.f32()?, r.u16()?, r.u8()?, r.u64()?);
-            if self.sessions.numbers.get(&digits).is_none_or(|count| count.at < at) {
-                self.sessions.put_number(digits, sends, sessions, failed, at);
-            }
+            self.sessions.numbers.restore(digits, NumberCount { sends, sessions, failed, at });
         }
         let kept = if version < 5 { 2 } else { 3 };
         for table in 0..kept {
@@ -313,22 +311,10 @@ impl Detector {
 
     fn read_node(&mut self, r: &mut Reader<'_>) -> Result<(), CodecError> {
         let (mut node, region, behind) = read_node(r)?;
-        let id = NodeId::from_bits(node.id).ok_or(CodecError::Damaged)?;
         node.country = self.memory.country_slot(region, self.now);
         let sessions = self.memory.country(node.country).map_or(0, |c| c.sessions);
         node.share_seen = sessions.wrapping_sub(behind);
-        // counted again later, from the records themselves
-        node.pending = 0;
-        node.asking = 0;
-        match self.table.find(id).and_then(|slot| self.table.at_mut(slot)) {
-            None => {
-                self.table.insert(node, 0);
-            }
-            Some(there) if there.at < node.at && !is_urgent(there) => {
-                *there = Node { pending: there.pending, asking: there.asking, ..node };
-            }
-            Some(_) => {}
-        }
+        self.tree.restore(node, is_urgent);
         Ok(())
     }
 
@@ -342,7 +328,7 @@ impl Detector {
                 self.sessions.withhold_again(session_key(&session.subject), session.sent_at);
             }
             if self.sessions.add(session).is_some() && waits {
-                self.each(&path, |node| node.pending = node.pending.saturating_add(1));
+                self.tree.pend(&path);
             }
         }
         self.sessions.sort_queues(self.now);
@@ -351,9 +337,8 @@ impl Detector {
             let (places, known, stage) = (r.u16()?, r.flag()?, r.u8()?);
             let places = if known { known_places(places, version) } else { places };
             let open = OpenStepUp { subject, asked_at, places, known, stage, generation: 0 };
-            self.sessions.reopen(open, self.terms.tuning.asked_stages);
-            let path = self.path_of(&subject, places);
-            self.each(&path, |node| node.asking = node.asking.saturating_add(1));
+            self.sessions.step_ups.add(open);
+            self.tree.step_up_asked(&self.tree.path_of(&subject, places));
         }
         Ok(())
     }
@@ -381,7 +366,7 @@ impl Detector {
         let places = places_of(&session.path);
         let away = places & 1 << 13 != 0;
         let around = STRANGER & !session.counted & if away { STRANGER } else { !(1 << 12) };
-        session.path = self.path_of(&session.subject, places | around);
+        session.path = self.tree.path_of(&session.subject, places | around);
         session.country = self.memory.country_of(session.subject.region).unwrap_or(u16::MAX);
     }
 }

@@ -5,8 +5,9 @@ use super::super::evidence::NullIndex;
 use super::super::journal::CodecError;
 use super::super::level::NodeId;
 use super::super::node::{Node, State};
-use super::super::path::{CLIENT, KNOWN, STRANGER, places_of};
-use super::super::session::{NumberCount, OpenStepUp, PATH, Session, session_key, withheld_key};
+use super::super::path::{CLIENT, KNOWN, PATH, STRANGER, places_of};
+use super::super::session::{OpenStepUp, Session, session_key, withheld_key};
+use super::super::sessions::NumberCount;
 use super::super::table::NONE;
 use super::codec::{Reader, Writer};
 
@@ -88,8 +89,8 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
     for (bit, value) in (17..).zip([behind, n.warm]) {
         mask |= u32::from(value != 0) << bit;
     }
-    let home = [n.home.sessions, n.home.asked];
-    for (bit, value) in (19..).zip(home) {
+    let beside = n.beside();
+    for (bit, value) in (19..).zip(beside) {
         mask |= u32::from(value != 0.0) << bit;
     }
     w.u64(n.id);
@@ -107,13 +108,14 @@ pub(super) fn write_node(w: &mut Writer, node: &Node, country: ([u8; 2], u32)) {
     present.for_each(|(_, value)| w.u64(*value));
     let present = (17..).zip([behind, n.warm]).filter(|(bit, _)| has(*bit));
     present.for_each(|(_, value)| w.u32(value));
-    let present = (19..).zip(home).filter(|(bit, _)| has(*bit));
+    let present = (19..).zip(beside).filter(|(bit, _)| has(*bit));
     present.for_each(|(_, value)| w.f32(value));
 }
 
 /// A node, its country's letters, and how far behind its country's count it was.
 pub(super) fn read_node(r: &mut Reader<'_>) -> Result<(Node, [u8; 2], u32), CodecError> {
-    let mut n = Node { id: r.u64()?, at: r.u64()?.max(1), gap: NO_GAP, ..Node::default() };
+    let mut n = Node::default();
+    (n.id, n.at, n.gap) = (r.u64()?, r.u64()?.max(1), NO_GAP);
     n.level = NodeId::from_bits(n.id).ok_or(CodecError::Damaged)?.level() as u8;
     let region = r.region()?;
     n.day = r.u16()?;
@@ -142,8 +144,9 @@ pub(super) fn read_node(r: &mut Reader<'_>) -> Result<(Node, [u8; 2], u32), Code
     }
     let behind = if has(17) { r.u32()? } else { 0 };
     n.warm = if has(18) { r.u32()? } else { 0 };
-    n.home.sessions = if has(19) { r.f32()? } else { 0.0 };
-    n.home.asked = if has(20) { r.f32()? } else { 0.0 };
+    let first = if has(19) { r.f32()? } else { 0.0 };
+    let second = if has(20) { r.f32()? } else { 0.0 };
+    n.restore_beside([first, second]);
     Ok((n, region, behind))
 }
 

@@ -1,7 +1,7 @@
 //! Who is spared inside a node that refuses, what that costs, and from where it is far.
 
 use super::super::evidence::{Bets, NullIndex};
-use super::super::node::{Node, State};
+use super::super::node::{Home, Node, State};
 use super::solvers::{customers, there};
 use super::*;
 
@@ -23,7 +23,7 @@ fn run_length(h: f32, level: BlockLevel, tolerated: f32, gap_s: f64, conversion:
         let mut node = Node::new(NodeId::pool(level), 0, 0, T0);
         node.state = State::Asking;
         let mut now = T0;
-        while node.home.sessions < h && sessions < 60_000 {
+        while node.home().sessions < h && sessions < 60_000 {
             sessions += 1;
             now += (-coins.unit().max(1e-12).ln() * gap_s * 1_000.0) as u64;
             node.fade(now, tolerated, || pair, 7_200.0);
@@ -32,7 +32,7 @@ fn run_length(h: f32, level: BlockLevel, tolerated: f32, gap_s: f64, conversion:
             let entered = coins.unit() < conversion;
             node.count_home(0, if entered { bold.verified } else { bold.open[3] });
         }
-        alarms += u64::from(node.home.sessions >= h);
+        alarms += u64::from(node.home().sessions >= h);
     }
     sessions as f64 / alarms.max(1) as f64
 }
@@ -59,7 +59,7 @@ fn people_at_home_are_to_blame_when_they_are_most_of_it() {
     let of = |node: f32, home: f32| {
         let mut held = Node::new(NodeId::pool(BlockLevel::Country), 0, 0, T0);
         held.bets = [node + std::f32::consts::LN_2; 2];
-        held.home.sessions = home;
+        held.set_home(Home { sessions: home, asked: 0.0 });
         held.is_home_to_blame(home_at)
     };
     assert!(!of(6.0, 2.9) && of(6.0, 3.1), "half of the evidence");
