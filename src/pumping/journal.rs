@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::detector::Detector;
 use super::sighting::{EVENT_BYTES, Sighting, SightingKind};
-use crate::base::time::{Timestamp, millis};
 
 /// Events kept for the other gates while none are taken.
 const OUTBOX: usize = 4_096;
@@ -42,7 +40,7 @@ pub(super) struct Journal {
     next: u64,
     outbox: VecDeque<[u8; EVENT_BYTES]>,
     seen: VecDeque<(u64, u64)>,
-    pub(super) shared: bool,
+    shared: bool,
 }
 
 impl Journal {
@@ -90,6 +88,7 @@ impl Journal {
         self.seen.iter().copied().chain([(self.gate, self.next)]).filter(|(_, n)| *n > 0).collect()
     }
 
+    /// How far a gate's events were heard.
     pub(super) fn saw(&mut self, gate: u64, next: u64) {
         if gate == self.gate {
             // restored under the same name: the others have heard so many of its events already
@@ -105,64 +104,60 @@ impl Journal {
             self.seen.push_back((gate, next));
         }
     }
-}
 
-impl Detector {
-    /// Keeps events for other gates from now on. A single gate need not.
-    pub fn share(&mut self) {
-        self.journal.shared = true;
+    /// Keeps events for other gates from now on.
+    pub(super) fn share(&mut self) {
+        self.shared = true;
     }
 
-    /// Takes what the other gates should hear, as opaque bytes; empty when there is nothing. At most 64
-    /// events are taken, oldest first: the rest is for the next call.
-    ///
-    /// The bytes hold phone numbers: seal them before they leave the process.
-    #[must_use]
-    pub fn drain_outbox(&mut self) -> Vec<u8> {
-        let journal = &mut self.journal;
-        let held = journal.outbox.len();
+    /// Takes the oldest events from the outbox, as [`Entry::read`] reads them; empty without any.
+    pub(super) fn drain(&mut self) -> Vec<u8> {
+        let held = self.outbox.len();
         let count = held.min(TOLD);
         if count == 0 {
             return Vec::new();
         }
-        let first = journal.next.saturating_sub(held as u64);
+        let first = self.next.saturating_sub(held as u64);
         let mut out = Vec::with_capacity(HEADER.saturating_add(count.saturating_mul(EVENT_BYTES)));
         out.push(VERSION);
-        out.extend_from_slice(&journal.gate.to_be_bytes());
+        out.extend_from_slice(&self.gate.to_be_bytes());
         out.extend_from_slice(&first.to_be_bytes());
         out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
-        for event in journal.outbox.drain(..count) {
+        for event in self.outbox.drain(..count) {
             out.extend_from_slice(&event);
         }
         out
     }
 
-    /// Absorbs what another gate drained. Its own bytes, and events already absorbed, are skipped.
-    ///
-    /// # Errors
-    /// [`CodecError`] when the bytes are not what [`Detector::drain_outbox`] wrote; nothing changes.
-    pub fn absorb(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, CodecError> {
-        self.absorb_some(now, bytes, |_| true)
+    /// Those of another gate's events that are new here; none are in an entry of this gate's own.
+    pub(super) fn unheard<'a>(
+        &self,
+        entry: &'a Entry,
+    ) -> impl Iterator<Item = &'a Sighting> + use<'a> {
+        let seen = self.has_seen(entry.gate);
+        let is_own = entry.gate == self.gate;
+        let events = entry.events.iter().zip(entry.first..);
+        events.filter(move |(_, n)| !is_own && *n >= seen).map(|(event, _)| event)
     }
 
-    /// As [`absorb`](Self::absorb), of the events that say that a node acts.
-    pub(crate) fn absorb_alarms(
-        &mut self,
-        now: Timestamp,
-        bytes: &[u8],
-    ) -> Result<usize, CodecError> {
-        self.absorb_some(now, bytes, |event| event.acting != 0)
-    }
-
-    fn absorb_some(
-        &mut self,
-        now: Timestamp,
-        bytes: &[u8],
-        wanted: impl Fn(&Sighting) -> bool,
-    ) -> Result<usize, CodecError> {
-        if bytes.is_empty() {
-            return Ok(0);
+    /// All of an entry was heard.
+    pub(super) fn heard_all(&mut self, entry: &Entry) {
+        if entry.gate != self.gate {
+            self.saw(entry.gate, entry.first.saturating_add(entry.events.len() as u64));
         }
+    }
+}
+
+/// What a gate drained.
+pub(super) struct Entry {
+    gate: u64,
+    /// The number of its first event.
+    first: u64,
+    events: Vec<Sighting>,
+}
+
+impl Entry {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, CodecError> {
         let (head, body) = bytes.split_first_chunk::<HEADER>().ok_or(CodecError::Length)?;
         let [version, rest @ ..] = head;
         if !(OLDEST..=VERSION).contains(version) {
@@ -171,28 +166,13 @@ impl Detector {
         let (gate, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Length)?;
         let (first, rest) = rest.split_first_chunk::<8>().ok_or(CodecError::Length)?;
         let count = u32::from_be_bytes(rest.try_into().map_err(|_| CodecError::Length)?) as usize;
-        let (gate, first) = (u64::from_be_bytes(*gate), u64::from_be_bytes(*first));
         if count > OUTBOX || body.len() != count.saturating_mul(EVENT_BYTES) {
             return Err(CodecError::Length);
         }
         let events: Option<Vec<Sighting>> =
             body.as_chunks::<EVENT_BYTES>().0.iter().map(Sighting::from_bytes).collect();
         let events = events.ok_or(CodecError::Damaged)?;
-        if gate == self.journal.gate {
-            return Ok(0);
-        }
-        let latest = now.as_millis().saturating_add(millis(AHEAD));
-        let seen = self.journal.has_seen(gate);
-        let mut taken = 0_usize;
-        for (event, sequence) in events.iter().zip(first..) {
-            // a peer whose clock runs ahead must not drag this one along
-            if sequence >= seen && event.at_ms <= latest && wanted(event) {
-                self.apply(event);
-                taken = taken.saturating_add(1);
-            }
-        }
-        self.journal.saw(gate, first.saturating_add(count as u64));
-        Ok(taken)
+        Ok(Self { gate: u64::from_be_bytes(*gate), first: u64::from_be_bytes(*first), events })
     }
 }
 

@@ -10,6 +10,7 @@ mod costs;
 mod country;
 mod detector;
 mod evidence;
+mod exchange;
 mod flow;
 mod heal;
 mod history;
