@@ -95,9 +95,6 @@ const BOUNDS: [(Row, Bound); 8] = [
     (Row::Forged, Bound::Granted(Row::Clear)),
 ];
 
-/// What saving the detector's memory may cost one send.
-const DEAREST: Duration = Duration::from_micros(200);
-
 /// Whole verifications by two threads, times those by one.
 const TWO_THREADS: f64 = 1.6;
 
@@ -145,36 +142,6 @@ fn calls(criterion: &mut Criterion) {
     }
     group.finish();
     table(&mut laps);
-    dearest(&mut laps.world);
-}
-
-/// What the dearest send of a minute takes beyond an ordinary one: once a minute the detector's memory is
-/// saved, by the sends of that time together. The median of many minutes, so that one interruption is none.
-fn dearest(world: &mut World) {
-    const MINUTES: usize = 60;
-    // Until the saves of the laps before are over.
-    (0..8).for_each(|_| drop(world.send_times()));
-    let minutes: Vec<Vec<Duration>> =
-        (0..MINUTES).map(|_| [world.send_times(), world.send_times()].concat()).collect();
-    let mut all = minutes.concat();
-    all.sort_unstable();
-    let ordinary = all[all.len() / 2];
-    let mut dearest: Vec<Duration> =
-        minutes.iter().map(|minute| *minute.iter().max().unwrap() - ordinary).collect();
-    dearest.sort_unstable();
-    let typical = dearest[MINUTES / 2];
-    println!(
-        "\nthe dearest send of a minute: {:.0} us beyond the ordinary one (of {MINUTES} minutes the median; \
-         the best {:.0}, nine of ten at most {:.0}; a send: {:.0})",
-        typical.as_secs_f64() * 1e6,
-        dearest[0].as_secs_f64() * 1e6,
-        dearest[MINUTES * 9 / 10].as_secs_f64() * 1e6,
-        ordinary.as_secs_f64() * 1e6,
-    );
-    if typical > DEAREST {
-        let broken = format!("the dearest send of a minute: {typical:?} more, at most {DEAREST:?}");
-        BROKEN.lock().unwrap().push(broken);
-    }
 }
 
 /// Every row in turn, many times over; medians, so that ratios hold on a machine that is not idle.

@@ -164,21 +164,32 @@ impl World {
         took
     }
 
-    /// What each send of a batch takes, at the pace of the day: a save of the detector's memory goes along
-    /// with them once a minute.
-    pub fn send_times(&mut self) -> Vec<Duration> {
-        self.pace = PACE;
-        let forms = self.prepare(BATCH);
-        self.pace = MEASURED;
-        let mut out = Vec::with_capacity(forms.len());
-        let one = |form| {
+    /// What each send of a minute takes, of so many batches: a save of the detector's memory goes along
+    /// with them.
+    pub fn minute(&mut self, batches: u32) -> Vec<Duration> {
+        self.minute_of(batches, |send| {
             let started = ThreadTime::now();
-            out.push(self.send(form));
+            send();
             started.elapsed()
-        };
-        let times = forms.iter().map(one).collect();
-        self.enter(&out);
-        times
+        })
+    }
+
+    /// What `measure` says of each send of a minute, of so many batches.
+    pub fn minute_of<T>(
+        &mut self,
+        batches: u32,
+        measure: impl Fn(&mut dyn FnMut()) -> T,
+    ) -> Vec<T> {
+        let mut all = Vec::new();
+        for _ in 0..batches {
+            self.pace = Duration::from_secs(60) / batches;
+            let forms = self.prepare(BATCH);
+            self.pace = MEASURED;
+            let mut out = Vec::with_capacity(forms.len());
+            all.extend(forms.iter().map(|form| measure(&mut || out.push(self.send(form)))));
+            self.enter(&out);
+        }
+        all
     }
 
     /// One save of the detector's memory, [`BATCH`] times over.

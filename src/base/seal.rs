@@ -93,13 +93,11 @@ impl SealKey {
         Some(body)
     }
 
-    /// [`seal`](Self::seal) of something long, a piece at a time.
-    pub(crate) fn begin(&self, context: &[u8], nonce: [u8; 16], plain: &[u8]) -> Sealing {
-        let covered = plain.len().saturating_add(nonce.len());
-        let mut sealed = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
-        sealed.extend_from_slice(&nonce);
-        sealed.extend_from_slice(plain);
-        let tag = self.tag.begin(context, covered).more(&nonce);
+    /// [`seal`](Self::seal) of something long, a piece at a time and where it lies: `sealed` holds 16 bytes of
+    /// room, then the plain bytes.
+    pub(crate) fn begin(&self, context: &[u8], nonce: [u8; 16], mut sealed: Vec<u8>) -> Sealing {
+        sealed.iter_mut().zip(nonce).for_each(|(to, from)| *to = from);
+        let tag = self.tag.begin(context, sealed.len()).more(&nonce);
         Sealing { stream: self.stream(&nonce), tag, sealed, done: nonce.len() }
     }
 
@@ -122,9 +120,12 @@ impl SealKey {
     }
 }
 
+/// Bytes of the stream that are made at a time.
+const PAD: usize = 256;
+
 fn apply(stream: &mut ChaCha20Rng, body: &mut [u8]) {
-    let mut pad = zeroize::Zeroizing::new([0; 256]);
-    for block in body.chunks_mut(256) {
+    let mut pad = zeroize::Zeroizing::new([0; PAD]);
+    for block in body.chunks_mut(PAD) {
         let pad = pad.get_mut(..block.len()).unwrap_or_default();
         stream.fill_bytes(pad);
         block.iter_mut().zip(pad).for_each(|(byte, pad)| *byte ^= *pad);
@@ -140,21 +141,28 @@ pub(crate) struct Sealing {
 }
 
 impl Sealing {
-    /// Goes on for about so many kilobytes; whether all is done.
-    pub(crate) fn go_on(&mut self, kilobytes: usize) -> bool {
-        // Whole blocks of the stream, so that none is thrown away in between.
-        let end = self.done.saturating_add(kilobytes.saturating_mul(1_024)).min(self.sealed.len());
+    /// Goes on for at most so many bytes, whole pads of the stream, so that nothing of it is thrown away in
+    /// between; how many it were.
+    pub(crate) fn go_on(&mut self, bytes: usize) -> usize {
+        let left = self.sealed.len().saturating_sub(self.done);
+        let length = if bytes < left { bytes.saturating_sub(bytes % PAD) } else { left };
+        let end = self.done.saturating_add(length);
         if let Some(piece) = self.sealed.get_mut(self.done..end) {
             apply(&mut self.stream, piece);
             self.tag.add(piece);
         }
         self.done = end;
-        end == self.sealed.len()
+        length
+    }
+
+    /// Whether only the tag is missing.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done >= self.sealed.len()
     }
 
     /// The whole seal.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        while !self.go_on(usize::MAX) {}
+        self.go_on(usize::MAX);
         let tag = self.tag.short();
         self.sealed.extend_from_slice(&tag);
         self.sealed
@@ -188,8 +196,8 @@ mod tests {
             prop_assert_eq!(sealed.len(), plain.len() + OVERHEAD);
             prop_assert_eq!(key().open(b"here", &sealed), Some(plain.clone()));
             prop_assert_eq!(key().open(b"there", &sealed), None);
-            let mut pieces = key().begin(b"here", nonce, &plain);
-            pieces.go_on(0);
+            let mut pieces = key().begin(b"here", nonce, [&[0; 16], &plain[..]].concat());
+            prop_assert_eq!(pieces.go_on(0), 0);
             prop_assert_eq!(pieces.finish(), sealed);
         }
 
@@ -225,12 +233,13 @@ mod tests {
     fn a_seal_made_in_pieces_is_the_seal() {
         let plain: Vec<u8> = (0..70_000_u32).map(|n| n as u8).collect();
         let whole = key().seal(b"c", [3; 16], &plain);
-        let mut pieces = key().begin(b"c", [3; 16], &plain);
+        let mut pieces = key().begin(b"c", [3; 16], [&[0; 16], &plain[..]].concat());
         let mut steps = 1;
-        while !pieces.go_on(16) {
+        while !pieces.is_done() {
+            assert!(pieces.go_on(16_500) <= 16_384);
             steps += 1;
         }
-        assert_eq!((pieces.finish(), steps), (whole, 5));
+        assert_eq!((pieces.finish(), steps), (whole, 6));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::{GateError, GateErrorKind};
 use crate::event::{EventKind, OutagePart};
 use crate::guarded;
 use crate::pumping::{SHARDS, Sighting};
-use crate::realm::{Book, Saved, Turn};
+use crate::realm::{Book, Carried, Turn};
 use crate::store::{Admitted, Document, DocumentWrite, Exchange, Home, News};
 
 impl Gate {
@@ -136,12 +136,12 @@ impl Gate {
         }
     }
 
-    /// The documents of a save that is ready, and the note of it once it is admitted.
+    /// The documents of a save that is ready.
     pub(super) fn writes(
         &self,
         now: Timestamp,
         whole: bool,
-    ) -> Option<(Vec<DocumentWrite>, Saved)> {
+    ) -> Option<([DocumentWrite; 2], Carried)> {
         let (keys, entropy) = (&self.inner.keys, &*self.inner.entropy);
         self.realm.watch.writes(self.names(), keys, entropy, now, whole)
     }
@@ -171,19 +171,18 @@ impl Gate {
 
     /// Saves two documents; whether nobody was quicker.
     async fn save_once(&self, now: Timestamp, whole: bool) -> Result<bool, GateError> {
-        let Some((documents, saved)) = self.writes(now, whole) else { return Ok(false) };
+        let Some((documents, carried)) = self.writes(now, whole) else { return Ok(false) };
         let mut admission = self.inner.admission(Home::NOBODY, now)?;
-        admission.documents = documents;
-        match guarded::admit(&*self.inner.store, &admission).await? {
-            Admitted::Granted { .. } => {
-                self.realm.watch.saved(saved);
-                Ok(true)
-            }
-            Admitted::Stale { document, version } => {
-                self.outdated(document, version, now);
-                Ok(false)
-            }
-            _ => Ok(false),
+        admission.documents = documents.into();
+        let answer = guarded::admit(&*self.inner.store, &admission).await?;
+        if matches!(answer, Admitted::Granted { .. }) {
+            self.realm.watch.saved(carried);
+            return Ok(true);
         }
+        self.realm.watch.not_saved(carried, admission.documents);
+        if let Admitted::Stale { document, version } = answer {
+            self.outdated(document, version, now);
+        }
+        Ok(false)
     }
 }

@@ -4,6 +4,8 @@
 //! working. The status ages in (an attacker's own verified numbers do not help him the same day) and
 //! out (about 35 million US numbers change hands every year, after at least 45 days of rest).
 
+use std::ops::Range;
+
 /// Six hours: the unit of the two stamps.
 const UNIT: u64 = 6 * 3_600_000;
 const STAMP: u64 = 0xfff;
@@ -81,10 +83,28 @@ impl Seen {
         self.rows.iter().copied().filter(|row| *row != 0)
     }
 
-    /// The rows of one of `shards` parts of the table; `shards` divides the number of buckets.
-    pub(super) fn rows_of(&self, shard: usize, shards: usize) -> impl Iterator<Item = u64> {
-        let buckets = self.rows.chunks(WAYS).skip(shard).step_by(shards.max(1));
-        buckets.flatten().copied().filter(|row| *row != 0)
+    /// How many buckets each of `shards` parts of the table has; `shards` divides their number.
+    pub(super) fn buckets_in(&self, shards: usize) -> usize {
+        (self.rows.len() / WAYS).div_ceil(shards.max(1))
+    }
+
+    /// For how many rows each of `shards` parts has room.
+    pub(super) fn rows_in(&self, shards: usize) -> usize {
+        self.buckets_in(shards).saturating_mul(WAYS)
+    }
+
+    /// The rows in some of the buckets of one of `shards` parts.
+    pub(super) fn rows_of(
+        &self,
+        shard: usize,
+        shards: usize,
+        buckets: Range<usize>,
+    ) -> impl Iterator<Item = u64> {
+        let starts = buckets.map(move |bucket| {
+            bucket.saturating_mul(shards).saturating_add(shard).saturating_mul(WAYS)
+        });
+        let all = starts.filter_map(|start| self.rows.get(start..start.saturating_add(WAYS)));
+        all.flatten().copied().filter(|row| *row != 0)
     }
 
     /// Puts a row of a snapshot back.

@@ -4,6 +4,7 @@
 
 mod afar;
 mod bound;
+mod draft;
 mod framing;
 mod home;
 mod solvers;
@@ -298,50 +299,6 @@ fn a_network_is_seen_a_day_after_a_code_asked_for_from_it_was_entered() {
         // nobody could tell the address: no suspicion from that
         assert!(!d.memory.is_away(&entered, T0));
     }
-}
-
-#[test]
-fn a_draft_is_the_head_and_a_shard_and_no_step_of_it_is_long() {
-    let (mut d, now) = attacked();
-    let mut coins = Coins(3);
-    let mut s = subject(998_931_000_000, 7);
-    for k in 0..40_000 {
-        s.digits = 998_931_000_000 + coins.next() % 900_000_000;
-        s.client = ClientNet::of(Ipv4Addr::from_bits(coins.next() as u32).into());
-        let t = at(now + 1_000 + k * 20);
-        d.observe(Sighting::of(t, SightingKind::Sent, &s));
-        if k % 2 == 0 {
-            d.observe(Sighting::of(t, SightingKind::Verified, &s));
-        }
-    }
-    for shard in [0, 63] {
-        let mut draft = Draft::new(shard);
-        let mut steps = 0;
-        while !draft.is_done() {
-            assert!(d.go_on(&mut draft) < 200_000);
-            steps += 1;
-        }
-        assert!(steps > 10, "{steps}");
-        let (head, rest) = draft.finish().unwrap();
-        assert_eq!(rest.len(), d.shard(shard).len());
-        // Too many sessions for a head: the same ones, in the order of their places.
-        let whole = d.head();
-        let restored = |head: &[u8]| {
-            let mut other = Detector::new(9);
-            let parts = [&rest[..]].into_iter();
-            assert_eq!(other.restore_parts(head, parts, Timestamp::MAX).unwrap(), 0);
-            let (nodes, sessions) = (other.nodes(), &other.sessions);
-            let live = sessions.all().iter().filter(|session| session.live).count();
-            (nodes, live, sessions.step_ups.iter().count())
-        };
-        assert_eq!(restored(&head), restored(&whole));
-    }
-    // One call does for a small one.
-    let mut small = Detector::new(1);
-    small.observe(Sighting::of(at(0), SightingKind::Sent, &s));
-    let mut draft = Draft::new(5);
-    small.go_on(&mut draft);
-    assert_eq!(draft.finish(), Some((small.head(), small.shard(5))));
 }
 
 #[test]

@@ -16,7 +16,8 @@ mod withheld;
 
 pub(crate) use controls::Book;
 pub(crate) use names::{Names, shared_bytes, shared_name, shared_slots, slot};
-pub(crate) use recall::{Saved, Turn};
+pub(crate) use recall::Turn;
+pub(crate) use saving::Carried;
 pub(crate) use standing::{Concern, Standing};
 pub(crate) use state::{RealmState, Realms};
 pub(crate) use test_entry::{TestEntry, test_context};

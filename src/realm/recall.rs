@@ -1,8 +1,8 @@
 //! What the detector of a realm remembers across restarts: sealed documents in the store, written
 //! along with admissions and read once by each process.
 //!
-//! When the last save is a minute old, requests begin the next one. Each works on it for a tenth of
-//! a millisecond, until it is written and sealed. Then one gate adds two documents to a send that
+//! When the last save is a minute old, requests begin the next one. Each makes one or two pieces of
+//! it, of bounded work, until it is written and sealed. Then one gate adds two documents to a send that
 //! it admits anyway: the *head* (who is asked and refused, open sessions) and, in turn, one of the
 //! *shards* (baselines and known numbers). The journal has what happened since, because it reaches
 //! back further than a minute. The gate with the smallest id saves; if it stays silent, any gate
@@ -87,7 +87,7 @@ impl Shelf {
 
 /// A save, as gates tell each other of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Saved {
+pub(super) struct Saved {
     at: Timestamp,
     head: u64,
     shard: usize,
@@ -99,6 +99,10 @@ impl Saved {
     pub(super) fn new(now: Timestamp, head: u64, shard: usize, version: u64) -> Self {
         let (head, version) = (head.saturating_add(1), version.saturating_add(1));
         Self { at: now, head, shard, version }
+    }
+
+    pub(super) fn shard(&self) -> usize {
+        self.shard
     }
 
     /// In front of a journal entry: a flag, and the note if there is one.

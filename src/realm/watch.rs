@@ -20,7 +20,7 @@ use super::combining::Combining;
 use super::names::{Names, sealed_for};
 use super::reach::covers;
 use super::recall::{Recall, Saved, Turn};
-use super::saving::{Pen, Saving, open};
+use super::saving::{Carried, Pen, Ready, Saving, open};
 
 /// How far apart two readings of the clock may be within one request.
 const CLOCKS_APART: Duration = Duration::from_secs(300);
@@ -238,8 +238,7 @@ impl Watch {
         }
     }
 
-    /// The writes of one save, and the note of it once it is admitted; if they are ready, or made `whole`
-    /// at once.
+    /// The writes of one save, if they are ready, or made `whole` at once; the head's first.
     pub(crate) fn writes(
         &self,
         names: Names<'_>,
@@ -247,20 +246,23 @@ impl Watch {
         entropy: &dyn Entropy,
         now: Timestamp,
         whole: bool,
-    ) -> Option<(Vec<DocumentWrite>, Saved)> {
+    ) -> Option<([DocumentWrite; 2], Carried)> {
         let next = self.recall.upcoming(self.gate, now)?;
-        let [head_bytes, shard_bytes] =
-            self.saving.sealed(next, &self.pen(keys, entropy), now, whole)?;
-        let due = self.recall.due(self.gate, now);
-        let (head, shard, version) = due.filter(|(_, shard, _)| *shard == next)?;
+        let ready = self.saving.take(next, &self.pen(keys, entropy), now, whole)?;
+        let due = self.recall.due(self.gate, now).filter(|(_, shard, _)| *shard == next);
+        let Some((head, shard, version)) = due else {
+            self.saving.put_back(ready);
+            return None;
+        };
         let write = |place: usize, expect: u64, content: Vec<u8>| DocumentWrite {
             document: names.memory(place),
             expect,
             content,
         };
+        let Ready { written, documents: [head_bytes, shard_bytes], .. } = ready;
         let place = shard.saturating_add(1);
-        let documents = vec![write(0, head, head_bytes), write(place, version, shard_bytes)];
-        Some((documents, Saved::new(now, head, shard, version)))
+        let documents = [write(0, head, head_bytes), write(place, version, shard_bytes)];
+        Some((documents, Carried { note: Saved::new(now, head, shard, version), written }))
     }
 
     fn pen<'a>(
@@ -276,9 +278,18 @@ impl Watch {
     }
 
     /// A save was admitted.
-    pub(crate) fn saved(&self, saved: Saved) {
-        self.recall.saved(saved);
+    pub(crate) fn saved(&self, carried: Carried) {
+        self.recall.saved(carried.note);
         self.saving.forget();
+    }
+
+    /// A save was not admitted: the next try takes it along.
+    pub(crate) fn not_saved(&self, carried: Carried, documents: Vec<DocumentWrite>) {
+        let contents: Vec<Vec<u8>> = documents.into_iter().map(|write| write.content).collect();
+        if let Ok(documents) = <[Vec<u8>; 2]>::try_from(contents) {
+            let (shard, written) = (carried.note.shard(), carried.written);
+            self.saving.put_back(Ready { shard, written, documents });
+        }
     }
 
     /// Makes the next save due at once, and this gate's.

@@ -72,7 +72,11 @@ impl Gate {
             let Some(mut attempt) = self.first_attempt(&case, withheld)? else {
                 return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
             };
-            match self.admit(&case, &mut attempt).await? {
+            let answer = self.admit(&case, &mut attempt).await?;
+            if !matches!(answer, Admitted::Granted { .. }) {
+                self.not_saved(&mut attempt);
+            }
+            match answer {
                 Admitted::Granted { counts, step, news, .. } => {
                     self.take_in(&news);
                     return Ok(self.granted(&case, attempt, counts, step));
@@ -152,6 +156,7 @@ impl Gate {
             && case.send.policy.mode.quiet
         {
             self.take_in(news);
+            self.not_saved(attempt);
             attempt.of_fault(case);
             answer = Box::pin(self.pay(case, attempt)).await?;
         }
@@ -181,6 +186,13 @@ impl Gate {
         attempt.documents = mem::take(&mut admission.documents);
         blank::leave_admission(admission);
         answer
+    }
+
+    /// What goes along with texts that are sent waits for the next one.
+    fn not_saved(&self, attempt: &mut Attempt) {
+        if let Some(saved) = attempt.saved.take() {
+            self.realm.watch.not_saved(saved, mem::take(&mut attempt.documents));
+        }
     }
 
     /// What follows from a grant: a text, a test number's code, or a text that is withheld.

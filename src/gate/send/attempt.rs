@@ -13,7 +13,7 @@ use crate::otp::ResendCode;
 use crate::otp::digest::{CodeContext, digest};
 use crate::outcome::{Proved, Remedy};
 use crate::policy::Mode;
-use crate::realm::{Saved, Standing, TestEntry, Withheld, slot};
+use crate::realm::{Carried, Standing, TestEntry, Withheld, slot};
 use crate::store::{Admission, ChallengeWrite, DocumentWrite, Guard, Home, Observation, VoidCode};
 use crate::transport::Channel;
 
@@ -44,7 +44,7 @@ pub(super) struct Attempt {
     pub(super) test: Option<TestEntry>,
     /// What this gate saves along with it.
     pub(super) documents: Vec<DocumentWrite>,
-    pub(super) saved: Option<Saved>,
+    pub(super) saved: Option<Carried>,
     /// Whether it counts the request, and tells the other gates: once in a decision.
     counts: bool,
     tells: bool,
@@ -135,7 +135,8 @@ impl Gate {
         };
         let until = test.map_or(Timestamp::MAX, |entry| entry.until);
         let save = case.is_unopposed().then(|| self.writes(send.now, false)).flatten();
-        let (documents, saved) = save.map_or((Vec::new(), None), |(all, note)| (all, Some(note)));
+        let (documents, saved) =
+            save.map_or((Vec::new(), None), |(all, saved)| (all.into(), Some(saved)));
         Ok(Some(Attempt {
             plan,
             challenge: case.write(digest, until, withheld.is_some()),

@@ -1,6 +1,7 @@
 //! [`StepUps`]: what was asked and not yet answered.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::super::session::{OpenStepUp, session_key};
 use super::super::table::KeyMap;
@@ -56,6 +57,21 @@ impl StepUps {
     /// Every open one, by the key of its session.
     pub(in crate::pumping) fn iter(&self) -> impl Iterator<Item = (u64, &OpenStepUp)> {
         self.open.iter().map(|(key, open)| (*key, open))
+    }
+
+    /// How many are in the order of asking, some that were answered among them.
+    pub(in crate::pumping) fn queued(&self) -> usize {
+        let [.., last] = &self.queues;
+        last.len()
+    }
+
+    /// Some of these: which, and its generation.
+    pub(in crate::pumping) fn queue(
+        &self,
+        places: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = (u64, u32)> {
+        let [.., last] = &self.queues;
+        last.range(places).map(|(_, key, generation)| (*key, *generation))
     }
 
     /// It is answered.

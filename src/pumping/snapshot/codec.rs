@@ -12,24 +12,31 @@ pub(super) struct Writer(pub(super) Vec<u8>);
 const HEADER: usize = 26;
 
 impl Writer {
-    /// With room for the header, which is written last.
-    pub(super) fn begin() -> Self {
-        Self(vec![0; HEADER])
+    /// With `lead` bytes for whoever keeps it, and room for the header, which is written last.
+    pub(super) fn begin(lead: usize) -> Self {
+        Self(vec![0; lead.saturating_add(HEADER)])
     }
-    /// Goes on with the checksum from `cursor` for `most` bytes, whole words, and adds it once all is
-    /// summed: then it is true.
-    pub(super) fn sum(&mut self, so_far: &mut u64, cursor: &mut usize, most: usize) -> bool {
-        let all = self.0.len();
+    /// Goes on with the checksum of what follows `lead` bytes, from `cursor` for `most` bytes, whole
+    /// words, and adds it once all is summed: then it is true.
+    pub(super) fn sum(
+        &mut self,
+        so_far: &mut u64,
+        cursor: &mut usize,
+        most: usize,
+        lead: usize,
+    ) -> bool {
+        let body = self.0.get(lead..).unwrap_or_default();
         if *cursor == 0 {
-            *so_far = all as u64;
+            *so_far = body.len() as u64;
         }
-        let end = cursor.saturating_add(most).min(all);
-        *so_far = sum(*so_far, self.0.get(*cursor..end).unwrap_or_default());
+        let end = cursor.saturating_add(most).min(body.len());
+        let is_last = end == body.len();
+        *so_far = sum(*so_far, body.get(*cursor..end).unwrap_or_default());
         *cursor = end;
-        if end == all {
+        if is_last {
             self.u64(*so_far);
         }
-        end == all
+        is_last
     }
     /// Leaves room for a count: where it is, and none so far.
     pub(super) fn open_count(&mut self) -> (usize, usize) {

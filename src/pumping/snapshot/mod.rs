@@ -25,12 +25,14 @@ use super::session::{OpenStepUp, Session, session_key};
 use super::sessions::NumberCount;
 use super::table::{Slot, mix};
 use crate::base::time::Timestamp;
+#[cfg(test)]
+pub(super) use draft::BUDGET;
 pub(crate) use draft::Draft;
 
 use codec::{Reader, Writer, checksum};
 use rows::{
-    NODE, SESSION, known_places, read_country, read_node, read_session, write_count, write_country,
-    write_session, write_step_up,
+    COUNT, NODE, SESSION, known_places, read_country, read_node, read_session, write_count,
+    write_country, write_node, write_session, write_step_up,
 };
 
 const VERSION: u8 = 6;
@@ -41,7 +43,7 @@ const LARGEST: usize = 256 << 20;
 /// Into how many shards the lasting memory is cut.
 pub(crate) const SHARDS: usize = 64;
 /// Nodes, sessions, step-ups and counts in a head at most, each; the most urgent ones.
-const HEAD: usize = 4_096;
+pub(super) const HEAD: usize = 4_096;
 /// How recent a number's count must be to travel in the head.
 const RECENT_MS: u64 = 900_000;
 /// An open step-up: its subject, and eleven bytes more.
@@ -132,32 +134,33 @@ impl Detector {
     }
 
     fn write(&self, part: Part) -> Vec<u8> {
-        let mut w = Writer::begin();
+        let mut w = Writer::begin(0);
         let is_shard = matches!(part, Part::Shard(_));
         let countries = if is_shard { &[] } else { self.memory.countries() };
         w.count(countries.len());
         countries.iter().for_each(|country| write_country(&mut w, country));
         let mut count = w.open_count();
-        count.1 = self.write_nodes(&mut w, &self.nodes_of(part), is_shard);
+        count.1 = self.write_nodes(&mut w, self.nodes_of(part).into_iter(), is_shard);
         w.close_count(count);
         self.write_sessions(&mut w, part);
         self.write_numbers(&mut w, part);
         self.write_rows(&mut w, part, 0..3);
         self.write_orders(&mut w, part);
-        self.write_header(&mut w, part);
+        self.write_header(&mut w, part, 0);
         let check = checksum(&w.0);
         w.u64(check);
         w.0
     }
 
-    fn write_header(&self, w: &mut Writer, part: Part) {
+    /// The header, behind `lead` bytes that are none of ours.
+    fn write_header(&self, w: &mut Writer, part: Part, lead: usize) {
         let mut header = Writer::default();
         header.u8(VERSION);
         header.u8(part.kind());
         header.u64(self.now);
         header.u64(self.born);
         header.floats(&self.memory.trust());
-        w.0.iter_mut().zip(header.0).for_each(|(to, from)| *to = from);
+        w.0.iter_mut().skip(lead).zip(header.0).for_each(|(to, from)| *to = from);
     }
 
     /// Rows of some of the three memories.
@@ -171,10 +174,32 @@ impl Detector {
             match part {
                 Part::Whole => memory.rows().for_each(&mut write),
                 Part::Head => {}
-                Part::Shard(shard) => memory.rows_of(shard, SHARDS).for_each(&mut write),
+                Part::Shard(shard) => {
+                    let buckets = 0..memory.buckets_in(SHARDS);
+                    memory.rows_of(shard, SHARDS, buckets).for_each(&mut write);
+                }
             }
             w.close_count(count);
         }
+    }
+
+    /// Writes those of the nodes that are there; how many.
+    fn write_nodes(
+        &self,
+        w: &mut Writer,
+        slots: impl Iterator<Item = Slot>,
+        at_rest: bool,
+    ) -> usize {
+        let there = slots.filter_map(|slot| self.tree.at(slot));
+        let mut written = 0_usize;
+        for node in there.filter(|node| node.at != 0) {
+            let country = self.memory.country(node.country);
+            let country = country.map_or((*b"00", node.share_seen), |c| (c.region, c.sessions));
+            let node = if at_rest { node.at_rest() } else { *node };
+            write_node(w, &node, country);
+            written = written.saturating_add(1);
+        }
+        written
     }
 
     /// The nodes of a part, in the order of the table.
@@ -187,7 +212,7 @@ impl Detector {
         let mut slots: Vec<Slot> =
             self.tree.iter().filter(|(_, node)| taken(node)).map(|(slot, _)| slot).collect();
         if part == Part::Head && slots.len() > HEAD {
-            let rank = |slot: &Slot| self.tree.at(*slot).map_or((0, 0), urgency);
+            let rank = |slot: &Slot| self.tree.at(*slot).map_or(0, urgency);
             slots.sort_by_key(|slot| (std::cmp::Reverse(rank(slot)), *slot));
             slots.truncate(HEAD);
             slots.sort_unstable();
@@ -293,7 +318,7 @@ impl Detector {
             self.read_node(r)?;
         }
         self.read_sessions(r, version)?;
-        for _ in 0..r.count(23)? {
+        for _ in 0..r.count(COUNT)? {
             let digits = r.u64()?;
             let (sends, sessions, failed, at) = (r.f32()?, r.u16()?, r.u8()?, r.u64()?);
             self.sessions.numbers.restore(digits, NumberCount { sends, sessions, failed, at });
@@ -378,11 +403,12 @@ fn is_urgent(node: &Node) -> bool {
 }
 
 /// Which of too many go into the head first.
-fn urgency(node: &Node) -> (u8, u32) {
+fn urgency(node: &Node) -> u64 {
     let is_coarse = matches!(node.id >> 60, 5..=8 | 11..=15);
     let state = if is_coarse { 3 } else { node.state as u8 };
     // order of floats that are not negative is the order of their bits
-    (state, (node.evidence() + node.share.max(0.0)).max(0.0).to_bits())
+    let evidence = (node.evidence() + node.share.max(0.0)).max(0.0).to_bits();
+    (u64::from(state) << 32) | u64::from(evidence)
 }
 
 /// Whether forgetting the node would lose what was learnt over days.

@@ -11,6 +11,9 @@ use super::super::sessions::NumberCount;
 use super::super::table::NONE;
 use super::codec::{Reader, Writer};
 
+/// More than the size of a country's record.
+pub(super) const COUNTRY: usize = 264;
+
 pub(super) fn write_country(w: &mut Writer, c: &Country) {
     w.0.extend_from_slice(&c.region);
     w.u32(c.sessions);
@@ -44,6 +47,8 @@ pub(super) fn read_country(r: &mut Reader<'_>) -> Result<Country, CodecError> {
 
 /// The fixed part of a node's record.
 pub(super) const NODE: usize = 27;
+/// A node's record with all its fields.
+pub(super) const NODE_MOST: usize = NODE + FLOATS * 4 + 4 * 8 + 2 * 4 + 2 * 4;
 /// What `gap` is before there was one.
 const NO_GAP: f32 = 600_000.0;
 const GAP: usize = 9;
@@ -173,6 +178,9 @@ pub(super) fn write_step_up(w: &mut Writer, open: &OpenStepUp) {
     w.u8(u8::from(open.known));
     w.u8(open.stage);
 }
+
+/// The size of a number's count.
+pub(super) const COUNT: usize = 23;
 
 /// What is counted of a number.
 pub(super) fn write_count(w: &mut Writer, digits: u64, count: &NumberCount) {

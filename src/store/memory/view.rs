@@ -160,8 +160,20 @@ impl Realm for View<'_> {
         Ok(self.store.documents.view(&self.named(name), |_, held| held.clone()))
     }
 
-    fn keep_document(&self, name: Pseudonym, document: Document) -> Result<bool, Undone> {
-        Ok(self.store.documents.insert(self.named(name), document).is_none())
+    fn keep_document(&self, name: Pseudonym, version: u64, content: &[u8]) -> Result<bool, Undone> {
+        let mut is_new = false;
+        let mut held = self.store.documents.entry(self.named(name)).or_insert_with(|| {
+            is_new = true;
+            Document::default()
+        });
+        held.version = version;
+        // Into the room that the last one had, if that is not far too much.
+        held.content.clear();
+        if held.content.capacity() / 4 > content.len() {
+            held.content = Vec::new();
+        }
+        held.content.extend_from_slice(content);
+        Ok(is_new)
     }
 
     fn room_for_news(&self, exchange: Option<&Exchange>) -> Result<usize, Undone> {

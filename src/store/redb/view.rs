@@ -194,7 +194,13 @@ impl<S: Source> Realm for View<'_, S> {
         })
     }
 
-    fn keep_document(&self, name: Pseudonym, document: Document) -> Result<bool, Trouble> {
+    fn keep_document(
+        &self,
+        name: Pseudonym,
+        version: u64,
+        content: &[u8],
+    ) -> Result<bool, Trouble> {
+        let document = Document { version, content: content.to_vec() };
         self.keep(self.key(name, Kind::Document), Row::Document(document))
     }
 

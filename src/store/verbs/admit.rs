@@ -1,6 +1,6 @@
 //! [`Store::admit`](crate::store::Store::admit) over a [`Realm`].
 
-use crate::store::{Admission, Admitted, ChallengeWrite, Document};
+use crate::store::{Admission, Admitted, ChallengeWrite};
 
 use super::books::{self, Bill, Books};
 use super::{Challenge, Moment, Once, OnceName, Realm};
@@ -144,8 +144,8 @@ fn write_documents<R: Realm>(realm: &R, admission: &Admission) -> Result<usize, 
     let mut added: usize = 0;
     for write in &admission.documents {
         let version = write.expect.saturating_add(1);
-        let document = Document { version, content: write.content.clone() };
-        added = added.saturating_add(usize::from(realm.keep_document(write.document, document)?));
+        let is_new = realm.keep_document(write.document, version, &write.content)?;
+        added = added.saturating_add(usize::from(is_new));
     }
     Ok(added)
 }

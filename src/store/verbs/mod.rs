@@ -107,8 +107,13 @@ pub(super) trait Realm {
     /// A document.
     fn document(&self, name: Pseudonym) -> Result<Option<Document>, Self::Undone>;
 
-    /// Keeps a document; whether that took an entry.
-    fn keep_document(&self, name: Pseudonym, document: Document) -> Result<bool, Self::Undone>;
+    /// Keeps a document in this version; whether that took an entry.
+    fn keep_document(
+        &self,
+        name: Pseudonym,
+        version: u64,
+        content: &[u8],
+    ) -> Result<bool, Self::Undone>;
 
     /// How many entries appending takes.
     fn room_for_news(&self, exchange: Option<&Exchange>) -> Result<usize, Self::Undone>;
