@@ -154,7 +154,7 @@ impl View<'_> {
 
     /// Where a refusing node is left if its refusal is over: by time, because the attack went quiet, or
     /// because people come as they always do.
-    fn brink(&self, now: u64, node: &Node, place: usize, rate: f32) -> Option<Brink> {
+    pub(super) fn brink(&self, now: u64, node: &Node, place: usize, rate: f32) -> Option<Brink> {
         if node.state != State::Refusing {
             return None;
         }

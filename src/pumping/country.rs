@@ -92,6 +92,12 @@ impl Country {
         self.hour
     }
 
+    /// As [`hour`](Self::hour), and nothing is kept.
+    pub(super) fn hour_at(&self, now: u64, tuning: &Tuning) -> Hour {
+        let is_kept = self.hour.number == now / 3_600_000;
+        if is_kept { self.hour } else { self.clone().hour(now, tuning) }
+    }
+
     /// Learnt conversion, shrunk towards the prior, lagged by a day.
     fn conversion(&self, tuning: &Tuning) -> f32 {
         let [_, _, [settled, verified]] = self.conversion;
@@ -231,6 +237,11 @@ impl Country {
                 .clamp(tuning.outage_floor, 1.0)
         };
         (factor(ratio), factor(by_receipt))
+    }
+
+    /// As [`outage_factors`](Self::outage_factors), and nothing is kept.
+    pub(super) fn outage_factors_at(&self, now: u64, tuning: &Tuning) -> (f32, f32) {
+        self.clone().outage_factors(now, tuning)
     }
 
     /// Takes back what is dated after `now`.

@@ -126,6 +126,38 @@ impl Detector {
         Case { view, rates, subject, known, passed, away, far, outage }.judge()
     }
 
+    /// As [`assess`](Self::assess), or as of a stranger, without changing anything: many may ask at once.
+    /// It sees what events left; what has fallen due since the last one is left to the next.
+    pub(crate) fn foresee(
+        &self,
+        now: Timestamp,
+        subject: &Subject,
+        as_stranger: bool,
+        passed: bool,
+    ) -> Assessment {
+        let now = self.now.max(now.as_millis());
+        let born = if self.born == 0 { now.max(1) } else { self.born };
+        let known = !as_stranger && self.memory.is_known(subject, now);
+        let away = self.memory.is_away(subject, now);
+        let far = away && self.memory.has_no_neighbour(subject, now);
+        let surge = self.operator.surge(now, subject.region);
+        let local = self.memory.local_at(now, subject.region, surge);
+        let path = self.find_path(now, subject, known);
+        let mut foreseen = self.tree.foresee(now, &path, &local);
+        let rates = foreseen.rates;
+        let of = View { now, born, ..self.view(&path, &local) };
+        for (place, rate) in rates.iter().enumerate() {
+            let view = View { foreseen: Some(&foreseen), ..of };
+            let node = view.node(place);
+            if let Some(brink) = node.and_then(|node| view.brink(now, node, place, *rate)) {
+                foreseen.release(now, place, brink);
+            }
+        }
+        let outage = self.memory.is_outage_at(now, local.country);
+        let view = View { foreseen: Some(&foreseen), ..of };
+        Case { view, rates, subject, known, passed, away, far, outage }.judge()
+    }
+
     /// Tells the detector what happened to a request, and notes it for the other gates.
     pub fn observe(&mut self, event: Sighting) {
         self.journal.push(&event);
@@ -190,6 +222,7 @@ impl Detector {
             born: self.born,
             path,
             local,
+            foreseen: None,
         }
     }
 

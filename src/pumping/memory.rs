@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::country::Country;
+use super::country::{Country, Hour};
 use super::evidence::NullIndex;
 use super::history::History;
 use super::journal::CodecError;
@@ -57,6 +57,20 @@ pub(super) struct Local {
     pub(super) surge: f32,
     /// The largest part of a block's share that may come from far, where that is known.
     pub(super) far: Option<f32>,
+}
+
+impl Local {
+    fn of(country: u16, state: &Country, hour: Hour, surge: f32, terms: &Terms) -> Self {
+        Self {
+            country,
+            sessions: state.sessions,
+            conversion: hour.conversion,
+            null: terms.bets.quantise(hour.null),
+            season: hour.season,
+            surge,
+            far: state.share_from_far(&terms.tuning),
+        }
+    }
 }
 
 impl Memory {
@@ -246,20 +260,33 @@ impl Memory {
             };
         };
         let hour = state.hour(now, tuning);
-        Local {
-            country,
-            sessions: state.sessions,
-            conversion: hour.conversion,
-            null: terms.bets.quantise(hour.null),
-            season: hour.season,
-            surge,
-            far: state.share_from_far(tuning),
-        }
+        Local::of(country, state, hour, surge, terms)
+    }
+
+    /// As [`local`](Self::local), and nothing changes: a country that is new is not made.
+    pub(super) fn local_at(&self, now: u64, region: [u8; 2], surge: f32) -> Local {
+        let slot = self.country_of(region).unwrap_or(u16::MAX);
+        let new;
+        let state = match self.country(slot) {
+            Some(state) => state,
+            None => {
+                new = Country::new(region, now);
+                &new
+            }
+        };
+        let hour = state.hour_at(now, &self.terms.tuning);
+        Local::of(slot, state, hour, surge, &self.terms)
     }
 
     /// True while the country's control group fails: people press "send again" for good reason.
     pub(super) fn is_outage(&mut self, now: u64, country: u16) -> bool {
         self.outage_factors(now, country).0 < 1.0
+    }
+
+    /// As [`is_outage`](Self::is_outage), and nothing is kept.
+    pub(super) fn is_outage_at(&self, now: u64, country: u16) -> bool {
+        let tuning = &self.terms.tuning;
+        self.country(country).is_some_and(|state| state.outage_factors_at(now, tuning).0 < 1.0)
     }
 
     /// Factors on growing evidence: see [`Country::outage_factors`].

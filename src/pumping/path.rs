@@ -44,6 +44,11 @@ pub(super) const AWAY: u16 = 1 << 12;
 /// And those for one from where no network near it has.
 pub(super) const FAR: u16 = 1 << 13;
 
+/// The place of the client's address.
+pub(super) const HOST: usize = 9;
+/// The place of everybody.
+pub(super) const EVERYONE: usize = 11;
+
 /// The level of each place of a path.
 pub(super) const fn levels() -> &'static [BlockLevel; PATH] {
     &LEVELS

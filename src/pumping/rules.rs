@@ -83,7 +83,7 @@ impl Case<'_> {
         let tuning = &self.view.terms.tuning;
         let is_young = self.view.memory.is_young();
         let asks = if is_young { tuning.young_asks } else { Strength::Human };
-        let trusted = self.view.tree.is_trusted_client(self.view.path);
+        let trusted = self.view.is_trusted_client();
         let mut sum = Sum::default();
         for rule in OF_THE_REQUEST {
             sum.add(rule(self), BlockLevel::Hundred);

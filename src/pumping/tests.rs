@@ -5,6 +5,7 @@
 mod afar;
 mod bound;
 mod draft;
+mod foresee;
 mod framing;
 mod home;
 mod solvers;

@@ -6,10 +6,10 @@ use super::level::{BlockLevel, NodeId};
 use super::memory::{Local, Memory};
 use super::node::{Node, State};
 use super::operator::Operator;
-use super::path::{Path, level_at, slot_at};
+use super::path::{EVERYONE, HOST, PATH, Path, level_at, slot_at};
 use super::sessions::Sessions;
 use super::terms::Terms;
-use super::tree::Tree;
+use super::tree::{Foreseen, Tree};
 
 /// The owners at one moment, and a request's nodes.
 #[derive(Clone, Copy)]
@@ -24,12 +24,23 @@ pub(super) struct View<'a> {
     pub(super) born: u64,
     pub(super) path: &'a Path,
     pub(super) local: &'a Local,
+    /// The path's nodes where they are not looked at in the tree.
+    pub(super) foreseen: Option<&'a Foreseen>,
 }
 
 impl<'a> View<'a> {
     /// The node at a place of the path.
     pub(super) fn node(&self, place: usize) -> Option<&'a Node> {
-        self.tree.at(slot_at(self.path, place))
+        match self.foreseen {
+            Some(foreseen) => foreseen.at(place),
+            None => self.tree.at(slot_at(self.path, place)),
+        }
+    }
+
+    /// Whether many people share the client's address and verify from it: see
+    /// [`Tree::is_trusted_client`].
+    pub(super) fn is_trusted_client(&self) -> bool {
+        self.node(HOST).is_some_and(Node::is_trusted_host)
     }
 
     /// Evidence from which a node may refuse: less where a coarser node is already acted on.
@@ -58,7 +69,7 @@ impl<'a> View<'a> {
 
     /// Whether any node of the path acts.
     pub(super) fn is_covered(&self) -> bool {
-        self.path.iter().any(|slot| self.tree.at(*slot).is_some_and(Node::acts))
+        (0..PATH).any(|place| self.node(place).is_some_and(Node::acts))
     }
 
     /// Honest new sessions an hour the node would have without an attack: the lagged baseline, and
@@ -115,8 +126,8 @@ impl<'a> View<'a> {
         if reference_daily <= 0.0 {
             return user_value;
         }
-        let everyone = self.tree.find(NodeId::pool(BlockLevel::Everyone));
-        let Some(node) = everyone else { return user_value };
+        let elsewhere = || self.tree.find(NodeId::pool(BlockLevel::Everyone));
+        let Some(node) = self.node(EVERYONE).or_else(elsewhere) else { return user_value };
         let daily = node.daily().max(24.0 * self.hourly(node.verified_slow));
         // Before there is a baseline nobody knows how small the host is, only how big at least.
         let most = if node.daily() > 0.0 { 7.0 } else { 0.5 };

@@ -27,5 +27,6 @@ pub(crate) use withheld::Withheld;
 /// Locks as the threads of a process have them; a test has others.
 mod sync {
     pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
-    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+    pub(super) use std::sync::{Mutex, PoisonError, TryLockError};
+    pub(super) use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 }

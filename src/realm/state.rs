@@ -76,15 +76,10 @@ impl RealmState {
     pub(crate) fn standing(&self, concern: &Concern<'_>) -> Standing {
         let seen = self.controls.seen();
         let ruling = seen.book.decide(&concern.query);
-        let (now, subject) = (concern.query.now, &concern.subject);
-        self.watch.expect(&ruling, subject);
+        self.watch.expect(&ruling, &concern.subject);
         // Work satisfies a demand for work below; it is no answer to a demand for a person.
         let passed = concern.proved == Proved::Human;
-        let assessment = if concern.quiet {
-            self.watch.detector().assess_as_stranger(now, subject, passed)
-        } else {
-            self.watch.detector().assess(now, subject, passed)
-        };
+        let assessment = self.watch.judge(concern, passed);
         Standing::new(&seen, &ruling, assessment, concern)
     }
 }

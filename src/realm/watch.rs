@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use crate::access::{ClientIp, ControlBook, ControlId, Effect, Ruling};
@@ -12,7 +12,7 @@ use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
-use crate::pumping::{Alert, ClientNet, Detector, Draft, Sighting, Subject};
+use crate::pumping::{Alert, Assessment, ClientNet, Detector, Draft, Sighting, Subject};
 use crate::recipient::Recipient;
 use crate::store::{Document, DocumentWrite, Exchange, News};
 
@@ -21,6 +21,7 @@ use super::names::{Names, sealed_for};
 use super::reach::covers;
 use super::recall::{Recall, Saved, Turn};
 use super::saving::{Carried, Pen, Ready, Saving, open};
+use super::standing::Concern;
 
 /// How far apart two readings of the clock may be within one request.
 const CLOCKS_APART: Duration = Duration::from_secs(300);
@@ -28,6 +29,9 @@ const CLOCKS_APART: Duration = Duration::from_secs(300);
 /// Bytes of other gates' news that one call takes in: about 500 entries, half a millisecond to open. A
 /// gate that makes less than one in 500 of its realm's calls hears more between two of them.
 const HEARD: usize = 65_536;
+
+/// Events that a decision may miss at most while many requests are with the detector at once.
+const MISSED: usize = 32;
 
 /// What a realm's detector knows, from its own gate, from the others and from before this process.
 pub(crate) struct Watch {
@@ -53,7 +57,7 @@ impl Watch {
     pub(super) fn new(realm: Arc<str>, gate: u64, detector: Detector) -> Self {
         Self {
             realm,
-            detector: Combining::new(detector, Detector::observe),
+            detector: Combining::new(detector, MISSED, Detector::observe),
             gate,
             read: AtomicU64::new(0),
             surges: Mutex::default(),
@@ -69,13 +73,32 @@ impl Watch {
         self.recall.peers(now)
     }
 
-    pub(crate) fn detector(&self) -> MutexGuard<'_, Detector> {
+    /// The detector to look at. Whoever decides or looks meanwhile does not wait.
+    pub(crate) fn detector(&self) -> RwLockReadGuard<'_, Detector> {
+        self.detector.look()
+    }
+
+    /// The detector to change.
+    fn change(&self) -> RwLockWriteGuard<'_, Detector> {
         self.detector.lock()
+    }
+
+    /// What to do about a request: see [`Detector::assess`]. Requests that come while others are with the
+    /// detector are judged side by side.
+    pub(super) fn judge(&self, concern: &Concern<'_>, passed: bool) -> Assessment {
+        let (now, subject, quiet) = (concern.query.now, &concern.subject, concern.quiet);
+        self.detector.decide(
+            |detector| match quiet {
+                true => detector.assess_as_stranger(now, subject, passed),
+                false => detector.assess(now, subject, passed),
+            },
+            |detector| detector.foresee(now, subject, quiet, passed),
+        )
     }
 
     /// Takes back what this process has dated ahead of `now`, the clock's own reading.
     pub(crate) fn heal(&self, now: Timestamp) {
-        if self.detector().heal(now) {
+        if self.change().heal(now) {
             self.recall.heal(now);
         }
     }
@@ -103,7 +126,7 @@ impl Watch {
 
     /// What this gate has to tell the others, to travel with a call to the store: at most 64 events.
     pub(crate) fn exchange(&self, journal: Pseudonym, id: RequestId, keys: &KeyRing) -> Exchange {
-        let events = self.detector().drain_outbox();
+        let events = self.change().drain_outbox();
         let append = if events.is_empty() {
             Vec::new()
         } else {
@@ -164,7 +187,7 @@ impl Watch {
     /// Takes in an entry of another gate's, `whole` or only that nodes act; `None` if it is none.
     fn hear(&self, plain: &[u8], now: Timestamp, whole: bool) -> Option<()> {
         let (saved, events) = Saved::read(plain)?;
-        let mut detector = self.detector();
+        let mut detector = self.change();
         match whole {
             true => detector.absorb(now, events).ok()?,
             false => detector.absorb_alarms(now, events).ok()?,
@@ -199,7 +222,7 @@ impl Watch {
         let unread = self.take_in_most(news, keys, || now, usize::MAX);
         turn.finish();
         for sighting in self.recall.take_early() {
-            self.detector().observe_again(&sighting);
+            self.change().observe_again(&sighting);
         }
         (trouble, unread)
     }
@@ -216,7 +239,7 @@ impl Watch {
         let restored = read(0, head).and_then(|plain| {
             let (lifted, head) = plain.split_first_chunk::<8>()?;
             let parts = opened.iter().map(Vec::as_slice);
-            unread = unread.saturating_add(self.detector().restore_parts(head, parts, now).ok()?);
+            unread = unread.saturating_add(self.change().restore_parts(head, parts, now).ok()?);
             self.lifted.fetch_max(u64::from_be_bytes(*lifted), Ordering::Relaxed);
             // announced to the detector that is gone
             self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -319,7 +342,7 @@ impl Watch {
         if held == announced.map(|(by, _)| by.id()) {
             return;
         }
-        let mut detector = self.detector();
+        let mut detector = self.change();
         match announced {
             Some((by, factor)) => {
                 surges.insert(subject.region, by.id());
@@ -344,7 +367,7 @@ impl Watch {
                 && control.effect() == Effect::LiftAutomaticBlock
         });
         for control in new {
-            let mut detector = self.detector();
+            let mut detector = self.change();
             let acting = detector.acting();
             for view in acting.iter().filter(|view| covers(control.target(), view)) {
                 detector.lift(view.node);

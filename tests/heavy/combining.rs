@@ -8,7 +8,7 @@ mod sync {
     pub(super) use std::sync::{PoisonError, TryLockError};
 
     pub(super) use loom::sync::atomic::{AtomicUsize, Ordering};
-    pub(super) use loom::sync::{Mutex, MutexGuard};
+    pub(super) use loom::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 }
 
 use loom::model::Builder;
@@ -20,6 +20,9 @@ use tried::Combining;
 
 /// What was applied, in order: each event is its thread and its number there.
 type Applied = Vec<(usize, usize)>;
+
+/// What a decision misses is less than this.
+const MISSED: usize = 2;
 
 fn model(check: impl Fn() + Sync + Send + 'static) {
     let mut model = Builder::new();
@@ -40,8 +43,9 @@ struct House {
 
 impl House {
     fn new() -> Arc<Self> {
-        let state =
-            Combining::new(Applied::new(), |applied: &mut Applied, event| applied.push(event));
+        let state = Combining::new(Applied::new(), MISSED, |applied: &mut Applied, event| {
+            applied.push(event)
+        });
         Arc::new(Self { state, beats: AtomicUsize::new(0) })
     }
 
@@ -52,6 +56,15 @@ impl House {
     fn tell(&self, by: usize, n: usize) {
         self.beat();
         self.state.hand_over((by, n), |_| self.beat(), |_| ());
+    }
+
+    fn judge(&self) -> Applied {
+        self.beat();
+        let alone = |applied: &mut Applied| applied.clone();
+        self.state.decide(alone, |applied| {
+            self.beat();
+            applied.clone()
+        })
     }
 
     fn decide(&self) -> Applied {
@@ -108,5 +121,48 @@ fn nobody_who_hands_over_waits_for_whoever_is_busy() {
         assert!(busy.is_empty());
         drop(busy);
         assert_eq!(house.decide(), [(1, 0)]);
+    });
+}
+
+#[test]
+fn a_decision_beside_another_ends_although_that_one_does_not() {
+    model(|| {
+        let house = House::new();
+        let reading = house.state.look();
+        let other = Arc::clone(&house);
+        let decided = thread::spawn(move || other.state.decide(|_| "alone", |_| "beside"));
+        assert_eq!(decided.join().unwrap(), "beside");
+        drop(reading);
+        assert_eq!(house.state.decide(|_| "alone", |_| "beside"), "alone");
+    });
+}
+
+#[test]
+fn a_decision_misses_less_than_it_may_and_nothing_is_lost() {
+    model(|| {
+        let house = House::new();
+        let other = Arc::clone(&house);
+        let deciding = thread::spawn(move || other.judge());
+        house.tell(1, 0);
+        house.tell(1, 1);
+        let seen = of(&house.judge(), 1);
+        assert!(2 - seen.len() < MISSED, "{seen:?}");
+        deciding.join().unwrap();
+        assert_eq!(of(&house.decide(), 1), [0, 1]);
+    });
+}
+
+#[test]
+fn decisions_that_are_never_alone_are_up_to_date_in_the_end() {
+    model(|| {
+        let house = House::new();
+        let other = Arc::clone(&house);
+        let reading = house.state.look();
+        house.tell(0, 0);
+        // two may do without it, the next one waits until nobody reads
+        let deciding = thread::spawn(move || [(); 3].map(|()| other.judge().len()));
+        house.beat();
+        drop(reading);
+        assert_eq!(deciding.join().unwrap()[2], 1);
     });
 }

@@ -14,7 +14,7 @@ use super::evidence::Ordinary;
 use super::level::{BlockLevel, LEVELS, NodeId, Subject};
 use super::memory::Local;
 use super::node::Node;
-use super::path::{AWAY, FAR, PATH, Path, STRANGER, level_at, levels, names, slot_at};
+use super::path::{AWAY, FAR, PATH, Path, STRANGER, level_at, names, slot_at};
 use super::share::largest_share;
 use super::table::{NONE, Slot, Table};
 use super::terms::Terms;
@@ -76,40 +76,25 @@ impl Tree {
     /// Brings every node of a path to `now` and returns the tolerated rate of each (sends an hour).
     pub(super) fn refresh(&mut self, now: u64, path: &Path, local: &Local) -> [f32; PATH] {
         let mut rates = [0.0; PATH];
-        let mut parent = 0.0;
-        let daily = self.table.at(slot_at(path, 5)).map_or(0.0, Node::daily);
-        let Terms { tuning, bets, .. } = &*self.terms;
-        // Whoever enters a tenth of the codes must not be owed ten texts for each of them: below the lowest
-        // null the requests are no longer people's, however long it has gone on.
-        let hourly = local.season / (24.0 * local.conversion.max(tuning.null_range.0));
-        // from the last place to the first: a country comes before its blocks, which inherit from it
-        let places = path.iter().zip(&mut rates).zip(levels()).enumerate().rev();
-        for (place, ((slot, out), level)) in places {
-            if *slot == NONE && !(1..=5).contains(&place) {
-                continue;
-            }
-            let Ordinary { floor, tolerance, inherit } = bets.ordinary(*level);
-            let inherited = inherit * parent;
-            let mut rate = floor * local.surge + inherited;
-            if let Some(node) = self.table.at_mut(*slot) {
-                rate = (floor + tolerance * node.daily() * hourly) * local.surge + inherited;
-                let bets = || bets.at(local.null, *level);
-                node.fade(now, rate, bets, tuning.asked_half_life);
-                if place < 5 {
-                    let elapsed = local.sessions.wrapping_sub(node.share_seen);
-                    node.share_seen = local.sessions;
-                    if node.share > 0.0 && elapsed > 0 {
-                        let q = largest_share(tuning, place, node.daily(), daily);
-                        let far = local.far.map_or(0.0, |far| far * (tuning.share_far - 2.0));
-                        let fair = ln_1p(q + q * far);
-                        node.share = (node.share - fair * elapsed as f32).max(0.0);
-                    }
-                }
-            }
-            *out = rate;
-            parent = if place <= 5 { rate } else { 0.0 };
+        let country = self.table.at(slot_at(path, 5));
+        let mut grown = Growth::new(&self.terms, now, local, country);
+        for (place, (slot, rate)) in path.iter().zip(&mut rates).enumerate().rev() {
+            *rate = grown.bring(place, self.table.at_mut(*slot));
         }
         rates
+    }
+
+    /// The nodes of a path as [`refresh`](Self::refresh) would leave them, and their rates; nothing
+    /// changes.
+    pub(super) fn foresee(&self, now: u64, path: &Path, local: &Local) -> Foreseen {
+        let country = self.table.at(slot_at(path, 5));
+        let mut grown = Growth::new(&self.terms, now, local, country);
+        let mut nodes = path.map(|slot| self.table.at(slot).copied());
+        let mut rates = [0.0; PATH];
+        for (place, (node, rate)) in nodes.iter_mut().zip(&mut rates).enumerate().rev() {
+            *rate = grown.bring(place, node.as_mut());
+        }
+        Foreseen { nodes, rates }
     }
 
     /// Whether every node of a path has been brought to `now`.
@@ -259,6 +244,71 @@ impl Tree {
                 change(node);
             }
         }
+    }
+}
+
+/// The nodes of a path as they will be, apart from the tree.
+pub(super) struct Foreseen {
+    nodes: [Option<Node>; PATH],
+    pub(super) rates: [f32; PATH],
+}
+
+impl Foreseen {
+    pub(super) fn at(&self, place: usize) -> Option<&Node> {
+        self.nodes.get(place)?.as_ref()
+    }
+}
+
+/// How the nodes of a path come to the present, from the last place to the first: a country comes
+/// before its blocks, which inherit from it.
+struct Growth<'a> {
+    terms: &'a Terms,
+    local: &'a Local,
+    now: u64,
+    /// Verified sessions a day of the country's baseline.
+    daily: f32,
+    /// Sessions an hour that one verified a day stands for.
+    hourly: f32,
+    /// What the node before may send.
+    parent: f32,
+}
+
+impl<'a> Growth<'a> {
+    fn new(terms: &'a Terms, now: u64, local: &'a Local, country: Option<&Node>) -> Self {
+        // Whoever enters a tenth of the codes must not be owed ten texts for each of them: below the lowest
+        // null the requests are no longer people's, however long it has gone on.
+        let conversion = local.conversion.max(terms.tuning.null_range.0);
+        let (daily, hourly) =
+            (country.map_or(0.0, Node::daily), local.season / (24.0 * conversion));
+        Self { terms, local, now, daily, hourly, parent: 0.0 }
+    }
+
+    /// Brings the node at `place` to the present, if there is one, and returns its tolerated rate.
+    fn bring(&mut self, place: usize, node: Option<&mut Node>) -> f32 {
+        if node.is_none() && !(1..=5).contains(&place) {
+            return 0.0;
+        }
+        let (Terms { tuning, bets, .. }, local) = (self.terms, self.local);
+        let level = level_at(place);
+        let Ordinary { floor, tolerance, inherit } = bets.ordinary(level);
+        let inherited = inherit * self.parent;
+        let mut rate = floor * local.surge + inherited;
+        if let Some(node) = node {
+            rate = (floor + tolerance * node.daily() * self.hourly) * local.surge + inherited;
+            node.fade(self.now, rate, || bets.at(local.null, level), tuning.asked_half_life);
+            if place < 5 {
+                let elapsed = local.sessions.wrapping_sub(node.share_seen);
+                node.share_seen = local.sessions;
+                if node.share > 0.0 && elapsed > 0 {
+                    let q = largest_share(tuning, place, node.daily(), self.daily);
+                    let far = local.far.map_or(0.0, |far| far * (tuning.share_far - 2.0));
+                    let fair = ln_1p(q + q * far);
+                    node.share = (node.share - fair * elapsed as f32).max(0.0);
+                }
+            }
+        }
+        self.parent = if place <= 5 { rate } else { 0.0 };
+        rate
     }
 }
 

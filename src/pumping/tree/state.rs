@@ -4,7 +4,7 @@ use super::super::level::NodeId;
 use super::super::node::{Home, Node, State};
 use super::super::path::{PATH, Path, slot_at};
 use super::super::table::Slot;
-use super::Tree;
+use super::{Foreseen, Tree};
 
 /// A refusal that begins.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +111,15 @@ impl Tree {
             if let Some(node) = self.table.at_mut(*slot) {
                 node.explained(own.map(|own| kept * own), kept * home);
             }
+        }
+    }
+}
+
+impl Foreseen {
+    /// As [`Tree::release`].
+    pub(in crate::pumping) fn release(&mut self, now: u64, place: usize, brink: Brink) {
+        if let Some(Some(node)) = self.nodes.get_mut(place) {
+            node.release(now, brink);
         }
     }
 }

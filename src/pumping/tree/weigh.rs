@@ -4,7 +4,7 @@ use super::super::home::{is_from_home, is_suspicious};
 use super::super::level::{BlockLevel, NodeId, Subject};
 use super::super::memory::Local;
 use super::super::node::Node;
-use super::super::path::{Path, is_clients, level_at, levels, pick};
+use super::super::path::{HOST, Path, is_clients, level_at, levels, pick, slot_at};
 use super::super::session::Session;
 use super::super::table::{NONE, Slot};
 use super::super::tuning::Tuning;
@@ -74,10 +74,7 @@ impl Tree {
     /// operator or country its people are asked instead: that is where honest newcomers are. Not
     /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
     pub(in crate::pumping) fn is_trusted_client(&self, path: &Path) -> bool {
-        let host = path.get(BlockLevel::Host.index()).and_then(|slot| self.table.at(*slot));
-        host.is_some_and(|host| {
-            host.verified_days() >= 2.0 && host.asked <= 0.5 && host.evidence() < 1.0
-        })
+        self.table.at(slot_at(path, HOST)).is_some_and(Node::is_trusted_host)
     }
 
     /// Whether more codes are out at one of the nodes than a quarter of what it may have out.
@@ -272,6 +269,11 @@ impl Tree {
 }
 
 impl Node {
+    /// See [`Tree::is_trusted_client`].
+    pub(in crate::pumping) fn is_trusted_host(&self) -> bool {
+        self.verified_days() >= 2.0 && self.asked <= 0.5 && self.evidence() < 1.0
+    }
+
     /// Counts a request.
     fn attempt(&mut self, now: u64) {
         self.attempts += 1.0;
