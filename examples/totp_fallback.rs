@@ -7,16 +7,14 @@
 #![allow(clippy::print_stdout)] // a program
 
 use std::error::Error;
-use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
 use otpgate::store::MemoryStore;
 use otpgate::transport::ConsoleTransport;
 use otpgate::{
-    AuthenticatorVerdict, Cleared, ClientContext, Gate, KeyRing, Money, Purpose, Recipient,
-    RefusalReason, Region, SystemEntropy,
+    AuthenticatorVerdict, ClientContext, Clock, Gate, KeyRing, Money, Purpose, Recipient,
+    RefusalReason, Region, Sent, SystemClock, SystemEntropy,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .countries([Region::DE])
         .daily_budget(Money::dollars(20))
         .build()?;
-    let client = ClientContext::from_peer(IpAddr::from([192, 0, 2, 7]), "session-1");
+    let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
 
     // Enrolment, once: show the URI as a QR code, keep the secret encrypted beside the account.
     let secret = AuthenticatorSecret::generate(&SystemEntropy)?;
@@ -48,19 +46,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // A log-in: the gate says that SMS is off, so the page asks for the app's code instead.
     let ticket = gate.preflight(&Purpose::LOG_IN, &client)?;
-    let left = ticket.not_before().since(now()?);
-    std::thread::sleep(left);
+    std::thread::sleep(ticket.terms().human_time.as_duration());
     let proof = ticket.answer("+4915112345678")?;
     let recipient = Recipient::parse("+4915112345678", None)?;
-    let cleared = gate.clear(&proof, &recipient, &Purpose::LOG_IN, &client).await?;
-    let refused = match cleared {
-        Cleared::Refused(refusal) => refusal,
-        // This process has not seen the switch yet; the store has, so the send is refused.
-        Cleared::Passed(clearance) => match gate.issue(clearance).await? {
-            otpgate::Sent::Refused(refusal) => refusal,
-            other => return Err(format!("expected a refusal, got {other:?}").into()),
-        },
-        Cleared::StepUp(step_up) => return Err(step_up.reason().to_string().into()),
+    let sent = gate.request(&proof, &recipient, &Purpose::LOG_IN, &client).await?;
+    let Sent::Refused(refused) = sent else {
+        return Err(format!("expected a refusal, got {sent:?}").into());
     };
     if !matches!(refused.reason(), RefusalReason::SmsOff) {
         return Err(refused.reason().to_string().into());
@@ -68,28 +59,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("SMS: {}", refused.public());
 
     // What the user's app shows.
-    let shown = app_code(secret.expose_secret(), now()?.as_millis() / 30_000)?;
-    for attempt in ["first", "second"] {
+    let shown = app_code(secret.expose_secret(), SystemClock::new().now().as_millis() / 30_000)?;
+    for (attempt, expected) in
+        [("first", AuthenticatorVerdict::Accepted), ("second", AuthenticatorVerdict::Rejected)]
+    {
         let verdict = gate
             .verify_authenticator("ada", &secret, &shown, &Authenticator::default(), &client)
             .await?;
         println!("The app's code, {attempt} use: {verdict:?}");
-        let expected = if attempt == "first" {
-            AuthenticatorVerdict::Accepted
-        } else {
-            AuthenticatorVerdict::Rejected
-        };
         if verdict != expected {
             return Err(format!("expected {expected:?}").into());
         }
     }
     Ok(())
-}
-
-fn now() -> Result<otpgate::Timestamp, Box<dyn Error>> {
-    #[allow(clippy::disallowed_methods)] // a program has a clock of its own
-    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(otpgate::Timestamp::from_millis(u64::try_from(since.as_millis())?))
 }
 
 /// RFC 6238 as an app computes it, with the crate that the gate's own check rests on.

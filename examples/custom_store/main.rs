@@ -18,10 +18,7 @@ use std::sync::Arc;
 
 use otpgate::testing::store::{Suite, equivalence};
 use otpgate::testing::{ManualClock, ScriptedTransport};
-use otpgate::{
-    Cleared, ClientContext, Gate, KeyRing, Money, Purpose, Recipient, Region, Sent, Timestamp,
-    Verified,
-};
+use otpgate::{ClientContext, Gate, KeyRing, Money, Purpose, Recipient, Region, Sent, Timestamp};
 
 use store::HostStore;
 
@@ -59,7 +56,7 @@ async fn flow(store: Arc<HostStore>) -> Result<(), Box<dyn Error>> {
         .transport(transport)
         .brand("Example")
         .origin("example.com")
-        .countries(["DE".parse::<Region>()?])
+        .countries([Region::DE])
         .daily_budget(Money::dollars(20))
         .clock(clock.clone())
         .clock_unchecked_danger()
@@ -69,16 +66,12 @@ async fn flow(store: Arc<HostStore>) -> Result<(), Box<dyn Error>> {
     let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
     clock.advance(std::time::Duration::from_secs(5)); // typing takes a person some seconds
     let proof = ticket.answer(number.typed())?;
-    let Cleared::Passed(clearance) =
-        gate.clear(&proof, &number, &Purpose::SIGN_UP, &client).await?
-    else {
-        return Err("not cleared".into());
-    };
-    let Sent::Issued(issued) = gate.issue(clearance).await? else { return Err("not sent".into()) };
+    let sent = gate.request(&proof, &number, &Purpose::SIGN_UP, &client).await?;
+    let Sent::Issued(issued) = sent else { return Err("not sent".into()) };
     let grant = issued.into_grant();
     let code = outbox.last_code_to("+4915112345678").ok_or("no text")?;
     for expected in [true, false] {
-        let accepted = matches!(gate.verify(&grant, &code, &client).await?, Verified::Accepted(_));
+        let accepted = gate.verify(&grant, &code, &client).await?.accepted().is_some();
         println!("code entered: {}", if accepted { "accepted" } else { "rejected" });
         if accepted != expected {
             return Err("a code is accepted once, and only once".into());

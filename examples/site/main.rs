@@ -29,7 +29,7 @@ use otpgate::store::{MemoryStore, RedbStore};
 use otpgate::web::console::{Console, ConsoleFeed};
 use otpgate::web::page::PageContext;
 use otpgate::web::{Config, Endpoints};
-use otpgate::{Gate, KeyId, KeyRing, Money, Pepper, Policy, Purpose, Realm, Region, SystemEntropy};
+use otpgate::{Gate, KeyRing, Money, Policy, Purpose, Realm, Region};
 use tokio::net::TcpListener;
 
 use desk::Desk;
@@ -60,7 +60,7 @@ async fn run() -> Outcome<()> {
     let address = listener.local_addr()?;
     let origin = format!("http://localhost:{}", address.port());
 
-    let keys = KeyRing::new(KeyId(1), pepper()?);
+    let keys = keys()?;
     let (desk, feed) = (Desk::default(), ConsoleFeed::of(&Realm::default()));
     let gate = gate(&keys, &desk, &feed, store.map(String::as_str), check)?;
     let shop = Shop::default();
@@ -125,10 +125,10 @@ fn gate(
 }
 
 /// In production: from a secret manager.
-fn pepper() -> Outcome<Pepper> {
+fn keys() -> Outcome<KeyRing> {
     Ok(match std::env::var("OTPGATE_PEPPER") {
-        Ok(text) => Pepper::from_text(&text)?,
-        Err(_) => Pepper::generate(&SystemEntropy)?,
+        Ok(text) => KeyRing::from_text(&text)?,
+        Err(_) => KeyRing::generate()?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use otpgate::access::DestinationPolicy;
 use otpgate::recipient::LineType;
-use otpgate::{Cleared, LimitName, Purpose, Recipient, RefusalReason, Region, Sent};
+use otpgate::{LimitName, Purpose, Recipient, RefusalReason, Region, Sent};
 
 use crate::support::{House, client, small};
 
@@ -36,10 +36,7 @@ async fn they_are_one_line_or_none() {
             let who = client(index);
             let ticket = house.gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
             let proof = ticket.answer(spelling).unwrap();
-            let cleared = house.gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &who).await;
-            if let Cleared::Passed(clearance) = cleared.unwrap() {
-                let _ = house.gate.issue(clearance).await.unwrap();
-            }
+            let _ = house.gate.request(&proof, &recipient, &Purpose::SIGN_UP, &who).await.unwrap();
         }
         assert!(read >= 4, "hardly any spelling was read: {read}");
         house.outbox.expect_order(&["+8613800138000"]);

@@ -30,9 +30,7 @@ async fn of_64_parallel_uses_of_one_token_one_counts() {
                 let (gate, who) = (house.gate.clone(), house.client.clone());
                 racers.push(async move {
                     let number = recipient(&number);
-                    let cleared = gate.clear(&proof, &number, &Purpose::SIGN_UP, &who).await;
-                    let Cleared::Passed(clearance) = cleared.unwrap() else { return false };
-                    match gate.issue(clearance).await.unwrap() {
+                    match gate.request(&proof, &number, &Purpose::SIGN_UP, &who).await.unwrap() {
                         Sent::Issued(_) => true,
                         Sent::Refused(refusal) => {
                             assert!(matches!(refusal.reason(), RefusalReason::TokenSpent));

@@ -14,8 +14,8 @@ use otpgate::access::{Actor, Reason};
 use otpgate::pumping::PriceTable;
 use otpgate::testing::ManualClock;
 use otpgate::{
-    Cleared, Clock, GateBuilder, GateError, GateErrorKind, Money, Policy, Purpose, RefusalReason,
-    Sent, Store, SystemClock, Timestamp,
+    Clock, GateBuilder, GateError, GateErrorKind, Money, Policy, Purpose, RefusalReason, Sent,
+    Store, SystemClock, Timestamp,
 };
 
 use crate::support::{ALICE, House, client, german, quick, recipient, small};
@@ -89,17 +89,11 @@ async fn ask(house: &House, flow: u64) -> Result<bool, GateError> {
     for _ in 0..4 {
         let proof = ticket.answer(&number).unwrap();
         let number = recipient(&number);
-        let cleared = house.gate.clear(&proof, &number, &Purpose::SIGN_UP, &who).await?;
-        let step_up = match cleared {
-            Cleared::Refused(_) => return Ok(false),
-            Cleared::StepUp(step_up) => step_up,
-            Cleared::Passed(clearance) => match house.gate.issue(clearance).await? {
-                Sent::Issued(_) => return Ok(true),
-                Sent::StepUp(step_up) => step_up,
-                _ => return Ok(false),
-            },
+        ticket = match house.gate.request(&proof, &number, &Purpose::SIGN_UP, &who).await? {
+            Sent::Issued(_) => return Ok(true),
+            Sent::StepUp(step_up) => step_up.into_ticket(),
+            Sent::Refused(_) => return Ok(false),
         };
-        ticket = step_up.into_ticket();
     }
     Ok(false)
 }
