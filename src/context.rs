@@ -48,7 +48,6 @@ impl Purpose {
     }
 
     /// Its name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -105,7 +104,6 @@ impl Realm {
     }
 
     /// Its name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

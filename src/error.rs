@@ -93,7 +93,6 @@ impl GateError {
     }
 
     /// What failed.
-    #[must_use]
     pub fn kind(&self) -> GateErrorKind {
         self.kind
     }

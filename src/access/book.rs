@@ -35,7 +35,6 @@ use crate::recipient::{Prefix, Region};
 /// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, ListVerdict};
 /// use otpgate::{Pseudonym, Recipient, Timestamp};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let now = Timestamp::from_millis(1_800_000_000_000);
 /// let entry = |target: &str, effect| {
 ///     let target = Target::Prefix(target.parse().unwrap());
@@ -56,8 +55,7 @@ use crate::recipient::{Prefix, Region};
 /// assert!(matches!(book.decide(&query).verdict, ListVerdict::Allowed(by) if by.id() == allowed));
 /// assert!(matches!(book.without(allowed)?.decide(&query).verdict, ListVerdict::Blocked(_)));
 /// assert_eq!(ControlBook::decode(&book.encode())?, book);
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct ControlBook {
@@ -111,7 +109,6 @@ impl ControlBook {
     /// their room.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use otpgate::access::{Actor, ControlBook, Draft, Effect, Reason, Target};
     /// use otpgate::Timestamp;
     ///
@@ -121,8 +118,7 @@ impl ControlBook {
     /// let (book, _) = ControlBook::new().with(off, at(0))?;
     /// assert_eq!(book.expire(at(4_999)).entries().len(), 1);
     /// assert_eq!(book.expire(at(5_000)).entries().len(), 0);
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn expire(&self, now: Timestamp) -> Self {
@@ -153,7 +149,6 @@ impl ControlBook {
 
     /// Counts the changes: of two books of one realm, the one with the higher revision is newer. An
     /// instance must not replace its book by one with a lower revision.
-    #[must_use]
     pub const fn revision(&self) -> u64 {
         self.revision
     }
@@ -174,7 +169,6 @@ impl ControlBook {
     /// `region`. The narrowest entry that covers the whole rung wins, then the latest.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use otpgate::access::{Actor, Brake, ControlBook, Draft, Effect, Reason, Target};
     /// use otpgate::{Recipient, Region, Timestamp};
     ///
@@ -189,8 +183,7 @@ impl ControlBook {
     /// let brake = |rung| book.brake_on_range(rung, Some(Region::DE), "sign-up", now);
     /// assert!(matches!(brake(&ladder[1]), Brake::Forbidden(_)));
     /// assert_eq!(brake(&ladder[0]), Brake::AsDetected);
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn brake_on_range(

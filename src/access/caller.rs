@@ -78,7 +78,6 @@ impl CallerRules {
     /// under the MAC, so another one of them reads as [`CallerError::Forged`].
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     /// use otpgate::access::{CallerError, CallerRequest, CallerRules};
     /// # use otpgate::access::{CallerId, CallerKey, CallerRule, ClientIp};
@@ -100,8 +99,7 @@ impl CallerRules {
     /// assert_eq!(check(&request, now + Duration::from_secs(60)).unwrap_err(), CallerError::Expired);
     /// let log_in = CallerRequest { purpose: "log-in", ..request };
     /// assert_eq!(check(&log_in, now).unwrap_err(), CallerError::Forged);
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check(
         &self,
@@ -151,7 +149,6 @@ pub struct Caller {
 
 impl Caller {
     /// Who calls.
-    #[must_use]
     pub const fn id(&self) -> &CallerId {
         &self.id
     }
@@ -163,7 +160,6 @@ impl Caller {
     }
 
     /// Until when the nonce must be remembered.
-    #[must_use]
     pub const fn expires(&self) -> Timestamp {
         self.expires
     }

@@ -43,7 +43,6 @@ impl CallerId {
     }
 
     /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -79,7 +78,6 @@ pub struct CallerRequest<'a> {
 /// use otpgate::{KeyRing, Recipient, SystemEntropy, Timestamp};
 /// use std::time::Duration;
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let now = Timestamp::from_millis(1_800_000_000_000);
 /// let keys = KeyRing::generate()?;
 ///
@@ -103,8 +101,7 @@ pub struct CallerRequest<'a> {
 ///
 /// let outside = ClientIp::from_peer("203.0.113.7".parse()?);
 /// assert!(rules.check(&signed, &request, &outside, &keys, now).is_err());
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CallerKey {
     id: CallerId,
@@ -130,7 +127,6 @@ impl CallerKey {
     /// [`CallerKeyError::Audience`] if the audience is empty or longer than 128 bytes.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     /// use otpgate::access::{CallerId, CallerKey};
     /// # use otpgate::{KeyRing, Timestamp};
@@ -141,8 +137,7 @@ impl CallerKey {
     /// let mint = |days| CallerKey::mint(&id, "sms.shop.example", now + day * days, &keys, now);
     /// assert!(mint(366).is_ok());
     /// assert!(mint(367).is_err() && mint(0).is_err());
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn mint(
         id: &CallerId,
@@ -164,7 +159,6 @@ impl CallerKey {
     /// scanners can look for it.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use otpgate::access::CallerKey;
     /// # use otpgate::access::CallerId;
     /// # use otpgate::{KeyRing, Timestamp};
@@ -177,10 +171,8 @@ impl CallerKey {
     /// assert!(text.starts_with("otpgate_ck1_"));
     /// assert_eq!(CallerKey::from_text(&text)?.expires(), key.expires());
     /// assert!(!format!("{key:?}").contains("otpgate_ck1_"));
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
     pub fn expose_text(&self) -> Zeroizing<String> {
         let bytes = Zeroizing::new(
             Writer::new()
@@ -236,13 +228,11 @@ impl CallerKey {
     }
 
     /// Whose key it is.
-    #[must_use]
     pub const fn id(&self) -> &CallerId {
         &self.id
     }
 
     /// When its life is over.
-    #[must_use]
     pub const fn expires(&self) -> Timestamp {
         self.expires
     }

@@ -131,7 +131,6 @@ impl Draft {
     }
 
     /// What it does.
-    #[must_use]
     pub const fn effect(&self) -> Effect {
         self.effect
     }
@@ -159,7 +158,6 @@ impl Draft {
 /// An entry holds from its beginning until just before its end:
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::access::{Actor, ControlBook, Draft, Effect, Reason, Target};
 /// use otpgate::Timestamp;
 ///
@@ -170,8 +168,7 @@ impl Draft {
 /// let control = book.entry(id).unwrap();
 /// assert!(!control.holds(at(1_999)) && control.holds(at(2_000)));
 /// assert!(control.holds(at(4_999)) && !control.holds(at(5_000)));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Control {
@@ -182,49 +179,41 @@ pub struct Control {
 
 impl Control {
     /// Its number.
-    #[must_use]
     pub const fn id(&self) -> ControlId {
         self.id
     }
 
     /// What it is about.
-    #[must_use]
     pub const fn target(&self) -> &Target {
         &self.draft.target
     }
 
     /// What it does.
-    #[must_use]
     pub const fn effect(&self) -> Effect {
         self.draft.effect
     }
 
     /// The only purpose it is for; `None` for all.
-    #[must_use]
     pub fn purpose(&self) -> Option<&str> {
         self.draft.purpose.as_deref()
     }
 
     /// Why.
-    #[must_use]
     pub fn reason(&self) -> &str {
         self.draft.reason.as_str()
     }
 
     /// Who.
-    #[must_use]
     pub fn actor(&self) -> &str {
         self.draft.actor.as_str()
     }
 
     /// From when on it holds.
-    #[must_use]
     pub const fn since(&self) -> Timestamp {
         self.since
     }
 
     /// Until when it holds; `None` for as long as it is in the book.
-    #[must_use]
     pub const fn until(&self) -> Option<Timestamp> {
         self.draft.until
     }

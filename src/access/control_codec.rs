@@ -18,7 +18,6 @@ const VERSION: u8 = 1;
 impl ControlBook {
     /// The book as bytes. They name prefixes, countries and networks in clear: seal them before they
     /// leave the process.
-    #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let count = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         let head = Writer::new().u8(VERSION).u64(self.revision).u32(count);

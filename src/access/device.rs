@@ -25,7 +25,6 @@ use crate::base::time::{Timestamp, millis};
 /// use otpgate::access::{DeviceError, DeviceLife, DeviceProof};
 /// use otpgate::{KeyRing, Pseudonym, SystemEntropy, Timestamp};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let keys = KeyRing::generate()?;
 /// let (alice, bob) = (Pseudonym::from_bytes([1; 16]), Pseudonym::from_bytes([2; 16]));
 /// let now = Timestamp::from_millis(1_800_000_000_000);
@@ -34,8 +33,7 @@ use crate::base::time::{Timestamp, millis};
 /// let device = DeviceProof::check(proof.as_str(), &alice, &keys, now)?;
 /// assert_eq!(device.expires(), proof.expires());
 /// assert_eq!(DeviceProof::check(proof.as_str(), &bob, &keys, now).unwrap_err(), DeviceError::Forged);
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct DeviceProof {
     text: OnceLock<String>,
@@ -107,7 +105,6 @@ impl DeviceProof {
     }
 
     /// The cookie's value: 92 characters of base64url.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         // Not every host keeps it: what is not read costs no hashing.
         self.text.get_or_init(|| {
@@ -120,7 +117,6 @@ impl DeviceProof {
     }
 
     /// When the proof ends; the cookie's `Expires`.
-    #[must_use]
     pub const fn expires(&self) -> Timestamp {
         self.expires
     }
@@ -131,7 +127,6 @@ crate::base::masked::debug_only!(DeviceProof: expires);
 /// A device whose proof holds for the number it was presented with. Not `Clone`.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use otpgate::access::{DeviceLife, DeviceProof};
 /// # use otpgate::{KeyRing, Pseudonym, SystemEntropy, Timestamp};
 /// # let keys = KeyRing::generate()?;
@@ -142,8 +137,7 @@ crate::base::masked::debug_only!(DeviceProof: expires);
 /// let laptop = DeviceProof::check(laptop.as_str(), &number, &keys, now)?;
 /// assert_eq!(phone.issued(), now);
 /// assert_ne!(phone.id(), laptop.id(), "two devices of one number have a lane each");
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "a known device has a lane of its own; charge that one"]
@@ -155,19 +149,16 @@ pub struct KnownDevice {
 
 impl KnownDevice {
     /// The random name of the device, to key its lane with.
-    #[must_use]
     pub const fn id(&self) -> Pseudonym {
         self.id
     }
 
     /// When it verified.
-    #[must_use]
     pub const fn issued(&self) -> Timestamp {
         self.issued
     }
 
     /// When the proof ends.
-    #[must_use]
     pub const fn expires(&self) -> Timestamp {
         self.expires
     }

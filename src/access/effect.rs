@@ -126,7 +126,6 @@ impl SurgeFactor {
 /// What only shows when the entry is made, its times, fails there and not in [`Draft::new`](super::Draft::new):
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::Timestamp;
 /// use otpgate::access::{
 ///     Actor, BookError, ControlBook, ControlError, Draft, Effect, Reason, SurgeFactor, Target,
@@ -137,8 +136,7 @@ impl SurgeFactor {
 /// let endless = Draft::new(Target::Everything, surge, why, ada)?;
 /// let error = ControlBook::new().with(endless, Timestamp::from_millis(0)).unwrap_err();
 /// assert_eq!(error, BookError::Control(ControlError::Endless));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -18,7 +18,6 @@ use super::translated;
 /// ```
 /// use otpgate::access::{ClientIp, ProxyHeader::XForwardedFor, TrustedProxies};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
 /// let peer = "10.0.0.2".parse()?;
 ///
@@ -29,8 +28,7 @@ use super::translated;
 /// // A peer that is no proxy of ours is the client, whatever it claims.
 /// let direct = ClientIp::behind("192.0.2.9".parse()?, XForwardedFor, ["203.0.113.7"], &proxies)?;
 /// assert_eq!(direct.expose_ip(), Some("192.0.2.9".parse()?));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ClientIp(Option<IpAddr>);
@@ -67,7 +65,6 @@ impl ClientIp {
     /// ```
     /// use otpgate::access::{ClientIp, ForwardedError, ProxyHeader, TrustedProxies};
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let proxies = TrustedProxies::parse(["10.0.0.0/8"])?;
     /// let peer = "10.0.0.2".parse()?;
     /// let broken = ClientIp::behind(peer, ProxyHeader::XForwardedFor, ["203.0.113.7, unknown"], &proxies);
@@ -77,8 +74,7 @@ impl ClientIp {
     /// let line = r#"for=203.0.113.7;host="a,for=198.51.100.1;x=""#;
     /// let client = ClientIp::behind(peer, ProxyHeader::Forwarded, [line], &proxies)?;
     /// assert_eq!(client.expose_ip(), Some("203.0.113.7".parse()?));
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn behind<'a, L>(
         peer: IpAddr,
@@ -103,7 +99,6 @@ impl ClientIp {
     }
 
     /// The address, under a name that a reviewer can search for: it is personal data.
-    #[must_use]
     pub const fn expose_ip(&self) -> Option<IpAddr> {
         self.0
     }
@@ -123,19 +118,16 @@ impl ClientIp {
     /// assert_eq!(client.site().to_string(), "2001:db8:1:200::/56");
     /// assert_eq!(client.organisation().to_string(), "2001:db8:1::/48");
     /// ```
-    #[must_use]
     pub fn prefix(&self) -> ClientPrefix {
         self.cut(32, 64)
     }
 
     /// The network around it: /24 in IPv4, /56 in IPv6 (RFC 6177: what a home is commonly given).
-    #[must_use]
     pub fn site(&self) -> ClientPrefix {
         self.cut(24, 56)
     }
 
     /// The widest network counted: /16 in IPv4, /48 in IPv6 (RFC 6177: what a company is given).
-    #[must_use]
     pub fn organisation(&self) -> ClientPrefix {
         self.cut(16, 48)
     }
@@ -231,7 +223,6 @@ pub struct ClientPrefix(Option<Network>);
 
 impl ClientPrefix {
     /// Whether this is the bucket of unknown addresses.
-    #[must_use]
     pub const fn is_unknown(&self) -> bool {
         self.0.is_none()
     }

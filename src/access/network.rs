@@ -59,13 +59,11 @@ impl Network {
     /// use otpgate::ClientIp;
     /// use otpgate::access::Network;
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let translator: Network = "64:ff9b:1:fffe::/64".parse()?;
     /// let peer: IpAddr = "64:ff9b:1:fffe:cb:71:700::".parse()?;
     /// let peer = translator.embedded_ipv4(peer).map_or(peer, IpAddr::V4);
     /// assert_eq!(ClientIp::from_peer(peer).expose_ip(), Some("203.0.113.7".parse()?));
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn embedded_ipv4(&self, address: IpAddr) -> Option<Ipv4Addr> {
@@ -93,13 +91,11 @@ impl Network {
     }
 
     /// The first address.
-    #[must_use]
     pub fn address(&self) -> IpAddr {
         self.0.addr()
     }
 
     /// How many leading bits are fixed.
-    #[must_use]
     pub fn length(&self) -> u8 {
         self.0.prefix_len()
     }

@@ -30,7 +30,6 @@ pub struct Query<'a> {
 /// The parts are independent: an allowance and a switch may both be there, and the switch wins.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, ListVerdict};
 /// use otpgate::{Pseudonym, Recipient, Region, Timestamp};
 ///
@@ -53,8 +52,7 @@ pub struct Query<'a> {
 /// assert!(matches!(ruling.verdict, ListVerdict::Allowed(_)));
 /// assert_eq!(ruling.sms_off.map(|by| by.id()), Some(off));
 /// assert_eq!(ruling.surge_factor(), None);
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -98,7 +96,6 @@ impl<'a> Ruling<'a> {
     }
 
     /// How many times the usual traffic is expected; `None` for the usual.
-    #[must_use]
     pub fn surge_factor(&self) -> Option<SurgeFactor> {
         match self.surge?.effect() {
             Effect::ExpectSurge(factor) => Some(factor),

@@ -71,7 +71,6 @@ impl DialPrefix {
     }
 
     /// How many digits it has.
-    #[must_use]
     pub const fn digit_count(&self) -> u8 {
         self.0.length
     }

@@ -25,7 +25,6 @@ impl AdapterError {
     }
 
     /// Whose adapter it is.
-    #[must_use]
     pub fn provider(&self) -> &'static str {
         self.provider
     }

@@ -113,7 +113,6 @@ pub enum PepperError {
 /// ```
 /// use otpgate::{KeyId, KeyRing, Pepper, SystemEntropy, Timestamp};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (index, old, new) = (
 ///     Pepper::generate(&SystemEntropy)?,
 ///     Pepper::generate(&SystemEntropy)?,
@@ -123,8 +122,7 @@ pub enum PepperError {
 ///     .retire(KeyId(1), old, Timestamp::from_millis(1_800_000_000_000))
 ///     .index(index);
 /// assert_eq!(ring.current(), KeyId(2));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct KeyRing {
@@ -204,7 +202,6 @@ impl KeyRing {
     }
 
     /// The key under which new things are made.
-    #[must_use]
     pub fn current(&self) -> KeyId {
         self.current.id
     }

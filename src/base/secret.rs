@@ -54,13 +54,11 @@ impl SecretText {
     }
 
     /// The text, under a name that a reviewer can search for.
-    #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
 
     /// Whether there is nothing in it: an environment variable that was not set.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

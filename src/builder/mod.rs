@@ -34,7 +34,6 @@ use check::Beside;
 /// texts, the countries they go to, and how much money may be spent a day.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let my_provider = otpgate::transport::ConsoleTransport::stdout();
 /// use otpgate::store::MemoryStore;
 /// use otpgate::{Gate, KeyRing, Money, Region};
@@ -47,8 +46,7 @@ use check::Beside;
 ///     .countries([Region::DE])
 ///     .daily_budget(Money::dollars(50));
 /// assert!(gate.build().is_ok());
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Default)]
 #[must_use]

@@ -123,8 +123,7 @@ impl QueuedObserver {
     /// # let observer = std::sync::Arc::new(observer);
     /// # let told = std::sync::Arc::clone(&observer);
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open_with(|parts| parts.observer(told), async |shop| {
-    /// # let shop::Shop { gate, client, .. } = shop;
+    /// # shop::open_with(|parts| parts.observer(told), async |shop::Shop { gate, client, .. }| {
     /// # let purpose = otpgate::Purpose::SIGN_UP;
     /// let _one = gate.preflight(&purpose, &client)?;
     /// let _two = gate.preflight(&purpose, &client)?; // the queue of one is full
@@ -132,7 +131,6 @@ impl QueuedObserver {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

@@ -46,8 +46,7 @@ impl Gate {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, client, recipient, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, client, recipient, .. }| {
     /// # use otpgate::{Cleared, Purpose, RefusalReason, token};
     /// # let ticket = gate.preflight(&Purpose::SIGN_UP, &client)?;
     /// // The page answered for another number than the one that was posted.

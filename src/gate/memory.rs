@@ -24,8 +24,7 @@ impl Gate {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, .. }| {
     /// if let Err(error) = gate.warm_up().await {
     ///     eprintln!("{error}"); // no reason to stop: the first send tries again
     /// }

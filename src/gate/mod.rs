@@ -5,7 +5,6 @@
 mod about;
 mod answers;
 mod authorise;
-mod blank;
 mod caution;
 mod channels;
 mod clear;
@@ -106,13 +105,11 @@ impl Gate {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, .. }| {
     /// assert_eq!(gate.realm().as_str(), "default");
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn realm(&self) -> &Realm {
         self.realm.id()
     }
@@ -123,14 +120,12 @@ impl Gate {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, .. }| {
     /// let tenant = gate.in_realm(&otpgate::Realm::new("tenant-8")?);
     /// assert_eq!(gate.deployment(), tenant.deployment());
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn deployment(&self) -> Pseudonym {
         self.inner.partition
     }

@@ -136,7 +136,6 @@ impl Gate {
     }
 
     /// How much the pumping detector of this realm holds in this process.
-    #[must_use]
     pub fn detector_footprint(&self) -> DetectorFootprint {
         let detector = self.realm.watch.detector();
         DetectorFootprint { nodes: detector.nodes(), bytes: detector.bytes() }

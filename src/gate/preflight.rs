@@ -19,8 +19,7 @@ impl Gate {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, client, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, client, .. }| {
     /// let ticket = gate.preflight(&otpgate::Purpose::SIGN_UP, &client)?;
     /// let form = format!(r#"<form data-ticket="{}">"#, ticket.as_str()); // `Cache-Control: no-store`
     /// assert_eq!(ticket.as_str().len(), 132);

@@ -92,8 +92,7 @@ impl Controls<'_> {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, .. }| {
     /// use otpgate::otp::TestCode;
     ///
     /// let code = TestCode::draw(&gate.controls().code_format(), &otpgate::SystemEntropy)?;
@@ -101,7 +100,6 @@ impl Controls<'_> {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn code_format(&self) -> CodeFormat {
         self.gate().inner.message.codes()
     }

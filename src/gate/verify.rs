@@ -17,11 +17,11 @@ use crate::outcome::{EntryGrant, Grant, Lane, Note, Rejection, Verification, Ver
 use crate::policy::{AttemptPolicy, Policy};
 use crate::pumping::{Sighting, SightingKind};
 use crate::realm::{sighted, slot};
-use crate::store::{Charge, Credit, Home, Mark, Observation, Redemption, Verdict};
+use crate::store::{Charge, Credit, Home, Mark, Observation, Redemption, Verdict, blank};
 use crate::telemetry::Verb;
 use crate::transport::Channel;
 
-use super::{Gate, blank};
+use super::Gate;
 use crate::charges::fault;
 use crate::charges::{COUNT_SPAN_MS, credits, customers, of_client};
 use crate::guarded;

@@ -10,15 +10,13 @@
 //! # fn secret(_: &str) -> Result<Pepper, otpgate::EntropyError> {
 //! #     Pepper::generate(&otpgate::SystemEntropy)
 //! # }
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!
 //! let retired = SystemClock::new().now(); // when the new key came into use, from your deployment
 //! let keys = KeyRing::new(KeyId(2), secret("otpgate-2")?)
 //!     .retire(KeyId(1), secret("otpgate-1")?, retired + RETIRED_KEY_LIFE)
 //!     .index(secret("otpgate-1")?);
 //! assert_eq!(keys.current(), KeyId(2));
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Hearing what happens

@@ -58,7 +58,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use otpgate::{Cleared, ClientContext, Gate, GateErrorKind, KeyRing, Money};
+//! # use otpgate::{ClientContext, Gate, GateErrorKind, KeyRing, Money};
 //! # use otpgate::{Policy, Purpose, Recipient, RefusalReason, Region, Sent};
 //! # let api = Scripted::default();
 //! # let mut policy = Policy::default();
@@ -78,9 +78,7 @@
 //! #     let ticket = gate.preflight(&Purpose::SIGN_UP, &client).unwrap();
 //! #     let proof = ticket.answer(number).unwrap();
 //! #     let recipient = Recipient::parse(number, None).unwrap();
-//! #     let cleared = gate.clear(&proof, &recipient, &Purpose::SIGN_UP, &client).await.unwrap();
-//! #     let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
-//! #     gate.issue(clearance).await
+//! #     gate.request(&proof, &recipient, &Purpose::SIGN_UP, &client).await
 //! # };
 //! // What the host then sees; `send` is a whole flow with the provider answering so.
 //! let outage = send(Err(ErrorKind::ConnectionRefused), "+4915112345678").await.unwrap_err();

@@ -51,20 +51,17 @@ impl BaseUrl {
     }
 
     /// The URL as text, without a slash at its end.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Host and port, as they are written.
-    #[must_use]
     pub fn authority(&self) -> &str {
         let after = self.text.split_once("://").map_or("", |(_, rest)| rest);
         after.split('/').next().unwrap_or_default()
     }
 
     /// The host, without the port.
-    #[must_use]
     pub fn host(&self) -> &str {
         host(self.authority())
     }

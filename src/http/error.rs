@@ -77,7 +77,6 @@ impl HttpError {
     }
 
     /// What is known about the request.
-    #[must_use]
     pub fn kind(&self) -> HttpErrorKind {
         self.kind
     }

@@ -98,13 +98,11 @@ impl HttpRequest {
     }
 
     /// The method.
-    #[must_use]
     pub fn method(&self) -> Method {
         self.method
     }
 
     /// The URL.
-    #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -121,7 +119,6 @@ impl HttpRequest {
     }
 
     /// The body. It holds a number and a code.
-    #[must_use]
     pub fn expose_body(&self) -> &[u8] {
         &self.body
     }

@@ -63,7 +63,6 @@ impl HttpResponse {
     }
 
     /// The status.
-    #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -80,14 +79,12 @@ impl HttpResponse {
     }
 
     /// The body.
-    #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
     /// How long the server asks to wait (`Retry-After`, RFC 9110 section 10.2.3), at most a day. A
     /// date counts from the answer's own `Date`, so that no clock of ours is asked.
-    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let value = self.header("retry-after")?.trim();
         let seconds = if value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() {

@@ -5,7 +5,6 @@
 //! use otpgate::human::HumanCheck;
 //! use otpgate::human::altcha::{Altcha, AltchaSecret};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let check = Altcha::builder(AltchaSecret::new("sixteen bytes or more, from a vault")?).build()?;
 //!
 //! // GET /otp/human-challenge, `Cache-Control: no-store`: what the widget's `challenge` points to.
@@ -13,8 +12,7 @@
 //! let json = check.challenge("sign-up", now)?.expect("it makes its own");
 //! assert!(json.contains(r#""algorithm":"PBKDF2/SHA-256""#));
 //! assert!(json.contains(r#""data":{"purpose":"sign-up"}"#));
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What it is worth

@@ -4,12 +4,10 @@
 //! use otpgate::human::friendly_captcha::FriendlyCaptcha;
 //! use otpgate::http::SecretText;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = SecretText::new(std::env::var("FRIENDLY_CAPTCHA_API_KEY")?);
 //! let check = FriendlyCaptcha::builder("FCM-site-key", key, ["shop.example"]).in_eu().build()?;
 //! // Gate::builder()… .human_check(check)
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The service knows no action: give a purpose that must be kept apart a [key of its

@@ -4,14 +4,12 @@
 //! use otpgate::human::hcaptcha::Hcaptcha;
 //! use otpgate::http::SecretText;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = SecretText::new(std::env::var("HCAPTCHA_SECRET")?);
 //! let check = Hcaptcha::builder("site-key", secret, ["shop.example"])
 //!     .site_key_for("payment", "site-key-of-payments")
 //!     .build()?;
 //! // Gate::builder()… .human_check(check)
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! hCaptcha knows no action, so a response for one purpose is good for another on the same site

@@ -236,7 +236,6 @@ impl HumanResponse {
     }
 
     /// The response, for the question to the service and for nothing else.
-    #[must_use]
     pub fn expose_response(&self) -> &str {
         &self.0
     }

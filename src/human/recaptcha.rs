@@ -4,14 +4,12 @@
 //! use otpgate::human::recaptcha::Recaptcha;
 //! use otpgate::http::SecretText;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = SecretText::new(std::env::var("RECAPTCHA_SECRET")?);
 //! let check = Recaptcha::v3("site-key", secret, ["shop.example"])
 //!     .min_score_for("payment", 0.7)
 //!     .build()?;
 //! // Gate::builder()… .human_check(check)
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Google takes letters, digits, `/` and `_` in the name of an action: the page's action is the purpose

@@ -3,14 +3,12 @@
 //! ```no_run
 //! use otpgate::human::recaptcha_enterprise::{ApiKey, RecaptchaEnterprise};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = ApiKey::key(std::env::var("RECAPTCHA_API_KEY")?);
 //! let check = RecaptchaEnterprise::builder("my-project", "site-key", key, ["shop.example"])
 //!     .min_score_for("payment", 0.7)
 //!     .build()?;
 //! // Gate::builder()… .human_check(check)
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The page's action is the purpose with `_` for `-`, as [`Widget::action`] says. `valid` says only that

@@ -4,12 +4,10 @@
 //! use otpgate::human::turnstile::Turnstile;
 //! use otpgate::http::SecretText;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = SecretText::new(std::env::var("TURNSTILE_SECRET")?);
 //! let check = Turnstile::builder("0x4AAAAAAA-site-key", secret, ["shop.example"]).build()?;
 //! // Gate::builder()… .human_check(check)
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The page renders the widget with `action` set to the purpose. A response earned for another

@@ -76,7 +76,6 @@ impl HumanCheckError {
     }
 
     /// What went wrong, as far as the caller can act on it.
-    #[must_use]
     pub const fn kind(&self) -> HumanCheckErrorKind {
         self.kind
     }

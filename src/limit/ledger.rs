@@ -159,13 +159,11 @@ impl Ledger {
     }
 
     /// From when on the whole ledger can be dropped. It never moves to an earlier time.
-    #[must_use]
     pub fn over_at(&self) -> Timestamp {
         self.over_at
     }
 
     /// Roughly how many numbers the ledger holds.
-    #[must_use]
     pub fn weight(&self) -> usize {
         self.entries.iter().fold(0, |sum: usize, (_, entry)| {
             sum.saturating_add(match entry {

@@ -245,7 +245,6 @@ impl Meter {
     }
 
     /// Roughly how many numbers the meter holds; stores choose a form for it by this.
-    #[must_use]
     pub fn weight(&self) -> usize {
         match &self.0 {
             State::Window(window) => window.older.len().saturating_add(1),

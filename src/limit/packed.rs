@@ -66,7 +66,6 @@ const WIDE_OVER: u64 = (1 << 48) - 2;
 
 impl Ledger {
     /// The byte form.
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.weight().saturating_mul(16).saturating_add(8));
         self.write(&mut bytes);

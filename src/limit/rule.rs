@@ -188,7 +188,6 @@ impl Limit {
 
     /// How long after its last change a meter judged by this limit can still matter; afterwards a
     /// store may drop it.
-    #[must_use]
     pub fn memory_ms(&self) -> u64 {
         match *self {
             Self::Spacing { interval_ms, burst } => interval_ms.saturating_mul(burst),

@@ -37,7 +37,6 @@ impl Brand {
     }
 
     /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -10,7 +10,6 @@ use crate::recipient::Region;
 /// A message format that cannot work, found at start.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::message::{AppHash, MessageFormat, MessageFormatError};
 ///
 /// let format = MessageFormat::builder("Example").origin("example.com");
@@ -19,8 +18,7 @@ use crate::recipient::Region;
 ///
 /// let error = MessageFormat::builder("Example ").build().unwrap_err();
 /// assert_eq!(error.to_string(), "the brand begins or ends with a space; trim it");
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -128,7 +126,6 @@ pub enum MessageFormatError {
 /// A text that was not made, or made and held back. Nothing was sent.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::message::{Language, MessageFormat, RenderError, RenderFields};
 /// use otpgate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
 ///
@@ -138,8 +135,7 @@ pub enum MessageFormatError {
 /// let language = Language::new("en")?;
 /// let fields = RenderFields { language: &language, code: &code, binding: &payment, minutes: 5 };
 /// assert_eq!(format.render(&fields).unwrap_err(), RenderError::NoTransactions);
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

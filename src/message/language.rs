@@ -38,7 +38,6 @@ impl Language {
     }
 
     /// The tag in small letters; tags compare without regard to case (RFC 5646 §2.1.1).
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

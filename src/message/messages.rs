@@ -63,7 +63,6 @@ impl Messages {
     /// (Delegated Regulation (EU) 2018/389, Art. 5(1)(a)).
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use otpgate::message::{Language, Messages, Template};
     ///
     /// let swedish = Language::new("sv")?;
@@ -71,8 +70,7 @@ impl Messages {
     /// assert!(Messages::default().with_transaction(swedish.clone(), whole).is_ok());
     /// let hides_the_payee = Template::compile("{code}: betala {amount}.")?;
     /// assert!(Messages::default().with_transaction(swedish, hides_the_payee).is_err());
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_transaction(
         mut self,
@@ -89,7 +87,6 @@ impl Messages {
     }
 
     /// The language that all others fall back to.
-    #[must_use]
     pub const fn default_language(&self) -> &Language {
         &self.default
     }

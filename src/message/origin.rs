@@ -70,7 +70,6 @@ impl OriginHost {
     }
 
     /// The host in small letters.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.name
     }

@@ -39,19 +39,16 @@ impl OutboundText {
     }
 
     /// The text with the code in it, under a name that a reviewer can search for.
-    #[must_use]
     pub fn expose_text(&self) -> &str {
         &self.text
     }
 
     /// Its size and encoding, which decide its price.
-    #[must_use]
     pub const fn segments(&self) -> Segments {
         self.segments
     }
 
     /// What the country it was rendered for has on file about it.
-    #[must_use]
     pub fn registration(&self) -> Option<&Registration> {
         self.registration.as_deref()
     }

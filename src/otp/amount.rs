@@ -67,7 +67,6 @@ impl Amount {
     }
 
     /// The currency code.
-    #[must_use]
     pub fn currency(&self) -> &str {
         std::str::from_utf8(&self.currency).unwrap_or_default()
     }

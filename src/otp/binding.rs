@@ -75,7 +75,6 @@ impl Binding {
 
     /// The canonical form that goes into the digest: a kind, then length-prefixed fields. Two
     /// bindings have the same bytes exactly if they are equal.
-    #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         match &self.0 {
             Bound::None => Writer::over(NONE.to_vec()),
@@ -91,7 +90,6 @@ impl Binding {
     }
 
     /// Amount and payee, if this is a payment: what the text must show.
-    #[must_use]
     pub const fn payment(&self) -> Option<(&Amount, &Payee)> {
         match &self.0 {
             Bound::Transaction { amount, payee } => Some((amount, payee)),

@@ -71,14 +71,12 @@ impl CodeFormat {
     }
 
     /// The entropy of one code, in bits: 19.93 for six digits.
-    #[must_use]
     pub fn entropy_bits(&self) -> f64 {
         let symbols = f64::from(u32::try_from(self.symbols().len()).unwrap_or(u32::MAX));
         f64::from(self.length) * symbols.log2()
     }
 
     /// Whether the codes are decimal digits; an input field then asks for a numeric keypad.
-    #[must_use]
     pub const fn is_numeric(&self) -> bool {
         matches!(self.alphabet, Alphabet::Digits)
     }

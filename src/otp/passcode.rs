@@ -65,13 +65,11 @@ impl Passcode {
 
     /// The characters, under a name that a reviewer can search for. They belong in the text and the
     /// digest, nowhere else.
-    #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.as_str()
     }
 
     /// The shape it was drawn in.
-    #[must_use]
     pub const fn format(&self) -> CodeFormat {
         self.0.format
     }

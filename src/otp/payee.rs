@@ -53,7 +53,6 @@ impl Payee {
     }
 
     /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -50,7 +50,6 @@ impl SubmittedCode {
     }
 
     /// The characters, under a name that a reviewer can search for.
-    #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.as_str()
     }

@@ -63,13 +63,11 @@ impl TestCode {
     }
 
     /// The characters, under a name that a reviewer can search for.
-    #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.text.expose_secret()
     }
 
     /// The shape of it.
-    #[must_use]
     pub const fn format(&self) -> CodeFormat {
         self.format
     }

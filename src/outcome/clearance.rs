@@ -113,7 +113,6 @@ impl Clearance {
     }
 
     /// Who will get the text.
-    #[must_use]
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
     }

@@ -72,25 +72,21 @@ pub struct EntryView {
 
 impl EntryView {
     /// The number with all but its ends hidden.
-    #[must_use]
     pub fn number_hint(&self) -> &str {
         &self.hint
     }
 
     /// Attempts left.
-    #[must_use]
     pub fn attempts_left(&self) -> u32 {
         self.attempts_left
     }
 
     /// How long the newest code is still good; zero if it expired and another must be sent.
-    #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.expires_in
     }
 
     /// How long until another code may be sent.
-    #[must_use]
     pub fn resend_after(&self) -> Duration {
         self.resend_after
     }
@@ -98,7 +94,6 @@ impl EntryView {
     /// The other channels that the client may ask for ([`Gate::resend_over`](crate::Gate::resend_over)), and
     /// when. It follows from the policy, the time and what was sent; it says nothing of what the network
     /// said about the number, so a page may show it.
-    #[must_use]
     pub fn channels(&self) -> &[ChannelOffer] {
         &self.channels
     }

@@ -59,7 +59,6 @@ impl EntryGrant {
     }
 
     /// The text to keep in the session, a cookie or a hidden field.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -44,7 +44,6 @@ impl SendRecord {
     }
 
     /// The text to keep.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -61,8 +60,7 @@ crate::base::masked::debug_redacted!(SendRecord, "[sealed]");
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open(async |shop| {
-/// # let shop::Shop { gate, .. } = shop;
+/// # shop::open(async |shop::Shop { gate, .. }| {
 /// use otpgate::{DeliveryStatus, RecordError, SendRecord};
 ///
 /// let made_up = SendRecord::from_text("not ours");

@@ -43,7 +43,6 @@ pub struct Refusal {
 
 impl Refusal {
     /// Why, for the host's log and the operator.
-    #[must_use]
     pub fn reason(&self) -> &RefusalReason {
         &self.reason
     }
@@ -65,20 +64,17 @@ impl Refusal {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn cause(&self) -> Option<&HandoffError> {
         self.cause.as_ref()
     }
 
     /// When it may be tried again, to the millisecond; `None` if waiting does not help. For
     /// authenticated callers and logs.
-    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
     /// What the client may see: the same for everything an attacker could probe.
-    #[must_use]
     pub fn public(&self) -> PublicRefusal {
         PublicRefusal { kind: self.reason.public_kind(), retry_after: self.public_retry }
     }
@@ -111,7 +107,6 @@ pub struct PublicRefusal {
 
 impl PublicRefusal {
     /// What the client can do.
-    #[must_use]
     pub fn kind(&self) -> PublicRefusalKind {
         self.kind
     }
@@ -121,7 +116,6 @@ impl PublicRefusal {
     /// So that it does not name the limit, up to a tenth is added at random and the sum rounded up:
     /// to 5 seconds up to a minute, to 30 seconds up to 10 minutes, to 5 minutes beyond. What has no
     /// end of its own, such as an operator's block, shows about a minute.
-    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -147,7 +141,6 @@ impl PublicRefusal {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn status(&self) -> u16 {
         match self.kind {
             PublicRefusalKind::TryLater => 429,

@@ -99,7 +99,6 @@ pub struct Issued {
 
 impl Issued {
     /// What opens the code-entry screen: keep it in the user's session or a hidden field.
-    #[must_use]
     pub fn grant(&self) -> &EntryGrant {
         &self.grant
     }
@@ -111,13 +110,11 @@ impl Issued {
     }
 
     /// When the code expires.
-    #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
 
     /// How long until the user may ask for the text again.
-    #[must_use]
     pub fn resend_after(&self) -> Duration {
         self.resend_after
     }
@@ -141,7 +138,6 @@ impl Issued {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn confirmed(&self) -> bool {
         self.confirmed
     }
@@ -162,14 +158,12 @@ impl Issued {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn may_be_withheld(&self) -> bool {
         self.may_be_withheld
     }
 
     /// What the provider said when it took the text. `None` if it did not confirm, and for a
     /// [decoy](crate::Gate::decoy): never show a client whether it is there.
-    #[must_use]
     pub fn handoff(&self) -> Option<&Handoff> {
         self.handoff.as_ref()
     }
@@ -177,14 +171,12 @@ impl Issued {
     /// By which channel it went. For the log and the host: where the policy has a step with
     /// [`undelivered`](crate::policy::FallbackStep::undelivered), a page that shows it tells what the network
     /// said of the number; say "by text or by call" there.
-    #[must_use]
     pub fn channel(&self) -> Channel {
         self.channel
     }
 
     /// The key that the text was handed off under. A provider that lets the sender choose a reference
     /// names it in its receipts, for texts it did not confirm as well.
-    #[must_use]
     pub fn idempotency_key(&self) -> &IdempotencyKey {
         &self.key
     }
@@ -211,7 +203,6 @@ impl Issued {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn record(&self) -> &SendRecord {
         &self.record
     }

@@ -104,7 +104,6 @@ impl CountrySnapshot {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn conversion_percent(&self) -> Option<u64> {
         let accepted = self.attempts.saturating_sub(self.failed);
         accepted.saturating_mul(100).checked_div(self.sent)

@@ -48,7 +48,6 @@ pub struct StepUp {
 
 impl StepUp {
     /// What to ask the client for.
-    #[must_use]
     pub fn means(&self) -> StepUpMeans {
         self.means
     }
@@ -64,7 +63,6 @@ impl StepUp {
     }
 
     /// Why, for the host's log; not for the client.
-    #[must_use]
     pub fn reason(&self) -> &RefusalReason {
         &self.reason
     }

@@ -89,32 +89,27 @@ pub struct Verification {
 
 impl Verification {
     /// The number that was proven: take it from here, never from the request.
-    #[must_use]
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
     }
 
     /// What the code was for.
-    #[must_use]
     pub fn purpose(&self) -> &Purpose {
         &self.purpose
     }
 
     /// The transaction the code was bound to.
-    #[must_use]
     pub fn binding(&self) -> &Binding {
         &self.binding
     }
 
     /// When.
-    #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
     /// The authentication method reference (RFC 8176): `sms`; or `otp` if codes of the verification went by
     /// other [channels](Self::channels) too, or for a test number, which gets no text.
-    #[must_use]
     pub fn amr(&self) -> &'static str {
         match &*self.channels {
             [Channel::Sms] if self.test.is_none() => "sms",
@@ -124,28 +119,24 @@ impl Verification {
 
     /// The channels by which codes of this verification went out. Where codes in flight stay good, the one
     /// that was accepted may be of any of them.
-    #[must_use]
     pub fn channels(&self) -> &[Channel] {
         &self.channels
     }
 
     /// Whether every code went out of band as NIST SP 800-63B-4 §3.1.3 has it: none by e-mail, and none
     /// fixed for a test number.
-    #[must_use]
     pub fn out_of_band(&self) -> bool {
         self.test.is_none() && self.channels.iter().all(|channel| channel.is_out_of_band())
     }
 
     /// The entry by which this was a [test number](crate::TestNumber) with a fixed code: nobody has
     /// proved to hold it. Let such a log-in reach test accounts only.
-    #[must_use]
     pub fn test_number(&self) -> Option<ControlId> {
         self.test
     }
 
     /// Always true: SMS is a restricted authenticator (NIST SP 800-63B-4 §3.2.9), not
     /// phishing-resistant; offer an alternative.
-    #[must_use]
     pub fn restricted(&self) -> bool {
         true
     }
@@ -153,14 +144,12 @@ impl Verification {
     /// A proof that this device verified this number, for a cookie of 90 days, an hour for a test number (`HttpOnly`,
     /// `Secure`, `SameSite=Lax`). Hand it back with
     /// [`ClientContext::device_proof`](crate::ClientContext::device_proof).
-    #[must_use]
     pub fn device_proof(&self) -> &DeviceProof {
         &self.device_proof
     }
 
     /// What the host keeps to tell the gate later, with [`Gate::report`](crate::Gate::report), that
     /// the verified number turned out worthless.
-    #[must_use]
     pub fn record(&self) -> &SendRecord {
         &self.record
     }

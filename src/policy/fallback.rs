@@ -85,7 +85,6 @@ impl FallbackStep {
 
 impl FallbackPolicy {
     /// Whether a verification may ever leave the text message.
-    #[must_use]
     pub fn is_off(&self) -> bool {
         self.steps.is_empty()
     }

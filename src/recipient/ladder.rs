@@ -101,32 +101,27 @@ pub struct Prefix {
 
 impl Prefix {
     /// How wide the prefix is.
-    #[must_use]
     pub const fn level(&self) -> NumberLevel {
         self.level
     }
 
     /// The country of a [`NumberLevel::Country`] rung. `None` for a block, which is named by its digits, and
     /// for numbers that no region of a shared calling code has.
-    #[must_use]
     pub const fn region(&self) -> Option<Region> {
         self.region
     }
 
     /// The calling code that the prefix begins with.
-    #[must_use]
     pub const fn calling_code(&self) -> CallingCode {
         self.code
     }
 
     /// The leading digits, calling code included.
-    #[must_use]
     pub const fn digits(&self) -> u64 {
         self.digits
     }
 
     /// How many digits [`digits`](Self::digits) has.
-    #[must_use]
     pub const fn digit_count(&self) -> u8 {
         self.length
     }
@@ -270,7 +265,6 @@ impl Recipient {
     /// assert_eq!(rungs[..3], ["DE", "+4915112xxxxxx", "+49151123xxxxx"]);
     /// assert_eq!(rungs.last().unwrap(), "+49151123456xx");
     /// ```
-    #[must_use]
     pub fn ladder(&self) -> NumberLadder {
         NumberLadder::new(alias::line(self.canonical()))
     }

@@ -137,7 +137,6 @@ impl Recipient {
     }
 
     /// The country calling code.
-    #[must_use]
     pub const fn calling_code(&self) -> CallingCode {
         self.number.code
     }
@@ -152,13 +151,11 @@ impl Recipient {
     /// assert_eq!(of("+18765550123"), Some(Region::JM), "+1 is not only the United States");
     /// assert_eq!(of("+12001234567"), None, "no region of +1 has an area code 200");
     /// ```
-    #[must_use]
     pub const fn region(&self) -> Option<Region> {
         self.number.region
     }
 
     /// The kind of line; [`LineType::Unknown`] for a number that is not valid.
-    #[must_use]
     pub const fn line_type(&self) -> LineType {
         self.number.line_type
     }
@@ -173,7 +170,6 @@ impl Recipient {
     /// assert!(!Recipient::from_e164("+12001234567")?.is_valid(), "no area code 200");
     /// # Ok::<(), otpgate::recipient::RecipientError>(())
     /// ```
-    #[must_use]
     pub fn is_valid(&self) -> bool {
         self.number.line_type != LineType::Unknown
     }
@@ -188,7 +184,6 @@ impl Recipient {
     /// assert_eq!(format!("{recipient:?}"), "Recipient(+49…78)");
     /// assert_eq!(format!("{:?}", recipient.expose_e164()), "E164Text(+…)");
     /// ```
-    #[must_use]
     pub fn expose_e164(&self) -> E164Text {
         E164Text::new(&self.number)
     }
@@ -205,7 +200,6 @@ impl Recipient {
     /// assert_eq!(mobile.line_key(), without_nine.line_key());
     /// # Ok::<(), otpgate::recipient::RecipientError>(())
     /// ```
-    #[must_use]
     pub fn line_key(&self) -> LineKey {
         LineKey(alias::line(&self.number).value)
     }
@@ -222,7 +216,6 @@ impl Recipient {
     /// assert_eq!(recipient.typed(), "015112345678");
     /// # Ok::<(), otpgate::recipient::RecipientError>(())
     /// ```
-    #[must_use]
     pub fn typed(&self) -> &str {
         self.typed.as_str()
     }
@@ -263,7 +256,6 @@ impl E164Text {
     }
 
     /// The number: `+` and 7 to 15 digits.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         self.text
             .get(..usize::from(self.length))

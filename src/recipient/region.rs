@@ -24,7 +24,6 @@ impl Region {
     pub const WORLD: Self = Self(*b"00");
 
     /// The region as text: two capital letters, or `001`.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         if *self == Self::WORLD { "001" } else { std::str::from_utf8(&self.0).unwrap_or("ZZ") }
     }

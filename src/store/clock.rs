@@ -118,13 +118,11 @@ pub struct ClockApart {
 
 impl ClockApart {
     /// How far apart they are.
-    #[must_use]
     pub fn distance(&self) -> Duration {
         self.now.since(self.store).max(self.store.since(self.now))
     }
 
     /// Whether the caller's clock leads; if not, it lags.
-    #[must_use]
     pub fn caller_leads(&self) -> bool {
         self.now > self.store
     }

@@ -40,7 +40,6 @@ impl StoreError {
     }
 
     /// What the gate does next depends on this.
-    #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }

@@ -57,7 +57,6 @@ impl Home {
     }
 
     /// What a store spreads by; `None` for [`NOBODY`](Self::NOBODY).
-    #[must_use]
     pub const fn name(&self) -> Option<Pseudonym> {
         self.name
     }

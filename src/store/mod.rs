@@ -33,6 +33,7 @@
 //! A store sees pseudonyms, digests and sealed bytes; never a number, an address or a code.
 
 mod admission;
+pub(crate) mod blank;
 mod clock;
 mod error;
 mod home;

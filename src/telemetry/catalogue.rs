@@ -94,7 +94,6 @@ impl Label {
 
 impl Metric {
     /// How many series it can have: the product of its labels' values.
-    #[must_use]
     pub fn most_series(&self) -> usize {
         self.labels.iter().map(|label| label.most()).product()
     }

@@ -11,13 +11,11 @@ macro_rules! case_type {
 
         impl Case {
             /// Its name, unique in the suite.
-            #[must_use]
             pub fn name(&self) -> &'static str {
                 self.name
             }
 
             /// The sentence of the contract that it checks.
-            #[must_use]
             pub fn clause(&self) -> &'static str {
                 self.clause
             }

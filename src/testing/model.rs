@@ -95,7 +95,6 @@ impl ModelStore {
     }
 
     /// A copy of everything it holds.
-    #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }

@@ -71,7 +71,6 @@ impl Report {
     }
 
     /// Every case, in order.
-    #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
@@ -88,7 +87,6 @@ impl Report {
     }
 
     /// The seed that draws the same interleavings again.
-    #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }

@@ -125,19 +125,16 @@ impl TransportHandle {
     }
 
     /// How many texts it was handed, whatever became of them.
-    #[must_use]
     pub fn handed_off(&self) -> usize {
         self.with(|script| script.sent.len())
     }
 
     /// Every text it was handed, in order, whatever became of it.
-    #[must_use]
     pub fn sent(&self) -> Vec<SentText> {
         self.with(|script| script.sent.clone())
     }
 
     /// Every text that arrived, in order; one that arrived twice stands twice.
-    #[must_use]
     pub fn delivered(&self) -> Vec<SentText> {
         let times = |sent: SentText| {
             let times = sent.times();
@@ -147,13 +144,11 @@ impl TransportHandle {
     }
 
     /// How many texts arrived; one that arrived twice counts twice. It copies none of them.
-    #[must_use]
     pub fn arrivals(&self) -> usize {
         self.with(|script| script.sent.iter().map(SentText::times).sum())
     }
 
     /// The code in the last text that arrived, at whatever number; see [`SentText::code`].
-    #[must_use]
     pub fn last_code(&self) -> Option<String> {
         self.newest(|_| true)
     }
@@ -232,37 +227,31 @@ impl fmt::Debug for TransportHandle {
 
 impl SentText {
     /// The number it went to.
-    #[must_use]
     pub fn expose_number(&self) -> &str {
         &self.number
     }
 
     /// The text, code included.
-    #[must_use]
     pub fn expose_text(&self) -> &str {
         &self.text
     }
 
     /// Its idempotency key.
-    #[must_use]
     pub fn idempotency_key(&self) -> &str {
         &self.key
     }
 
     /// What its receipts bring back.
-    #[must_use]
     pub fn callback_key(&self) -> &str {
         &self.callback_key
     }
 
     /// How many segments it was billed as.
-    #[must_use]
     pub fn segments(&self) -> u32 {
         self.segments
     }
 
     /// How many times it arrived.
-    #[must_use]
     pub fn deliveries(&self) -> u32 {
         self.deliveries
     }
@@ -274,7 +263,6 @@ impl SentText {
     /// The code in the text, as a phone would find it: after the `#` of an origin-bound last line
     /// (`@example.com #041673`), or else the first run of 6 to 10 digits that stands by itself, or
     /// else of 4 or 5.
-    #[must_use]
     pub fn code(&self) -> Option<String> {
         code_in(&self.text).map(Into::into)
     }

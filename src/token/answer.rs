@@ -46,8 +46,7 @@ impl SendTicket {
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open(async |shop| {
-/// # let shop::Shop { gate, client, .. } = shop;
+/// # shop::open(async |shop::Shop { gate, client, .. }| {
 /// # let ticket = gate.preflight(&otpgate::Purpose::SIGN_UP, &client)?;
 /// use otpgate::token::{AnswerError, answer_within};
 ///

@@ -15,7 +15,6 @@
 //! use otpgate::{KeyRing, SystemEntropy, Timestamp};
 //! use std::time::Duration;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let keys = KeyRing::generate()?;
 //! let scope = Scope {
 //!     realm: "shop",
@@ -35,8 +34,7 @@
 //!
 //! let other = TokenProof::parse(&proof)?.check(&scope, "015112345679", &keys, posted);
 //! assert!(other.is_err(), "the proof is for the number that was typed");
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod answer;

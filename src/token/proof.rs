@@ -25,7 +25,6 @@ pub(super) const PROOF_LENGTH: usize = TICKET_LENGTH + 4 + 32;
 /// [`check`](Self::check).
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::token::{Scope, SendTicket, TicketTerms, TokenError, TokenProof, answer};
 /// # use otpgate::{KeyRing, SystemEntropy, Timestamp};
 /// # let keys = KeyRing::generate()?;
@@ -42,8 +41,7 @@ pub(super) const PROOF_LENGTH: usize = TICKET_LENGTH + 4 + 32;
 /// let refused = proof.check(&elsewhere, "015112345678", &keys, later);
 /// assert_eq!(refused.unwrap_err(), TokenError::WrongBinding);
 /// assert!(matches!(proof.check(&here, "015112345678", &keys, now), Err(TokenError::TooSoon { .. })));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TokenProof {
     pub(super) ticket: TicketBytes,
@@ -142,25 +140,21 @@ impl CheckedToken {
     }
 
     /// Which step-up the proof answers.
-    #[must_use]
     pub const fn level(&self) -> TicketLevel {
         self.body.terms.level
     }
 
     /// The work that the proof was found to hold.
-    #[must_use]
     pub const fn work(&self) -> WorkBits {
         self.body.terms.work
     }
 
     /// When the page was served, by the clock of the instance that served it.
-    #[must_use]
     pub const fn issued(&self) -> Timestamp {
         self.body.issued
     }
 
     /// Until when the nonce must be remembered.
-    #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.body.expires()
     }

@@ -21,8 +21,7 @@ use crate::base::time::Timestamp;
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open(async |shop| {
-/// # let shop::Shop { gate, client, .. } = shop;
+/// # shop::open(async |shop::Shop { gate, client, .. }| {
 /// let ticket = gate.preflight(&otpgate::Purpose::SIGN_UP, &client)?;
 /// assert_eq!(ticket.as_str().len(), 132);
 /// let life = ticket.expires().since(ticket.not_before()); // here without a human time
@@ -54,25 +53,21 @@ impl SendTicket {
     }
 
     /// The text for the page.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// What the ticket demands.
-    #[must_use]
     pub fn terms(&self) -> TicketTerms {
         self.body.terms
     }
 
     /// From when on the ticket may be answered.
-    #[must_use]
     pub fn not_before(&self) -> Timestamp {
         self.body.not_before()
     }
 
     /// When the ticket expires; a page that is still open then fetches a new one.
-    #[must_use]
     pub fn expires(&self) -> Timestamp {
         self.body.expires()
     }

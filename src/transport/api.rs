@@ -186,7 +186,6 @@ impl ProviderApi {
     }
 
     /// The error of an answer that claims success without what belongs to it: empty, truncated, HTML.
-    #[must_use]
     pub fn unreadable(&self) -> HandoffError {
         HandoffError::indeterminate("an answer of success without a message identifier")
             .by(self.provider)

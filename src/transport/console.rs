@@ -48,7 +48,6 @@ impl<W: Write + Send + 'static> ConsoleTransport<W> {
 
 impl<W> ConsoleTransport<W> {
     /// The code in the newest text, as a phone would find it; for demonstrations and tests.
-    #[must_use]
     pub fn last_code(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last_code.clone()
     }

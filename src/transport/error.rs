@@ -201,38 +201,32 @@ impl HandoffError {
     }
 
     /// What is known about the text.
-    #[must_use]
     pub fn kind(&self) -> HandoffErrorKind {
         self.kind
     }
 
     /// Which provider failed, if the transport says so.
-    #[must_use]
     pub fn provider(&self) -> Option<&'static str> {
         self.details.as_ref()?.provider
     }
 
     /// The provider's own code: a row of its table in `docs/providers.md`, as a rule.
-    #[must_use]
     pub fn provider_code(&self) -> Option<&str> {
         self.details.as_ref()?.code.as_deref()
     }
 
     /// How long the provider asks to wait before the next text (`Retry-After`). No adapter waits by
     /// itself: a wrapper that backs off does.
-    #[must_use]
     pub fn pause(&self) -> Option<Duration> {
         self.details.as_ref()?.pause
     }
 
     /// What it tells about the number, and so about later texts to it.
-    #[must_use]
     pub fn number_fault(&self) -> Option<NumberFault> {
         self.details.as_ref()?.number_fault
     }
 
     /// Whether every text will fail so until an operator acts.
-    #[must_use]
     pub fn needs_operator(&self) -> bool {
         self.details.as_ref().is_some_and(|details| details.alert)
     }

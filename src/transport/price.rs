@@ -59,7 +59,6 @@ impl Price {
     }
 
     /// The currency's ISO 4217 code.
-    #[must_use]
     pub fn currency(&self) -> &str {
         std::str::from_utf8(&self.currency).unwrap_or("XXX")
     }

@@ -116,56 +116,47 @@ impl OutboundSms {
     }
 
     /// The number in E.164 form: `+` and digits.
-    #[must_use]
     pub fn expose_number(&self) -> &str {
         self.number.as_str()
     }
 
     /// The text, code included.
-    #[must_use]
     pub fn expose_text(&self) -> &str {
         &self.text
     }
 
     /// The country of the number, where numbering tells it: what sender rules and routes go by.
-    #[must_use]
     pub fn region(&self) -> Option<Region> {
         self.region
     }
 
     /// What the code is for, `sign-up` for example: the name of its [`Purpose`](crate::Purpose).
-    #[must_use]
     pub fn purpose(&self) -> &str {
         &self.purpose
     }
 
     /// By which channel it goes out. A gate hands a transport the messages of its own channel only.
-    #[must_use]
     pub fn channel(&self) -> Channel {
         self.channel
     }
 
     /// What the number's country has on file about the text: identifiers for the provider's own fields,
     /// and the registered sender, which goes before the adapter's own. The text was compared already.
-    #[must_use]
     pub fn registration(&self) -> Option<&Registration> {
         self.registration.as_deref()
     }
 
     /// The sender that the text is registered with. An adapter sends it before any sender of its own.
-    #[must_use]
     pub fn registered_sender(&self) -> Option<&str> {
         self.registration()?.sender_id()
     }
 
     /// How many segments the provider will bill.
-    #[must_use]
     pub fn segments(&self) -> u32 {
         self.segments
     }
 
     /// The same for every attempt at this text: hand it to a provider that removes duplicates.
-    #[must_use]
     pub fn idempotency_key(&self) -> &IdempotencyKey {
         &self.key
     }
@@ -173,7 +164,6 @@ impl OutboundSms {
     /// What the text's receipts must bring back: put it into the URL that the provider calls
     /// ([`CallbackUrl::of`](super::CallbackUrl::of) with the `http` feature), or into whatever field
     /// of its request comes back in a receipt.
-    #[must_use]
     pub fn callback_key(&self) -> &CallbackKey {
         &self.callback_key
     }
@@ -240,7 +230,6 @@ impl IdempotencyKey {
     }
 
     /// The key as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Name::Of(text) => std::str::from_utf8(text).unwrap_or_default(),
@@ -304,7 +293,6 @@ impl CallbackKey {
     }
 
     /// The key as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }

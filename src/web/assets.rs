@@ -62,32 +62,27 @@ impl Asset {
     }
 
     /// The file's name, such as `otpgate.js`.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
     /// `Content-Type`.
-    #[must_use]
     pub const fn content_type(&self) -> &'static str {
         self.content_type
     }
 
     /// The file.
-    #[must_use]
     pub const fn bytes(&self) -> &'static [u8] {
         self.bytes
     }
 
     /// The attribute `integrity` of the element that loads it (SHA-384, as the specification's examples
     /// have it).
-    #[must_use]
     pub fn integrity(&self) -> String {
         format!("sha384-{}", Base64::encode_string(&Sha384::digest(self.bytes)))
     }
 
     /// `ETag`, quotes included: a strong one, of the content alone.
-    #[must_use]
     pub fn etag(&self) -> String {
         format!("\"{}\"", short_hex(&Sha256::digest(self.bytes)))
     }

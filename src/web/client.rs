@@ -27,19 +27,16 @@ pub struct Client {
 
 impl Client {
     /// For the gate.
-    #[must_use]
     pub fn context(&self) -> &ClientContext {
         &self.context
     }
 
     /// The language of the client's texts, if the host knows it.
-    #[must_use]
     pub fn language(&self) -> Option<&Language> {
         self.language.as_ref()
     }
 
     /// A `Set-Cookie` for the answer, if the client had no session before.
-    #[must_use]
     pub fn set_cookie(&self) -> Option<&HeaderValue> {
         self.set_cookie.as_ref()
     }

@@ -108,25 +108,21 @@ impl Config {
     }
 
     /// Where the endpoints stand.
-    #[must_use]
     pub fn mount(&self) -> &str {
         &self.mount
     }
 
     /// The origin of the pages.
-    #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
     /// What codes may be asked for here.
-    #[must_use]
     pub fn purposes(&self) -> &[Purpose] {
         &self.purposes
     }
 
     /// Where the code page is.
-    #[must_use]
     pub fn code_page_url(&self) -> String {
         self.code_page.clone().unwrap_or_else(|| format!("{}/code", self.mount))
     }

@@ -72,13 +72,11 @@ impl Endpoints {
     }
 
     /// The gate.
-    #[must_use]
     pub fn gate(&self) -> &Gate {
         &self.0.gate
     }
 
     /// The configuration.
-    #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
     }

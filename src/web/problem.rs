@@ -278,13 +278,11 @@ impl Problem {
     }
 
     /// Its kind.
-    #[must_use]
     pub const fn kind(&self) -> ProblemKind {
         self.kind
     }
 
     /// The answer: status, headers and body.
-    #[must_use]
     pub fn response(&self) -> Response<Bytes> {
         let (urn, status, title, detail) = self.kind.row();
         let body = ProblemBody {

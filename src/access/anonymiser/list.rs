@@ -39,7 +39,6 @@ use crate::access::{ClientIp, Network, translated};
 /// use otpgate::ClientIp;
 /// use otpgate::access::{AnonymiserKind, AnonymiserList};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let text = "# exits\n192.0.2.7\n198.51.100.0/24 vpn ; a product\n";
 /// let list = AnonymiserList::parse(text, AnonymiserKind::Tor)?;
 /// let kinds = |peer: &str| list.kinds(&ClientIp::from_peer(peer.parse().unwrap()));
@@ -47,8 +46,7 @@ use crate::access::{ClientIp, Network, translated};
 /// assert!(kinds("64:ff9b::198.51.100.9").contains(AnonymiserKind::Vpn), "IPv4 behind a translator");
 /// assert!(kinds("192.0.2.8").is_empty());
 /// assert_eq!((list.lines(), list.bytes()), (2, 20));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct AnonymiserList {
@@ -97,11 +95,9 @@ impl AnonymiserList {
     /// use std::io::BufReader;
     /// use otpgate::access::{AnonymiserKind, AnonymiserList};
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let file = BufReader::new(std::fs::File::open("/etc/example/hosting.netset")?);
     /// let list = AnonymiserList::read(file, AnonymiserKind::Hosting)?;
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read(
         mut reader: impl BufRead,
@@ -145,13 +141,11 @@ impl AnonymiserList {
     }
 
     /// How many lines with a network it was read from.
-    #[must_use]
     pub fn lines(&self) -> u64 {
         self.lines
     }
 
     /// The memory that its networks take, in bytes.
-    #[must_use]
     pub fn bytes(&self) -> usize {
         self.v4.bytes().saturating_add(self.v6.bytes())
     }

@@ -156,7 +156,6 @@ impl fmt::Debug for AnonymiserKinds {
 /// use otpgate::ClientIp;
 /// use otpgate::access::{AnonymiserKind, AnonymiserList, Anonymisers};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let anonymisers = Anonymisers::default(); // empty, until the first list is there
 /// let client = ClientIp::from_peer("192.0.2.7".parse()?);
 /// assert!(anonymisers.kinds(&client).is_empty());
@@ -165,8 +164,7 @@ impl fmt::Debug for AnonymiserKinds {
 /// let exits = AnonymiserList::parse("192.0.2.7\n", AnonymiserKind::Tor)?;
 /// anonymisers.replace(exits);
 /// assert!(anonymisers.kinds(&client).contains(AnonymiserKind::Tor));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct Anonymisers(Arc<RwLock<Arc<AnonymiserList>>>);
@@ -191,7 +189,6 @@ impl Anonymisers {
     }
 
     /// The list as it is now.
-    #[must_use]
     pub fn list(&self) -> Arc<AnonymiserList> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -7,8 +7,7 @@ use crate::error::GateError;
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open(async |shop| {
-/// # let shop::Shop { gate, .. } = shop;
+/// # shop::open(async |shop::Shop { gate, .. }| {
 /// # use otpgate::access::{Actor, ControlError, Effect, Reason, Target};
 /// # use otpgate::ControlsError;
 /// # let (why, ada) = (Reason::new("a test")?, Actor::new("ada")?);

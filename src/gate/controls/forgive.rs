@@ -60,8 +60,7 @@ impl Controls<'_> {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, recipient, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, recipient, .. }| {
     /// use otpgate::access::{Actor, Reason};
     ///
     /// let (why, ada) = (Reason::new("texted START, ticket 4713")?, Actor::new("ada")?);
@@ -112,8 +111,7 @@ impl Controls<'_> {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, client, clock, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, client, clock, .. }| {
     /// use std::time::Duration;
     /// use otpgate::access::{Actor, Reason};
     /// use otpgate::{Clock, GateErrorKind};

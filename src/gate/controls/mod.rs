@@ -29,8 +29,7 @@ const TRIES: usize = 8;
 ///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open(async |shop| {
-/// # let shop::Shop { gate, .. } = shop;
+/// # shop::open(async |shop::Shop { gate, .. }| {
 /// use std::time::Duration;
 /// use otpgate::access::{Actor, Effect, Reason, Target};
 ///
@@ -58,7 +57,6 @@ impl<'a> Controls<'a> {
     }
 
     /// The gate's time, to reckon an end from.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.gate.now()
     }
@@ -120,8 +118,7 @@ impl<'a> Controls<'a> {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, .. }| {
     /// use std::time::Duration;
     /// use otpgate::access::{Actor, Draft, Effect, Reason, SurgeFactor, Target};
     ///
@@ -170,8 +167,7 @@ impl<'a> Controls<'a> {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, .. }| {
     /// # use otpgate::access::{Actor, Effect, Reason, Target};
     /// # let (controls, ada) = (gate.controls(), Actor::new("ada")?);
     /// # let why = Reason::new("provider is down")?;
@@ -195,8 +191,7 @@ impl<'a> Controls<'a> {
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-    /// # shop::open(async |shop| {
-    /// # let shop::Shop { gate, .. } = shop;
+    /// # shop::open(async |shop::Shop { gate, .. }| {
     /// # use otpgate::access::{Actor, Effect, Reason, Target};
     /// # let (controls, ada) = (gate.controls(), Actor::new("ada")?);
     /// # let why = Reason::new("provider is down")?;
@@ -292,7 +287,6 @@ impl Gate {
     /// # Ok(())
     /// # });
     /// ```
-    #[must_use]
     pub fn controls(&self) -> Controls<'_> {
         Controls { gate: self }
     }

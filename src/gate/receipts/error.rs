@@ -28,7 +28,6 @@ impl ReceiptsError {
     /// which providers repeat the request.
     ///
     /// [`ReceiptErrorKind::status`]: crate::transport::ReceiptErrorKind::status
-    #[must_use]
     pub fn status(&self) -> u16 {
         match self {
             Self::Receipt(error) => error.kind().status(),

@@ -10,7 +10,7 @@ use crate::base::time::Timestamp;
 use crate::charges::{Cause, Plan};
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
-use crate::gate::{Gate, blank};
+use crate::gate::Gate;
 use crate::guarded;
 use crate::human::HumanFailure;
 use crate::otp::Passcode;
@@ -18,7 +18,7 @@ use crate::outcome::{Caution, Proved, RefusalReason, Remedy};
 use crate::policy::{AnonymiserTier, Mode};
 use crate::pumping::SightingKind;
 use crate::realm::{Standing, TestEntry, Withheld};
-use crate::store::{Admitted, VoidCode};
+use crate::store::{Admitted, VoidCode, blank};
 
 use super::attempt::{Attempt, Case};
 use super::{Paid, Refused, SendJob};

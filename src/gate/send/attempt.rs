@@ -7,14 +7,16 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::Timestamp;
 use crate::charges::{COUNT_SPAN_MS, Cause, Plan, Terms};
 use crate::error::GateError;
-use crate::gate::{Gate, REMEMBER, blank};
+use crate::gate::{Gate, REMEMBER};
 use crate::limit::MeterKey;
 use crate::otp::ResendCode;
 use crate::otp::digest::{CodeContext, digest};
 use crate::outcome::{Proved, Remedy};
 use crate::policy::Mode;
 use crate::realm::{Carried, Standing, TestEntry, Withheld, slot};
-use crate::store::{Admission, ChallengeWrite, DocumentWrite, Guard, Home, Observation, VoidCode};
+use crate::store::{
+    Admission, ChallengeWrite, DocumentWrite, Guard, Home, Observation, VoidCode, blank,
+};
 use crate::transport::Channel;
 
 use super::SendJob;

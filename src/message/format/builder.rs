@@ -18,7 +18,6 @@ use super::{EncodingPolicy, MessageFormat};
 /// A text that would not fit later does not build:
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::num::NonZeroU8;
 /// use otpgate::message::{Language, MessageFormat, MessageFormatError, Messages, Template};
 ///
@@ -28,8 +27,7 @@ use super::{EncodingPolicy, MessageFormat};
 /// let error = format.clone().build().unwrap_err();
 /// assert!(matches!(error, MessageFormatError::Segments { count: 2, limit: 1, .. }));
 /// assert!(format.max_segments(NonZeroU8::new(2).unwrap()).build().is_ok());
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -88,7 +86,6 @@ impl MessageFormatBuilder {
     /// site for it: the line becomes `@host #code %embedded`.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use otpgate::message::{Language, MessageFormat, RenderFields};
     /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
     /// let format = MessageFormat::builder("Bank")
@@ -101,8 +98,7 @@ impl MessageFormatBuilder {
     /// # let text = format.render(&fields)?;
     /// let last = format!("\n@shop.example #{} %bank.example", code.expose_secret());
     /// assert!(text.expose_text().ends_with(&last));
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn embedded(
         mut self,

@@ -26,7 +26,6 @@ pub use builder::MessageFormatBuilder;
 /// Which encodings a text may need.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::message::{EncodingPolicy, Language, MessageFormat, Messages, Template};
 ///
 /// let greek = Template::compile("{code}: ο κωδικός σας")?;
@@ -34,8 +33,7 @@ pub use builder::MessageFormatBuilder;
 /// let format = MessageFormat::builder("Example").messages(messages);
 /// assert!(format.clone().build().is_err());
 /// assert!(format.encoding(EncodingPolicy::AllowUcs2).build().is_ok());
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
@@ -56,7 +54,6 @@ pub enum EncodingPolicy {
 /// use otpgate::message::{Language, MessageFormat, RenderFields};
 /// use otpgate::otp::{Binding, CodeFormat, Passcode};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let format = MessageFormat::builder("Example")
 ///     .origin("example.com")
 ///     .build()?;
@@ -76,8 +73,7 @@ pub enum EncodingPolicy {
 ///     )
 /// );
 /// assert_eq!(text.segments().count, 1);
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct MessageFormat {
@@ -109,7 +105,6 @@ impl MessageFormat {
     }
 
     /// The format of the codes it was built for.
-    #[must_use]
     pub const fn codes(&self) -> CodeFormat {
         self.codes
     }
@@ -134,7 +129,6 @@ impl MessageFormat {
     /// differs, and never the code.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use otpgate::message::{Language, MessageFormat, Messages, RenderFields, Template};
     /// # use otpgate::otp::{Binding, CodeFormat, Passcode};
     /// use otpgate::Region;
@@ -157,8 +151,7 @@ impl MessageFormat {
     /// assert!(text.expose_text().ends_with(" is your Example code."));
     /// assert_eq!(text.registration().and_then(Registration::template_id), Some("1107"));
     /// assert!(format.render(&fields)?.expose_text().ends_with(" ist Ihr Example-Code."));
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn render_for(
         &self,
@@ -278,7 +271,6 @@ impl MessageFormat {
     }
 
     /// The language of a message for which none is named.
-    #[must_use]
     pub const fn default_language(&self) -> &Language {
         self.messages.default_language()
     }

@@ -85,31 +85,26 @@ impl Registration {
     }
 
     /// The identifier of the principal entity.
-    #[must_use]
     pub fn entity_id(&self) -> Option<&str> {
         self.entity.as_deref()
     }
 
     /// The identifier of the template.
-    #[must_use]
     pub fn template_id(&self) -> Option<&str> {
         self.template.as_deref()
     }
 
     /// The identifier of the campaign.
-    #[must_use]
     pub fn campaign_id(&self) -> Option<&str> {
         self.campaign.as_deref()
     }
 
     /// The registered sender.
-    #[must_use]
     pub fn sender_id(&self) -> Option<&str> {
         self.sender.as_deref()
     }
 
     /// The registered text, if the country compares it.
-    #[must_use]
     pub fn text(&self) -> Option<&RegisteredText> {
         self.text.as_ref()
     }
@@ -164,7 +159,6 @@ fn is_sender(text: &str) -> bool {
 /// language has none gets the default language, which must have one.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use otpgate::Region;
 /// use otpgate::message::{
 ///     Language, MessageFormat, MessageFormatError, Messages, Registration, Registrations,
@@ -184,8 +178,7 @@ fn is_sender(text: &str) -> bool {
 /// assert!(with("{#numeric#} is your Example code, good for {#numeric#} min.")?.is_ok());
 /// let error = with("{#numeric#} is your Example code; good for {#numeric#} min.")?.unwrap_err();
 /// assert!(matches!(error, MessageFormatError::NotAsRegistered { position: 28, .. }));
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[must_use]
@@ -257,7 +250,6 @@ impl Registrations {
     }
 
     /// Whether there is none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -81,7 +81,6 @@ impl RegisteredText {
     }
 
     /// The text as it was given.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.source
     }

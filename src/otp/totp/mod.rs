@@ -5,7 +5,6 @@
 //! use otpgate::otp::{CodeFormat, SubmittedCode};
 //! use otpgate::{SystemEntropy, Timestamp};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Enrol: keep the secret (encrypted), show the URI as a QR code once.
 //! let secret = AuthenticatorSecret::generate(&SystemEntropy)?;
 //! let uri = secret.otpauth_uri("Example", "ana@example.com")?;
@@ -17,8 +16,7 @@
 //! let now = Timestamp::from_millis(1_700_000_000_000);
 //! let step = authenticator.matching_step(&secret, &typed, now);
 //! assert!(step.is_none_or(|step| step.number() >= 56_666_665));
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod secret;
@@ -51,7 +49,6 @@ const DIGITS: usize = 6;
 /// use otpgate::otp::totp::{Authenticator, AuthenticatorSecret};
 /// use otpgate::otp::{CodeFormat, SubmittedCode};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
 /// let typed = SubmittedCode::parse("287082", &CodeFormat::default())?;
 /// let step_at = |seconds: u64| {
@@ -61,8 +58,7 @@ const DIGITS: usize = 6;
 /// assert_eq!(step_at(59), Some(1));
 /// assert_eq!(step_at(89), Some(1), "the step before is good for 30 seconds more");
 /// assert_eq!(step_at(90), None);
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Authenticator {

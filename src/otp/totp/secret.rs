@@ -100,13 +100,11 @@ impl AuthenticatorSecret {
     }
 
     /// The bytes, under a name that a reviewer can search for; to be encrypted and stored.
-    #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
         &self.0
     }
 
     /// The text in base32, for a claimant who types it instead of scanning it.
-    #[must_use]
     pub fn to_base32(&self) -> SecretText {
         SecretText(Zeroizing::new(self.secret().to_base32()))
     }
@@ -120,7 +118,6 @@ impl AuthenticatorSecret {
     /// the two in the label) or a control character.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use otpgate::otp::totp::{AuthenticatorSecret, EnrolmentError};
     ///
     /// let secret = AuthenticatorSecret::from_bytes(b"12345678901234567890")?;
@@ -131,8 +128,7 @@ impl AuthenticatorSecret {
     ///      &issuer=Example&algorithm=SHA1&digits=6&period=30",
     /// );
     /// assert_eq!(secret.otpauth_uri("A:B", "ana").unwrap_err(), EnrolmentError::Issuer);
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn otpauth_uri(&self, issuer: &str, account: &str) -> Result<SecretText, EnrolmentError> {
         if !is_label(issuer) {
@@ -159,7 +155,6 @@ impl AuthenticatorSecret {
 
     /// Whether it has the 128 bits that RFC 4226 §4 (R6) demands; without them the user should enrol
     /// again.
-    #[must_use]
     pub fn is_compliant(&self) -> bool {
         self.0.len() >= SHORTEST
     }
@@ -176,7 +171,6 @@ pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
     /// The text, under a name that a reviewer can search for.
-    #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0
     }

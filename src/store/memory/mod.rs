@@ -93,20 +93,17 @@ impl MemoryStore {
     ///
     /// An entry is a subject with all its meters and marks, a challenge, a nonce, a remembered
     /// admission, a document, a journal, or an entry of a journal.
-    #[must_use]
     pub fn entries(&self) -> usize {
         self.room.taken()
     }
 
     /// How many entries it may hold.
-    #[must_use]
     pub fn capacity(&self) -> usize {
         self.room.capacity()
     }
 
     /// All bytes it holds, to search them for what must not be there.
     #[cfg(any(test, feature = "testing"))]
-    #[must_use]
     pub fn dump(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let key = |bytes: &mut Vec<u8>, key: Key| {

@@ -127,13 +127,11 @@ impl RedbStore {
     }
 
     /// The file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
 
     /// How many entries it may hold.
-    #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }

@@ -59,7 +59,6 @@ impl Calls {
     }
 
     /// Calls of all verbs.
-    #[must_use]
     pub fn total(&self) -> u64 {
         Verb::ALL.iter().map(|verb| self.of(*verb)).sum()
     }

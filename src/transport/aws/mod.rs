@@ -8,7 +8,6 @@
 //! use otpgate::http::{CredentialError, Credentials};
 //! use otpgate::transport::aws::{Account, EndUserMessaging, Sender};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Read anew for each text: the keys of a role rotate.
 //! let account = Credentials::from_fn(|| {
 //!     let read = |name| std::env::var(name).map_err(CredentialError::new);
@@ -20,8 +19,7 @@
 //! let transport = EndUserMessaging::builder(account, "eu-central-1", Sender::identity("pool-1"))
 //!     .configuration_set("one-time-codes")
 //!     .build()?;
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # A repeat

@@ -44,7 +44,6 @@ impl ApiKey {
     }
 
     /// The region that the key names: `us1` or `eu1`, at present.
-    #[must_use]
     pub fn region(&self) -> &str {
         self.base.host().split('.').next().unwrap_or_default()
     }

@@ -3,13 +3,11 @@
 //! ```no_run
 //! use otpgate::transport::bird::{ApiKey, Bird, Receipts, Sender, WebhookSecret};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = ApiKey::new(std::env::var("BIRD_API_KEY")?)?;
 //! let transport = Bird::builder(key, Sender::from_name("Example")).build()?;
 //! let secret = WebhookSecret::new(std::env::var("BIRD_WEBHOOK_SECRET")?)?;
 //! let receipts = Receipts::signed_by(secret);
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # A repeat

@@ -4,13 +4,11 @@
 //! use otpgate::transport::PathToken;
 //! use otpgate::transport::esendex::{Account, Esendex, Receipts, Sender};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let account = Account::new("EX0000000", "user@example.com", std::env::var("ESENDEX_PASSWORD")?)?;
 //! let transport = Esendex::builder(account, Sender::named("Example")).build()?;
 //! let token = PathToken::new(std::env::var("ESENDEX_PATH_TOKEN")?).ok_or("a longer token")?;
 //! let receipts = Receipts::behind(token);
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # A repeat

@@ -4,7 +4,6 @@
 //! use otpgate::transport::PathToken;
 //! use otpgate::transport::infobip::{ApiKey, Infobip, Receipts, Sender};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = ApiKey::new(std::env::var("INFOBIP_API_KEY")?)?;
 //! let base = "https://xyz.api.infobip.com".parse()?;
 //! let token = std::env::var("INFOBIP_PATH_TOKEN")?;
@@ -12,8 +11,7 @@
 //!     .webhook(format!("https://hooks.example.com/infobip/{token}").parse()?)
 //!     .build()?;
 //! let receipts = Receipts::behind(PathToken::new(token).ok_or("a longer token")?);
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # A repeat

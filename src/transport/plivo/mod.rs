@@ -4,7 +4,6 @@
 //! use otpgate::transport::SecretText;
 //! use otpgate::transport::plivo::{Account, Plivo, Receipts, Sender};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let token = std::env::var("PLIVO_AUTH_TOKEN")?;
 //! let account = Account::new(std::env::var("PLIVO_AUTH_ID")?, token.as_str())?;
 //! let transport = Plivo::builder(account, Sender::from_number("+15550100"))
@@ -12,8 +11,7 @@
 //!     .without_log()
 //!     .build()?;
 //! let receipts = Receipts::signed(SecretText::new(token));
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # A repeat

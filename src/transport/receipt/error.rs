@@ -58,13 +58,11 @@ impl ReceiptError {
     }
 
     /// What is wrong.
-    #[must_use]
     pub const fn kind(&self) -> ReceiptErrorKind {
         self.kind
     }
 
     /// Whose receipt it claims to be.
-    #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
     }

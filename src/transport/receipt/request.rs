@@ -51,7 +51,6 @@ impl<'a> ReceiptRequest<'a> {
     }
 
     /// What follows the first `?` in the URL.
-    #[must_use]
     pub fn query(&self) -> &'a str {
         self.url.split_once('?').map_or("", |(_, query)| query)
     }

@@ -252,7 +252,6 @@ impl Receipt {
     }
 
     /// What it tells the gate; `None` while nothing is final.
-    #[must_use]
     pub fn delivery(&self) -> Option<DeliveryStatus> {
         match self.state {
             ReceiptState::Pending => None,
@@ -262,7 +261,6 @@ impl Receipt {
     }
 
     /// The same for every copy of this receipt: whoever remembers it believes a receipt once.
-    #[must_use]
     pub fn replay_key(&self) -> String {
         format!("{}/{}/{}", self.provider, self.message_id, self.word)
     }

@@ -40,7 +40,6 @@ impl SignalsError {
     }
 
     /// Whether it was paid for.
-    #[must_use]
     pub fn kind(&self) -> SignalsErrorKind {
         self.kind
     }

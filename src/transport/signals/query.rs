@@ -32,26 +32,22 @@ impl SignalsQuery {
     }
 
     /// The number in E.164, under a name that a reviewer can search for: it is personal data.
-    #[must_use]
     pub fn expose_number(&self) -> &str {
         &self.number
     }
 
     /// The number's country, if it has one.
-    #[must_use]
     pub fn region(&self) -> Option<Region> {
         self.region
     }
 
     /// Whether carrier and kind of line are to be learnt; if not, they are known already.
-    #[must_use]
     pub fn line(&self) -> bool {
         self.line
     }
 
     /// How far back a change of the SIM card matters; `None` if it need not be asked for, which is
     /// cheaper with most providers.
-    #[must_use]
     pub fn sim_swap(&self) -> Option<Duration> {
         self.sim_swap
     }

@@ -3,14 +3,12 @@
 //! ```no_run
 //! use otpgate::transport::telnyx::{ApiKey, PublicKey, Receipts, Sender, Telnyx};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = ApiKey::new(std::env::var("TELNYX_API_KEY")?)?;
 //! let transport = Telnyx::builder(key, Sender::from_number("+15550100"))
 //!     .webhook("https://hooks.example.com/sms".parse()?)
 //!     .build()?;
 //! let receipts = Receipts::signed_by(PublicKey::new(&std::env::var("TELNYX_PUBLIC_KEY")?)?);
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # A repeat

@@ -17,7 +17,6 @@ impl TemplateError {
     }
 
     /// The key, `request.url` for example.
-    #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }

@@ -109,19 +109,16 @@ pub struct HttpTemplate {
 
 impl HttpTemplate {
     /// The provider's name in outcomes, events and errors.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
     /// Its error table.
-    #[must_use]
     pub fn errors(&self) -> &[ErrorRow] {
         &self.errors
     }
 
     /// The names of the secrets that it asks for, sorted.
-    #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let secret = |place: &Place| match place {
             Place::Secret(name) => Some(name.clone()),

@@ -37,15 +37,13 @@ const SLOWER: &str = "wait, or ask Twilio for a higher rate";
 /// ```no_run
 /// use otpgate::transport::twilio::{Account, Lookup};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let account = Account::with_token(
 ///     std::env::var("TWILIO_ACCOUNT_SID")?,
 ///     std::env::var("TWILIO_AUTH_TOKEN")?,
 /// )?;
 /// let lookup = Lookup::builder(account).build()?;
 /// // Gate::builder()… .signals(lookup)
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Lookup {

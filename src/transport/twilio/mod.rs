@@ -3,15 +3,13 @@
 //! ```no_run
 //! use otpgate::transport::twilio::{Account, Receipts, Sender, Twilio};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let token = std::env::var("TWILIO_AUTH_TOKEN")?;
 //! let account = Account::with_token(std::env::var("TWILIO_ACCOUNT_SID")?, token.as_str())?;
 //! let transport = Twilio::builder(account, Sender::from_number("+15550100"))
 //!     .status_callback("https://hooks.example.com/sms".parse()?)
 //!     .build()?;
 //! let receipts = Receipts::with_auth_token(otpgate::transport::SecretText::new(token));
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! [`Lookup`] asks Twilio what it knows of a number before a text is paid for.

@@ -43,13 +43,11 @@ const SLOWER: &str = "wait, or ask Vonage for a higher rate";
 /// ```no_run
 /// use otpgate::transport::vonage::{Application, IdentityInsights};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = std::fs::read_to_string("private.key")?;
 /// let application = Application::new("aaaaaaaa-bbbb-cccc-dddd-0123456789ab", key)?;
 /// let insights = IdentityInsights::builder(application).build()?;
 /// // Gate::builder()… .signals(insights)
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct IdentityInsights {

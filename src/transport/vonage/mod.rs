@@ -7,7 +7,6 @@
 //! use otpgate::transport::SecretText;
 //! use otpgate::transport::vonage::{Account, Sender, SignatureMethod, SmsApi, SmsReceipts};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let account = Account::new("abcd1234", std::env::var("VONAGE_API_SECRET")?)?;
 //! let transport = SmsApi::builder(account, Sender::from_name("Example"))
 //!     .callback("https://hooks.example.com/sms".parse()?)
@@ -15,8 +14,7 @@
 //!     .build()?;
 //! let secret = SecretText::new(std::env::var("VONAGE_SIGNATURE_SECRET")?);
 //! let receipts = SmsReceipts::signed(secret, SignatureMethod::HmacSha256);
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! With an application:
@@ -25,7 +23,6 @@
 //! use otpgate::transport::SecretText;
 //! use otpgate::transport::vonage::{Application, MessagesApi, MessagesReceipts, Sender};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = std::fs::read_to_string("private.key")?;
 //! let application = Application::new("aaaaaaaa-bbbb-cccc-dddd-0123456789ab", key)?;
 //! let sender = Sender::from_number("+15550100");
@@ -34,8 +31,7 @@
 //!     .build()?;
 //! let secret = SecretText::new(std::env::var("VONAGE_SIGNATURE_SECRET")?);
 //! let receipts = MessagesReceipts::signed(secret);
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! [`IdentityInsights`] asks Vonage what it knows of a number before a text is paid for.

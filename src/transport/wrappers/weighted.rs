@@ -139,7 +139,6 @@ impl Weighted {
     }
 
     /// What tells this transport which codes were entered.
-    #[must_use]
     pub fn conversions(&self) -> Conversions {
         Conversions(Arc::clone(&self.book))
     }

@@ -62,7 +62,6 @@ impl ConsoleFeed {
     }
 
     /// How much it holds, in bytes.
-    #[must_use]
     pub fn bytes(&self) -> usize {
         let kept = self.kept();
         let slots = kept.minutes.len().saturating_add(kept.hours.len());

@@ -23,8 +23,7 @@
 //! # let keys = otpgate::KeyRing::new(otpgate::KeyId(1), otpgate::Pepper::generate(&otpgate::SystemEntropy).unwrap());
 //! # let ring = keys.clone();
 //! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-//! # shop::open_with(|parts| parts.keys(ring).observer(told), async |shop| {
-//! # let shop::Shop { gate, .. } = shop;
+//! # shop::open_with(|parts| parts.keys(ring).observer(told), async |shop::Shop { gate, .. }| {
 //! use http::Request;
 //! use otpgate::web::console::Console;
 //!
@@ -158,7 +157,6 @@ impl Console {
     }
 
     /// Where it stands.
-    #[must_use]
     pub fn mount(&self) -> &str {
         &self.0.mount
     }

@@ -81,13 +81,11 @@ impl Operator {
     }
 
     /// The name that stands in entries.
-    #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.actor
     }
 
     /// What the operator may do.
-    #[must_use]
     pub const fn role(&self) -> Role {
         self.role
     }

@@ -92,7 +92,6 @@ impl PageContext {
     /// assert!(policy.ends_with("; frame-src https://captcha.example"));
     /// assert!(!policy.contains("trusted-types"));
     /// ```
-    #[must_use]
     pub fn content_security_policy(&self) -> String {
         const OURS: [(&str, &str); 9] = [
             ("default-src", "'none'"),

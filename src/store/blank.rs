@@ -3,10 +3,10 @@
 
 use std::mem::take;
 
+use super::{Admission, Redemption};
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::spare::{Spare, clear};
 use crate::base::time::Timestamp;
-use crate::store::{Admission, Redemption};
 
 /// Lists with room for more are given back.
 const MOST: usize = 64;
@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// As [`Admission::new`].
-pub(super) fn admission(
+pub(crate) fn admission(
     id: RequestId,
     now: Timestamp,
     realm: Pseudonym,
@@ -37,7 +37,7 @@ pub(super) fn admission(
 }
 
 /// Leaves an admission's lists to the next one.
-pub(super) fn leave_admission(mut used: Box<Admission>) {
+pub(crate) fn leave_admission(mut used: Box<Admission>) {
     let Admission { guards, nonces, charges, observe, challenge, documents, exchange, .. } =
         &mut *used;
     (*challenge, *exchange, *documents) = (None, None, Vec::new());
@@ -48,7 +48,7 @@ pub(super) fn leave_admission(mut used: Box<Admission>) {
 }
 
 /// As [`Redemption::new`].
-pub(super) fn redemption(
+pub(crate) fn redemption(
     id: RequestId,
     now: Timestamp,
     realm: Pseudonym,
@@ -72,7 +72,7 @@ pub(super) fn redemption(
 }
 
 /// Leaves a redemption's lists to the next one.
-pub(super) fn leave_redemption(mut used: Box<Redemption>) {
+pub(crate) fn leave_redemption(mut used: Box<Redemption>) {
     used.exchange = None;
     let rooms = [
         clear(&mut used.digests),
