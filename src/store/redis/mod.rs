@@ -115,6 +115,7 @@ mod cluster;
 mod failure;
 mod keys;
 mod layout;
+mod message;
 mod moves;
 mod node;
 mod pack;
@@ -139,12 +140,11 @@ use super::{
 };
 
 use answer::{Reply, Seen};
-use call::{Call, Scope};
+use call::Call;
 #[cfg(feature = "redis-cluster")]
 use cluster::Cluster;
 use failure::{LaterFormat, Malformed};
 use node::Node;
-use place::Place;
 use setup::{Mode, parsed};
 use spread::Spread;
 use tag::HashTag;
@@ -157,8 +157,6 @@ const MOST_PARTITIONS: u16 = 1_024;
 const SPREAD_FORMAT: u64 = 3;
 /// What a partition is said to be in that was to be closed and is not.
 const REOPENED: u64 = 0;
-/// How often a call is made that finds its deployment spread otherwise than was known.
-const TURNS: u32 = 3;
 
 /// A [`Store`] in Redis. See the [module](self) for what it promises.
 ///
@@ -323,89 +321,22 @@ impl RedisStore {
     }
 }
 
-impl RedisStore {
-    async fn admit_whole(&self, admission: &Admission) -> Result<Admitted, StoreError> {
-        let call = Call::admit(admission, &Place::whole(admission.realm), &Scope::All);
-        Ok(self.run(call).await?.admitted(admission)?.answer)
-    }
-
-    async fn settle_whole(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        let call = Call::settle(settlement, &Place::whole(settlement.realm));
-        self.run(call).await?.settled()?;
-        Ok(())
-    }
-
-    async fn redeem_whole(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        let call = Call::redeem(redemption, &Place::whole(redemption.realm), &Scope::All);
-        Ok(self.run(call).await?.redeemed()?.answer)
-    }
-
-    async fn tally_whole(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
-        let call = Call::tally(query, &Place::whole(query.realm));
-        Ok(self.run(call).await?.tallied(query)?)
-    }
-}
-
 #[async_trait]
 impl Store for RedisStore {
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
-        let when = (admission.realm, admission.now, admission.clock);
-        let mut turns = TURNS;
-        loop {
-            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
-                Some(run) => run.admit(admission).await,
-                None => self.admit_whole(admission).await,
-            };
-            turns = turns.saturating_sub(1);
-            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
-                return outcome;
-            }
-        }
+        self.make(admission).await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        let when = (settlement.realm, settlement.now, settlement.clock);
-        let mut turns = TURNS;
-        loop {
-            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
-                Some(run) => run.settle(settlement).await,
-                None => self.settle_whole(settlement).await,
-            };
-            turns = turns.saturating_sub(1);
-            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
-                return outcome;
-            }
-        }
+        self.make(settlement).await
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        let when = (redemption.realm, redemption.now, redemption.clock);
-        let mut turns = TURNS;
-        loop {
-            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
-                Some(run) => run.redeem(redemption).await,
-                None => self.redeem_whole(redemption).await,
-            };
-            turns = turns.saturating_sub(1);
-            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
-                return outcome;
-            }
-        }
+        self.make(redemption).await
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
-        let when = (query.realm, query.now, query.clock);
-        let mut turns = TURNS;
-        loop {
-            let outcome = match self.spread.run(self, when.0, when.1, when.2).await? {
-                Some(run) => run.tally(query).await,
-                None => self.tally_whole(query).await,
-            };
-            turns = turns.saturating_sub(1);
-            if turns == 0 || !self.spread.is_behind(self, &outcome, when).await? {
-                return outcome;
-            }
-        }
+        self.make(query).await
     }
 }
 
