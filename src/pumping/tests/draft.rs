@@ -90,14 +90,14 @@ fn no_piece_of_a_draft_is_long_however_much_there_is() {
 /// What comes and goes between two pieces is written once or not at all.
 #[test]
 fn a_draft_bears_what_happens_meanwhile() {
-    let (mut d, now) = crowded(20_000);
+    let (mut d, now) = crowded(6_000);
     let mut draft = Draft::new(3, [0; 2]);
     let mut coins = Coins(5);
     let mut s = subject(998_931_000_000, 7);
     let mut k = 0;
     while !draft.is_done() {
         d.go_on(&mut draft);
-        for _ in 0..20 {
+        for _ in 0..100 {
             (s.digits, k) = (998_711_000_000 + coins.next() % 900_000, k + 1);
             d.observe(Sighting::of(at(now + 17_000 + k), SightingKind::Asked, &s));
             s.client = ClientNet::of(Ipv4Addr::from_bits(coins.next() as u32).into());
