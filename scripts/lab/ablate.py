@@ -30,6 +30,7 @@ PARTS = {
     "nofar": "the pool of what is far",
     "noafar": "codes from afar against codes at home",
     "sharefar=2": "a share from afar weighs more",
+    "notogether": "blocks under suspicion together",
     "nohome": "people at home apart",
     "noknown": "known numbers",
     "nonumber": "limits of one number",

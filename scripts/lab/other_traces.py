@@ -10,8 +10,8 @@ range of its own.
     python3 scripts/lab/other_traces.py A3 --seed 1 --daily 20000 --addresses home > a3.csv
     cargo run --release --features testing --example replay -- a3.csv
 
-Four ordinary days come before the day of the scenario; S3 lasts three. The scenarios S1 to S6 were written
-when the detector's rules were fixed, to look at and not to tune by. Python 3.10, standard library only.
+Four ordinary days come before the day of the scenario; S3 lasts three, S7 two. The scenarios S1 to S6 were
+written when the detector's rules were fixed, S7 and S8 after decision 63, to look at and not to tune by. Python 3.10, standard library only.
 """
 
 import argparse
@@ -274,6 +274,15 @@ def scenario(name, traffic):
         # a farm that passes nine of ten step-ups, in ranges of three countries
         prefixes = [block(c, 1) for c in ("VN", "EG", "BD")]
         traffic.attack(name, start, 60, 5, somewhere(prefixes, 6), fresh, None, who="farm")
+    elif name == "S7":
+        # two days, forty blocks of ten thousand among customers, one request a minute
+        countries = [c for c, row in COUNTRIES.items() if row[4]]
+        prefixes = [f"{some_range(c)}{draw.randrange(100):02d}" for c in countries[:10] for _ in range(4)]
+        traffic.attack(name, midnight, 1, 48, somewhere(prefixes, 4), fresh, None)
+    elif name == "S8":
+        # a day in eight ranges of a million in four countries, two a minute, one code of ten entered
+        prefixes = [some_range(c) for c in ("FR", "ID", "PH", "EG") for _ in range(2)]
+        traffic.attack(name, midnight, 2, 24, somewhere(prefixes, 6), fresh, None, entered=0.1)
     elif name == "N5":
         for count in range(60):
             traffic.person(start + count * 30_000, "DE", True, "legit:company",
@@ -286,7 +295,7 @@ def scenario(name, traffic):
             traffic.person(start + count * 18_000, "FR", True, "legit:campus", ip="203.0.113.9")
 
 
-NAMES = ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A14", "S1", "S2", "S3", "S4", "S5", "S6", "N1", "N5", "N6", "N9", *ANOMALIES]
+NAMES = ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A14", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "N1", "N5", "N6", "N9", *ANOMALIES]
 
 
 def main():
@@ -296,7 +305,7 @@ def main():
     parser.add_argument("--daily", type=int, default=20_000, help="honest codes a day")
     parser.add_argument("--addresses", choices=["home", "scattered"], default="home")
     options = parser.parse_args()
-    last_days = 3 if options.scenario == "S3" else 1
+    last_days = {"S3": 3, "S7": 2}.get(options.scenario, 1)
     traffic = Traffic(options.seed, options.daily, options.addresses == "scattered", last_days)
     traffic.days(anomaly(options.scenario))
     scenario(options.scenario, traffic)

@@ -12,11 +12,15 @@ use super::view::View;
 /// A struck block is remembered as such for half a day.
 const STRIKE_MS: u64 = 12 * 3_600_000;
 
+/// A block where real people live ends after so many seconds of silence, however few they are.
+const LONGEST_SILENCE: f32 = 7_200.0;
+
 impl Detector {
     /// Looks at every node of a path, finest first, and changes states that evidence changes.
     pub(super) fn evaluate(&mut self, now: u64, path: &Path, local: &Local, price: u32) {
         let tuning = &self.terms.tuning;
         let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
+        let least = if self.is_common_alarm() { least.min(tuning.ask_together) } else { least };
         for place in 0..PATH {
             let slot = slot_at(path, place);
             let Some(node) = self.tree.at(slot).filter(|node| !self.is_calm(node, now, least))
@@ -41,9 +45,9 @@ impl Detector {
                 evidence = evidence.max(tuning.ask_at);
             }
             let view = self.view(path, local);
-            if view.begins_to_ask(&node, level, evidence, price) {
+            if view.begins_to_ask(&node, place, evidence, price) {
                 self.begin_asking(path, place, id, evidence);
-            } else if view.ends_asking(&node, evidence) {
+            } else if view.ends_asking(&node, place, evidence) {
                 self.tree.open(slot);
             }
             if self.view(path, local).begins_to_refuse(&node, place, evidence, price) {
@@ -77,13 +81,13 @@ impl Detector {
         let Some(node) = self.tree.at(slot).copied() else { return };
         let is_young = self.memory.is_young();
         self.tree.explain_open(path, place, is_young);
-        let honest = self.view(path, local).honest_rate(&node, level).max(0.01);
+        let turned = self.view(path, local).turned_away_hourly(&node, place);
         let tuning = &self.terms.tuning;
         let (shortest, longest) = tuning.block_range;
         let (first, longest) = if is_young { tuning.young_block } else { (longest, longest) };
         let forgotten = node.strikes == 0 || node.until.saturating_add(STRIKE_MS) < now;
         let strikes = if forgotten { 0 } else { node.strikes };
-        let base = tuning.block_harm / honest * 3_600.0;
+        let base = tuning.block_harm / turned * 3_600.0;
         let seconds =
             (base.clamp(shortest, first) * f32::from(1_u16 << strikes.min(7))).min(longest);
         let until = now.saturating_add((seconds * 1_000.0) as u64);
@@ -120,17 +124,17 @@ impl Detector {
 
 impl View<'_> {
     /// Whether an open node begins to ask.
-    fn begins_to_ask(&self, node: &Node, level: BlockLevel, evidence: f32, price: u32) -> bool {
+    fn begins_to_ask(&self, node: &Node, place: usize, evidence: f32, price: u32) -> bool {
         node.state == State::Open
-            && evidence >= self.terms.tuning.ask_at
-            && self.is_worth_asking(node, level, price)
+            && evidence >= self.asks_from(place)
+            && self.is_worth_asking(node, level_at(place), price)
     }
 
     /// Whether a node that asks has nothing left to ask for.
-    fn ends_asking(&self, node: &Node, evidence: f32) -> bool {
-        let tuning = &self.terms.tuning;
+    fn ends_asking(&self, node: &Node, place: usize, evidence: f32) -> bool {
+        let ask_at = self.asks_from(place);
         node.state == State::Asking
-            && evidence < tuning.ask_at - tuning.ask_hysteresis
+            && evidence < (ask_at - self.terms.tuning.ask_hysteresis).max(ask_at / 2.0)
             && !self.step_ups_fail(node)
     }
 
@@ -162,8 +166,11 @@ impl View<'_> {
         let honest = self.honest_rate(node, level_at(place));
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = tuning.silence_range;
-        // where real people live a block may not outlast its attack by more than ten minutes
-        let most = if node.verified_days() >= 1.0 { most.min(500.0) } else { most };
+        // where real people live a block may outlast its attack by ten minutes, or for as long as it
+        // hardly turns one of them away: a slow attack is silent for longer than that
+        let turned = self.turned_away_hourly(node, place);
+        let quiet = (tuning.quiet_harm / turned * 3_600.0).min(LONGEST_SILENCE);
+        let most = if node.verified_days() >= 1.0 { most.min(500.0).max(quiet) } else { most };
         let silent = silence >= (tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000

@@ -14,6 +14,7 @@ use super::rules::Case;
 use super::sessions::Sessions;
 use super::sighting::{Sighting, SightingKind};
 use super::terms::Terms;
+use super::together::Together;
 use super::tree::Tree;
 use super::tuning::Tuning;
 use super::view::View;
@@ -50,6 +51,8 @@ pub struct Detector {
     pub(super) sessions: Sessions,
     pub(super) memory: Memory,
     pub(super) operator: Operator,
+    /// Blocks under suspicion.
+    pub(super) together: Together,
     pub(super) journal: Journal,
     pub(super) now: u64,
     /// First time ever seen, for rates of a young installation.
@@ -77,6 +80,7 @@ impl Detector {
             sessions: Sessions::new(&terms.tuning),
             memory: Memory::new(Arc::clone(&terms)),
             operator: Operator::default(),
+            together: Together::default(),
             journal: Journal::new(gate),
             now: 0,
             born: 0,
@@ -192,6 +196,7 @@ impl Detector {
             .bytes()
             .saturating_add(self.sessions.bytes())
             .saturating_add(self.memory.bytes())
+            .saturating_add(self.together.bytes())
             .saturating_add(self.journal.bytes())
     }
 
@@ -218,6 +223,7 @@ impl Detector {
             sessions: &self.sessions,
             memory: &self.memory,
             operator: &self.operator,
+            together: &self.together,
             now: self.now,
             born: self.born,
             path,

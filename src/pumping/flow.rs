@@ -10,6 +10,7 @@ use super::reason::AlertKind;
 use super::session::{Session, session_key, withheld_key};
 use super::sighting::{Sighting, SightingKind};
 use super::table::{NONE, Slot};
+use super::together::NOBODY;
 use crate::base::network::NetworkCode;
 
 /// A session that begins.
@@ -140,7 +141,9 @@ impl Detector {
         let after = u8::try_from(stage.saturating_add(1)).unwrap_or(4);
         self.sessions.ripened(slot, after, weight);
         if stage == 3 {
-            self.answered_afar(at, &Session { weight, ..session }, false, false);
+            let session = Session { weight, ..session };
+            self.answered_afar(at, &session, false, false);
+            self.answered_together(at, &session, false, false);
         }
         self.evaluate(at, &nodes, &local, subject.price_microusd);
         if stage == 3 {
@@ -243,6 +246,8 @@ impl Detector {
         self.release_if_ended(now, &nodes, &local);
         let share_step = self.tree.share_step(&path, &local);
         self.tree.begin(now, &nodes, stepped_up, share_step);
+        let is_strangers = !unsent && !known && counted & STRANGER == STRANGER;
+        let suspected = if is_strangers { self.suspected(now, &nodes, &local) } else { NOBODY };
         let session = Session {
             key,
             subject: *subject,
@@ -260,6 +265,7 @@ impl Detector {
             undelivered: false,
             control,
             unsent,
+            suspected,
         };
         if self.sessions.add(session).is_none() {
             self.tree.settle(&nodes);
@@ -319,6 +325,7 @@ impl Detector {
         self.tree.answered(&session, credited, hour, self.memory.is_young());
         if credited {
             self.answered_afar(now, &session, true, session.stage >= 4);
+            self.answered_together(now, &session, true, session.stage >= 4);
         }
         self.evaluate(now, &nodes, &local, subject.price_microusd);
     }

@@ -37,6 +37,7 @@ impl Detector {
         self.tree.take_back(now);
         self.memory.take_back(now);
         self.operator.take_back(now);
+        self.together.take_back(now);
         self.sessions.take_back(now);
     }
 }

@@ -33,7 +33,9 @@ mod snapshot;
 mod step_up;
 mod table;
 mod terms;
+mod together;
 mod tree;
+mod trust;
 mod tuning;
 mod view;
 

@@ -42,7 +42,7 @@ pub(super) struct Node {
     pub(super) bets: [f32; 2],
     /// Step-up evidence, signed and bounded.
     pub(super) asked: f32,
-    /// Share-CUSUM.
+    /// Share-CUSUM of a block; of an address, how many of other countries verified: see `trust`.
     pub(super) share: f32,
     /// The country's session count when the node was last touched.
     pub(super) share_seen: u32,
@@ -108,7 +108,7 @@ impl Node {
         Self {
             bets: [0.0; 2],
             asked: 0.0,
-            share: 0.0,
+            share: if matches!(self.level, 9 | 10) { self.share } else { 0.0 },
             passed: 0.0,
             failed: 0.0,
             state: State::Open,

@@ -206,7 +206,12 @@ fn acting(at: &Place<'_>) -> Option<Finding> {
         State::Refusing | State::Asking => {
             let reason = match node.share_until > view.now {
                 true => reason(at.id(), Rule::Share, node.share, tuning.share_at),
-                false => reason(at.id(), Rule::Evidence, node.evidence(), tuning.ask_at),
+                false => reason(
+                    at.id(),
+                    Rule::Evidence,
+                    node.evidence(),
+                    at.case.view.asks_from(at.place),
+                ),
             };
             let demand = match node.state {
                 State::Asking => Demand::NodeAsks(at.asks),

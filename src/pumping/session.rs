@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) control: bool,
     /// No text of it went out, and its client believes that one did.
     pub(super) unsent: bool,
+    /// The place of the block under suspicion that it counts for: see `together`.
+    pub(super) suspected: u8,
 }
 
 impl Session {

@@ -8,6 +8,7 @@ mod draft;
 mod foresee;
 mod framing;
 mod home;
+mod slow;
 mod solvers;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -29,6 +29,9 @@ pub struct Tuning {
     /// Evidence against those from home alone from which a node that refuses refuses them too. As
     /// `refuse_in_context`: the rigorous threshold was paid by the node.
     pub home_at: f32,
+    /// Evidence at which a block starts to ask while many blocks are under alarm together and nothing
+    /// coarser acts: about three texts that its customers do not explain.
+    pub ask_together: f32,
     /// A node stops asking when its evidence has fallen this far below `ask_at` (hysteresis).
     pub ask_hysteresis: f32,
     /// A block that ends (time or silence) re-opens this many nats under its refusal threshold, so
@@ -115,8 +118,12 @@ pub struct Tuning {
     /// check takes this as 0 in a realm with history: who is asked gets no text there, for the sake of
     /// people who mistyped.
     pub unsent_weight: f32,
-    /// Expected honest refusals a block may cost before it must be probed again.
+    /// Expected honest refusals a block may cost before it must be probed again: of those who are not
+    /// spared for their addresses.
     pub block_harm: f32,
+    /// Expected honest refusals for which a block may stay silent before it is lifted, where that is
+    /// longer than ten minutes.
+    pub quiet_harm: f32,
     /// Shortest and longest block, seconds.
     pub block_range: (f32, f32),
     /// A block is lifted after this many mean gaps of silence, within `silence_range` seconds.
@@ -176,6 +183,7 @@ pub struct Parts {
     pub far: bool,
     pub home: bool,
     pub afar: bool,
+    pub together: bool,
 }
 
 impl Default for Parts {
@@ -192,6 +200,7 @@ impl Default for Parts {
             far: true,
             home: true,
             afar: true,
+            together: true,
         }
     }
 }
@@ -206,6 +215,7 @@ impl Default for Tuning {
             refuse_in_context: 5.0,
             proved_at: 12.0,
             home_at: 5.0,
+            ask_together: 1.5,
             ask_hysteresis: 3.0,
             half_open_gap: 1.2,
             pass_up: 0.50,
@@ -268,6 +278,7 @@ impl Default for Tuning {
             undelivered_weight: 0.35,
             unsent_weight: 1.0,
             block_harm: 0.5,
+            quiet_harm: 0.2,
             block_range: (600.0, 43_200.0),
             silence_gaps: 5.0,
             silence_range: (120.0, 1_800.0),

@@ -6,10 +6,18 @@ use super::level::{BlockLevel, NodeId};
 use super::memory::{Local, Memory};
 use super::node::{Node, State};
 use super::operator::Operator;
-use super::path::{EVERYONE, HOST, PATH, Path, level_at, slot_at};
+use super::path::{COUNTRY, EVERYONE, HOST, PATH, Path, level_at, slot_at};
 use super::sessions::Sessions;
 use super::terms::Terms;
+use super::together::Together;
 use super::tree::{Foreseen, Tree};
+
+/// Mean milliseconds between requests from which an attack is slow: step-ups are then further apart
+/// than the quarter of an hour for which they count as lately failed.
+const SLOW_MS: f32 = 300_000.0;
+
+/// What failed step-ups must have left for a slow attack to be going on.
+const STILL_FAILING: f32 = 1.0;
 
 /// The owners at one moment, and a request's nodes.
 #[derive(Clone, Copy)]
@@ -19,6 +27,7 @@ pub(super) struct View<'a> {
     pub(super) sessions: &'a Sessions,
     pub(super) memory: &'a Memory,
     pub(super) operator: &'a Operator,
+    pub(super) together: &'a Together,
     /// The latest time that the detector knows, and the first.
     pub(super) now: u64,
     pub(super) born: u64,
@@ -40,14 +49,32 @@ impl<'a> View<'a> {
     /// Whether many people share the client's address and verify from it: see
     /// [`Tree::is_trusted_client`].
     pub(super) fn is_trusted_client(&self) -> bool {
-        self.node(HOST).is_some_and(Node::is_trusted_host)
+        super::trust::is_trusted(self.node(HOST), self.node(COUNTRY))
     }
 
-    /// Evidence from which a node may refuse: less where a coarser node is already acted on.
+    /// Whether many blocks are under alarm together. Never in a realm without history.
+    pub(super) fn is_common_alarm(&self) -> bool {
+        self.together.is_alarm(self.terms.tuning.ask_at) && !self.memory.is_young()
+    }
+
+    /// Whether a coarser node of the path acts.
+    pub(super) fn is_explained(&self, place: usize) -> bool {
+        self.is_inside(place, Node::acts)
+    }
+
+    /// The evidence from which the node at a place asks.
+    pub(super) fn asks_from(&self, place: usize) -> f32 {
+        let is_common = place <= 4 && self.is_common_alarm() && !self.is_explained(place);
+        let tuning = &self.terms.tuning;
+        if is_common { tuning.ask_together } else { tuning.ask_at }
+    }
+
+    /// Evidence from which a node may refuse: less where a coarser node is already acted on, or many
+    /// blocks are under suspicion together.
     pub(super) fn threshold(&self, place: usize) -> f32 {
         let tuning = &self.terms.tuning;
-        let is_covered = tuning.parts.context && self.is_inside(place, Node::acts);
-        if is_covered { tuning.refuse_in_context } else { tuning.refuse_at }
+        let in_context = self.is_explained(place) || place <= 4 && self.is_common_alarm();
+        if tuning.parts.context && in_context { tuning.refuse_in_context } else { tuning.refuse_at }
     }
 
     /// True when a coarser node of the path has paid what a refusal asks for, and asks only because
@@ -146,6 +173,7 @@ impl<'a> View<'a> {
     pub(super) fn step_ups_fail(&self, node: &Node) -> bool {
         let share = self.terms.tuning.failing_share;
         node.failed >= 1.0 && node.failed >= share * (node.passed + node.failed)
+            || node.gap >= SLOW_MS && node.asked >= STILL_FAILING
     }
 
     /// Whether a refusal at `place` spares a client at home: while the account there holds little, or
@@ -169,6 +197,12 @@ impl<'a> View<'a> {
     fn parts_at_home(&self, place: usize) -> bool {
         let is_on = self.terms.tuning.parts.home;
         is_on && super::home::keeps_account(place) && !self.memory.is_young()
+    }
+
+    /// Honest newcomers an hour whom a refusal at `place` would turn away; never none.
+    pub(super) fn turned_away_hourly(&self, node: &Node, place: usize) -> f32 {
+        let honest = self.honest_rate(node, level_at(place)).max(0.01);
+        (honest * self.turned_away(node, place)).max(0.01)
     }
 
     /// The share of honest newcomers whom a refusal at `place` would turn away.

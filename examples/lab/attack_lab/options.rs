@@ -23,8 +23,8 @@ usage: attack_lab [options]
 for work on the detector:
   --bare              the detector alone, without a gate around it
   --set K=V,…         changes its constants: ask refuse context up harm passf gap shareat nf value ref
-                      asklow homeat proved (inf switches it off) sharefar sharehome, and the switches
-                      nocold noshare noflight noasked nooutage noaddress nocontext noaway nofar nohome
+                      asklow asktogether quiet homeat proved (inf switches it off) sharefar sharehome, and the switches
+                      notogether nocold noshare noflight noasked nooutage noaddress nocontext noaway nofar nohome
                       noafar noknown nonumber noproved nostepsout noyoung";
 
 #[derive(Clone, Debug)]

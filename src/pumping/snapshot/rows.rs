@@ -9,6 +9,7 @@ use super::super::path::{CLIENT, KNOWN, PATH, STRANGER, places_of};
 use super::super::session::{OpenStepUp, Session, session_key, withheld_key};
 use super::super::sessions::NumberCount;
 use super::super::table::NONE;
+use super::super::together::NOBODY;
 use super::codec::{Reader, Writer};
 
 /// More than the size of a country's record.
@@ -230,6 +231,7 @@ pub(super) fn read_session(r: &mut Reader<'_>, version: u8) -> Result<Session, C
         undelivered: flags & 4 != 0,
         control: flags & 8 != 0,
         unsent,
+        suspected: NOBODY,
     })
 }
 

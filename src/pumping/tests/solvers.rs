@@ -32,7 +32,10 @@ pub(super) fn customers(tuning: Tuning, countries: u64, people: u64) -> (Detecto
 
 /// Bots all over the ranges where customers are, who pass every step-up and enter no code.
 fn solved(tuning: Tuning) -> u32 {
-    let (mut d, start) = customers(tuning, 1, 4_000);
+    // by itself: what the blocks say together is another rule, and blocks stay shut for half an hour
+    let parts = Parts { together: false, ..tuning.parts };
+    let short = Tuning { parts, block_harm: 0.005, quiet_harm: 0.0, ..tuning };
+    let (mut d, start) = customers(short, 1, 4_000);
     let (mut coins, mut got) = (Coins(11), 0);
     for k in 0..1_200 {
         let s = there(0, coins.next() % 5_000_000, coins.next() as u32 | 0x8000_0000);

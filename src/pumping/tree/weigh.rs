@@ -70,13 +70,6 @@ impl Tree {
         std::f32::consts::LN_2 * if is_at_home { tuning.share_home } else { 1.0 }
     }
 
-    /// An address several people verified from and where step-ups do not fail. Inside a refused
-    /// operator or country its people are asked instead: that is where honest newcomers are. Not
-    /// inside finer blocks, where an attacker's own verified numbers could buy the same favour.
-    pub(in crate::pumping) fn is_trusted_client(&self, path: &Path) -> bool {
-        self.table.at(slot_at(path, HOST)).is_some_and(Node::is_trusted_host)
-    }
-
     /// Whether more codes are out at one of the nodes than a quarter of what it may have out.
     ///
     /// Only then does it matter to count an open session before it settles: where few are out, few
@@ -177,10 +170,15 @@ impl Tree {
             if (session.known || session.unsent) && level.is_address() {
                 continue;
             }
+            if *level == BlockLevel::Host {
+                node.verified_from(session.country);
+            }
             node.verified_slow += 1.0;
             node.today += 1.0;
             node.warm = hour;
-            node.share = (node.share - share_credit).max(0.0);
+            if level.is_block() {
+                node.share = (node.share - share_credit).max(0.0);
+            }
         }
     }
 

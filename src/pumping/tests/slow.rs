@@ -1,0 +1,82 @@
+//! Attacks that are slower than anything a quarter of an hour shows.
+
+use super::super::memory::Local;
+use super::super::node::State;
+use super::super::path::Path;
+use super::solvers::{DAY, customers, there};
+use super::*;
+
+const MINUTE: u64 = 60_000;
+const NOW: u64 = 4 * DAY;
+/// The place of a block of a hundred thousand numbers.
+const BLOCK: usize = 3;
+
+/// A block where people have verified, in a country whose people all come from home, after some texts
+/// that somebody elsewhere asked for. It refuses from now on.
+fn refusing(tuning: Tuning) -> (Detector, Path, Local) {
+    let (mut d, _) = customers(tuning, 1, 1_000);
+    let s = |k: u64| there(0, 4_210_000 + k * 997, 0x8000_0000 | k as u32);
+    for k in 0..6 {
+        d.observe(Sighting::of(at(NOW - (10 - k) * MINUTE), SightingKind::Sent, &s(k)));
+    }
+    let now = T0 + NOW;
+    d.attempted(now, &s(7));
+    let local = d.local(now, s(7).region);
+    let path = d.find_path(now, &s(7), false);
+    d.begin_refusing(now, &path, BLOCK, &local);
+    (d, path, local)
+}
+
+#[test]
+fn a_block_lasts_by_those_whom_it_turns_away() {
+    let lasts = |tuning: Tuning| {
+        let (d, path, _) = refusing(tuning);
+        d.tree.at(path[BLOCK]).map_or(0, |node| (node.until - node.since) / 1_000)
+    };
+    let mut without = Tuning::default();
+    without.parts.home = false;
+    let (spared, all) = (lasts(Tuning::default()), lasts(without));
+    assert!(spared >= 2 * all, "{spared} s if people at home are asked, {all} s if not");
+}
+
+#[test]
+fn a_slow_attack_does_not_end_between_two_requests() {
+    let after = |tuning: Tuning, minutes: u64| {
+        let (mut d, path, local) = refusing(tuning);
+        d.release_ended(T0 + NOW + minutes * MINUTE, &path, &local);
+        d.tree.at(path[BLOCK]).map(|node| node.state)
+    };
+    assert_eq!(after(Tuning::default(), 25), Some(State::Refusing));
+    assert_eq!(after(Tuning::default(), 125), Some(State::Asking), "nor does it last for ever");
+    let hasty = Tuning { quiet_harm: 0.0, ..Tuning::default() };
+    assert_eq!(after(hasty, 25), Some(State::Asking));
+}
+
+/// Whether so many blocks are under alarm together after twelve texts to each, in as many countries or
+/// fewer, that nobody answers.
+fn alarm(tuning: Tuning, blocks: u64) -> bool {
+    const COUNTRIES: u64 = 5;
+    let (mut d, start) = customers(tuning, COUNTRIES, 600);
+    let mut now = start;
+    for text in 0..12 {
+        for block in 0..blocks {
+            let country = block % COUNTRIES;
+            let number = block * 300_000 + text * 7_919 + 11;
+            let host = (10 + country as u32) << 24 | (text as u32 * 97 + block as u32);
+            now += 15 * MINUTE / blocks;
+            d.observe(Sighting::of(at(now), SightingKind::Sent, &there(country, number, host)));
+        }
+    }
+    d.is_common_alarm()
+}
+
+#[test]
+fn blocks_under_suspicion_are_judged_together() {
+    let tuning = Tuning::default();
+    assert!(alarm(tuning.clone(), 14));
+    assert!(!alarm(tuning.clone(), 3), "one block says nothing of the others");
+    let mut alone = tuning.clone();
+    alone.parts.together = false;
+    assert!(!alarm(alone, 14));
+    assert!(!alarm(Tuning { young_numbers: 5_000, ..tuning }, 14), "a young realm asks anyway");
+}

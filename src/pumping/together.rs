@@ -1,0 +1,269 @@
+//! What many blocks say together, while each of them says little.
+//!
+//! A slow attack on twenty blocks gives each of them three texts an hour. Each block would need a dozen
+//! to ask, as if it were the only one suspected in a long time; but that twenty of them come under
+//! suspicion on one day, and nobody enters a code in any, is no coincidence. So the blocks under
+//! suspicion run one e-process together:
+//!
+//! *Null:* each block's traffic is explained, by its volume or by its conversion (see `evidence`). A
+//! session of a block whose own tank held two nats before it multiplies what they hold together by
+//! the block's own factor, and while a block counts, what it tolerates leaks out. Whether it counts is
+//! known before the session, so under the null the factors' mean is at most one, whatever depends on
+//! what: an e-CUSUM like the others, with the same distance between false alarms.
+//!
+//! A block that has given [`MOST_OF_A_BLOCK`] gives and leaks no more until half of it is forgotten: one
+//! block under attack says nothing of the others, four do. Blocks inside one that acts already do not
+//! count. At [`Tuning::ask_at`](super::Tuning::ask_at) all are under alarm together, and each asks and
+//! refuses at a lower threshold, as inside a region under alarm: the rigorous one has been paid. What
+//! they hold is in no snapshot.
+
+use super::detector::Detector;
+use super::evidence::Bet;
+use super::home::is_suspicious;
+use super::memory::Local;
+use super::node::fade;
+use super::path::{Path, level_at, pick, slot_at};
+use super::session::Session;
+
+/// In the place of a block's place: the session counts for none.
+pub(super) const NOBODY: u8 = u8::MAX;
+
+/// The most that a block gives, in nats: two texts.
+const MOST_OF_A_BLOCK: f32 = 1.6;
+
+/// Half of what they said is forgotten in so many seconds.
+const HALF_LIFE: f32 = 12.0 * 3_600.0;
+
+/// Blocks at once. What comes to more of them is for their countries to say.
+const BLOCKS: usize = 128;
+
+/// The most that they hold.
+const MOST: f32 = 20.0;
+
+/// Hours after which a block's tank is empty without a text, at most.
+const LONGEST: f32 = 240.0;
+
+/// A block that is under suspicion, or was lately.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    node: u64,
+    /// What it has given; fading.
+    given: f32,
+    /// It has given all that it may, and half of that is not forgotten yet.
+    spent: bool,
+    /// What it tolerates, in nats an hour.
+    leak: f32,
+    /// When its tank is empty without another text, ms.
+    until: u64,
+}
+
+/// The blocks under suspicion, and what they hold together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Together {
+    /// Log e-value, reflected at zero.
+    evidence: f32,
+    at: u64,
+    blocks: Vec<Block>,
+}
+
+impl Together {
+    /// Lets time pass.
+    fn turn(&mut self, now: u64) {
+        let passed = |until: u64, from: u64| until.saturating_sub(from) as f32 / 1_000.0;
+        let (from, seconds) = (self.at, passed(now, self.at));
+        if now <= from {
+            return;
+        }
+        self.at = now;
+        let tau = HALF_LIFE * std::f32::consts::LOG2_E;
+        for block in &mut self.blocks {
+            if !block.spent {
+                self.evidence -= block.leak * passed(now.min(block.until), from) / 3_600.0;
+            }
+            fade(&mut block.given, seconds, tau);
+            block.spent &= block.given > MOST_OF_A_BLOCK / 2.0;
+        }
+        self.evidence = self.evidence.max(0.0);
+        fade(&mut self.evidence, seconds, tau);
+        self.blocks.retain(|block| block.until > now || block.given > 0.1);
+    }
+
+    /// A block is under suspicion. Whether its next session counts.
+    fn join(&mut self, node: u64, leak: f32, until: u64) -> bool {
+        if let Some(block) = self.blocks.iter_mut().find(|block| block.node == node) {
+            (block.leak, block.until) = (leak, until);
+            return !block.spent;
+        }
+        let has_room = self.blocks.len() < BLOCKS;
+        if has_room {
+            self.blocks.push(Block { node, given: 0.0, spent: false, leak, until });
+        }
+        has_room
+    }
+
+    /// A session of a block was answered, or was not.
+    fn count(&mut self, node: u64, step: f32) {
+        let Some(block) = self.blocks.iter_mut().find(|block| block.node == node) else { return };
+        if step > 0.0 && block.spent {
+            return;
+        }
+        let step = step.min(MOST_OF_A_BLOCK - block.given);
+        block.given = (block.given + step).max(0.0);
+        block.spent |= block.given >= MOST_OF_A_BLOCK;
+        self.evidence = (self.evidence + step).clamp(0.0, MOST);
+    }
+
+    /// Whether they hold so much that they are under alarm.
+    pub(super) fn is_alarm(&self, threshold: f32) -> bool {
+        self.evidence >= threshold
+    }
+
+    /// Takes back what is dated after `now`.
+    pub(super) fn take_back(&mut self, now: u64) {
+        self.at = self.at.min(now);
+        let longest = now.saturating_add((LONGEST * 3_600_000.0) as u64);
+        self.blocks.iter_mut().for_each(|block| block.until = block.until.min(longest));
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.blocks.capacity().saturating_mul(size_of::<Block>())
+    }
+}
+
+impl Detector {
+    /// The place of the finest block under suspicion, if a new session counts for it.
+    pub(super) fn suspected(&mut self, now: u64, path: &Path, local: &Local) -> u8 {
+        let found = (0..5).find_map(|place| {
+            let node = self.tree.at(slot_at(path, place))?;
+            is_suspicious(node.bets).then_some((place, node.id, node.bets))
+        });
+        let Some((place, node, [bold, careful])) = found else { return NOBODY };
+        if !self.terms.tuning.parts.together || self.view(path, local).is_explained(place) {
+            return NOBODY;
+        }
+        let rate = self.tree.refresh(now, path, local).get(place).copied().unwrap_or(0.0);
+        let [fast, slow] = self.terms.bets.at(local.null, level_at(place));
+        let hours = |held: f32, bet: Bet| held / (bet.leak * rate).max(1e-3);
+        let lasts = hours(bold, fast).max(hours(careful, slow)).min(LONGEST);
+        let until = now.saturating_add((lasts * 3_600_000.0) as u64);
+        self.together.turn(now);
+        match self.together.join(node, fast.leak * rate, until) {
+            true => u8::try_from(place).unwrap_or(NOBODY),
+            false => NOBODY,
+        }
+    }
+
+    /// A session's code was entered, or was not within ninety seconds. One that is entered late still
+    /// gives back what it counted.
+    pub(super) fn answered_together(
+        &mut self,
+        now: u64,
+        session: &Session,
+        entered: bool,
+        late: bool,
+    ) {
+        let place = usize::from(session.suspected);
+        let node = self.tree.at(slot_at(&session.path, place));
+        let Some(node) = node.map(|node| node.id) else { return };
+        let level = level_at(place);
+        let [bet, _] = self.terms.bets.at(session.null, level);
+        let [.., open] = bet.open;
+        let open =
+            open * session.share_at(place, &self.terms.tuning, 0.0) * pick(session.weight, level);
+        self.together.turn(now);
+        self.together.count(
+            node,
+            match (entered, late) {
+                (false, _) => open,
+                (true, false) => bet.verified,
+                (true, true) => bet.verified - open,
+            },
+        );
+    }
+
+    /// Whether many blocks are under alarm together. Never in a realm without history.
+    pub(super) fn is_common_alarm(&self) -> bool {
+        self.together.is_alarm(self.terms.tuning.ask_at) && !self.memory.is_young()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pumping::evidence::{Bets, NullIndex};
+    use crate::pumping::{BlockLevel, Tuning};
+
+    const HOUR: u64 = 3_600_000;
+
+    /// Mean number of sessions between alarms of so many blocks, each tolerating two an hour, to each of
+    /// which one comes every so many milliseconds on average and is entered with this probability.
+    fn run_length(blocks: u64, gap_ms: f64, conversion: f64) -> f64 {
+        let bets = Bets::new(&Tuning::default());
+        let [bet, _] = bets.at(NullIndex(15), BlockLevel::HundredThousand); // p0 = 0.50
+        let (mut hash, mut sessions, mut alarms) = (7_u64, 0_u64, 0_u64);
+        let mut coin = || {
+            hash = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            (crate::pumping::table::mix(hash) >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        while alarms < 30 && sessions < 100_000 {
+            let (mut together, mut now) = (Together::default(), 1_800_000_000_000);
+            for node in 0..blocks {
+                together.turn(now);
+                together.join(node, bet.leak * 2.0, u64::MAX);
+            }
+            while together.evidence < 5.0 && sessions < 100_000 {
+                sessions += 1;
+                now += (-coin().max(1e-12).ln() * gap_ms / blocks as f64) as u64;
+                together.turn(now);
+                let node = (coin() * blocks as f64) as u64;
+                if together.join(node, bet.leak * 2.0, u64::MAX) {
+                    let entered = coin() < conversion;
+                    together.count(node, if entered { bet.verified } else { bet.open[3] });
+                }
+            }
+            alarms += u64::from(together.evidence >= 5.0);
+        }
+        sessions as f64 / alarms.max(1) as f64
+    }
+
+    #[test]
+    fn false_alarms_of_many_blocks_are_as_far_apart_as_those_of_one() {
+        for blocks in [5, 20, 100] {
+            let convert = run_length(blocks, 3_600.0, 0.5);
+            let usual = run_length(blocks, 0.5 * HOUR as f64, 0.0);
+            assert!(convert >= 148.0 && usual >= 148.0, "{blocks}: {convert} {usual}");
+            let attacked = run_length(blocks, 0.1 * HOUR as f64, 0.0);
+            assert!(attacked < 100.0, "{blocks}: {attacked}");
+        }
+    }
+
+    #[test]
+    fn few_blocks_say_nothing_of_the_others() {
+        let alarm = |blocks: u64| {
+            let mut together = Together::default();
+            for k in 0..600 {
+                let now = 1_800_000_000_000 + k * 1_000;
+                together.turn(now);
+                together.join(k % blocks, 0.5, now + HOUR);
+                together.count(k % blocks, 0.8);
+            }
+            together.evidence >= Tuning::default().ask_at
+        };
+        assert!(!alarm(1) && !alarm(3) && alarm(4));
+    }
+
+    #[test]
+    fn it_forgets_and_comes_back_from_a_clock_that_led() {
+        let mut together = Together::default();
+        let now = 1_800_000_000_000;
+        together.turn(now + 365 * 24 * HOUR);
+        for node in 0..10 {
+            together.join(node, 0.1, now + 366 * 24 * HOUR);
+            together.count(node, 1.6);
+        }
+        together.take_back(now);
+        assert!(together.evidence > 9.0 && together.blocks.len() == 10);
+        together.turn(now + 20 * 24 * HOUR);
+        assert!(together.evidence < 0.1 && together.blocks.is_empty());
+    }
+}
