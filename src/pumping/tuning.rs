@@ -32,7 +32,8 @@ pub struct Tuning {
     /// Evidence at which a block starts to ask while many blocks are under alarm together and nothing
     /// coarser acts: about three texts that its customers do not explain.
     pub ask_together: f32,
-    /// A node stops asking when its evidence has fallen this far below `ask_at` (hysteresis).
+    /// A node stops asking when its evidence has fallen this far below the mark at which it
+    /// asks, or to half of that mark (hysteresis).
     pub ask_hysteresis: f32,
     /// A block that ends (time or silence) re-opens this many nats under its refusal threshold, so
     /// that one or two bad sessions close it again and one verified code opens it fully.
