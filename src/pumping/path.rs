@@ -46,6 +46,8 @@ pub(super) const FAR: u16 = 1 << 13;
 
 /// The place of the client's address.
 pub(super) const HOST: usize = 9;
+/// The place of the country.
+pub(super) const COUNTRY: usize = 5;
 /// The place of everybody.
 pub(super) const EVERYONE: usize = 11;
 

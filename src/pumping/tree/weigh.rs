@@ -4,7 +4,7 @@ use super::super::home::{is_from_home, is_suspicious};
 use super::super::level::{BlockLevel, NodeId, Subject};
 use super::super::memory::Local;
 use super::super::node::Node;
-use super::super::path::{HOST, Path, is_clients, level_at, levels, pick, slot_at};
+use super::super::path::{Path, is_clients, level_at, levels, pick};
 use super::super::session::Session;
 use super::super::table::{NONE, Slot};
 use super::super::tuning::Tuning;
