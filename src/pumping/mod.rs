@@ -31,6 +31,7 @@ mod share;
 mod sighting;
 mod snapshot;
 mod step_up;
+mod suspects;
 mod table;
 mod terms;
 mod together;

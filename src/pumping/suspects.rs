@@ -1,0 +1,66 @@
+//! Which sessions count for the blocks under suspicion: see `together`.
+
+use super::detector::Detector;
+use super::evidence::Bet;
+use super::home::is_suspicious;
+use super::memory::Local;
+use super::path::{Path, level_at, pick, slot_at};
+use super::session::Session;
+use super::together::{LONGEST, NOBODY};
+
+impl Detector {
+    /// The place of the finest block under suspicion, if a new session counts for it.
+    pub(super) fn suspected(&mut self, now: u64, path: &Path, local: &Local) -> u8 {
+        let found = (0..5).find_map(|place| {
+            let node = self.tree.at(slot_at(path, place))?;
+            is_suspicious(node.bets).then_some((place, node.id, node.bets))
+        });
+        let Some((place, node, [bold, careful])) = found else { return NOBODY };
+        if !self.terms.tuning.parts.together || self.view(path, local).is_explained(place) {
+            return NOBODY;
+        }
+        let rate = self.tree.refresh(now, path, local).get(place).copied().unwrap_or(0.0);
+        let [fast, slow] = self.terms.bets.at(local.null, level_at(place));
+        let hours = |held: f32, bet: Bet| held / (bet.leak * rate).max(1e-3);
+        let lasts = hours(bold, fast).max(hours(careful, slow)).min(LONGEST);
+        let until = now.saturating_add((lasts * 3_600_000.0) as u64);
+        self.together.turn(now);
+        match self.together.join(node, fast.leak * rate, until) {
+            true => u8::try_from(place).unwrap_or(NOBODY),
+            false => NOBODY,
+        }
+    }
+
+    /// A session's code was entered, or was not within ninety seconds. One that is entered late still
+    /// gives back what it counted.
+    pub(super) fn answered_together(
+        &mut self,
+        now: u64,
+        session: &Session,
+        entered: bool,
+        late: bool,
+    ) {
+        let place = usize::from(session.suspected);
+        let node = self.tree.at(slot_at(&session.path, place));
+        let Some(node) = node.map(|node| node.id) else { return };
+        let level = level_at(place);
+        let [bet, _] = self.terms.bets.at(session.null, level);
+        let [.., open] = bet.open;
+        let open =
+            open * session.share_at(place, &self.terms.tuning, 0.0) * pick(session.weight, level);
+        self.together.turn(now);
+        self.together.count(
+            node,
+            match (entered, late) {
+                (false, _) => open,
+                (true, false) => bet.verified,
+                (true, true) => bet.verified - open,
+            },
+        );
+    }
+
+    /// Whether many blocks are under alarm together. Never in a realm without history.
+    pub(super) fn is_common_alarm(&self) -> bool {
+        self.together.is_alarm(self.terms.tuning.ask_at) && !self.memory.is_young()
+    }
+}
