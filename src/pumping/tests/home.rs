@@ -2,7 +2,8 @@
 
 use super::super::evidence::{Bets, NullIndex};
 use super::super::node::{Home, Node, State};
-use super::solvers::{customers, there};
+use super::super::path::COUNTRY;
+use super::solvers::{DAY, customers, there};
 use super::*;
 
 const MINUTE: u64 = 60_000;
@@ -129,4 +130,29 @@ fn a_network_beside_one_that_people_verified_from_is_new_and_not_far() {
     assert_eq!(seen(of(1, AT_HOME | 9)), (true, true), "where another country's people are");
     let unknown = Subject { client: ClientNet::unknown(), ..of(0, 0) };
     assert_eq!(seen(unknown), (false, false));
+}
+
+#[test]
+fn in_a_refused_country_an_address_speaks_only_for_those_who_verify_there() {
+    const SHARED: u32 = 0x4000_0001;
+    let mut tuning = Tuning::default();
+    tuning.parts.home = false; // by itself
+    let (mut d, start) = customers(tuning, 2, 1_000);
+    for k in 0..36 {
+        let now = start + k * DAY / 12;
+        let s = there(1, 20_000 + k * 130_000, SHARED);
+        assert!(request(&mut d, now, &s, true));
+        d.observe(Sighting::of(at(now + 20_000), SightingKind::Verified, &s));
+    }
+    let now = start + 3 * DAY;
+    let mut answer = |country| {
+        let s = there(country, 4_990_007, SHARED);
+        d.attempted(T0 + now, &s);
+        let local = d.local(T0 + now, s.region);
+        let path = d.find_path(T0 + now, &s, false);
+        d.begin_refusing(T0 + now, &path, COUNTRY, &local);
+        d.assess(at(now + 1_000), &s, false).verdict
+    };
+    assert!(matches!(answer(1), Judgement::StepUp(_)), "his people verify there");
+    assert!(matches!(answer(0), Judgement::Refuse { .. }), "nobody of this country does");
 }

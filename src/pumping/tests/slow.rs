@@ -52,6 +52,21 @@ fn a_slow_attack_does_not_end_between_two_requests() {
     assert_eq!(after(hasty, 25), Some(State::Asking));
 }
 
+#[test]
+fn while_rare_step_ups_fail_a_node_goes_on_asking() {
+    let (d, path, local) = refusing(Tuning::default());
+    let view = d.view(&path, &local);
+    let goes_on = |minutes: u64, asked: f32| {
+        let mut node = d.tree.at(path[BLOCK]).copied().unwrap();
+        (node.gap, node.asked) = ((minutes * MINUTE) as f32, asked);
+        (node.passed, node.failed) = (0.0, 0.2);
+        view.step_ups_fail(&node)
+    };
+    assert!(goes_on(20, 1.1), "the latest failed twenty minutes ago");
+    assert!(!goes_on(1, 1.1), "a fast attack has ended");
+    assert!(!goes_on(20, 0.9), "too few have failed");
+}
+
 /// Whether so many blocks are under alarm together after twelve texts to each, in as many countries or
 /// fewer, that nobody answers.
 fn alarm(tuning: Tuning, blocks: u64) -> bool {

@@ -32,10 +32,10 @@ pub(super) fn customers(tuning: Tuning, countries: u64, people: u64) -> (Detecto
 
 /// Bots all over the ranges where customers are, who pass every step-up and enter no code.
 fn solved(tuning: Tuning) -> u32 {
-    // by itself: what the blocks say together is another rule, and blocks stay shut for half an hour
-    let parts = Parts { together: false, ..tuning.parts };
-    let short = Tuning { parts, block_harm: 0.005, quiet_harm: 0.0, ..tuning };
-    let (mut d, start) = customers(short, 1, 4_000);
+    // by itself: where people at home are told apart, a block stays shut for so long (decision 63) that
+    // few trials are left to save
+    let parts = Parts { home: false, ..tuning.parts };
+    let (mut d, start) = customers(Tuning { parts, ..tuning }, 1, 4_000);
     let (mut coins, mut got) = (Coins(11), 0);
     for k in 0..1_200 {
         let s = there(0, coins.next() % 5_000_000, coins.next() as u32 | 0x8000_0000);
@@ -48,6 +48,5 @@ fn solved(tuning: Tuning) -> u32 {
 fn where_a_country_has_been_proved_attacked_each_block_gets_no_trial_of_its_own() {
     let now = solved(Tuning::default());
     let trials = solved(Tuning { proved_at: f32::INFINITY, ..Tuning::default() });
-    // blocks stay shut for longer since decision 63, which leaves this rule less to save
-    assert!(now < trials, "{now} texts, {trials} if each block is judged anew");
+    assert!(now * 10 < trials * 9, "{now} texts, {trials} if each block is judged anew");
 }
