@@ -19,6 +19,9 @@ const SLOW_MS: f32 = 300_000.0;
 /// What failed step-ups must have left for a slow attack to be going on.
 const STILL_FAILING: f32 = 1.0;
 
+/// The share of honest newcomers whom a refusal turns away at the least, for how long it lasts.
+const TURNED_AWAY_AT_LEAST: f32 = 0.1;
+
 /// The owners at one moment, and a request's nodes.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -199,10 +202,11 @@ impl<'a> View<'a> {
         is_on && super::home::keeps_account(place) && !self.memory.is_young()
     }
 
-    /// Honest newcomers an hour whom a refusal at `place` would turn away; never none.
+    /// Honest newcomers an hour whom a refusal at `place` would turn away; never none. How many come
+    /// from home or through trusted addresses was learnt before the attack, so a tenth counts anyway.
     pub(super) fn turned_away_hourly(&self, node: &Node, place: usize) -> f32 {
-        let honest = self.honest_rate(node, level_at(place)).max(0.01);
-        (honest * self.turned_away(node, place)).max(0.01)
+        let share = self.turned_away(node, place).max(TURNED_AWAY_AT_LEAST);
+        (self.honest_rate(node, level_at(place)) * share).max(0.01)
     }
 
     /// The share of honest newcomers whom a refusal at `place` would turn away.

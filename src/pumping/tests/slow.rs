@@ -40,6 +40,17 @@ fn a_block_lasts_by_those_whom_it_turns_away() {
 }
 
 #[test]
+fn a_tenth_counts_as_turned_away_although_all_come_from_home() {
+    let (d, path, local) = refusing(Tuning::default());
+    let view = d.view(&path, &local);
+    let node = d.tree.at(path[BLOCK]).copied().unwrap();
+    let honest = view.honest_rate(&node, BlockLevel::HundredThousand);
+    let turned = view.turned_away_hourly(&node, BLOCK);
+    assert!(honest > 0.2, "{honest}");
+    assert!((turned - honest / 10.0).abs() < 1e-6, "{turned} of {honest}");
+}
+
+#[test]
 fn a_slow_attack_does_not_end_between_two_requests() {
     let after = |tuning: Tuning, minutes: u64| {
         let (mut d, path, local) = refusing(tuning);
