@@ -20,7 +20,8 @@ impl Detector {
     pub(super) fn evaluate(&mut self, now: u64, path: &Path, local: &Local, price: u32) {
         let tuning = &self.terms.tuning;
         let least = tuning.ask_at.min(tuning.refuse_at).min(tuning.refuse_in_context);
-        let least = if self.is_common_alarm() { least.min(tuning.ask_together) } else { least };
+        let is_common_alarm = self.view(path, local).is_common_alarm();
+        let least = if is_common_alarm { least.min(tuning.ask_together) } else { least };
         for place in 0..PATH {
             let slot = slot_at(path, place);
             let Some(node) = self.tree.at(slot).filter(|node| !self.is_calm(node, now, least))

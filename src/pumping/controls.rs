@@ -70,7 +70,7 @@ impl NodeView {
             },
             evidence: node.evidence(),
             step_up_evidence: node.asked,
-            share_evidence: node.share,
+            share_evidence: node.share_evidence(),
             unanswered: node.pending,
             verified_daily: node.daily(),
             verified_lately: node.verified_quarter,

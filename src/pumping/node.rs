@@ -103,12 +103,26 @@ impl Node {
         }
     }
 
+    fn is_address(&self) -> bool {
+        matches!(self.level, 9 | 10)
+    }
+
+    /// The share-CUSUM of a block; no address has one.
+    pub(super) fn share_evidence(&self) -> f32 {
+        if self.is_address() { 0.0 } else { self.share }
+    }
+
+    /// What `share` holds without any suspicion: who verified from an address is none.
+    pub(super) fn share_at_rest(&self) -> f32 {
+        if self.is_address() { self.share } else { 0.0 }
+    }
+
     /// What was learnt of the node, without any suspicion.
     pub(super) fn at_rest(&self) -> Self {
         Self {
             bets: [0.0; 2],
             asked: 0.0,
-            share: if matches!(self.level, 9 | 10) { self.share } else { 0.0 },
+            share: self.share_at_rest(),
             passed: 0.0,
             failed: 0.0,
             state: State::Open,

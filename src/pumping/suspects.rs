@@ -58,9 +58,4 @@ impl Detector {
             },
         );
     }
-
-    /// Whether many blocks are under alarm together. Never in a realm without history.
-    pub(super) fn is_common_alarm(&self) -> bool {
-        self.together.is_alarm(self.terms.tuning.ask_at) && !self.memory.is_young()
-    }
 }

@@ -156,3 +156,25 @@ fn in_a_refused_country_an_address_speaks_only_for_those_who_verify_there() {
     assert!(matches!(answer(1), Judgement::StepUp(_)), "his people verify there");
     assert!(matches!(answer(0), Judgement::Refuse { .. }), "nobody of this country does");
 }
+
+#[test]
+fn an_address_that_is_lifted_speaks_for_nobody_new() {
+    const SHARED: u32 = 0x4000_0001;
+    let (mut d, start) = customers(Tuning::default(), 2, 1_000);
+    for k in 0..36 {
+        let now = start + k * DAY / 12;
+        let s = there(k % 2, 20_000 + k * 130_000, SHARED);
+        assert!(request(&mut d, now, &s, true));
+        d.observe(Sighting::of(at(now + 20_000), SightingKind::Verified, &s));
+    }
+    let now = T0 + start + 3 * DAY;
+    let speaks = |d: &mut Detector, country| {
+        let s = there(country, 4_990_007, SHARED);
+        let local = d.local(now, s.region);
+        let path = d.find_path(now, &s, false);
+        d.view(&path, &local).is_trusted_client()
+    };
+    assert!(!speaks(&mut d, 0) && !speaks(&mut d, 1), "two countries share it");
+    d.tree.lift(NodeId::address(BlockLevel::Host, there(0, 1, SHARED).client));
+    assert!(!speaks(&mut d, 0) && !speaks(&mut d, 1), "an operator does not change that");
+}

@@ -93,7 +93,10 @@ fn alarm(tuning: Tuning, blocks: u64) -> bool {
             d.observe(Sighting::of(at(now), SightingKind::Sent, &there(country, number, host)));
         }
     }
-    d.is_common_alarm()
+    let s = there(0, 11, 0x8000_0000);
+    let local = d.local(T0 + now, s.region);
+    let path = d.find_path(T0 + now, &s, false);
+    d.view(&path, &local).is_common_alarm()
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Node {
         self.set_afar(0.0);
         self.set_home(Home::default());
         self.asked = 0.0;
-        self.share = 0.0;
+        self.share = self.share_at_rest();
         self.share_until = 0;
         self.strikes = 0;
         acted
