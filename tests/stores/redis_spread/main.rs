@@ -1,4 +1,4 @@
-//! One deployment over six nodes. Besides the tests of its own, A1 to A4, A18 and A19: the scenarios as they
+//! One deployment over six nodes. Besides the tests of its own, A1 to A4, A18, A19 and A28: the scenarios as they
 //! are, on another store, whose number of partitions changes meanwhile.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
@@ -20,6 +20,8 @@ mod a19_token_abuse;
 #[path = "../redis/calls.rs"]
 mod calls;
 mod change;
+#[path = "../../scenarios/human_once.rs"]
+mod human_once;
 mod spread;
 #[path = "../../scenarios/step_up.rs"]
 mod step_up;

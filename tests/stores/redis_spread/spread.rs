@@ -187,6 +187,56 @@ async fn a_node_killed_under_load_loses_nothing_that_was_acknowledged() {
     assert_eq!(count(key, Home::NOBODY).await, 600);
 }
 
+/// A token and the response that came with it, used at once for many numbers: one text, wherever the numbers,
+/// the token and the response are at home.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_parallel_uses_of_one_token_and_one_response_one_is_admitted() {
+    needs_redis!();
+    let cluster = SixNodes::start(3);
+    let gates = [Arc::new(spread(&cluster, 6).await), Arc::new(spread(&cluster, 6).await)];
+    for round in 0..100 {
+        let realm = name();
+        let expires = T0 + Duration::from_secs(300);
+        let nonces = [name(), name()].map(|key| Nonce { key, expires });
+        let mut uses = tokio::task::JoinSet::new();
+        // Homes in every partition: in those of the nonces, too, which spend one of them by themselves.
+        for n in 0..12_usize {
+            let mut call = of(Home::of(name()), realm, meter(), window(9));
+            call.nonces = nonces.to_vec();
+            let gate = Arc::clone(&gates[n % 2]);
+            uses.spawn(async move {
+                let admitted = granted(&*gate, &call).await.unwrap();
+                // Whoever was first stays the first, and nobody else becomes one.
+                assert_eq!(granted(&*gate, &call).await, Some(admitted));
+                admitted
+            });
+        }
+        let mut admitted = 0;
+        while let Some(granted) = uses.join_next().await {
+            admitted += u32::from(granted.unwrap());
+        }
+        assert_eq!(admitted, 1, "round {round}");
+    }
+}
+
+/// What is refused for something else leaves both to the next call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_call_gives_its_token_and_its_response_back() {
+    needs_redis!();
+    let cluster = SixNodes::start(3);
+    let store = spread(&cluster, 6).await;
+    for _ in 0..40 {
+        let realm = name();
+        let expires = T0 + Duration::from_secs(300);
+        let mut refused = of(Home::of(name()), realm, meter(), window(0));
+        refused.nonces = [name(), name()].map(|key| Nonce { key, expires }).to_vec();
+        assert_eq!(granted(&store, &refused).await, Some(false));
+        let mut next = of(Home::of(name()), realm, meter(), window(1));
+        next.nonces = refused.nonces;
+        assert_eq!(granted(&store, &next).await, Some(true));
+    }
+}
+
 /// Calls that break off anywhere: what they took over elsewhere stays spent, and nothing is granted twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_that_are_cut_short_never_exceed_a_limit() {
