@@ -24,12 +24,10 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
-use super::case::case_type;
-use super::report::{Line, Outcome, Report};
-use super::schedule::Caught;
+use super::case::{Fault, case_type, played};
+use super::report::{Line, Report};
 use crate::base::time::Timestamp;
 use crate::human::HumanCheck;
-use crate::testing::Finding;
 
 pub use cases::cases;
 pub use scripted::ScriptedService;
@@ -121,7 +119,7 @@ impl Question {
 
 crate::base::masked::debug_only!(Question: action);
 
-case_type!(Stage, Fault);
+case_type!(Stage, Fault<Behaviour>);
 
 /// Runs every case, each on a service made by `make`. See the [module](self).
 pub async fn conformance<F, Fut, S>(make: F) -> Report
@@ -135,14 +133,7 @@ where
         let service = make().await;
         let (check, question) = (service.check(), service.question());
         let stage = Stage { check, question, service: Box::new(service) };
-        let outcome = match Caught((case.run)(stage)).await {
-            Ok(Ok(())) => Outcome::Passed,
-            Ok(Err(Fault::Found(finding))) => Outcome::Failed(finding),
-            Ok(Err(Fault::Skipped(behaviour))) => {
-                Outcome::Skipped(format!("the service cannot play {behaviour:?}"))
-            }
-            Err(panic) => Outcome::Failed(Finding::new(format!("panicked: {panic}"))),
-        };
+        let outcome = played("service", (case.run)(stage)).await;
         lines.push(Line { case: case.name, clause: case.clause, outcome });
     }
     Report { seed: 0, lines }
@@ -153,9 +144,4 @@ struct Stage {
     service: Box<dyn Service>,
     check: Box<dyn HumanCheck>,
     question: Question,
-}
-
-enum Fault {
-    Found(Finding),
-    Skipped(Behaviour),
 }

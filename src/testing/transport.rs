@@ -24,9 +24,8 @@ use std::future::Future;
 
 use async_trait::async_trait;
 
-use super::case::case_type;
-use super::report::{Finding, Line, Outcome, Report};
-use super::schedule::Caught;
+use super::case::{Fault, case_type, played};
+use super::report::{Line, Report};
 use crate::transport::SmsTransport;
 
 pub use cases::cases;
@@ -91,7 +90,7 @@ pub trait Provider: Send + Sync + 'static {
     async fn received(&self) -> Vec<Received>;
 }
 
-case_type!(Stage, Fault);
+case_type!(Stage, Fault<Behaviour>);
 
 /// Runs every case, each on a provider made by `make`. See the [module](self).
 pub async fn conformance<F, Fut, P>(make: F) -> Report
@@ -104,14 +103,7 @@ where
     for case in cases() {
         let provider = make().await;
         let stage = Stage { transport: provider.transport(), provider: Box::new(provider) };
-        let outcome = match Caught((case.run)(stage)).await {
-            Ok(Ok(())) => Outcome::Passed,
-            Ok(Err(Fault::Found(finding))) => Outcome::Failed(finding),
-            Ok(Err(Fault::Skipped(behaviour))) => {
-                Outcome::Skipped(format!("the provider cannot play {behaviour:?}"))
-            }
-            Err(panic) => Outcome::Failed(Finding::new(format!("panicked: {panic}"))),
-        };
+        let outcome = played("provider", (case.run)(stage)).await;
         lines.push(Line { case: case.name, clause: case.clause, outcome });
     }
     Report { seed: 0, lines }
@@ -121,9 +113,4 @@ where
 struct Stage {
     provider: Box<dyn Provider>,
     transport: Box<dyn SmsTransport>,
-}
-
-enum Fault {
-    Found(Finding),
-    Skipped(Behaviour),
 }

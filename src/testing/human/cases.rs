@@ -1,11 +1,11 @@
 //! The cases, listed as data.
 
-use super::{Behaviour, Case, Fault, Stage};
+use super::{Behaviour, Case, Stage};
 use crate::human::{
     HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanPass, HumanRequest, HumanResponse,
     HumanVerdict,
 };
-use crate::testing::report::Finding;
+use crate::testing::case::{Fault, check, found};
 use crate::testing::schedule::{BoxFuture, join_all};
 use crate::testing::secrets::Needles;
 
@@ -57,16 +57,8 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter()
 }
 
-type Checked<T = ()> = Result<T, Fault>;
+type Checked<T = ()> = Result<T, Fault<Behaviour>>;
 type Answer = Result<HumanVerdict, HumanCheckError>;
-
-fn found<T>(text: impl Into<String>) -> Checked<T> {
-    Err(Fault::Found(Finding::new(text)))
-}
-
-fn check(holds: bool, text: &str) -> Checked {
-    if holds { Ok(()) } else { found(text) }
-}
 
 fn shown(answer: &Answer) -> String {
     match answer {

@@ -1,7 +1,7 @@
 //! The cases, listed as data.
 
-use super::{Behaviour, Case, Fault, Received, Stage};
-use crate::testing::report::Finding;
+use super::{Behaviour, Case, Received, Stage};
+use crate::testing::case::{Fault, check, found};
 use crate::testing::schedule::{BoxFuture, join_all};
 use crate::testing::secrets::Needles;
 use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms};
@@ -50,15 +50,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter()
 }
 
-type Checked<T = ()> = Result<T, Fault>;
-
-fn found<T>(text: impl Into<String>) -> Checked<T> {
-    Err(Fault::Found(Finding::new(text)))
-}
-
-fn check(holds: bool, text: &str) -> Checked {
-    if holds { Ok(()) } else { found(text) }
-}
+type Checked<T = ()> = Result<T, Fault<Behaviour>>;
 
 fn sms(text: &str, key: u8) -> OutboundSms {
     OutboundSms::for_test(NUMBER, text, [key; 16])

@@ -1,0 +1,152 @@
+//! A step-up by human check, with the documented scripts.
+
+use super::*;
+
+#[test]
+fn a_step_up_by_human_check_shows_the_hosts_widget() {
+    let Some(browser) = Browser::open() else { return };
+    for widget in [true, false] {
+        let check = Trusting { provider: "trust", script: None };
+        let module = widget.then(|| WIDGET.to_owned());
+        let mut shop = Shop { human: Some(Box::new(check)), module, ..Shop::default() };
+        shop.policy.token.human_check_always = true;
+        let site = Site::open(shop);
+        browser.go(&site.form());
+        browser.script("document.querySelector('form').addEventListener('otpgate:sent', e => e.preventDefault())");
+        submit(&browser, "#number", TYPED);
+        if widget {
+            browser.wait("a text", || site.outbox.handed_off() == 1);
+            assert_eq!(browser.script("return shown"), "trust,key,sign-up");
+            assert!(site.asked("/otp/send")[1].contains("\"human\":\"a-person\""));
+        } else {
+            status(&browser, "Something went wrong on our side");
+            assert_eq!(site.outbox.handed_off(), 0);
+        }
+    }
+}
+
+/// The script of docs/web-browser.md below a heading.
+fn documented(heading: &str) -> String {
+    let page = include_str!("../../docs/web-browser.md");
+    let (_, rest) = page.split_once(&format!("\n#### {heading}\n")).expect(heading);
+    let (_, rest) = rest.split_once("```js\n").expect("a script");
+    rest.split_once("```").expect("its end").0.to_owned()
+}
+
+/// What stands for a vendor's script: the calls that its pages name, with their arguments checked. The first
+/// visitor fails, the second passes.
+const STAND_INS: [(&str, &str, &str); 4] = [
+    (
+        "turnstile",
+        "Turnstile",
+        "window.turnstile = { render(box, o) {
+          check(box.isConnected && o.sitekey === 'key' && o.action === 'sign-up');
+          setTimeout(() => fails ? o['error-callback']('300030') : o.callback('a-person'), 20);
+          return '1';
+        } };",
+    ),
+    (
+        "hcaptcha",
+        "hCaptcha",
+        "window.hcaptcha = { render(box, o) {
+          check(box.isConnected && o.sitekey === 'key');
+          setTimeout(() => fails ? o['error-callback']('network-error') : o.callback('a-person'), 20);
+          return '1';
+        } };",
+    ),
+    (
+        "recaptcha",
+        "reCAPTCHA v3",
+        "window.grecaptcha = {
+          ready: done => setTimeout(done, 20),
+          execute: (key, { action }) => (check(key === 'key' && action === 'sign-up'),
+            fails ? Promise.reject(new Error('no')) : Promise.resolve('a-person')),
+        };",
+    ),
+    (
+        "recaptcha-enterprise",
+        "reCAPTCHA Enterprise",
+        "window.grecaptcha = { enterprise: {
+          ready: done => setTimeout(done, 20),
+          execute: (key, { action }) => (check(key === 'key' && action === 'sign-up'),
+            fails ? Promise.reject(new Error('no')) : Promise.resolve('a-person')),
+        } };",
+    ),
+];
+
+#[test]
+fn the_documented_scripts_show_each_vendors_widget() {
+    let Some(browser) = Browser::open() else { return };
+    for (provider, heading, stand_in) in STAND_INS {
+        for fails in [true, false] {
+            let script = format!(
+                "const fails = {fails}, asked = document.currentScript.src;
+                const check = right => {{ window.wrong = window.wrong || !right }};
+                {stand_in}
+                window.loaded = new URL(asked).search;"
+            );
+            let check = Trusting { provider, script: Some("/static/vendor.js") };
+            let mut shop = Shop {
+                human: Some(Box::new(check)),
+                module: Some(documented(heading)),
+                files: vec![("/static/vendor.js".to_owned(), SCRIPT, script.into_bytes())],
+                ..Shop::default()
+            };
+            shop.policy.token.human_check_always = true;
+            let site = Site::open(shop);
+            browser.go(&site.form());
+            assert_eq!(
+                browser.script("return typeof loaded"),
+                "undefined",
+                "nobody is suspected yet"
+            );
+            browser.script("document.querySelector('form').addEventListener('otpgate:sent', e => e.preventDefault())");
+            submit(&browser, "#number", TYPED);
+            if fails {
+                status(&browser, "Something went wrong on our side");
+            } else {
+                browser.wait("a text", || site.outbox.handed_off() == 1);
+            }
+            let render = if heading.starts_with("re") { "?render=key" } else { "?render=explicit" };
+            assert_eq!(browser.script("return loaded"), render, "{heading}");
+            assert_eq!(browser.script("return window.wrong ?? false"), false, "{heading}");
+            assert_eq!(browser.script("return violations"), serde_json::json!([]), "{heading}");
+        }
+    }
+}
+
+/// The real widget, of npm's package `altcha`, at our challenge and through our check. Its folder `dist` is
+/// named by `OTPGATE_ALTCHA`.
+#[cfg(feature = "altcha")]
+#[test]
+fn the_widget_of_altcha_works_on_our_challenge() {
+    use otpgate::human::altcha::{Altcha, AltchaSecret};
+
+    let Some(folder) = std::env::var_os("OTPGATE_ALTCHA") else {
+        driver::skipped("set OTPGATE_ALTCHA to the folder `dist` of npm's package altcha");
+        return;
+    };
+    let Some(browser) = Browser::open() else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let file = |path: &str| std::fs::read(folder.join(path)).expect("altcha's own files");
+    let secret = AltchaSecret::new("sixteen bytes or more, of a test").unwrap();
+    let mut shop = Shop {
+        human: Some(Box::new(Altcha::builder(secret).cost(1_000).build().unwrap())),
+        module: Some(documented("ALTCHA")),
+        stylesheets: vec!["/static/altcha.css".to_owned()],
+        files: vec![
+            ("/static/altcha.js".to_owned(), SCRIPT, file("external/altcha.min.js")),
+            ("/static/altcha.css".to_owned(), "text/css", file("external/altcha.css")),
+            ("/static/pbkdf2.js".to_owned(), SCRIPT, file("workers/pbkdf2.js")),
+        ],
+        ..Shop::default()
+    };
+    shop.policy.token.human_check_always = true;
+    let site = Site::open(shop);
+    browser.go(&site.form());
+    submit(&browser, "#number", TYPED);
+    on_code_page(&browser);
+    assert_eq!((site.asked("/otp/challenge").len(), site.outbox.handed_off()), (1, 1));
+    submit(&browser, "#code", &site.code(NUMBER));
+    welcome(&browser);
+}

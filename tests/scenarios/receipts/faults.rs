@@ -1,0 +1,186 @@
+//! What receipts tell of numbers, networks and the wishes of owners.
+
+use super::*;
+
+/// What a receipt reports about the number holds for the next text, once told.
+#[tokio::test]
+async fn a_fault_in_a_receipt_is_remembered() {
+    let house = House::lab(small());
+    let _ = house.send(ALICE).await;
+    let line = format!("undelivered {} 1 fault=opted-out", key(&house));
+    for _ in 0..3 {
+        let _ = one(&house, &line).await;
+    }
+    let told = |kind: &EventKind| {
+        matches!(kind, EventKind::NumberFault { fault: NumberFault::OptedOut, .. })
+    };
+    assert_eq!(house.log.count(told), 1);
+    house.clock.advance(hours(23));
+    let _ = house.send_to(ALICE, &client(2)).await;
+    assert_eq!(house.texts(), 1, "answered as if sent");
+    // A repetition does not make it longer.
+    let _ = one(&house, &line).await;
+    house.clock.advance(hours(2));
+    let _ = house.send_to(ALICE, &client(3)).await;
+    assert_eq!(house.texts(), 2);
+}
+
+/// A carrier that loses the texts of customers is told as such, and nobody is refused for it.
+#[tokio::test]
+async fn a_carrier_outage_is_told_and_refuses_nobody() {
+    let told = |kind: &EventKind| matches!(kind, EventKind::Pumping { alert } if alert.kind == AlertKind::CarrierOutage);
+    for (word, alarmed) in [("delivered", false), ("undelivered", true)] {
+        let house = House::with(|builder| builder.store(small()));
+        // Customers in blocks of their own, who come back a day later.
+        for index in 0..12_u64 {
+            drop(house.prove(&german(index * 10), &client(index as u32)).await);
+        }
+        house.clock.advance(hours(26));
+        for index in 0..12_u64 {
+            let sent = house.try_send(&german(index * 10), &client(index as u32)).await;
+            assert!(matches!(sent, Sent::Issued(_)), "{index}: {sent:?}");
+            let line = format!("{word} {} {index}", key(&house));
+            assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+            house.clock.advance(seconds(20));
+        }
+        assert_eq!(house.log.count(told) > 0, alarmed, "{word}");
+        for index in 20..40_u64 {
+            // Harder work may be asked of a realm without history's tenth newcomer who does not verify.
+            let (number, who) = (german(index * 10), client(index as u32));
+            let sent = house.insist(&number, &Purpose::SIGN_UP, &who).await;
+            assert!(matches!(sent, Sent::Issued(_)), "{word} {index}: {sent:?}");
+            house.clock.advance(seconds(20));
+        }
+    }
+}
+
+/// Where one network of a country loses its texts and the others do not, the alarm names it.
+#[tokio::test]
+async fn a_carrier_outage_is_told_by_its_network_where_receipts_name_networks() {
+    let alarms = |house: &House| -> Vec<String> {
+        let events = house.log.events();
+        let each = events.iter().filter_map(|event| match &event.kind {
+            EventKind::Pumping { alert } if alert.kind == AlertKind::CarrierOutage => {
+                Some(alert.network.map_or("all".to_owned(), |network| network.to_string()))
+            }
+            _ => None,
+        });
+        each.collect()
+    };
+    // What becomes of the texts of the two networks, and whom the alarm names.
+    for (one, other, named) in [
+        ("delivered", "delivered", None),
+        ("undelivered", "delivered", Some("262-01")),
+        ("delivered", "undelivered", Some("262-02")),
+        ("undelivered", "undelivered", Some("all")),
+    ] {
+        let house = House::with(|builder| builder.store(small()));
+        for index in 0..16_u64 {
+            drop(house.prove(&german(index * 10), &client(index as u32)).await);
+        }
+        house.clock.advance(hours(26));
+        for index in 0..16_u64 {
+            let sent = house.try_send(&german(index * 10), &client(index as u32)).await;
+            assert!(matches!(sent, Sent::Issued(_)), "{index}: {sent:?}");
+            let (word, code) = if index % 2 == 0 { (one, "26201") } else { (other, "26202") };
+            let line = format!("{word} {} {index} network={code}", key(&house));
+            assert_eq!(self::one(&house, &line).await, ReceiptOutcome::Applied);
+            house.clock.advance(seconds(20));
+        }
+        assert_eq!(alarms(&house), Vec::from_iter(named), "{one} {other}");
+    }
+}
+
+/// What the owner of a number texts: `STOP` holds for as long as the policy says, as if the provider had
+/// reported it for a text, and `START` ends it at once, on every gate of the deployment.
+#[tokio::test]
+async fn an_opt_out_holds_for_its_time_and_an_opt_in_ends_it() {
+    let store = Arc::new(small());
+    let here = House::lab(Arc::clone(&store));
+    let there = here.beside(|builder| builder.store(store));
+    let texts = async |minute: u64, house: &House| {
+        let before = here.texts();
+        house.clock.advance(hours(1));
+        let sent = house.try_send(ALICE, &client(100 + minute as u32)).await;
+        assert!(matches!(sent, Sent::Issued(_)), "answered as ever: {sent:?}");
+        here.texts() - before
+    };
+    assert_eq!(texts(0, &here).await, 1);
+    assert_eq!(one(&here, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Applied);
+    assert_eq!((texts(1, &here).await, texts(2, &there).await), (0, 0));
+    assert_eq!(one(&there, &format!("START {ALICE} in2")).await, ReceiptOutcome::Applied);
+    assert_eq!((texts(3, &here).await, texts(4, &there).await), (1, 1));
+    // A webhook that is posted again changes nothing: neither of them is the last word any more.
+    assert_eq!(one(&there, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Repeated);
+    assert_eq!(texts(5, &here).await, 1);
+    assert_eq!(one(&here, &format!("STOP {ALICE} in3")).await, ReceiptOutcome::Applied);
+    assert_eq!(one(&here, &format!("START {ALICE} in2")).await, ReceiptOutcome::Repeated);
+    assert_eq!(texts(6, &there).await, 0);
+    here.clock.advance(hours(23));
+    assert_eq!(texts(7, &here).await, 1, "a day is over");
+    let fault = NumberFault::OptedOut;
+    let out = |kind: &EventKind| *kind == EventKind::NumberFault { fault, remembered: hours(24) };
+    let back = |kind: &EventKind| *kind == EventKind::OptedIn;
+    assert_eq!((here.log.count(out), here.log.count(back)), (2, 1));
+    let nobody = |event: &otpgate::Event| !format!("{event:?}").contains("15112345678");
+    assert!(here.log.events().iter().all(nobody));
+}
+
+/// Of a number in no plan nothing is kept; one realm's wish is not another's; and who opts in has proved
+/// that the number is in service, whatever was reported.
+#[tokio::test]
+async fn a_wish_is_of_one_realm_and_of_a_number_that_can_be_one() {
+    let house = House::lab(small());
+    for odd in ["", "STOP", "whatsapp:+4915112345678", "+4", "+99999999999999999999"] {
+        let outcome = one(&house, &format!("STOP {odd} in1")).await;
+        assert_eq!(outcome, ReceiptOutcome::Unmatched, "{odd}");
+    }
+    let realm = Realm::new("tenant").unwrap();
+    let headers = [("x-password", "hush")];
+    let body = format!("STOP {ALICE} in1");
+    let url = "https://hooks.example.com/sms";
+    let request = ReceiptRequest { method: "POST", url, headers: &headers, body: body.as_bytes() };
+    let taken = house.gate.in_realm(&realm).receipts(&Hook, &request).await.unwrap();
+    assert_eq!(taken[0].outcome, ReceiptOutcome::Applied);
+    let _ = house.send(ALICE).await;
+    assert_eq!(house.texts(), 1, "the tenant's owner opted out of the tenant's texts");
+    house.outbox.reply(otpgate::testing::Reply::Reported(NumberFault::Disconnected));
+    let _ = house.refused(BOB, &client(2)).await;
+    assert_eq!(one(&house, &format!("START {BOB} in2")).await, ReceiptOutcome::Applied);
+    house.clock.advance(hours(1));
+    let _ = house.send_to(BOB, &client(3)).await;
+    assert_eq!(house.texts(), 2);
+}
+
+/// Many gates get the same webhooks again and again with every latency in between: the last word of the
+/// owner holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wishes_that_race_with_their_repeats_are_taken_once() {
+    for seed in 0..8 {
+        let store = Arc::new(Latency::new(memory(), 3, seed));
+        let here = House::lab(Arc::clone(&store));
+        let there = Arc::new(here.beside(|builder| builder.store(store)));
+        let here = Arc::new(here);
+        for (round, (word, texts)) in
+            [("STOP", 0), ("START", 1), ("STOP", 0)].into_iter().enumerate()
+        {
+            let lines = (0..6).map(|copy| {
+                let house = Arc::clone(if copy % 2 == 0 { &here } else { &there });
+                let line = format!("{word} {ALICE} in{round}");
+                async move { one(&house, &line).await }
+            });
+            let outcomes = race(lines.collect()).await;
+            let applied = outcomes.iter().filter(|one| **one == ReceiptOutcome::Applied).count();
+            assert_eq!(applied, 1, "seed {seed}, {word}: {outcomes:?}");
+            for earlier in 0..round {
+                let word = ["STOP", "START"][earlier % 2];
+                let line = format!("{word} {ALICE} in{earlier}");
+                assert_eq!(one(&there, &line).await, ReceiptOutcome::Repeated);
+            }
+            let before = here.texts();
+            here.clock.advance(hours(1));
+            let _ = here.try_send(ALICE, &client(round as u32)).await;
+            assert_eq!(here.texts() - before, texts, "seed {seed}, after {word} {round}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The budgets hold what a text really cost, in whatever order it is told.
+
+use super::*;
+
+/// The budgets hold the real price: less, more, in another currency, or by segments.
+#[tokio::test]
+async fn the_reservation_is_settled_to_the_real_price() {
+    for (said, real) in [
+        ("0.04 USD", 40_000),
+        ("0.1 USD", PRICE),
+        ("-0.25 USD", 250_000),
+        ("0 USD", 0),
+        ("0.05 EUR", 60_000),
+        ("0.0000001 EUR", 2),
+        ("segments=3", 3 * PRICE),
+        ("segments=1", PRICE),
+        ("segments=0", PRICE),
+    ] {
+        let house = priced(|policy| {
+            policy.budget.rates.insert("EUR".into(), Money::cents(120));
+            policy.budget.countries.insert("DE".parse().unwrap(), Money::dollars(5));
+        });
+        let _ = house.send(ALICE).await;
+        let line = format!("delivered {} 1 {said}", key(&house));
+        for _ in 0..3 {
+            let _ = one(&house, &line).await;
+            assert_eq!(spent(&house).await, real, "{said}");
+        }
+        let told = if real == PRICE { vec![] } else { vec![(PRICE, real)] };
+        assert_eq!(settled(&house), told, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_currency_without_a_rate_is_left_and_said() {
+    let house = priced(|_| {});
+    let _ = house.send(ALICE).await;
+    let line = format!("delivered {} 1 0.05 NOK", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Repeated);
+    assert_eq!((spent(&house).await, settled(&house)), (PRICE, vec![]));
+    let told = |kind: &EventKind| matches!(kind, EventKind::PriceUnconverted { stated } if stated.currency() == "NOK");
+    assert_eq!(house.log.count(told), 1);
+}
+
+/// Prices in any order and number: the first replaces the estimate, the highest stands.
+#[tokio::test]
+async fn several_prices_of_one_text_never_add_up_and_never_sink() {
+    for seed in 0..40 {
+        let house = priced(|_| {});
+        let _ = house.send(ALICE).await;
+        let key = key(&house);
+        let mut dice = Dice(seed);
+        let mut highest = 0;
+        for _ in 0..6 {
+            let price = dice.below(6) * 50_000;
+            highest = highest.max(price);
+            let line =
+                format!("pending {key} 1 {}.{:06} USD", price / 1_000_000, price % 1_000_000);
+            let _ = one(&house, &line).await;
+            assert_eq!(spent(&house).await, highest, "seed {seed}");
+        }
+    }
+}
+
+/// Above the budget as well: what was spent counts, and the next text is refused.
+#[tokio::test]
+async fn a_price_above_the_budget_counts_and_is_alarmed() {
+    let mut policy = quick(Policy::default());
+    policy.budget.message = Money::cents(10);
+    let house = House::lab_with(|builder| {
+        let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+        builder.policy(policy).prices(prices).daily_budget(Money::cents(100))
+    });
+    let _ = house.send(ALICE).await;
+    let line = format!("delivered {} 1 3.5 USD", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    assert_eq!(spent(&house).await, 3_500_000);
+    let tiers: Vec<u8> = house
+        .log
+        .events()
+        .iter()
+        .filter_map(|event| match event.kind {
+            EventKind::BudgetTier { scope: LimitName::Realm, percent } => Some(percent),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tiers, [50, 80, 100]);
+    let sent = house.insist(BOB, &Purpose::SIGN_UP, &client(2)).await;
+    let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
+    assert_eq!(*refusal.reason(), RefusalReason::Budget(LimitName::Realm));
+}
+
+#[tokio::test]
+async fn what_is_free_when_undelivered_is_given_back_within_the_cap() {
+    let house = priced(|policy| {
+        policy.receipts.undelivered_is_free = true;
+        policy.receipts.refunds = 1;
+    });
+    let _ = house.send(ALICE).await;
+    let first = format!("undelivered {} 1", key(&house));
+    assert_eq!(one(&house, &first).await, ReceiptOutcome::Applied);
+    assert_eq!(spent(&house).await, 0);
+    house.clock.advance(seconds(60));
+    let _ = house.send_to(ALICE, &client(2)).await;
+    assert_eq!(
+        one(&house, &format!("undelivered {} 2", key(&house))).await,
+        ReceiptOutcome::Applied
+    );
+    assert_eq!(spent(&house).await, PRICE, "above the cap");
+    // A price comes first: this one was billed all the same.
+    let _ = house.send(BOB).await;
+    let line = format!("undelivered {} 3 0.02 USD", key(&house));
+    assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    assert_eq!(spent(&house).await, PRICE + 20_000);
+    assert_eq!(one(&house, &first).await, ReceiptOutcome::Repeated);
+    assert_eq!(spent(&house).await, PRICE + 20_000);
+}
+
+/// A provider that names a price as it takes the text, late or early, and keeps to no order.
+#[derive(Debug)]
+struct Naming {
+    answer: &'static str,
+    price: Option<Price>,
+    waits: u32,
+    keys: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl SmsTransport for Naming {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        self.keys.lock().unwrap().push(sms.callback_key().as_str().to_owned());
+        pauses(self.waits).await;
+        match self.answer {
+            "accepted" => Ok(Handoff::accepted("1").priced(self.price)),
+            "not sent" => Err(HandoffError::not_sent("the test")),
+            "refused" => Err(HandoffError::refused("the test")),
+            _ => Err(HandoffError::indeterminate("the test")),
+        }
+    }
+}
+
+/// Both orders and everything between, for every answer of the provider: the receipt of a text
+/// overtakes the answer, or comes with it, or after it. Once all is said the budgets hold what the provider named, and the number has its interval back once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_overtakes_the_answer_is_applied_once() {
+    let proof = proof().await;
+    for answer in ["accepted", "indeterminate", "not sent", "refused"] {
+        for seed in 0..24_u64 {
+            let keys = Arc::new(std::sync::Mutex::new(Vec::new()));
+            let mut dice = Dice(seed * 4 + answer.len() as u64);
+            let price = (answer == "accepted" && dice.below(2) == 0)
+                .then(|| Price::parse("0.03", "USD").unwrap());
+            let transport =
+                Naming { answer, price, waits: dice.below(30) as u32, keys: Arc::clone(&keys) };
+            let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+            let store: Latency<MemoryStore> = Latency::new(memory(), 9, seed);
+            let house = Arc::new(House::lab_with(|builder| {
+                builder.store(store).transport(transport).prices(prices)
+            }));
+            let owner = owner(1, &proof);
+            let clearance = house.clearance_of(ALICE, &Purpose::SIGN_UP, &owner).await;
+            let gate = house.gate.clone();
+            let issuing = tokio::spawn(async move { gate.issue(clearance).await.map(drop) });
+            while keys.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let key = keys.lock().unwrap()[0].clone();
+            let posts = (0..3_u32).map(|copy| {
+                let (house, key) = (Arc::clone(&house), key.clone());
+                let waits = dice.below(40) as u32;
+                async move {
+                    pauses(waits).await;
+                    let said = if copy == 2 { "pending" } else { "undelivered" };
+                    one(&house, &format!("{said} {key} 1 0.07 USD")).await
+                }
+            });
+            let outcomes = race(posts.collect()).await;
+            let _ = issuing.await.unwrap();
+            let applied = |outcome: &&ReceiptOutcome| **outcome == ReceiptOutcome::Applied;
+            assert_eq!(outcomes.iter().filter(applied).count(), 1, "{answer} {seed}: {outcomes:?}");
+            assert_eq!(spent(&house).await, 70_000, "{answer} {seed}");
+            // Once: the next goes out, the one after it waits.
+            assert_ne!(seen(&house, &proof, 2).await, "waits", "{answer} {seed}");
+            if matches!(answer, "accepted" | "indeterminate") {
+                assert_eq!(seen(&house, &proof, 3).await, "waits", "{answer} {seed}");
+            }
+        }
+    }
+}
+
+async fn seen(house: &House, proof: &str, index: u32) -> &'static str {
+    match house.clear(ALICE, &Purpose::SIGN_UP, &owner(index, proof)).await {
+        otpgate::Cleared::Passed(clearance) => match house.gate.issue(clearance).await {
+            Ok(Sent::Refused(refusal))
+                if *refusal.reason() == RefusalReason::Limit(LimitName::NumberInterval) =>
+            {
+                "waits"
+            }
+            Ok(_) => "sent",
+            Err(error) => {
+                assert_eq!(error.kind(), GateErrorKind::HandOff);
+                "not sent"
+            }
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A price in the provider's answer, without any receipt.
+#[tokio::test]
+async fn the_answer_of_the_provider_settles_too() {
+    for (price, real) in [("0.03", 30_000), ("0.1", PRICE), ("0.4", 400_000)] {
+        let transport = Naming {
+            answer: "accepted",
+            price: Price::parse(price, "USD"),
+            waits: 0,
+            keys: Arc::default(),
+        };
+        let (store, calls) = Counting::new(memory());
+        let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+        let house =
+            House::lab_with(|builder| builder.store(store).transport(transport).prices(prices));
+        let _ = house.try_send(&german(1), &client(1)).await;
+        calls.reset();
+        assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Issued(_)));
+        let trips: u64 = untouched(&calls).iter().sum();
+        assert_eq!(trips == 1, real == PRICE, "one round trip where the estimate was right");
+        assert_eq!(spent(&house).await, 2 * real);
+    }
+}
+
+/// Seeded: many texts, every kind of answer, receipts with prices in every order. What the gate counts
+/// is never below what the provider named, and exactly that where it named anything.
+#[tokio::test]
+async fn money_accounted_is_never_below_money_spent() {
+    for seed in 0..4 {
+        let house = priced(|policy| policy.receipts.undelivered_is_free = false);
+        let mut dice = Dice(seed);
+        let mut named: Vec<(String, Option<u64>)> = Vec::new();
+        for index in 0..60 {
+            let sent = house.try_send(&german(index), &client(index as u32)).await;
+            if matches!(sent, Sent::Issued(_)) {
+                named.push((key(&house), None));
+            }
+            for _ in 0..dice.below(4) {
+                let which = dice.below(named.len() as u64) as usize;
+                let (key, known) = &mut named[which];
+                let state = ["pending", "delivered", "undelivered"][dice.below(3) as usize];
+                let mut line = format!("{state} {key} 1");
+                if dice.below(2) == 0 {
+                    let price = dice.below(9) * 30_000;
+                    line = format!("{line} 0.{price:06} USD");
+                    *known = Some(known.unwrap_or(0).max(price));
+                }
+                let _ = one(&house, &line).await;
+            }
+            let real: u64 = named.iter().map(|(_, known)| known.unwrap_or(PRICE)).sum();
+            assert_eq!(spent(&house).await, real, "seed {seed}, text {index}");
+        }
+        house.clock.advance(hours(25));
+        assert_eq!(spent(&house).await, 0, "seed {seed}");
+    }
+}

@@ -1,0 +1,70 @@
+//! The page while somebody pumps.
+
+use super::*;
+
+/// A burst that is held up before any place is under alarm: it must not look like a calm night.
+#[tokio::test]
+async fn a_burst_that_is_held_up_is_seen() {
+    let desk = desk_with(MemoryStore::default(), |builder| {
+        builder.policy(quick(Policy::default())).tuning(Tuning::default())
+    });
+    assert!(desk.page().await.contains("<p class=\"state good\">Calm</p>"));
+    let mut asked = 0;
+    for index in 0..60 {
+        let who = client(1_000 + index as u32 * 3);
+        let sent = desk.house.try_send_for(&pumped(index), &Purpose::SIGN_UP, &who).await;
+        asked += u32::from(matches!(sent, Sent::StepUp(_)));
+    }
+    assert!(asked > 30, "{asked}");
+    let page = desk.page().await;
+    assert!(page.contains(&format!("Watching: {asked} asked to prove more")), "{page}");
+    let words = ["Why clients were asked to prove more", "The last one: pumping: ", "unanswered"];
+    for words in words {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let mut needles = Needles::new();
+    (0..60).for_each(|index| needles.number("a pumped number", &pumped(index)));
+    assert_eq!(needles.scan(&page), []);
+}
+
+/// Writes the pages into a folder, to look at them in a browser.
+#[tokio::test]
+async fn pages_to_look_at() {
+    let Some(folder) = std::env::var_os("OTPGATE_CONSOLE_PAGES") else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let empty = desk();
+    let attack = attacked().await;
+    let page = empty.page().await;
+    let style = page.split("href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let css = empty.ask(Request::get(style).body(String::new()).unwrap()).await;
+    let place = folder.join(style.trim_start_matches('/'));
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(place, css.body()).unwrap();
+    let write = |name: &str, page: &str| std::fs::write(folder.join(name), page).unwrap();
+    write("empty.html", &page);
+    let (why, ada) =
+        (Reason::new("pumping since 02:40, ticket 4711").unwrap(), Actor::new("ada").unwrap());
+    let controls = attack.house.gate.controls();
+    let prefix = Target::Prefix("+99894123".parse().unwrap());
+    let until = Some(controls.now() + hours(24));
+    controls.enter(prefix, Effect::Block, why.clone(), ada.clone(), until).await.unwrap();
+    let number = controls.number(&recipient(BOB));
+    controls.enter(number, Effect::Allow, why, ada, None).await.unwrap();
+    write("attack.html", &attack.page().await);
+    write("kept.html", &text(&attack.post(&entry("block", "prefix", "+99894123", "24", "")).await));
+    write(
+        "question.html",
+        &text(
+            &attack
+                .post(&[
+                    ("do", "pause"),
+                    ("hours", "2"),
+                    ("reason", "toll fraud since 02:40, ticket 4711"),
+                ])
+                .await,
+        ),
+    );
+    write("trainee.html", &text(&attack.get_as("bob-trainee", "").await));
+    attack.house.clock.advance(minutes(100));
+    write("calm.html", &attack.page().await);
+}
