@@ -106,6 +106,10 @@ async fn demonstrate() -> Outcome<()> {
     let gate = gate(phone.clone())?;
     let client = ClientContext::from_peer("192.0.2.7".parse()?, "session-1");
 
+    println!("0. Before the first visitor: store, clock and credentials");
+    gate.ready().await?;
+    expect(phone.last_code().is_none(), "ready, and nothing was sent")?;
+
     println!("1. A form that is posted faster than anyone types");
     let proof = gate.preflight(&Purpose::SIGN_UP, &client)?.answer("+4915112345678")?;
     let recipient = Recipient::parse("+4915112345678", None)?;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::base::entropy::EntropyError;
+use crate::base::sentence;
 use crate::human::HumanCheckError;
 use crate::message::{MessageFormatError, RenderError};
 use crate::store::{StoreError, StoreErrorKind};
@@ -110,6 +111,19 @@ impl GateErrorKind {
             Self::Message => "text",
             Self::HandOff => "hand_off",
             Self::Panic => "plug_in",
+        }
+    }
+
+    /// The part that failed, as an operator calls it.
+    const fn part(self) -> &'static str {
+        match self {
+            Self::Store | Self::StoreFull => "store",
+            Self::Clock => "clock",
+            Self::HumanCheck => "human check",
+            Self::Entropy => "random generator",
+            Self::Message => "message",
+            Self::HandOff => "transport",
+            Self::Panic => "plug-in",
         }
     }
 }
@@ -233,4 +247,48 @@ impl ConfigError {
     }
 }
 
-crate::base::sentence::debug_as_sentence!(ConfigError, GateError);
+/// A gate that could not send a text now: what [`Gate::ready`](crate::Gate::ready) found.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |_| {
+/// use otpgate::human::NoHumanCheck;
+///
+/// let gate = shop::parts().human_check(NoHumanCheck).build()?;
+/// let error = gate.ready().await.unwrap_err();
+/// assert_eq!(error.causes().len(), 1);
+/// assert!(error.to_string().starts_with("the gate is not ready; human check: "), "{error}");
+/// # Ok(())
+/// # });
+/// ```
+pub struct NotReady(Vec<GateError>);
+
+impl NotReady {
+    pub(crate) fn new(causes: Vec<GateError>) -> Self {
+        Self(causes)
+    }
+
+    /// Every part that failed, the store first.
+    #[must_use]
+    pub fn causes(&self) -> &[GateError] {
+        &self.0
+    }
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the gate is not ready")?;
+        for cause in &self.0 {
+            write!(f, "; {}: ", cause.kind.part())?;
+            match &cause.source {
+                Some(source) => sentence::write(&**source, f)?,
+                None => write!(f, "{cause}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NotReady {}
+
+sentence::debug_as_sentence!(ConfigError, GateError, NotReady);

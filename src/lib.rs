@@ -35,6 +35,7 @@
 //!     .daily_budget(Money::dollars(50))
 //! #   .policy(policy)
 //!     .build()?; // once, at start
+//! gate.ready().await?; // the store answers, the credentials are there; nothing is sent
 //!
 //! // GET: the ticket goes into the form, and the page's script answers it for the number typed.
 //! let client = ClientContext::from_peer("192.0.2.7".parse()?, "session cookie");

@@ -16,6 +16,7 @@ mod memory;
 mod operate;
 mod parts;
 mod preflight;
+mod ready;
 mod receipts;
 mod resend;
 #[cfg(feature = "totp")]
@@ -50,6 +51,7 @@ use parts::REMEMBER;
 ///
 /// | step | call | store round trips |
 /// |---|---|---|
+/// | at start | [`ready`](Self::ready) | 4 |
 /// | page shown | [`preflight`](Self::preflight) | 0 |
 /// | form posted | [`clear`](Self::clear), then [`issue`](Self::issue) | 0, then 1 |
 /// | code page asked for | [`entry`](Self::entry) | 1 |

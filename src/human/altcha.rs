@@ -197,6 +197,10 @@ impl HumanCheck for Altcha {
         let signature = hex(&mac(&secret.current, signed.as_bytes()));
         Ok(Some(format!(r#"{{"parameters":{signed},"signature":"{signature}"}}"#)))
     }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        self.secret().map(drop)
+    }
 }
 
 crate::base::masked::debug_only!(Altcha: cost, life);

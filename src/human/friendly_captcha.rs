@@ -122,6 +122,10 @@ impl HumanCheck for FriendlyCaptcha {
         let widget = Widget::new(NAME, self.site_keys.of(action), action, "frc-captcha-response");
         Some(widget.policy(&[("frame-src", "https://*.frcapi.com")]))
     }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        self.service.secret(&self.key, None).map(drop)
+    }
 }
 
 /// Settings of a [`FriendlyCaptcha`].

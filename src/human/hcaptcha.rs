@@ -86,11 +86,16 @@ impl Hcaptcha {
     }
 }
 
+impl Hcaptcha {
+    fn secret(&self) -> Result<SecretText, HumanCheckError> {
+        self.service.secret(&self.secret, (!self.test_keys).then_some(TEST_SECRETS))
+    }
+}
+
 #[async_trait]
 impl HumanCheck for Hcaptcha {
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
-        let secret =
-            self.service.secret(&self.secret, (!self.test_keys).then_some(TEST_SECRETS))?;
+        let secret = self.secret()?;
         let response = ("response", request.response.expose_response());
         let sitekey = ("sitekey", self.site_keys.of(request.action));
         let fields = [response, sitekey];
@@ -120,6 +125,10 @@ impl HumanCheck for Hcaptcha {
             ("connect-src", "https://hcaptcha.com"),
             ("connect-src", "https://*.hcaptcha.com"),
         ]))
+    }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        self.secret().map(drop)
     }
 }
 

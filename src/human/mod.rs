@@ -126,6 +126,17 @@ pub trait HumanCheck: fmt::Debug + Send + Sync + 'static {
         let _ = (action, now);
         Ok(None)
     }
+
+    /// Whether the service could be asked, as far as that can be told without a response to check:
+    /// above all whether there is a secret. [`Gate::ready`](crate::Gate::ready) asks. The default
+    /// knows nothing against it.
+    ///
+    /// # Errors
+    ///
+    /// [`HumanCheckError`], as [`check`](Self::check) would give it.
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        Ok(())
+    }
 }
 
 #[async_trait::async_trait]
@@ -142,6 +153,10 @@ impl<H: HumanCheck + ?Sized> HumanCheck for Arc<H> {
     fn challenge(&self, action: &str, now: Timestamp) -> Result<Option<String>, HumanCheckError> {
         (**self).challenge(action, now)
     }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        (**self).ready().await
+    }
 }
 
 #[async_trait::async_trait]
@@ -157,6 +172,10 @@ impl<H: HumanCheck + ?Sized> HumanCheck for Box<H> {
 
     fn challenge(&self, action: &str, now: Timestamp) -> Result<Option<String>, HumanCheckError> {
         (**self).challenge(action, now)
+    }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        (**self).ready().await
     }
 }
 
@@ -274,6 +293,10 @@ pub struct NoHumanCheck;
 #[async_trait::async_trait]
 impl HumanCheck for NoHumanCheck {
     async fn check(&self, _: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        Err(HumanCheckError::new(HumanCheckErrorKind::NotConfigured))
+    }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
         Err(HumanCheckError::new(HumanCheckErrorKind::NotConfigured))
     }
 }

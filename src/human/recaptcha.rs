@@ -137,11 +137,16 @@ pub(super) fn action(purpose: &str) -> String {
     purpose.replace('-', "_")
 }
 
+impl Recaptcha {
+    fn secret(&self, key: &Key) -> Result<SecretText, HumanCheckError> {
+        self.service.secret(&key.secret, (!self.test_keys).then_some(TEST_SECRETS))
+    }
+}
+
 #[async_trait]
 impl HumanCheck for Recaptcha {
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
-        let key = self.keys.of(request.action);
-        let secret = self.service.secret(&key.secret, (!self.test_keys).then_some(TEST_SECRETS))?;
+        let secret = self.secret(self.keys.of(request.action))?;
         let response = ("response", request.response.expose_response());
         let fields = [response];
         let question = self.service.form(&secret, &fields, request.client);
@@ -175,6 +180,13 @@ impl HumanCheck for Recaptcha {
         let key = &self.keys.of(purpose).site;
         let widget = Widget::new(name, key, action(purpose), "g-recaptcha-response");
         Some(widget.script("https://www.google.com/recaptcha/api.js").policy(POLICY))
+    }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        for (_, key) in &self.keys.own {
+            self.secret(key)?;
+        }
+        self.secret(&self.keys.default).map(drop)
     }
 }
 

@@ -164,14 +164,21 @@ impl RecaptchaEnterprise {
     }
 }
 
-#[async_trait]
-impl HumanCheck for RecaptchaEnterprise {
-    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+impl RecaptchaEnterprise {
+    fn key(&self) -> Result<ApiKey, HumanCheckError> {
         let key = self.service.current(&self.key)?;
         if key.secret().is_empty() {
             let what = "the API key is empty";
             return Err(self.service.error(HumanCheckErrorKind::Misconfigured, what));
         }
+        Ok(key)
+    }
+}
+
+#[async_trait]
+impl HumanCheck for RecaptchaEnterprise {
+    async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
+        let key = self.key()?;
         let mut event = json!({
             "token": request.response.expose_response(),
             "siteKey": self.site_key,
@@ -195,6 +202,10 @@ impl HumanCheck for RecaptchaEnterprise {
     fn widget(&self, purpose: &str) -> Option<Widget> {
         let widget = Widget::new(NAME, &self.site_key, action(purpose), "g-recaptcha-response");
         Some(widget.script("https://www.google.com/recaptcha/enterprise.js").policy(POLICY))
+    }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        self.key().map(drop)
     }
 }
 

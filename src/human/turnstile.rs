@@ -84,6 +84,12 @@ impl Turnstile {
     }
 }
 
+impl Turnstile {
+    fn secret(&self) -> Result<SecretText, HumanCheckError> {
+        self.service.secret(&self.secret, (!self.test_keys).then_some(TEST_SECRETS))
+    }
+}
+
 #[async_trait]
 impl HumanCheck for Turnstile {
     async fn check(&self, request: HumanRequest<'_>) -> Result<HumanVerdict, HumanCheckError> {
@@ -91,8 +97,7 @@ impl HumanCheck for Turnstile {
         if response.len() > LONGEST {
             return Ok(HumanVerdict::Failed(HumanFailure::NotHuman));
         }
-        let secret =
-            self.service.secret(&self.secret, (!self.test_keys).then_some(TEST_SECRETS))?;
+        let secret = self.secret()?;
         let response = ("response", response);
         let fields = [response];
         let question = self.service.form(&secret, &fields, request.client);
@@ -116,6 +121,10 @@ impl HumanCheck for Turnstile {
             ("script-src", "https://challenges.cloudflare.com"),
             ("frame-src", "https://challenges.cloudflare.com"),
         ]))
+    }
+
+    async fn ready(&self) -> Result<(), HumanCheckError> {
+        self.secret().map(drop)
     }
 }
 

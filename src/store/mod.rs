@@ -86,7 +86,7 @@ pub const JOURNAL_LIFE: Duration = Duration::from_secs(120);
 
 /// Where counters, codes, lists and the journal are kept. See the [module](self) for the contract.
 ///
-/// There are no default methods: a verb built on others would not be atomic.
+/// No verb has a default: one built on others would not be atomic.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Admits a send (or any other charged act): checks everything, then charges everything.
@@ -140,6 +140,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`StoreError`] if there is no answer.
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError>;
+
+    /// What the store can check of its backend beyond calling it: version, rights, settings that
+    /// would lose state. Changes nothing. [`Gate::ready`](crate::Gate::ready) asks it, then tries all
+    /// four verbs itself, so the default has nothing to add.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], whose source says what to do.
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 macro_rules! forward {
@@ -161,6 +172,10 @@ macro_rules! forward {
 
             async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
                 (**self).tally(query).await
+            }
+
+            async fn ready(&self) -> Result<(), StoreError> {
+                (**self).ready().await
             }
         }
     };

@@ -94,6 +94,10 @@ impl<S: Store> Store for Metered<S> {
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
         self.call("tally", self.inner.tally(query)).await
     }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
 }
 
 #[async_trait]
@@ -113,5 +117,9 @@ impl<T: SmsTransport> SmsTransport for Metered<T> {
         ];
         timed(&HAND_OFFS, labels, self.clock.elapsed().saturating_sub(begun));
         answer
+    }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.inner.ready().await
     }
 }

@@ -66,7 +66,15 @@ impl<T: fmt::Debug> fmt::Debug for Deadline<T> {
 impl<T: SmsTransport> Deadline<T> {
     /// [`hand_off`](SmsTransport::hand_off), without a box of its own.
     pub(crate) async fn hand_over(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-        let mut work = pin!(self.inner.hand_off(sms));
+        self.within(self.inner.hand_off(sms), HandoffError::indeterminate).await
+    }
+
+    async fn within<A>(
+        &self,
+        work: impl Future<Output = Result<A, HandoffError>>,
+        late: fn(&'static str) -> HandoffError,
+    ) -> Result<A, HandoffError> {
+        let mut work = pin!(work);
         // Most providers that answer at once need no timer.
         let mut end = None;
         poll_fn(move |context| {
@@ -74,9 +82,8 @@ impl<T: SmsTransport> Deadline<T> {
                 return Poll::Ready(answer);
             }
             let end: &mut Sleep = end.get_or_insert_with(|| (self.sleep)(self.span));
-            end.as_mut().poll(context).map(|()| {
-                Err(HandoffError::indeterminate("the provider did not answer before the deadline"))
-            })
+            let late = || Err(late("the provider did not answer before the deadline"));
+            end.as_mut().poll(context).map(|()| late())
         })
         .await
     }
@@ -86,6 +93,10 @@ impl<T: SmsTransport> Deadline<T> {
 impl<T: SmsTransport> SmsTransport for Deadline<T> {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         self.hand_over(sms).await
+    }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.within(self.inner.ready(), HandoffError::not_sent).await
     }
 }
 

@@ -187,6 +187,17 @@ pub trait SmsTransport: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`HandoffError`]. Its kind decides whether your money and the user's limits are given back.
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError>;
+
+    /// Whether a text could be handed off, as far as that can be told without sending one: above all
+    /// whether there are credentials. [`Gate::ready`](crate::Gate::ready) asks. The default knows
+    /// nothing against it.
+    ///
+    /// # Errors
+    ///
+    /// [`HandoffError`] of kind [`NotSent`](HandoffErrorKind::NotSent), with cause and remedy.
+    async fn ready(&self) -> Result<(), HandoffError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -195,6 +206,10 @@ impl<T: SmsTransport + ?Sized> SmsTransport for Arc<T> {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         (**self).hand_off(sms).await
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        (**self).ready().await
+    }
 }
 
 #[async_trait]
@@ -202,5 +217,9 @@ impl<T: SmsTransport + ?Sized> SmsTransport for Arc<T> {
 impl<T: SmsTransport + ?Sized> SmsTransport for Box<T> {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         (**self).hand_off(sms).await
+    }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        (**self).ready().await
     }
 }

@@ -19,10 +19,13 @@ async fn credentials_rotate_between_two_texts() {
             let error = adapter.hand_off(&sms()).await.unwrap_err();
             assert_eq!(error.kind(), HandoffErrorKind::Indeterminate, "{name}: {error}");
         }
+        adapter.ready().await.unwrap();
         secret.set("");
-        let error = adapter.hand_off(&sms()).await.unwrap_err();
-        assert_eq!(error.kind(), HandoffErrorKind::NotSent, "{name}: {error}");
-        assert_eq!((error.needs_operator(), error.provider()), (true, Some(name)), "{error}");
+        let unready = adapter.ready().await.unwrap_err();
+        for error in [adapter.hand_off(&sms()).await.unwrap_err(), unready] {
+            assert_eq!(error.kind(), HandoffErrorKind::NotSent, "{name}: {error}");
+            assert_eq!((error.needs_operator(), error.provider()), (true, Some(name)), "{error}");
+        }
         let seen = server.seen();
         let said: Vec<_> = seen[before..].iter().map(authentication).collect();
         let [one, two, again] = &said[..] else { panic!("{name}: {} requests", said.len()) };

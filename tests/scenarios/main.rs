@@ -67,6 +67,7 @@ mod presets;
 mod pumped;
 mod quiet;
 mod quotas;
+mod ready;
 mod receipts;
 mod registered;
 mod renewals_outside_quotas;

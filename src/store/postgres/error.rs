@@ -119,6 +119,18 @@ pub enum PostgresSetupError {
     Refused(#[source] Box<dyn StdError + Send + Sync>),
 }
 
+impl From<PostgresSetupError> for StoreError {
+    fn from(error: PostgresSetupError) -> Self {
+        let kind = match &error {
+            PostgresSetupError::Unreachable { .. } | PostgresSetupError::Refused(_) => {
+                StoreErrorKind::Unavailable
+            }
+            _ => StoreErrorKind::Corrupt,
+        };
+        Self::new(kind, error)
+    }
+}
+
 impl PostgresSetupError {
     /// Why a migration could not be applied to a schema at version `found`.
     pub(super) fn migrating(error: tokio_postgres::Error, found: i32) -> Self {

@@ -311,4 +311,9 @@ impl Store for PostgresStore {
             None => self.try_tally(query).await,
         }
     }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        // The inherent one, which a host may call by itself.
+        Ok(Self::ready(self).await?)
+    }
 }

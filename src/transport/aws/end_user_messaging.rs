@@ -172,6 +172,10 @@ impl SmsTransport for EndUserMessaging {
         let [id] = pick(response.body(), ["/MessageId"]);
         self.api.accepted(text(&id))
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.account).map(drop)
+    }
 }
 
 /// Settings of an [`EndUserMessaging`] transport.

@@ -163,6 +163,10 @@ impl SmsTransport for Sns {
         let response = self.api.send(self.signer.sign(&self.base, &account, request)?).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.account).map(drop)
+    }
 }
 
 /// Settings of an [`Sns`] transport.

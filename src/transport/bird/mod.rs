@@ -147,6 +147,10 @@ impl SmsTransport for Bird {
         let response = self.api.send(self.request(&key, sms)).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.key).map(drop)
+    }
 }
 
 /// Settings of a [`Bird`] transport.

@@ -125,6 +125,10 @@ impl SmsTransport for Esendex {
         let response = self.api.send(request).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.account).map(drop)
+    }
 }
 
 /// Settings of an [`Esendex`] transport.

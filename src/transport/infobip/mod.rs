@@ -171,6 +171,10 @@ impl SmsTransport for Infobip {
         let response = self.api.send(self.request(&key, sms)).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.key).map(drop)
+    }
 }
 
 /// Settings of an [`Infobip`] transport.

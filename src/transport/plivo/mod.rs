@@ -120,6 +120,10 @@ impl SmsTransport for Plivo {
         let response = self.api.send(self.request(&account, sms)).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.account).map(drop)
+    }
 }
 
 /// Settings of a [`Plivo`] transport.

@@ -128,6 +128,10 @@ impl SmsTransport for Telnyx {
         let response = self.api.send(self.request(&key, sms)).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.key).map(drop)
+    }
 }
 
 /// Settings of a [`Telnyx`] transport.

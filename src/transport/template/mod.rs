@@ -267,6 +267,10 @@ impl SmsTransport for HttpTransport {
         let by_id = self.template.answer.receipts_by_id;
         Ok(if by_id { handoff.with_receipts_by_id() } else { handoff })
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.secrets).map(drop)
+    }
 }
 
 /// Settings of an [`HttpTransport`].

@@ -149,6 +149,10 @@ impl SmsTransport for Twilio {
         let response = self.api.send(self.request(&account, sms)).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.api.credentials(&self.account).map(drop)
+    }
 }
 
 /// Settings of a [`Twilio`] transport.

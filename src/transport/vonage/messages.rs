@@ -142,6 +142,13 @@ impl SmsTransport for MessagesApi {
         let response = self.api.send(request).await?;
         self.read(&response, sms)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        match &self.authentication {
+            Authentication::Account(account) => self.api.credentials(account).map(drop),
+            Authentication::Application(application) => self.api.credentials(application).map(drop),
+        }
+    }
 }
 
 /// Settings of a [`MessagesApi`] transport.

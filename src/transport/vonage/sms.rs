@@ -201,6 +201,13 @@ impl SmsTransport for SmsApi {
         let response = self.api.send(self.request(sms)?).await?;
         self.read(&response)
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        match &self.authentication {
+            Authentication::Secret(account) => self.api.credentials(account).map(drop),
+            Authentication::Signature(account) => self.api.credentials(account).map(drop),
+        }
+    }
 }
 
 /// Settings of an [`SmsApi`] transport.

@@ -180,6 +180,10 @@ impl<T: SmsTransport> SmsTransport for CircuitBreaker<T> {
         attempt.conclude(&answer);
         answer
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.inner.ready().await
+    }
 }
 
 #[cfg(test)]

@@ -62,6 +62,14 @@ impl SmsTransport for FailOver {
         }
         Err(nobody_took_it(failures))
     }
+
+    /// All of them: a second provider without credentials would be missed only when it is needed.
+    async fn ready(&self) -> Result<(), HandoffError> {
+        for provider in &self.providers {
+            provider.ready().await?;
+        }
+        Ok(())
+    }
 }
 
 /// One error for all. It asks to wait only if every provider does, and no longer than the first of

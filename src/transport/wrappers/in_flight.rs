@@ -75,6 +75,10 @@ impl<T: SmsTransport> SmsTransport for InFlightLimit<T> {
         };
         self.inner.hand_off(sms).await
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.inner.ready().await
+    }
 }
 
 #[cfg(test)]

@@ -123,6 +123,13 @@ impl SmsTransport for Route {
             }
         }
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        for (_, provider) in &self.rules {
+            provider.ready().await?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

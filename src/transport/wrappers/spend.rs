@@ -116,6 +116,10 @@ impl<T: SmsTransport> SmsTransport for SpendLimit<T> {
         }
         answer
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        self.inner.ready().await
+    }
 }
 
 #[cfg(test)]

@@ -215,6 +215,13 @@ impl SmsTransport for Weighted {
         }
         answer
     }
+
+    async fn ready(&self) -> Result<(), HandoffError> {
+        for (provider, _) in &self.providers {
+            provider.ready().await?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

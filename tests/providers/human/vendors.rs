@@ -77,14 +77,16 @@ mod turnstile {
         let check = builder.client(client()).base_url(server.base_url()).build().unwrap();
         for secret in ["first-secret", "second-secret"] {
             *vault.lock().unwrap() = secret;
+            check.ready().await.unwrap();
             assert!(matches!(ask(&check).await, Ok(HumanVerdict::Passed(_))));
             let seen = server.seen();
             assert_eq!(seen.last().unwrap().form("secret").as_deref(), Some(secret));
         }
         for secret in ["1x0000000000000000000000000000000AA", "", " blanks "] {
             *vault.lock().unwrap() = secret;
-            let error = ask(&check).await.unwrap_err();
-            assert_eq!(error.kind(), HumanCheckErrorKind::Misconfigured, "{secret:?}");
+            for error in [ask(&check).await.unwrap_err(), check.ready().await.unwrap_err()] {
+                assert_eq!(error.kind(), HumanCheckErrorKind::Misconfigured, "{secret:?}");
+            }
         }
         assert_eq!(server.seen().len(), 2, "not even asked");
         let secret = SecretText::new("1x0000000000000000000000000000000AA");

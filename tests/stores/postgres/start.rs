@@ -75,9 +75,12 @@ async fn each_right_that_is_missing_is_named() {
     let error = store.migrate().await.unwrap_err();
     assert!(matches!(error, PostgresSetupError::MayNotMigrate { found: 0, .. }), "{error:?}");
     PostgresStore::connect(&server.url()).await.unwrap().migrate().await.unwrap();
+    let through_the_port = otpgate::Store::ready(&store).await.unwrap_err();
+    assert_eq!(through_the_port.kind(), otpgate::store::StoreErrorKind::Corrupt);
     let error = store.ready().await.unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, PostgresSetupError::Forbidden { .. }), "{error:?}");
+    assert!(format!("{through_the_port:?}").contains(&text), "{through_the_port:?}");
     assert!(text.contains("usage on schema otpgate") && text.contains("grant usage"), "{text}");
 
     let page = include_str!("../../../src/store/postgres/mod.rs");
