@@ -9,31 +9,12 @@
 use std::error::Error;
 use std::net::SocketAddr;
 
-use async_trait::async_trait;
 use axum::Router;
-use axum::http::request::Parts;
 use axum::routing::get;
 use otpgate::store::MemoryStore;
 use otpgate::transport::ConsoleTransport;
-use otpgate::web::page::PageContext;
-use otpgate::web::{Admit, Ask, Config, Host, HostError, Next};
-use otpgate::{Gate, KeyRing, Money, Region, Verification};
-
-/// The two decisions that are the host's.
-#[derive(Debug)]
-struct SignUp;
-
-#[async_trait]
-impl Host for SignUp {
-    async fn admit(&self, _: &Ask<'_>) -> Result<Admit, HostError> {
-        Ok(Admit::Send) // a password reset answers `Admit::Decoy` for a number without an account
-    }
-
-    async fn verified(&self, proven: Verification, _: &Parts) -> Result<Next, HostError> {
-        println!("{} is proven: create the account", proven.recipient().expose_e164().as_str());
-        Ok(Next::to("/welcome")) // `.header(SET_COOKIE, …)` logs in
-    }
-}
+use otpgate::web::{Config, Next, SignUp};
+use otpgate::{Gate, KeyRing, Money, Region};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -46,10 +27,16 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .countries([Region::DE, Region::AT]) // where customers are
         .daily_budget(Money::dollars(50)) // a few times an ordinary day
         .build()?;
+    gate.ready().await?; // the store takes writes, the clocks agree, the credentials are there
+    // What is yours. Password resets, payments and sessions of your own: implement `web::Host`.
+    let sign_up = SignUp::new(|proven, _request| async move {
+        println!("{} is proven: create the account", proven.recipient().expose_e164().as_str());
+        Ok(Next::to("/welcome")) // `.header(SET_COOKIE, …)` logs in
+    });
     // The origin in the browser's address bar; `http` is taken on localhost only.
-    let config = Config::builder("http://localhost:8080", SignUp)
+    let config = Config::builder("http://localhost:8080", sign_up)
         .default_region(Region::DE) // for numbers without a country code
-        .pages(PageContext::new("Example", "/otp"))
+        .hosted("Example") // or a page of your own
         .build()?;
     let app = Router::new()
         .route("/welcome", get(async || "Welcome!"))

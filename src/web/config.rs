@@ -187,6 +187,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// Serves the hosted pages of `brand`, with nothing of your own in them: [`pages`](Self::pages)
+    /// has the rest. Call it after [`mount`](Self::mount).
+    pub fn hosted(self, brand: impl Into<String>) -> Self {
+        let mount = self.0.mount.clone();
+        self.pages(PageContext::new(brand, mount))
+    }
+
     /// How long a request's body may take to arrive, 10 milliseconds to a minute. Default: 10 seconds.
     pub fn body_deadline(mut self, deadline: Duration) -> Self {
         self.0.body_deadline = deadline;

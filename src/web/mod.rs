@@ -41,6 +41,7 @@ mod hosted;
 mod openapi;
 mod origin;
 mod problem;
+mod sign_up;
 
 #[cfg(feature = "axum")]
 pub use self::axum::router;
@@ -50,6 +51,7 @@ pub use cookie::{SameSite, read as cookie};
 pub use endpoints::Endpoints;
 pub use host::{Admit, Ask, Host, HostError, Known, Next};
 pub use problem::{Problem, ProblemKind};
+pub use sign_up::SignUp;
 
 use ::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
