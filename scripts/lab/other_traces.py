@@ -10,8 +10,9 @@ range of its own.
     python3 scripts/lab/other_traces.py A3 --seed 1 --daily 20000 --addresses home > a3.csv
     cargo run --release --features testing --example replay -- a3.csv
 
-Four ordinary days come before the day of the scenario; S3 lasts three, S7 two. The scenarios S1 to S6 were
-written when the detector's rules were fixed, S7 and S8 after decision 63, to look at and not to tune by. Python 3.10, standard library only.
+Four ordinary days come before the day of the scenario; S3 lasts three, S7 and S11 two. The scenarios S1
+to S6 were written when the rules of decision 61 were fixed, S7 and S8 after decision 63, S9 to S12 after
+decision 66: each to look at, and not to tune by. Python 3.10, standard library only.
 """
 
 import argparse
@@ -73,6 +74,12 @@ def block(country, index):
 def price_of(phone):
     """What a text to the number costs; no calling code of the table begins with another."""
     return next(row[2] for row in COUNTRIES.values() if phone.startswith(row[0]) and len(phone) == row[1])
+
+
+def check_digit(body):
+    """The last digit by which the whole passes Luhn's test."""
+    doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(body))]
+    return str(-sum(digit // 10 + digit % 10 for digit in doubled) % 10)
 
 
 def anywhere(draw):
@@ -166,13 +173,16 @@ class Traffic:
             product, count = product * self.draw.random(), count + 1
         return count
 
-    def attack(self, label, start, a_minute, hours, phones, addresses, price, entered=0.0, who="bot"):
+    def attack(self, label, start, a_minute, hours, phones, addresses, price, entered=0.0, who="bot",
+               types=(8_000, 30_000), delivered=1, again=0):
+        """`types`: when a code is entered; `again`: so many times each session asks for another text."""
         for count in range(int(a_minute * 60 * hours)):
             at = start + count * 60_000 / a_minute + self.draw.uniform(0, 500)
-            code = self.draw.uniform(8_000, 30_000) if self.draw.random() < entered else None
-            phone = phones(count)
+            code = self.draw.uniform(*types) if self.draw.random() < entered else None
+            phone, ip, session = phones(count), addresses(count), self.session()
             cost = price if price is not None else price_of(phone)
-            self.row(at, phone, addresses(count), who, code, 1, cost, f"attack:{label}", self.session())
+            for press in range(1 + again):
+                self.row(at + press * 40_000, phone, ip, who, code, delivered, cost, f"attack:{label}", session)
 
 
 def no_change(_country, _hour):
@@ -283,6 +293,29 @@ def scenario(name, traffic):
         # a day in eight ranges of a million in four countries, two a minute, one code of ten entered
         prefixes = [some_range(c) for c in ("FR", "ID", "PH", "EG") for _ in range(2)]
         traffic.attack(name, midnight, 2, 24, somewhere(prefixes, 6), fresh, None, entered=0.1)
+    elif name == "S9":
+        # numbers with a check digit, in order, in three blocks, from the gateways that customers share
+        where = [(c, f"{busy_range(c)}{draw.randrange(10)}") for c in ("GB", "MX", "PH")]
+
+        def checked(count):
+            body = f"{where[count % 3][1]}{count // 3 * 7 % 10**4:04d}"
+            return body + check_digit(body)
+
+        traffic.attack(name, start, 12, 6, checked, lambda n: traffic.shared_address(where[n % 3][0]), None)
+    elif name == "S10":
+        # numbers that nobody holds, in eight blocks of four countries; each asks twice, and no text arrives
+        prefixes = [f"{some_range(c)}{draw.randrange(10)}" for c in ("DE", "BR", "PK", "VN") for _ in range(2)]
+        traffic.attack(name, start, 3, 10, somewhere(prefixes, 5), fresh, None, delivered=0, again=1)
+    elif name == "S11":
+        # two days, no number and no block twice, in all countries, from one country's gateways
+        countries = [c for c, row in COUNTRIES.items() if row[4]]
+        traffic.attack(name, midnight, 2, 48, lambda _n: traffic.number(draw.choice(countries)),
+                       lambda _n: traffic.shared_address("GB"), None)
+    elif name == "S12":
+        # two of five codes are entered, but five minutes later, in two ranges of one country
+        prefixes = [busy_range("ID") for _ in range(2)]
+        traffic.attack(name, start, 10, 8, somewhere(prefixes, 6), fresh, None, entered=0.4,
+                       types=(240_000, 290_000))
     elif name == "N5":
         for count in range(60):
             traffic.person(start + count * 30_000, "DE", True, "legit:company",
@@ -295,7 +328,8 @@ def scenario(name, traffic):
             traffic.person(start + count * 18_000, "FR", True, "legit:campus", ip="203.0.113.9")
 
 
-NAMES = ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A14", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "N1", "N5", "N6", "N9", *ANOMALIES]
+NAMES = ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A14", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12",
+         "N1", "N5", "N6", "N9", *ANOMALIES]
 
 
 def main():
@@ -305,7 +339,7 @@ def main():
     parser.add_argument("--daily", type=int, default=20_000, help="honest codes a day")
     parser.add_argument("--addresses", choices=["home", "scattered"], default="home")
     options = parser.parse_args()
-    last_days = {"S3": 3, "S7": 2}.get(options.scenario, 1)
+    last_days = {"S3": 3, "S7": 2, "S11": 2}.get(options.scenario, 1)
     traffic = Traffic(options.seed, options.daily, options.addresses == "scattered", last_days)
     traffic.days(anomaly(options.scenario))
     scenario(options.scenario, traffic)

@@ -80,7 +80,7 @@ impl Detector {
             sessions: Sessions::new(&terms.tuning),
             memory: Memory::new(Arc::clone(&terms)),
             operator: Operator::default(),
-            together: Together::default(),
+            together: Together::new(terms.tuning.ask_at),
             journal: Journal::new(gate),
             now: 0,
             born: 0,

@@ -144,6 +144,9 @@ impl Detector {
             let session = Session { weight, ..session };
             self.answered_afar(at, &session, false, false);
             self.answered_together(at, &session, false, false);
+            if !session.known && !session.unsent {
+                self.suspect(at, &nodes, &local);
+            }
         }
         self.evaluate(at, &nodes, &local, subject.price_microusd);
         if stage == 3 {

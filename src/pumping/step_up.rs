@@ -133,6 +133,9 @@ impl Detector {
         let around = if known { self.find_path(now, subject, false) } else { *path };
         let is_young = self.memory.is_young();
         self.tree.step_up((known, path, &around), became, step, is_young);
+        if !known {
+            self.step_up_together(now, path, step);
+        }
         self.evaluate(now, path, &local, subject.price_microusd);
     }
 }

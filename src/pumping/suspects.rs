@@ -2,32 +2,62 @@
 
 use super::detector::Detector;
 use super::evidence::Bet;
-use super::home::is_suspicious;
 use super::memory::Local;
 use super::path::{Path, level_at, pick, slot_at};
 use super::session::Session;
-use super::together::{LONGEST, NOBODY};
+use super::together::{JOINS, LONGEST, NOBODY};
 
 impl Detector {
     /// The place of the finest block under suspicion, if a new session counts for it.
     pub(super) fn suspected(&mut self, now: u64, path: &Path, local: &Local) -> u8 {
-        let found = (0..5).find_map(|place| {
-            let node = self.tree.at(slot_at(path, place))?;
-            is_suspicious(node.bets).then_some((place, node.id, node.bets))
-        });
-        let Some((place, node, [bold, careful])) = found else { return NOBODY };
-        if !self.terms.tuning.parts.together || self.view(path, local).is_explained(place) {
-            return NOBODY;
+        let Some((place, node, _)) = self.suspect_of(path, local) else { return NOBODY };
+        self.together.turn(now);
+        match self.together.counts(node) {
+            true => u8::try_from(place).unwrap_or(NOBODY),
+            false => NOBODY,
         }
+    }
+
+    /// A session's code was not entered: the finest block whose tank holds enough is under suspicion for
+    /// as long as it will without another text.
+    pub(super) fn suspect(&mut self, now: u64, path: &Path, local: &Local) {
+        let Some((place, node, [bold, careful])) = self.suspect_of(path, local) else { return };
         let rate = self.tree.refresh(now, path, local).get(place).copied().unwrap_or(0.0);
         let [fast, slow] = self.terms.bets.at(local.null, level_at(place));
-        let hours = |held: f32, bet: Bet| held / (bet.leak * rate).max(1e-3);
+        let hours = |held: f32, bet: Bet| (held - JOINS) / (bet.leak * rate).max(1e-3);
         let lasts = hours(bold, fast).max(hours(careful, slow)).min(LONGEST);
         let until = now.saturating_add((lasts * 3_600_000.0) as u64);
         self.together.turn(now);
-        match self.together.join(node, fast.leak * rate, until) {
-            true => u8::try_from(place).unwrap_or(NOBODY),
-            false => NOBODY,
+        self.together.join(node, fast.leak * rate, until);
+    }
+
+    /// The finest block of a path whose tank holds enough, by place and name, and what it holds; none if
+    /// a coarser node acts.
+    fn suspect_of(&self, path: &Path, local: &Local) -> Option<(usize, u64, [f32; 2])> {
+        if !self.terms.tuning.parts.together {
+            return None;
+        }
+        let found = (0..5).find_map(|place| {
+            let node = self.tree.at(slot_at(path, place))?;
+            let [bold, careful] = node.bets;
+            (bold.max(careful) >= JOINS).then_some((place, node.id, node.bets))
+        });
+        found.filter(|(place, ..)| !self.view(path, local).is_explained(*place))
+    }
+
+    /// A step-up was passed, or was not: what that says holds up or ends the alarm of the blocks under
+    /// suspicion, if it was asked in one of them.
+    pub(super) fn step_up_together(&mut self, now: u64, path: &Path, step: f32) {
+        if !self.together.is_alarm() {
+            return;
+        }
+        let knows = |place: usize| {
+            let node = self.tree.at(slot_at(path, place));
+            node.is_some_and(|node| self.together.knows(node.id))
+        };
+        if (0..5).any(knows) {
+            self.together.turn(now);
+            self.together.hold_up(step);
         }
     }
 

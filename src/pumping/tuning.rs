@@ -30,7 +30,7 @@ pub struct Tuning {
     /// `refuse_in_context`: the rigorous threshold was paid by the node.
     pub home_at: f32,
     /// Evidence at which a block starts to ask while many blocks are under alarm together and nothing
-    /// coarser acts: about three texts that its customers do not explain.
+    /// coarser acts: about two texts that its customers do not explain.
     pub ask_together: f32,
     /// A node stops asking when its evidence has fallen this far below the mark at which it
     /// asks, or to half of that mark (hysteresis).
@@ -216,7 +216,7 @@ impl Default for Tuning {
             refuse_in_context: 5.0,
             proved_at: 12.0,
             home_at: 5.0,
-            ask_together: 1.5,
+            ask_together: 1.0,
             ask_hysteresis: 3.0,
             half_open_gap: 1.2,
             pass_up: 0.50,

@@ -14,7 +14,7 @@ use super::tree::{Foreseen, Tree};
 
 /// Mean milliseconds between requests from which an attack is slow: step-ups are then further apart
 /// than the quarter of an hour for which they count as lately failed.
-const SLOW_MS: f32 = 300_000.0;
+const SLOW_MS: f32 = 120_000.0;
 
 /// What failed step-ups must have left for a slow attack to be going on.
 const STILL_FAILING: f32 = 1.0;
@@ -57,7 +57,7 @@ impl<'a> View<'a> {
 
     /// Whether many blocks are under alarm together. Never in a realm without history.
     pub(super) fn is_common_alarm(&self) -> bool {
-        self.together.is_alarm(self.terms.tuning.ask_at) && !self.memory.is_young()
+        self.together.is_alarm() && !self.memory.is_young()
     }
 
     /// Whether a coarser node of the path acts.

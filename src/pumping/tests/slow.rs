@@ -74,6 +74,7 @@ fn while_rare_step_ups_fail_a_node_goes_on_asking() {
         view.step_ups_fail(&node)
     };
     assert!(goes_on(20, 1.1), "the latest failed twenty minutes ago");
+    assert!(goes_on(3, 1.1), "of a dozen an hour none need have failed in the last quarter");
     assert!(!goes_on(1, 1.1), "a fast attack has ended");
     assert!(!goes_on(20, 0.9), "too few have failed");
 }
