@@ -21,7 +21,7 @@ const CUSTOMERS_AFTER: Duration = Duration::from_secs(86_400);
 const CUSTOMERS_FOR: Duration = Duration::from_secs(90 * 86_400);
 
 /// What an accepted code gives back, given whose meters the send ran on.
-pub(crate) fn credits(
+pub(super) fn credits(
     policy: &Policy,
     client: Option<Networks>,
     block: Option<Pseudonym>,
@@ -41,7 +41,7 @@ pub(crate) fn credits(
 }
 
 /// `amount` messages given back to each limit on the unverified ones of a client's networks.
-pub(crate) fn of_client(
+pub(super) fn of_client(
     policy: &Policy,
     client: Option<Networks>,
     amount: u64,
@@ -64,7 +64,7 @@ pub(crate) fn of_client(
 ///
 /// One number in sixteen leaves them, by its keyed pseudonym. So it takes about sixteen people,
 /// nobody outside can pick them, and a network needs one mark and no counter.
-pub(crate) fn customers(
+pub(super) fn customers(
     policy: &Policy,
     client: Option<Networks>,
     number: Pseudonym,

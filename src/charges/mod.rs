@@ -1,6 +1,7 @@
-//! What a send must pay: the policy's rules turned into one list of charges, and what an accepted code
-//! gives back. Pure: nothing here knows the gate or waits for a store.
+//! What a send and an attempt at its code must pay: the policy's rules turned into lists of charges, and
+//! what an accepted code gives back. Pure: nothing here knows the gate or waits for a store.
 
+pub(crate) mod attempt;
 mod client;
 mod credits;
 pub(crate) mod fault;
@@ -11,5 +12,4 @@ mod number;
 mod plan;
 mod variants;
 
-pub(crate) use credits::{credits, customers, of_client};
 pub(crate) use plan::{COUNT_SPAN_MS, Cause, Due, Plan, Terms, UNLIMITED};

@@ -12,7 +12,7 @@ use crate::store::{Admitted, Charge, Home, Nonce, Refund};
 use crate::telemetry::Verb;
 
 use super::Gate;
-use crate::charges::UNLIMITED;
+use crate::charges::{UNLIMITED, attempt};
 use crate::guarded;
 
 impl Gate {
@@ -84,7 +84,7 @@ impl Gate {
         let spray = MeterKey::new(names.whole(), slot::SPRAY);
         let attempts = &self.inner.policy.attempts;
         let failures = attempts.authenticator.limit();
-        let (share, shares) = self.session_share(client, attempts);
+        let (share, shares) = attempt::session_share(&self.names(), client, attempts);
         let mut admission = self.inner.admission(Home::of(account.subject), now)?;
         admission.charges = vec![
             // Right and wrong codes cost the same: a guess that is not charged is a guess for free.

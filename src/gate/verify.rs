@@ -10,29 +10,19 @@ use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::{Event, EventKind, RejectionCause, TestUse};
-use crate::limit::{Limit, MeterKey};
+use crate::limit::MeterKey;
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
-use crate::outcome::{EntryGrant, Grant, Lane, Note, Rejection, Verification, Verified};
-use crate::policy::{AttemptPolicy, Policy};
+use crate::outcome::{EntryGrant, Grant, Note, Rejection, Verification, Verified};
 use crate::pumping::{Sighting, SightingKind};
 use crate::realm::{sighted, slot};
-use crate::store::{Charge, Credit, Home, Mark, Observation, Redemption, Verdict, blank};
+use crate::store::{Charge, Credit, Home, Observation, Redemption, Verdict, blank};
 use crate::telemetry::Verb;
 use crate::transport::Channel;
 
 use super::Gate;
-use crate::charges::fault;
-use crate::charges::{COUNT_SPAN_MS, credits, customers, of_client};
+use crate::charges::{COUNT_SPAN_MS, attempt};
 use crate::guarded;
-
-/// A number counts as known from three days after its first verification: a pumped number that
-/// was verified once is not yet a customer.
-const KNOWN_AFTER: Duration = Duration::from_secs(72 * 3_600);
-
-/// Until 90 days after its last verification: carriers give numbers away again after 45 to 90
-/// (Lee and Narayanan 2021).
-const KNOWN_FOR: Duration = Duration::from_secs(90 * 86_400);
 
 impl Gate {
     /// Checks a code: charges the attempt, compares, consumes; one store round trip.
@@ -202,7 +192,7 @@ impl Gate {
             binding: &binding.encoded(),
         };
         let digests = code.iter().map(|code| digest(&keys.code, &context, code.expose_secret()));
-        let paid = self.client_charge(grant, client, policy);
+        let paid = attempt::by_client(&names, grant, client, &policy.attempts);
         let (realm, name) = (names.whole(), names.challenge(&challenge));
         let count = |subject, slot| Observation {
             key: MeterKey::new(subject, slot),
@@ -226,7 +216,7 @@ impl Gate {
             redemption.observe_failure.push(count(subject, failed));
         }
         if let Some((grant, number)) = grant.zip(number) {
-            self.charge_subject(&mut redemption, grant, number, policy, now);
+            attempt::on_number(&mut redemption, &names, grant, number, policy, now);
         }
         Ok(Attempt {
             redemption,
@@ -236,77 +226,6 @@ impl Gate {
             region: grant.and_then(|grant| grant.recipient.region()),
             spray_alarm: policy.attempts.spray_alarm,
         })
-    }
-
-    /// What an attempt costs the client, whatever the challenge.
-    ///
-    /// Anybody can make up grants, from any address that others use too. So they fill a meter of
-    /// their own, and no genuine grant is judged by it: a genuine one is charged to its session's
-    /// share of the address, which nobody else can fill. A device proof is of this number and a
-    /// caller's signature is the host's, so their lanes pass the address altogether. A human check
-    /// does not: it says nothing of the number, and solvers sell it.
-    fn client_charge(
-        &self,
-        grant: Option<&Grant>,
-        client: &ClientContext,
-        policy: &Policy,
-    ) -> Option<Charge> {
-        let (share, limit) = self.session_share(client, &policy.attempts);
-        let key = match grant.map(|grant| grant.lane) {
-            None => {
-                let network = client.ip().prefix().to_bytes();
-                MeterKey::new(self.names().client(&network), slot::GARBAGE)
-            }
-            Some(Lane::Open | Lane::Checked) => share,
-            Some(Lane::Proven | Lane::Caller) => return None,
-        };
-        Some(Charge { key, limit, cost: 1, waiver: None })
-    }
-
-    /// The attempts of one session at one client network.
-    pub(super) fn session_share(
-        &self,
-        client: &ClientContext,
-        attempts: &AttemptPolicy,
-    ) -> (MeterKey, Limit) {
-        let share = self.names().session_at(client.ip().prefix(), client.session());
-        (MeterKey::new(share, slot::SHARE), attempts.client.limit(attempts.client.hard))
-    }
-
-    fn charge_subject(
-        &self,
-        redemption: &mut Redemption,
-        grant: &Grant,
-        number: Pseudonym,
-        policy: &Policy,
-        now: Timestamp,
-    ) {
-        let names = self.names();
-        let lane = MeterKey::new(number, grant.lane.counted());
-        let limit = grant.lane.failures(&policy.attempts).limit();
-        redemption.subject_charges.push(Charge { key: lane, limit, cost: 1, waiver: None });
-        // A success by any lane proves the owner: strangers' failures are forgiven with it.
-        redemption.reset.extend(Lane::ALL.map(|lane| MeterKey::new(number, lane.counted())));
-        // And that texts reach the number, whatever a provider said.
-        redemption.reset.extend(fault::all_of(number));
-        if grant.test.is_some() {
-            // It proves nobody's number and paid for no text: its client gets back what it cost him.
-            redemption.credits.extend(of_client(policy, grant.client, 1));
-            return;
-        }
-        redemption.credits.extend(credits(
-            policy,
-            grant.client,
-            grant.block,
-            names.whole(),
-            grant.price,
-        ));
-        redemption.marks.push(Mark {
-            key: MeterKey::new(number, slot::KNOWN),
-            from: now + KNOWN_AFTER,
-            until: now + KNOWN_FOR,
-        });
-        redemption.marks.extend(customers(policy, grant.client, number, now));
     }
 
     fn accept(
