@@ -168,7 +168,7 @@ fn table() {
     );
 }
 
-/// What the sends take beyond an ordinary one at the most: of instructions, and of compressions.
+/// What the sends take beyond an ordinary one at most: of instructions, and of compressions.
 fn dearest(sends: &[Counted], compression: f64) -> (f64, f64) {
     let beyond = |of: fn(&Counted) -> f64| {
         let mut all: Vec<f64> = sends.iter().map(of).collect();

@@ -1,4 +1,4 @@
-//! What it takes to keep numbers in memory, and what a flood of them can take at the most.
+//! What it takes to keep numbers in memory, and what a flood of them can take at most.
 //!
 //! `cargo bench --features testing --bench footprint`. Each case runs in a process of its own and
 //! measures the growth of its resident set: what the system gives, allocator and all, not what

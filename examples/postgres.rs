@@ -21,7 +21,7 @@ use support::postgres_server;
 
 use shared_store::{Outcome, Pair};
 
-/// How many rows of each kind one sweep removes at the most.
+/// How many rows of each kind one sweep removes at most.
 const BATCH: u32 = 1_000;
 
 #[tokio::main]

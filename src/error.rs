@@ -144,7 +144,7 @@ impl fmt::Display for GateError {
                 "the human check could not be made, so nothing was sent; check its provider, retry"
             }
             GateErrorKind::Entropy => {
-                "no random bytes were to be had, so nothing was sent; check the host's entropy source"
+                "the operating system gave no random bytes, so nothing was sent; check its entropy source"
             }
             GateErrorKind::Message => {
                 "the text does not have its exact form, so it was not sent; fix the template or fields"

@@ -70,20 +70,16 @@ impl Gate {
             let token = match self.check_proof(proof, recipient, purpose, &scope, now) {
                 Ok(token) => token,
                 Err(error) => {
-                    let reason = RefusalReason::Token(error);
-                    return self.turned_away(reason, recipient, purpose, now);
+                    return self.turned_away(RefusalReason::Token(error), recipient, purpose, now);
                 }
             };
             let number = self.names().number(recipient);
             if let Some(reason) = self.inadmissible(recipient, purpose) {
                 return self.turned_away(reason, recipient, purpose, now);
             }
-            if self.listed(recipient, number, client, purpose, now).is_some() {
-                // Another gate may have lifted the entry since.
-                drop(Box::pin(self.reload_controls(now)).await?);
-                if let Some(reason) = self.listed(recipient, number, client, purpose, now) {
-                    return self.turned_away(reason, recipient, purpose, now);
-                }
+            if let Some(reason) = self.listed_still(recipient, number, client, purpose, now).await?
+            {
+                return self.turned_away(reason, recipient, purpose, now);
             }
             let device = self.known_device(client, &number, now);
             let caution = match device {
@@ -120,6 +116,23 @@ impl Gate {
             }))
         };
         self.told(self.span_of(Verb::Clear, purpose, recipient).over(clear).await)
+    }
+
+    /// Why an operator's list refuses the request. Another gate may have lifted the entry since this
+    /// one read the list, so it is read again before anybody is refused.
+    async fn listed_still(
+        &self,
+        recipient: &Recipient,
+        number: Pseudonym,
+        client: &ClientContext,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> Result<Option<RefusalReason>, GateError> {
+        if self.listed(recipient, number, client, purpose, now).is_none() {
+            return Ok(None);
+        }
+        drop(Box::pin(self.reload_controls(now)).await?);
+        Ok(self.listed(recipient, number, client, purpose, now))
     }
 
     /// What the client has proved, and what its human check burns; or the answer that asks for more.

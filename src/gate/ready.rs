@@ -25,7 +25,7 @@ impl Gate {
     ///
     /// | part | what is tried |
     /// |---|---|
-    /// | store | [its own check](crate::Store::ready); then all four verbs: the controls are read, a code of nobody's is stored, accepted and given back |
+    /// | store | [its own check](crate::Store::ready); then all four verbs: the controls are read, a code is stored, accepted and given back, under names that are drawn |
     /// | clock | this host's against the store's |
     /// | transports, human check | [whether the credentials are there](crate::SmsTransport::ready); the provider is not asked |
     ///

@@ -5,11 +5,14 @@ use super::channels::Unavailable;
 use super::send::{Challenge, Refused, SendJob};
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
+use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::message::Language;
 use crate::otp::Binding;
-use crate::outcome::{Client, EntryGrant, Lane, OwnScope, Proved, RefusalReason, Sent};
+use crate::outcome::{
+    Client, EntryGrant, Grant, Lane, OwnScope, Proved, RefusalReason, Sent, Subjects,
+};
 use crate::telemetry::Verb;
 use crate::transport::Channel;
 
@@ -131,24 +134,7 @@ impl Gate {
         let scope = OwnScope::of(client);
         let language = Language::new(&grant.language).ok();
         let number = self.names().number(&grant.recipient);
-        let mut subjects = self.names().subjects(
-            self.inner.global,
-            &grant.recipient,
-            number,
-            &grant.purpose,
-            client,
-        );
-        match grant.lane {
-            Lane::Proven => subjects.device = grant.entered_by,
-            Lane::Caller => subjects.caller = grant.entered_by,
-            Lane::Open | Lane::Checked => {
-                subjects.device = self.known_device(client, &number, now);
-            }
-        }
-        if grant.session == Pseudonym::default() {
-            // A caller's verification: the host asks, not a page.
-            (subjects.client, subjects.session) = (Client::Caller, None);
-        }
+        let subjects = self.who_renews(&grant, number, client, now);
         let spared = subjects.client == Client::Caller || subjects.device.is_some();
         let caution = match spared {
             true => None,
@@ -185,5 +171,29 @@ impl Gate {
             test: grant.test,
         };
         self.send(&mut send, Some(text)).await
+    }
+
+    /// Who is charged for another text: as for the first, whoever holds the grant by now.
+    fn who_renews(
+        &self,
+        grant: &Grant,
+        number: Pseudonym,
+        client: &ClientContext,
+        now: Timestamp,
+    ) -> Subjects {
+        let (global, purpose) = (self.inner.global, &grant.purpose);
+        let mut subjects = self.names().subjects(global, &grant.recipient, number, purpose, client);
+        match grant.lane {
+            Lane::Proven => subjects.device = grant.entered_by,
+            Lane::Caller => subjects.caller = grant.entered_by,
+            Lane::Open | Lane::Checked => {
+                subjects.device = self.known_device(client, &number, now);
+            }
+        }
+        if grant.session == Pseudonym::default() {
+            // A caller's verification: the host asks, not a page.
+            (subjects.client, subjects.session) = (Client::Caller, None);
+        }
+        subjects
     }
 }

@@ -26,7 +26,7 @@ use crate::base::time::Timestamp;
 /// for expected in 1..=5 {
 ///     assert_eq!(meter.charge(&five_an_hour, noon, 1), Ok(expected));
 /// }
-/// // The sixth has to wait for the hour and, at the most, one sixtieth of it.
+/// // The sixth has to wait for the hour and, at most, one sixtieth of it.
 /// let wait = meter.charge(&five_an_hour, noon, 1).unwrap_err();
 /// assert_eq!(wait, Duration::from_secs(3_660));
 /// assert_eq!(meter.charge(&five_an_hour, noon + wait, 1), Ok(1));

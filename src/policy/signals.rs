@@ -65,7 +65,7 @@ pub enum WithoutAnswer {
 pub struct SignalsPolicy {
     /// Of which numbers. Default: of none.
     pub ask: AskNetwork,
-    /// What a look-up costs at the most. It counts on every budget that the text counts on, and stays
+    /// What a look-up costs at most. It counts on every budget that the text counts on, and stays
     /// spent when the text is not sent. Default: 10 cents, our judgement: providers publish no price for
     /// SIM swap, which carriers set by contract. Take your contract's.
     pub price: Money,

@@ -43,7 +43,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// An admission of nobody's that checks and charges nothing yet.
+    /// An admission about nobody that checks and charges nothing yet.
     #[must_use]
     pub fn new(id: RequestId, now: Timestamp, realm: Pseudonym, remember: Timestamp) -> Self {
         Self {
@@ -132,7 +132,7 @@ pub struct DocumentWrite {
     pub content: Vec<u8>,
 }
 
-/// The code to keep. Two digests at the most are live for one challenge.
+/// The code to keep. Two digests at most are live for one challenge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ChallengeWrite {
     /// A new challenge with its first code. A challenge of that name must not exist.

@@ -174,7 +174,7 @@ impl fmt::Display for Span {
 /// from then on the monotonic one.
 ///
 /// A wall clock that steps shows against it. One that NTP slews is followed, by at most a thousandth
-/// of the time that has passed: NTP slews by half of that at the most, and whoever runs for a year
+/// of the time that has passed: NTP slews by half of that at most, and whoever runs for a year
 /// must not add up to an outage.
 ///
 /// Time in which the machine slept is not counted, on Linux: after a pause longer than the bound

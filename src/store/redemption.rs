@@ -52,7 +52,7 @@ pub struct Redemption {
 }
 
 impl Redemption {
-    /// An attempt at nobody's code that matches nothing yet and charges nothing but itself.
+    /// An attempt at a code of nobody's that matches nothing yet and charges nothing but itself.
     #[must_use]
     pub fn new(id: RequestId, now: Timestamp, realm: Pseudonym, challenge: Pseudonym) -> Self {
         Self {

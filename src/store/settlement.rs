@@ -34,7 +34,7 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// A settlement of `admission`, nobody's, that gives nothing back yet.
+    /// A settlement of `admission`, about nobody, that gives nothing back yet.
     #[must_use]
     pub fn new(admission: RequestId, now: Timestamp, realm: Pseudonym) -> Self {
         Self {

@@ -33,7 +33,7 @@ pub struct TallyQuery {
 }
 
 impl TallyQuery {
-    /// A query of nobody's that asks for nothing yet.
+    /// A query about nobody that asks for nothing yet.
     #[must_use]
     pub fn new(now: Timestamp, realm: Pseudonym) -> Self {
         Self {

@@ -12,7 +12,7 @@ use crate::base::time::Timestamp;
 
 use super::Exchange;
 
-/// In what time a process exchanges news so many times at the most. A gate's news wait no longer than
+/// In what time a process exchanges news so many times at most. A gate's news wait no longer than
 /// that for the next call.
 const TICK: Duration = Duration::from_millis(100);
 const EACH_TICK: u32 = 64;

@@ -110,7 +110,7 @@ pub(super) const TICKET_LENGTH: usize = 99;
 /// The only version there is. A change of layout or algorithm takes the next number.
 pub(super) const VERSION: u8 = 1;
 
-/// The fields of a ticket, to be had only after its MAC was checked.
+/// The fields of a ticket, given out only once its MAC was checked.
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) terms: TicketTerms,

@@ -147,7 +147,7 @@ async fn a_client_that_hangs_up_gains_no_attempt() {
         wire.write(&browser.post_bytes("/otp/verify", &json!({ "code": wrong(&code) }))).await;
         drop(wire);
     }
-    // Whatever of them was read, five were compared at the most.
+    // Whatever of them was read, five were compared at most.
     let answer = browser.verify(&code).await;
     let compared = |kind: &EventKind| {
         *kind == EventKind::Rejected { cause: RejectionCause::Mismatch }

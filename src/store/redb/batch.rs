@@ -31,7 +31,7 @@ const SWEPT_BY_A_CALL_WHEN_HALF_FULL: usize = 32;
 const SWEPT_FOR_ROOM: usize = 8_192;
 const ENOUGH_ROOM: usize = 64;
 
-/// How many entries past their life an append removes at the most.
+/// How many entries past their life an append removes at most.
 const PRUNED_BY_AN_APPEND: usize = 8;
 
 /// How many chunks of the log that are no longer needed a transaction removes at the least, if there

@@ -46,7 +46,7 @@ use writer::{Job, Shared, Writer};
 ///
 /// - **forgets nothing that it has answered.** A call is answered after its effects were
 ///   synchronised to the disk. A process that is killed at any instant, or a machine that loses
-///   power, loses at the most calls that were not answered yet; their effects are then there as a
+///   power, loses at most calls that were not answered yet; their effects are then there as a
 ///   whole or not at all.
 /// - **shares each synchronisation.** One thread writes. While one transaction reaches the disk,
 ///   the calls that come meanwhile queue up and become the next one together. No call waits for a

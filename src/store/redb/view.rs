@@ -39,7 +39,7 @@ pub(super) trait Source {
 pub(super) struct View<'a, S> {
     source: &'a S,
     realm: Pseudonym,
-    /// A dozen at the most: searched faster than hashed.
+    /// A dozen at most: searched faster than hashed.
     rows: RefCell<Vec<(RowKey, Row)>>,
     entry: RefCell<Option<Entry>>,
     added: Cell<usize>,

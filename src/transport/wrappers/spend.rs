@@ -50,7 +50,7 @@ pub struct SpendLimit<T> {
 }
 
 impl<T: SmsTransport> SpendLimit<T> {
-    /// At most `daily` in any 24 hours. `price` is what a text costs at the most; `clock` is the
+    /// At most `daily` in any 24 hours. `price` is what a text costs at most; `clock` is the
     /// gate's clock.
     pub fn new(
         inner: T,

@@ -628,7 +628,7 @@ async fn what_is_written_often_keeps_its_counts() {
         }
         let answer = store.admit(&admission).await.unwrap();
         let Admitted::Granted { counts, .. } = answer else { panic!("{answer:?}") };
-        // An hour and at the most a minute, at two a minute; one an hour has drained.
+        // An hour and at most a minute, at two a minute; one an hour has drained.
         let drained = 30 * (round - 1) / 3_600;
         assert_eq!(
             counts[..2],
