@@ -35,6 +35,9 @@
 //! a [`message`](crate::GateBuilder::message) in place of `brand`; other lines than mobile ones need
 //! [`destinations`](crate::GateBuilder::destinations) in place of `countries`.
 //!
+//! Call [`Gate::ready`] before you listen. It tries the store, compares the clocks and looks for every
+//! credential, sends nothing, and names all that is wrong with its cure.
+//!
 //! # Who asks
 //!
 //! Every call takes a [`ClientContext`]. You must get three things right:

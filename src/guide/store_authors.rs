@@ -3,7 +3,8 @@
 //! A [`Store`](crate::Store) is four verbs: `admit`, `settle`, `redeem`, `tally`. The contract is
 //! in [`store`](crate::store), and what each limit means to the millisecond in
 //! [`Limit`](crate::limit::Limit). For a backend in another language `docs/store-protocol.md` has
-//! it all on one page, with worked numbers.
+//! it all on one page, with worked numbers. If the backend can say that it would lose state (a
+//! read-only standby, a setting), say so in [`ready`](crate::Store::ready), which has a default.
 //!
 //! # Before the first line
 //!

@@ -1,7 +1,8 @@
 //! Your own SMS provider.
 //!
-//! An [`SmsTransport`](crate::SmsTransport) has one method, `hand_off`. Your money depends on how
-//! it fails: on the [kind](crate::transport::HandoffErrorKind) of its error.
+//! An [`SmsTransport`](crate::SmsTransport) must have one method, `hand_off`. Your money depends on
+//! how it fails: on the [kind](crate::transport::HandoffErrorKind) of its error. If it reads
+//! credentials from somewhere, let [`ready`](crate::SmsTransport::ready) say whether they are there.
 //!
 //! | what happened | kind | the gate |
 //! |---|---|---|
