@@ -237,17 +237,24 @@ impl Gate {
 
     /// Tells the observer of an outage on its way to the host. A provider that did not take a text has
     /// an event of its own.
+    #[inline]
     pub(super) fn told<T>(&self, answer: Result<T, GateError>) -> Result<T, GateError> {
-        if let Err(error) = &answer
-            && error.kind() != GateErrorKind::HandOff
-        {
-            if error.kind() == GateErrorKind::Clock {
-                self.relearn_clock();
-            }
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            self.tell_outage(OutagePart::of(error.kind()), format!("{error}{cause}"));
+        if let Err(error) = &answer {
+            self.tell_error(error);
         }
         answer
+    }
+
+    #[cold]
+    fn tell_error(&self, error: &GateError) {
+        if error.kind() == GateErrorKind::HandOff {
+            return;
+        }
+        if error.kind() == GateErrorKind::Clock {
+            self.relearn_clock();
+        }
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        self.tell_outage(OutagePart::of(error.kind()), format!("{error}{cause}"));
     }
 
     /// The largest lead this process has seen may be the fault: the next call starts from the wall

@@ -62,26 +62,39 @@ impl Meter {
     /// How long until it fits if nothing else happens. Exact: it fits at that time, not a
     /// millisecond before. Even a cost that can never fit has a wait.
     pub fn quote(&self, limit: &Limit, now: Timestamp, cost: u64) -> Result<u64, Duration> {
+        self.judge(limit, now, cost).1
+    }
+
+    /// The [`count`](Meter::count) as it stands, and the [`quote`](Meter::quote).
+    pub(crate) fn judge(
+        &self,
+        limit: &Limit,
+        now: Timestamp,
+        cost: u64,
+    ) -> (u64, Result<u64, Duration>) {
         let at = now.as_millis();
-        let (wait, after) = match (&self.0, Rule::of(limit)) {
+        let (count, wait, after) = match (&self.0, Rule::of(limit)) {
             (State::Gcra(gcra), Rule::Rate(rate)) => {
                 let mut after = *gcra;
                 after.charge(rate, at, cost);
-                (gcra.wait(rate, at, cost), after.count(rate, at))
+                (gcra.count(rate, at), gcra.wait(rate, at, cost), after.count(rate, at))
             }
-            (State::Ladder(ladder), Rule::Steps(steps)) => {
-                (ladder.wait(steps, at), ladder.after(steps, at, cost))
-            }
+            (State::Ladder(ladder), Rule::Steps(steps)) => (
+                ladder.in_force(steps, at).into(),
+                ladder.wait(steps, at),
+                ladder.after(steps, at, cost),
+            ),
             (State::Window(window), Rule::Span(span, max)) => {
-                return window.quote(span, max, at, cost).map_err(Duration::from_millis);
+                let (count, quote) = window.judge(span, max, at, cost);
+                return (count, quote.map_err(Duration::from_millis));
             }
             (State::Failures(failures), Rule::Patience(patience)) => {
-                let after = failures.in_force(patience, at).saturating_add(cost);
-                (failures.wait(patience, at, cost), after)
+                let count = failures.in_force(patience, at);
+                (count, failures.wait(patience, at, cost), count.saturating_add(cost))
             }
-            _ => return Self::fresh(limit).quote(limit, now, cost),
+            _ => return (0, Self::fresh(limit).quote(limit, now, cost)),
         };
-        if wait == 0 { Ok(after) } else { Err(Duration::from_millis(wait)) }
+        (count, if wait == 0 { Ok(after) } else { Err(Duration::from_millis(wait)) })
     }
 
     /// How long until `cost` fits; `None` if it fits now. See [`quote`](Meter::quote).

@@ -71,26 +71,32 @@ impl Window {
         self.count_from(span.alive_from(self.effective(span, now)))
     }
 
-    /// The count that a charge would leave, or how long it has to wait.
-    pub(super) fn quote(&self, span: Span, max: u64, now: u64, cost: u64) -> Result<u64, u64> {
+    /// The count as it stands, and that which a charge would leave or how long it has to wait.
+    pub(super) fn judge(
+        &self,
+        span: Span,
+        max: u64,
+        now: u64,
+        cost: u64,
+    ) -> (u64, Result<u64, u64>) {
         let now = self.effective(span, now);
         let alive = span.alive_from(now);
         let count = self.count_from(alive);
         let after = count.saturating_add(cost);
         if cost > max {
-            return Err(span.length);
+            return (count, Err(span.length));
         }
         let mut excess = after.saturating_sub(max);
         if excess == 0 {
-            return Ok(after);
+            return (count, Ok(after));
         }
         for bucket in self.buckets().filter(|bucket| bucket.time >= alive) {
             excess = excess.saturating_sub(bucket.units);
             if excess == 0 {
-                return Err(span.death(bucket.time).saturating_sub(now));
+                return (count, Err(span.death(bucket.time).saturating_sub(now)));
             }
         }
-        Err(span.length)
+        (count, Err(span.length))
     }
 
     pub(super) fn charge(&mut self, span: Span, now: u64, cost: u64) {

@@ -41,7 +41,7 @@ impl Expected<'_> {
         if shown::has_hidden(body) {
             return Err(Misread::Hidden);
         }
-        if !self.is_only_code(body) || body.match_indices(self.code).nth(1).is_some() {
+        if !self.is_only_code(body) || stands_twice(self.code.as_bytes(), body.as_bytes()) {
             return Err(Misread::Code);
         }
         let right = |found: &Reading<'_>| {
@@ -179,6 +179,13 @@ impl Expected<'_> {
             Field::Payee => names(|value| Payee::new(value).is_ok()),
         }
     }
+}
+
+/// Whether `code` stands in `text` at two places at least.
+fn stands_twice(code: &[u8], text: &[u8]) -> bool {
+    let first = code.first();
+    let places = text.windows(code.len().max(1)).filter(|at| at.first() == first && *at == code);
+    places.take(2).count() == 2
 }
 
 /// Whether a word has six digits in a row.

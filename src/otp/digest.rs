@@ -26,14 +26,8 @@ pub(crate) struct CodeContext<'a> {
 /// There is no salt, because the challenge is unique, and no slow hash, because no work factor
 /// protects a space of 10^6. A key outside the store protects it (NIST SP 800-63B-4 §3.1.1.2).
 pub(crate) fn digest(key: &MacKey, context: &CodeContext<'_>, code: &str) -> Tag {
-    key.tagging(LABEL)
-        .field(context.realm)
-        .field(context.purpose.as_bytes())
-        .field(context.challenge)
-        .field(context.subject)
-        .field(context.binding)
-        .field(code.as_bytes())
-        .tag()
+    let CodeContext { realm, purpose, challenge, subject, binding } = *context;
+    key.tag_of(LABEL, [realm, purpose.as_bytes(), challenge, subject, binding, code.as_bytes()])
 }
 
 #[cfg(test)]

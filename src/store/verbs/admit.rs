@@ -56,7 +56,7 @@ pub(in crate::store) fn admit<R: Realm>(
         Some(_) => Vec::new(),
         None => {
             books.observed(&admission.observe, &mut observed)?;
-            if passes { bill.counts_paid(&books) } else { bill.counts(&books) }
+            if passes { bill.counts_paid(&books) } else { bill.counts_unpaid(&books) }
         }
     };
     // What is the call's own can be written when the next one is at what they share.

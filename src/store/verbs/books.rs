@@ -112,23 +112,24 @@ impl<'a, R: Realm> Books<'a, R> {
         self.write(place)?.meter_mut(slot)
     }
 
-    /// As [`quote`](Self::quote), for a charge that the call may make.
+    /// As [`quote`](Self::quote), for a charge that the call may make, and the count as it stands.
     fn judge(
         &mut self,
         place: Place,
         slot: Slot,
         limit: &Limit,
         cost: u64,
-    ) -> Result<u64, Duration> {
+    ) -> (u64, Result<u64, Duration>) {
         let Moment { now, horizon } = self.moment;
         if !self.reads
             && let Some(book) = self.at(place)
             && let Some(meter) = book.ledger.meter_mut(slot)
         {
             book.changed |= meter.heal(limit, now, horizon);
-            return meter.quote(limit, now, cost);
+            return meter.judge(limit, now, cost);
         }
-        self.quote(place, slot, limit, cost)
+        self.read(place, slot, limit, |meter, now| meter.judge(limit, now, cost))
+            .unwrap_or_else(|| (0, Meter::fresh(limit).quote(limit, now, cost)))
     }
 
     /// What a charge of `cost` would leave, or the wait until it fits; nothing changes.
@@ -315,17 +316,18 @@ impl<'a> Bill<'a> {
             let waived = books.waived(charge.waiver, now)?;
             let place = books.open(charge.key.subject)?;
             let slot = charge.key.slot;
-            let mut quote = 0;
+            let (mut standing, mut quote) = (0, 0);
             if !waived {
                 let again = books.at(place).is_some_and(|book| book.charges(slot));
                 let judged = if again && books.is_charged(place, slot) {
                     books.overlap = true;
                     books.heal(place, slot, &charge.limit);
-                    self.quote_after_others(charge, place, books)
+                    (0, self.quote_after_others(charge, place, books))
                 } else {
                     books.judge(place, slot, &charge.limit, charge.cost)
                 };
-                match judged {
+                standing = judged.0;
+                match judged.1 {
                     Ok(count) => quote = count,
                     Err(wait) if self.worst.is_none_or(|(_, longest)| wait > longest) => {
                         self.worst = Some((books.desk.lines.len(), wait));
@@ -333,6 +335,7 @@ impl<'a> Bill<'a> {
                     Err(_) => {}
                 }
             }
+            books.desk.standing.push(standing);
             books.desk.quotes.push(quote);
             books.desk.lines.push(Judged { place, slot, waived });
         }
@@ -360,6 +363,11 @@ impl<'a> Bill<'a> {
     /// For each charge the meter's count after [`pay`](Self::pay) and the observations.
     pub(super) fn counts_paid<R: Realm>(&self, books: &Books<'_, R>) -> Vec<u64> {
         if books.overlap { self.counts(books) } else { books.desk.quotes.clone() }
+    }
+
+    /// For each charge the meter's count after the observations, if nothing is paid; a waived one reads 0.
+    pub(super) fn counts_unpaid<R: Realm>(&self, books: &Books<'_, R>) -> Vec<u64> {
+        if books.overlap { self.counts(books) } else { books.desk.standing.clone() }
     }
 
     /// For each charge the meter's count as it stands; a waived one reads 0.

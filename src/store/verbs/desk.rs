@@ -51,7 +51,9 @@ pub(super) struct Desk {
     open: usize,
     found: Cell<usize>,
     pub(super) lines: Vec<Judged>,
-    /// For each line the count it would leave, if all fit and no two meet on one meter.
+    /// For each line the count as it stands and the count it would leave, if all fit and no two meet
+    /// on one meter.
+    pub(super) standing: Vec<u64>,
     pub(super) quotes: Vec<u64>,
     /// For the byte form of a ledger.
     pub(super) scratch: Vec<u8>,
@@ -73,7 +75,8 @@ impl Desk {
             }
         }
         self.books.truncate(BOOKS);
-        let lines = clear(&mut self.lines).max(clear(&mut self.quotes));
+        let counts = clear(&mut self.standing).max(clear(&mut self.quotes));
+        let lines = clear(&mut self.lines).max(counts);
         if lines <= LINES && clear(&mut self.scratch) <= BYTES {
             Spare::leave(&FREE, self);
         }
@@ -88,14 +91,21 @@ impl Desk {
         self.books.get_mut(..self.open).unwrap_or_default()
     }
 
-    /// Where the book called `name` lies. Charges on one subject stand side by side, so the one that was
-    /// found last is asked for most.
+    /// Where the book called `name` lies. Charges on one subject stand side by side, and subjects are asked
+    /// for in the order in which they were opened: it is the one that was found last, or the next.
+    #[inline]
     pub(super) fn place(&self, name: Pseudonym) -> Option<usize> {
         let books = self.books();
-        if books.get(self.found.get()).is_some_and(|book| book.name == name) {
-            return Some(self.found.get());
+        let is = |place: usize| books.get(place).is_some_and(|book| book.name == name);
+        let latest = self.found.get();
+        if is(latest) {
+            return Some(latest);
         }
-        let place = books.iter().rposition(|book| book.name == name)?;
+        let next = latest.saturating_add(1);
+        let place = match is(next) {
+            true => next,
+            false => books.iter().position(|book| book.name == name)?,
+        };
         self.found.set(place);
         Some(place)
     }
