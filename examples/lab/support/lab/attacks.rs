@@ -1,5 +1,7 @@
 //! The attack families.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use super::rng::{Rng, hash};
 use super::row::Row;
 use super::world::{COUNTRIES, Country, country, human_delay, proxy_ip};
@@ -16,7 +18,7 @@ pub struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    pub fn push(&mut self, at: u64, c: &Country, phone: u64, ip: std::net::IpAddr, converts: f64) {
+    pub fn push(&mut self, at: u64, c: &Country, phone: u64, ip: IpAddr, converts: f64) {
         let converts_after_ms = self.rng.chance(converts).then(|| human_delay(self.rng));
         let row = Row {
             at_ms: at,
@@ -44,6 +46,42 @@ impl Maker<'_> {
         out.sort_unstable();
         out
     }
+
+    /// Requests of `rate` a minute over a span, each as `one` draws the `k`th. Answers when it ends.
+    pub fn flood(
+        &mut self,
+        from: u64,
+        span: u64,
+        rate: f64,
+        converts: f64,
+        mut one: impl FnMut(&mut Rng, u64) -> Request,
+    ) -> u64 {
+        for (k, at) in (0..).zip(self.times(from, span, rate)) {
+            let (c, phone, ip) = one(self.rng, k);
+            self.push(at, c, phone, ip, converts);
+        }
+        from + span
+    }
+}
+
+/// Country, number and address.
+pub type Request = (&'static Country, u64, IpAddr);
+
+/// From one of so many proxies, to one of `size` numbers from `base` on.
+pub fn within(
+    rng: &mut Rng,
+    proxies: u64,
+    (c, base): (&'static Country, u64),
+    size: u64,
+) -> Request {
+    let ip = proxy_ip(rng.below(proxies));
+    (c, base + rng.below(size), ip)
+}
+
+/// The same from a proxy that is never seen again.
+pub fn once_within(rng: &mut Rng, (c, base): (&'static Country, u64), size: u64) -> Request {
+    let ip = proxy_ip(rng.next());
+    (c, base + rng.below(size), ip)
 }
 
 pub fn at(region: &[u8; 2]) -> &'static Country {
@@ -73,21 +111,14 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
         "A1" => {
             let c = at(b"UZ");
             let first = c.number(range(m.rng, c), 940_000);
-            for (k, t) in m.times(start, 2 * HOUR, 60.0).into_iter().enumerate() {
-                let ip = proxy_ip(m.rng.below(200));
-                m.push(t, c, first + k as u64 % 10_000, ip, 0.0);
-            }
-            start + 2 * HOUR
+            m.flood(start, 2 * HOUR, 60.0, 0.0, |rng, k| {
+                (c, first + k % 10_000, proxy_ip(rng.below(200)))
+            })
         }
         "A2" => {
             let c = at(b"AZ");
-            let base = c.number(range(m.rng, c), 300_000);
-            for t in m.times(start, 30 * MIN, 1_000.0) {
-                let ip = proxy_ip(m.rng.below(5_000));
-                let phone = base + m.rng.below(100_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 30 * MIN
+            let block = (c, c.number(range(m.rng, c), 300_000));
+            m.flood(start, 30 * MIN, 1_000.0, 0.0, |rng, _| within(rng, 5_000, block, 100_000))
         }
         "A3" => {
             let mut blocks = Vec::new();
@@ -97,13 +128,10 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
                     blocks.push((c, c.number(r, m.rng.below(100) * 10_000)));
                 }
             }
-            for t in m.times(start, 3 * HOUR, 200.0) {
-                let (c, base) = blocks[m.rng.below(100) as usize];
-                let ip = proxy_ip(m.rng.below(10_000));
-                let phone = base + m.rng.below(10_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 3 * HOUR
+            m.flood(start, 3 * HOUR, 200.0, 0.0, |rng, _| {
+                let block = blocks[rng.below(100) as usize];
+                within(rng, 10_000, block, 10_000)
+            })
         }
         "A4" => {
             let mut blocks = Vec::new();
@@ -113,42 +141,27 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
                     blocks.push((c, c.number(r, m.rng.below(10) * 100_000)));
                 }
             }
-            for t in m.times(start, 24 * HOUR, 1.0) {
-                let (c, base) = blocks[m.rng.below(20) as usize];
-                let ip = proxy_ip(m.rng.next());
-                let phone = base + m.rng.below(100_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 24 * HOUR
+            m.flood(start, 24 * HOUR, 1.0, 0.0, |rng, _| {
+                let block = blocks[rng.below(20) as usize];
+                once_within(rng, block, 100_000)
+            })
         }
         "A5" => {
             let c = at(b"ID");
-            let base = c.number(1, 0);
-            for t in m.times(start, 4 * HOUR, 30.0) {
-                let ip = proxy_ip(m.rng.next());
-                let phone = base + m.rng.below(1_000_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 4 * HOUR
+            let block = (c, c.number(1, 0));
+            m.flood(start, 4 * HOUR, 30.0, 0.0, |rng, _| once_within(rng, block, 1_000_000))
         }
         "A6" | "A7" => {
-            let (c, conv) = if family == "A6" { (at(b"PK"), 0.7) } else { (at(b"LK"), 0.3) };
-            let base = c.number(range(m.rng, c), 500_000);
-            for t in m.times(start, 6 * HOUR, 20.0) {
-                let ip = proxy_ip(m.rng.below(2_000));
-                let phone = base + m.rng.below(100_000);
-                m.push(t, c, phone, ip, conv);
-            }
-            start + 6 * HOUR
+            let (c, converts) = if family == "A6" { (at(b"PK"), 0.7) } else { (at(b"LK"), 0.3) };
+            let block = (c, c.number(range(m.rng, c), 500_000));
+            m.flood(start, 6 * HOUR, 20.0, converts, |rng, _| within(rng, 2_000, block, 100_000))
         }
         "A8" => {
             let c = at(b"IN");
-            for t in m.times(start, 4 * HOUR, 10.0) {
-                let ip = proxy_ip(m.rng.below(3_000));
-                let phone = c.person(m.rng.below(20));
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 4 * HOUR
+            m.flood(start, 4 * HOUR, 10.0, 0.0, |rng, _| {
+                let ip = proxy_ip(rng.below(3_000));
+                (c, c.person(rng.below(20)), ip)
+            })
         }
         "A9" => {
             let mut numbers = Vec::new();
@@ -158,73 +171,51 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
                     numbers.push((c, c.number(r, m.rng.next())));
                 }
             }
-            for t in m.times(start, 6 * HOUR, 60.0) {
-                let (c, phone) = numbers[m.rng.below(400) as usize];
-                let ip = proxy_ip(m.rng.below(4_000));
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 6 * HOUR
+            m.flood(start, 6 * HOUR, 60.0, 0.0, |rng, _| {
+                let (c, phone) = numbers[rng.below(400) as usize];
+                (c, phone, proxy_ip(rng.below(4_000)))
+            })
         }
-        "A10" => {
-            for t in m.times(start, 3 * HOUR, 30.0) {
-                let c = &COUNTRIES[m.rng.below(10) as usize];
-                let people = (daily * f64::from(c.share) / 1_000.0 * 8.0) as u64;
-                let phone = c.person(m.rng.below(people.max(20)));
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 3 * HOUR
-        }
+        "A10" => m.flood(start, 3 * HOUR, 30.0, 0.0, |rng, _| {
+            let c = &COUNTRIES[rng.below(10) as usize];
+            let people = (daily * f64::from(c.share) / 1_000.0 * 8.0) as u64;
+            let phone = c.person(rng.below(people.max(20)));
+            (c, phone, proxy_ip(rng.next()))
+        }),
         "A11" => {
             let three = [at(b"TN"), at(b"BD"), at(b"EG")];
-            let mut base = 0;
-            let mut c = three[0];
-            for (k, t) in m.times(start, 3 * HOUR, 60.0).into_iter().enumerate() {
+            let mut block = (three[0], 0);
+            m.flood(start, 3 * HOUR, 60.0, 0.0, |rng, k| {
                 if k % 50 == 0 {
-                    c = three[m.rng.below(3) as usize];
-                    let r = range(m.rng, c);
-                    base = c.number(r, m.rng.below(100) * 10_000);
+                    let c = three[rng.below(3) as usize];
+                    let r = range(rng, c);
+                    block = (c, c.number(r, rng.below(100) * 10_000));
                 }
-                let ip = proxy_ip(m.rng.below(3_000));
-                let phone = base + m.rng.below(10_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 3 * HOUR
+                within(rng, 3_000, block, 10_000)
+            })
         }
         "A12" => {
             let c = at(b"BD");
-            let base = c.number(range(m.rng, c), 700_000);
-            for t in m.times(start, 14 * HOUR, 0.15) {
-                let ip = proxy_ip(m.rng.below(500));
-                let phone = base + m.rng.below(100_000);
-                m.push(t, c, phone, ip, 0.9);
-            }
-            for t in m.times(start + 14 * HOUR, HOUR + HOUR / 4, 100.0) {
-                let ip = proxy_ip(m.rng.below(5_000));
-                let phone = base + m.rng.below(100_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 15 * HOUR + HOUR / 4
+            let block = (c, c.number(range(m.rng, c), 700_000));
+            let warm =
+                m.flood(start, 14 * HOUR, 0.15, 0.9, |rng, _| within(rng, 500, block, 100_000));
+            m.flood(warm, HOUR + HOUR / 4, 100.0, 0.0, |rng, _| within(rng, 5_000, block, 100_000))
         }
         "A13" => {
             let c = at(b"AE");
-            for t in m.times(start, 8 * HOUR, 15.0) {
-                let r = m.rng.below(4);
-                let phone = c.number(r, m.rng.next());
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 8 * HOUR
+            m.flood(start, 8 * HOUR, 15.0, 0.0, |rng, _| {
+                let r = rng.below(4);
+                let phone = c.number(r, rng.next());
+                (c, phone, proxy_ip(rng.next()))
+            })
         }
         "A14" => {
             let three = [at(b"DE"), at(b"UZ"), at(b"KZ")];
-            for t in m.times(start, 4 * HOUR, 1_000.0) {
-                let c = three[m.rng.below(3) as usize];
-                let phone = c.number(2, m.rng.next());
-                let ip = proxy_ip(m.rng.below(700));
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 4 * HOUR
+            m.flood(start, 4 * HOUR, 1_000.0, 0.0, |rng, _| {
+                let c = three[rng.below(3) as usize];
+                let phone = c.number(2, rng.next());
+                (c, phone, proxy_ip(rng.below(700)))
+            })
         }
         // scout: three probes into each of ten blocks, a burst three hours later
         "A15" => {
@@ -232,91 +223,71 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
             let mut blocks = Vec::new();
             for _ in 0..10 {
                 let r = range(m.rng, c);
-                blocks.push(c.number(r, m.rng.below(100) * 10_000));
+                blocks.push((c, c.number(r, m.rng.below(100) * 10_000)));
             }
-            for (i, base) in blocks.iter().enumerate() {
+            for (i, block) in (0..).zip(&blocks) {
                 for k in 0..3 {
-                    let ip = proxy_ip(m.rng.next());
-                    let phone = base + m.rng.below(10_000);
-                    m.push(start + (i as u64 * 3 + k) * 5 * MIN, c, phone, ip, 0.0);
+                    let (c, phone, ip) = once_within(m.rng, *block, 10_000);
+                    m.push(start + (i * 3 + k) * 5 * MIN, c, phone, ip, 0.0);
                 }
             }
-            for t in m.times(start + 3 * HOUR, HOUR, 120.0) {
-                let base = blocks[m.rng.below(10) as usize];
-                let ip = proxy_ip(m.rng.below(3_000));
-                let phone = base + m.rng.below(10_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 4 * HOUR
+            m.flood(start + 3 * HOUR, HOUR, 120.0, 0.0, |rng, _| {
+                let block = blocks[rng.below(10) as usize];
+                within(rng, 3_000, block, 10_000)
+            })
         }
         // one IPv6 /48 rotating its /64, numbers all over three countries
         "A16" => {
             let three = [at(b"NP"), at(b"EG"), at(b"VN")];
-            for t in m.times(start, 3 * HOUR, 40.0) {
-                let c = three[m.rng.below(3) as usize];
-                let r = range(m.rng, c);
-                let phone = c.number(r, m.rng.next());
+            m.flood(start, 3 * HOUR, 40.0, 0.0, |rng, _| {
+                let c = three[rng.below(3) as usize];
+                let r = range(rng, c);
+                let phone = c.number(r, rng.next());
                 let site = 0x2001_0db8_0042_u128 << 80;
-                let ip =
-                    std::net::Ipv6Addr::from_bits(site | u128::from(m.rng.below(65_536)) << 64 | 1);
-                m.push(t, c, phone, ip.into(), 0.0);
-            }
-            start + 3 * HOUR
+                let ip = Ipv6Addr::from_bits(site | u128::from(rng.below(65_536)) << 64 | 1);
+                (c, phone, ip.into())
+            })
         }
         // one minute on, fourteen off
         "A17" => {
             let c = at(b"TJ");
-            let base = c.number(range(m.rng, c), 100_000);
+            let block = (c, c.number(range(m.rng, c), 100_000));
             for burst in 0..24 {
-                for t in m.times(start + burst * 15 * MIN, MIN, 60.0) {
-                    let ip = proxy_ip(m.rng.below(3_000));
-                    let phone = base + m.rng.below(100_000);
-                    m.push(t, c, phone, ip, 0.0);
-                }
+                let from = start + burst * 15 * MIN;
+                m.flood(from, MIN, 60.0, 0.0, |rng, _| within(rng, 3_000, block, 100_000));
             }
             start + 6 * HOUR
         }
         // hidden in a launch of the same country (the scenario adds the launch)
         "A18" => {
             let c = at(b"VN");
-            let base = c.number(range(m.rng, c), 200_000);
-            for t in m.times(start + HOUR, 2 * HOUR, 40.0) {
-                let ip = proxy_ip(m.rng.next());
-                let phone = base + m.rng.below(100_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 3 * HOUR
+            let block = (c, c.number(range(m.rng, c), 200_000));
+            m.flood(start + HOUR, 2 * HOUR, 40.0, 0.0, |rng, _| once_within(rng, block, 100_000))
         }
         // first hour of a new installation (the scenario has no days before it)
         "A19" => {
             let c = at(b"PH");
-            for t in m.times(start + 20 * MIN, 2 * HOUR, 30.0) {
-                let r = 5;
-                let phone = c.number(r, m.rng.next());
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 20 * MIN + 2 * HOUR
+            m.flood(start + 20 * MIN, 2 * HOUR, 30.0, 0.0, |rng, _| {
+                let phone = c.number(5, rng.next());
+                (c, phone, proxy_ip(rng.next()))
+            })
         }
         // adaptive: the numbers are chosen as the answers come in, see `adaptive`
         "A20" | "A21" => {
             let c = at(b"BD");
-            for t in m.times(start, 3 * HOUR, 60.0) {
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, c.number(1, 1), ip, 0.0);
-            }
-            start + 3 * HOUR
+            m.flood(start, 3 * HOUR, 60.0, 0.0, |rng, _| {
+                let ip = proxy_ip(rng.next());
+                (c, c.number(1, 1), ip)
+            })
         }
         // thin, all over the country with most customers, from its own addresses
         "T1" => {
             let c = at(b"US");
-            for t in m.times(start, 12 * HOUR, 6.0) {
-                let range = c.zipf_range(m.rng.unit());
-                let phone = c.number(range, m.rng.next());
-                let ip = c.ip(m.rng.next());
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 12 * HOUR
+            m.flood(start, 12 * HOUR, 6.0, 0.0, |rng, _| {
+                let range = c.zipf_range(rng.unit());
+                let phone = c.number(range, rng.next());
+                (c, phone, c.ip(rng.next()))
+            })
         }
         // eight blocks of 100 000 in four countries with customers, where customers are
         "T2" => {
@@ -327,22 +298,19 @@ pub fn attack(family: &str, seed: u64, start: u64, daily: f64, solves: f64) -> (
                     (c, c.number(c.zipf_range(m.rng.unit()), m.rng.below(10) * 100_000))
                 })
                 .collect();
-            for t in m.times(start, 3 * HOUR, 40.0) {
-                let (c, base) = blocks[m.rng.below(8) as usize];
-                let ip = proxy_ip(m.rng.next());
-                let phone = base + m.rng.below(100_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 3 * HOUR
+            m.flood(start, 3 * HOUR, 40.0, 0.0, |rng, _| {
+                let block = blocks[rng.below(8) as usize];
+                once_within(rng, block, 100_000)
+            })
         }
         // where he goes is chosen as the answers come in, see `bandit`
         "B1" => {
             let c = at(b"BD");
-            for t in m.times(start, 30 * 24 * HOUR, 1.0) {
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, c.number(1, 1), ip, super::bandit::HONEST_LOOKING);
-            }
-            start + 30 * 24 * HOUR
+            let honest = super::bandit::HONEST_LOOKING;
+            m.flood(start, 30 * 24 * HOUR, 1.0, honest, |rng, _| {
+                let ip = proxy_ip(rng.next());
+                (c, c.number(1, 1), ip)
+            })
         }
         _ => super::held_out::attack(family, &mut m, start, daily),
     };

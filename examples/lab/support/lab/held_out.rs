@@ -1,7 +1,7 @@
 //! Families that nobody tuned the detector on. They were written after its constants were fixed, and
 //! are reported apart; keep it so.
 
-use super::attacks::{Maker, at};
+use super::attacks::{Maker, at, once_within, within};
 use super::rng::hash;
 use super::world::{COUNTRIES, proxy_ip, season};
 
@@ -19,13 +19,10 @@ pub fn attack(family: &str, m: &mut Maker<'_>, start: u64, daily: f64) -> u64 {
                 let range = m.rng.below(c.ranges * 3);
                 blocks.push((c, c.number(range, m.rng.below(10_000) * 100)));
             }
-            for t in m.times(start, 4 * HOUR, 20.0) {
-                let (c, base) = blocks[m.rng.below(200) as usize];
-                let ip = proxy_ip(m.rng.next());
-                let phone = base + m.rng.below(100);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 4 * HOUR
+            m.flood(start, 4 * HOUR, 20.0, 0.0, |rng, _| {
+                let block = blocks[rng.below(200) as usize];
+                once_within(rng, block, 100)
+            })
         }
         // a tenth of the host's own traffic, with its rhythm, where its customers are
         "H2" => {
@@ -49,40 +46,30 @@ pub fn attack(family: &str, m: &mut Maker<'_>, start: u64, daily: f64) -> u64 {
             let c = at(b"KE");
             let range = m.rng.below(c.ranges);
             let base = c.number(range, 300_000);
-            for t in m.times(start, 6 * HOUR, 0.5) {
-                let phone = base + m.rng.below(200) * 500;
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, phone, ip, 1.0);
-            }
-            for t in m.times(start + 6 * HOUR, 3 * HOUR, 30.0) {
-                let phone = base + m.rng.below(100_000);
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, phone, ip, 0.15);
-            }
-            start + 9 * HOUR
+            let own = m.flood(start, 6 * HOUR, 0.5, 1.0, |rng, _| {
+                let phone = base + rng.below(200) * 500;
+                (c, phone, proxy_ip(rng.next()))
+            });
+            m.flood(own, 3 * HOUR, 30.0, 0.15, |rng, _| {
+                let phone = base + rng.below(100_000);
+                (c, phone, proxy_ip(rng.next()))
+            })
         }
         // every request in another country, a quarter of the codes entered
-        "H4" => {
-            for t in m.times(start, 12 * HOUR, 3.0) {
-                let c = &COUNTRIES[m.rng.below(COUNTRIES.len() as u64) as usize];
-                let range = m.rng.below(c.ranges * 3);
-                let phone = c.number(range, m.rng.next());
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, phone, ip, 0.25);
-            }
-            start + 12 * HOUR
-        }
+        "H4" => m.flood(start, 12 * HOUR, 3.0, 0.25, |rng, _| {
+            let c = &COUNTRIES[rng.below(COUNTRIES.len() as u64) as usize];
+            let range = rng.below(c.ranges * 3);
+            let phone = c.number(range, rng.next());
+            (c, phone, proxy_ip(rng.next()))
+        }),
         // two minutes at full speed each hour, each time in another country
         "H5" => {
             for burst in 0..8 {
                 let c = &COUNTRIES[20 + (hash(burst ^ m.rng.below(1 << 20)) % 16) as usize];
                 let range = m.rng.below(c.ranges * 3);
-                let base = c.number(range, m.rng.below(100) * 10_000);
-                for t in m.times(start + burst * HOUR, 2 * MIN, 300.0) {
-                    let ip = proxy_ip(m.rng.below(5_000));
-                    let phone = base + m.rng.below(10_000);
-                    m.push(t, c, phone, ip, 0.0);
-                }
+                let block = (c, c.number(range, m.rng.below(100) * 10_000));
+                let from = start + burst * HOUR;
+                m.flood(from, 2 * MIN, 300.0, 0.0, |rng, _| within(rng, 5_000, block, 10_000));
             }
             start + 8 * HOUR
         }
@@ -91,11 +78,9 @@ pub fn attack(family: &str, m: &mut Maker<'_>, start: u64, daily: f64) -> u64 {
             let c = at(b"SA");
             let range = m.rng.below(c.ranges);
             let base = c.number(range, 0);
-            for (k, t) in m.times(start, 5 * HOUR, 30.0).into_iter().enumerate() {
-                let ip = proxy_ip(m.rng.next());
-                m.push(t, c, base + k as u64 * 9_973 % 1_000_000, ip, 0.0);
-            }
-            start + 5 * HOUR
+            m.flood(start, 5 * HOUR, 30.0, 0.0, |rng, k| {
+                (c, base + k * 9_973 % 1_000_000, proxy_ip(rng.next()))
+            })
         }
         // thirty blocks in four countries with customers, two of three requests from their own networks
         "H7" => {
@@ -106,14 +91,12 @@ pub fn attack(family: &str, m: &mut Maker<'_>, start: u64, daily: f64) -> u64 {
                     (c, c.number(m.rng.below(c.ranges), m.rng.below(100) * 10_000))
                 })
                 .collect();
-            for t in m.times(start, 6 * HOUR, 20.0) {
-                let (c, base) = blocks[m.rng.below(30) as usize];
-                let k = m.rng.next();
-                let ip = if m.rng.chance(0.67) { c.ip(k) } else { proxy_ip(k) };
-                let phone = base + m.rng.below(10_000);
-                m.push(t, c, phone, ip, 0.0);
-            }
-            start + 6 * HOUR
+            m.flood(start, 6 * HOUR, 20.0, 0.0, |rng, _| {
+                let (c, base) = blocks[rng.below(30) as usize];
+                let k = rng.next();
+                let ip = if rng.chance(0.67) { c.ip(k) } else { proxy_ip(k) };
+                (c, base + rng.below(10_000), ip)
+            })
         }
         // sixty proxies verify a rented number each, and pump all over three countries a day later
         "H8" => {
@@ -124,14 +107,11 @@ pub fn attack(family: &str, m: &mut Maker<'_>, start: u64, daily: f64) -> u64 {
                 let phone = c.number(m.rng.below(c.ranges), m.rng.next());
                 m.push(start + k as u64 * 7 * MIN, c, phone, *ip, 1.0);
             }
-            let again = start + 33 * HOUR;
-            for t in m.times(again, 4 * HOUR, 10.0) {
-                let k = m.rng.below(60) as usize;
+            m.flood(start + 33 * HOUR, 4 * HOUR, 10.0, 0.0, |rng, _| {
+                let k = rng.below(60) as usize;
                 let c = three[k % 3];
-                let phone = c.number(m.rng.below(c.ranges), m.rng.next());
-                m.push(t, c, phone, proxies[k], 0.0);
-            }
-            again + 4 * HOUR
+                (c, c.number(rng.below(c.ranges), rng.next()), proxies[k])
+            })
         }
         other => unreachable!("no such family: {other}"),
     }

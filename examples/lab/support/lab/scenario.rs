@@ -107,11 +107,6 @@ impl Scenario {
         self.kind != Kind::Anomaly
     }
 
-    /// Attacks on one block of numbers, which have a bound of their own.
-    pub fn is_single_block(&self) -> bool {
-        matches!(self.name, "A1" | "A2" | "A5" | "A6" | "A7" | "A12")
-    }
-
     /// Makes the rows.
     pub fn make(&self, seed: u64, daily: f64, solves: f64) -> Made {
         self.make_in(World::Plain, seed, daily, solves)
