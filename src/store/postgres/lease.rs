@@ -269,10 +269,23 @@ mod tests {
         assert!(waiting.iter().all(|(lease, _)| lease.is_none()));
         first.next(Vec::new());
         assert_eq!(on_their_way(&first), [3, 4, 5]);
-        assert!(queue(&leases, &[9]).0.is_none(), "both lanes are taken");
+        assert!(queue(&leases, &[99]).0.is_none(), "both lanes are taken");
         drop((first, second));
         assert!(queue(&leases, &[9]).0.is_some() && queue(&leases, &[11]).0.is_some());
         assert!(queue(&leases, &[13]).0.is_some(), "their lanes ended with the others");
+    }
+
+    #[test]
+    fn who_waits_for_another_lease_is_left_to_it() {
+        let leases = Arc::new(Leases::default());
+        let mut first = queue(&leases, &[1]).0.unwrap();
+        let mut second = queue(&leases, &[3]).0.unwrap();
+        let (waits, _answer) = queue(&leases, &[1, 3]);
+        assert!(waits.is_none());
+        first.next(Vec::new());
+        assert!(first.calls.is_empty(), "the second lease has a name of it");
+        second.next(Vec::new());
+        assert_eq!(on_their_way(&second), [3]);
     }
 
     #[test]

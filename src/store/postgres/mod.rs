@@ -84,8 +84,9 @@
 //! - **What is charged ahead**: windows and budgets of a minute or more that all
 //!   [homes](crate::store::Home) share. Buckets, waived charges and what is a home's own are charged by
 //!   each call.
-//! - **Counters that refuse nothing** reach their rows a quarter of a second later. A process that is
-//!   killed takes that quarter of a second with it. Answers tell each count once, somewhat late.
+//! - **Counters that refuse nothing** reach their rows a quarter of a second later, or before a
+//!   call of the same process judges a limit by them. A process that is killed takes that quarter
+//!   of a second with it. Answers tell each count once, somewhat late.
 //! - **The journal** of a busy realm is exchanged by one call at a time, with what the others leave
 //!   for it.
 //! - **Whoever reads the row** sees what was charged ahead as spent. A process leaves out what it holds

@@ -108,14 +108,14 @@ async fn conformance_through_pgbouncer_in_transaction_mode() {
 
 /// A wire between gate and server that can be cut after so many bytes in either direction.
 #[derive(Debug, Default)]
-struct Wire {
+pub struct Wire {
     /// Cut the next connection that sends something: 1 before it arrives, 2 before the answer.
-    cut: AtomicU64,
-    cuts: AtomicU64,
+    pub cut: AtomicU64,
+    pub cuts: AtomicU64,
 }
 
 impl Wire {
-    async fn between(self: &Arc<Self>, server: &PostgresServer) -> String {
+    pub async fn between(self: &Arc<Self>, server: &PostgresServer) -> String {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (wire, to) = (Arc::clone(self), server.port());

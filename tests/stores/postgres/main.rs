@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 #![allow(clippy::arithmetic_side_effects)]
 
+mod ahead;
 mod calls;
 mod conformance;
 mod failover;
@@ -12,3 +13,4 @@ mod lease;
 mod processes;
 mod slices;
 mod start;
+mod told;

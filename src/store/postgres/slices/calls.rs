@@ -23,6 +23,7 @@ impl PostgresStore {
         }
         let Admission { realm, home, now, clock, .. } = *admission;
         let when = When { realm, home, now, clock };
+        self.count_before(slices, when, admission.charges.iter()).await;
         let mut payers = Vec::with_capacity(admission.charges.len());
         for charge in &admission.charges {
             payers.push(self.pay(slices, when, charge).await);
@@ -129,6 +130,8 @@ impl PostgresStore {
         }
         let Redemption { realm, home, now, clock, .. } = *redemption;
         let when = When { realm, home, now, clock };
+        let charges = redemption.charges.iter().chain(&redemption.subject_charges);
+        self.count_before(slices, when, charges).await;
         let later = |list: &[Observation]| -> Vec<Option<Name>> {
             list.iter().map(|it| slices.counts_later(when, it)).collect()
         };
@@ -170,7 +173,7 @@ impl PostgresStore {
         query: &TallyQuery,
     ) -> Result<Tallies, StoreError> {
         if slices.has_yet_to_count(query) {
-            self.bring_counts(slices, Some(query.realm)).await;
+            self.count_at_once(slices, query.realm).await;
         }
         let mut tallies = self.try_tally(query).await?;
         let rows = slices.rows();

@@ -15,6 +15,8 @@ const UNTOLD: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     waiting: u64,
+    /// Whether some were taken and their row has yet to answer.
+    on_their_way: bool,
     calls: u32,
     /// Stretches of the row's count that were counted and have yet to be told: after, and up to.
     untold: VecDeque<(u64, u64)>,
@@ -42,15 +44,23 @@ impl Counts {
         self.waiting > 0
     }
 
+    /// Whether the row may say less than was counted.
+    pub(super) fn are_owed(&self) -> bool {
+        self.waiting > 0 || self.on_their_way
+    }
+
     /// Takes what is to be counted in the row.
     pub(super) fn take(&mut self) -> Option<u64> {
         self.calls = 0;
         let waiting = std::mem::take(&mut self.waiting);
+        self.on_their_way = waiting > 0;
         (waiting > 0).then_some(waiting)
     }
 
-    /// Notes that `units` brought the row to `count`.
-    pub(super) fn counted(&mut self, units: u64, count: u64) {
+    /// Notes that `units` brought the row to `count`, or that they did not arrive.
+    pub(super) fn counted(&mut self, units: u64, count: Option<u64>) {
+        self.on_their_way = false;
+        let Some(count) = count else { return };
         if self.untold.len() == UNTOLD {
             self.untold.pop_front();
         }
@@ -75,7 +85,7 @@ mod tests {
                     && let Some(units) = counts.take()
                 {
                     row += units;
-                    counts.counted(units, row);
+                    counts.counted(units, Some(row));
                 }
             }
         }
@@ -89,6 +99,25 @@ mod tests {
         let untold: u64 = untold.map(|(after, until)| until - after).sum();
         assert_eq!(told.len() as u64 + untold, row, "and none is passed over");
         assert!(untold <= 60 && waiting <= 60, "{untold} {waiting}");
+    }
+
+    #[test]
+    fn units_are_owed_until_their_row_has_answered() {
+        let mut counts = Counts::default();
+        counts.count(3);
+        assert!(counts.are_owed());
+        assert_eq!(counts.take(), Some(3));
+        assert!(counts.are_owed() && !counts.are_waiting());
+        counts.counted(3, Some(3));
+        assert!(!counts.are_owed());
+        counts.count(4);
+        counts.take();
+        counts.counted(4, None);
+        assert!(!counts.are_owed(), "what did not arrive is waited for no longer");
+        counts.count(5);
+        counts.take();
+        // Whoever brought them has gone. The next one to do so finds nothing on its way.
+        assert!(counts.take().is_none() && !counts.are_owed());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod calls;
 mod counts;
+mod late;
 mod slice;
 mod tend;
 
@@ -23,7 +24,7 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::{Clock, SystemClock, Timestamp};
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::store::telling::Journals;
-use crate::store::{Charge, ClockCheck, Exchange, Home, Observation, TallyQuery};
+use crate::store::{Charge, ClockCheck, Exchange, Home, Observation};
 
 use counts::Counts;
 use slice::{Slice, Spent};
@@ -216,15 +217,6 @@ impl Slices {
     /// Counts `units` for later, and answers the count to tell.
     fn count(&self, name: Name, units: u64) -> u64 {
         self.rows().busy.entry(name).or_default().counts.count(units)
-    }
-
-    /// Whether something that `query` asks for has not reached its row.
-    fn has_yet_to_count(&self, query: &TallyQuery) -> bool {
-        let asked = |name: &Name| {
-            name.realm == query.realm && query.meters.iter().any(|meter| meter.key == name.key)
-        };
-        let rows = self.rows();
-        rows.busy.iter().any(|(name, row)| row.counts.are_waiting() && asked(name))
     }
 
     fn put_back(&self, payers: &[Payer]) {

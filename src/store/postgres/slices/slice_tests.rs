@@ -263,3 +263,49 @@ fn a_slice_ends_with_its_bucket() {
     assert!(slice.spend(1_000, span, at(59_999), 99).is_none(), "more than is left");
     assert_eq!(slice.left(), 98);
 }
+
+const DAY: u64 = 86_400_000;
+
+/// A slice of a hundred units, which brought the row to `count`.
+fn hundred(count: u64) -> Slice {
+    let mut slice = Slice::default();
+    slice.hold(RequestId::default(), Timestamp::from_millis(T0), 100, count, Duration::ZERO);
+    slice
+}
+
+#[test]
+fn a_slice_lives_two_seconds_by_the_calls_and_by_its_process() {
+    let (mut slice, at) = (hundred(100), |ms| Timestamp::from_millis(T0 + ms));
+    assert!(slice.spend(1_000, DAY, at(1_999), 1).is_some());
+    assert!(slice.spend(1_000, DAY, at(2_000), 1).is_none());
+    assert_eq!(slice.close_if_over(Duration::from_millis(1_999)), None);
+    let back = slice.close_if_over(LIFE).unwrap();
+    assert_eq!((back.at, back.units, back.age), (at(0), 99, LIFE));
+    assert!(!slice.holds());
+    // What was heard of the row is believed for as long.
+    assert!(slice.wants(1 << 40, at(1_999), 1, 2).is_some());
+    assert_eq!(slice.wants(1 << 40, at(2_000), 1, 2), None);
+}
+
+#[test]
+fn what_is_put_back_comes_to_the_units_that_it_was_of() {
+    let (mut slice, now) = (hundred(100), Timestamp::from_millis(T0));
+    let ten = slice.spend(1_000, DAY, now, 10).unwrap();
+    let back = slice.hold(RequestId::from_bytes([1; 16]), now, 100, 200, Duration::ZERO).unwrap();
+    assert_eq!((back.by, back.units), (RequestId::default(), 90));
+    let five = slice.spend(1_000, DAY, now, 5).unwrap();
+    assert_eq!(five.count, 105);
+    slice.put_back(ten);
+    assert_eq!(slice.left(), 95, "ten were of those before");
+    slice.put_back(five);
+    assert_eq!(slice.left(), 100);
+}
+
+#[test]
+fn what_is_used_up_tells_no_count_and_is_in_nobody_s_way() {
+    let (mut slice, now) = (hundred(1_000), Timestamp::from_millis(T0));
+    assert!(slice.is_in_the_way(1_000, 100) && !slice.is_in_the_way(1_000, 101));
+    assert!(slice.spend(1_000, DAY, now, 100).is_some());
+    assert_eq!(slice.spend(1_000, DAY, now, 0), None, "its count was told");
+    assert!(!slice.is_in_the_way(1_000, 1));
+}

@@ -1,7 +1,6 @@
-//! What is done beside the calls: units are charged ahead and go back, counters reach their rows, and
-//! the journal is told.
+//! What is done beside the calls: units are charged ahead and go back, somebody looks after what is
+//! held, and the journal is told.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,13 +8,12 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 
 use crate::base::entropy::{SystemEntropy, random};
-use crate::base::id::{Pseudonym, RequestId};
+use crate::base::id::RequestId;
 use crate::base::time::Clock;
 use crate::limit::Limit;
 use crate::store::telling::Left;
 use crate::store::{
-    Admission, Admitted, Charge, ClockCheck, Exchange, Home, News, Observation, Refund, Settlement,
-    StoreError,
+    Admission, Admitted, Charge, ClockCheck, Exchange, Home, News, Refund, Settlement, StoreError,
 };
 
 use super::super::PostgresStore;
@@ -121,44 +119,6 @@ impl PostgresStore {
         };
         for (name, unspent) in unspent {
             self.return_units(name, unspent).await;
-        }
-    }
-
-    /// Brings counters to their rows: those of `realm`, or all. What does not arrive is not counted.
-    pub(super) async fn bring_counts(&self, slices: &Slices, realm: Option<Pseudonym>) {
-        let _turn = slices.counting.lock().await;
-        let mut all: HashMap<Pseudonym, (When, Vec<(Name, u64)>)> = HashMap::new();
-        for (name, row) in &mut slices.rows().busy {
-            if realm.is_some_and(|realm| realm != name.realm) {
-                continue;
-            }
-            let Some(units) = row.counts.take() else { continue };
-            let (home, now, clock) = (Home::NOBODY, row.now, row.clock);
-            let when = When { realm: name.realm, home, now, clock };
-            let (latest, list) = all.entry(name.realm).or_insert_with(|| (when, Vec::new()));
-            latest.now = latest.now.max(now);
-            list.push((*name, units));
-        }
-        for (realm, (when, list)) in all {
-            let Some(by) = new_id() else { return };
-            let mut counting = Admission::new(by, when.now, realm, when.now);
-            counting.clock = when.clock;
-            counting.observe = list
-                .iter()
-                .map(|(name, units)| Observation {
-                    key: name.key,
-                    span_ms: name.span_ms,
-                    units: *units,
-                })
-                .collect();
-            if let Ok(Admitted::Granted { observed, .. }) = self.try_admit(&counting).await {
-                let mut rows = slices.rows();
-                for ((name, units), count) in list.iter().zip(observed) {
-                    if let Some(row) = rows.busy.get_mut(name) {
-                        row.counts.counted(*units, count);
-                    }
-                }
-            }
         }
     }
 
@@ -283,6 +243,6 @@ impl Slices {
     }
 }
 
-fn new_id() -> Option<RequestId> {
+pub(super) fn new_id() -> Option<RequestId> {
     random(&SystemEntropy).ok().map(RequestId::from_bytes)
 }
