@@ -19,6 +19,9 @@ const SLOW_MS: f32 = 120_000.0;
 /// What failed step-ups must have left for a slow attack to be going on.
 const STILL_FAILING: f32 = 1.0;
 
+/// Verified sessions a day from which customers live in a block: one an hour.
+const CUSTOMERS_DAILY: f32 = 24.0;
+
 /// The share of honest newcomers whom a refusal turns away at the least, for how long it lasts.
 const TURNED_AWAY_AT_LEAST: f32 = 0.1;
 
@@ -185,7 +188,7 @@ impl<'a> View<'a> {
         if !self.parts_at_home(place) {
             return false;
         }
-        if !node.is_home_to_blame(self.terms.tuning.home_at) {
+        if !node.is_home_to_blame(self.terms.tuning.home_at) || self.is_in_proportion(node, place) {
             return true;
         }
         // there the decision to refuse counted everybody
@@ -195,6 +198,18 @@ impl<'a> View<'a> {
         let honest = self.honest_rate(node, level_at(place));
         let everybody = honest * (1.0 - self.trusted(place));
         node.state == State::Refusing && !self.is_dearer(node, price, (honest, everybody))
+    }
+
+    /// Whether a block where customers live, or inside one, takes no more of its country's requests than
+    /// it used to, and so does what is around it. Where an operator is down while the country grows,
+    /// nobody there enters a code, and nobody is to blame.
+    fn is_in_proportion(&self, node: &Node, place: usize) -> bool {
+        let tuning = &self.terms.tuning;
+        let is_usual = |node: &Node| node.share_evidence() < tuning.share_at / 2.0;
+        let is_inhabited = |place: usize| {
+            self.node(place).is_some_and(|n| n.customers() >= CUSTOMERS_DAILY && is_usual(n))
+        };
+        tuning.parts.share && is_usual(node) && (place..=4).any(is_inhabited)
     }
 
     fn parts_at_home(&self, place: usize) -> bool {

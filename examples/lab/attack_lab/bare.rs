@@ -1,6 +1,7 @@
 //! The detector alone, for whoever works on it: no gate, no store, no limits. Several detectors
 //! exchange a journal as gates do.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use otpgate::Timestamp;
@@ -14,6 +15,9 @@ use crate::support::trace::Row;
 
 pub struct Bare {
     gates: Vec<Detector>,
+    /// What each has not been told yet, and how much of that there may be.
+    untold: Vec<VecDeque<Sighting>>,
+    late: usize,
     log: Vec<(usize, Vec<u8>)>,
     read: Vec<usize>,
     turn: usize,
@@ -32,6 +36,8 @@ impl Bare {
         }
         Ok(Self {
             read: vec![0; options.gates],
+            untold: vec![VecDeque::new(); options.gates],
+            late: options.late,
             gates,
             log: Vec::new(),
             turn: 0,
@@ -63,12 +69,23 @@ impl Bare {
         self.read[gate] = self.log.len();
     }
 
+    /// Tells a gate of an event, or of an earlier one while it may be late.
+    fn observe(&mut self, gate: usize, event: Sighting) {
+        let untold = &mut self.untold[gate];
+        untold.push_back(event);
+        if untold.len() <= self.late {
+            return;
+        }
+        if let Some(event) = untold.pop_front() {
+            let began = Instant::now();
+            self.gates[gate].observe(event);
+            self.inside += began.elapsed();
+        }
+    }
+
     fn tell(&mut self, kind: SightingKind, row: &Row, at_ms: u64) -> usize {
         let gate = self.next();
-        let event = Sighting::of(Timestamp::from_millis(at_ms), kind, &subject(row));
-        let began = Instant::now();
-        self.gates[gate].observe(event);
-        self.inside += began.elapsed();
+        self.observe(gate, Sighting::of(Timestamp::from_millis(at_ms), kind, &subject(row)));
         gate
     }
 }
@@ -80,17 +97,20 @@ impl Judge for Bare {
         let (subject, now) = (subject(row), Timestamp::from_millis(at_ms));
         let began = Instant::now();
         let assessment = self.gates[gate].assess(now, &subject, passed);
+        self.inside += began.elapsed();
         let mut event = Sighting::after(now, &subject, &assessment);
         event.passed = passed;
-        self.gates[gate].observe(event);
-        self.inside += began.elapsed();
+        self.observe(gate, event);
         match assessment.verdict {
             Judgement::Allow => {
                 self.exchange(gate, at_ms);
                 Decision::Send
             }
             Judgement::StepUp(_) => Decision::StepUp,
-            _ => Decision::Refuse("pumping".to_owned()),
+            _ => {
+                let reasons: Vec<_> = assessment.reasons.iter().map(ToString::to_string).collect();
+                Decision::Refuse(format!("pumping ({})", reasons.join("; ")))
+            }
         }
     }
 

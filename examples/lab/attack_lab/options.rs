@@ -22,6 +22,7 @@ usage: attack_lab [options]
   --explain           prints each honest request that got no text at once, with the reason
 for work on the detector:
   --bare              the detector alone, without a gate around it
+  --late N            it decides without its last N events (0), as where many threads meet
   --set K=V,…         changes its constants: ask refuse context up harm passf gap shareat nf value ref
                       asklow asktogether quiet homeat proved (inf switches it off) sharefar sharehome, and the switches
                       notogether nocold noshare noflight noasked nooutage noaddress nocontext noaway nofar nohome
@@ -42,6 +43,7 @@ pub struct Options {
     pub images: Option<PathBuf>,
     pub explain: bool,
     pub bare: bool,
+    pub late: usize,
     pub set: Vec<(String, f32)>,
 }
 
@@ -61,6 +63,7 @@ impl Default for Options {
             images: None,
             explain: false,
             bare: false,
+            late: 0,
             set: Vec::new(),
         }
     }
@@ -85,12 +88,16 @@ impl Options {
                 "--images" => options.images = Some(value()?.into()),
                 "--explain" => options.explain = true,
                 "--bare" => options.bare = true,
+                "--late" => options.late = number(&word, &value()?, 0.0, 1_000.0)? as usize,
                 "--set" => options.set = changes(&value()?)?,
                 _ => return Err(format!("unknown option {word}\n{USAGE}")),
             }
         }
         if !options.set.is_empty() && !options.bare {
             return Err("--set changes the detector's constants and needs --bare".to_owned());
+        }
+        if options.late > 0 && !options.bare {
+            return Err("--late delays what the detector alone is told and needs --bare".to_owned());
         }
         if options.bare && options.policy.is_some() {
             return Err("--bare runs no gate, so a policy means nothing to it".to_owned());

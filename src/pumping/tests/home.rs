@@ -118,6 +118,42 @@ fn bots_from_the_country_s_own_networks_are_refused_there_too_after_a_few_texts_
     }
 }
 
+/// A launch, and of one block nobody receives his text, whatever the provider's receipts say.
+#[test]
+fn a_launch_while_an_operator_is_down_refuses_nobody_at_home() {
+    const DOWN: u64 = 1_000_000;
+    let (mut d, start) = customers(Tuning::default(), 1, 20_000);
+    let (mut coins, mut entered) = (Coins(9), std::collections::VecDeque::new());
+    let (mut asked, mut refused) = (0, 0);
+    for k in 0..12_000_u64 {
+        let now = start + k * MINUTE / 50;
+        while let Some((due, s)) = entered.front().copied().filter(|(due, _)| *due <= now) {
+            entered.pop_front();
+            d.observe(Sighting::of(at(due), SightingKind::Verified, &s));
+        }
+        let host = AT_HOME | (coins.next() % 60_000) as u32;
+        let s = there(0, coins.next() % 5_000_000, host);
+        match d.assess(at(now), &s, false).verdict {
+            Judgement::Allow => {}
+            Judgement::StepUp(_) => asked += 1,
+            Judgement::Refuse { .. } => refused += 1,
+        }
+        let sent = request(&mut d, now, &s, coins.unit() < 0.9);
+        if sent && s.digits % 1_000_000_000 >= DOWN && coins.unit() < 0.75 {
+            entered.push_back((now + 20_000, s));
+        }
+    }
+    assert_eq!((asked > 0, refused), (true, 0), "{asked} asked");
+    // and an attack on one of the blocks, from home, is refused as before
+    let attacked = (0..600).any(|k| {
+        let now = start + 2 * DAY + k * MINUTE / 60;
+        let s = there(0, BLOCK + coins.next() % 10_000, AT_HOME | (k % 60_000) as u32);
+        request(&mut d, now, &s, false);
+        matches!(d.assess(at(now), &s, false).verdict, Judgement::Refuse { .. })
+    });
+    assert!(attacked);
+}
+
 #[test]
 fn a_network_beside_one_that_people_verified_from_is_new_and_not_far() {
     let (d, start) = customers(Tuning::default(), 2, 400);
