@@ -168,9 +168,13 @@ impl View<'_> {
         let silence = now.saturating_sub(node.last_attempt) as f32 / 1_000.0;
         let (least, most) = tuning.silence_range;
         // where real people live a block may outlast its attack by ten minutes, or for as long as it
-        // hardly turns one of them away: a slow attack is silent for longer than that
+        // hardly turns one of them away: a slow attack is silent for longer than that. Not where people
+        // at home are to blame and a coarser node asks them: many blocks would each turn a few away
         let turned = self.turned_away_hourly(node, place);
-        let quiet = (tuning.quiet_harm / turned * 3_600.0).min(LONGEST_SILENCE);
+        let quiet = match node.is_home_to_blame(tuning.home_at) && self.is_explained(place) {
+            true => 0.0,
+            false => (tuning.quiet_harm / turned * 3_600.0).min(LONGEST_SILENCE),
+        };
         let most = if node.verified_days() >= 1.0 { most.min(500.0).max(quiet) } else { most };
         let silent = silence >= (tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0

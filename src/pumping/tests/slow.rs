@@ -1,8 +1,8 @@
 //! Attacks that are slower than anything a quarter of an hour shows.
 
 use super::super::memory::Local;
-use super::super::node::State;
-use super::super::path::Path;
+use super::super::node::{Home, State};
+use super::super::path::{COUNTRY, Path};
 use super::solvers::{DAY, customers, there};
 use super::*;
 
@@ -61,6 +61,25 @@ fn a_slow_attack_does_not_end_between_two_requests() {
     assert_eq!(after(Tuning::default(), 125), Some(State::Asking), "nor does it last for ever");
     let hasty = Tuning { quiet_harm: 0.0, ..Tuning::default() };
     assert_eq!(after(hasty, 25), Some(State::Asking));
+}
+
+#[test]
+fn an_attack_from_home_on_blocks_of_a_country_that_asks_ends_with_its_silence() {
+    let ends = |is_asking: bool, from_home: f32| {
+        let (mut d, path, local) = refusing(Tuning::default());
+        if is_asking {
+            d.tree.ask_too(path[COUNTRY]);
+        }
+        let now = T0 + NOW + 25 * MINUTE;
+        let rate = d.tree.refresh(now, &path, &local)[BLOCK];
+        let mut node = d.tree.at(path[BLOCK]).copied().unwrap();
+        node.bets = [6.0; 2];
+        node.set_home(Home { sessions: from_home, asked: 0.0 });
+        d.view(&path, &local).brink(now, &node, BLOCK, rate).is_some()
+    };
+    assert!(ends(true, 6.0), "the country asks those at home");
+    assert!(!ends(true, 1.0), "they are not to blame");
+    assert!(ends(true, 1.0) == ends(false, 1.0));
 }
 
 #[test]
