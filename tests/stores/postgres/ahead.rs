@@ -152,7 +152,7 @@ async fn nor_is_one_that_a_code_is_judged_by() {
         let key = meter(b'M', round);
         sixty_counted(&one, b'M', round, key, round % 2 == 0).await;
         let guess = |number, cost| {
-            let id = u64::from(b'M') << 40 | round * 1_000 + number;
+            let id = (u64::from(b'M') << 40) + round * 1_000 + number;
             let mut guess = redemption(id, 7_000, code(99), NOON);
             guess.charges = vec![Charge { cost, ..charge(key, hourly(100)) }];
             guess
