@@ -22,6 +22,7 @@ const TRIAL_LIFE: Duration = Duration::from_secs(10);
 impl Gate {
     /// Tries what a text and its code need, and sends none. Call it at start, and from your load
     /// balancer's readiness probe; a running gate needs no such call, because each verb fails closed.
+    /// Where anybody can reach the probe, keep its answer for some seconds: each call writes to the store.
     ///
     /// | part | what is tried |
     /// |---|---|
