@@ -35,8 +35,8 @@
 //! a [`message`](crate::GateBuilder::message) in place of `brand`; other lines than mobile ones need
 //! [`destinations`](crate::GateBuilder::destinations) in place of `countries`.
 //!
-//! Call [`Gate::ready`] before you listen. It tries the store, compares the clocks and looks for every
-//! credential, sends nothing, and names all that is wrong with its cure.
+//! Call [`Gate::ready`](crate::Gate::ready) before you listen. It tries the store, compares the clocks
+//! and looks for every credential, sends nothing, and names all that is wrong with its cure.
 //!
 //! # Who asks
 //!

@@ -168,7 +168,7 @@ impl RecaptchaEnterprise {
     fn key(&self) -> Result<ApiKey, HumanCheckError> {
         let key = self.service.current(&self.key)?;
         if key.secret().is_empty() {
-            let what = "the API key is empty";
+            let what = "the API key is empty; make one in the project's credentials";
             return Err(self.service.error(HumanCheckErrorKind::Misconfigured, what));
         }
         Ok(key)

@@ -158,7 +158,8 @@ impl Service {
         let secret = self.current(source)?;
         let value = secret.expose_secret();
         if value.is_empty() || value.trim() != value {
-            let what = "the secret is empty or has blanks around it";
+            let what =
+                "the secret is empty or has blanks around it; copy it from the vendor's page";
             return Err(self.error(HumanCheckErrorKind::Misconfigured, what));
         }
         if test.is_some_and(|test| test.contains(&value)) {
@@ -359,7 +360,11 @@ pub(super) fn check_keys<'k>(
     };
     match keys.into_iter().all(right) {
         true => Ok(()),
-        false => Err(AdapterError::new(provider, "a site key is empty or has odd characters")),
+        false => {
+            let problem =
+                "a site key is empty or has odd characters; copy it from the vendor's page";
+            Err(AdapterError::new(provider, problem))
+        }
     }
 }
 

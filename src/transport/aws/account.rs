@@ -36,7 +36,8 @@ impl Account {
             return Err(AdapterError::new(NAME, problem));
         }
         if !is_graphic(&secret) {
-            let problem = "the secret access key is empty, or has blanks or line breaks";
+            let problem =
+                "the secret access key is empty, or has blanks or line breaks; copy it again";
             return Err(AdapterError::new(NAME, problem));
         }
         Ok(Self { key_id, secret, session_token: None })
@@ -50,7 +51,8 @@ impl Account {
     pub fn with_session_token(self, token: impl Into<String>) -> Result<Self, AdapterError> {
         let token = SecretText::new(token);
         if !is_graphic(&token) {
-            let problem = "the session token is empty, or has blanks or line breaks";
+            let problem =
+                "the session token is empty, or has blanks or line breaks; fetch a new one";
             return Err(AdapterError::new(NAME, problem));
         }
         Ok(Self { session_token: Some(token), ..self })

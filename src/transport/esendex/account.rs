@@ -38,10 +38,12 @@ impl Account {
             return Err(AdapterError::new(NAME, problem));
         }
         if user.is_empty() || user.contains(':') || user.chars().any(char::is_control) {
-            return Err(AdapterError::new(NAME, "the user is empty, or has a colon in it"));
+            let problem = "the user is empty, or has a colon in it; it is what you log in with";
+            return Err(AdapterError::new(NAME, problem));
         }
         if password.is_empty() {
-            return Err(AdapterError::new(NAME, "the password is empty"));
+            let problem = "the password is empty; set the API password of that user";
+            return Err(AdapterError::new(NAME, problem));
         }
         Ok(Self { reference, user, password })
     }

@@ -33,7 +33,9 @@ impl Account {
             return Err(AdapterError::new(NAME, problem));
         }
         if token.is_empty() || token.expose_secret().trim() != token.expose_secret() {
-            return Err(AdapterError::new(NAME, "the auth token is empty or has blanks around it"));
+            let problem =
+                "the auth token is empty or has blanks around it; copy it from the console";
+            return Err(AdapterError::new(NAME, problem));
         }
         Ok(Self { id, token })
     }

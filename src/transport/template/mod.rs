@@ -219,9 +219,9 @@ impl HttpTransport {
     ) -> HttpTransportBuilder {
         let names = template.secrets();
         let each = move |name: &String| match secrets(name)? {
-            empty if empty.is_empty() => {
-                Err(CredentialError::new(format!("the secret `{name}` is empty")))
-            }
+            empty if empty.is_empty() => Err(CredentialError::new(format!(
+                "the secret `{name}` is empty; set it where the others come from"
+            ))),
             secret => Ok((name.clone(), secret)),
         };
         HttpTransportBuilder {
