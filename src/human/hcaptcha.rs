@@ -84,9 +84,7 @@ impl Hcaptcha {
             settings: Settings::default(),
         }
     }
-}
 
-impl Hcaptcha {
     fn secret(&self) -> Result<SecretText, HumanCheckError> {
         self.service.secret(&self.secret, (!self.test_keys).then_some(TEST_SECRETS))
     }

@@ -162,9 +162,7 @@ impl RecaptchaEnterprise {
         }
         Ok(HumanVerdict::Passed(HumanPass::of(request.response)))
     }
-}
 
-impl RecaptchaEnterprise {
     fn key(&self) -> Result<ApiKey, HumanCheckError> {
         let key = self.service.current(&self.key)?;
         if key.secret().is_empty() {

@@ -82,9 +82,7 @@ impl Turnstile {
             settings: Settings::default(),
         }
     }
-}
 
-impl Turnstile {
     fn secret(&self) -> Result<SecretText, HumanCheckError> {
         self.service.secret(&self.secret, (!self.test_keys).then_some(TEST_SECRETS))
     }

@@ -82,8 +82,9 @@ impl<T: SmsTransport> Deadline<T> {
                 return Poll::Ready(answer);
             }
             let end: &mut Sleep = end.get_or_insert_with(|| (self.sleep)(self.span));
-            let late = || Err(late("the provider did not answer before the deadline"));
-            end.as_mut().poll(context).map(|()| late())
+            end.as_mut()
+                .poll(context)
+                .map(|()| Err(late("the provider did not answer before the deadline")))
         })
         .await
     }

@@ -66,7 +66,8 @@ impl Account {
             return Err(AdapterError::new(NAME, problem));
         }
         if secret.is_empty() || secret.expose_secret().trim() != secret.expose_secret() {
-            let problem = "the auth token or secret is empty or has blanks around it; copy it from the console";
+            let problem = "the auth token or secret is empty or has blanks around it; copy it from \
+                           the console";
             return Err(AdapterError::new(NAME, problem));
         }
         Ok(Self { sid: sid.into(), user: user.into(), secret })
