@@ -351,8 +351,8 @@ impl Detector {
         }
     }
 
-    /// A provider says whether a text arrived. Where customers are that tells of outages; a text that
-    /// did not arrive weighs less against its blocks.
+    /// A provider says whether a text arrived. Where customers are that tells of outages; one from home
+    /// that did not arrive weighs less against its blocks.
     fn receipt(
         &mut self,
         now: u64,

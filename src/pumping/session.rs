@@ -1,6 +1,7 @@
 //! The records of [`Sessions`](super::sessions::Sessions), and their names.
 
 use super::evidence::NullIndex;
+use super::home::is_from_home;
 use super::level::Subject;
 use super::path::{Path, is_clients, only};
 use super::table::mix;
@@ -45,13 +46,14 @@ impl Session {
     }
 
     /// How much of its evidence counts at a place. The client's side sees neither whether a text went
-    /// out nor whether it arrived, so there all of it counts.
+    /// out nor whether it arrived, so there all of it counts. Where an operator is down it is people at
+    /// home whose texts are lost; of those from afar, numbers that nobody holds look the same.
     pub(super) fn share_at(&self, place: usize, tuning: &Tuning, unsent_weight: f32) -> f32 {
         match (self.unsent, self.undelivered) {
             _ if is_clients(place) => 1.0,
             (true, _) => unsent_weight,
-            (false, true) => tuning.undelivered_weight,
-            (false, false) => 1.0,
+            (false, true) if is_from_home(&self.path) => tuning.undelivered_weight,
+            (false, _) => 1.0,
         }
     }
 }

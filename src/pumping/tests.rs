@@ -8,6 +8,7 @@ mod draft;
 mod foresee;
 mod framing;
 mod home;
+mod networks;
 mod slow;
 mod solvers;
 
@@ -438,90 +439,4 @@ proptest! {
         event.acting = 0x2a;
         prop_assert_eq!(Sighting::from_bytes(&event.to_bytes()), Some(event));
     }
-}
-
-/// A receipt has its network in its bytes, and no client; what older gates wrote is read as none.
-#[test]
-fn a_receipt_s_network_travels_where_the_client_would() {
-    let s = subject(998_940_000_001, 7);
-    for kind in [SightingKind::Delivered, SightingKind::Undelivered] {
-        let network = "43404".parse().ok();
-        let event = Sighting::of(at(5), kind, &s).in_network(network);
-        let read = Sighting::from_bytes(&event.to_bytes()).unwrap();
-        assert_eq!(read.network, network);
-        assert_eq!(read.subject, Subject { client: ClientNet::unknown(), ..s });
-        // As a gate of before wrote it: with the client, which was never known, or whatever stands there.
-        for client in [ClientNet::unknown(), s.client, ClientNet::from_bits(u64::MAX)] {
-            let sent = Sighting::of(at(5), SightingKind::Sent, &Subject { client, ..s });
-            let mut bytes = sent.to_bytes();
-            bytes[0] = kind as u8;
-            let read = Sighting::from_bytes(&bytes).unwrap();
-            assert_eq!((read.kind, read.network, read.subject.digits), (kind, None, s.digits));
-        }
-    }
-    let sent = Sighting::of(at(5), SightingKind::Sent, &s).in_network("43404".parse().ok());
-    assert_eq!(Sighting::from_bytes(&sent.to_bytes()).unwrap().subject, s, "its client is kept");
-}
-
-/// Receipts that reach one gate each tell every gate of the deployment which network loses texts.
-#[test]
-fn a_network_s_outage_is_seen_at_a_gate_that_hears_of_it() {
-    const DAY: u64 = 86_400_000;
-    let (mut one, mut two) = (Detector::new(1), Detector::new(2));
-    one.share();
-    let customer = |n: u64| subject(998_900_000_000 + n * 100_000, n as u32);
-    for n in 0..16 {
-        for kind in [SightingKind::Sent, SightingKind::Verified] {
-            one.observe(Sighting::of(at(n * 1_000), kind, &customer(n)));
-        }
-    }
-    for n in 0..16 {
-        let (now, s) = (DAY * 26 / 24 + n * 20_000, customer(n));
-        one.observe(Sighting::of(at(now), SightingKind::Sent, &s));
-        let (kind, network) = match n % 2 {
-            0 => (SightingKind::Undelivered, "43404"),
-            _ => (SightingKind::Delivered, "43405"),
-        };
-        one.observe(Sighting::of(at(now + 5_000), kind, &s).in_network(network.parse().ok()));
-    }
-    two.absorb(at(2 * DAY), &one.drain_outbox()).unwrap();
-    for (name, gate) in [("one", &mut one), ("two", &mut two)] {
-        let mut alerts = gate.take_alerts();
-        alerts.retain(|alert| alert.kind == AlertKind::CarrierOutage);
-        let [alert] = alerts[..] else { panic!("{name}: {alerts:?}") };
-        assert_eq!(alert.network, "43404".parse().ok(), "{name}");
-        let sentence = alert.to_string();
-        assert!(sentence.contains("UZ") && sentence.contains(", network 434-04 ("), "{sentence}");
-    }
-}
-
-/// The texts of six hours to numbers of one block that nobody verifies, by a bot that solves `solved`
-/// of five step-ups; after each text the network says `line` of its number.
-fn texts_got(solved: u64, line: Option<SightingKind>) -> usize {
-    let mut d = grown();
-    let mut texts = 0;
-    for sent in 0..1_080_u64 {
-        let s = subject(998_901_230_000 + sent, 0x0B00_0000 + sent as u32 * 65_793);
-        if request(&mut d, sent * 20_000, &s, sent % 5 < solved) {
-            texts += 1;
-            if let Some(kind) = line {
-                d.observe(Sighting::of(at(sent * 20_000 + 3_000), kind, &s));
-            }
-        }
-    }
-    texts
-}
-
-/// What a network's word on lines can do, in either direction: it decides sooner between asking and
-/// refusing, and lines that are as expected buy a bot next to nothing.
-#[test]
-fn a_network_s_word_on_lines_speeds_the_detector_up_and_hardly_slows_it_down() {
-    for solved in [1, 2, 5] {
-        let [plain, unlike, alike] = [None, Some(SightingKind::Unlike), Some(SightingKind::Alike)]
-            .map(|line| texts_got(solved, line));
-        println!("{solved} of 5 solved: {plain} texts, {unlike} unlike, {alike} alike");
-        assert!(unlike <= plain, "{solved}: {unlike} of {plain}");
-        assert!(alike <= plain + plain / 10 + 2, "{solved}: {alike} of {plain}");
-    }
-    assert!(texts_got(2, Some(SightingKind::Unlike)) < texts_got(2, None));
 }

@@ -111,7 +111,7 @@ pub struct Tuning {
     pub outage_floor: f32,
     /// Samples of the control group needed before it is believed.
     pub outage_samples: f32,
-    /// Weight of a session whose delivery failed.
+    /// Weight of a session from home whose delivery failed.
     pub undelivered_weight: f32,
     /// Weight, at the blocks and pools of its number, of a session that the host answered without a
     /// text, in a range where nobody had verified before yesterday: there it must look like one with a

@@ -83,10 +83,9 @@ impl Bare {
         }
     }
 
-    fn tell(&mut self, kind: SightingKind, row: &Row, at_ms: u64) -> usize {
+    fn tell(&mut self, kind: SightingKind, row: &Row, at_ms: u64) {
         let gate = self.next();
         self.observe(gate, Sighting::of(Timestamp::from_millis(at_ms), kind, &subject(row)));
-        gate
     }
 }
 
@@ -100,12 +99,11 @@ impl Judge for Bare {
         self.inside += began.elapsed();
         let mut event = Sighting::after(now, &subject, &assessment);
         event.passed = passed;
+        // As a gate does: what its call carried was there before, and this goes with the next one.
+        self.exchange(gate, at_ms);
         self.observe(gate, event);
         match assessment.verdict {
-            Judgement::Allow => {
-                self.exchange(gate, at_ms);
-                Decision::Send
-            }
+            Judgement::Allow => Decision::Send,
             Judgement::StepUp(_) => Decision::StepUp,
             _ => {
                 let reasons: Vec<_> = assessment.reasons.iter().map(ToString::to_string).collect();
@@ -115,8 +113,9 @@ impl Judge for Bare {
     }
 
     fn verify(&mut self, _: usize, row: &Row, at_ms: u64) -> bool {
-        let gate = self.tell(SightingKind::Verified, row, at_ms);
-        self.exchange(gate, at_ms);
+        let next = (self.turn + 1) % self.gates.len();
+        self.exchange(next, at_ms);
+        self.tell(SightingKind::Verified, row, at_ms);
         true
     }
 
