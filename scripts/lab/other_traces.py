@@ -12,7 +12,7 @@ range of its own.
 
 Four ordinary days come before the day of the scenario; S3 lasts three, S7 and S11 two. The scenarios S1
 to S6 were written when the rules of decision 61 were fixed, S7 and S8 after decision 63, S9 to S12 after
-decision 66: each to look at, and not to tune by. Python 3.10, standard library only.
+decision 66, S13 and S14 after decision 71: each to look at, and not to tune by. Python 3.10, standard library only.
 """
 
 import argparse
@@ -196,6 +196,7 @@ ANOMALIES = {
     "N4": (set(COUNTRIES), 10, 11, {"lost": 1.0}),
     "N7": ({"PH"}, 10, 16, {"lost": 1.0, "resends": 2}),
     "N8": ({"PH"}, 10, 14, {"times": 6, "lost": 0.4, "new": 0.8}),
+    "S13": ({"VN"}, 10, 14, {"times": 10, "new": 0.9}),
     "X1": ({"PK"}, -24 * ORDINARY_DAYS, 24, {"converts": 0.5}),
 }
 
@@ -316,6 +317,18 @@ def scenario(name, traffic):
         prefixes = [busy_range("ID") for _ in range(2)]
         traffic.attack(name, start, 10, 8, somewhere(prefixes, 6), fresh, None, entered=0.4,
                        types=(240_000, 290_000))
+    elif name == "S13":
+        # while a country's customers come ten times as often, in ranges where they come from
+        prefixes = [busy_range("VN") for _ in range(3)]
+        traffic.attack(name, start, 30, 4, somewhere(prefixes, 6), fresh, None)
+    elif name == "S14":
+        # a minute on and twenty to sixty off, for a day, each time another ten thousand numbers
+        countries = [c for c, row in COUNTRIES.items() if row[4]]
+        at = midnight
+        while at < midnight + DAY:
+            prefix = f"{some_range(draw.choice(countries))}{draw.randrange(100):02d}"
+            traffic.attack(name, at, 60, 1 / 60, inside(prefix, 4), fresh, None)
+            at += draw.uniform(20, 60) * 60_000
     elif name == "N5":
         for count in range(60):
             traffic.person(start + count * 30_000, "DE", True, "legit:company",
@@ -329,7 +342,7 @@ def scenario(name, traffic):
 
 
 NAMES = ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A14", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12",
-         "N1", "N5", "N6", "N9", *ANOMALIES]
+         "S13", "S14", "N1", "N5", "N6", "N9", *ANOMALIES]
 
 
 def main():

@@ -85,7 +85,7 @@ fn held_after_texts(network: u32, arrived: SightingKind) -> f32 {
         d.observe(Sighting::of(at(now + k * 60_000), SightingKind::Sent, &text(k)));
         d.observe(Sighting::of(at(now + k * 60_000 + 4_000), arrived, &text(k)));
         // and texts to customers arrive meanwhile
-        for other in (0..40) {
+        for other in 0..40 {
             let customer = there(0, other * 100_000 + k, 10 << 24);
             d.observe(Sighting::of(at(now + k * 60_000 + 5_000), Delivered, &customer));
         }

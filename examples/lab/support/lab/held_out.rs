@@ -113,6 +113,32 @@ pub fn attack(family: &str, m: &mut Maker<'_>, start: u64, daily: f64) -> u64 {
                 (c, c.number(rng.below(c.ranges), rng.next()), proxies[k])
             })
         }
+        // while a country gets no texts: receipts say so, of the attacker's numbers too
+        "H9" => {
+            let c = at(b"PH");
+            let blocks = [0; 4].map(|_| c.number(m.rng.below(c.ranges), m.rng.below(100) * 10_000));
+            let end = m.flood(start, 4 * HOUR, 20.0, 0.0, |rng, _| {
+                let base = blocks[rng.below(4) as usize];
+                (c, base + rng.below(10_000), proxy_ip(rng.next()))
+            });
+            m.out.iter_mut().for_each(|row| row.delivered = false);
+            end
+        }
+        // numbers beside those that people of five countries have
+        "H10" => m.flood(start, 8 * HOUR, 10.0, 0.0, |rng, _| {
+            let c = &COUNTRIES[rng.below(5) as usize];
+            let phone = c.person(rng.below(20_000)) + 1 + rng.below(20);
+            (c, phone, proxy_ip(rng.next()))
+        }),
+        // ten texts to each thousand of a country's ranges, from its own addresses
+        "H11" => {
+            let c = at(b"BD");
+            m.flood(start, 6 * HOUR, 10.0, 0.0, |rng, k| {
+                let block = hash(k / 10);
+                let base = c.number(block % c.ranges, (block >> 20) % 1_000 * 1_000);
+                (c, base + rng.below(1_000), c.ip(rng.next()))
+            })
+        }
         other => unreachable!("no such family: {other}"),
     }
 }

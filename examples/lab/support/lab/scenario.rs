@@ -39,7 +39,7 @@ const fn of(kind: Kind, name: &'static str, title: &'static str) -> Scenario {
 }
 
 /// All of them, in the order of the report.
-pub const ALL: [Scenario; 52] = [
+pub const ALL: [Scenario; 55] = [
     of(Kind::Attack, "A1", "one block of 10 000 in order, 60 a minute"),
     of(Kind::Attack, "A2", "one block of 100 000, 1 000 a minute"),
     of(Kind::Attack, "A3", "20 countries, 100 blocks, 200 a minute"),
@@ -72,6 +72,9 @@ pub const ALL: [Scenario; 52] = [
     of(Kind::HeldOut, "H6", "in strides through a range of a million"),
     of(Kind::HeldOut, "H7", "thirty blocks, mostly from their countries' networks"),
     of(Kind::HeldOut, "H8", "a day after his proxies' networks were verified from"),
+    of(Kind::HeldOut, "H9", "in a country whose texts are lost for four hours"),
+    of(Kind::HeldOut, "H10", "the neighbours of customers' numbers"),
+    of(Kind::HeldOut, "H11", "a new thousand after every ten texts, from home"),
     of(Kind::Anomaly, "N1", "an ordinary day"),
     of(Kind::Anomaly, "N2", "a launch, ten times the volume"),
     of(Kind::Anomaly, "N3", "an operator down in the largest country"),
@@ -170,6 +173,7 @@ impl Scenario {
             // in the evening of the country
             "N3" => vec![down(us, at + 8 * HOUR, 3)],
             "N4" => vec![outage(None, 1, 0)],
+            "H9" => vec![outage(Some(ph), 4, 1)],
             "N7" => vec![outage(Some(ph), 6, 2)],
             "N8" => vec![launch(ph, 6.0), down(ph, at, 4)],
             "X1" => vec![Anomaly::PoorMarket { country: br, conversion: 0.4, factor: 2.0 }],
