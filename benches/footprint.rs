@@ -23,7 +23,7 @@ use world::{World, mix};
 
 const NUMBERS: u64 = 1_000_000;
 /// The bounds for a resident number, all its meters included.
-const BYTES_OF_A_DAY: u64 = 260;
+const BYTES_OF_A_DAY: u64 = 230;
 const BYTES_OF_A_RUSH: u64 = 500;
 
 fn main() {

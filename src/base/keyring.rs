@@ -224,6 +224,12 @@ impl KeyRing {
         Some(keys)
     }
 
+    /// The keys named `id`, or the current ones if there is none or it is past its end: what they verify then
+    /// is right by no chance.
+    pub(crate) fn verifying_or_signing(&self, id: Option<KeyId>, now: Timestamp) -> &Keys {
+        id.and_then(|id| self.verifying(id, now)).unwrap_or(&self.current)
+    }
+
     pub(crate) fn pseudonyms(&self) -> &MacKey {
         &self.index.names
     }

@@ -10,7 +10,7 @@ use crate::base::time::Timestamp;
 use crate::context::ClientContext;
 use crate::error::GateError;
 use crate::event::{Event, EventKind, RejectionCause, TestUse};
-use crate::limit::MeterKey;
+use crate::limit::{MeterKey, Slot};
 use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{EntryGrant, Grant, Note, Rejection, Verification, Verified};
@@ -181,9 +181,6 @@ impl Gate {
         let challenge = grant.map_or(unknown, |grant| grant.challenge);
         // The code of a text that was withheld after its admission is nobody's.
         let sent = grant.filter(|grant| !grant.decoy).map_or(unknown, |grant| grant.challenge);
-        let keys = grant
-            .and_then(|grant| self.inner.keys.verifying(grant.key, now))
-            .unwrap_or_else(|| self.inner.keys.signing());
         let context = CodeContext {
             realm: self.realm.name().as_bytes(),
             purpose: grant.map_or("", |grant| grant.purpose.as_str()),
@@ -191,15 +188,11 @@ impl Gate {
             subject: number.as_ref().map_or(&[][..], |number| number.as_bytes()),
             binding: &binding.encoded(),
         };
-        let digests = code.iter().map(|code| digest(&keys.code, &context, code.expose_secret()));
+        let key = grant.map(|grant| grant.key);
+        let keys = &self.inner.keys.verifying_or_signing(key, now).code;
+        let digests = code.iter().map(|code| digest(keys, &context, code.expose_secret()));
         let paid = attempt::by_client(&names, grant, client, &policy.attempts);
-        let (realm, name) = (names.whole(), names.challenge(&challenge));
-        let count = |subject, slot| Observation {
-            key: MeterKey::new(subject, slot),
-            span_ms: COUNT_SPAN_MS,
-            units: 1,
-        };
-        let country = grant.map(|grant| names.country(grant.recipient.region()));
+        let name = names.challenge(&challenge);
         let mut redemption = blank::redemption(id, now, self.inner.partition, name);
         redemption.clock = self.inner.clock_check;
         redemption.home = Home::of(number.unwrap_or(name));
@@ -209,11 +202,9 @@ impl Gate {
         if let Some(Charge { key, limit, .. }) = paid {
             redemption.credits.push(Credit { key, limit, amount: 1 });
         }
-        for (subject, failed) in
-            [Some((realm, slot::SPRAY)), country.map(|c| (c, slot::FAILED))].into_iter().flatten()
-        {
-            redemption.observe.push(count(subject, slot::ATTEMPTS));
-            redemption.observe_failure.push(count(subject, failed));
+        count(&mut redemption, names.whole(), slot::SPRAY);
+        if let Some(grant) = grant {
+            count(&mut redemption, names.country(grant.recipient.region()), slot::FAILED);
         }
         if let Some((grant, number)) = grant.zip(number) {
             attempt::on_number(&mut redemption, &names, grant, number, policy, now);
@@ -320,4 +311,12 @@ struct Attempt {
     purpose: Option<crate::context::Purpose>,
     region: Option<crate::recipient::Region>,
     spray_alarm: u64,
+}
+
+/// Counts the redemption at `subject`, and under `failed` if no code is accepted.
+fn count(redemption: &mut Redemption, subject: Pseudonym, failed: Slot) {
+    let count =
+        |slot| Observation { key: MeterKey::new(subject, slot), span_ms: COUNT_SPAN_MS, units: 1 };
+    redemption.observe.push(count(slot::ATTEMPTS));
+    redemption.observe_failure.push(count(failed));
 }

@@ -52,12 +52,7 @@ impl Gate {
         let nobodys: [u8; 32] = random(&*self.inner.entropy)?;
         self.remember(send.now).await?;
         for again in 0..STALE_TRIES {
-            let mut standing = self.realm.standing(&send.concern());
-            if standing.refuses() {
-                // Another gate may have lifted this entry. We do not admit, so we must ask.
-                drop(Box::pin(self.reload_controls(send.now)).await?);
-                standing = self.realm.standing(&send.concern());
-            }
+            let mut standing = self.standing(send).await?;
             if let Some(reason) = standing.take_refusal() {
                 return Ok(Decision::Refused(reason.into()));
             }
@@ -88,12 +83,7 @@ impl Gate {
                 Admitted::NonceSpent { index: 0 } => {
                     return Ok(Decision::Refused(RefusalReason::TokenSpent.into()));
                 }
-                Admitted::NonceSpent { .. } => {
-                    let failure = HumanFailure::Spent;
-                    self.note(send, EventKind::HumanCheckFailed { failure });
-                    self.watch(send, SightingKind::Failed);
-                    return Ok(Decision::Refused(RefusalReason::HumanCheckFailed.into()));
-                }
+                Admitted::NonceSpent { .. } => return Ok(self.human_check_spent(send)),
                 Admitted::ChallengeGone => {
                     return Ok(Decision::Refused(RefusalReason::VerificationOver.into()));
                 }
@@ -107,6 +97,24 @@ impl Gate {
             }
         }
         Err(GateError::new(GateErrorKind::Store, "the controls kept changing during the request"))
+    }
+
+    /// What passed the human check has been used for another request.
+    fn human_check_spent(&self, send: &SendJob<'_>) -> Decision {
+        self.note(send, EventKind::HumanCheckFailed { failure: HumanFailure::Spent });
+        self.watch(send, SightingKind::Failed);
+        Decision::Refused(RefusalReason::HumanCheckFailed.into())
+    }
+
+    /// What controls and detector say about it.
+    async fn standing(&self, send: &SendJob<'_>) -> Result<Standing, GateError> {
+        let standing = self.realm.standing(&send.concern());
+        if !standing.refuses() {
+            return Ok(standing);
+        }
+        // Another gate may have lifted this entry. We do not admit, so we must ask.
+        drop(Box::pin(self.reload_controls(send.now)).await?);
+        Ok(self.realm.standing(&send.concern()))
     }
 
     /// Why this text is withheld from its number, though another number would get it. The store is

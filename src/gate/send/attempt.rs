@@ -227,11 +227,7 @@ impl Gate {
             subject: send.subjects.number.as_bytes(),
             binding: &send.binding.encoded(),
         };
-        let keys = self
-            .inner
-            .keys
-            .verifying(send.challenge.key, send.now)
-            .unwrap_or_else(|| self.inner.keys.signing());
+        let keys = self.inner.keys.verifying_or_signing(Some(send.challenge.key), send.now);
         Ok(digest(&keys.code, &context, code))
     }
 }

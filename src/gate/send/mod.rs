@@ -27,7 +27,7 @@ use crate::pumping::{SightingKind, Subject};
 use crate::realm::{Concern, sighted};
 use crate::recipient::Recipient;
 use crate::store::{Home, Nonce, VoidCode};
-use crate::transport::Channel;
+use crate::transport::{Channel, HandoffError};
 
 use super::Gate;
 use super::channels::Chosen;
@@ -182,25 +182,10 @@ impl Gate {
                     None => None,
                 };
                 if let Some(reason) = refused {
-                    self.take_back(send, &paid).await;
-                    if !send.policy.mode.quiet {
-                        return self.refused(send.now, Some(send), reason.into());
-                    }
-                    // Nobody is told what only the carrier and the number's owner know.
-                    self.watch(send, SightingKind::Unsent);
-                    self.note(send, EventKind::QuietlyRefused { reason });
-                    send.decoy = true;
-                    return self.issued(send, &paid, grant, expires, Over::withheld());
+                    return self.refused_by_network(send, &paid, grant, expires, reason).await;
                 }
                 match self.deliver(send, text, &paid).await? {
-                    Handed::Refused(cause) => {
-                        let reason = RefusalReason::NumberRefused.into();
-                        let mut sent = self.refused(send.now, Some(send), reason)?;
-                        if let Sent::Refused(refusal) = &mut sent {
-                            refusal.cause = Some(cause);
-                        }
-                        Ok(sent)
-                    }
+                    Handed::Refused(cause) => self.refused_by_provider(send, cause),
                     Handed::Over(over) => self.issued(send, &paid, grant, expires, over),
                 }
             }
@@ -219,5 +204,37 @@ impl Gate {
                 self.issued(send, &paid, grant, expires, Over::withheld())
             }
         }
+    }
+    /// The answer where the provider will never take a text to this number.
+    fn refused_by_provider(
+        &self,
+        send: &SendJob<'_>,
+        cause: HandoffError,
+    ) -> Result<Sent, GateError> {
+        let mut sent = self.refused(send.now, Some(send), RefusalReason::NumberRefused.into())?;
+        if let Sent::Refused(refusal) = &mut sent {
+            refusal.cause = Some(cause);
+        }
+        Ok(sent)
+    }
+
+    /// Takes a text back that the number's network says not to send. In quiet mode nobody is told what only
+    /// the carrier and the number's owner know.
+    async fn refused_by_network(
+        &self,
+        send: &mut SendJob<'_>,
+        paid: &Paid,
+        grant: Option<&EntryGrant>,
+        expires: Timestamp,
+        reason: RefusalReason,
+    ) -> Result<Sent, GateError> {
+        self.take_back(send, paid).await;
+        if !send.policy.mode.quiet {
+            return self.refused(send.now, Some(send), reason.into());
+        }
+        self.watch(send, SightingKind::Unsent);
+        self.note(send, EventKind::QuietlyRefused { reason });
+        send.decoy = true;
+        self.issued(send, paid, grant, expires, Over::withheld())
     }
 }

@@ -13,20 +13,10 @@ pub(in crate::store) fn admit<R: Realm>(
     let exchange = admission.exchange.as_ref();
 
     let mut books = Books::new(realm, at);
-    let mut bill = Bill::default();
     if is_live(realm, OnceName::Admission(admission.id), admission)? {
-        books.only_read();
-        bill.add(&admission.charges, &mut books)?;
-        let mut observed = Vec::new();
-        books.observed(&admission.observe, &mut observed)?;
-        let counts = bill.counts(&books);
-        return Ok(Admitted::Granted {
-            counts,
-            step: 1,
-            observed,
-            news: realm.news(exchange, at)?,
-        });
+        return again(realm, admission, at, books);
     }
+    let mut bill = Bill::default();
     books.open_own(books::charged(&admission.charges))?;
     books.open_own(books::observed(&admission.observe))?;
     let refusal = refusal(realm, admission, at)?;
@@ -59,15 +49,10 @@ pub(in crate::store) fn admit<R: Realm>(
             if passes { bill.counts_paid(&books) } else { bill.counts_unpaid(&books) }
         }
     };
-    // What is the call's own can be written when the next one is at what they share.
-    let at_once = passes && grants_shared(realm, admission);
-    if at_once {
-        added = added.saturating_add(grant(realm, admission)?);
-    }
-    added = added.saturating_add(books.return_shared()?);
-    if passes && !at_once {
-        added = added.saturating_add(grant(realm, admission)?);
-    }
+    added = added.saturating_add(match passes {
+        true => grant_and_return(realm, admission, &mut books)?,
+        false => books.return_shared()?,
+    });
     realm.append_news(exchange, at)?;
     let news = || realm.news(exchange, at);
     let answer = match (refusal, bill.worst) {
@@ -80,6 +65,38 @@ pub(in crate::store) fn admit<R: Realm>(
     added = added.saturating_add(books.write_back()?);
     realm.account(room, added);
     Ok(answer)
+}
+
+/// Writes the grant, and lets the next call at what they share: first, where the grant is the call's own. How
+/// many entries were added.
+fn grant_and_return<R: Realm>(
+    realm: &R,
+    admission: &Admission,
+    books: &mut Books<'_, R>,
+) -> Result<usize, R::Undone> {
+    let (granted, returned) = if grants_shared(realm, admission) {
+        (grant(realm, admission)?, books.return_shared()?)
+    } else {
+        let returned = books.return_shared()?;
+        (grant(realm, admission)?, returned)
+    };
+    Ok(granted.saturating_add(returned))
+}
+
+/// The answer to an admission that was granted before.
+fn again<R: Realm>(
+    realm: &R,
+    admission: &Admission,
+    at: Moment,
+    mut books: Books<'_, R>,
+) -> Result<Admitted, R::Undone> {
+    books.only_read();
+    let mut bill = Bill::default();
+    bill.add(&admission.charges, &mut books)?;
+    let mut observed = Vec::new();
+    books.observed(&admission.observe, &mut observed)?;
+    let (counts, news) = (bill.counts(&books), realm.news(admission.exchange.as_ref(), at)?);
+    Ok(Admitted::Granted { counts, step: 1, observed, news })
 }
 
 fn is_live<R: Realm>(realm: &R, name: OnceName, admission: &Admission) -> Result<bool, R::Undone> {

@@ -1,6 +1,6 @@
 //! [`Store::redeem`](crate::store::Store::redeem) over a [`Realm`].
 
-use crate::store::{Redeemed, Redemption, Verdict};
+use crate::store::{Mark, Redeemed, Redemption, Verdict};
 
 use super::books::{self, Bill, Books};
 use super::{Moment, Realm};
@@ -23,17 +23,7 @@ pub(in crate::store) fn redeem<R: Realm>(
         return Ok(Redeemed { verdict, observed, news: realm.news(exchange, at)? });
     }
 
-    let charges = redemption.charges.iter().chain(&redemption.subject_charges);
-    books.open_own(books::charged(charges))?;
-    let observations = redemption.observe.iter().chain(&redemption.observe_failure);
-    books.open_own(books::observed(observations))?;
-    if dead.is_none() {
-        let credits = redemption.credits.iter().map(|credit| credit.key);
-        let marks = redemption.marks.iter().map(|mark| mark.key);
-        let accepted = redemption.reset.iter().copied().chain(credits).chain(marks);
-        books.open_own(accepted.map(|key| key.subject))?;
-    }
-
+    open(redemption, dead.is_none(), &mut books)?;
     let mut bill = Bill::default();
     bill.add(&redemption.charges, &mut books)?;
     let live = bill.worst.is_none() && dead.is_none();
@@ -47,40 +37,19 @@ pub(in crate::store) fn redeem<R: Realm>(
     books.want_observed(&redemption.observe_failure)?;
     let mut added = realm.room_for_news(exchange)?;
     let least = added.saturating_add(books.missing());
-    let mut noted = Vec::new();
-    if live {
-        for mark in &redemption.marks {
-            let place = books.open(mark.key.subject)?;
-            if books.would_add(place) && !noted.contains(&place) {
-                noted.push(place);
-            }
-        }
-    }
-    // A right code is worth more than a note on a subject of which nothing else is kept.
-    let mut room = least.saturating_add(noted.len());
-    match realm.reserve(room) {
-        Ok(()) => noted.into_iter().for_each(|place| books.want(place)),
-        Err(full) if room == least => return Err(full),
-        Err(_) => {
-            room = least;
-            realm.reserve(room)?;
-        }
-    }
+    let room = reserve(realm, least, if live { &redemption.marks } else { &[] }, &mut books)?;
 
+    if bill.worst.is_none() {
+        bill.pay(&mut books);
+    }
     let verdict = match (bill.worst, dead) {
         (Some((index, retry_after)), _) => Verdict::Exhausted { index, retry_after },
-        (None, Some(dead)) => {
-            bill.pay(&mut books);
-            dead
-        }
-        (None, None) => {
-            bill.pay(&mut books);
-            realm
-                .change_challenge(name, |challenge| {
-                    challenge.attempt(redemption.id, &redemption.digests, now)
-                })?
-                .unwrap_or(Verdict::Unknown)
-        }
+        (None, Some(dead)) => dead,
+        (None, None) => realm
+            .change_challenge(name, |challenge| {
+                challenge.attempt(redemption.id, &redemption.digests, now)
+            })?
+            .unwrap_or(Verdict::Unknown),
     };
     if let Verdict::Accepted { .. } = verdict {
         accept(redemption, &mut books)?;
@@ -95,6 +64,51 @@ pub(in crate::store) fn redeem<R: Realm>(
     added = added.saturating_add(books.write_back()?);
     realm.account(room, added);
     Ok(Redeemed { verdict, observed, news })
+}
+
+/// Opens the subjects that the redemption names, and that an accepted code does if there may be one.
+fn open<R: Realm>(
+    redemption: &Redemption,
+    may_be_accepted: bool,
+    books: &mut Books<'_, R>,
+) -> Result<(), R::Undone> {
+    let charges = redemption.charges.iter().chain(&redemption.subject_charges);
+    books.open_own(books::charged(charges))?;
+    let observations = redemption.observe.iter().chain(&redemption.observe_failure);
+    books.open_own(books::observed(observations))?;
+    if may_be_accepted {
+        let credits = redemption.credits.iter().map(|credit| credit.key);
+        let marks = redemption.marks.iter().map(|mark| mark.key);
+        let accepted = redemption.reset.iter().copied().chain(credits).chain(marks);
+        books.open_own(accepted.map(|key| key.subject))?;
+    }
+    Ok(())
+}
+
+/// Reserves room for `least` entries, and for the subjects that only a mark would add if there is room for
+/// them as well: a right code is worth more than a note on a subject of which nothing else is kept.
+fn reserve<R: Realm>(
+    realm: &R,
+    least: usize,
+    marks: &[Mark],
+    books: &mut Books<'_, R>,
+) -> Result<usize, R::Undone> {
+    let mut noted = Vec::new();
+    for mark in marks {
+        let place = books.open(mark.key.subject)?;
+        if books.would_add(place) && !noted.contains(&place) {
+            noted.push(place);
+        }
+    }
+    let room = least.saturating_add(noted.len());
+    match realm.reserve(room) {
+        Ok(()) => {
+            noted.into_iter().for_each(|place| books.want(place));
+            Ok(room)
+        }
+        Err(full) if room == least => Err(full),
+        Err(_) => realm.reserve(least).map(|()| least),
+    }
 }
 
 /// The counts of what the redemption observes, as they stand.

@@ -158,33 +158,17 @@ impl Receipts {
         };
         let signature = Base64::decode_vec(&signature).map_err(|_| REFUSED.forged())?;
         let (body, time) = (text_of(text)?, text_of(time)?);
-        // In the order of their names; what is absent is left out.
-        let signed: [(&str, Option<&str>); 8] = match kind {
-            "Notification" => [
-                ("Message", Some(&body)),
-                ("MessageId", id.as_deref()),
-                ("Subject", subject.as_deref()),
-                ("Timestamp", Some(&time)),
-                ("TopicArn", Some(&topic)),
-                ("Type", Some(kind)),
-                ("", None),
-                ("", None),
-            ],
-            _ => [
-                ("Message", Some(&body)),
-                ("MessageId", id.as_deref()),
-                ("SubscribeURL", subscribe.as_deref()),
-                ("Timestamp", Some(&time)),
-                ("Token", token.as_deref()),
-                ("TopicArn", Some(&topic)),
-                ("Type", Some(kind)),
-                ("", None),
-            ],
-        };
-        let mut lines = String::new();
-        for (name, value) in signed.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            lines.extend([name, "\n", value, "\n"]);
-        }
+        let is_text = kind == "Notification";
+        let lines = signed_lines([
+            ("Message", Some(&body)),
+            ("MessageId", id.as_deref()),
+            ("Subject", subject.as_deref().filter(|_| is_text)),
+            ("SubscribeURL", subscribe.as_deref().filter(|_| !is_text)),
+            ("Timestamp", Some(&time)),
+            ("Token", token.as_deref().filter(|_| !is_text)),
+            ("TopicArn", Some(&topic)),
+            ("Type", Some(kind)),
+        ]);
         match self.certificates.signed(&url, version, lines.as_bytes(), &signature) {
             Signed::By => {}
             Signed::Unknown => return Err(no_certificate()),
@@ -214,6 +198,15 @@ const FIELDS: [&str; 11] = [
 
 fn text(value: Option<Scalar<'_>>) -> Option<String> {
     value?.text().map(Into::into)
+}
+
+/// What SNS signs: names, in their order, and values, a line each. What is absent is left out.
+fn signed_lines<const N: usize>(fields: [(&str, Option<&str>); N]) -> String {
+    let mut lines = String::new();
+    for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        lines.extend([name, "\n", value, "\n"]);
+    }
+    lines
 }
 
 fn text_of(value: Option<String>) -> Result<String, ReceiptError> {

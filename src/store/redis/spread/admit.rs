@@ -54,13 +54,9 @@ impl Run<'_> {
             answer = match answer {
                 Admitted::Granted { .. } => match self.write_documents(admission).await {
                     Ok(None) => answer,
-                    Ok(Some(stale)) => {
+                    failed => {
                         self.undo(&place, admission, &loans, repeated).await?;
-                        stale
-                    }
-                    Err(error) => {
-                        self.undo(&place, admission, &loans, repeated).await?;
-                        return Err(error);
+                        failed?.unwrap_or(answer)
                     }
                 },
                 Admitted::Stale { .. } => answer,

@@ -96,18 +96,10 @@ impl Run<'_> {
         unfit: &[Unfit],
     ) -> Result<Result<Vec<Loan>, Unfit>, StoreError> {
         let key_of = |unfit: &Unfit| charges.get(unfit.index).copied();
-        let is_own =
-            |unfit: &&Unfit| key_of(unfit).is_none_or(|(key, ..)| !place.is_common(key.subject));
-        if let Some(worst) = longest(unfit.iter().filter(is_own)) {
+        if let Some(worst) = self.hopeless(place, charges, unfit) {
             return Ok(Err(worst));
         }
         let mut lacking = unfit.to_vec();
-        if let Some(worst) = longest(lacking.iter().filter(|unfit| {
-            key_of(unfit)
-                .is_some_and(|(key, limit, _)| self.spread.used_up.holds(self.when, key, &limit))
-        })) {
-            return Ok(Err(worst));
-        }
         let mut loans = Vec::new();
         for other in self.others(part) {
             let asked: Vec<Charge> = lacking
@@ -155,6 +147,25 @@ impl Run<'_> {
         self.repay(&loans).await;
         let none = Unfit { index: 0, wait: 0 };
         Ok(Err(longest(lacking.iter()).unwrap_or(none)))
+    }
+
+    /// The one to wait longest for of those that no other partition can lend to: the place's own, or else
+    /// those that lately were used up everywhere.
+    fn hopeless(
+        &self,
+        place: &Place,
+        charges: &[(MeterKey, Limit, u64)],
+        unfit: &[Unfit],
+    ) -> Option<Unfit> {
+        let key_of = |unfit: &Unfit| charges.get(unfit.index).copied();
+        let is_own =
+            |unfit: &&Unfit| key_of(unfit).is_none_or(|(key, ..)| !place.is_common(key.subject));
+        let is_used_up = |unfit: &&Unfit| {
+            key_of(unfit)
+                .is_some_and(|(key, limit, _)| self.spread.used_up.holds(self.when, key, &limit))
+        };
+        let own = longest(unfit.iter().filter(is_own));
+        own.or_else(|| longest(unfit.iter().filter(is_used_up)))
     }
 
     /// Puts a charge together from what is left in several partitions; all of it, or nothing.
