@@ -12,7 +12,8 @@ range of its own.
 
 Four ordinary days come before the day of the scenario; S3 lasts three, S7 and S11 two. The scenarios S1
 to S6 were written when the rules of decision 61 were fixed, S7 and S8 after decision 63, S9 to S12 after
-decision 66, S13 and S14 after decision 71: each to look at, and not to tune by. Python 3.10, standard library only.
+decision 66, S13 and S14 after decision 71: each to look at, and not to tune by (decision 71 was chosen by
+S10). Python 3.10, standard library only.
 """
 
 import argparse

@@ -224,8 +224,8 @@ impl KeyRing {
         Some(keys)
     }
 
-    /// The keys named `id`, or the current ones if there is none or it is past its end: what they verify then
-    /// is right by no chance.
+    /// The keys named `id`, or the current ones if `id` is absent or past its end. A digest under the
+    /// current keys matches none that was made under others.
     pub(crate) fn verifying_or_signing(&self, id: Option<KeyId>, now: Timestamp) -> &Keys {
         id.and_then(|id| self.verifying(id, now)).unwrap_or(&self.current)
     }

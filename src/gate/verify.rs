@@ -315,8 +315,8 @@ struct Attempt {
 
 /// Counts the redemption at `subject`, and under `failed` if no code is accepted.
 fn count(redemption: &mut Redemption, subject: Pseudonym, failed: Slot) {
-    let count =
+    let once =
         |slot| Observation { key: MeterKey::new(subject, slot), span_ms: COUNT_SPAN_MS, units: 1 };
-    redemption.observe.push(count(slot::ATTEMPTS));
-    redemption.observe_failure.push(count(failed));
+    redemption.observe.push(once(slot::ATTEMPTS));
+    redemption.observe_failure.push(once(failed));
 }

@@ -83,8 +83,7 @@ impl Bare {
         }
     }
 
-    fn tell(&mut self, kind: SightingKind, row: &Row, at_ms: u64) {
-        let gate = self.next();
+    fn tell(&mut self, gate: usize, kind: SightingKind, row: &Row, at_ms: u64) {
         self.observe(gate, Sighting::of(Timestamp::from_millis(at_ms), kind, &subject(row)));
     }
 }
@@ -113,15 +112,16 @@ impl Judge for Bare {
     }
 
     fn verify(&mut self, _: usize, row: &Row, at_ms: u64) -> bool {
-        let next = (self.turn + 1) % self.gates.len();
-        self.exchange(next, at_ms);
-        self.tell(SightingKind::Verified, row, at_ms);
+        let gate = self.next();
+        self.exchange(gate, at_ms);
+        self.tell(gate, SightingKind::Verified, row, at_ms);
         true
     }
 
     fn receipt(&mut self, _: usize, row: &Row, at_ms: u64) {
         let kind = if row.delivered { SightingKind::Delivered } else { SightingKind::Undelivered };
-        self.tell(kind, row, at_ms);
+        let gate = self.next();
+        self.tell(gate, kind, row, at_ms);
     }
 
     fn footprint(&self) -> (usize, usize) {
