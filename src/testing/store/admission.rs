@@ -10,8 +10,8 @@ use super::{Case, case};
 use crate::base::time::Timestamp;
 use crate::limit::Limit;
 use crate::store::{
-    Admission, Admitted, ChallengeState, ChallengeWrite, Document, DocumentWrite, Guard, Mark,
-    MeterQuery, Nonce, Settlement, Verdict,
+    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Document, DocumentWrite, Guard,
+    Mark, MeterQuery, Nonce, Settlement, Verdict,
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -295,7 +295,16 @@ async fn waivers(bench: Bench) -> Checked {
         }
         same("count of the meter", bench.count(meter, one, T0 + after).await?, 1)?;
     }
-    Ok(())
+    let (first, second) = (bench.meter(), bench.meter());
+    let among = [
+        Charge { waiver: Some(waiver), ..charge(meter, one, 1) },
+        charge(first, WIDE, 2),
+        Charge { waiver: Some(waiver), ..charge(meter, one, 1) },
+        charge(second, WIDE, 3),
+    ];
+    let admission = bench.charging(T0 + 2_000, among.to_vec());
+    let counts = bench.grant("charges among waived ones", &admission).await?;
+    same("counts of charges among waived ones", counts, vec![0, 2, 0, 3])
 }
 
 async fn marks_join(bench: Bench) -> Checked {

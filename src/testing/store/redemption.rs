@@ -279,7 +279,13 @@ async fn observations(bench: Bench) -> Checked {
     shut.observe = vec![observation(always, 1)];
     shut.observe_failure = vec![observation(failure, 1)];
     let redeemed = bench.redeem(&shut).await?;
-    same("observed when exhausted", redeemed.observed, vec![4, 3])
+    same("observed when exhausted", redeemed.observed, vec![4, 3])?;
+    let (opened, twice) = (bench.open(T0, 5).await?, bench.meter());
+    let mut redemption = bench.redemption(opened.key, wrong, T0);
+    redemption.observe = vec![observation(twice, 1)];
+    redemption.observe_failure = vec![observation(twice, 2)];
+    let redeemed = bench.redeem(&redemption).await?;
+    same("counts of a meter that is observed twice", redeemed.observed, vec![3, 3])
 }
 
 async fn waived_attempts(bench: Bench) -> Checked {

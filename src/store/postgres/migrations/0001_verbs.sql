@@ -209,7 +209,10 @@ end $$;
 -- the mark that waives it or 0, the cost, five parameters of the limit, and a time.
 --
 -- A meter that was charged beyond the horizon is dated now before anything else is done with it, and
--- keeps what was charged; the first of `results` is 1 if act 1 found one.
+-- keeps what was charged.
+--
+-- `results` of acts 1 and 2 are the counts after them, 0 where it was waived; then 1 if a meter was
+-- dated now, and 1 if a meter was named twice, so that its counts are not the last ones.
 --
 -- acts: 1 check and charge, 2 charge, 3 refund, 4 credit, 5 reset, 6 mark, 7 count, 8 wait and count,
 --       9 only what is said above of meters charged beyond the horizon
@@ -230,6 +233,9 @@ declare
   olds text[] := b.olds;
   changed integer[] := b.changed;
   results bigint[] := '{}';
+  healed boolean := false;
+  touched bigint := 0;   -- a bit for each meter that was charged, by its number modulo 64
+  twice boolean := false;
   worst integer;
   longest bigint := 0;
   old bigint[];          -- the older buckets of subject `old_of`
@@ -241,6 +247,7 @@ declare
   k integer;
   j integer;
   m integer;
+  n constant integer := coalesce(cardinality(ops), 0) / 10;
   rule bigint;
   slot bigint;
   kind bigint;
@@ -260,7 +267,7 @@ declare
   alive bigint;          -- the earliest time whose bucket still counts
   x bigint;
 begin
-  for i in 1 .. coalesce(cardinality(ops), 0) / 10 loop
+  for i in 1 .. n loop
     o := i * 10 - 10;
     k := ops[o + 3];
     if k > 0 then
@@ -268,13 +275,17 @@ begin
       p := places[k];
       x := case when act = 3 then ops[o + 10] else now_ end;
       if w[p + 1] & 7 = 5 and w[p + 2] <= x and x < w[p + 3] then
-        if act >= 7 then
+        if act <= 2 or act >= 7 then
           results[i] := 0;
         end if;
         continue;
       end if;
     end if;
     k := ops[o + 2];
+    if act <= 2 then
+      twice := twice or touched >> (k & 63) & 1 = 1;
+      touched := touched | (1::bigint << (k & 63));
+    end if;
     p := places[k];
     h := homes[k];
     rule := ops[o + 1];
@@ -331,9 +342,7 @@ begin
         w[p + 4] := c;
         w[p + 5] := d;
         changed[h] := changed[h] | 1;
-        if act = 1 then
-          results[1] := 1;
-        end if;
+        healed := true;
       end if;
       if act = 9 then
         continue;
@@ -374,7 +383,7 @@ begin
           continue;
         end if;
         wait := 0;
-        if act <> 2 and count_ + cost > p1 then
+        if act <> 2 and count_ + cost > p1 and p1 < most then
           wait := p2;
           if cost <= p1 then
             -- The time until enough buckets have died.
@@ -404,6 +413,7 @@ begin
       end if;
 
       if act <= 2 and wait = 0 and cost > 0 then
+        count_ := count_ + cost;
         if now_ / p3 <= a / p3 then
           u := least(u + cost, most);
           a := greatest(a, now_);
@@ -494,13 +504,12 @@ begin
         if act <> 2 then
           wait := greatest(x - now_ - p2, 0);
         end if;
-        if act = 8 then
-          count_ := (greatest(a - now_, 0) + p1 - 1) / p1;
-        else
+        if act < 3 then
           a := x;
           u := greatest(u, now_);
           over := a;
         end if;
+        count_ := (greatest(a - now_, 0) + p1 - 1) / p1;
       elsif act = 3 then
         -- What has drained meanwhile is gone, or it would pay for a later charge.
         a := greatest(a - greatest(p3 - greatest(now_ - ops[o + 10], 0), 0), 0);
@@ -542,6 +551,9 @@ begin
           u := least(count_ + 1, 32);
           a := greatest(a, now_);
           over := a + p3 * u;
+          if cost > 0 then
+            count_ := u;
+          end if;
         end if;
       end if;
 
@@ -575,6 +587,7 @@ begin
           u := least(count_ + cost, most);
           a := greatest(a, now_);
           over := a + p5;
+          count_ := u;
         end if;
       end if;
 
@@ -601,17 +614,19 @@ begin
       continue;
     end if;
 
-    if act = 1 and wait > 0 then
-      if wait > longest then
-        longest := wait;
-        worst := i - 1;
+    if act < 3 then
+      if act = 1 and wait > 0 then
+        if wait > longest then
+          longest := wait;
+          worst := i - 1;
+        end if;
+        continue;
       end if;
-      continue;
+      results[i] := count_;
+      continue when cost = 0;
     elsif act = 8 then
       results[i * 2 - 1] := case when cost > 0 then wait else 0 end;
       results[i * 2] := count_;
-      continue;
-    elsif act < 3 and cost = 0 then
       continue;
     end if;
 
@@ -650,6 +665,10 @@ begin
     changed[h] := changed[h] | 1;
   end loop;
 
+  if act <= 2 then
+    results[n + 1] := healed::integer;
+    results[n + 2] := twice::integer;
+  end if;
   b.words := w;
   b.drops := drops;
   b.olds := olds;
@@ -725,6 +744,7 @@ as $$
 declare
   b otpgate.book;
   paid otpgate.book;
+  n constant integer := cardinality(p_charges || p_observe) / 10;
   hit integer;
   guards integer;
   live boolean;
@@ -759,14 +779,18 @@ begin
       end if;
     end if;
     if verdict = 0 then
-      paid := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 1, p_charges);
+      -- What is observed fits always.
+      paid := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 1, p_charges || p_observe);
       if paid.worst is null then
         b := paid;
+        if paid.results[n + 2] = 0 then
+          counts := paid.results;
+        end if;
       else
         verdict := 1;
         place := paid.worst;
         amount := paid.wait;
-        if paid.results[1] = 1 then
+        if paid.results[n + 1] = 1 then
           b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 9, p_charges);
         end if;
       end if;
@@ -807,8 +831,9 @@ begin
         from generate_series(1, cardinality(p_contents)) i
         on conflict (key) do update set version = excluded.version, content = excluded.content;
       end if;
+    else
+      b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 2, p_observe);
     end if;
-    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 2, p_observe);
     perform otpgate.close_v1(b, p_subjects);
     if p_append is not null then
       perform otpgate.append_v1(p_journal, p_now, p_append);
@@ -816,8 +841,10 @@ begin
   end if;
 
   if verdict < 2 then
-    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_charges || p_observe);
-    counts := b.results;
+    if counts is null then
+      b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_charges || p_observe);
+      counts := b.results;
+    end if;
     if p_journal is not null then
       select n.latest, n.numbers, n.contents into latest, numbers, contents
       from otpgate.news_v1(p_journal, p_now, p_horizon, p_after) n;
@@ -889,6 +916,8 @@ declare
   given bytea;
   repeated boolean := false;
   healed boolean;
+  all_observed constant bigint[] := p_observe || p_observe_failure;
+  observed bigint[];
 begin
   perform otpgate.lock_v1(p_locks);
   select * into t from otpgate.challenge c
@@ -914,19 +943,19 @@ begin
       verdict := 6;
       place := paid.worst;
       amount := paid.wait;
-      if paid.results[1] = 1 then
+      if paid.results[cardinality(p_charges) / 10 + 1] = 1 then
         b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 9, p_charges);
       end if;
     elsif verdict is not null then
       b := paid;
     else
-      healed := paid.results[1] = 1;
+      healed := paid.results[cardinality(p_charges) / 10 + 1] = 1;
       paid := otpgate.apply_v1(paid, p_subjects, p_now, p_horizon, 1, p_subject_charges);
       if paid.worst is not null then
         verdict := 6;
         place := cardinality(p_charges) / 10 + paid.worst;
         amount := paid.wait;
-        if healed or paid.results[1] = 1 then
+        if healed or paid.results[cardinality(p_subject_charges) / 10 + 1] = 1 then
           b := otpgate.apply_v1(
             b, p_subjects, p_now, p_horizon, 9, p_charges || p_subject_charges
           );
@@ -954,8 +983,11 @@ begin
         end if;
       end if;
     end if;
-    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 2,
-      case when verdict = 0 then p_observe else p_observe || p_observe_failure end);
+    observed := case when verdict = 0 then p_observe else all_observed end;
+    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 2, observed);
+    if observed = all_observed and b.results[cardinality(observed) / 10 + 2] = 0 then
+      counts := b.results;
+    end if;
     perform otpgate.close_v1(b, p_subjects);
     if p_append is not null then
       perform otpgate.append_v1(p_journal, p_now, p_append);
@@ -968,8 +1000,10 @@ begin
   elsif verdict = 1 then
     place := t.attempts - t.used;
   end if;
-  b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_observe || p_observe_failure);
-  counts := b.results;
+  if counts is null then
+    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, all_observed);
+    counts := b.results;
+  end if;
   if p_journal is not null then
     select n.latest, n.numbers, n.contents into latest, numbers, contents
     from otpgate.news_v1(p_journal, p_now, p_horizon, p_after) n;
@@ -995,8 +1029,10 @@ begin
   b := otpgate.open_v1(p_subjects, p_meters);
   b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 8, p_readings);
   readings := b.results;
-  b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_marks);
-  marks := b.results;
+  if cardinality(p_marks) > 0 then
+    b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_marks);
+    marks := b.results;
+  end if;
   challenges := '{}';
   for r in
     select t.* from unnest(p_challenges) with ordinality s(key, i)
