@@ -1,5 +1,6 @@
 //! What a gate's parts must be, and what only the whole of them allows.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::access::DestinationPolicy;
@@ -9,7 +10,7 @@ use crate::context::Purpose;
 use crate::error::ConfigError;
 use crate::gate::FallbackChannel;
 use crate::message::MessageFormat;
-use crate::policy::{AskNetwork, Policy};
+use crate::policy::{AskNetwork, Policy, agree};
 use crate::realm::shared_slots;
 use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW};
 use crate::transport::Channel;
@@ -94,6 +95,20 @@ pub(super) struct Beside<'a> {
     pub(super) daily_budget: Money,
     pub(super) has_human_check: bool,
     pub(super) has_signals: bool,
+}
+
+/// All policies of a gate, one by one and beside each other.
+pub(super) fn policies(
+    general: &Policy,
+    purposes: &BTreeMap<Purpose, Policy>,
+    fallbacks: &[FallbackChannel],
+    beside: &Beside<'_>,
+) -> Result<(), ConfigError> {
+    let all = || purposes.values().chain([general]);
+    all().try_for_each(|one| policy(one, beside))?;
+    channels(fallbacks, beside.message, all())?;
+    agree(all())?;
+    self::purposes(purposes.keys())
 }
 
 pub(super) fn policy(policy: &Policy, beside: &Beside<'_>) -> Result<(), ConfigError> {

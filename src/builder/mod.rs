@@ -18,7 +18,7 @@ use crate::event::{NoObserver, Observer};
 use crate::gate::{Carrier, FallbackChannel, Gate, Parts};
 use crate::human::HumanCheck;
 use crate::message::MessageFormat;
-use crate::policy::{Policy, agree};
+use crate::policy::Policy;
 use crate::pumping::{Costs, PriceTable, Strength, Tuning};
 use crate::realm::{Realms, shared_name};
 use crate::recipient::Region;
@@ -213,16 +213,17 @@ impl GateBuilder {
             has_human_check: self.human.is_some(),
             has_signals: self.signals.is_some(),
         };
-        let policies = || self.purposes.values().chain([&self.policy]);
-        policies().try_for_each(|policy| check::policy(policy, &beside))?;
-        check::channels(&self.fallbacks, &message, policies())?;
-        agree(policies())?;
-        check::purposes(self.purposes.keys())?;
+        check::policies(&self.policy, &self.purposes, &self.fallbacks, &beside)?;
         let entropy = self.entropy.unwrap_or_else(|| Box::new(SystemEntropy));
         let instance = random(&*entropy).map_err(ConfigError::Entropy)?;
         let index = keys.pseudonyms();
         let partition = self.partition.as_deref().unwrap_or("otpgate");
         let carrier = |fallback| Carrier::of(fallback, hand_off_deadline);
+        // Work is all that such a gate can ask for.
+        let tuning = match self.human {
+            Some(_) => self.tuning,
+            None => Tuning { young_asks: Strength::Work, unsent_weight: 0.0, ..self.tuning },
+        };
         let parts = Parts {
             partition: shared_name(index, "partition", partition),
             global: shared_name(index, "global", partition),
@@ -230,10 +231,7 @@ impl GateBuilder {
             clock_check,
             instance: u64::from_be_bytes(instance),
             shared: !self.single,
-            tuning: match self.human {
-                Some(_) => self.tuning,
-                None => Tuning { young_asks: Strength::Work, unsent_weight: 0.0, ..self.tuning },
-            },
+            tuning,
             costs: self.costs,
             entropy,
             observer: self.observer.unwrap_or_else(|| Box::new(NoObserver)),

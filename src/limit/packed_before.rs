@@ -61,43 +61,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Ledger> {
         };
         let mut from = In { over, flags: 0, bytes };
         from.flags = from.byte()?;
-        let entry = match from.flags & KIND {
-            GCRA_ALONE => {
-                let tat = from.time()?;
-                Entry::Meter(Meter(State::Gcra(Gcra { tat, level: tat })))
-            }
-            GCRA => {
-                let (tat, level) = (from.time()?, from.level()?);
-                Entry::Meter(Meter(State::Gcra(Gcra { tat, level: level.min(tat) })))
-            }
-            LADDER => {
-                let (rung, last) = (from.byte()?, from.time()?);
-                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before: None })))
-            }
-            LADDER_WITH_BEFORE => {
-                let (rung, earlier) = (from.byte()?, from.byte()?);
-                let (last, before) = (from.time()?, Some((earlier, from.time()?)));
-                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before })))
-            }
-            WINDOW => {
-                let length = usize::from(from.byte()?);
-                let newest = from.bucket()?;
-                let mut older = Vec::with_capacity(length);
-                for _ in 0..length {
-                    older.push(from.bucket()?);
-                }
-                Entry::Meter(Meter(State::Window(Window { newest, older })))
-            }
-            FAILURES => {
-                let Bucket { time: last, units: count } = from.bucket()?;
-                Entry::Meter(Meter(State::Failures(Failures { count, last })))
-            }
-            MARK => {
-                let (since, until) = (from.time()?, from.time()?);
-                Entry::Mark(Timestamp::from_millis(since), Timestamp::from_millis(until))
-            }
-            _ => return None,
-        };
+        let entry = from.entry()?;
         bytes = from.bytes;
         entries.push((slot, entry));
     }
@@ -112,6 +76,46 @@ struct In<'a> {
 }
 
 impl In<'_> {
+    fn entry(&mut self) -> Option<Entry> {
+        Some(match self.flags & KIND {
+            GCRA_ALONE => {
+                let tat = self.time()?;
+                Entry::Meter(Meter(State::Gcra(Gcra { tat, level: tat })))
+            }
+            GCRA => {
+                let (tat, level) = (self.time()?, self.level()?);
+                Entry::Meter(Meter(State::Gcra(Gcra { tat, level: level.min(tat) })))
+            }
+            LADDER => {
+                let (rung, last) = (self.byte()?, self.time()?);
+                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before: None })))
+            }
+            LADDER_WITH_BEFORE => {
+                let (rung, earlier) = (self.byte()?, self.byte()?);
+                let (last, before) = (self.time()?, Some((earlier, self.time()?)));
+                Entry::Meter(Meter(State::Ladder(Ladder { rung, last, before })))
+            }
+            WINDOW => {
+                let length = usize::from(self.byte()?);
+                let newest = self.bucket()?;
+                let mut older = Vec::with_capacity(length);
+                for _ in 0..length {
+                    older.push(self.bucket()?);
+                }
+                Entry::Meter(Meter(State::Window(Window { newest, older })))
+            }
+            FAILURES => {
+                let Bucket { time: last, units: count } = self.bucket()?;
+                Entry::Meter(Meter(State::Failures(Failures { count, last })))
+            }
+            MARK => {
+                let (since, until) = (self.time()?, self.time()?);
+                Entry::Mark(Timestamp::from_millis(since), Timestamp::from_millis(until))
+            }
+            _ => return None,
+        })
+    }
+
     fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.bytes.split_first()?;
         self.bytes = rest;

@@ -72,7 +72,7 @@ fn what_one_text_leaves_of_a_number_takes_24_bytes_beside_its_end() {
 
 /// A bucket of the form before last knew only its time: it is never taken for one that is dated ahead.
 #[test]
-fn what_was_written_in_the_forms_before_reads_as_it_did() {
+fn buckets_of_the_forms_before_read_as_they_did() {
     let over = 1_800_000_000_000_u64;
     let end = &over.to_le_bytes()[..6];
     let near = |back: u32| back.to_le_bytes();
@@ -93,7 +93,14 @@ fn what_was_written_in_the_forms_before_reads_as_it_did() {
     assert_eq!(bucket.count(Slot(9), &gcra, at(over - 31_000)), 3);
     assert!(bucket.heal(Slot(9), &gcra, at(0), at(over - 31_001)));
     assert_eq!(bucket.count(Slot(9), &gcra, at(0)), 3);
+}
 
+#[test]
+fn meters_and_marks_of_the_form_before_read_as_they_did() {
+    let over = 1_800_000_000_000_u64;
+    let end = &over.to_le_bytes()[..6];
+    let near = |back: u32| back.to_le_bytes();
+    let read = |fields: &[&[u8]]| Ledger::from_bytes(&[&[end], fields].concat().concat()).unwrap();
     let [_, ladder, window, failures] = of_each_kind();
     let whole = read(&[
         // A ladder on its second rung, after nothing before and after a first rung.

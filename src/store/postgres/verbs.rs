@@ -9,7 +9,7 @@ use crate::store::{
 
 use super::PostgresStore;
 use super::answer;
-use super::call::{Letters, Wanted, long, time};
+use super::call::{Books, Letters, Wanted, long, time};
 use super::key::{Key, Kind};
 use super::statement::{Statement, parameter};
 
@@ -43,12 +43,7 @@ impl PostgresStore {
         let books = wanted.books(realm);
         let letters = Letters::new(realm, admission.exchange.as_ref());
 
-        let mut once = vec![books.name(Kind::Call, admission.id.as_bytes())];
-        let mut untils = vec![time(admission.remember)];
-        for nonce in &admission.nonces {
-            once.push(books.name(Kind::Nonce, nonce.key.as_bytes()));
-            untils.push(time(nonce.expires));
-        }
+        let (once, untils) = once(admission, &books);
         let writes = written_once(&admission.documents);
         let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
         let expected = guards.chain(writes.iter().map(|write| (write.document, write.expect)));
@@ -228,6 +223,15 @@ impl Writing {
             },
         }
     }
+}
+
+/// The call's identifier and its nonces, and until when each is remembered.
+fn once(admission: &Admission, books: &Books) -> (Vec<Key>, Vec<i64>) {
+    let call = (books.name(Kind::Call, admission.id.as_bytes()), time(admission.remember));
+    let nonces = admission.nonces.iter();
+    let nonces =
+        nonces.map(|nonce| (books.name(Kind::Nonce, nonce.key.as_bytes()), time(nonce.expires)));
+    std::iter::once(call).chain(nonces).unzip()
 }
 
 /// Of several writes to one document the last: they all expect the same version, or none passes.

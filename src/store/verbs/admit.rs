@@ -41,13 +41,9 @@ pub(in crate::store) fn admit<R: Realm>(
         added = added.saturating_add(write_documents(realm, admission)?);
     }
     books.observe(&admission.observe)?;
-    let mut observed = Vec::new();
-    let counts = match refusal {
-        Some(_) => Vec::new(),
-        None => {
-            books.observed(&admission.observe, &mut observed)?;
-            if passes { bill.counts_paid(&books) } else { bill.counts_unpaid(&books) }
-        }
+    let (counts, observed) = match refusal {
+        Some(_) => (Vec::new(), Vec::new()),
+        None => counts(admission, &bill, &mut books)?,
     };
     added = added.saturating_add(match passes {
         true => grant_and_return(realm, admission, &mut books)?,
@@ -65,6 +61,21 @@ pub(in crate::store) fn admit<R: Realm>(
     added = added.saturating_add(books.write_back()?);
     realm.account(room, added);
     Ok(answer)
+}
+
+/// What stands at the end of the call in the meters it charged, or would have, and in those it counted in.
+fn counts<R: Realm>(
+    admission: &Admission,
+    bill: &Bill<'_>,
+    books: &mut Books<'_, R>,
+) -> Result<(Vec<u64>, Vec<u64>), R::Undone> {
+    let mut observed = Vec::new();
+    books.observed(&admission.observe, &mut observed)?;
+    let charged = match bill.worst {
+        None => bill.counts_paid(books),
+        Some(_) => bill.counts_unpaid(books),
+    };
+    Ok((charged, observed))
 }
 
 /// Writes the grant, and lets the next call at what they share: first, where the grant is the call's own. How

@@ -213,82 +213,93 @@ async fn dated_ahead_reads_healed(bench: Bench) -> Checked {
 
 async fn dated_ahead_heals_everywhere(bench: Bench) -> Checked {
     for ahead in AHEAD {
-        let now = now();
-        // An observation.
-        let key = bench.meter();
-        let mut early = bench.admission(now + ahead);
-        early.observe.push(observation(key, 3));
-        bench.grant("an observation ahead", &early).await?;
-        let mut admission = bench.admission(now);
-        admission.clock = BOUND;
-        admission.observe.push(observation(key, 1));
-        let Admitted::Granted { observed, .. } = bench.admit(&admission).await? else {
-            return wrong("an observation", "Granted", &admission);
-        };
-        same("observed", observed, vec![4])?;
-        same("after its span", bench.count(key, OBSERVED, now + 3_720_000).await?, 0)?;
-
-        // A charge of now, given back.
-        let (key, daily) = (bench.meter(), Limit::Window { max: 9, span_ms: 86_400_000 });
-        bench.pay(key, daily, 2, now + ahead).await?;
-        let paid = checked(&bench, now, key, daily, 3);
-        same("counts", granted("a charge", bench.admit(&paid).await?)?, vec![5])?;
-        let mut settlement = bench.settlement(&paid, now);
-        settlement.clock = BOUND;
-        bench.settle(&settlement).await?;
-        same("given back", bench.count(key, daily, now).await?, 2)?;
-
-        // A refund and a credit are the first to find it.
-        let key = bench.meter();
-        let failures = Limit::Failures {
-            max: 3,
-            pause_after: 3,
-            pause_ms: 1,
-            longest_ms: 1,
-            forget_ms: 2_678_400_000,
-        };
-        bench.pay(key, failures, 3, now + ahead).await?;
-        let mut forgiven = bench.charging(now, Vec::new());
-        forgiven.clock = BOUND;
-        bench.grant("to be settled", &forgiven).await?;
-        forgiven.charges.push(charge(key, failures, 3));
-        let mut settlement = bench.settlement(&forgiven, now);
-        settlement.clock = BOUND;
-        bench.settle(&settlement).await?;
-        same("failures forgiven", bench.count(key, failures, now).await?, 0)?;
-
-        let (key, day) = (bench.meter(), Limit::Budget { max: 9, span_ms: 86_400_000 });
-        bench.pay(key, day, 9, now + ahead).await?;
-        let opened = bench.open(now, 1).await?;
-        let mut redemption = bench.redemption(opened.key, opened.digest, now);
-        redemption.clock = BOUND;
-        redemption.credits.push(credit(key, day, 4));
-        let verdict = bench.verdict(&redemption).await?;
-        same("the code", verdict, Verdict::Accepted { attempts: 1, opened: at(now) })?;
-        same("credited", bench.count(key, day, now).await?, 5)?;
-        same("in two days", bench.count(key, day, now + 172_800_000).await?, 0)?;
-
-        // Both lists of a redemption; the second refuses.
-        let (client, lane) = (bench.meter(), bench.meter());
-        let ten = Limit::Window { max: 10, span_ms: 3_600_000 };
-        bench.pay(client, ten, 4, now + ahead).await?;
-        bench.pay(lane, failures, 3, now + ahead).await?;
-        let opened = bench.open(now, 3).await?;
-        let mut redemption = bench.redemption(opened.key, opened.digest, now);
-        redemption.clock = BOUND;
-        redemption.charges.push(charge(client, ten, 1));
-        redemption.subject_charges.push(charge(lane, failures, 1));
-        match bench.verdict(&redemption).await? {
-            Verdict::Exhausted { index: 1, retry_after } => {
-                same("wait", millis(retry_after), 2_678_400_000)?;
-            }
-            other => return wrong("a lane that is full", "Exhausted by the second", &other),
-        }
-        same("the client's, uncharged", bench.count(client, ten, now).await?, 4)?;
-        same("in an hour", bench.count(client, ten, now + 3_720_000).await?, 0)?;
-        same("in 31 days", bench.count(lane, failures, now + 2_678_400_000).await?, 0)?;
+        observed_ahead_heals(&bench, ahead).await?;
+        settled_ahead_heals(&bench, ahead).await?;
+        redeemed_ahead_heals(&bench, ahead).await?;
     }
     Ok(())
+}
+
+/// An observation, and a charge.
+async fn observed_ahead_heals(bench: &Bench, ahead: u64) -> Checked {
+    let now = now();
+    let key = bench.meter();
+    let mut early = bench.admission(now + ahead);
+    early.observe.push(observation(key, 3));
+    bench.grant("an observation ahead", &early).await?;
+    let mut admission = bench.admission(now);
+    admission.clock = BOUND;
+    admission.observe.push(observation(key, 1));
+    let Admitted::Granted { observed, .. } = bench.admit(&admission).await? else {
+        return wrong("an observation", "Granted", &admission);
+    };
+    same("observed", observed, vec![4])?;
+    same("after its span", bench.count(key, OBSERVED, now + 3_720_000).await?, 0)?;
+
+    let (key, daily) = (bench.meter(), Limit::Window { max: 9, span_ms: 86_400_000 });
+    bench.pay(key, daily, 2, now + ahead).await?;
+    let paid = checked(bench, now, key, daily, 3);
+    same("counts", granted("a charge", bench.admit(&paid).await?)?, vec![5])?;
+    let mut settlement = bench.settlement(&paid, now);
+    settlement.clock = BOUND;
+    bench.settle(&settlement).await?;
+    same("given back", bench.count(key, daily, now).await?, 2)
+}
+
+/// A lane that three failures shut for a month.
+const LANE: Limit = Limit::Failures {
+    max: 3,
+    pause_after: 3,
+    pause_ms: 1,
+    longest_ms: 1,
+    forget_ms: 2_678_400_000,
+};
+
+/// A refund and a credit that are the first to find it.
+async fn settled_ahead_heals(bench: &Bench, ahead: u64) -> Checked {
+    let (key, now, failures) = (bench.meter(), now(), LANE);
+    bench.pay(key, failures, 3, now + ahead).await?;
+    let mut forgiven = bench.charging(now, Vec::new());
+    forgiven.clock = BOUND;
+    bench.grant("to be settled", &forgiven).await?;
+    forgiven.charges.push(charge(key, failures, 3));
+    let mut settlement = bench.settlement(&forgiven, now);
+    settlement.clock = BOUND;
+    bench.settle(&settlement).await?;
+    same("failures forgiven", bench.count(key, failures, now).await?, 0)?;
+
+    let (key, day) = (bench.meter(), Limit::Budget { max: 9, span_ms: 86_400_000 });
+    bench.pay(key, day, 9, now + ahead).await?;
+    let opened = bench.open(now, 1).await?;
+    let mut redemption = bench.redemption(opened.key, opened.digest, now);
+    redemption.clock = BOUND;
+    redemption.credits.push(credit(key, day, 4));
+    let verdict = bench.verdict(&redemption).await?;
+    same("the code", verdict, Verdict::Accepted { attempts: 1, opened: at(now) })?;
+    same("credited", bench.count(key, day, now).await?, 5)?;
+    same("in two days", bench.count(key, day, now + 172_800_000).await?, 0)
+}
+
+/// Both lists of a redemption, of which the second refuses.
+async fn redeemed_ahead_heals(bench: &Bench, ahead: u64) -> Checked {
+    let (client, lane, now, failures) = (bench.meter(), bench.meter(), now(), LANE);
+    let ten = Limit::Window { max: 10, span_ms: 3_600_000 };
+    bench.pay(client, ten, 4, now + ahead).await?;
+    bench.pay(lane, failures, 3, now + ahead).await?;
+    let opened = bench.open(now, 3).await?;
+    let mut redemption = bench.redemption(opened.key, opened.digest, now);
+    redemption.clock = BOUND;
+    redemption.charges.push(charge(client, ten, 1));
+    redemption.subject_charges.push(charge(lane, failures, 1));
+    match bench.verdict(&redemption).await? {
+        Verdict::Exhausted { index: 1, retry_after } => {
+            same("wait", millis(retry_after), 2_678_400_000)?;
+        }
+        other => return wrong("a lane that is full", "Exhausted by the second", &other),
+    }
+    same("the client's, uncharged", bench.count(client, ten, now).await?, 4)?;
+    same("in an hour", bench.count(client, ten, now + 3_720_000).await?, 0)?;
+    same("in 31 days", bench.count(lane, failures, now + 2_678_400_000).await?, 0)
 }
 
 async fn within_the_horizon_nothing_heals(bench: Bench) -> Checked {

@@ -31,16 +31,7 @@ impl PostgresStore {
         let observed = admission.observe.iter();
         let later: Vec<_> = observed.map(|it| slices.counts_later(when, it)).collect();
         let apart = slices.tells_apart(when, admission.exchange.as_ref());
-        let by_call = |payer: &Payer| matches!(payer, Payer::Call(_));
-        let charges = admission.charges.iter().zip(&payers);
-        let observe = admission.observe.iter().zip(&later);
-        let rest = Admission {
-            charges: charges.filter(|(_, payer)| by_call(payer)).map(|(it, _)| *it).collect(),
-            observe: observe.filter(|(_, later)| later.is_none()).map(|(it, _)| *it).collect(),
-            exchange: admission.exchange.clone().filter(|_| !apart),
-            ..admission.clone()
-        };
-        let answer = self.try_admit(&rest).await;
+        let answer = self.try_admit(&left_of(admission, &payers, &later, apart)).await;
         let granted = matches!(answer, Ok(Admitted::Granted { .. }));
         let refused = match &answer {
             Ok(_) => !granted,
@@ -69,7 +60,8 @@ impl PostgresStore {
                 *counts = slices.all_counts(when, &paid, counts, false);
                 *seen = observed(seen);
                 *heard = told.take().unwrap_or_else(|| std::mem::take(heard));
-                let mut by_calls = payers.iter().enumerate().filter(|(_, payer)| by_call(payer));
+                let mut by_calls =
+                    payers.iter().enumerate().filter(|(_, payer)| payer.is_the_call());
                 *index = by_calls.nth(*index).map_or(*index, |(index, _)| index);
             }
             _ => drop(observed(&[])),
@@ -185,6 +177,23 @@ impl PostgresStore {
             }
         }
         Ok(tallies)
+    }
+}
+
+/// What of `admission` the call pays, counts and tells itself; the journal if it is not told `apart`.
+fn left_of(
+    admission: &Admission,
+    payers: &[Payer],
+    later: &[Option<Name>],
+    apart: bool,
+) -> Admission {
+    let charges = admission.charges.iter().zip(payers);
+    let observe = admission.observe.iter().zip(later);
+    Admission {
+        charges: charges.filter(|(_, payer)| payer.is_the_call()).map(|(it, _)| *it).collect(),
+        observe: observe.filter(|(_, later)| later.is_none()).map(|(it, _)| *it).collect(),
+        exchange: admission.exchange.clone().filter(|_| !apart),
+        ..admission.clone()
     }
 }
 

@@ -277,6 +277,12 @@ impl Slices {
     }
 }
 
+impl Payer {
+    fn is_the_call(&self) -> bool {
+        matches!(self, Self::Call(_))
+    }
+}
+
 impl Rows {
     /// The row called `name`, if it is busy, for a call.
     fn busy(&mut self, name: Name, when: When, elapsed: Duration) -> Option<&mut Row> {

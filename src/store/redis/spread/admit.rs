@@ -51,18 +51,7 @@ impl Run<'_> {
             self.release(place.tag, admission).await;
         }
         if !admission.documents.is_empty() && !at_hub {
-            answer = match answer {
-                Admitted::Granted { .. } => match self.write_documents(admission).await {
-                    Ok(None) => answer,
-                    failed => {
-                        self.undo(&place, admission, &loans, repeated).await?;
-                        failed?.unwrap_or(answer)
-                    }
-                },
-                Admitted::Stale { .. } => answer,
-                // What the port checks first is asked last, and only of what is refused.
-                other => self.stale_write(admission).await?.unwrap_or(other),
-            };
+            answer = self.with_documents(&place, admission, &loans, repeated, answer).await?;
         }
         let written = !admission.documents.is_empty() && !repeated;
         if written && matches!(answer, Admitted::Granted { .. }) {
@@ -77,6 +66,30 @@ impl Run<'_> {
             }
         }
         Ok(answer)
+    }
+
+    /// The answer once the documents of the call are written, which the hub keeps. Where they cannot be, what
+    /// was granted is undone.
+    async fn with_documents(
+        &self,
+        place: &Place,
+        admission: &Admission,
+        loans: &[Loan],
+        repeated: bool,
+        answer: Admitted,
+    ) -> Result<Admitted, StoreError> {
+        Ok(match answer {
+            Admitted::Granted { .. } => match self.write_documents(admission).await {
+                Ok(None) => answer,
+                failed => {
+                    self.undo(place, admission, loans, repeated).await?;
+                    failed?.unwrap_or(answer)
+                }
+            },
+            Admitted::Stale { .. } => answer,
+            // What the port checks first is asked last, and only of what is refused.
+            other => self.stale_write(admission).await?.unwrap_or(other),
+        })
     }
 
     /// What another partition refuses before the call's own is asked: a token that is claimed already, and

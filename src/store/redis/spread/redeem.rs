@@ -8,7 +8,7 @@ use crate::store::{Charge, Mark, Redeemed, Redemption, Refund, Settlement, Store
 use super::super::call::{Call, Errand, Scope};
 use super::super::place::Place;
 use super::lend::Loan;
-use super::{Run, TRIES, check_splits};
+use super::{Run, Settled, TRIES, check_splits};
 
 impl Run<'_> {
     pub(in super::super) async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
@@ -37,34 +37,7 @@ impl Run<'_> {
     ) -> Result<Redeemed, StoreError> {
         let part = self.layout.part_of(redemption.home.name().unwrap_or(redemption.realm));
         let place = self.layout.place(part, redemption.home);
-        let both = redemption.charges.iter().chain(&redemption.subject_charges);
-        let charges: Vec<Charge> = both.copied().collect();
-        check_splits(&place, charges.iter().map(|charge| (charge.key, &charge.limit)))?;
-        let plain: Vec<_> =
-            charges.iter().map(|charge| (charge.key, charge.limit, charge.cost)).collect();
-        let mut loans = Vec::<Loan>::new();
-        let mut tries: usize = 0;
-        let mut said = loop {
-            let paid = loans.iter().map(|loan| loan.index).collect::<Vec<_>>();
-            let call = Call::redeem(redemption, &place, &Scope::Part { copies: &[], paid: &paid });
-            let mut said = match self.send(call).await {
-                Ok(reply) => reply.redeemed()?,
-                Err(error) => return Err(self.broken_off(error, &loans).await),
-            };
-            tries = tries.saturating_add(1);
-            if said.unfit.is_empty() || tries >= TRIES {
-                break said;
-            }
-            match self.borrow(part, &place, &plain, &said.unfit).await {
-                Err(error) => return Err(self.broken_off(error, &loans).await),
-                Ok(Ok(more)) => loans.extend(more),
-                Ok(Err(worst)) => {
-                    let retry_after = Duration::from_millis(worst.wait);
-                    said.answer.verdict = Verdict::Exhausted { index: worst.index, retry_after };
-                    break said;
-                }
-            }
-        };
+        let Settled { mut said, loans } = self.redeem_at(part, &place, redemption).await?;
         let pays_only_charges = matches!(
             said.answer.verdict,
             Verdict::Unknown | Verdict::Consumed | Verdict::Locked | Verdict::Expired
@@ -95,6 +68,43 @@ impl Run<'_> {
         let exchange = redemption.exchange.as_ref();
         said.answer.news = self.exchange(exchange, append).await;
         Ok(said.answer)
+    }
+
+    /// Makes the call at its partition until the answer rests on what others have taken over.
+    async fn redeem_at(
+        &self,
+        part: usize,
+        place: &Place,
+        redemption: &Redemption,
+    ) -> Result<Settled<Redeemed>, StoreError> {
+        let both = redemption.charges.iter().chain(&redemption.subject_charges);
+        let charges: Vec<Charge> = both.copied().collect();
+        check_splits(place, charges.iter().map(|charge| (charge.key, &charge.limit)))?;
+        let plain: Vec<_> =
+            charges.iter().map(|charge| (charge.key, charge.limit, charge.cost)).collect();
+        let mut loans = Vec::<Loan>::new();
+        let mut tries: usize = 0;
+        loop {
+            let paid = loans.iter().map(|loan| loan.index).collect::<Vec<_>>();
+            let call = Call::redeem(redemption, place, &Scope::Part { copies: &[], paid: &paid });
+            let mut said = match self.send(call).await {
+                Ok(reply) => reply.redeemed()?,
+                Err(error) => return Err(self.broken_off(error, &loans).await),
+            };
+            tries = tries.saturating_add(1);
+            if said.unfit.is_empty() || tries >= TRIES {
+                return Ok(Settled { said, loans });
+            }
+            match self.borrow(part, place, &plain, &said.unfit).await {
+                Err(error) => return Err(self.broken_off(error, &loans).await),
+                Ok(Ok(more)) => loans.extend(more),
+                Ok(Err(worst)) => {
+                    let retry_after = Duration::from_millis(worst.wait);
+                    said.answer.verdict = Verdict::Exhausted { index: worst.index, retry_after };
+                    return Ok(Settled { said, loans });
+                }
+            }
+        }
     }
 
     /// Makes marks on what is common in the other partitions too. One that is lost does without: a charge
