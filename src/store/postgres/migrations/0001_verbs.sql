@@ -696,8 +696,8 @@ begin
   end loop;
 end $$;
 
--- Appends to a journal. The journal is locked, so that numbers become visible in their order. (Functions
--- in SQL would be parsed and planned by every call.)
+-- Appends to a journal. The journal is locked, so that numbers become visible in their order. In
+-- PL/pgSQL, as every call parses and plans a function in SQL before PostgreSQL 18.
 create or replace function otpgate.append_v1(p_journal uuid, p_now bigint, p_content bytea)
 returns void
 language plpgsql as $$
