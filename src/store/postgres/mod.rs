@@ -148,7 +148,7 @@ pub const DEFAULT_CONNECTIONS: usize = 32;
 /// A commit and the switch to another session cost the server more than a call: with four processes
 /// of four transactions each call took it 0.49 ms, with two each 0.28 to 0.39 (30 November 2026).
 fn lanes(processes: u16) -> usize {
-    usize::from(8 / processes.max(1)).clamp(2, 4)
+    usize::from(8_u16.checked_div(processes).unwrap_or(8)).clamp(2, 4)
 }
 
 /// A [`Store`] in a PostgreSQL database (14 or later), for any number of gates, processes and hosts.
