@@ -100,15 +100,15 @@ pub(super) struct Beside<'a> {
 /// All policies of a gate, one by one and beside each other.
 pub(super) fn policies(
     general: &Policy,
-    purposes: &BTreeMap<Purpose, Policy>,
+    by_purpose: &BTreeMap<Purpose, Policy>,
     fallbacks: &[FallbackChannel],
     beside: &Beside<'_>,
 ) -> Result<(), ConfigError> {
-    let all = || purposes.values().chain([general]);
+    let all = || by_purpose.values().chain([general]);
     all().try_for_each(|one| policy(one, beside))?;
     channels(fallbacks, beside.message, all())?;
     agree(all())?;
-    self::purposes(purposes.keys())
+    purposes(by_purpose.keys())
 }
 
 pub(super) fn policy(policy: &Policy, beside: &Beside<'_>) -> Result<(), ConfigError> {

@@ -70,13 +70,24 @@ fn what_one_text_leaves_of_a_number_takes_24_bytes_beside_its_end() {
     assert_eq!(Ledger::from_bytes(&ledger.to_bytes()), Some(ledger));
 }
 
+/// When the ledgers that follow are over.
+const OVER: u64 = 1_800_000_000_000;
+
+/// A time so many milliseconds before that, as the forms before wrote it.
+fn near(back: u32) -> [u8; 4] {
+    back.to_le_bytes()
+}
+
+/// A ledger of a form before, of its fields behind the end.
+fn read(fields: &[&[u8]]) -> Ledger {
+    let end = &OVER.to_le_bytes()[..6];
+    Ledger::from_bytes(&[&[end], fields].concat().concat()).unwrap()
+}
+
 /// A bucket of the form before last knew only its time: it is never taken for one that is dated ahead.
 #[test]
 fn buckets_of_the_forms_before_read_as_they_did() {
-    let over = 1_800_000_000_000_u64;
-    let end = &over.to_le_bytes()[..6];
-    let near = |back: u32| back.to_le_bytes();
-    let read = |fields: &[&[u8]]| Ledger::from_bytes(&[&[end], fields].concat().concat()).unwrap();
+    let over = OVER;
     let gcra = Limit::Unverified { max: 5, drain_ms: 10_000 };
 
     let mut bucket = read(&[&[9, 0], &near(1_000)]);
@@ -97,10 +108,7 @@ fn buckets_of_the_forms_before_read_as_they_did() {
 
 #[test]
 fn meters_and_marks_of_the_form_before_read_as_they_did() {
-    let over = 1_800_000_000_000_u64;
-    let end = &over.to_le_bytes()[..6];
-    let near = |back: u32| back.to_le_bytes();
-    let read = |fields: &[&[u8]]| Ledger::from_bytes(&[&[end], fields].concat().concat()).unwrap();
+    let over = OVER;
     let [_, ladder, window, failures] = of_each_kind();
     let whole = read(&[
         // A ladder on its second rung, after nothing before and after a first rung.

@@ -146,7 +146,8 @@ pub const DEFAULT_CONNECTIONS: usize = 32;
 /// least two. Calls that come meanwhile share the next one.
 ///
 /// A commit and the switch to another session cost the server more than a call: with four processes
-/// of four transactions each call took it 0.49 ms, with two each 0.28 to 0.39 (30 November 2026).
+/// of four transactions each call took it 0.48 ms, with two each 0.34 to 0.38
+/// (`docs/performance-measurements.md`, 30 November 2026).
 fn lanes(processes: u16) -> usize {
     usize::from(8_u16.checked_div(processes).unwrap_or(8)).clamp(2, 4)
 }

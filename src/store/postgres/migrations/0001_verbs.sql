@@ -212,7 +212,8 @@ end $$;
 -- keeps what was charged.
 --
 -- `results` of acts 1 and 2 are the counts after them, 0 where it was waived; then 1 if a meter was
--- dated now, and 1 if a meter was named twice, so that its counts are not the last ones.
+-- dated now, and 1 if a meter was named twice, so that its counts are not the last ones. (They stand
+-- there because the type of a book cannot change under gates that run.)
 --
 -- acts: 1 check and charge, 2 charge, 3 refund, 4 credit, 5 reset, 6 mark, 7 count, 8 wait and count,
 --       9 only what is said above of meters charged beyond the horizon
@@ -750,7 +751,8 @@ as $$
 declare
   b otpgate.book;
   paid otpgate.book;
-  n constant integer := cardinality(p_charges || p_observe) / 10;
+  all_ops constant bigint[] := p_charges || p_observe;
+  n constant integer := cardinality(all_ops) / 10;
   hit integer;
   guards integer;
   live boolean;
@@ -786,7 +788,7 @@ begin
     end if;
     if verdict = 0 then
       -- What is observed fits always.
-      paid := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 1, p_charges || p_observe);
+      paid := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 1, all_ops);
       if paid.worst is null then
         b := paid;
         if paid.results[n + 2] = 0 then
@@ -848,7 +850,7 @@ begin
 
   if verdict < 2 then
     if counts is null then
-      b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, p_charges || p_observe);
+      b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 7, all_ops);
       counts := b.results;
     end if;
     if p_journal is not null then
@@ -945,17 +947,17 @@ begin
 
   if not repeated then
     paid := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 1, p_charges);
+    healed := paid.results[cardinality(p_charges) / 10 + 1] = 1;
     if paid.worst is not null then
       verdict := 6;
       place := paid.worst;
       amount := paid.wait;
-      if paid.results[cardinality(p_charges) / 10 + 1] = 1 then
+      if healed then
         b := otpgate.apply_v1(b, p_subjects, p_now, p_horizon, 9, p_charges);
       end if;
     elsif verdict is not null then
       b := paid;
     else
-      healed := paid.results[cardinality(p_charges) / 10 + 1] = 1;
       paid := otpgate.apply_v1(paid, p_subjects, p_now, p_horizon, 1, p_subject_charges);
       if paid.worst is not null then
         verdict := 6;
