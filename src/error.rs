@@ -46,7 +46,8 @@ pub enum GateErrorKind {
     /// message's templates or the transaction's fields.
     Message,
     /// The provider provably did not accept the text. The money and all limits are given back; the
-    /// user may ask again at once, from a new page.
+    /// user may ask again at once, from a new page. Where an outage would tell something about the number, it is
+    /// no error: see [`ModePolicy::decoys`](crate::policy::ModePolicy::decoys).
     HandOff,
     /// The store or the human check panicked. Nothing was sent or accepted. A transport that panics is
     /// no error: the text may have gone out, so it is an [`Issued`](crate::Issued) that is not

@@ -94,6 +94,16 @@ impl Item {
     pub(super) fn new(cause: Cause, remedy: Remedy) -> Self {
         Self { cause, remedy, whole: None, evidence: false, checked: None }
     }
+
+    /// Whether it may be given back, as far as money goes: of which a receipt may have given some back, or
+    /// settled it, before.
+    pub(super) fn is_due(&self, money: bool) -> bool {
+        match self.cause {
+            Cause::Budget(LimitName::RealmUnverified) => true,
+            Cause::Budget(_) => money,
+            _ => true,
+        }
+    }
 }
 
 /// What of a send has not been given back or settled before, by a receipt.
@@ -289,8 +299,7 @@ impl Plan {
     pub(crate) fn refunds(&self, refused: bool, due: Due, charged: Timestamp) -> Vec<Refund> {
         self.given_back(charged, |item| match item.cause {
             Cause::Limit(LimitName::NumberInterval | LimitName::Number) => due.number,
-            Cause::Budget(LimitName::RealmUnverified) => true,
-            Cause::Budget(_) => due.money,
+            Cause::Budget(_) => item.is_due(due.money),
             cause => !(refused && cause.is_of_client()),
         })
     }

@@ -50,9 +50,15 @@ impl Plan {
         self.without_fault().checking(Self::is_spared)
     }
 
-    /// What is given back when a text was charged and is withheld after all.
-    pub(crate) fn refunds_of_withheld(&self, charged: Timestamp) -> Vec<Refund> {
-        self.given_back(charged, Self::is_spared)
+    /// What is given back when a text was charged and is withheld after all; with the `money`, if that is due.
+    pub(crate) fn refunds_of_withheld(&self, money: bool, charged: Timestamp) -> Vec<Refund> {
+        self.given_back(charged, |item| Self::is_spared(item) && item.is_due(money))
+    }
+
+    /// What is given back when a text was charged and a decoy would have had the same answer.
+    pub(crate) fn refunds_of_decoy(&self, money: bool, charged: Timestamp) -> Vec<Refund> {
+        let unpaid = |item: &Item| matches!(item.cause, Cause::Budget(_));
+        self.given_back(charged, |item| unpaid(item) && item.is_due(money))
     }
 
     /// Whether a withheld text does not charge it.

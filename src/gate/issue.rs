@@ -46,7 +46,9 @@ impl Gate {
     /// hands off nothing, and no code opens the grant. Without it the answer tells who has an account.
     ///
     /// It returns sooner than a call that asks a provider. If your clients can measure that, answer
-    /// the page before `issue` or `decoy` has returned.
+    /// the page before `issue` or `decoy` has returned. What a provider says does not show in a purpose
+    /// that [`ModePolicy::decoys`](crate::policy::ModePolicy::decoys) lists, as it does password resets:
+    /// add every other purpose in which you answer decoys.
     ///
     /// # Errors
     ///
@@ -152,6 +154,7 @@ impl Gate {
             caution: clearance.caution,
             now,
             decoy,
+            disguised: false,
             test: None,
         };
         self.send(&mut send, None).await

@@ -168,6 +168,7 @@ impl Gate {
             caution,
             now,
             decoy: grant.decoy,
+            disguised: grant.disguised,
             test: grant.test,
         };
         self.send(&mut send, Some(text)).await

@@ -21,6 +21,8 @@ const TEST: u8 = 3;
 const BOUND: u8 = 4;
 /// The flag of [`Grant::block`].
 const BLOCK: u8 = 5;
+/// The flag of [`Grant::disguised`].
+const DISGUISED: u8 = 6;
 /// The flag of [`Grant::entered_by`].
 const ENTERED_BY: u8 = 7;
 /// Longer than any grant can be.
@@ -86,6 +88,9 @@ pub(crate) struct Grant {
     pub(crate) language: String,
     /// No text went out and none will: the number must not get one, and must not show it.
     pub(crate) decoy: bool,
+    /// Other numbers' texts were withheld when it was opened: what becomes of its later ones may not show
+    /// either, since theirs never go out.
+    pub(crate) disguised: bool,
     /// The entry of the test number that it was opened under.
     pub(crate) test: Option<ControlId>,
     /// The device or the caller that the lane was entered with. Renewals count on it, whether or
@@ -105,7 +110,8 @@ impl Grant {
             | u8::from(self.test.is_some()) << TEST
             | u8::from(bound) << BOUND
             | u8::from(self.block.is_some()) << BLOCK
-            | u8::from(self.entered_by.is_some()) << ENTERED_BY;
+            | u8::from(self.entered_by.is_some()) << ENTERED_BY
+            | u8::from(self.disguised) << DISGUISED;
         // Seven bytes hold fifteen digits, and do not show how many there are.
         let [_, digits @ ..] = self.recipient.digits().to_be_bytes();
         let head = head(self.key);
@@ -182,6 +188,7 @@ impl Grant {
             session,
             client: None,
             decoy: flags & 2 == 2,
+            disguised: flags >> DISGUISED & 1 == 1,
             price: Money::microdollars(fields.u64()?),
             opened: fields.time()?,
             closes: fields.time()?,

@@ -1,6 +1,6 @@
 //! Enforce, or only observe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::context::Purpose;
 use crate::recipient::Region;
@@ -92,6 +92,23 @@ pub struct ModePolicy {
     /// policy.mode.quiet = false; // refusals may be seen, and with them who is a customer
     /// ```
     pub quiet: bool,
+    /// Purposes in which you answer some numbers with a [decoy](crate::Gate::decoy): there, a text that
+    /// your provider refuses or cannot take is answered as if it had gone out, or an outage would tell
+    /// which numbers have an account. [`EventKind::NotSent`](crate::EventKind::NotSent) tells the observer,
+    /// the money is given back, and a resend of the same verification tries again once the provider is back.
+    ///
+    /// Default: [`Purpose::RESET`], since a password reset must not tell who has an account (OWASP ASVS
+    /// 5.0.0, 6.3.8). Price: during an outage your page says that a text is on its way. Take it out if you
+    /// answer no decoys.
+    ///
+    /// ```
+    /// use otpgate::{Policy, Purpose};
+    ///
+    /// let mut policy = Policy::default();
+    /// assert!(policy.mode.decoys.contains(&Purpose::RESET));
+    /// policy.mode.decoys.insert(Purpose::LOG_IN); // which answers decoys here too
+    /// ```
+    pub decoys: BTreeSet<Purpose>,
 }
 
 impl Default for ModePolicy {
@@ -101,6 +118,7 @@ impl Default for ModePolicy {
             purposes: BTreeMap::new(),
             countries: BTreeMap::new(),
             quiet: true,
+            decoys: BTreeSet::from([Purpose::RESET]),
         }
     }
 }

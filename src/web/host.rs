@@ -125,7 +125,8 @@ crate::base::masked::debug_only!(Ask<'_>: recipient, purpose);
 pub enum Admit {
     /// It does.
     Send,
-    /// It does not, and nobody sees: [`Gate::decoy`](crate::Gate::decoy).
+    /// It does not, and nobody sees: [`Gate::decoy`](crate::Gate::decoy). For another purpose than a
+    /// password reset, list the purpose in [`ModePolicy::decoys`](crate::policy::ModePolicy::decoys).
     Decoy,
 }
 

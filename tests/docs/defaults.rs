@@ -8,7 +8,7 @@ use otpgate::policy::{Evidence, FailurePolicy, Quota};
 use otpgate::pumping::{Costs, PriceTable, Tuning};
 use otpgate::store::{DEFAULT_CLOCK_SKEW, GRACE, JOURNAL_LIFE, MemoryStore};
 use otpgate::token::WorkBits;
-use otpgate::{Money, Policy, RECEIPT_WINDOW, RETIRED_KEY_LIFE};
+use otpgate::{Money, Policy, Purpose, RECEIPT_WINDOW, RETIRED_KEY_LIFE};
 
 const PAGE: &str = include_str!("../../docs/defaults.md");
 
@@ -169,6 +169,10 @@ fn values() -> BTreeMap<&'static str, String> {
         ("signals.sim_swap_life", span(policy.signals.sim_swap_life)),
         ("signals.line_life", span(policy.signals.line_life)),
         ("mode.quiet", if policy.mode.quiet { "on".into() } else { "off".into() }),
+        (
+            "mode.decoys",
+            policy.mode.decoys.iter().map(Purpose::as_str).collect::<Vec<_>>().join(", "),
+        ),
         ("mode.general", format!("{:?}", policy.mode.general)),
         (
             "mode.purposes",

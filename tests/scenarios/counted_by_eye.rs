@@ -391,9 +391,9 @@ async fn wander(place: Place, fate: Fate, seed: u64, steps: usize) -> (Vec<Strin
 /// for a number that was never verified, and for one that was.
 #[tokio::test]
 async fn what_becomes_of_a_number_is_not_seen_by_what_comes_next() {
-    use Fate::{Decoy, Fault, Known, KnownDecoy, KnownSwapped, Swapped, Test, Text};
-    const UNKNOWN: [Fate; 4] = [Text, Decoy, Fault, Test];
-    const EITHER: [Fate; 6] = [Text, Decoy, Fault, Known, KnownDecoy, Test];
+    use Fate::{Decoy, Fault, Known, KnownDecoy, KnownSwapped, Swapped, Test, Text, Undelivered};
+    const UNKNOWN: [Fate; 5] = [Text, Decoy, Fault, Undelivered, Test];
+    const EITHER: [Fate; 7] = [Text, Decoy, Fault, Undelivered, Known, KnownDecoy, Test];
     const NETWORKED: [Fate; 3] = [Text, Decoy, Swapped];
     const EITHER_CARD: [Fate; 4] = [Text, Swapped, Known, KnownSwapped];
     let rows: [(Place, &[Fate]); 7] = [

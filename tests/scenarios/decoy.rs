@@ -1,8 +1,9 @@
 //! Decoys: a number that must get no text gets none, whatever is done with its grant.
 
-use otpgate::{EventKind, Purpose, Sent};
+use otpgate::testing::Reply;
+use otpgate::{Cleared, Entry, EventKind, GateErrorKind, Money, Purpose, Sent};
 
-use crate::support::{ALICE, House, client, minutes, seconds, small};
+use crate::support::{ALICE, BOB, House, client, in_session, minutes, seconds, small};
 
 #[tokio::test]
 async fn nothing_is_ever_handed_off_and_no_code_opens_it() {
@@ -46,4 +47,81 @@ async fn a_decoys_token_is_used_up() {
         let sent = house.gate.decoy(clearance).await.unwrap();
         assert_eq!(matches!(sent, Sent::Issued(_)), index == 0);
     }
+}
+
+fn issued(sent: &Sent) -> String {
+    format!("sent: {}", matches!(sent, Sent::Issued(_)))
+}
+
+/// All that is seen of a reset for a number, twice, with a provider that answers `reply`, of what comes next
+/// at the same client, and of a resend once the provider is back; and how many texts it was handed.
+async fn reset(decoy: bool, reply: Reply) -> (Vec<String>, usize) {
+    let house = House::lab(small());
+    let who = in_session(4, "a visitor");
+    let mut seen = Vec::new();
+    let mut grant = None;
+    house.outbox.always(reply);
+    for again in 0..2 {
+        let cleared = house.clear(BOB, &Purpose::RESET, &who).await;
+        let sent = match cleared {
+            Cleared::Passed(clearance) if decoy => house.gate.decoy(clearance).await,
+            Cleared::Passed(clearance) => house.gate.issue(clearance).await,
+            other => panic!("{other:?}"),
+        };
+        match sent {
+            Ok(Sent::Issued(issued)) => {
+                let (confirmed, again) = (issued.confirmed(), issued.resend_after());
+                seen.push(format!(
+                    "sent, {confirmed}, {again:?}, {}",
+                    issued.grant().as_str().len()
+                ));
+                grant = Some(issued.into_grant());
+            }
+            Ok(Sent::Refused(refusal)) => {
+                let public = refusal.public();
+                seen.push(format!("refused {:?}", public.kind()));
+            }
+            other => panic!("{again}: {other:?}"),
+        }
+    }
+    let grant = grant.unwrap();
+    seen.push(format!("{}", house.accepts_from(&grant, "12345", &who).await));
+    match house.gate.entry(&grant, &who).await.unwrap() {
+        Entry::Open(view) => {
+            let (left, again) = (view.attempts_left(), view.resend_after());
+            seen.push(format!("{left} left, {again:?}, {:?}", view.expires_in()));
+        }
+        Entry::Closed(_) => seen.push("closed".to_owned()),
+    }
+    let spent = house.gate.snapshot().await.unwrap().spent;
+    let may_have_gone_out = matches!(reply, Reply::Accept | Reply::LostText | Reply::Panic);
+    assert_eq!(spent > Money::ZERO, may_have_gone_out && !decoy, "{reply:?}: {spent}");
+    house.outbox.always(Reply::Accept);
+    seen.push(issued(&house.try_send(ALICE, &who).await));
+    house.clock.advance(minutes(2));
+    seen.push(issued(&house.gate.resend(&grant, &who).await.unwrap()));
+    (seen, house.outbox.handed_off())
+}
+
+/// An outage, or a provider that refuses a number, tells nobody which numbers have an account; and once the
+/// provider is back, a resend reaches whoever has one.
+#[tokio::test]
+async fn a_provider_that_fails_does_not_tell_a_text_from_a_decoy() {
+    for reply in [Reply::Accept, Reply::NotSent, Reply::Refused, Reply::LostText, Reply::Panic] {
+        let ((text, handed), (decoy, none)) = (reset(false, reply).await, reset(true, reply).await);
+        assert_eq!(text, decoy, "{reply:?}");
+        // The first text, another number's, and the resend, unless the number was refused for good.
+        let resent = usize::from(reply != Reply::Refused);
+        assert_eq!((handed, none), (2 + resent, 1), "{reply:?}");
+    }
+}
+
+/// Where no decoys are answered, an outage is one.
+#[tokio::test]
+async fn elsewhere_an_outage_is_told() {
+    let house = House::lab(small());
+    house.outbox.always(Reply::NotSent);
+    let clearance = house.clearance_of(ALICE, &Purpose::LOG_IN, &client(5)).await;
+    let error = house.gate.issue(clearance).await.unwrap_err();
+    assert_eq!(error.kind(), GateErrorKind::HandOff);
 }

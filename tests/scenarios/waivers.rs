@@ -8,10 +8,10 @@ use otpgate::access::{
 };
 use otpgate::policy::AnonymiserTier;
 use otpgate::pumping::Tuning;
-use otpgate::testing::{Calls, Counting, Verb};
+use otpgate::testing::{Calls, Counting, Reply, Verb};
 use otpgate::{
-    Cleared, ClientContext, Clock, Entry, EntryGrant, EventKind, Money, Policy, Purpose, Sent,
-    SystemEntropy,
+    Cleared, ClientContext, Clock, Entry, EntryGrant, EventKind, GateError, Money, Policy, Purpose,
+    Sent, SystemEntropy,
 };
 
 use crate::step_up::Turing;
@@ -203,31 +203,31 @@ impl Prober {
     async fn seen(&mut self, scene: &Scene, step: &str) -> String {
         let (house, gate) = (&scene.house, &scene.house.gate);
         let sent = match step {
-            "issue" => house.try_send(&self.number, &self.who).await,
+            "issue" => self.asked(house, &self.number, &Purpose::SIGN_UP).await,
             "checked" => self.checked(house).await,
-            "log-in" => house.try_send_for(&self.number, &Purpose::LOG_IN, &self.who).await,
+            "log-in" => self.asked(house, &self.number, &Purpose::LOG_IN).await,
             "neighbour" => {
                 self.met += 1;
                 let other = number(1_000 + self.met * 2 + self.index);
-                let sent = house.try_send_for(&other, &Purpose::RESET, &self.who).await;
+                let sent = self.asked(house, &other, &Purpose::RESET).await;
                 let grant = self.grant.take();
-                let seen = self.sent(house, sent);
+                let seen = self.answered(house, sent);
                 self.grant = grant;
                 return seen;
             }
             "decoy" => match house.clear(&self.number, &Purpose::LOG_IN, &self.who).await {
-                Cleared::Passed(clearance) => gate.decoy(clearance).await.unwrap(),
-                Cleared::StepUp(step_up) => Sent::StepUp(step_up),
-                Cleared::Refused(refusal) => Sent::Refused(refusal),
+                Cleared::Passed(clearance) => gate.decoy(clearance).await,
+                Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
+                Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
             },
             "caller" => match self.authorised(scene) {
-                Cleared::Passed(clearance) => gate.issue(clearance).await.unwrap(),
+                Cleared::Passed(clearance) => gate.issue(clearance).await,
                 other => panic!("not authorised: {other:?}"),
             },
             _ => {
                 let Some(grant) = self.grant.clone() else { return format!("no {step}: no grant") };
                 match step {
-                    "resend" => gate.resend(&grant, &self.who).await.unwrap(),
+                    "resend" => gate.resend(&grant, &self.who).await,
                     "entry" => return self.entry(house, &grant).await,
                     "verify" => {
                         let accepted = house.accepts_from(&grant, "12345", &self.who).await;
@@ -237,7 +237,16 @@ impl Prober {
                 }
             }
         };
-        self.sent(house, sent)
+        self.answered(house, sent)
+    }
+
+    async fn asked(
+        &self,
+        house: &House,
+        number: &str,
+        purpose: &Purpose,
+    ) -> Result<Sent, GateError> {
+        house.try_go_on(house.clear(number, purpose, &self.who).await).await
     }
 
     async fn entry(&self, house: &House, grant: &EntryGrant) -> String {
@@ -253,11 +262,12 @@ impl Prober {
     }
 
     /// A request; what it asks for is met with a human check.
-    async fn checked(&self, house: &House) -> Sent {
-        let sent = house.try_send(&self.number, &self.who).await;
-        let Sent::StepUp(step_up) = sent else { return sent };
+    async fn checked(&self, house: &House) -> Result<Sent, GateError> {
+        let sent = self.asked(house, &self.number, &Purpose::SIGN_UP).await;
+        let Ok(Sent::StepUp(step_up)) = sent else { return sent };
         let (ticket, who) = (step_up.ticket().as_str(), self.who.clone().human_response("yes"));
-        house.go_on(house.clear_with(ticket, &self.number, &Purpose::SIGN_UP, &who).await).await
+        let cleared = house.clear_with(ticket, &self.number, &Purpose::SIGN_UP, &who).await;
+        house.try_go_on(cleared).await
     }
 
     fn authorised(&self, scene: &Scene) -> Cleared {
@@ -267,6 +277,13 @@ impl Prober {
         let signed = scene.key.sign(&request, &SystemEntropy, scene.house.clock.now()).unwrap();
         let peer = "10.1.2.3".parse().unwrap();
         scene.house.gate.authorise(&signed, &recipient, &purpose, peer).unwrap()
+    }
+
+    fn answered(&mut self, house: &House, sent: Result<Sent, GateError>) -> String {
+        match sent {
+            Ok(sent) => self.sent(house, sent),
+            Err(error) => format!("an outage, {:?}", error.kind()),
+        }
     }
 
     fn sent(&mut self, house: &House, sent: Sent) -> String {
@@ -295,10 +312,16 @@ impl Prober {
     }
 }
 
-/// Two numbers, step by step, each step of `first` before that of `second`; and how often the
-/// operator was told of a quiet refusal.
-async fn probe(cause: Cause, fact: Fact, first: String, second: String) -> ([Prober; 2], usize) {
+/// Two numbers, step by step, each step of `first` before that of `second`, with a provider that answers
+/// `reply`; and how often the operator was told of a quiet refusal.
+async fn probe(
+    (cause, fact): (Cause, Fact),
+    reply: Reply,
+    first: String,
+    second: String,
+) -> ([Prober; 2], usize) {
     let scene = scene(cause, fact).await;
+    scene.house.outbox.always(reply);
     let mut both = [Prober::new(first, 0), Prober::new(second, 1)];
     let is_asked = cause == Cause::Asked || cause.is_young();
     let asked = if is_asked { "checked" } else { "issue" };
@@ -372,12 +395,7 @@ async fn wander(
 /// every length, and requests for the number's neighbours in between.
 #[tokio::test]
 async fn nobody_sees_it_whatever_they_try() {
-    for row in [
-        (Cause::WorkInVain, Fact::Allowed),
-        (Cause::WorkInVain, Fact::Known),
-        (Cause::WorkAsked, Fact::Known),
-        (Cause::WorkAsked, Fact::Allowed),
-    ] {
+    for row in ROWS {
         for seed in [1, 2, 4, 9] {
             let seen = wander(row, seed, customer(), stranger()).await;
             let other = wander(row, seed, stranger(), customer()).await;
@@ -394,8 +412,9 @@ async fn nobody_sees_it_whatever_they_try() {
 #[tokio::test]
 async fn nobody_sees_for_whom_a_refusal_is_waived() {
     for (cause, fact) in ROWS {
-        let ([one, two], told) = probe(cause, fact, customer(), stranger()).await;
-        let ([other_one, other_two], _) = probe(cause, fact, stranger(), customer()).await;
+        let row = (cause, fact);
+        let ([one, two], told) = probe(row, Reply::Accept, customer(), stranger()).await;
+        let ([other_one, other_two], _) = probe(row, Reply::Accept, stranger(), customer()).await;
         assert_eq!(one.trace, other_one.trace, "{cause:?}, {fact:?}: first");
         assert_eq!(two.trace, other_two.trace, "{cause:?}, {fact:?}: second");
         let (customers, strangers) = (one.texts + other_two.texts, two.texts + other_one.texts);
@@ -410,6 +429,30 @@ async fn nobody_sees_for_whom_a_refusal_is_waived() {
             _ => {
                 assert!(customers > strangers, "{cause:?}, {fact:?}: {customers} {strangers}");
                 assert!(told > 0, "{cause:?}, {fact:?}: the operator hears nothing");
+            }
+        }
+    }
+}
+
+/// A provider is asked about some numbers only, so what it says may not show: not that it is down, not
+/// that it refuses the number, not that its answer was lost. What it costs the store shows no more than its
+/// time does.
+#[tokio::test]
+async fn a_provider_that_fails_does_not_tell_either() {
+    let told = |of: &Prober| -> Vec<_> {
+        of.trace.iter().map(|(step, seen, _)| (*step, seen.clone())).collect()
+    };
+    for reply in [Reply::NotSent, Reply::Refused, Reply::LostText, Reply::Panic] {
+        for row in ROWS {
+            let ([one, two], _) = probe(row, reply, customer(), stranger()).await;
+            let ([other_one, other_two], _) = probe(row, reply, stranger(), customer()).await;
+            assert_eq!(told(&one), told(&other_one), "{row:?}, {reply:?}: first");
+            assert_eq!(told(&two), told(&other_two), "{row:?}, {reply:?}: second");
+            let (customers, strangers) = (one.texts + other_two.texts, two.texts + other_one.texts);
+            match row.0 {
+                Cause::NetworkBlock | Cause::EmptyBudget => assert_eq!(customers, 0, "{row:?}"),
+                Cause::Anonymiser | Cause::WorkAsked => assert!(customers > 0, "{row:?}"),
+                _ => assert!(customers > strangers, "{row:?}, {reply:?}: {customers} {strangers}"),
             }
         }
     }

@@ -13,8 +13,8 @@ use otpgate::store::MemoryStore;
 use otpgate::testing::{Latency, ManualClock, ModelStore, ScriptedTransport, TransportHandle};
 use otpgate::token::{HumanTime, WorkBits};
 use otpgate::{
-    Clearance, Cleared, ClientContext, EntryGrant, Event, EventKind, Gate, GateBuilder, Issued,
-    KeyId, KeyRing, Money, Observer, Pepper, Policy, Purpose, Recipient, Refusal, Region,
+    Clearance, Cleared, ClientContext, EntryGrant, Event, EventKind, Gate, GateBuilder, GateError,
+    Issued, KeyId, KeyRing, Money, Observer, Pepper, Policy, Purpose, Recipient, Refusal, Region,
     RejectionCause, Sent, Store, Timestamp, Verified,
 };
 
@@ -111,10 +111,15 @@ impl House {
 
     /// The text, if the request was cleared.
     pub async fn go_on(&self, cleared: Cleared) -> Sent {
+        self.try_go_on(cleared).await.unwrap()
+    }
+
+    /// The same, and the error if there is an outage.
+    pub async fn try_go_on(&self, cleared: Cleared) -> Result<Sent, GateError> {
         match cleared {
-            Cleared::Passed(clearance) => self.gate.issue(clearance).await.unwrap(),
-            Cleared::StepUp(step_up) => Sent::StepUp(step_up),
-            Cleared::Refused(refusal) => Sent::Refused(refusal),
+            Cleared::Passed(clearance) => self.gate.issue(clearance).await,
+            Cleared::StepUp(step_up) => Ok(Sent::StepUp(step_up)),
+            Cleared::Refused(refusal) => Ok(Sent::Refused(refusal)),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::realm::{Standing, TestEntry, Withheld};
 use crate::store::{Admitted, VoidCode, blank};
 
 use super::attempt::{Attempt, Case};
-use super::{Paid, Refused, SendJob};
+use super::{Disguise, Paid, Refused, SendJob};
 
 /// How often a decision is made afresh because the controls changed under it.
 const STALE_TRIES: usize = 3;
@@ -215,7 +215,8 @@ impl Gate {
         };
         let (plan, id, code) = (attempt.plan, case.id, case.code);
         let may_be_withheld = self.may_be_withheld(send, standing);
-        let paid = Paid { plan, counts, step, id, code, may_be_withheld };
+        let disguise = Self::disguise(case);
+        let paid = Paid { plan, counts, step, id, code, may_be_withheld, disguise };
         if let Some(entry) = attempt.test {
             return Decision::Test(paid, entry);
         }
@@ -262,6 +263,20 @@ impl Gate {
             remedy => remedy,
         };
         self.offers(send, remedy).then_some(remedy)
+    }
+
+    /// Where only what is private about the number lets its text out, a failure of the provider's would
+    /// tell as much as the text.
+    fn disguise(case: &Case<'_>) -> Option<Disguise> {
+        let Case { send, standing, asked, .. } = case;
+        let mode = &send.policy.mode;
+        // In shadow mode the detector withholds nobody's.
+        let withholds = |cause: Withheld| !(case.is_observed() && cause == Withheld::Pumping);
+        if mode.quiet && standing.in_the_way(send.proved, asked.is_some()).any(withholds) {
+            Some(Disguise::Withheld)
+        } else {
+            (send.disguised || mode.decoys.contains(send.purpose)).then_some(Disguise::Decoy)
+        }
     }
 
     /// Whether texts are withheld here from some numbers, for everybody to know: where the detector

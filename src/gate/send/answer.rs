@@ -133,6 +133,7 @@ impl Gate {
             test: send.test,
             entered_by: match send.lane {
                 Lane::Proven => send.subjects.device,
+            disguised: send.disguised,
                 Lane::Caller => send.subjects.caller,
                 Lane::Open | Lane::Checked => None,
             },

@@ -11,7 +11,7 @@ use crate::transport::{
     CallbackKey, Channel, Handoff, HandoffError, HandoffErrorKind, Number, NumberFault, OutboundSms,
 };
 
-use super::{Paid, SendJob};
+use super::{Disguise, Paid, SendJob};
 use crate::gate::Gate;
 use crate::gate::receipts::Named;
 use crate::guarded;
@@ -22,6 +22,10 @@ pub(super) enum Handed {
     Over(Over),
     /// For good, with what the provider said.
     Refused(HandoffError),
+    /// It did not go out, for good or this time, and nobody may see that.
+    Hidden {
+        for_good: bool,
+    },
 }
 
 /// A text that went out, or may have.
@@ -92,10 +96,16 @@ impl Gate {
             Err(_) => {
                 let (part, what) = (OutagePart::Provider, "the transport panicked".into());
                 self.note(send, EventKind::Outage { part, what });
-                self.note_sent(send, false);
-                Ok(Handed::Over(Over { record: Some(record), ..Over::default() }))
+                Ok(self.in_doubt(send, paid, record))
             }
         }
+    }
+
+    /// A text that may have gone out. Where some are withheld, none says that it was not confirmed.
+    fn in_doubt(&self, send: &SendJob<'_>, paid: &Paid, record: SendRecord) -> Handed {
+        self.note_sent(send, false);
+        let (confirmed, record) = (paid.disguise.is_some(), Some(record));
+        Handed::Over(Over { handoff: None, confirmed, record })
     }
 
     /// What follows from a transport's error: a text that provably did not go out costs nothing.
@@ -120,17 +130,20 @@ impl Gate {
             HandoffErrorKind::NotSent => {
                 self.give_back(send, paid, false).await;
                 self.note(send, EventKind::NotSent { refused: false, channel });
-                Err(error.into())
+                match paid.disguise {
+                    Some(_) => Ok(Handed::Hidden { for_good: false }),
+                    None => Err(error.into()),
+                }
             }
             HandoffErrorKind::Refused => {
                 self.give_back(send, paid, true).await;
                 self.note(send, EventKind::NotSent { refused: true, channel });
-                Ok(Handed::Refused(error))
+                Ok(match paid.disguise {
+                    Some(_) => Handed::Hidden { for_good: true },
+                    None => Handed::Refused(error),
+                })
             }
-            HandoffErrorKind::Indeterminate => {
-                self.note_sent(send, false);
-                Ok(Handed::Over(Over { record: Some(record), ..Over::default() }))
-            }
+            HandoffErrorKind::Indeterminate => Ok(self.in_doubt(send, paid, record)),
         }
     }
 
@@ -197,7 +210,7 @@ impl Gate {
     /// the start stays charged. Where nobody may tell, its code is not void: guesses at a void one
     /// count against nothing, and the code page would show that.
     pub(super) async fn take_back(&self, send: &SendJob<'_>, paid: &Paid) {
-        let refunds = paid.plan.refunds_of_withheld(send.now);
+        let refunds = paid.plan.refunds_of_withheld(true, send.now);
         let void = (!send.policy.mode.quiet).then_some(paid.code);
         if let Err(error) =
             Box::pin(self.inner.give_back(paid.id, paid.home(send), refunds, void)).await
@@ -214,8 +227,14 @@ impl Gate {
         refused: bool,
     ) -> Result<(), GateError> {
         let due = self.due(&self.note_of(send, paid.id), self.now()).await?;
-        let refunds = paid.plan.refunds(refused, due, send.now);
-        self.inner.give_back(paid.id, paid.home(send), refunds, Some(paid.code)).await
+        let refunds = match paid.disguise {
+            Some(Disguise::Withheld) => paid.plan.refunds_of_withheld(due.money, send.now),
+            Some(Disguise::Decoy) => paid.plan.refunds_of_decoy(due.money, send.now),
+            None => paid.plan.refunds(refused, due, send.now),
+        };
+        // Guesses at a void code count against nothing, and the code page would show that.
+        let void = paid.disguise.is_none().then_some(paid.code);
+        self.inner.give_back(paid.id, paid.home(send), refunds, void).await
     }
 }
 

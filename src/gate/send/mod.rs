@@ -20,7 +20,8 @@ use crate::event::TestUse;
 use crate::message::Language;
 use crate::otp::{Binding, Passcode};
 use crate::outcome::{
-    Caution, Client, EntryGrant, Lane, LimitName, OwnScope, Proved, RefusalReason, Sent, Subjects,
+    Caution, Client, EntryGrant, Lane, LimitName, Note, OwnScope, Proved, RefusalReason, Sent,
+    Subjects,
 };
 use crate::policy::Policy;
 use crate::pumping::{SightingKind, Subject};
@@ -63,6 +64,8 @@ pub(super) struct SendJob<'a> {
     pub(super) caution: Option<Caution>,
     pub(super) now: Timestamp,
     pub(super) decoy: bool,
+    /// See [`Grant::disguised`](crate::outcome::Grant).
+    pub(super) disguised: bool,
     /// The test number's entry that the verification was opened under.
     pub(super) test: Option<ControlId>,
 }
@@ -86,6 +89,18 @@ struct Paid {
     code: VoidCode,
     /// Whether numbers that are neither known nor allowed may get no text here.
     may_be_withheld: bool,
+    /// What a text that does not go out is answered like, where its failure would tell something about
+    /// the number.
+    disguise: Option<Disguise>,
+}
+
+/// Like what a text is answered and charged that the provider did not take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Disguise {
+    /// Other numbers' texts are withheld here, and answered as if they had gone out.
+    Withheld,
+    /// The host answers other numbers with decoys.
+    Decoy,
 }
 
 impl Paid {
@@ -177,6 +192,7 @@ impl Gate {
             }
             Decision::Granted(mut paid) => {
                 self.note_budgets(send, &paid);
+                send.disguised |= paid.disguise == Some(Disguise::Withheld);
                 let refused = match known {
                     Some(known) => Box::pin(self.ask_network(send, &mut paid, known)).await,
                     None => None,
@@ -187,6 +203,9 @@ impl Gate {
                 match self.deliver(send, text, &paid).await? {
                     Handed::Refused(cause) => self.refused_by_provider(send, cause),
                     Handed::Over(over) => self.issued(send, &paid, grant, expires, over),
+                    Handed::Hidden { for_good } => {
+                        self.hidden(send, &paid, grant, expires, for_good)
+                    }
                 }
             }
             Decision::Test(paid, entry) => {
@@ -205,6 +224,7 @@ impl Gate {
             }
         }
     }
+
     /// The answer where the provider will never take a text to this number.
     fn refused_by_provider(
         &self,
@@ -232,9 +252,24 @@ impl Gate {
         if !send.policy.mode.quiet {
             return self.refused(send.now, Some(send), reason.into());
         }
-        self.watch(send, SightingKind::Unsent);
         self.note(send, EventKind::QuietlyRefused { reason });
-        send.decoy = true;
-        self.issued(send, paid, grant, expires, Over::withheld())
+        self.hidden(send, paid, grant, expires, true)
+    }
+
+    /// The answer to a text that was charged and did not go out, where nobody may see that it did not. Unless
+    /// that is `for_good`, another text of the same verification may go out.
+    fn hidden(
+        &self,
+        send: &mut SendJob<'_>,
+        paid: &Paid,
+        grant: Option<&EntryGrant>,
+        expires: Timestamp,
+        for_good: bool,
+    ) -> Result<Sent, GateError> {
+        self.watch(send, SightingKind::Unsent);
+        let record = Note { paid: false, ..self.note_of(send, paid.id) }.record(&self.inner.keys);
+        send.decoy |= for_good;
+        let over = Over { record: Some(record), ..Over::withheld() };
+        self.issued(send, paid, grant, expires, over)
     }
 }
