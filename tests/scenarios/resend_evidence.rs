@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use otpgate::policy::{Evidence, Quota};
+use otpgate::pumping::{BlockLevel, NodeId};
 use otpgate::testing::Reply;
 use otpgate::{
     ClientContext, Clock, EntryGrant, LimitName, Money, Policy, Purpose, RefusalReason, Sent,
 };
 
+use crate::step_up::Turing;
 use crate::support::{House, days, german, in_session, minutes, quick, trusting};
 
 const SMALL: Evidence =
@@ -116,4 +118,23 @@ async fn a_day_of_one_address_is_bounded_with_its_renewals() {
     println!("{sent} texts in a day from one address, at most {bound}");
     assert!(sent <= bound, "{sent} texts, more than {bound}");
     assert!(sent > evidence.hard + drained, "the free renewals are there: {sent}");
+}
+
+/// "Send it again" is no answer to a step-up: it neither counts as one that was passed nor takes back one
+/// that was not.
+#[tokio::test]
+async fn a_renewal_is_no_answer_to_a_step_up() {
+    let house = House::with(|builder| builder.policy(quick(Policy::default())).human_check(Turing));
+    let who = in_session(1, "one who presses");
+    let germany = || {
+        let node = NodeId::region(BlockLevel::Country, *b"DE");
+        house.gate.detector_node(node).unwrap().step_up_evidence
+    };
+    let grant = house.send_to(&german(1), &who).await.into_grant();
+    for _ in 0..3 {
+        house.clock.advance(minutes(3));
+        let sent = house.gate.resend(&grant, &who).await.unwrap();
+        assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
+    }
+    assert_eq!(germany(), 0.0);
 }

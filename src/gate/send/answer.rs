@@ -7,7 +7,8 @@ use crate::base::time::Timestamp;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
 use crate::outcome::{
-    EntryGrant, Grant, Issued, Lane, Note, Proved, Refusal, RefusalReason, Remedy, SendRecord, Sent,
+    Client, EntryGrant, Grant, Issued, Lane, Note, Proved, Refusal, RefusalReason, Remedy,
+    SendRecord, Sent,
 };
 use crate::pumping::{Sighting, SightingKind};
 use crate::transport::IdempotencyKey;
@@ -109,7 +110,9 @@ impl Gate {
         let subject = send.subject();
         let mut sighting = Sighting::of(send.now, kind, &subject);
         let beside = [SightingKind::Failed, SightingKind::Alike, SightingKind::Unlike];
-        if send.proved > Proved::Ordinary && !beside.contains(&kind) {
+        // A renewal and a caller bring no answer to a step-up: they go by what was proved before.
+        let answers = !send.challenge.renew && send.subjects.client != Client::Caller;
+        if answers && send.proved > Proved::Ordinary && !beside.contains(&kind) {
             sighting = sighting.passed();
         }
         self.saw(sighting);
@@ -130,10 +133,10 @@ impl Gate {
             closes: send.challenge.closes,
             binding: self.inner.binding_tag(send.binding),
             decoy: send.decoy,
+            disguised: send.disguised,
             test: send.test,
             entered_by: match send.lane {
                 Lane::Proven => send.subjects.device,
-            disguised: send.disguised,
                 Lane::Caller => send.subjects.caller,
                 Lane::Open | Lane::Checked => None,
             },
