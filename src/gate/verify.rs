@@ -177,7 +177,7 @@ impl Gate {
         let unknown: [u8; 16] = unknown.try_into().unwrap_or_default();
         let policy = grant.map_or(&self.inner.policy, |grant| self.inner.policy(&grant.purpose));
         let number = grant.map(|grant| names.number(&grant.recipient));
-        let code = SubmittedCode::parse(typed, &policy.code.format).ok();
+        let code = SubmittedCode::parse_beside(typed, binding.payment(), &policy.code.format).ok();
         let challenge = grant.map_or(unknown, |grant| grant.challenge);
         // The code of a text that was withheld after its admission is nobody's.
         let sent = grant.filter(|grant| !grant.decoy).map_or(unknown, |grant| grant.challenge);

@@ -224,6 +224,11 @@ pub enum Misread {
     /// The app hash is not the last line, or there are more than 140 bytes.
     #[error("it does not end with the app hash within 140 bytes")]
     AppHash,
+    /// Whoever copies the whole text into the field for the code would enter another one, or none.
+    #[error(
+        "whoever pastes all of it does not enter its code, because another part reads like one or only a space or a dash parts the code from a number"
+    )]
+    Pasted,
 }
 
 crate::base::sentence::debug_as_sentence!(MessageFormatError, RenderError, Misread);

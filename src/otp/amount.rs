@@ -12,8 +12,8 @@ const LONGEST_FRACTION: usize = 3;
 ///
 /// It is text, not a number of ours, so it is shown and bound exactly as the host executes it. Shown
 /// as `EUR 1 250.00`: the code instead of a symbol, because `€` costs two septets and most others do
-/// not exist in GSM-7; groups of three behind spaces, so that no amount looks like a code. Zeros at
-/// the end of the fraction do not count: `12.5` equals `12.50`.
+/// not exist in GSM-7; groups of three behind spaces, so that no amount has the digits of a code in a
+/// row. Zeros at the end of the fraction do not count: `12.5` equals `12.50`.
 ///
 /// ```
 /// use otpgate::otp::Amount;
@@ -75,6 +75,11 @@ impl Amount {
     pub(crate) fn longest() -> Self {
         let number = format!("{}.{}", "8".repeat(LONGEST_WHOLE), "8".repeat(LONGEST_FRACTION));
         Self { number, currency: *b"XXX" }
+    }
+
+    /// An amount that reads like a code of six digits; to try texts.
+    pub(crate) fn like_code() -> Self {
+        Self { number: "123456".to_owned(), currency: *b"XXX" }
     }
 
     /// The shortest amount there is; to compare texts.

@@ -62,6 +62,11 @@ impl Payee {
         Self(std::iter::repeat_n(letter, LONGEST).collect())
     }
 
+    /// A payee that reads like a code of six digits; to try texts.
+    pub(crate) fn like_code() -> Self {
+        Self("12 34 56".to_owned())
+    }
+
     /// The shortest payee; to compare texts.
     pub(crate) fn shortest() -> Self {
         Self("x".to_owned())

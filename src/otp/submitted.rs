@@ -1,8 +1,12 @@
 //! The code that was typed: parsed once before anything is compared.
 
+use zeroize::Zeroizing;
+
+use super::amount::Amount;
 use super::format::CodeFormat;
 use super::passcode::CodeText;
 use super::pasted::{self, MalformedCode};
+use super::payee::Payee;
 
 /// What a claimant typed or pasted, in the shape of a code. The same for codes from a text and from
 /// an authenticator app.
@@ -14,11 +18,14 @@ use super::pasted::{self, MalformedCode};
 ///   folded to ASCII capitals.
 /// - Spaces and dashes may group the characters; invisible ones are passed over.
 /// - What stands around the code is dropped: a sentence, quotation marks, a full stop, a prefix such
-///   as `G-`. A claimant who pastes the whole message has pasted the right code.
+///   as `G-`. A claimant who pastes the whole message has pasted the right code: `build()` refuses a
+///   [`MessageFormat`](crate::message::MessageFormat) of which that does not hold, and
+///   [`Gate::verify_bound`](crate::Gate::verify_bound) leaves out amount and payee.
 /// - Exactly **one** part of the text may have the shape of a code. Two different ones are
 ///   [`Ambiguous`](MalformedCode::Ambiguous). No piece is ever cut out of something longer: not out
 ///   of a word (`O12345`), a number with a letter in it (`1e5`), an amount, a time or a date
-///   (`1,234.56`), two lines, or a phone number that begins with a plus sign.
+///   (`1,234.56`), two lines, or a phone number that begins with a plus sign. So a number that only a
+///   space or a dash parts from the code hides it: `123456 5 min`.
 ///
 /// A text that holds no code is malformed, and is charged like a wrong one.
 ///
@@ -49,10 +56,38 @@ impl SubmittedCode {
         pasted::code_in(text, format).map(Self)
     }
 
+    /// As [`parse`](Self::parse), of what may be the whole message about `payment`. An amount can have the
+    /// shape of a code (`JPY 123 456`), and so can a payee, whom a stranger may have named: if they are
+    /// what is in the way, they are left out.
+    pub(crate) fn parse_beside(
+        text: &str,
+        payment: Option<(&Amount, &Payee)>,
+        format: &CodeFormat,
+    ) -> Result<Self, MalformedCode> {
+        let read = Self::parse(text, format);
+        let Some((amount, payee)) = payment else { return read };
+        if !matches!(read, Err(MalformedCode::Ambiguous | MalformedCode::Missing { .. })) {
+            return read;
+        }
+        let (amount, payee) = (&*amount.to_string(), payee.as_str());
+        let left_out: [&[&str]; 3] = [&[amount], &[payee], &[amount, payee]];
+        let rest = left_out.into_iter().map(|shown| without(text, shown));
+        rest.flat_map(|rest| Self::parse(&rest, format)).next().map_or(read, Ok)
+    }
+
     /// The characters, under a name that a reviewer can search for.
     pub fn expose_secret(&self) -> &str {
         self.0.as_str()
     }
+}
+
+/// `text` with a line break in place of each of `shown`: what stood on its two sides does not join.
+fn without(text: &str, shown: &[&str]) -> Zeroizing<String> {
+    let mut rest = Zeroizing::new(text.to_owned());
+    for shown in shown {
+        rest = Zeroizing::new(rest.replace(shown, "\n"));
+    }
+    rest
 }
 
 crate::base::masked::debug_redacted!(SubmittedCode);

@@ -8,7 +8,7 @@ use otpgate::message::{
     MessageFormatError, Messages, Misread, OriginHost, OutboundText, RenderError, RenderFields,
     Template, parse_origin_bound,
 };
-use otpgate::otp::{Amount, Binding, CodeFormat, Passcode, Payee};
+use otpgate::otp::{Amount, Binding, CodeFormat, Passcode, Payee, SubmittedCode};
 use proptest::prelude::*;
 
 const LONGEST_BRAND: &str = "A brand that has thirty letter";
@@ -79,6 +79,47 @@ fn every_built_in_text_fits_one_segment_with_an_origin_line() {
     plain.build().unwrap();
     let both = MessageFormat::builder(brand("Example")).origin(host("example.com")).transactions();
     both.build().unwrap();
+}
+
+#[test]
+fn whoever_pastes_a_whole_text_has_entered_its_code() {
+    let line = || OriginHost::new("login.example.com").unwrap();
+    let hash = AppHash::new("FA+9qCX9VSu").unwrap();
+    for codes in [CodeFormat::default(), CodeFormat::digits(8).unwrap()] {
+        let builder = || MessageFormat::builder(brand("Example")).codes(codes);
+        for format in [builder(), builder().origin(line()), builder().app_hash(hash.clone())] {
+            let format = format.build().unwrap();
+            for tag in ["en", "de", "fr", "es", "pt", "it", "nl", "pl", "tr", "id"] {
+                let code = Passcode::draw(&codes, &SystemEntropy).unwrap();
+                let text = render(&format, tag, &code, &Binding::none()).unwrap();
+                let read = SubmittedCode::parse(text.expose_text(), &codes).unwrap();
+                assert_eq!(read.expose_secret(), code.expose_secret(), "{}", text.expose_text());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_that_nobody_can_paste_is_refused_at_the_build() {
+    let pasted = |built: Result<MessageFormat, MessageFormatError>| {
+        matches!(built, Err(MessageFormatError::Misread { reason: Misread::Pasted, .. }))
+    };
+    for text in ["{code} {minutes} min left", "{code} 24 h", "54 - {code}", "{minutes}-{code}"] {
+        assert!(pasted(only(text).build()), "{text}");
+    }
+    // Only with one of the two lengths of `{minutes}`.
+    assert!(pasted(only("{code}: 123 45 {minutes}").codes(CodeFormat::digits(7).unwrap()).build()));
+    let studio = MessageFormat::builder(brand("Studio 54"));
+    let text = Messages::new(language("en"), template("{brand} {code}")).unwrap();
+    assert!(pasted(studio.messages(text).build()));
+    assert!(only("{code}, {minutes} min left").build().is_ok());
+    let payments = |text| {
+        let messages = Messages::new(language("en"), template("{code}")).unwrap();
+        let messages = messages.with_transaction(language("en"), template(text)).unwrap();
+        MessageFormat::builder(brand("Example")).messages(messages).transactions().build()
+    };
+    assert!(pasted(payments("Pay {payee} {amount}: 12 {code}")));
+    assert!(payments("Pay {amount} to {payee}: {code}").is_ok());
 }
 
 #[test]

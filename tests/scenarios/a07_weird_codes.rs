@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use otpgate::otp::ResendCode;
+use otpgate::message::Language;
+use otpgate::otp::{Amount, Binding, Payee, ResendCode};
 use otpgate::testing::Reply;
-use otpgate::{Entry, RefusalReason, RejectionCause, Sent};
+use otpgate::{Entry, Purpose, RefusalReason, RejectionCause, Sent, Verified};
 
 use crate::support::{ALICE, House, off_by, roaming, seconds, small};
 
@@ -133,6 +134,35 @@ async fn what_is_pasted_around_a_right_code_is_never_a_failure() {
         let typed = &spellings(&house.last_code())[index];
         assert!(house.accepts(&grant, typed).await, "{typed:?}");
         assert_eq!(house.log.rejected(RejectionCause::Malformed), 0, "{typed:?}");
+    }
+}
+
+/// Of every text that comes with the crate, whoever pastes all of it has entered its code, whatever is paid
+/// and whoever is paid: an amount, and a payee whom somebody else has named, may look like codes.
+#[tokio::test]
+async fn the_whole_text_of_a_payment_is_its_code() {
+    for language in ["en", "de", "fr", "es", "pt", "it", "nl", "pl", "tr", "id"] {
+        for (amount, currency, payee) in [
+            ("123456", "JPY", "Haus & Grund"),
+            ("150000", "IDR", "acct 12 34 56"),
+            ("1250.00", "EUR", "12 34 56"),
+            ("123456", "HUF", "123-456 78"),
+            ("12345678", "VND", "7"),
+        ] {
+            let house = House::lab(small());
+            let paid = Amount::new(amount, currency).unwrap();
+            let paid = Binding::transaction(paid, Payee::new(payee).unwrap());
+            let who = &house.client;
+            let clearance = house.clearance_of(ALICE, &Purpose::PAYMENT, who).await;
+            let clearance = clearance.language(Language::new(language).unwrap()).bind(paid.clone());
+            let sent = house.gate.issue(clearance).await.unwrap();
+            let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
+            let text = house.outbox.sent().pop().unwrap().expose_text().to_owned();
+            let grant = issued.into_grant();
+            let verified = house.gate.verify_bound(&grant, &text, &paid, who).await.unwrap();
+            assert!(matches!(verified, Verified::Accepted(_)), "{language}: {text:?}");
+            assert_eq!(house.log.rejected(RejectionCause::Malformed), 0);
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a format is tried on before it is built: the longest texts, and those that are registered.
 
 use crate::message::app_hash::AppHash;
-use crate::message::error::{MessageFormatError, RenderError};
+use crate::message::error::{MessageFormatError, Misread, RenderError};
 use crate::message::language::Language;
 use crate::message::parse::LastLine;
 use crate::message::template::Template;
-use crate::otp::{Amount, Binding, Passcode, Payee};
+use crate::otp::{Amount, Binding, Passcode, Payee, SubmittedCode};
 
 use super::{EncodingPolicy, MessageFormat, RenderFields, as_registered};
 
@@ -16,13 +16,15 @@ impl MessageFormat {
             EncodingPolicy::Gsm7Only => 'x',
             EncodingPolicy::AllowUcs2 => 'ж',
         };
-        let payment = Binding::transaction(Amount::longest(), Payee::longest(letter));
+        let longest = Binding::transaction(Amount::longest(), Payee::longest(letter));
+        let like_codes = Binding::transaction(Amount::like_code(), Payee::like_code());
         for (language, template) in self.messages.all_plain() {
             self.try_one(language, template, &Binding::none())?;
         }
         if self.transactions {
             for (language, template) in self.messages.all_transaction() {
-                self.try_one(language, template, &payment)?;
+                self.try_one(language, template, &longest)?;
+                self.try_one(language, template, &like_codes)?;
             }
         }
         Ok(())
@@ -82,6 +84,7 @@ impl MessageFormat {
     ) -> Result<(), MessageFormatError> {
         let code = Passcode::sample(&self.codes);
         let fields = RenderFields { language, code: &code, binding, minutes: 99 };
+        let pastes = |minutes| self.pastes(template, &RenderFields { minutes, ..fields });
         let language = language.clone();
         if let LastLine::App(_) = self.last {
             let payment = binding.payment().map(|(amount, payee)| (amount.to_string(), payee));
@@ -92,7 +95,8 @@ impl MessageFormat {
             }
         }
         match self.fill(template, &fields) {
-            Ok(_) => Ok(()),
+            Ok(_) if pastes(9) && pastes(99) => Ok(()),
+            Ok(_) => Err(MessageFormatError::Misread { language, reason: Misread::Pasted }),
             Err(RenderError::NotGsm { characters }) => {
                 Err(MessageFormatError::NotGsm { language, characters })
             }
@@ -112,5 +116,15 @@ impl MessageFormat {
                 | RenderError::NotRegistered { .. },
             ) => Ok(()),
         }
+    }
+
+    /// Whether whoever pastes the whole text has entered its code.
+    fn pastes(&self, template: &Template, fields: &RenderFields<'_>) -> bool {
+        let payment = fields.binding.payment();
+        let shown = payment.map(|(amount, payee)| (amount.to_string(), payee.as_str()));
+        let shown = shown.as_ref().map(|(amount, payee)| (amount.as_str(), *payee));
+        let text = self.write(template, fields, shown);
+        let read = SubmittedCode::parse_beside(&text, payment, &self.codes);
+        read.is_ok_and(|read| read.expose_secret() == fields.code.expose_secret())
     }
 }
