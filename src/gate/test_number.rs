@@ -1,13 +1,15 @@
 //! [`TestNumber`]: a fixed code for one number, until a stated time, and never a text.
 
-use crate::access::{Actor, BookError, ControlId, Draft, Effect, Reason, SealedCode, Target};
+use crate::access::{
+    Actor, BookError, ControlBook, ControlId, Draft, Effect, Reason, SealedCode, Target,
+};
 use crate::base::entropy::random;
-use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::error::GateError;
 use crate::event::{EventKind, TestUse};
 use crate::otp::{CodeFormat, TestCode};
+use crate::outcome::Grant;
 use crate::realm::{TestEntry, test_context};
 use crate::recipient::Recipient;
 
@@ -152,23 +154,43 @@ impl Controls<'_> {
 }
 
 impl Gate {
-    /// The entry that a grant was opened under, if it still holds; read from the store, so that one that
-    /// was lifted anywhere opens nothing from then on.
-    pub(super) async fn test_entry(
+    /// The entry that a grant was opened under, if this gate has seen that it holds. It asks the store only
+    /// if it has not: a wrong code takes one round trip, as for any number.
+    pub(super) async fn test_entry_seen(
         &self,
-        id: ControlId,
-        number: Pseudonym,
-        purpose: &Purpose,
+        grant: &Grant,
         now: Timestamp,
     ) -> Result<Option<TestEntry>, GateError> {
-        let seen = self.reload_controls(now).await?;
-        let entry = seen.book.entry(id).filter(|control| {
-            control.effect() == Effect::TestNumber
-                && *control.target() == Target::Number(number)
-                && control.holds(now)
-                && control.purpose().is_none_or(|only| only == purpose.as_str())
-        });
-        Ok(entry.filter(|_| self.inner.policy(purpose).test.numbers > 0).and_then(TestEntry::of))
+        match self.test_entry_in(&self.realm.controls.seen().book, grant, now) {
+            None if grant.test.is_some() => self.test_entry(grant, now).await,
+            seen => Ok(seen),
+        }
+    }
+
+    /// The same, read from the store, so that one that was lifted anywhere opens nothing from then on.
+    pub(super) async fn test_entry(
+        &self,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<Option<TestEntry>, GateError> {
+        let fresh = self.reload_controls(now).await?;
+        Ok(self.test_entry_in(&fresh.book, grant, now))
+    }
+
+    fn test_entry_in(
+        &self,
+        book: &ControlBook,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Option<TestEntry> {
+        let Grant { purpose, recipient, .. } = grant;
+        let control = book.entry(grant.test?)?;
+        let holds = control.effect() == Effect::TestNumber
+            && *control.target() == Target::Number(self.names().number(recipient))
+            && control.holds(now)
+            && control.purpose().is_none_or(|only| only == purpose.as_str());
+        let allowed = self.inner.policy(purpose).test.numbers > 0;
+        if holds && allowed { TestEntry::of(control) } else { None }
     }
 
     pub(super) fn note_test(

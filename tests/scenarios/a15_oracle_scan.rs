@@ -1,10 +1,13 @@
 //! A15: what an attacker learns from the answers: nothing.
 
-use otpgate::otp::Binding;
+use otpgate::access::{Actor, Reason};
+use otpgate::otp::{Binding, CodeFormat, TestCode};
 use otpgate::testing::{Calls, Counting};
-use otpgate::{ClientContext, Entry, EntryGrant, Purpose, RejectionCause, Sent, Verified};
+use otpgate::{
+    ClientContext, Clock, Entry, EntryGrant, Purpose, RejectionCause, Sent, TestNumber, Verified,
+};
 
-use crate::support::{ALICE, BOB, House, client, minutes, off_by, seconds, small};
+use crate::support::{ALICE, BOB, House, client, minutes, off_by, recipient, seconds, small};
 
 fn counted() -> (House, Calls) {
     let (store, calls) = Counting::new(small());
@@ -101,6 +104,21 @@ async fn every_rejection_looks_the_same_and_takes_the_same_round_trips() {
         tired.0.clock.advance(minutes(3));
     }
     answers.extend(last);
+
+    // A number with a fixed code: that it has one is worth guessing.
+    let tested = counted();
+    let test = TestNumber::new(
+        recipient(ALICE),
+        TestCode::new("482915", &CodeFormat::default()).unwrap(),
+        tested.0.clock.now() + minutes(600),
+    );
+    let (why, ada) = (Reason::new("app review").unwrap(), Actor::new("ada").unwrap());
+    tested.0.gate.controls().test_number(&test, why, ada).await.unwrap();
+    let me = client(60);
+    let grant = tested.0.send_to(ALICE, &me).await.into_grant();
+    for wrong in ["482916", "12x456", ""] {
+        answers.push(ask(&tested, &grant, wrong, &none, &me).await);
+    }
 
     let causes: std::collections::HashSet<RejectionCause> =
         answers.iter().map(|answer| answer.cause).collect();
