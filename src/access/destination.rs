@@ -158,10 +158,14 @@ impl DestinationPolicy {
         if !self.satellite && matches!(code, 870 | 878 | 881..=883) {
             return Err(DestinationRefusal::Satellite);
         }
-        match (recipient.region(), &self.regions) {
-            (Some(region), Some(regions)) if !regions.contains(&region) => {
+        if let Some(regions) = &self.regions {
+            // The country that was dialled, and the one that the line belongs to.
+            let mut both = [recipient.region(), recipient.line_region()].into_iter().flatten();
+            if let Some(region) = both.find(|region| !regions.contains(region)) {
                 return Err(DestinationRefusal::Country { region });
             }
+        }
+        match (recipient.region(), &self.regions) {
             (None, Some(_)) => return Err(DestinationRefusal::Unassigned),
             (None, None) if !self.unassigned => return Err(DestinationRefusal::Unassigned),
             _ => {}

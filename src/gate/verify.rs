@@ -210,7 +210,7 @@ impl Gate {
         }
         count(&mut redemption, names.whole(), slot::SPRAY);
         if let Some(grant) = grant {
-            count(&mut redemption, names.country(grant.recipient.region()), slot::FAILED);
+            count(&mut redemption, names.country(grant.recipient.line_region()), slot::FAILED);
         }
         if let Some((grant, number)) = grant.zip(number) {
             attempt::on_number(&mut redemption, &names, grant, number, policy, now);

@@ -33,11 +33,12 @@ impl Names<'_> {
         number: Pseudonym,
         purpose: &Purpose,
     ) -> Subjects {
+        let region = recipient.line_region();
         Subjects {
             number,
             block: self.block(recipient),
-            country: self.country(recipient.region()),
-            region: recipient.region(),
+            country: self.country(region),
+            region,
             client: Client::Caller,
             session: None,
             user: None,

@@ -400,9 +400,10 @@ pub(crate) fn sighted(
     price: Money,
     client: ClientIp,
 ) -> Subject {
+    let (home, digits) = recipient.line();
     Subject {
-        region: recipient.home().letters(),
-        digits: recipient.digits(),
+        region: home.letters(),
+        digits,
         known: false,
         purpose: purpose_byte(purpose),
         price_microusd: u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX),

@@ -128,7 +128,7 @@ impl Recipient {
         self.number.value
     }
 
-    /// Where a number is, for its price and for the detector. A number in no assigned block counts
+    /// Where a number is, for its price. A number in no assigned block counts
     /// with the main country of its calling code; in one place for the whole world such numbers
     /// would have no neighbours.
     pub(crate) fn home(&self) -> Region {
@@ -137,6 +137,19 @@ impl Recipient {
     }
 
     /// The country calling code.
+    /// The country in which the line counts, however it was dialled: +972 59 is a line of Palestine's
+    /// networks. What limits and lists know of countries is about lines.
+    pub(crate) fn line_region(&self) -> Option<Region> {
+        alias::line(&self.number).region
+    }
+
+    /// The line as the detector knows it: where it is, and the digits that all its spellings count as.
+    pub(crate) fn line(&self) -> (Region, u64) {
+        let line = alias::line(&self.number);
+        let home = line.region.or_else(|| line.code.main_region()).unwrap_or(Region::WORLD);
+        (home, line.value)
+    }
+
     pub const fn calling_code(&self) -> CallingCode {
         self.number.code
     }

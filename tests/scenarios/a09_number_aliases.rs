@@ -1,10 +1,11 @@
 //! A9: sixteen spellings of one number.
 
-use otpgate::access::DestinationPolicy;
+use otpgate::access::{Actor, DestinationPolicy, Effect, Reason, Target};
+use otpgate::pumping::{BlockLevel, NodeId};
 use otpgate::recipient::LineType;
-use otpgate::{LimitName, Purpose, Recipient, RefusalReason, Region, Sent};
+use otpgate::{Cleared, LimitName, Purpose, Recipient, RefusalReason, Region, Sent};
 
-use crate::support::{House, client, small};
+use crate::support::{House, client, minutes, seconds, small};
 
 const SPELLINGS: [&str; 16] = [
     "+8613800138000",
@@ -67,4 +68,34 @@ async fn dialling_variants_of_one_line_share_their_limits() {
         assert_eq!(*limit, LimitName::NumberInterval, "{one} and {other} are one line");
         assert_eq!(house.texts(), 1);
     }
+}
+
+/// Palestine's mobile networks answer under +972 as well: what is said of their country holds for both
+/// spellings, and the detector knows one line.
+#[tokio::test]
+async fn a_second_spelling_is_in_the_same_country() {
+    const DIALLED: [&str; 2] = ["+970599123456", "+972599123457"];
+    let node = NodeId::region(BlockLevel::Country, *b"PS");
+    let house = House::lab(small());
+    for (number, who) in DIALLED.into_iter().zip([client(1), client(2)]) {
+        drop(house.send_to(number, &who).await);
+        house.clock.advance(seconds(40));
+    }
+    assert!(house.gate.detector_node(node).is_some(), "the detector knows their country");
+    let israel = NodeId::region(BlockLevel::Country, *b"IL");
+    assert!(house.gate.detector_node(israel).is_none(), "and no other");
+
+    let (why, ada) = (Reason::new("a test").unwrap(), Actor::new("ada").unwrap());
+    let palestine = Target::Country("PS".parse().unwrap());
+    house.gate.controls().enter(palestine, Effect::CountryOff, why, ada, None).await.unwrap();
+    house.clock.advance(minutes(5));
+    for (number, who) in DIALLED.into_iter().zip([client(4), client(5)]) {
+        assert!(matches!(house.try_send(number, &who).await, Sent::Refused(_)), "{number}");
+    }
+
+    let israel_only = House::with(|builder| builder.countries(["IL".parse().unwrap()]));
+    let proof = israel_only.clear(DIALLED[1], &Purpose::SIGN_UP, &client(6)).await;
+    assert!(matches!(proof, Cleared::Refused(_)), "{proof:?}");
+    let own = israel_only.clear("+972501234567", &Purpose::SIGN_UP, &client(6)).await;
+    assert!(!matches!(own, Cleared::Refused(_)), "{own:?}");
 }
