@@ -60,11 +60,11 @@ fn deadline(
 
 /// Keeps a text that names a developer's machine out of production: such a program is compiled
 /// without debug assertions.
-pub(super) fn only_where_developed(
-    host: Option<&str>,
+pub(super) fn only_where_developed<'a>(
+    formats: impl Iterator<Item = &'a MessageFormat>,
     developing: bool,
 ) -> Result<(), ConfigError> {
-    match host {
+    match formats.filter_map(MessageFormat::development_host).next() {
         Some(host) if !developing => Err(ConfigError::rule(
             "message.origin",
             host,
@@ -192,14 +192,25 @@ pub(super) fn purposes<'p>(own: impl Iterator<Item = &'p Purpose>) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::OriginHost;
 
+    /// Of the text message and of every other channel, as the page or as a frame in it.
     #[test]
     fn a_development_host_is_refused_in_a_release() {
-        assert!(only_where_developed(Some("localhost"), true).is_ok());
-        assert!(only_where_developed(None, false).is_ok());
-        let refused = only_where_developed(Some("localhost"), false).unwrap_err().to_string();
-        assert!(
-            refused.starts_with("`message.origin` is localhost, but must be the host of your site")
-        );
+        let here = || OriginHost::development_danger("localhost:8080").unwrap();
+        let site = || OriginHost::new("example.com").unwrap();
+        let format = || MessageFormat::builder("Example");
+        let plain = format().build().unwrap();
+        let at_site = format().origin(site()).embedded(site()).build().unwrap();
+        for developed in [format().origin(here()), format().origin(site()).embedded(here())] {
+            let developed = developed.build().unwrap();
+            for formats in [[&developed, &plain], [&at_site, &developed]] {
+                assert!(only_where_developed(formats.into_iter(), true).is_ok());
+                let refused = only_where_developed(formats.into_iter(), false).unwrap_err();
+                let said = "`message.origin` is localhost, but must be the host of your site";
+                assert!(refused.to_string().starts_with(said), "{refused}");
+            }
+        }
+        assert!(only_where_developed([&plain, &at_site].into_iter(), false).is_ok());
     }
 }

@@ -205,7 +205,8 @@ impl GateBuilder {
         check::destinations(&destinations)?;
         let hand_off_deadline = check::hand_off_deadline(self.hand_off_deadline)?;
         let signals_deadline = check::signals_deadline(self.signals_deadline)?;
-        check::only_where_developed(message.development_host(), cfg!(debug_assertions))?;
+        let formats = || self.fallbacks.iter().map(|channel| &channel.message).chain([&message]);
+        check::only_where_developed(formats(), cfg!(debug_assertions))?;
         let clock_check = check::clock(self.clock_check)?;
         let beside = Beside {
             message: &message,

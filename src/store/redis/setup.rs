@@ -130,7 +130,7 @@ pub(super) fn parsed(url: &str) -> Result<ConnectionInfo, RedisSetupError> {
     // An `@` after the host can only be the end of credentials that the parser has cut short: what
     // it takes for the host is then a piece of the password, and every error would name it.
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let socket = url.contains("unix:");
+    let socket = url.split_once(':').is_some_and(|(scheme, _)| scheme.ends_with("unix"));
     if !socket && rest.find(['/', '?', '#']).and_then(|end| rest.get(end..)).is_some_and(holds_at) {
         return Err(RedisSetupError::Address {
             reason: "the password or user has a character that ends it; write @ / ? # : % of it as \

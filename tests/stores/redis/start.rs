@@ -95,6 +95,8 @@ async fn no_error_repeats_a_piece_of_a_password() {
         "12/9qRvZ",
         "12?protocol=9qRvZ",
         "12@9q/RvZ",
+        "12?unix:9qRvZ",
+        "unix:9q/RvZ",
     ] {
         for url in [
             format!("redis://gate:{nasty}@127.0.0.1:{port}"),
