@@ -126,7 +126,7 @@ pub enum ForwardedError {
     OnlyProxies,
     /// More hops than any chain of one operator's proxies has.
     #[error(
-        "the header has more than {MAX_HOPS} trusted hops; the proxies may forward in a circle"
+        "the header has more than {MAX_HOPS} trusted hops; see that the proxies do not forward in a circle"
     )]
     TooLong,
 }

@@ -66,7 +66,9 @@ impl<C> fmt::Debug for Credentials<C> {
 
 /// A source had no credentials. The cause MUST NOT hold a secret.
 #[derive(thiserror::Error)]
-#[error("the credentials could not be read: {0}")]
+#[error(
+    "the credentials could not be read: {0}; see that their source answers and that this process may read it"
+)]
 pub struct CredentialError(Box<dyn std::error::Error + Send + Sync>);
 
 impl CredentialError {

@@ -42,7 +42,7 @@ impl HttpErrorKind {
 ///
 /// let error = HttpError::unreachable(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
 /// assert_eq!(error.kind(), HttpErrorKind::Unreachable);
-/// assert_eq!(error.to_string(), "the server cannot be reached: connection refused");
+/// assert!(error.to_string().starts_with("the server cannot be reached: connection refused; check"));
 /// assert!(error.source().unwrap().is::<std::io::Error>());
 /// ```
 pub struct HttpError {
@@ -84,19 +84,33 @@ impl HttpError {
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            HttpErrorKind::Unreachable => "the server cannot be reached: ",
-            HttpErrorKind::Invalid => "the request could not be made: ",
-            HttpErrorKind::Interrupted => "the connection ended before the answer: ",
-            HttpErrorKind::TimedOut => "no complete answer before the deadline: ",
-            HttpErrorKind::TooLarge => "the answer is too large: ",
-        })?;
+        let (what, cure) = match self.kind {
+            HttpErrorKind::Unreachable => (
+                "the server cannot be reached",
+                "check its address, and this machine's DNS, firewall and CA certificates",
+            ),
+            HttpErrorKind::Invalid => {
+                ("the request could not be made", "check the address and the credentials")
+            }
+            HttpErrorKind::Interrupted => (
+                "the connection ended before the answer",
+                "the server may have taken the request: ask it before you repeat it",
+            ),
+            HttpErrorKind::TimedOut => (
+                "no complete answer before the deadline",
+                "the server may have taken the request: see its status page, or allow more time",
+            ),
+            HttpErrorKind::TooLarge => (
+                "the answer is too large",
+                "see that the address is the provider's interface and not a page for people",
+            ),
+        };
         // The innermost cause says what happened; those around it say "error sending request".
         let mut cause: &(dyn std::error::Error + 'static) = &*self.source;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        write!(f, "{cause}")
+        write!(f, "{what}: {cause}; {cure}")
     }
 }
 

@@ -243,7 +243,9 @@ pub enum RefusalReason {
         why: String,
     },
     /// An operator switched to known numbers only.
-    #[error("only known numbers are served at the moment (control {id})")]
+    #[error(
+        "only known numbers are served at the moment (control {id}); lift it through `Gate::controls`"
+    )]
     KnownNumbersOnly {
         /// The entry.
         id: ControlId,
@@ -252,7 +254,7 @@ pub enum RefusalReason {
     #[error("SMS is switched off; offer the authenticator app")]
     SmsOff,
     /// The human check was made and failed.
-    #[error("the human check was not passed")]
+    #[error("the human check was not passed; ask for it again")]
     HumanCheckFailed,
     /// A limit is used up.
     #[error("limit reached: {0}")]

@@ -12,21 +12,46 @@ use crate::access::{Control, Effect, Target};
 use crate::base::id::to_text;
 use crate::pumping::{Action, NodeView};
 
-use super::{CountrySnapshot, Snapshot};
+use super::{CountrySnapshot, OtherGate, Snapshot};
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut fields = to.serialize_struct("Snapshot", 10)?;
-        fields.serialize_field("at_ms", &self.at.as_millis())?;
-        fields.serialize_field("requests", &self.requests)?;
-        fields.serialize_field("sent", &self.sent)?;
-        fields.serialize_field("attempts", &self.attempts)?;
-        fields.serialize_field("failed", &self.failed)?;
-        fields.serialize_field("spent", &self.spent)?;
-        fields.serialize_field("daily_budget", &self.daily_budget)?;
-        fields.serialize_field("countries", &self.countries)?;
-        fields.serialize_field("controls", &self.controls)?;
-        fields.serialize_field("blocks", &self.blocks)?;
+        // Every field has its name here, so that a new one is not forgotten.
+        let Self {
+            at,
+            requests,
+            sent,
+            attempts,
+            failed,
+            spent,
+            daily_budget,
+            countries,
+            controls,
+            blocks,
+            gates,
+        } = self;
+        let mut fields = to.serialize_struct("Snapshot", 11)?;
+        fields.serialize_field("at_ms", &at.as_millis())?;
+        fields.serialize_field("requests", requests)?;
+        fields.serialize_field("sent", sent)?;
+        fields.serialize_field("attempts", attempts)?;
+        fields.serialize_field("failed", failed)?;
+        fields.serialize_field("spent", spent)?;
+        fields.serialize_field("daily_budget", daily_budget)?;
+        fields.serialize_field("countries", countries)?;
+        fields.serialize_field("controls", controls)?;
+        fields.serialize_field("blocks", blocks)?;
+        fields.serialize_field("gates", gates)?;
+        fields.end()
+    }
+}
+
+impl Serialize for OtherGate {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self { name, heard } = self;
+        let mut fields = to.serialize_struct("OtherGate", 2)?;
+        fields.serialize_field("name", name)?;
+        fields.serialize_field("heard_ms", &heard.as_millis())?;
         fields.end()
     }
 }
@@ -52,18 +77,33 @@ impl Serialize for NodeView {
             Action::Refuse => "refuse",
         };
         let region = self.region.map(|letters| letters.map(char::from).iter().collect::<String>());
-        let mut fields = to.serialize_struct("NodeView", 11)?;
-        fields.serialize_field("node", &self.node.to_string())?;
+        let Self {
+            node,
+            region: _,
+            action: _,
+            evidence,
+            step_up_evidence,
+            share_evidence,
+            unanswered,
+            verified_daily,
+            verified_lately,
+            since_ms,
+            until_ms,
+            strikes,
+        } = self;
+        let mut fields = to.serialize_struct("NodeView", 12)?;
+        fields.serialize_field("node", &node.to_string())?;
         fields.serialize_field("region", &region)?;
         fields.serialize_field("action", action)?;
-        fields.serialize_field("evidence", &self.evidence)?;
-        fields.serialize_field("step_up_evidence", &self.step_up_evidence)?;
-        fields.serialize_field("share_evidence", &self.share_evidence)?;
-        fields.serialize_field("unanswered", &self.unanswered)?;
-        fields.serialize_field("verified_daily", &self.verified_daily)?;
-        fields.serialize_field("verified_lately", &self.verified_lately)?;
-        fields.serialize_field("since_ms", &self.since_ms)?;
-        fields.serialize_field("until_ms", &self.until_ms)?;
+        fields.serialize_field("evidence", evidence)?;
+        fields.serialize_field("step_up_evidence", step_up_evidence)?;
+        fields.serialize_field("share_evidence", share_evidence)?;
+        fields.serialize_field("unanswered", unanswered)?;
+        fields.serialize_field("verified_daily", verified_daily)?;
+        fields.serialize_field("verified_lately", verified_lately)?;
+        fields.serialize_field("since_ms", since_ms)?;
+        fields.serialize_field("until_ms", until_ms)?;
+        fields.serialize_field("strikes", strikes)?;
         fields.end()
     }
 }

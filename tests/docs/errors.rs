@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 
-use otpgate::access::{DialPrefix, Network, Reason, TrustedProxies};
+use otpgate::access::{DialPrefix, ForwardedError, Network, Reason, TrustedProxies};
+use otpgate::http::{CredentialError, HttpError};
 use otpgate::message::{AppHash, Brand, Language, OriginHost, Template};
 use otpgate::otp::CodeFormat;
 use otpgate::recipient::{Recipient, Region};
 use otpgate::token::WorkBits;
+use otpgate::transport::signals::SignalsError;
 use otpgate::{Gate, Pepper, Realm};
 
 use super::sources_in;
@@ -63,6 +65,14 @@ fn first_errors_name_their_cure() {
         (boxed(AppHash::new("x")), "11"),
         (boxed(Language::new("?")), "write `en`"),
         (boxed(TrustedProxies::parse(["nonsense"])), "such as"),
+        (boxed(http(HttpError::unreachable)), "check its address"),
+        (boxed(http(HttpError::invalid)), "check the address"),
+        (boxed(http(HttpError::interrupted)), "ask it before you repeat it"),
+        (boxed(http(HttpError::timed_out)), "allow more time"),
+        (boxed(http(HttpError::too_large)), "see that the address"),
+        (boxed(Err::<(), _>(CredentialError::new("denied"))), "see that their source answers"),
+        (boxed(Err::<(), _>(SignalsError::not_asked("no route"))), "see the provider's status"),
+        (boxed(Err::<(), _>(ForwardedError::TooLong)), "see that the proxies"),
     ] {
         let shown = format!("{error:?}");
         assert!(shown.starts_with(&error.to_string()), "{shown}");
@@ -71,6 +81,10 @@ fn first_errors_name_their_cure() {
         }
     }
     assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+fn http(of: fn(&'static str) -> HttpError) -> Result<(), HttpError> {
+    Err(of("as it was told"))
 }
 
 fn boxed<T, E: Error + 'static>(result: Result<T, E>) -> Box<dyn Error> {

@@ -21,7 +21,7 @@ pub enum SignalsErrorKind {
 ///
 /// let error = SignalsError::not_asked("connection refused");
 /// assert_eq!(error.kind(), SignalsErrorKind::NotAsked);
-/// assert_eq!(error.to_string(), "the network said nothing of the number: connection refused");
+/// assert!(error.to_string().starts_with("the network said nothing of the number: connection refused;"));
 /// ```
 pub struct SignalsError {
     kind: SignalsErrorKind,
@@ -80,7 +80,11 @@ crate::base::sentence::debug_as_sentence!(Question);
 
 impl fmt::Display for SignalsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the network said nothing of the number: {}", self.source)
+        write!(
+            f,
+            "the network said nothing of the number: {}; see the provider's status page and what the policy's `signals.without_answer` does then",
+            self.source
+        )
     }
 }
 
