@@ -5,11 +5,15 @@ use otpgate::access::{
     Target,
 };
 use otpgate::policy::Quota;
-use otpgate::{Cleared, Clock, EntryGrant, Purpose, RefusalReason, Sent, SystemEntropy};
+use otpgate::{
+    Cleared, Clock, EntryGrant, Purpose, RefusalReason, RejectionCause, Sent, SystemEntropy,
+};
 
 use crate::a16_victim_lockout::besiege_as_human;
 use crate::step_up::Turing;
-use crate::support::{ALICE, BOB, House, client, days, keys, quick, recipient, seconds};
+use crate::support::{
+    ALICE, BOB, House, client, days, german, keys, off_by, quick, recipient, seconds,
+};
 
 const AUDIENCE: &str = "otp.example.com";
 
@@ -25,6 +29,7 @@ fn office() -> Office {
     let house = House::lab_with(|builder| {
         let mut policy = quick(otpgate::Policy::default());
         policy.quotas.caller = vec![Quota::hourly(5)];
+        policy.quotas.session = vec![Quota::hourly(1_000)];
         builder.policy(policy).human_check(Turing).callers(CallerRules::new(AUDIENCE).allow(rule))
     });
     let now = house.clock.now();
@@ -65,6 +70,27 @@ async fn a_listed_caller_sends_and_verifies() {
     let signed = office.sign(ALICE, "payment");
     let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
     assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(7)).await);
+}
+
+/// What pages guess in a session does not stand in front of a caller's code.
+#[tokio::test]
+async fn a_callers_code_passes_a_session_whose_share_is_used_up() {
+    let office = office();
+    let (house, who) = (&office.house, client(7));
+    let mut numbers = 0..;
+    while house.log.rejected(RejectionCause::ClientLimit) == 0 {
+        let number = german(numbers.next().unwrap());
+        let Sent::Issued(issued) = house.insist(&number, &Purpose::SIGN_UP, &who).await else {
+            panic!("no text for {number}")
+        };
+        for guess in 1..=5 {
+            let wrong = off_by(&house.last_code(), guess);
+            assert!(!house.accepts_from(issued.grant(), &wrong, &who).await);
+        }
+    }
+    let signed = office.sign(ALICE, "payment");
+    let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
+    assert!(office.house.accepts_from(&grant, &office.house.last_code(), &who).await);
 }
 
 #[tokio::test]
