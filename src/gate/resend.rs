@@ -19,9 +19,9 @@ use crate::transport::Channel;
 impl Gate {
     /// Sends another code for a running verification. Attempts are carried over, never refilled.
     ///
-    /// A page has no form and so no ticket for this call. If the answer is [`Sent::StepUp`], the
-    /// client answers its ticket on the *first* form: show that form again with the number filled
-    /// in and the new ticket in it, and post it to [`request`](Self::request). That begins a new
+    /// A page has no form and so no ticket for this call. If the answer is [`Sent::StepUp`], lead the
+    /// client back to the *first* form, best with the number filled in, and post it to
+    /// [`request`](Self::request) with the new ticket, or with the form's own. That begins a new
     /// verification with a grant of its own; the interval, the quotas and the failures of the
     /// number still count.
     ///

@@ -52,11 +52,12 @@ impl Recipient {
     /// and so are invisible characters: joiners, direction marks, variation selectors. Line breaks,
     /// tabs, quotation marks and the end of a sentence may stand around the number, not in it.
     ///
-    /// The rules are libphonenumber's, with four exceptions, each on the strict side: letters and
-    /// extensions are refused; so are more than 32 characters from the first digit to the last;
-    /// numbers outside the 7 to 15 digits of real E.164 numbers or without their area code are
-    /// refused; and so is a number whose own E.164 form libphonenumber would read as another
-    /// number. Mexico's retired `+52 1` is read as `+52`.
+    /// The rules are libphonenumber's. Four are stricter: letters and extensions are refused; so are
+    /// more than 32 characters from the first digit to the last; numbers outside the 7 to 15 digits
+    /// of real E.164 numbers or without their area code are refused; and so is a number whose own
+    /// E.164 form libphonenumber would read as another number. More spellings are read: a tilde parts
+    /// digits and begins no extension, and middle dots, narrow spaces, half-width vowel marks and
+    /// direction marks count as what people meant by them. Mexico's retired `+52 1` is read as `+52`.
     ///
     /// # Errors
     /// [`RecipientError`] says what to ask the person for.
@@ -136,7 +137,6 @@ impl Recipient {
         self.region().or_else(main).unwrap_or(Region::WORLD)
     }
 
-    /// The country calling code.
     /// The country in which the line counts, however it was dialled: +972 59 is a line of Palestine's
     /// networks. What limits and lists know of countries is about lines.
     pub(crate) fn line_region(&self) -> Option<Region> {
@@ -150,6 +150,7 @@ impl Recipient {
         (home, line.value)
     }
 
+    /// The country calling code.
     pub const fn calling_code(&self) -> CallingCode {
         self.number.code
     }

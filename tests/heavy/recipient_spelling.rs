@@ -2,7 +2,7 @@
 //! in the digits of all scripts, with the separators, white space and invisible characters that
 //! keyboards and clipboards add. The numbers themselves are `recipient_differential`'s affair.
 //!
-//! A decoration is one of four kinds, and each kind has its rule:
+//! A decoration is one of five kinds, and each kind has its rule:
 //!
 //! | kind | rule |
 //! |---|---|
