@@ -48,7 +48,8 @@ impl CallbackUrl {
     #[must_use]
     pub fn key_in(url: &str) -> Option<&str> {
         let (_, query) = url.split_once('?')?;
-        let mut values = query.split('&').filter_map(|pair| pair.split_once('='));
+        let mut values = query.rsplit('&').filter_map(|pair| pair.split_once('='));
+        // Ours stands behind whatever the host's own URL has.
         let (_, key) = values.find(|(name, _)| *name == PARAMETER)?;
         Self::is_key(key).then_some(key)
     }
@@ -81,7 +82,30 @@ impl FromStr for CallbackUrl {
 impl fmt::Debug for CallbackUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Path and query may hold a token.
-        let base = self.0.split('/').nth(2).unwrap_or_default();
+        let base = self.0.split(['/', '?']).nth(2).unwrap_or_default();
         f.debug_tuple("CallbackUrl").field(&base).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::OutboundSms;
+
+    #[test]
+    fn neither_path_nor_query_is_shown() {
+        for url in ["https://a.example?token=x", "https://a.example/token?x", "https://a.example/"]
+        {
+            let callback: CallbackUrl = url.parse().unwrap();
+            assert_eq!(format!("{callback:?}"), r#"CallbackUrl("a.example")"#);
+        }
+    }
+
+    #[test]
+    fn the_key_is_found_beside_a_parameter_of_the_same_name() {
+        let sms = OutboundSms::for_test("+15550100", "text", [1; 16]);
+        let callback: CallbackUrl = "https://a.example/sms?otpgate=yes".parse().unwrap();
+        let url = callback.of(sms.callback_key());
+        assert_eq!(CallbackUrl::key_in(&url), Some(sms.callback_key().as_str()));
     }
 }

@@ -143,6 +143,8 @@ async fn what_is_not_covered_is_not_known() {
         assert_eq!(error.kind(), SignalsErrorKind::Unknown);
         assert!(error.to_string().contains(&code.to_string()), "{error}");
     }
+    let repeated = said(&answer(&line("mobile"), &package(447_400_123_456))).await.unwrap_err();
+    assert!(!repeated.to_string().contains("4474001"), "what may be the number: {repeated}");
 }
 
 #[tokio::test]

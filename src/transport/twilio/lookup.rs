@@ -93,9 +93,15 @@ impl NumberSignals for Lookup {
         }
         let broken = packages.iter().find_map(|package| fault(&body, package));
         if let Some(code) = broken {
-            return Err(SignalsError::unknown(format!(
-                "twilio: a package gave error {code}; see twilio.com/docs/api/errors/{code}"
-            )));
+            return Err(SignalsError::unknown(match code {
+                // Twilio's have five digits. What is longer may be the number.
+                0..1_000_000 => {
+                    format!(
+                        "twilio: a package gave error {code}; see twilio.com/docs/api/errors/{code}"
+                    )
+                }
+                _ => "twilio: a package gave an error that is none of Twilio's".to_owned(),
+            }));
         }
         Ok(read(&body))
     }
