@@ -34,8 +34,8 @@ pub enum OutagePart {
     HumanCheck,
     /// A look-up of a number gave no answer.
     LookUp,
-    /// A provider failed in a way that has no event of its own: its transport panicked, or every text
-    /// will fail so until an operator acts
+    /// A provider failed in a way that has no event of its own: its transport panicked, or texts will
+    /// fail so until an operator acts
     /// ([`HandoffError::needs_operator`](crate::transport::HandoffError::needs_operator)): wrong
     /// credentials, no credit, a sender that is not registered.
     Provider,

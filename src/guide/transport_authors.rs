@@ -104,6 +104,9 @@
 //! - A deadline of your own, shorter than that of the gate. The gate gives up on a hand-off after
 //!   [30 seconds](crate::GateBuilder::hand_off_deadline) and counts it as *may have gone out*; a
 //!   transport that knows whether it connected can be more precise.
+//! - What only an operator can mend says so: [`alert_all`](crate::transport::HandoffError::alert_all) where it
+//!   fails every text (wrong credentials, no credit), which opens a circuit breaker at once, and
+//!   [`alert`](crate::transport::HandoffError::alert) where it fails those of one country or sender.
 //! - The text goes out unchanged: it was parsed back, and its last line is read by software.
 //! - Neither number nor text in an error or a log. `Debug` of the text is masked; keep it so.
 //! - A panic is caught by the gate and counts as *may have gone out*.

@@ -23,7 +23,7 @@ use super::{ErrorRow, Handoff, HandoffError, HandoffErrorKind};
 /// const ERRORS: &[ErrorRow] = &[
 ///     ErrorRow::refused("no-such-number", "the number is not valid", "ask for another number")
 ///         .about_number(NumberFault::Invalid),
-///     ErrorRow::not_sent("HTTP 401", "the key is not accepted", "check the API key").alert(),
+///     ErrorRow::not_sent("HTTP 401", "the key is not accepted", "check the API key").alert_all(),
 ///     ErrorRow::not_sent("HTTP 429", "too many requests", "wait as long as the answer asks"),
 /// ];
 ///
@@ -116,7 +116,7 @@ impl ProviderApi {
             HandoffError::not_sent(error)
                 .by(self.provider)
                 .remedy("make the credential source readable; see its own error")
-                .alert()
+                .alert_all()
         })
     }
 
@@ -160,7 +160,7 @@ impl ProviderApi {
                 .by(self.provider)
                 .code(format!("HTTP {status}"))
                 .remedy(format!("check the base URL and any proxy before {host}; none is followed"))
-                .alert());
+                .alert_all());
         }
         Ok(response)
     }
@@ -257,7 +257,7 @@ mod tests {
 
     const ROWS: &[ErrorRow] = &[
         ErrorRow::refused("100", "no such number", "ask for another"),
-        ErrorRow::not_sent("HTTP 401", "wrong key", "check it").alert(),
+        ErrorRow::not_sent("HTTP 401", "wrong key", "check it").alert_all(),
     ];
 
     fn api(
@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(rejected(200, Some("100")).kind(), Refused);
         assert_eq!(rejected(401, Some("100")).kind(), Refused);
         assert_eq!(rejected(401, Some("999")).kind(), NotSent);
-        assert!(rejected(401, None).needs_operator());
+        assert!(rejected(401, None).needs_operator() && rejected(401, None).fails_every_text());
         assert_eq!(rejected(500, Some("100")).kind(), Indeterminate);
         assert_eq!(rejected(418, None).kind(), Indeterminate);
     }
@@ -300,7 +300,7 @@ mod tests {
             api(|| Ok(HttpResponse::new(307).with_header("location", "https://evil.example")));
         let error = block_on(api.send(HttpRequest::post("https://api.example.com/x"))).unwrap_err();
         assert_eq!(error.kind(), HandoffErrorKind::Indeterminate);
-        assert!(error.needs_operator());
+        assert!(error.needs_operator() && error.fails_every_text());
         assert!(error.to_string().contains("api.example.com"), "{error}");
         assert!(!error.to_string().contains("evil"), "{error}");
     }

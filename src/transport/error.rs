@@ -83,14 +83,14 @@ impl fmt::Display for NumberFault {
 /// let error = HandoffError::not_sent("error 20003, the credentials are not accepted")
 ///     .by("twilio")
 ///     .remedy("check the account SID and its token")
-///     .alert();
+///     .alert_all();
 /// assert_eq!(error.kind(), HandoffErrorKind::NotSent);
 /// assert_eq!(
 ///     error.to_string(),
 ///     "twilio: error 20003, the credentials are not accepted; the text was not sent; \
 ///      check the account SID and its token"
 /// );
-/// assert!(error.needs_operator());
+/// assert!(error.needs_operator() && error.fails_every_text());
 ///
 /// let busy = HandoffError::not_sent("too many requests").retry_after(Duration::from_secs(2));
 /// assert_eq!(busy.pause(), Some(Duration::from_secs(2)));
@@ -109,6 +109,7 @@ struct Details {
     pause: Option<Duration>,
     number_fault: Option<NumberFault>,
     alert: bool,
+    every_text: bool,
 }
 
 impl HandoffError {
@@ -154,7 +155,8 @@ impl HandoffError {
             .code(row.code)
             .remedy(row.remedy);
         let details = error.details();
-        (details.alert, details.number_fault) = (row.alert, row.number_fault);
+        (details.alert, details.every_text) = (row.alert, row.every_text);
+        details.number_fault = row.number_fault;
         error
     }
 
@@ -186,11 +188,20 @@ impl HandoffError {
         self
     }
 
-    /// Says that it stays so until an operator acts: wrong credentials, no credit.
+    /// Says that it stays so until an operator acts: a country that is not enabled, a sender that is
+    /// not registered.
     #[must_use]
     pub fn alert(mut self) -> Self {
         self.details().alert = true;
         self
+    }
+
+    /// Says that it stays so for every text until an operator acts, whatever its number, country and
+    /// sender: wrong credentials, no credit.
+    #[must_use]
+    pub fn alert_all(mut self) -> Self {
+        self.details().every_text = true;
+        self.alert()
     }
 
     /// Adds what it tells about the number.
@@ -226,9 +237,15 @@ impl HandoffError {
         self.details.as_ref()?.number_fault
     }
 
-    /// Whether every text will fail so until an operator acts.
+    /// Whether it stays so until an operator acts, for some texts or for all.
     pub fn needs_operator(&self) -> bool {
         self.details.as_ref().is_some_and(|details| details.alert)
+    }
+
+    /// Whether every text will fail so until an operator acts, whatever its number, country and
+    /// sender. A [`CircuitBreaker`](super::CircuitBreaker) opens at once.
+    pub fn fails_every_text(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.every_text)
     }
 
     fn details(&mut self) -> &mut Details {

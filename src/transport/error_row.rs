@@ -26,8 +26,10 @@ pub struct ErrorRow {
     pub meaning: &'static str,
     /// What to do about it.
     pub remedy: &'static str,
-    /// Whether every text will fail so until an operator acts.
+    /// Whether it stays so until an operator acts.
     pub alert: bool,
+    /// Whether every text fails so until then, whatever its number, country and sender.
+    pub every_text: bool,
     /// What it tells about the number.
     pub number_fault: Option<NumberFault>,
 }
@@ -61,13 +63,20 @@ impl ErrorRow {
         meaning: &'static str,
         remedy: &'static str,
     ) -> Self {
-        Self { code, kind, meaning, remedy, alert: false, number_fault: None }
+        Self { code, kind, meaning, remedy, alert: false, every_text: false, number_fault: None }
     }
 
-    /// It stays so until an operator acts.
+    /// It stays so until an operator acts: for this country, this sender, this kind of number.
     #[must_use]
     pub const fn alert(self) -> Self {
         Self { alert: true, ..self }
+    }
+
+    /// It stays so for every text until an operator acts: wrong credentials, no credit, a suspended
+    /// account. A circuit breaker opens at once, so leave out what one country or sender can cause.
+    #[must_use]
+    pub const fn alert_all(self) -> Self {
+        Self { alert: true, every_text: true, ..self }
     }
 
     /// It tells something about the number.

@@ -229,6 +229,8 @@ pub async fn knows_every_error(adapter: Adapter) {
         assert_eq!(error.kind(), row.kind, "{}: {error}", row.code);
         assert_eq!(error.provider_code(), Some(row.code), "{error}");
         assert_eq!(error.needs_operator(), row.alert, "{}", row.code);
+        assert_eq!(error.fails_every_text(), row.every_text, "{}", row.code);
+        assert!(row.alert || !row.every_text, "{}: nobody is told", row.code);
         assert_eq!(error.number_fault(), row.number_fault, "{}", row.code);
         let shown = error.to_string();
         assert!(shown.starts_with(adapter.name), "{shown}");

@@ -54,7 +54,11 @@ fn tables() -> BTreeMap<&'static str, String> {
 
 fn errors(rows: &[ErrorRow]) -> String {
     let line = |row: &ErrorRow| {
-        let alert = if row.alert { " ⚠" } else { "" };
+        let alert = match (row.every_text, row.alert) {
+            (true, _) => " ⛔",
+            (false, true) => " ⚠",
+            (false, false) => "",
+        };
         let number = row.number_fault.map_or(String::new(), |fault| format!(" ({fault:?})"));
         let (code, kind) = (row.code, row.kind);
         format!("| {code} | {kind:?}{alert} | {}{number} | {} |\n", row.meaning, row.remedy)

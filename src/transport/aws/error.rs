@@ -10,32 +10,32 @@ macro_rules! with_common {
         &[
             $($row,)*
             ErrorRow::not_sent("UnrecognizedClientException", "the access key is unknown", KEY)
-                .alert(),
-            ErrorRow::not_sent("InvalidClientTokenId", "the access key is unknown", KEY).alert(),
+                .alert_all(),
+            ErrorRow::not_sent("InvalidClientTokenId", "the access key is unknown", KEY).alert_all(),
             ErrorRow::not_sent("ExpiredTokenException", "the session token has expired", ROTATE)
-                .alert(),
-            ErrorRow::not_sent("ExpiredToken", "the session token has expired", ROTATE).alert(),
+                .alert_all(),
+            ErrorRow::not_sent("ExpiredToken", "the session token has expired", ROTATE).alert_all(),
             ErrorRow::not_sent("InvalidSignatureException", "the signature is wrong", SECRET)
-                .alert(),
-            ErrorRow::not_sent("SignatureDoesNotMatch", "the signature is wrong", SECRET).alert(),
+                .alert_all(),
+            ErrorRow::not_sent("SignatureDoesNotMatch", "the signature is wrong", SECRET).alert_all(),
             ErrorRow::not_sent("IncompleteSignature", "the signature is not complete", SECRET)
-                .alert(),
+                .alert_all(),
             ErrorRow::not_sent("MissingAuthenticationToken", "there is no signature", SECRET)
-                .alert(),
+                .alert_all(),
             ErrorRow::not_sent("MissingAuthenticationTokenException", "there is no signature", SECRET)
-                .alert(),
+                .alert_all(),
             ErrorRow::not_sent("RequestExpired", "the signature is too old or too new", CLOCK)
-                .alert(),
+                .alert_all(),
             ErrorRow::not_sent("NotAuthorized", "the key may not send", PERMISSION).alert(),
             ErrorRow::not_sent("OptInRequired", "the account has no subscription", PERMISSION)
-                .alert(),
+                .alert_all(),
             ErrorRow::not_sent("Throttling", "too many requests", SLOWER),
             ErrorRow::not_sent("ThrottlingException", "too many requests", SLOWER),
             ErrorRow::not_sent("ThrottledException", "too many requests", SLOWER),
             ErrorRow::not_sent("RequestThrottledException", "too many requests", SLOWER),
-            ErrorRow::not_sent("InvalidAction", "the action is unknown", BASE).alert(),
-            ErrorRow::not_sent("UnknownOperationException", "the action is unknown", BASE).alert(),
-            ErrorRow::not_sent("MissingAction", "there is no action", BASE).alert(),
+            ErrorRow::not_sent("InvalidAction", "the action is unknown", BASE).alert_all(),
+            ErrorRow::not_sent("UnknownOperationException", "the action is unknown", BASE).alert_all(),
+            ErrorRow::not_sent("MissingAction", "there is no action", BASE).alert_all(),
             ErrorRow::not_sent("MissingParameter", "a parameter is missing", REPORT).alert(),
             ErrorRow::not_sent("InvalidParameterCombination", "parameters contradict", REPORT)
                 .alert(),
@@ -53,7 +53,7 @@ macro_rules! with_common {
             ErrorRow::indeterminate("RequestTimeoutException", "AWS waited for the request", LOOK),
             ErrorRow::indeterminate("InternalFailure", "AWS failed", LOOK),
             ErrorRow::indeterminate("ServiceUnavailable", "the service is unavailable", LOOK),
-            ErrorRow::not_sent("HTTP 401", "the credentials are not accepted", KEY).alert(),
+            ErrorRow::not_sent("HTTP 401", "the credentials are not accepted", KEY).alert_all(),
             ErrorRow::not_sent("HTTP 403", "the request is forbidden", PERMISSION).alert(),
             ErrorRow::not_sent("HTTP 404", "there is no such resource", BASE).alert(),
             ErrorRow::not_sent("HTTP 429", "too many requests", SLOWER),
@@ -163,19 +163,19 @@ pub const ERRORS: &[ErrorRow] = with_common![
         "the account is disabled",
         SUPPORT
     )
-    .alert(),
+    .alert_all(),
     ErrorRow::not_sent(
         "AccessDeniedException/INSUFFICIENT_ACCOUNT_REPUTATION",
         "AWS does not trust the account enough",
         SUPPORT,
     )
-    .alert(),
+    .alert_all(),
     ErrorRow::not_sent(
         "ServiceQuotaExceededException/MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT",
         "the month's spend limit is reached",
         "raise the account's spend limit",
     )
-    .alert(),
+    .alert_all(),
     // The text and the request.
     ErrorRow::refused("ValidationException/INVALID_PARAMETER", "a value is not valid", VALUE),
     ErrorRow::refused("ValidationException/CANNOT_PARSE", "a value is not readable", VALUE),
@@ -199,7 +199,7 @@ pub const ERRORS: &[ErrorRow] = with_common![
     )
     .alert(),
     ErrorRow::not_sent("ValidationException/UNKNOWN_OPERATION", "the action is unknown", BASE)
-        .alert(),
+        .alert_all(),
     // Any other reason of each exception.
     ErrorRow::not_sent("ValidationException", "the request does not pass AWS's checks", VALUE)
         .alert(),
@@ -225,7 +225,8 @@ pub const SNS_ERRORS: &[ErrorRow] = with_common![
     ErrorRow::not_sent("AuthorizationError", "the key may not send", PERMISSION).alert(),
     ErrorRow::not_sent("AccessDenied", "the key may not send", PERMISSION).alert(),
     ErrorRow::not_sent("AccessDeniedException", "the key may not send", PERMISSION).alert(),
-    ErrorRow::not_sent("InvalidSecurity", "the signature is wrong or not over TLS", SECRET).alert(),
+    ErrorRow::not_sent("InvalidSecurity", "the signature is wrong or not over TLS", SECRET)
+        .alert_all(),
     ErrorRow::not_sent("KMSDisabled", "the encryption key is disabled", KMS).alert(),
     ErrorRow::not_sent("KMSInvalidState", "the encryption key is in the wrong state", KMS).alert(),
     ErrorRow::not_sent("KMSNotFound", "the encryption key is not found", KMS).alert(),

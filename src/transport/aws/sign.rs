@@ -60,7 +60,7 @@ impl Signer {
             HandoffError::not_sent("the request cannot be signed")
                 .by(self.provider)
                 .remedy("check the clock of this machine and the access key for odd characters")
-                .alert()
+                .alert_all()
         })?;
         Ok(added
             .into_iter()

@@ -12,13 +12,14 @@ pub(super) const NO_CREDIT: &str = "insufficient-credit";
 /// `insufficient-credit` is no code of Plivo's: it stands for the sentence that it answers with, whatever
 /// the status, for two minutes after the credit is used up.
 pub const ERRORS: &[ErrorRow] = &[
-    ErrorRow::not_sent(NO_CREDIT, "the account has no credit", "top up the account").alert(),
+    ErrorRow::not_sent(NO_CREDIT, "the account has no credit", "top up the account").alert_all(),
     ErrorRow::refused("HTTP 400", "number, sender or text are not accepted", NUMBER),
-    ErrorRow::not_sent("HTTP 401", "auth ID or auth token are not accepted", CREDENTIALS).alert(),
-    ErrorRow::not_sent("HTTP 402", "the account has no credit", "top up the account").alert(),
+    ErrorRow::not_sent("HTTP 401", "auth ID or auth token are not accepted", CREDENTIALS)
+        .alert_all(),
+    ErrorRow::not_sent("HTTP 402", "the account has no credit", "top up the account").alert_all(),
     ErrorRow::not_sent("HTTP 403", "the country is not enabled, or access is denied", GEO).alert(),
     ErrorRow::not_sent("HTTP 404", "there is no such account or resource", BASE).alert(),
-    ErrorRow::not_sent("HTTP 405", "the method is not allowed", BASE).alert(),
+    ErrorRow::not_sent("HTTP 405", "the method is not allowed", BASE).alert_all(),
     ErrorRow::not_sent("HTTP 406", "the form of the answer is not available", BASE).alert(),
     ErrorRow::not_sent("HTTP 429", "too many requests at once", SLOWER),
     ErrorRow::indeterminate("HTTP 500", "Plivo failed", LOOK),

@@ -11,18 +11,18 @@ use crate::transport::{ErrorRow, FaultRow};
 /// recipient.
 pub const ERRORS: &[ErrorRow] = &[
     // The account and its credentials.
-    ErrorRow::not_sent("10009", "the credentials are not accepted", KEY).alert(),
-    ErrorRow::not_sent("10010", "the key may not do this", KEY).alert(),
-    ErrorRow::not_sent("20002", "the API key is revoked", KEY).alert(),
-    ErrorRow::not_sent("20006", "the access token has expired", KEY).alert(),
-    ErrorRow::not_sent("20012", "the account is not active", ACCOUNT).alert(),
-    ErrorRow::not_sent("20013", "the account is blocked", ACCOUNT).alert(),
-    ErrorRow::not_sent("20014", "the account is not verified", VERIFY).alert(),
+    ErrorRow::not_sent("10009", "the credentials are not accepted", KEY).alert_all(),
+    ErrorRow::not_sent("10010", "the key may not do this", KEY).alert_all(),
+    ErrorRow::not_sent("20002", "the API key is revoked", KEY).alert_all(),
+    ErrorRow::not_sent("20006", "the access token has expired", KEY).alert_all(),
+    ErrorRow::not_sent("20012", "the account is not active", ACCOUNT).alert_all(),
+    ErrorRow::not_sent("20013", "the account is blocked", ACCOUNT).alert_all(),
+    ErrorRow::not_sent("20014", "the account is not verified", VERIFY).alert_all(),
     ErrorRow::not_sent("20015", "the feature is not enabled for the account", ACCOUNT).alert(),
     ErrorRow::not_sent("20016", "the account lacks verification of level 1", VERIFY).alert(),
     ErrorRow::not_sent("20017", "the account lacks verification of level 2", VERIFY).alert(),
-    ErrorRow::not_sent("20100", "the account has no funds", ACCOUNT).alert(),
-    ErrorRow::not_sent("40314", "the account's messaging is disabled", ACCOUNT).alert(),
+    ErrorRow::not_sent("20100", "the account has no funds", ACCOUNT).alert_all(),
+    ErrorRow::not_sent("40314", "the account's messaging is disabled", ACCOUNT).alert_all(),
     ErrorRow::not_sent("40333", "the profile's spend limit is reached", SPEND).alert(),
     // Too much at once.
     ErrorRow::not_sent("10011", "too many requests", SLOWER),
@@ -79,7 +79,7 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::indeterminate("10007", "Telnyx failed", LOOK),
     ErrorRow::indeterminate("10008", "Telnyx did not answer itself in time", LOOK),
     // What a status says when no code does.
-    ErrorRow::not_sent("HTTP 401", "the credentials are not accepted", KEY).alert(),
+    ErrorRow::not_sent("HTTP 401", "the credentials are not accepted", KEY).alert_all(),
     ErrorRow::not_sent("HTTP 403", "the request is forbidden", KEY).alert(),
     ErrorRow::not_sent("HTTP 404", "there is no such resource", BASE).alert(),
     ErrorRow::not_sent("HTTP 429", "too many requests", SLOWER),

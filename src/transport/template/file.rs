@@ -81,6 +81,8 @@ struct Row {
     remedy: String,
     #[serde(default)]
     alert: bool,
+    #[serde(default)]
+    every_text: bool,
     number: Option<String>,
 }
 
@@ -369,7 +371,11 @@ impl Row {
             }
         };
         let row = make(interned(&self.code), interned(&self.meaning), interned(&self.remedy));
-        let row = if self.alert { row.alert() } else { row };
+        let row = match (self.every_text, self.alert) {
+            (true, _) => row.alert_all(),
+            (false, true) => row.alert(),
+            (false, false) => row,
+        };
         let fault = match self.number.as_deref() {
             None => return Ok(row),
             Some("invalid") => NumberFault::Invalid,

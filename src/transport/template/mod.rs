@@ -29,7 +29,7 @@
 //! kind = "not-sent"
 //! meaning = "the API key is not accepted"
 //! remedy = "check the API key"
-//! alert = true
+//! every_text = true
 //! ```
 //!
 //! `docs/providers.md` has every key, and three templates of real providers. What the template does not

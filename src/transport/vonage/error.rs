@@ -10,11 +10,11 @@ use crate::transport::{ErrorRow, FaultRow};
 /// A text whose status is not 0 was not accepted and is not charged.
 pub const ERRORS: &[ErrorRow] = &[
     // The account and its credentials.
-    ErrorRow::not_sent("4", "the credentials are not accepted", CREDENTIALS).alert(),
-    ErrorRow::not_sent("8", "the account is suspended", ACCOUNT).alert(),
-    ErrorRow::not_sent("9", "the account has no credit", "top up the account").alert(),
-    ErrorRow::not_sent("11", "the account is not enabled for the SMS API", ACCOUNT).alert(),
-    ErrorRow::not_sent("14", "the signature is wrong", SIGNATURE).alert(),
+    ErrorRow::not_sent("4", "the credentials are not accepted", CREDENTIALS).alert_all(),
+    ErrorRow::not_sent("8", "the account is suspended", ACCOUNT).alert_all(),
+    ErrorRow::not_sent("9", "the account has no credit", "top up the account").alert_all(),
+    ErrorRow::not_sent("11", "the account is not enabled for the SMS API", ACCOUNT).alert_all(),
+    ErrorRow::not_sent("14", "the signature is wrong", SIGNATURE).alert_all(),
     ErrorRow::not_sent("29", "the trial account sends to listed numbers only", TRIAL).alert(),
     ErrorRow::not_sent("32", "a signed request also has the API secret", REPORT).alert(),
     // Too much at once.
@@ -44,7 +44,7 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::not_sent("20", "the message class is not valid", REPORT).alert(),
     ErrorRow::refused("34", "the number is not valid", ANOTHER).about_number(Invalid),
     // Where only the status tells.
-    ErrorRow::not_sent("HTTP 401", "the credentials are not accepted", CREDENTIALS).alert(),
+    ErrorRow::not_sent("HTTP 401", "the credentials are not accepted", CREDENTIALS).alert_all(),
     ErrorRow::not_sent("HTTP 403", "the request is forbidden", CREDENTIALS).alert(),
     ErrorRow::not_sent("HTTP 404", "there is no such resource", BASE).alert(),
     ErrorRow::not_sent("HTTP 429", "too many requests at once", SLOWER),

@@ -101,7 +101,7 @@ impl MessagesApi {
                     HandoffError::not_sent("the token cannot be signed")
                         .by(MESSAGES_NAME)
                         .remedy("check the application's private key")
-                        .alert()
+                        .alert_all()
                 })?;
                 Ok(request.with_bearer_auth(&token))
             }

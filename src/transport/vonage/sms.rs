@@ -101,7 +101,7 @@ impl SmsApi {
                     HandoffError::not_sent("the request cannot be signed")
                         .by(NAME)
                         .remedy("check the signature secret")
-                        .alert()
+                        .alert_all()
                 })?;
                 fields.push(("sig", &signature));
                 Ok(request.with_body(form, encoded(&fields)))

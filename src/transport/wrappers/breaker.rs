@@ -17,14 +17,19 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// Stops handing texts to a provider that fails, and tries it again with one text at a time.
 ///
-/// Five failures in a row open the breaker, or one that only an operator can mend (wrong
-/// credentials). While it is open every text is [`NotSent`](HandoffErrorKind::NotSent) at once, so a
+/// Five failures in a row open the breaker, or one after which every text fails until an operator
+/// acts ([`HandoffError::fails_every_text`]: wrong credentials, no credit). While it is open every text is [`NotSent`](HandoffErrorKind::NotSent) at once, so a
 /// [`FailOver`](super::FailOver) loses no time on a dead provider. After 10 seconds one text is let
 /// through as a probe: if the provider takes it, the breaker closes, otherwise the time doubles, up
 /// to five minutes. A provider's `Retry-After` opens it for that long, up to the same five minutes.
 ///
-/// A text that the provider refuses speaks about the number: the provider works, so it counts as a
-/// success. A hand-off that the caller dropped counts as a failure, as a host gives up on what hangs.
+/// An answer about one number, country or sender proves that the provider works, so it counts as a
+/// success: a refused number, a country that is not enabled. Otherwise a few texts to a country that
+/// you do not serve would shut all others. A hand-off that the caller dropped counts as a failure, as
+/// a host gives up on what hangs.
+///
+/// What a text brings that was under way when the breaker opened neither closes it nor opens it
+/// further; only a `Retry-After` in it counts. A success ends no pause that was asked for meanwhile.
 ///
 /// Each process counts for itself.
 ///
@@ -69,6 +74,8 @@ struct State {
     until: Duration,
     /// The last failure asks for a probe before all others go on.
     open: bool,
+    /// Rises with each opening. What entered before one tells nothing about the time after it.
+    generation: u64,
     probing: bool,
     provider: Option<&'static str>,
 }
@@ -114,7 +121,8 @@ impl<T: SmsTransport> CircuitBreaker<T> {
             None if state.open && state.probing => Duration::from_secs(1),
             None => {
                 state.probing = state.open;
-                return Ok(Attempt { breaker: self, concluded: false });
+                let generation = state.generation;
+                return Ok(Attempt { breaker: self, generation, concluded: false });
             }
         };
         let error = HandoffError::not_sent("the provider failed or asked for a pause a moment ago");
@@ -124,25 +132,57 @@ impl<T: SmsTransport> CircuitBreaker<T> {
             .retry_after(wait))
     }
 
-    fn conclude(&self, outcome: Result<(), Option<&HandoffError>>) {
+    /// Books what a hand-off that entered in `generation` tells; without an error, as it was dropped or
+    /// taken.
+    fn conclude(&self, generation: u64, told: Told, error: Option<&HandoffError>) {
         let now = self.clock.elapsed();
         let mut state = self.lock();
-        let Err(error) = outcome else {
-            *state = State::default();
-            return;
-        };
-        state.failures = state.failures.saturating_add(1);
-        state.provider = error.and_then(HandoffError::provider).or(state.provider);
-        let hopeless = error.is_some_and(HandoffError::needs_operator);
-        if state.probing || hopeless || state.failures >= self.failures {
-            let factor = 1_u32.checked_shl(state.opened).unwrap_or(u32::MAX);
-            let span = self.first.saturating_mul(factor).min(self.longest);
-            (state.open, state.probing) = (true, false);
-            state.opened = state.opened.saturating_add(1);
-            state.until = state.until.max(now.saturating_add(span));
+        if generation == state.generation {
+            match told {
+                Told::Works => {
+                    let until = state.until;
+                    *state = State { until, generation, ..State::default() };
+                }
+                Told::Fails | Told::FailsAll => self.fail(&mut state, told, now),
+            }
         }
+        state.provider = error.and_then(HandoffError::provider).or(state.provider);
         if let Some(pause) = error.and_then(HandoffError::pause) {
             state.until = state.until.max(now.saturating_add(pause.min(self.longest)));
+        }
+    }
+
+    fn fail(&self, state: &mut State, told: Told, now: Duration) {
+        state.failures = state.failures.saturating_add(1);
+        if !state.probing && told != Told::FailsAll && state.failures < self.failures {
+            return;
+        }
+        let factor = 1_u32.checked_shl(state.opened).unwrap_or(u32::MAX);
+        let span = self.first.saturating_mul(factor).min(self.longest);
+        (state.open, state.probing) = (true, false);
+        state.generation = state.generation.wrapping_add(1);
+        state.opened = state.opened.saturating_add(1);
+        state.until = state.until.max(now.saturating_add(span));
+    }
+}
+
+/// What an answer tells about the provider.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Works,
+    Fails,
+    FailsAll,
+}
+
+impl Told {
+    fn by(answer: &Result<Handoff, HandoffError>) -> Self {
+        let Err(error) = answer else { return Self::Works };
+        match error.kind() {
+            _ if error.fails_every_text() => Self::FailsAll,
+            HandoffErrorKind::Refused => Self::Works,
+            // Of one country, sender or kind of number: only a provider that works says so.
+            HandoffErrorKind::NotSent if error.needs_operator() => Self::Works,
+            _ => Self::Fails,
         }
     }
 }
@@ -150,24 +190,22 @@ impl<T: SmsTransport> CircuitBreaker<T> {
 /// One hand-off. Dropped without a result, it counts as a failure.
 struct Attempt<'a, T: SmsTransport> {
     breaker: &'a CircuitBreaker<T>,
+    generation: u64,
     concluded: bool,
 }
 
 impl<T: SmsTransport> Attempt<'_, T> {
     fn conclude(mut self, answer: &Result<Handoff, HandoffError>) {
         self.concluded = true;
-        self.breaker.conclude(match answer {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == HandoffErrorKind::Refused => Ok(()),
-            Err(error) => Err(Some(error)),
-        });
+        let told = Told::by(answer);
+        self.breaker.conclude(self.generation, told, answer.as_ref().err());
     }
 }
 
 impl<T: SmsTransport> Drop for Attempt<'_, T> {
     fn drop(&mut self) {
         if !self.concluded {
-            self.breaker.conclude(Err(None));
+            self.breaker.conclude(self.generation, Told::Fails, None);
         }
     }
 }
@@ -191,6 +229,7 @@ mod tests {
     use super::*;
     use crate::testing::transport::{ScriptedProvider, conformance};
     use crate::testing::{ManualClock, Reply, ScriptedTransport, TransportHandle, block_on};
+    use crate::transport::ErrorRow;
 
     struct Bench {
         clock: ManualClock,
@@ -287,10 +326,10 @@ mod tests {
 
     /// Fails with a pause, or with wrong credentials.
     #[derive(Debug)]
-    struct Told(fn() -> HandoffError);
+    struct Says(fn() -> HandoffError);
 
     #[async_trait]
-    impl SmsTransport for Told {
+    impl SmsTransport for Says {
         async fn hand_off(&self, _: &OutboundSms) -> Result<Handoff, HandoffError> {
             Err((self.0)())
         }
@@ -306,12 +345,122 @@ mod tests {
                 7,
             ),
             (|| HandoffError::not_sent("busy").retry_after(Duration::from_secs(86_400)), 300),
-            (|| HandoffError::not_sent("wrong key").by("twilio").alert(), 10),
+            (|| HandoffError::not_sent("wrong key").by("twilio").alert_all(), 10),
         ] {
-            let breaker = CircuitBreaker::new(Told(error), Arc::new(ManualClock::default()));
+            let breaker = CircuitBreaker::new(Says(error), Arc::new(ManualClock::default()));
             assert!(block_on(breaker.hand_off(&sms)).is_err());
             let shut = block_on(breaker.hand_off(&sms)).unwrap_err();
             assert_eq!(shut.pause(), Some(Duration::from_secs(wait)), "{shut}");
+        }
+    }
+
+    /// What Twilio says of a country that is not enabled.
+    const COUNTRY: ErrorRow =
+        ErrorRow::not_sent("21408", "the country is not enabled for the account", "enable it")
+            .alert();
+
+    /// Answers texts to Ghana with that row, and takes all others.
+    #[derive(Debug)]
+    struct NoGhana;
+
+    #[async_trait]
+    impl SmsTransport for NoGhana {
+        async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+            match sms.expose_number().starts_with("+233") {
+                true => Err(HandoffError::of_row("twilio", &COUNTRY)),
+                false => Ok(Handoff::accepted("m")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_country_that_is_not_enabled_shuts_no_other() {
+        let breaker = CircuitBreaker::new(NoGhana, Arc::new(ManualClock::default()));
+        let send = |number| {
+            let sms = OutboundSms::for_test(number, "text", [1; 16]);
+            block_on(breaker.hand_off(&sms))
+        };
+        for _ in 0..20 {
+            assert!(send("+233241234567").unwrap_err().needs_operator());
+            assert!(send("+4915112345678").is_ok());
+        }
+        for _ in 0..20 {
+            assert!(send("+233241234567").is_err());
+        }
+        assert!(!breaker.is_open(), "an answer about a country proves that the provider works");
+    }
+
+    /// The hand-off, begun and left pending.
+    async fn begun<F: Future + Unpin>(handing: &mut F) {
+        let pending = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut *handing).poll(context).is_pending())
+        });
+        assert!(pending.await);
+    }
+
+    #[tokio::test]
+    async fn ten_texts_that_fail_together_open_it_once() {
+        let bench = bench();
+        bench.handle.always(Reply::Hang);
+        let sms = OutboundSms::for_test("+4915112345678", "text", [1; 16]);
+        let mut all: Vec<_> = (0..10).map(|_| bench.breaker.hand_off(&sms)).collect();
+        for one in &mut all {
+            begun(one).await;
+        }
+        drop(all);
+        bench.wait(9);
+        assert!(bench.breaker.is_open());
+        bench.wait(1);
+        assert!(!bench.breaker.is_open(), "nobody has probed it, so nothing doubles");
+        assert!(bench.send(Reply::Accept).is_ok());
+    }
+
+    /// Answers when it is told to, with what it is told.
+    #[derive(Debug)]
+    struct OnWord(Mutex<Vec<tokio::sync::oneshot::Receiver<Result<Handoff, HandoffError>>>>);
+
+    #[async_trait]
+    impl SmsTransport for OnWord {
+        async fn hand_off(&self, _: &OutboundSms) -> Result<Handoff, HandoffError> {
+            let word = self.0.lock().unwrap().remove(0);
+            word.await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_under_way_before_ends_no_pause_and_no_opening() {
+        let busy = || HandoffError::not_sent("busy").retry_after(Duration::from_secs(60));
+        let key = || HandoffError::not_sent("wrong key").alert_all();
+        for (answer, seconds) in [(busy as fn() -> _, 60), (key, 10)] {
+            let clock = ManualClock::default();
+            let (words, answers): (Vec<_>, Vec<_>) =
+                (0..3).map(|_| tokio::sync::oneshot::channel()).unzip();
+            let breaker = CircuitBreaker::new(OnWord(Mutex::new(answers)), Arc::new(clock.clone()));
+            let sms = OutboundSms::for_test("+4915112345678", "text", [1; 16]);
+            let (mut older, mut oldest) = (breaker.hand_off(&sms), breaker.hand_off(&sms));
+            begun(&mut oldest).await;
+            begun(&mut older).await;
+            let mut last = breaker.hand_off(&sms);
+            begun(&mut last).await;
+            let mut words = words.into_iter();
+            let [first, second, third] = [words.next(), words.next(), words.next()];
+            let say = |word: Option<tokio::sync::oneshot::Sender<_>>, answer| {
+                word.unwrap().send(answer).unwrap();
+            };
+            say(third, Err(answer()));
+            assert!(last.await.is_err());
+            assert!(breaker.is_open());
+            say(first, Ok(Handoff::accepted("m")));
+            assert!(oldest.await.is_ok());
+            let shut = breaker.hand_off(&sms).await.unwrap_err();
+            assert_eq!(shut.pause(), Some(Duration::from_secs(seconds)), "{shut}");
+            // A failure that is as old still says how long the provider wants to be left alone.
+            say(second, Err(HandoffError::not_sent("busy").retry_after(Duration::from_secs(90))));
+            assert!(older.await.is_err());
+            clock.advance(Duration::from_secs(89));
+            assert!(breaker.is_open());
+            clock.advance(Duration::from_secs(1));
+            assert!(!breaker.is_open());
         }
     }
 

@@ -76,12 +76,18 @@ impl SmsTransport for FailOver {
 /// them needs.
 fn nobody_took_it(failures: Vec<HandoffError>) -> HandoffError {
     let alert = failures.iter().any(HandoffError::needs_operator);
+    // One that takes other texts is enough for those.
+    let every_text = failures.iter().all(HandoffError::fails_every_text);
     let pauses: Option<Vec<_>> = failures.iter().map(HandoffError::pause).collect();
     let pause = pauses.and_then(|pauses| pauses.into_iter().min());
     let error = HandoffError::not_sent(NobodyTookIt(failures))
         .by("fail-over")
         .remedy("mend the cause of one of them, or add a provider");
-    let error = if alert { error.alert() } else { error };
+    let error = match (every_text, alert) {
+        (true, _) => error.alert_all(),
+        (false, true) => error.alert(),
+        (false, false) => error,
+    };
     pause.into_iter().fold(error, HandoffError::retry_after)
 }
 
@@ -159,7 +165,11 @@ mod tests {
         let broken = Failing(|| HandoffError::not_sent("wrong key").by("three").alert());
         let error = block_on(both.then(broken).hand_off(&sms())).unwrap_err();
         assert_eq!(error.pause(), None, "the third may take the next text at once");
-        assert!(error.needs_operator());
+        assert!(error.needs_operator() && !error.fails_every_text());
+
+        let revoked = || Failing(|| HandoffError::not_sent("wrong key").alert_all());
+        let error = block_on(FailOver::new(revoked()).then(revoked()).hand_off(&sms()));
+        assert!(error.unwrap_err().fails_every_text());
     }
 
     #[test]

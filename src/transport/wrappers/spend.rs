@@ -102,7 +102,7 @@ impl<T: SmsTransport> SmsTransport for SpendLimit<T> {
                 .by("spend limit")
                 .remedy("raise it, add a provider, or wait for the oldest texts to age out")
                 .retry_after(wait)
-                .alert());
+                .alert_all());
         }
         let answer = self.inner.hand_off(sms).await;
         match &answer {

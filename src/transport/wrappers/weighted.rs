@@ -203,7 +203,7 @@ impl SmsTransport for Weighted {
             return Err(HandoffError::not_sent("no provider has a weight")
                 .by("weighted")
                 .remedy("add a provider with a weight above 0")
-                .alert());
+                .alert_all());
         };
         let answer = provider.hand_off(sms).await;
         if answer.is_ok() {
