@@ -8,7 +8,9 @@ use async_trait::async_trait;
 
 use crate::base::time::Clock;
 use crate::recipient::Region;
-use crate::transport::{Handoff, HandoffError, IdempotencyKey, OutboundSms, SmsTransport};
+use crate::transport::{
+    Handoff, HandoffError, HandoffErrorKind, IdempotencyKey, OutboundSms, SmsTransport,
+};
 
 /// A text whose code has not come back by then did not convert: the longest life of a code.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -30,6 +32,8 @@ const LEAST: u64 = 50;
 /// conversion becomes 70 % of the texts against 30 %. No provider falls below 5 %.
 ///
 /// The code that a text carried was entered, or it was not: tell it with [`Conversions::converted`].
+/// A text that may have gone out counts like one that was taken, and so does one that its caller gave up
+/// on: a provider that loses texts, or hangs, loses its share.
 /// Who never tells keeps the weights as they are. Choosing takes no randomness of its own: it goes by the
 /// text's idempotency key.
 ///
@@ -192,6 +196,31 @@ fn draw(key: &IdempotencyKey) -> u64 {
     key.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 16
 }
 
+/// A text that waits for its code once it is handed off, also if its caller gives up on it meanwhile.
+struct UnderWay<'a> {
+    weighted: &'a Weighted,
+    sms: &'a OutboundSms,
+    index: usize,
+    counts: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.counts {
+            return;
+        }
+        let (now, key) = (self.weighted.clock.elapsed(), self.sms.idempotency_key().clone());
+        let mut book = lock(&self.weighted.book);
+        book.pending.insert(key.clone(), (self.sms.region(), self.index));
+        book.order.push_back((now, key));
+        book.mature(now);
+    }
+}
+
+fn may_have_gone_out(error: &HandoffError) -> bool {
+    error.kind() == HandoffErrorKind::Indeterminate
+}
+
 crate::base::masked::debug_only!(Weighted: providers);
 
 crate::base::masked::debug_only!(Conversions);
@@ -205,14 +234,9 @@ impl SmsTransport for Weighted {
                 .remedy("add a provider with a weight above 0")
                 .alert_all());
         };
+        let mut under_way = UnderWay { weighted: self, sms, index, counts: true };
         let answer = provider.hand_off(sms).await;
-        if answer.is_ok() {
-            let mut book = lock(&self.book);
-            let key = sms.idempotency_key().clone();
-            book.pending.insert(key.clone(), (sms.region(), index));
-            book.order.push_back((self.clock.elapsed(), key));
-            book.mature(self.clock.elapsed());
-        }
+        under_way.counts = answer.as_ref().map_or_else(may_have_gone_out, |_| true);
         answer
     }
 
@@ -228,7 +252,7 @@ impl SmsTransport for Weighted {
 mod tests {
     use super::*;
     use crate::testing::transport::{ScriptedProvider, conformance};
-    use crate::testing::{ManualClock, ScriptedTransport, TransportHandle, block_on};
+    use crate::testing::{ManualClock, Reply, ScriptedTransport, TransportHandle, block_on};
 
     struct Pair {
         clock: ManualClock,
@@ -287,6 +311,48 @@ mod tests {
         pair.send(10_000, GERMAN, [70, 70]);
         let [_, second] = pair.send(1_000, GERMAN, [70, 70]);
         assert!(second > 400, "{second} of 1000 after it recovered");
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_loses_its_texts_or_hangs_keeps_the_least_share() {
+        for reply in [Reply::LostText, Reply::Hang] {
+            let Pair { clock, transport, handles, .. } = Pair::new([1, 1]);
+            handles[1].always(reply);
+            for index in 0..300_u64 {
+                let mut key = [7; 16];
+                key[..8].copy_from_slice(&index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+                let sms = OutboundSms::for_test(GERMAN, "text", key);
+                let mut handing = transport.hand_off(&sms);
+                // Who waits for a provider that hangs gives up in the end.
+                let answer = std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(handing.as_mut().poll(context))
+                });
+                if matches!(answer.await, std::task::Poll::Ready(Ok(_))) {
+                    transport.conversions().converted(sms.idempotency_key().as_str());
+                }
+            }
+            clock.advance(Duration::from_secs(600));
+            let shares = transport.shares(Some(Region::DE));
+            assert_eq!(shares[1], LEAST, "{reply:?}: {shares:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_or_refused_blames_no_provider() {
+        for reply in [Reply::NotSent, Reply::Refused] {
+            let Pair { clock, transport, handles, .. } = Pair::new([1, 1]);
+            handles[1].always(reply);
+            for index in 0..300_u64 {
+                let mut key = [7; 16];
+                key[..8].copy_from_slice(&index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+                let sms = OutboundSms::for_test(GERMAN, "text", key);
+                if block_on(transport.hand_off(&sms)).is_ok() {
+                    transport.conversions().converted(sms.idempotency_key().as_str());
+                }
+            }
+            clock.advance(Duration::from_secs(600));
+            assert!(lock(&transport.book).counts.keys().all(|(_, index)| *index == 0), "{reply:?}");
+        }
     }
 
     #[test]
