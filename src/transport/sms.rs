@@ -10,7 +10,7 @@ use crate::base::late::LateText;
 use crate::message::Registration;
 use crate::recipient::{E164Text, Region};
 
-use super::{Channel, Price};
+use super::{Channel, HandoffError, Price};
 
 /// One text to one number. Only the gate makes one, after the text was parsed back.
 ///
@@ -328,6 +328,7 @@ pub struct Handoff {
     pub segments: Option<u32>,
     /// Whether the provider's receipts name the text by its message identifier and nothing else.
     pub receipts_by_id: bool,
+    passed_over: PassedOver,
 }
 
 impl Handoff {
@@ -367,4 +368,33 @@ impl Handoff {
         self.receipts_by_id = true;
         self
     }
+
+    /// Adds what the providers said that were asked before this one and did not take the text, in the
+    /// order they were asked: for a transport that asks another one then.
+    #[must_use]
+    pub fn passing_over(mut self, errors: impl IntoIterator<Item = HandoffError>) -> Self {
+        self.passed_over.0.splice(..0, errors.into_iter().map(Arc::new));
+        self
+    }
+
+    /// What the providers said that were asked before and did not take the text. The gate makes an
+    /// [`EventKind::Outage`](crate::EventKind::Outage) of each that
+    /// [needs an operator](HandoffError::needs_operator).
+    pub fn passed_over(&self) -> &[Arc<HandoffError>] {
+        &self.passed_over.0
+    }
 }
+
+/// Shared, since a hand-off is copied and an error is not.
+#[derive(Clone, Debug, Default)]
+struct PassedOver(Vec<Arc<HandoffError>>);
+
+impl PartialEq for PassedOver {
+    /// By kind and words: errors have no equality of their own.
+    fn eq(&self, other: &Self) -> bool {
+        let said = |error: &Arc<HandoffError>| (error.kind(), error.to_string());
+        self.0.iter().map(said).eq(other.0.iter().map(said))
+    }
+}
+
+impl Eq for PassedOver {}

@@ -105,3 +105,45 @@ async fn what_only_an_operator_can_mend_is_told() {
         }
     }
 }
+
+/// A key that was revoked is told although the next provider takes every text: else nobody would learn
+/// of it before that one fails too.
+#[cfg(feature = "twilio")]
+#[tokio::test]
+async fn a_provider_that_was_passed_over_is_told_of() {
+    use otpgate::transport::twilio::{Account, Sender, Twilio};
+    use otpgate::transport::{FailOver, HandoffErrorKind};
+    use otpgate::{Cleared, EventKind, OutagePart, Purpose, Sent};
+
+    use support::http_server::Answer;
+    use support::{House, client as person, small};
+
+    for (status, code, told) in [(401, 20003, 1), (400, 21408, 1), (429, 20429, 0)] {
+        let server = LocalServer::plain();
+        let body = format!(r#"{{"code":{code},"status":{status}}}"#);
+        server.always(Play::Answer(Answer::json(status, body)));
+        let account = Account::with_token(format!("AC{:032}", 0), "token").unwrap();
+        let twilio = Twilio::builder(account, Sender::from_number("+15550101")).client(client());
+        let twilio = twilio.base_url(server.base_url()).build().unwrap();
+        let (second, outbox) = otpgate::testing::ScriptedTransport::new();
+        // A fail-over in a fail-over forgets nobody either.
+        let transport = FailOver::new(FailOver::new(twilio).then(second));
+        let house = House::lab_with(|builder| builder.store(small()).transport(transport));
+        let cleared = house.clear(NUMBERS[0], &Purpose::SIGN_UP, &person(7)).await;
+        let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
+        let Ok(Sent::Issued(issued)) = house.gate.issue(clearance).await else { panic!("{code}") };
+        assert_eq!(outbox.delivered().len(), 1, "{code}");
+        let passed_over = issued.handoff().unwrap().passed_over();
+        let kinds: Vec<_> = passed_over.iter().map(|error| error.kind()).collect();
+        assert_eq!(kinds, [HandoffErrorKind::NotSent], "{code}");
+        let events = house.log.events();
+        let outage = |kind: &EventKind| match kind {
+            EventKind::Outage { part: OutagePart::Provider, what } => Some(what.clone()),
+            _ => None,
+        };
+        let heard: Vec<_> = events.iter().filter_map(|event| outage(&event.kind)).collect();
+        assert_eq!(heard.len(), told, "{code}: {heard:?}");
+        assert!(heard.iter().all(|what| what.starts_with("twilio: ")), "{heard:?}");
+        assert!(heard.iter().all(|what| !what.contains(DIGITS)), "{heard:?}");
+    }
+}

@@ -86,6 +86,7 @@ impl Gate {
         let span = Span::of(Verb::HandOff).with("otpgate.channel", channel.word());
         match guarded::caught(span.over(transport.hand_over(&sms))).await {
             Ok(Ok(handoff)) => {
+                self.note_passed_over(send, &handoff);
                 self.note_sent(send, true);
                 self.settle_handed(send, paid, &handoff).await;
                 self.keep_handed(send, paid, &handoff).await;
@@ -144,6 +145,14 @@ impl Gate {
                 })
             }
             HandoffErrorKind::Indeterminate => Ok(self.in_doubt(send, paid, record)),
+        }
+    }
+
+    /// A provider that only an operator can mend is told of although another one took the text.
+    fn note_passed_over(&self, send: &SendJob<'_>, handoff: &Handoff) {
+        for error in handoff.passed_over().iter().filter(|error| error.needs_operator()) {
+            let (part, what) = (OutagePart::Provider, error.to_string());
+            self.note(send, EventKind::Outage { part, what });
         }
     }
 

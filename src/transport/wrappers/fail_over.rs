@@ -13,6 +13,9 @@ use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms, Sms
 /// A refusal ([`Refused`](HandoffErrorKind::Refused)) speaks about the number and ends the attempt, as
 /// does an outcome that nobody knows ([`Indeterminate`](HandoffErrorKind::Indeterminate)).
 ///
+/// What the providers before said stands in [`Handoff::passed_over`]: a gate tells its observer of each
+/// that needs an operator, so that a revoked key is noticed while the next provider still works.
+///
 /// ```
 /// # use otpgate::testing::{Reply, ScriptedTransport, block_on};
 /// use otpgate::transport::{FailOver, HandoffErrorKind, OutboundSms, SmsTransport};
@@ -22,8 +25,9 @@ use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms, Sms
 /// let sms = OutboundSms::for_test("+4915112345678", "041673 is your code.", [1; 16]);
 ///
 /// first.reply(Reply::NotSent); // refused the connection: the second takes it
-/// assert!(block_on(transport.hand_off(&sms)).is_ok());
+/// let handoff = block_on(transport.hand_off(&sms)).unwrap();
 /// assert_eq!((first.delivered().len(), second.delivered().len()), (0, 1));
+/// assert_eq!(handoff.passed_over()[0].kind(), HandoffErrorKind::NotSent);
 ///
 /// first.reply(Reply::LostAnswer); // it may have gone out: nobody else sends it
 /// let error = block_on(transport.hand_off(&sms)).unwrap_err();
@@ -57,7 +61,7 @@ impl SmsTransport for FailOver {
         for provider in &self.providers {
             match provider.hand_off(sms).await {
                 Err(error) if error.kind() == HandoffErrorKind::NotSent => failures.push(error),
-                answer => return answer,
+                answer => return answer.map(|handoff| handoff.passing_over(failures)),
             }
         }
         Err(nobody_took_it(failures))
