@@ -239,6 +239,50 @@ fn a_genuine_receipt_says_what_became_of_the_text() {
     assert_eq!(receipt(body, &sign(body)).unwrap()[0].fault, Some(DeliveryFault::Unknown));
 }
 
+/// Twilio has one code for a landline and for a short code whose route does not reach a network.
+#[test]
+fn a_short_code_that_reaches_no_network_blames_no_number() {
+    for (from, fault) in [
+        ("24680", DeliveryFault::Unknown),
+        ("%2B15555550100", DeliveryFault::Number(NumberFault::NotMobile)),
+        ("Example", DeliveryFault::Number(NumberFault::NotMobile)),
+    ] {
+        let status = "MessageSid=SM1&MessageStatus=undelivered";
+        let body = format!("{status}&ErrorCode=30006&From={from}&To=%2B15550100");
+        let receipts = receipt(&body, &sign(&body)).unwrap();
+        assert_eq!(receipts[0].fault, Some(fault), "{from}");
+        assert_eq!(receipts[0].code.as_deref(), Some("30006"));
+        // What is about the number, whoever sent it.
+        let body = format!("{status}&ErrorCode=30005&From={from}&To=%2B15550100");
+        let receipts = receipt(&body, &sign(&body)).unwrap();
+        assert_eq!(receipts[0].fault, Some(DeliveryFault::Number(NumberFault::Disconnected)));
+    }
+}
+
+/// Codes whose first cause in Twilio's dictionary is the sender or the account.
+#[tokio::test]
+async fn a_code_about_sender_or_account_blames_no_number_and_the_next_provider_sends() {
+    use otpgate::testing::ScriptedTransport;
+    use otpgate::transport::FailOver;
+    for code in ["21401", "21612", "21216"] {
+        let server = LocalServer::answering(error(400, code));
+        let refused =
+            twilio(server.base_url(), client(), TOKEN).hand_off(&sms()).await.unwrap_err();
+        assert_eq!((refused.number_fault(), refused.needs_operator()), (None, true), "{code}");
+        let (second, outbox) = ScriptedTransport::new();
+        let both = FailOver::new(twilio(server.base_url(), client(), TOKEN)).then(second);
+        both.hand_off(&sms()).await.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(outbox.delivered().len(), 1, "{code}");
+    }
+    // Of voice calls and of numbers that are bought: none of them shuts a number out.
+    for code in ["21217", "21421"] {
+        let server = LocalServer::answering(error(400, code));
+        let refused =
+            twilio(server.base_url(), client(), TOKEN).hand_off(&sms()).await.unwrap_err();
+        assert_eq!(refused.number_fault(), None, "{code}");
+    }
+}
+
 #[test]
 fn what_is_no_receipt_is_refused() {
     use ReceiptErrorKind::{Forged, Malformed};

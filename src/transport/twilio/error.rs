@@ -36,10 +36,9 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::not_sent("21730", "the system is under maintenance", "wait, or send elsewhere"),
     // The number.
     ErrorRow::refused("21211", "the number is not valid", ANOTHER).about_number(Invalid),
-    ErrorRow::refused("21217", "the number does not appear to be valid", ANOTHER)
-        .about_number(Invalid),
-    ErrorRow::refused("21401", "the number is not valid", ANOTHER).about_number(Invalid),
-    ErrorRow::refused("21421", "the number is not valid", ANOTHER).about_number(Invalid),
+    // Of calls and of numbers that are bought: too little to remember a recipient by.
+    ErrorRow::refused("21217", "the number does not appear to be valid", ANOTHER),
+    ErrorRow::refused("21421", "the number is not valid", ANOTHER),
     ErrorRow::refused("21614", "the number takes no texts", ANOTHER).about_number(NotMobile),
     ErrorRow::refused("21635", "the number is a landline", ANOTHER).about_number(NotMobile),
     ErrorRow::refused("21266", "the number is that of the sender", ANOTHER).about_number(Invalid),
@@ -48,16 +47,16 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::refused("21265", "the number is a short code", ANOTHER).about_number(NotMobile),
     ErrorRow::refused("21610", "the recipient opted out with STOP", START).about_number(OptedOut),
     ErrorRow::refused("30630", "the recipient opted out", START).about_number(OptedOut),
-    ErrorRow::refused("21612", "the number cannot be reached from this sender", ANOTHER),
     ErrorRow::refused("21214", "the number cannot be reached", ANOTHER),
-    ErrorRow::refused("21216", "the number is on Twilio's block list", ANOTHER)
-        .about_number(Barred),
     ErrorRow::refused("30450", "Twilio's own pumping protection blocks the destination", ANOTHER),
     ErrorRow::refused("30453", "Twilio's own check for fraud blocks the destination", ANOTHER),
     // The country.
     ErrorRow::not_sent("21408", "the country is not enabled for the account", GEO).alert(),
     ErrorRow::not_sent("21215", "the country is not enabled for the account", GEO).alert(),
-    // The sender.
+    ErrorRow::not_sent("21216", "the account may not reach the number", GEO_OR).alert(),
+    // The sender. 21401 and 21612 may be about the number too; Twilio names the sender first.
+    ErrorRow::not_sent("21401", "the sender, or the number, is not valid", SENDER).alert(),
+    ErrorRow::not_sent("21612", "the number cannot be reached from this sender", SENDER).alert(),
     ErrorRow::not_sent("21212", "the sender is not valid", SENDER).alert(),
     ErrorRow::not_sent("21601", "the sender is not a number of the account", SENDER).alert(),
     ErrorRow::not_sent("21603", "there is no sender", SENDER).alert(),
@@ -138,7 +137,11 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::not_sent("HTTP 429", "too many requests at once", SLOWER),
 ];
 
-/// Every code of Twilio's dictionary (read in 2026, in a copy) that the receipt of a text can have.
+/// The code for a landline, or for a short code whose route does not reach the recipient's network.
+pub(super) const UNREACHED: &str = "30006";
+
+/// Every code of Twilio's dictionary (read in 2026, in a copy) that the receipt of a text can have. Of
+/// a text that came from a short code, 30006 tells nothing about the number.
 pub const FAULTS: &[FaultRow] = &[
     FaultRow::new("21610", Number(OptedOut), "the recipient opted out with STOP"),
     FaultRow::new("30001", Account, "the queue is full"),
@@ -146,7 +149,7 @@ pub const FAULTS: &[FaultRow] = &[
     FaultRow::new("30003", Handset, "the handset is off or out of reach"),
     FaultRow::new("30004", Number(Barred), "the recipient or the network blocks texts"),
     FaultRow::new("30005", Number(Disconnected), "the number is unknown or not in service"),
-    FaultRow::new("30006", Number(NotMobile), "a landline, or a network that takes no texts"),
+    FaultRow::new(UNREACHED, Number(NotMobile), "a landline, or a network that takes no texts"),
     FaultRow::new("30007", Filtered, "filtered by Twilio or by the network"),
     FaultRow::new("30008", Unknown, "no reason given"),
     FaultRow::new("30009", Unknown, "a segment is missing"),
@@ -195,6 +198,7 @@ const CALLBACK: &str = "check the status callback's URL";
 const CREDENTIALS: &str =
     "check the account SID and its token or API key, and that they belong to this region";
 const GEO: &str = "enable the country under geographic permissions, or do not offer it";
+const GEO_OR: &str = "see the account's state, geographic permissions and blocked numbers";
 const LOOK: &str = "see in Twilio's log whether the text went out";
 const MORE_SENDERS: &str = "add senders or raise the limit, or wait";
 const PROXY: &str = "check any proxy between this host and Twilio: it speaks an old TLS";

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use super::error::UNREACHED;
 use super::{FAULTS, NAME};
 use crate::base::time::Timestamp;
 use crate::http::Credentials;
@@ -16,8 +17,8 @@ use crate::transport::hex::hex;
 use crate::transport::receipt::mac::{Secrets, is_signed};
 use crate::transport::receipt::words::{Refusals, is_plain};
 use crate::transport::{
-    CallbackUrl, FaultRow, Receipt, ReceiptError, ReceiptRequest, ReceiptState, ReceiptVerifier,
-    SecretText, Wish,
+    CallbackUrl, DeliveryFault, FaultRow, Receipt, ReceiptError, ReceiptRequest, ReceiptState,
+    ReceiptVerifier, SecretText, Wish,
 };
 
 /// How receipts are refused, and of what their words are made.
@@ -168,11 +169,19 @@ impl ReceiptVerifier for Receipts {
         let mut receipt =
             Receipt::verified(NAME, id, state, word).with_key(CallbackUrl::key_in(request.url));
         if let Some(code) = read("ErrorCode").filter(|code| is_plain(code, MARKS)) {
-            let fault = FaultRow::fault_of(FAULTS, &code);
+            // Twilio does not say which of the two it was, and a number is shut out for a week.
+            let fault = match code == UNREACHED && read("From").is_some_and(is_short_code) {
+                true => DeliveryFault::Unknown,
+                false => FaultRow::fault_of(FAULTS, &code),
+            };
             receipt = receipt.failed(code, fault);
         }
         Ok(vec![receipt])
     }
+}
+
+fn is_short_code(from: String) -> bool {
+    (3..=8).contains(&from.len()) && from.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What an inbound message asks for: by the whole of it, in any case of its letters.
