@@ -93,6 +93,27 @@ async fn the_request_is_the_sdks() {
     assert_eq!(webhook.as_deref(), Some(expected));
 }
 
+/// Telnyx answers a repeat as the first if key and body are the same, byte by byte.
+#[tokio::test]
+async fn a_repeat_has_the_same_key_and_the_same_body() {
+    let server = LocalServer::answering((ADAPTER.accepted)());
+    let telnyx = telnyx(server.base_url(), client(), KEY);
+    let (one, other) = (sms(), OutboundSms::for_test("+15550100", "text", [2; 16]));
+    for sms in [&one, &one, &other] {
+        telnyx.hand_off(sms).await.unwrap();
+    }
+    let seen = server.seen();
+    let keys: Vec<_> = seen.iter().map(|seen| seen.header("idempotency-key")).collect();
+    assert_eq!(
+        keys,
+        [one.idempotency_key(), one.idempotency_key(), other.idempotency_key()]
+            .map(|key| Some(key.as_str()))
+    );
+    assert_eq!(seen[0].text(), seen[1].text());
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte);
+    assert!(keys.iter().flatten().all(|key| key.bytes().all(allowed)), "{keys:?}");
+}
+
 #[tokio::test]
 async fn names_pools_and_senders_by_country() {
     let server = LocalServer::answering((ADAPTER.accepted)());

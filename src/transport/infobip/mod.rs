@@ -16,9 +16,10 @@
 //!
 //! # A repeat
 //!
-//! Infobip takes no idempotency key: a repeated request is a second text and a second charge. A
-//! caller may give a text its identifier, and Infobip has a status for one that was used before, but it
-//! does not say for how long it looks.
+//! Infobip takes no idempotency key: a repeated request is a second text and a second charge. A caller
+//! may give a text its identifier (`destinations[].messageId`), and Infobip refuses one that was used
+//! before (`REJECTED_DUPLICATE_MESSAGE_ID`) once that is enabled in the account; it does not say for how
+//! long it looks. The adapter gives none, since nothing tells it whether the check is on.
 //!
 //! # Registrations
 //!

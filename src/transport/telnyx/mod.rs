@@ -13,8 +13,16 @@
 //!
 //! # A repeat
 //!
-//! Telnyx takes no idempotency key: a repeated request is a second text and a second charge. Its own
-//! SDKs repeat after 408, 409, 429, 5xx and a lost connection; this adapter makes one request.
+//! Each text goes out with the `Idempotency-Key` of its reservation. For 24 hours Telnyx answers a request
+//! with the same key and body as it did the first time, if it had taken the text. The adapter makes one
+//! request all the same. A host may hand the same [`OutboundSms`] to the same adapter again after a hand-off
+//! that was *indeterminate*. It is no repeat
+//!
+//! - if Telnyx had not taken the text: it works the request off anew;
+//! - with another sender, text or webhook, after 24 hours, or through another provider.
+//!
+//! Telnyx's own SDKs repeat after 408, 409, 429, 5xx and a lost connection, without a key unless their
+//! caller gives one.
 //!
 //! # Registrations
 //!
@@ -87,6 +95,7 @@ impl Telnyx {
         HttpRequest::post(self.base.join("/v2/messages"))
             .with_bearer_auth(key.secret())
             .with_header("accept", "application/json")
+            .with_header("idempotency-key", sms.idempotency_key().as_str())
             .with_body("application/json", body.finish())
     }
 
