@@ -132,7 +132,8 @@ impl SmsApi {
             .accepted(text_at(first, "/message-id"))?
             .priced(self.price(&taken))
             .in_segments(u32::try_from(taken.len()).ok())
-            // The text's own reference is too short for more than its name.
+            // Each part has a receipt with a price of its own and the same reference: by that, a text
+            // of several parts would be settled at the price of one.
             .with_receipts_by_id())
     }
 
@@ -237,8 +238,8 @@ impl SmsApiBuilder {
     wiring!(clock);
 
     /// Asks for delivery receipts to this address, in place of the account's; check them with
-    /// [`SmsReceipts`](super::SmsReceipts). At most 100 characters. The text's own key is not in it:
-    /// it travels as `client-ref`, which the receipt's signature covers.
+    /// [`SmsReceipts`](super::SmsReceipts). At most 100 characters. Nothing of the text is in it:
+    /// its receipts are found by Vonage's message identifier, which the store keeps.
     #[must_use]
     pub fn callback(mut self, callback: CallbackUrl) -> Self {
         self.callback = Some(callback);
