@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ErrorRow;
@@ -110,6 +111,7 @@ struct Details {
     number_fault: Option<NumberFault>,
     alert: bool,
     every_text: bool,
+    passed_over: Vec<Arc<HandoffError>>,
 }
 
 impl HandoffError {
@@ -186,6 +188,19 @@ impl HandoffError {
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.details().pause = Some(pause);
         self
+    }
+
+    /// As [`Handoff::passing_over`](super::Handoff::passing_over): what those said that were asked before.
+    #[must_use]
+    pub fn passing_over(mut self, errors: impl IntoIterator<Item = Self>) -> Self {
+        self.details().passed_over.splice(..0, errors.into_iter().map(Arc::new));
+        self
+    }
+
+    /// As [`Handoff::passed_over`](super::Handoff::passed_over), where the next one did not take the text
+    /// either, or perhaps.
+    pub fn passed_over(&self) -> &[Arc<Self>] {
+        self.details.as_ref().map_or(&[], |details| &details.passed_over)
     }
 
     /// Says that it stays so until an operator acts: a country that is not enabled, a sender that is

@@ -118,7 +118,7 @@ async fn a_provider_that_was_passed_over_is_told_of() {
     use support::http_server::Answer;
     use support::{House, client as person, small};
 
-    for (status, code, told) in [(401, 20003, 1), (400, 21408, 1), (429, 20429, 0)] {
+    for (status, code, told) in [(401, 20003, 2), (400, 21408, 1), (429, 20429, 0)] {
         let server = LocalServer::plain();
         let body = format!(r#"{{"code":{code},"status":{status}}}"#);
         server.always(Play::Answer(Answer::json(status, body)));
@@ -131,6 +131,13 @@ async fn a_provider_that_was_passed_over_is_told_of() {
         let house = House::lab_with(|builder| builder.store(small()).transport(transport));
         let cleared = house.clear(NUMBERS[0], &Purpose::SIGN_UP, &person(7)).await;
         let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
+        if code == 20003 {
+            // Nor where the next one refuses the number.
+            outbox.reply(otpgate::testing::Reply::Refused);
+            let cleared = house.clear(NUMBERS[1], &Purpose::SIGN_UP, &person(8)).await;
+            let Cleared::Passed(other) = cleared else { panic!("{cleared:?}") };
+            assert!(matches!(house.gate.issue(other).await, Ok(Sent::Refused(_))));
+        }
         let Ok(Sent::Issued(issued)) = house.gate.issue(clearance).await else { panic!("{code}") };
         assert_eq!(outbox.delivered().len(), 1, "{code}");
         let passed_over = issued.handoff().unwrap().passed_over();

@@ -1,5 +1,7 @@
 //! The text on its way: rendered and read back, handed off, and settled if it did not go out.
 
+use std::sync::Arc;
+
 use crate::base::time::{Timestamp, millis};
 use crate::error::GateError;
 use crate::event::{EventKind, OutagePart};
@@ -86,7 +88,7 @@ impl Gate {
         let span = Span::of(Verb::HandOff).with("otpgate.channel", channel.word());
         match guarded::caught(span.over(transport.hand_over(&sms))).await {
             Ok(Ok(handoff)) => {
-                self.note_passed_over(send, &handoff);
+                self.note_passed_over(send, handoff.passed_over());
                 self.note_sent(send, true);
                 self.settle_handed(send, paid, &handoff).await;
                 self.keep_handed(send, paid, &handoff).await;
@@ -118,6 +120,7 @@ impl Gate {
         record: SendRecord,
     ) -> Result<Handed, GateError> {
         let channel = send.chosen.channel;
+        self.note_passed_over(send, error.passed_over());
         if let Some(fault) = error.number_fault()
             && channel == Channel::Sms
         {
@@ -149,8 +152,8 @@ impl Gate {
     }
 
     /// A provider that only an operator can mend is told of although another one took the text.
-    fn note_passed_over(&self, send: &SendJob<'_>, handoff: &Handoff) {
-        for error in handoff.passed_over().iter().filter(|error| error.needs_operator()) {
+    fn note_passed_over(&self, send: &SendJob<'_>, errors: &[Arc<HandoffError>]) {
+        for error in errors.iter().filter(|error| error.needs_operator()) {
             let (part, what) = (OutagePart::Provider, error.to_string());
             self.note(send, EventKind::Outage { part, what });
         }

@@ -13,8 +13,9 @@ use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms, Sms
 /// A refusal ([`Refused`](HandoffErrorKind::Refused)) speaks about the number and ends the attempt, as
 /// does an outcome that nobody knows ([`Indeterminate`](HandoffErrorKind::Indeterminate)).
 ///
-/// What the providers before said stands in [`Handoff::passed_over`]: a gate tells its observer of each
-/// that needs an operator, so that a revoked key is noticed while the next provider still works.
+/// What the providers before said stands in [`Handoff::passed_over`], or in
+/// [`HandoffError::passed_over`]: a gate tells its observer of each that needs an operator, so that a
+/// revoked key is noticed while the next provider still works.
 ///
 /// ```
 /// # use otpgate::testing::{Reply, ScriptedTransport, block_on};
@@ -61,7 +62,8 @@ impl SmsTransport for FailOver {
         for provider in &self.providers {
             match provider.hand_off(sms).await {
                 Err(error) if error.kind() == HandoffErrorKind::NotSent => failures.push(error),
-                answer => return answer.map(|handoff| handoff.passing_over(failures)),
+                Err(error) => return Err(error.passing_over(failures)),
+                Ok(handoff) => return Ok(handoff.passing_over(failures)),
             }
         }
         Err(nobody_took_it(failures))

@@ -25,8 +25,8 @@
 //! # let ((twilio, first), (esendex, second)) = (ScriptedTransport::new(), ScriptedTransport::new());
 //!
 //! let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-//! let transport = FailOver::new(CircuitBreaker::new(InFlightLimit::new(twilio, 64), clock.clone()))
-//!     .then(CircuitBreaker::new(InFlightLimit::new(esendex, 64), clock));
+//! let transport = FailOver::new(InFlightLimit::new(CircuitBreaker::new(twilio, clock.clone()), 64))
+//!     .then(InFlightLimit::new(CircuitBreaker::new(esendex, clock), 64));
 //! # first.reply(Reply::NotSent);
 //! # let sms = OutboundSms::for_test("+4915112345678", "041673 is your code.", [1; 16]);
 //! # block_on(transport.hand_off(&sms)).unwrap();
