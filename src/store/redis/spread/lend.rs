@@ -69,6 +69,10 @@ impl UsedUp {
     }
 }
 
+/// So many refunds of a realm are remembered: far more than a partition can lend between two looks at the
+/// layout. What is beyond stays spent, the safe side.
+const OWED: usize = 4_096;
+
 /// What is to be given back to partitions that serve no more, by realm.
 #[derive(Default)]
 pub(super) struct Debts(Mutex<HashMap<Pseudonym, Vec<Refund>>>);
@@ -76,7 +80,9 @@ pub(super) struct Debts(Mutex<HashMap<Pseudonym, Vec<Refund>>>);
 impl Debts {
     fn owe(&self, realm: Pseudonym, refunds: impl IntoIterator<Item = Refund>) {
         let mut debts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        debts.entry(realm).or_default().extend(refunds);
+        let owed = debts.entry(realm).or_default();
+        let room = OWED.saturating_sub(owed.len());
+        owed.extend(refunds.into_iter().take(room));
     }
 
     fn of(&self, realm: Pseudonym) -> Vec<Refund> {
@@ -275,4 +281,24 @@ fn terms(limit: &Limit) -> [u64; 2] {
 /// Of those that wait longest the first.
 fn longest<'a>(unfit: impl Iterator<Item = &'a Unfit>) -> Option<Unfit> {
     unfit.copied().reduce(|worst, next| if next.wait > worst.wait { next } else { worst })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::Slot;
+
+    #[test]
+    fn what_is_owed_has_a_bound() {
+        let (debts, realm) = (Debts::default(), Pseudonym::from_bytes([7; 16]));
+        let limit = Limit::Window { max: 10, span_ms: 1_000 };
+        let key = MeterKey::new(realm, Slot(1));
+        let charged = Timestamp::from_millis(1);
+        let refund = Refund { key, limit, cost: 1, charged, waiver: None };
+        for _ in 0..100 {
+            debts.owe(realm, std::iter::repeat_n(refund, 100));
+        }
+        assert_eq!(debts.of(realm).len(), OWED);
+        assert_eq!(debts.of(realm).len(), 0, "given back once");
+    }
 }
