@@ -112,7 +112,7 @@ async fn done(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
         }
         "resume" => {
             let reason = reason(form)?;
-            let entries = pausing(hand).await?;
+            let entries = ids(&pausing(hand).await?);
             if entries.is_empty() {
                 return Err("SMS is not paused.".to_owned());
             }
@@ -148,15 +148,15 @@ async fn enter(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     let reason = reason(form)?;
     let effect = effect(form)?;
     let target = target(hand, form)?;
-    let end = end(hand, form)?;
-    if effect == Effect::SmsOff && target == Target::Everything {
+    let (end, purpose) = (end(hand, form)?, purpose(form)?);
+    if effect == Effect::SmsOff && target == Target::Everything && purpose.is_none() {
         return ask(hand, "pause", &reason, form.field("hours"), String::new());
     }
     let mut draft = Draft::new(target, effect, reason, hand.actor.clone()).map_err(said)?;
     if let Some(end) = end {
         draft = draft.until(end);
     }
-    if let Some(purpose) = purpose(form)? {
+    if let Some(purpose) = purpose {
         draft = draft.for_purpose(purpose.as_str()).map_err(said)?;
     }
     hand.controls.enter_draft(draft).await.map_err(said)?;
@@ -166,7 +166,8 @@ async fn enter(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
 async fn lift(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     let reason = reason(form)?;
     let id = id(form.field("id"))?;
-    if pausing(hand).await?.contains(&id) {
+    // Where another pause goes on, nothing is resumed by it.
+    if ids(&pausing(hand).await?) == [id] {
         return ask(hand, "resume", &reason, "", list(&[id]));
     }
     hand.controls.lift_because(id, &reason, hand.actor).await.map_err(said)?;
@@ -221,10 +222,12 @@ async fn confirm(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     )?;
     match what {
         "pause" => {
-            if !pausing(hand).await?.is_empty() {
-                return Err("SMS is paused already.".to_owned());
-            }
             let (target, end) = (Target::Everything, end(hand, form)?);
+            if pausing(hand).await?.iter().any(|entry| words::lasts(entry.until(), end)) {
+                let words = "SMS is paused already, for as long as that or longer. To end it \
+                             sooner, resume it and pause it again.";
+                return Err(words.to_owned());
+            }
             let actor = hand.actor.clone();
             hand.controls.enter(target, Effect::SmsOff, reason, actor, end).await.map_err(said)?;
             Ok(Outcome::Done("paused"))
@@ -240,10 +243,15 @@ async fn confirm(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     }
 }
 
-/// The entries that switch all SMS off, now or later.
-async fn pausing(hand: &Hand<'_>) -> Result<Vec<ControlId>, String> {
-    let entries = hand.controls.list().await.map_err(said)?;
-    Ok(entries.iter().filter(|entry| words::pauses(entry)).map(Control::id).collect())
+/// The entries that switch all SMS off now.
+async fn pausing(hand: &Hand<'_>) -> Result<Vec<Control>, String> {
+    let mut entries = hand.controls.list().await.map_err(said)?;
+    entries.retain(|entry| words::pauses(entry, hand.now));
+    Ok(entries)
+}
+
+fn ids(entries: &[Control]) -> Vec<ControlId> {
+    entries.iter().map(Control::id).collect()
 }
 
 fn list(entries: &[ControlId]) -> String {

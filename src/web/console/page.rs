@@ -3,6 +3,7 @@
 mod controls;
 mod places;
 mod question;
+mod switch;
 
 use crate::access::Control;
 use crate::base::time::Timestamp;
@@ -17,8 +18,9 @@ use super::html::Html;
 use super::operator::{Operator, Role};
 use super::tally::Tally;
 use super::words;
-use controls::{begin, change, entries, reason_field, span_field};
+use controls::{change, entries};
 use places::places;
+use switch::switch;
 
 pub(super) use question::{code, question};
 
@@ -54,8 +56,14 @@ impl View<'_> {
         self.entries.as_deref().unwrap_or_default()
     }
 
+    /// What switches all SMS off now; of several, the one that lasts longest.
     fn paused(&self) -> Option<&Control> {
-        self.entries().iter().find(|entry| words::pauses(entry) && entry.holds(self.now))
+        let pauses = self.entries().iter().filter(|entry| words::pauses(entry, self.now));
+        pauses.reduce(
+            |longest, entry| {
+                if words::lasts(longest.until(), entry.until()) { longest } else { entry }
+            },
+        )
     }
 
     fn places(&self) -> &[NodeView] {
@@ -70,6 +78,11 @@ impl View<'_> {
 
     fn sum(&self, of: Tally, window: Window) -> u64 {
         self.feed.sum(of, window, self.now)
+    }
+
+    /// Whether it is the form of that name that was not taken.
+    fn keeps(&self, form: &str) -> bool {
+        matches!(&self.kept, Some((kept, _)) if kept.field("do") == form)
     }
 
     /// What a field of a form holds: what was typed before it was not taken, or what a link of the page
@@ -200,34 +213,6 @@ fn banners(html: &mut Html, view: &View<'_>) {
         _ => return,
     };
     html.raw("<p class=\"banner good\" role=\"status\">").raw(done).raw("</p>");
-}
-
-/// The large switch.
-fn switch(html: &mut Html, view: &View<'_>) {
-    if let Some(entry) = view.paused() {
-        html.raw("<section id=\"switch\" class=\"switch\"><h2>All SMS is paused</h2><p>By ")
-            .text(entry.actor());
-        html.raw(" since ").text(clock::date(entry.since())).raw(", ");
-        match entry.until() {
-            Some(until) => html.raw("until ").text(clock::date(until)),
-            None => html.raw("until it is resumed"),
-        };
-        html.raw(": ").text(entry.reason()).raw(".</p>");
-        if view.acts() {
-            begin(html, view, "resume");
-            reason_field(html, view, "resume");
-            html.raw("<button>Resume SMS…</button></form>");
-        }
-        html.raw("</section>");
-    } else if view.acts() && !view.outage() {
-        let open = matches!(&view.kept, Some((form, _)) if form.field("do") == "pause");
-        html.raw("<details id=\"switch\" class=\"switch\"").raw(if open { " open" } else { "" });
-        html.raw("><summary>Pause all SMS…</summary><p>No text goes out to anybody, until you resume it or the time is over. People are pointed to the authenticator app. You are asked once more.</p>");
-        begin(html, view, "pause");
-        span_field(html, view, "pause", "2");
-        reason_field(html, view, "pause");
-        html.raw("<button class=\"danger\">Pause all SMS…</button></form></details>");
-    }
 }
 
 fn tiles(html: &mut Html, view: &View<'_>) {

@@ -140,9 +140,18 @@ pub(super) fn effect(effect: Effect) -> String {
     }
 }
 
-/// Whether an entry switches all SMS off.
-pub(super) fn pauses(control: &Control) -> bool {
-    control.effect() == Effect::SmsOff && *control.target() == Target::Everything
+/// Whether an entry switches all SMS off at `now`. One that is for a purpose alone, or that only comes
+/// later, stops nobody else now.
+pub(super) fn pauses(control: &Control, now: Timestamp) -> bool {
+    control.effect() == Effect::SmsOff
+        && *control.target() == Target::Everything
+        && control.purpose().is_none()
+        && control.holds(now)
+}
+
+/// Whether what ends at `end` lasts as long as what ends at `other`; `None` is never.
+pub(super) fn lasts(end: Option<Timestamp>, other: Option<Timestamp>) -> bool {
+    end.is_none_or(|end| other.is_some_and(|other| end >= other))
 }
 
 /// What a kind of reason means.

@@ -2,6 +2,7 @@
 //! page never shows.
 
 mod doors;
+mod pauses;
 mod shown;
 mod under_attack;
 

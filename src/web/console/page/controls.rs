@@ -119,8 +119,8 @@ fn fold(
     title: &'static str,
     fields: impl FnOnce(&mut Html),
 ) {
-    let open = matches!(&view.kept, Some((form, _)) if form.field("do") == name);
-    html.raw("<details class=\"fold\"").raw(if open { " open" } else { "" }).raw("><summary>");
+    let open = if view.keeps(name) { " open" } else { "" };
+    html.raw("<details class=\"fold\"").raw(open).raw("><summary>");
     html.raw(title).raw("</summary>");
     begin(html, view, name);
     fields(html);
@@ -181,10 +181,9 @@ fn select(
     options: &'static [(&'static str, &'static str)],
     usual: &'static str,
 ) {
-    let kept = matches!(&view.kept, Some((kept, _)) if kept.field("do") == form);
     let held = view.held(form, name);
     let known = options.iter().any(|(value, _)| *value == held);
-    let chosen = if known && (kept || !held.is_empty()) { held } else { usual };
+    let chosen = if known && (view.keeps(form) || !held.is_empty()) { held } else { usual };
     html.raw("<label>").raw(words).raw("<select name=\"").raw(name).raw("\">");
     for (value, words) in options {
         html.raw("<option value=\"").raw(value).raw("\"");

@@ -1,0 +1,137 @@
+//! The emergency stop beside other entries that switch SMS off: later, for one purpose, or not for
+//! long enough.
+
+use otpgate::access::Draft;
+
+use super::*;
+
+/// Says yes to the second question of a page.
+async fn yes(desk: &Desk, question: &Response<Bytes>) -> Response<Bytes> {
+    assert_eq!(question.status(), StatusCode::OK, "{}", text(question));
+    let page = text(question);
+    let names = ["token", "what", "reason", "hours", "entries", "confirmation"];
+    let mut fields = vec![("do", "confirm")];
+    fields.extend(names.map(|name| (name, hidden(&page, name))));
+    desk.send("ada", OWN, encoded(&fields)).await
+}
+
+async fn pause(desk: &Desk, hours: &str) -> Response<Bytes> {
+    let asked = desk.post(&[("do", "pause"), ("hours", hours), ("reason", "toll fraud")]).await;
+    assert!(text(&asked).contains("Pause all SMS?"), "{}", text(&asked));
+    yes(desk, &asked).await
+}
+
+async fn resume(desk: &Desk) -> Response<Bytes> {
+    let asked = desk.post(&[("do", "resume"), ("reason", "over")]).await;
+    yes(desk, &asked).await
+}
+
+fn leads_to(response: &Response<Bytes>, place: &str) {
+    assert_eq!(response.status(), StatusCode::SEE_OTHER, "{}", text(response));
+    assert_eq!(response.headers()["location"], format!("/otp-console?done={place}"));
+}
+
+/// Whether somebody gets a text; everybody asks from an address of their own.
+async fn goes_out(desk: &Desk, person: u32, purpose: &Purpose) -> bool {
+    let (number, who) = (german(u64::from(person) * 7_919), client(500_000 + person));
+    matches!(desk.house.try_send_for(&number, purpose, &who).await, Sent::Issued(_))
+}
+
+fn sms_off(reason: &str) -> Draft {
+    let (why, bob) = (Reason::new(reason).unwrap(), Actor::new("bob").unwrap());
+    Draft::new(Target::Everything, Effect::SmsOff, why, bob).unwrap()
+}
+
+fn shows_a_pause(page: &str) -> bool {
+    let (state, switch) =
+        (page.contains("All SMS paused"), page.contains("All SMS is paused</h2>"));
+    assert_eq!(state, switch, "the state says what the switch does");
+    state
+}
+
+#[tokio::test]
+async fn a_pause_of_tomorrow_keeps_nobody_from_pausing_tonight() {
+    let desk = desk();
+    let controls = desk.house.gate.controls();
+    let (from, until) = (controls.now() + hours(24), controls.now() + hours(30));
+    let later = sms_off("the provider's maintenance").since(from).until(until);
+    let tomorrow = controls.enter_draft(later).await.unwrap();
+    assert!(goes_out(&desk, 1, &Purpose::SIGN_UP).await);
+    assert!(!shows_a_pause(&desk.page().await));
+    let nothing = desk.post(&[("do", "resume"), ("reason", "over")]).await;
+    assert!(text(&nothing).contains("SMS is not paused"), "{}", text(&nothing));
+
+    leads_to(&pause(&desk, "2").await, "paused");
+    assert!(shows_a_pause(&desk.page().await));
+    assert!(!goes_out(&desk, 2, &Purpose::SIGN_UP).await);
+
+    // Tonight's is over, and tomorrow's stands.
+    leads_to(&resume(&desk).await, "resumed");
+    assert!(goes_out(&desk, 3, &Purpose::SIGN_UP).await);
+    let entries = desk.entries().await;
+    assert_eq!(entries.iter().map(Control::id).collect::<Vec<_>>(), [tomorrow]);
+    // To lift what stops nobody yet resumes nothing.
+    let id = tomorrow.to_string();
+    desk.done(&[("do", "lift"), ("id", &id), ("reason", "postponed")], "lifted").await;
+    assert!(desk.entries().await.is_empty());
+}
+
+#[tokio::test]
+async fn sms_off_for_one_purpose_is_no_pause() {
+    let desk = desk();
+    let fields = entry("sms-off", "everything", "", "6", "sign-ups are closed");
+    desk.done(&[&fields[..], &[("purpose", "sign-up")]].concat(), "entered").await;
+    let entries = desk.entries().await;
+    assert_eq!((entries.len(), entries[0].purpose()), (1, Some("sign-up")));
+    assert!(!goes_out(&desk, 1, &Purpose::SIGN_UP).await);
+    assert!(goes_out(&desk, 1, &Purpose::RESET).await, "the other purposes go on");
+    let page = desk.page().await;
+    assert!(!shows_a_pause(&page) && page.contains("for sign-up only"));
+    let bad = desk.post(&[&fields[..], &[("purpose", "no purpose")]].concat()).await;
+    assert_eq!(bad.status(), StatusCode::UNPROCESSABLE_ENTITY, "{}", text(&bad));
+
+    leads_to(&pause(&desk, "2").await, "paused");
+    assert!(!goes_out(&desk, 2, &Purpose::RESET).await);
+    leads_to(&resume(&desk).await, "resumed");
+    assert!(goes_out(&desk, 3, &Purpose::RESET).await);
+    assert!(!goes_out(&desk, 3, &Purpose::SIGN_UP).await, "what was off before stays off");
+    let id = entries[0].id().to_string();
+    desk.done(&[("do", "lift"), ("id", &id), ("reason", "open again")], "lifted").await;
+    assert!(goes_out(&desk, 4, &Purpose::SIGN_UP).await);
+}
+
+/// "Prefer one hour, twice, to no end."
+#[tokio::test]
+async fn a_pause_is_prolonged_and_resumed_as_one() {
+    let desk = desk();
+    leads_to(&pause(&desk, "1").await, "paused");
+    let again = pause(&desk, "1").await;
+    assert_eq!(again.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text(&again).contains("paused already"), "{}", text(&again));
+
+    desk.house.clock.advance(minutes(50));
+    let page = desk.page().await;
+    assert!(shows_a_pause(&page) && page.contains("Pause for longer…"), "{page}");
+    leads_to(&pause(&desk, "1").await, "paused");
+    desk.house.clock.advance(minutes(20));
+    assert!(!goes_out(&desk, 1, &Purpose::SIGN_UP).await, "the first hour is over");
+    assert!(shows_a_pause(&desk.page().await));
+
+    // Without an end is longer than any.
+    leads_to(&pause(&desk, "2").await, "paused");
+    leads_to(&pause(&desk, "").await, "paused");
+    for shorter in ["", "720"] {
+        let shorter = pause(&desk, shorter).await;
+        assert!(text(&shorter).contains("paused already"), "{}", text(&shorter));
+    }
+    let page = desk.page().await;
+    let (_, switch) = page.split_once("All SMS is paused</h2>").unwrap();
+    assert!(switch.split("</p>").next().unwrap().contains("until it is resumed"), "the longest");
+
+    // One of several is lifted at once, since nothing goes out by it; the last one is asked about.
+    let ids = desk.entries().await.iter().map(|entry| entry.id().to_string()).collect::<Vec<_>>();
+    assert_eq!(ids.len(), 3);
+    desk.done(&[("do", "lift"), ("id", &ids[0]), ("reason", "one too many")], "lifted").await;
+    leads_to(&resume(&desk).await, "resumed");
+    assert!(desk.entries().await.is_empty() && goes_out(&desk, 2, &Purpose::SIGN_UP).await);
+}
