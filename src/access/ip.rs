@@ -50,7 +50,9 @@ impl ClientIp {
     /// claims.
     ///
     /// `lines` are the values of *all* header lines of that name in the order received. If you pass
-    /// only the first one, you pass what the client wrote.
+    /// only the first one, you pass what the client wrote. Read them with
+    /// [`String::from_utf8_lossy`]: a proxy appends to the client's own line, and a byte in it that is
+    /// no text must not hide what stands beside it.
     ///
     /// Every trusted proxy MUST append its own peer, or replace the header. One that passes the
     /// header through lets clients choose their address.

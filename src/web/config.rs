@@ -1,5 +1,6 @@
 //! [`Config`]: where the endpoints stand and what they allow.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -284,25 +285,25 @@ impl ClientSource {
         let Some(peer) = peer else { return ClientIp::unknown() };
         match self {
             Self::Peer => ClientIp::from_peer(peer),
-            Self::XForwardedFor(proxies) => ClientIp::behind(
-                peer,
-                ProxyHeader::XForwardedFor,
-                lines(headers, &X_FORWARDED_FOR),
-                proxies,
-            )
-            .unwrap_or_default(),
-            Self::Forwarded(proxies) => {
-                ClientIp::behind(peer, ProxyHeader::Forwarded, lines(headers, &FORWARDED), proxies)
+            Self::XForwardedFor(proxies) => {
+                let lines = lines(headers, &X_FORWARDED_FOR);
+                let lines = lines.iter().map(|line| &**line);
+                ClientIp::behind(peer, ProxyHeader::XForwardedFor, lines, proxies)
                     .unwrap_or_default()
+            }
+            Self::Forwarded(proxies) => {
+                let lines = lines(headers, &FORWARDED);
+                let lines = lines.iter().map(|line| &**line);
+                ClientIp::behind(peer, ProxyHeader::Forwarded, lines, proxies).unwrap_or_default()
             }
         }
     }
 }
 
-/// All lines of a header. One that is no text names no address, so it stays in its place as one that can
-/// not be read.
-fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect()
+/// All lines of a header. A proxy appends to the line that the client wrote, so a byte that is no text
+/// spoils the element it stands in, which names no address, and nothing beside it.
+fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<Cow<'a, str>> {
+    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
 }
 
 crate::base::masked::debug_only!(Config: origin, mount, host, purposes, client_source);
@@ -355,6 +356,27 @@ mod tests {
 
         headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff").unwrap());
         assert_eq!(source.client(Some(proxy), &headers), ClientIp::unknown());
+    }
+
+    /// What the proxy appends stands on the client's own line, if it appends in place.
+    #[test]
+    fn a_bad_byte_spoils_its_own_element_only() {
+        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
+        let source = ClientSource::XForwardedFor(proxies);
+        let client = |line: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
+            source.client(Some("10.0.0.2".parse().unwrap()), &headers)
+        };
+        let known = ClientIp::from_peer("203.0.113.7".parse().unwrap());
+        for before in
+            [&b"\xe9"[..], b"\xc3", b"\xc3\xa9", b"\xf0\x9f", b"\xff\xfe", b"198.51.100.1\xe9"]
+        {
+            assert_eq!(client(&[before, b", 203.0.113.7"].concat()), known, "{before:?}");
+            assert_eq!(client(&[before, b",203.0.113.7, 10.0.0.3"].concat()), known, "{before:?}");
+            let after = [b"203.0.113.7, ", before, b", 10.0.0.3"].concat();
+            assert_eq!(client(&after), ClientIp::unknown(), "{before:?}");
+        }
     }
 
     use ::http::HeaderValue;

@@ -72,13 +72,15 @@ async fn behind_a_proxy_only_the_last_address_counts() {
     let proxies = TrustedProxies::parse(["127.0.0.0/8"]).unwrap();
     let site = site(ClientSource::XForwardedFor(proxies)).await;
     let mut sent = 0;
-    for n in 0..20 {
+    for n in 0..24 {
         // The proxy appended 203.0.113.7; the client wrote what stands before it, in any form.
-        let chain = match n % 5 {
+        let chain = match n % 6 {
             0 => format!("198.51.100.{n}, 203.0.113.7"),
             1 => format!("198.51.100.{n}\r\nX-Forwarded-For: 203.0.113.7"),
             2 => format!("127.0.0.1, 198.51.100.{n}, 203.0.113.7, 127.0.0.9"),
             3 => format!("unknown, _x{n}, \"198.51.100.{n}, ::ffff:203.0.113.7"),
+            // No header's text: bytes that HTTP still lets through.
+            4 => format!("é198.51.100.{n}é, 203.0.113.7"),
             _ => format!("198.51.100.{n},203.0.113.7:{}", 1_000 + n),
         };
         let mut browser = site.browser(&chain);
@@ -129,7 +131,7 @@ async fn a_proxy_may_write_forwarded() {
         let mut browser = site.browser("unused");
         browser.from = Some(format!("198.51.100.{n}"));
         let lines = format!(
-            "Forwarded: for=198.51.100.{n};host=\"a,for=192.0.2.{n}\", for=203.0.113.7\r\n"
+            "Forwarded: for=198.51.100.{n};host=\"a,for=192.0.2.{n}é\", for=203.0.113.7\r\n"
         );
         sent += usize::from(asks(&site, browser, n, &lines).await);
     }
