@@ -133,23 +133,26 @@ impl Endpoints {
     pub(super) async fn answer_entry(&self, parts: &Parts, peer: Option<IpAddr>) -> Answer {
         origin::check_get(&parts.headers, &self.config().origin)?;
         match self.open_entry(parts, peer).await? {
-            Some((view, code)) => Ok(entry_answer(&view, code)),
-            None => Err(Problem::new(ProblemKind::Closed)),
+            (Some(about), Some(view)) => Ok(entry_answer(&view, about.code)),
+            _ => Err(Problem::new(ProblemKind::Closed)),
         }
     }
 
-    /// What the code page may show; `None` if it may not be shown.
+    /// What the client's grant says, and what the code page may show; without the latter it may not be
+    /// shown.
     pub(super) async fn open_entry(
         &self,
         parts: &Parts,
         peer: Option<IpAddr>,
-    ) -> Result<Option<(EntryView, CodeFormat)>, Problem> {
+    ) -> Result<(Option<About>, Option<EntryView>), Problem> {
         let client = Client::as_it_is(self.config(), parts, peer);
         let grant = grant(parts);
-        let Some(about) = self.gate().about(&grant, client.context()) else { return Ok(None) };
+        let Some(about) = self.gate().about(&grant, client.context()) else {
+            return Ok((None, None));
+        };
         match self.gate().entry(&grant, client.context()).await.map_err(outage)? {
-            Entry::Open(view) => Ok(Some((view, about.code))),
-            Entry::Closed(_) => Ok(None),
+            Entry::Open(view) => Ok((Some(about), Some(view))),
+            Entry::Closed(_) => Ok((Some(about), None)),
         }
     }
 

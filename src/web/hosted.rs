@@ -11,6 +11,7 @@ use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 
 use crate::context::Purpose;
+use crate::gate::About;
 
 use super::assets;
 use super::endpoints::{Answer, Endpoints, only_get};
@@ -51,27 +52,53 @@ impl Endpoints {
             }
             "/code" => {
                 only_get(parts)?;
-                match self.open_entry(parts, peer).await? {
-                    Some((entry, code)) => {
-                        page_answer(context, code_page(context, &entry, code, language))
+                let (about, entry) = self.open_entry(parts, peer).await?;
+                let mut context = context.clone();
+                context.form_url = self.form_url(&context, about.as_ref());
+                match (about, entry) {
+                    (Some(about), Some(entry)) => {
+                        page_answer(&context, code_page(&context, &entry, about.code, language))
                     }
-                    None => Ok(redirect(&context.form_url)),
+                    _ => Ok(redirect(&context.form_url)),
                 }
             }
             _ => Err(not_found()),
         }
     }
 
-    /// That of the query, `?purpose=…`, if codes are given for it here; the first one without a query.
+    /// That of the query, `?purpose=…`, if codes are given for it here; the first one if it has none.
     fn asked_purpose(&self, parts: &Parts) -> Result<&Purpose, Problem> {
         let mut purposes = self.config().purposes().iter();
-        let asked = parts.uri.query().and_then(|query| query.strip_prefix("purpose="));
-        let purpose = match asked {
+        let purpose = match query_purpose(parts)? {
             Some(asked) => purposes.find(|purpose| purpose.as_str() == asked),
             None => purposes.next(),
         };
         purpose.ok_or(Problem::new(ProblemKind::NotFound))
     }
+
+    /// Where a verification begins anew: at the hosted form, that of its purpose. The form of the first
+    /// purpose needs no query, and there is none of a purpose that is not offered here.
+    fn form_url(&self, context: &PageContext, about: Option<&About>) -> String {
+        let mut others = self.config().purposes().iter().skip(1);
+        let other = about.filter(|about| others.any(|purpose| *purpose == about.purpose));
+        match other {
+            Some(about) if context.form_url == context.mount => {
+                format!("{}?purpose={}", context.mount, about.purpose.as_str())
+            }
+            _ => context.form_url.clone(),
+        }
+    }
+}
+
+/// The purpose that the query names, whatever else is in it: links carry what campaigns add. An error if
+/// it names two, since nobody knows which is meant.
+fn query_purpose(parts: &Parts) -> Result<Option<&str>, Problem> {
+    let pairs = parts.uri.query().unwrap_or_default().split('&');
+    let mut named = pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter_map(|(name, value)| (name == "purpose").then_some(value));
+    let purpose = named.next();
+    if named.next().is_some() { Err(Problem::new(ProblemKind::NotFound)) } else { Ok(purpose) }
 }
 
 fn language(headers: &HeaderMap, otherwise: PageLanguage) -> PageLanguage {

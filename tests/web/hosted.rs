@@ -4,7 +4,7 @@ use otpgate::web::assets;
 use otpgate::web::page::PageContext;
 use otpgate::{Purpose, Region};
 
-use super::site::Site;
+use super::site::{NUMBER, Site};
 
 async fn site() -> Site {
     let pages = |config: otpgate::web::ConfigBuilder| {
@@ -76,6 +76,11 @@ async fn pages_speak_the_clients_language_for_a_purpose_that_is_offered() {
         ("/otp/", "", "<html lang=\"en\">"),
         ("/otp", "", "data-purpose=\"sign-up\""),
         ("/otp?purpose=reset", "", "data-purpose=\"reset\""),
+        // A mail's link and a campaign add parameters of their own.
+        ("/otp?purpose=reset&utm_source=mail", "", "data-purpose=\"reset\""),
+        ("/otp?utm_source=mail&purpose=reset", "", "data-purpose=\"reset\""),
+        ("/otp?utm_source=purpose=reset", "", "data-purpose=\"sign-up\""),
+        ("/otp?", "", "data-purpose=\"sign-up\""),
     ] {
         let accept = format!("Accept-Language: {accept}\r\n");
         let request = browser.request("GET", path, &accept, None);
@@ -86,7 +91,15 @@ async fn pages_speak_the_clients_language_for_a_purpose_that_is_offered() {
         assert_eq!(answer.header("content-security-policy"), Some(&*policy), "one, the page's");
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
-    for path in ["/otp?purpose=payment", "/otp?purpose=", "/otp?purpose=%22%3E"] {
+    for path in [
+        "/otp?purpose=payment",
+        "/otp?purpose=",
+        "/otp?purpose",
+        "/otp?purpose=%22%3E",
+        // Which of them?
+        "/otp?purpose=reset&purpose=sign-up",
+        "/otp?purpose=reset&purpose=reset",
+    ] {
         let request = browser.request("GET", path, "", None);
         let answer = browser.exchange(&request).await;
         assert_eq!(answer.status, 404, "{path}");
@@ -94,6 +107,46 @@ async fn pages_speak_the_clients_language_for_a_purpose_that_is_offered() {
     let request = browser.request("GET", "/otp/code", "", None);
     let answer = browser.exchange(&request).await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/otp")));
+}
+
+/// Who starts over starts what they were at: a reset, not the sign-up that stands first.
+#[tokio::test]
+async fn who_starts_over_keeps_the_purpose() {
+    let site = site().await;
+    for (purpose, number, form) in
+        [("reset", NUMBER, "/otp?purpose=reset"), ("sign-up", "+4915112345601", "/otp")]
+    {
+        let mut browser = site.browser("192.0.2.7");
+        assert_eq!(browser.ask(purpose, number).await.status, 200);
+        let answer = browser.get("/otp/code").await;
+        let page = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, 200, "{page}");
+        assert!(page.contains(&format!("data-start=\"{form}\"")), "{page}");
+        assert!(page.contains(&format!("<a href=\"{form}\">")), "{page}");
+
+        // No attempt is left: the page is closed, and the grant still says what for.
+        for _ in 0..5 {
+            assert_eq!(browser.verify("not a code").await.status, 422);
+        }
+        let answer = browser.get("/otp/code").await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some(form)));
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_hosted_here_is_left_as_it_is() {
+    let mut pages = PageContext::new("Example", "/otp");
+    pages.form_url = "/account/forgotten".to_owned();
+    let pages = |config: otpgate::web::ConfigBuilder| {
+        let purposes = [Purpose::SIGN_UP, Purpose::RESET];
+        config.default_region(Region::DE).purposes(purposes).pages(pages)
+    };
+    let site = Site::open_with(|gate| gate, pages).await;
+    let mut browser = site.browser("192.0.2.7");
+    assert_eq!(browser.ask("reset", NUMBER).await.status, 200);
+    let answer = browser.get("/otp/code").await;
+    let page = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(page.contains("data-start=\"/account/forgotten\""), "{page}");
 }
 
 #[tokio::test]
