@@ -185,7 +185,7 @@ impl Console {
         }
         let operator = match operators.authenticate(parts).await {
             Ok(operator) => operator,
-            Err(denied) => return denied_page(&denied),
+            Err(denied) => return denied_page(&denied, reads),
         };
         match path {
             "" if reads => {
@@ -354,10 +354,12 @@ fn see(url: &str) -> Response<Bytes> {
     response
 }
 
-fn denied_page(denied: &Denied) -> Response<Bytes> {
+fn denied_page(denied: &Denied, reads: bool) -> Response<Bytes> {
     match denied {
         Denied::SignIn => short(StatusCode::UNAUTHORIZED, "Sign in first."),
-        Denied::SignInAt(url) => see(url),
+        Denied::SignInAt(url) if reads => see(url),
+        // Browsers hold `form-action` against where a post is led to: on another origin nothing happens.
+        Denied::SignInAt(url) => answer(StatusCode::UNAUTHORIZED, page::signed_out(url)),
         Denied::Forbidden => short(StatusCode::FORBIDDEN, "You may not see the console."),
         Denied::Unavailable => {
             short(StatusCode::SERVICE_UNAVAILABLE, "It cannot be said who you are at the moment.")

@@ -443,9 +443,22 @@ fn gates(html: &mut Html, view: &View<'_>) {
 
 /// A sentence, for whoever gets no page.
 pub(super) fn sentence(words: &'static str) -> Html {
+    let mut html = sentence_begun(words);
+    html.raw("</p></body></html>");
+    html
+}
+
+/// For whoever posts a form and is signed in no more.
+pub(super) fn signed_out(url: &str) -> Html {
+    let mut html = sentence_begun("You are signed out. Nothing was done.");
+    html.raw(" <a href=\"").text(url).raw("\">Sign in</a></p></body></html>");
+    html
+}
+
+fn sentence_begun(words: &'static str) -> Html {
     let mut html = Html::new();
     html.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><title>");
-    html.raw(words).raw("</title></head><body><p>").raw(words).raw("</p></body></html>");
+    html.raw(words).raw("</title></head><body><p>").raw(words);
     html
 }
 

@@ -34,7 +34,7 @@ impl Operators for Staff {
         let name = parts.headers.get("x-staff").and_then(|name| name.to_str().ok());
         match name {
             None => Err(Denied::SignIn),
-            Some("elsewhere") => Err(Denied::SignInAt("/staff/sign-in".to_owned())),
+            Some("elsewhere") => Err(Denied::SignInAt("/staff/sign-in?to=\"otp\"".to_owned())),
             Some("stranger") => Err(Denied::Forbidden),
             Some("broken") => Err(Denied::Unavailable),
             Some(name) => {

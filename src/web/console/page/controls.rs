@@ -8,6 +8,9 @@ use crate::web::console::deed::{EFFECTS, SPANS, TARGETS};
 use crate::web::console::html::Html;
 use crate::web::console::words;
 
+/// Entries on one page: what a phone loads at once.
+const SHOWN: usize = 100;
+
 pub(super) fn entries(html: &mut Html, view: &View<'_>) {
     html.raw("<section id=\"entries\"><h2>Entries that hold</h2>");
     if let Err(words) = &view.entries {
@@ -18,8 +21,10 @@ pub(super) fn entries(html: &mut Html, view: &View<'_>) {
         html.raw("<p class=\"dim\">None.</p></section>");
         return;
     }
+    let page = page(view);
+    let first = page.saturating_mul(SHOWN);
     html.raw("<div class=\"places\">");
-    for entry in view.entries().iter().rev().take(100) {
+    for entry in view.entries().iter().rev().skip(first).take(SHOWN) {
         let stops = matches!(
             entry.effect(),
             Effect::Block | Effect::CountryOff | Effect::KnownNumbersOnly | Effect::SmsOff
@@ -53,7 +58,44 @@ pub(super) fn entries(html: &mut Html, view: &View<'_>) {
         }
         html.raw("</article>");
     }
-    html.raw("</div></section>");
+    html.raw("</div>");
+    pages(html, view, page);
+    html.raw("</section>");
+}
+
+/// Which page of the entries is shown, from 0: the one with the entry of a form that was not taken, or
+/// the one that a link asks for.
+fn page(view: &View<'_>) -> usize {
+    let held = view.held("lift", "id");
+    let place = view.entries().iter().rev().position(|entry| entry.id().to_string() == held);
+    if let Some(place) = place {
+        return place / SHOWN;
+    }
+    let last = view.entries().len().saturating_sub(1) / SHOWN;
+    let asked: usize = view.query.field("entries").parse().unwrap_or(1);
+    asked.saturating_sub(1).min(last)
+}
+
+/// Which of the entries are shown, and the way to the others.
+fn pages(html: &mut Html, view: &View<'_>, page: usize) {
+    let (all, first) = (view.entries().len(), page.saturating_mul(SHOWN));
+    if all <= SHOWN {
+        return;
+    }
+    let end = first.saturating_add(SHOWN).min(all);
+    html.raw("<p class=\"dim\">Entries ").text(first.saturating_add(1)).raw(" to ").text(end);
+    html.raw(" of ").text(all).raw(", the newest first.");
+    let mut link = |page: usize, words| {
+        html.raw(" <a href=\"").text(view.mount).raw("?entries=").text(page);
+        html.raw("#entries\">").raw(words).raw("</a>");
+    };
+    if page > 0 {
+        link(page, "Newer");
+    }
+    if end < all {
+        link(page.saturating_add(2), "Older");
+    }
+    html.raw("</p>");
 }
 
 pub(super) fn change(html: &mut Html, view: &View<'_>) {

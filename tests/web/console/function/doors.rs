@@ -17,10 +17,17 @@ async fn nobody_sees_it_whom_the_host_does_not_name() {
         let response = desk.get_as(who, "").await;
         assert_eq!(response.status(), status);
         assert!(!text(&response).contains("realm"));
-        assert_eq!(desk.send(who, OWN, "do=pause&reason=x".into()).await.status(), status);
+        // A form is not led away: browsers hold `form-action` against where a post is led to.
+        let posted = if who == "elsewhere" { StatusCode::UNAUTHORIZED } else { status };
+        let response = desk.send(who, OWN, "do=pause&reason=x".into()).await;
+        assert_eq!(response.status(), posted);
+        assert!(!response.headers().contains_key("location"));
     }
+    let posted = text(&desk.send("elsewhere", OWN, "do=pause&reason=x".into()).await);
+    assert!(posted.contains("You are signed out. Nothing was done."), "{posted}");
+    assert!(posted.contains("<a href=\"/staff/sign-in?to=&quot;otp&quot;\">"), "{posted}");
     let away = desk.get_as("elsewhere", "").await;
-    assert_eq!(away.headers()["location"], "/staff/sign-in");
+    assert_eq!(away.headers()["location"], "/staff/sign-in?to=\"otp\"");
     assert!(desk.changes().is_empty());
 }
 

@@ -133,3 +133,45 @@ async fn while_the_store_is_out_the_page_says_so_and_still_shows_what_it_knows()
     assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(text(&response).contains("value=\"keep this text\""));
 }
+
+#[tokio::test]
+async fn every_entry_can_be_seen_and_lifted_however_many_there_are() {
+    let desk = desk();
+    let controls = desk.house.gate.controls();
+    let mut ids = Vec::new();
+    for index in 0..205 {
+        let prefix = Target::Prefix(format!("+99894{index:04}").parse().unwrap());
+        let (why, ada) = (Reason::new("pumping").unwrap(), Actor::new("ada").unwrap());
+        ids.push(controls.enter(prefix, Effect::Block, why, ada, None).await.unwrap());
+    }
+    let shown = |page: &str| -> Vec<usize> {
+        let entry = |index: &usize| page.contains(&format!("numbers +99894{index:04}…"));
+        (0..205).filter(entry).collect()
+    };
+    let first = desk.page().await;
+    assert_eq!(shown(&first), (105..205).collect::<Vec<_>>(), "the newest first");
+    assert!(first.contains("Entries 1 to 100 of 205") && !first.contains(">Newer<"), "{first}");
+    assert!(first.contains("<a href=\"/otp-console?entries=2#entries\">Older</a>"));
+    let second = text(&desk.get_as("ada", "?entries=2").await);
+    assert_eq!(shown(&second), (5..105).collect::<Vec<_>>());
+    assert!(second.contains("Entries 101 to 200 of 205"), "{second}");
+    assert!(second.contains("<a href=\"/otp-console?entries=1#entries\">Newer</a>"));
+    assert!(second.contains("<a href=\"/otp-console?entries=3#entries\">Older</a>"));
+    let last = text(&desk.get_as("bob-trainee", "?entries=3").await);
+    assert_eq!(shown(&last), (0..5).collect::<Vec<_>>());
+    assert!(last.contains("Entries 201 to 205 of 205") && !last.contains(">Older<"), "{last}");
+    for none in ["0", "-1", "x", "99999999999999999999"] {
+        let page = text(&desk.get_as("ada", &format!("?entries={none}")).await);
+        assert_eq!(shown(&page), (105..205).collect::<Vec<_>>(), "{none}");
+    }
+    let past = text(&desk.get_as("ada", "?entries=4").await);
+    assert_eq!(shown(&past), (0..5).collect::<Vec<_>>(), "the last page there is");
+
+    // A form that was not taken comes back on the page where its entry is.
+    let id = ids[2].to_string();
+    let kept = text(&desk.post(&[("do", "lift"), ("id", &id), ("reason", " ")]).await);
+    assert_eq!(shown(&kept), (0..5).collect::<Vec<_>>());
+    assert!(kept.contains("<details open><summary>Lift…"), "{kept}");
+    desk.done(&[("do", "lift"), ("id", &id), ("reason", "over")], "lifted").await;
+    assert_eq!(desk.entries().await.len(), 204);
+}
