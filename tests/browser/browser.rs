@@ -132,7 +132,7 @@ fn another_code_is_counted_down_to() {
     site.clock.advance(Duration::from_secs(30));
     browser.click("[data-resend]");
     status(&browser, "on its way to +49 … 78");
-    assert_eq!(browser.script("return document.activeElement.id"), "code");
+    browser.wait("the focus", || browser.script("return document.activeElement.id") == "code");
     browser.wait("a new countdown", || browser.text("[data-resend]").contains("(1:0"));
     let second = site.code(NUMBER);
     assert_ne!(first, second);
