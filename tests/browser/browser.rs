@@ -6,6 +6,7 @@
 
 #![allow(unreachable_pub)]
 
+mod attached;
 mod driver;
 mod history;
 mod human_check;

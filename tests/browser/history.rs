@@ -20,6 +20,7 @@ fn the_page_that_comes_back_from_the_history_works() {
     browser.script("window.stop(); history.pushState(0, '', '#there')");
     browser.script("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
     assert_eq!(browser.script("return document.querySelector('form').ariaBusy"), "false");
+    assert_eq!(browser.text("[role=status]"), "", "what was under way is not");
 
     // A code page that is over leads to the form.
     let code = site.code(NUMBER);
@@ -50,6 +51,7 @@ fn the_back_forward_cache_gives_a_page_that_works() {
     browser.back();
     browser.wait("the form", || shown(&browser) == "/otp /otp/code /otp!");
     assert_eq!(browser.script("return document.querySelector('form').ariaBusy"), "false");
+    assert_eq!(browser.text("[role=status]"), "", "nothing is under way");
     browser.wait("a fresh ticket", || site.asked("/otp/preflight").len() == 2);
     site.clock.advance(Duration::from_secs(60));
     submit(&browser, "#number", TYPED);

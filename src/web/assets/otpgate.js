@@ -57,14 +57,14 @@ export async function answer(ticketText, typed, { signal, progress } = {}) {
   return proof(ticket, task.seed, counter);
 }
 
-/** A client of the endpoints below `base`. */
-export function createOtp({ base = '/otp', purpose, human } = {}) {
+/** A client of the endpoints below `base`. The terms are read when they are needed. */
+export function createOtp(terms = {}) {
   let held, check, asking; // the ticket at hand; the human check's terms; the ticket on its way
 
   async function call(path, body) {
     let reply, said;
     try {
-      reply = await fetch(`${base.replace(/\/+$/, '')}/${path}`, {
+      reply = await fetch(`${(terms.base ?? '/otp').replace(/\/+$/, '')}/${path}`, {
         ...body && { method: 'POST', body: JSON.stringify(body) },
         headers: { 'content-type': 'application/json' },
       });
@@ -83,13 +83,14 @@ export function createOtp({ base = '/otp', purpose, human } = {}) {
 
   async function preflight() {
     if (held?.lapses > now()) return;
-    await (asking ??= call('preflight', { purpose }).then(said => {
+    await (asking ??= call('preflight', { purpose: terms.purpose }).then(said => {
       check = said.human;
       held = hold(said.ticket);
     }).finally(() => asking = undefined));
   }
 
   async function send(number, { signal, progress, ticket } = {}) {
+    const { purpose } = terms;
     let stepUp = ticket && hold(ticket), response, renewals = 1, steps = 3;
     for (;;) {
       if (!stepUp) await preflight();
@@ -103,9 +104,9 @@ export function createOtp({ base = '/otp', purpose, human } = {}) {
       } catch (problem) {
         response = undefined;
         const asked = problem.step_up, byHuman = asked?.means === 'human';
-        if (asked && steps-- && (human || !byHuman)) {
+        if (asked && steps-- && (terms.human || !byHuman)) {
           stepUp = hold(asked.ticket);
-          if (byHuman) response = await human({ ...check }, signal);
+          if (byHuman) response = await terms.human({ ...check }, signal);
         } else if (problem.kind === 'reload-page' && renewals--) {
           stepUp = held = undefined;
         } else throw problem;
@@ -122,13 +123,16 @@ export function createOtp({ base = '/otp', purpose, human } = {}) {
   };
 }
 
-/** Attaches a form of the number or of the code. */
+const mark = Symbol.for('otpgate'); // on a form: what attached it, whichever instance of the module
+
+/** Attaches a form of the number or of the code; a second time it only takes the options. */
 export function enhance(form, options) {
+  if (form[mark]) return form[mark](options);
   const { otpgate, base, purpose, start, strings } = form.dataset;
   const field = form.elements[otpgate], find = selector => form.querySelector(selector);
   const words = JSON.parse(strings ?? '{}'), status = find('[role=status]');
   const bar = find('progress'), cancel = find('[data-cancel]');
-  let busy, message; // what goes on; the text awaited
+  let busy, message, over; // what goes on; the text awaited; whether the host has the proof
 
   const say = (kind, value) => status.textContent =
     (words[`${kind}-${value}`] ?? words[kind] ?? words.outage ?? kind).replace('{}', value);
@@ -144,9 +148,12 @@ export function enhance(form, options) {
     signal.addEventListener('abort', () => reject(signal.reason));
     if (tell('human', { ...asked, resolve, reject })) reject();
   });
-  const otp = createOtp({ base, purpose, human, ...options });
+  const terms = { base, purpose, human, ...options }, otp = createOtp(terms);
+  form[mark] = more => (Object.assign(terms, more), otp);
+  const gone = () => over || !form.isConnected; // the host's page goes on without the form
 
   function fail(problem) {
+    if (gone()) return;
     const { kind = 'outage', step_up, retry_after_ms, left = clock(retry_after_ms) } = problem ?? {};
     if (start && (step_up || /closed|start-over/.test(kind))) return location.assign(start);
     say(retry_after_ms ? 'wait' : kind, left);
@@ -157,7 +164,7 @@ export function enhance(form, options) {
 
   // One thing at a time. Who leaves the page answers true and stays busy: nothing is sent twice.
   async function once(act) {
-    if (busy) return;
+    if (busy || over) return;
     busy = new AbortController();
     message?.abort(); // a code that arrives by itself must not overtake the one typed
     field.removeAttribute('aria-invalid');
@@ -172,11 +179,14 @@ export function enhance(form, options) {
     listen();
   }
 
-  const leave = (name, said) => tell(name, said) && !location.assign(said.next);
+  function leave(name, said) {
+    if (tell(name, said)) return !location.assign(said.next);
+    over = otpgate === 'code';
+  }
 
   // WebOTP, a bonus: it may exist where no code can come this way, and every error means no code.
   function listen() {
-    if (otpgate !== 'code' || !globalThis.OTPCredential) return;
+    if (over || otpgate !== 'code' || !globalThis.OTPCredential) return;
     message = new AbortController();
     const { signal } = message;
     navigator.credentials.get({ otp: { transport: ['sms'] }, signal }).then(({ code }) => {
@@ -198,9 +208,13 @@ export function enhance(form, options) {
     });
   });
   addEventListener('pageshow', ({ persisted }) => {
-    if (persisted) busy = working(false), refresh(), listen();
+    if (!persisted || gone()) return;
+    busy = working(false);
+    status.textContent = ''; // what it said is over
+    refresh();
+    listen();
   });
-  document.addEventListener('visibilitychange', () => document.hidden || refresh());
+  document.addEventListener('visibilitychange', () => document.hidden || gone() || refresh());
 
   const send = async signal => leave('sent', await otp.send(field.value, { signal, progress }));
 
@@ -213,9 +227,14 @@ export function enhance(form, options) {
     try {
       return leave('verified', await otp.verify(field.value));
     } catch (problem) {
-      if (problem.kind === 'rejected') problem.left = (await entry()).attempts_left;
+      if (problem.kind === 'rejected') problem.left = (await entry().catch(last)).attempts_left;
       throw problem;
     }
+  }
+  function last(problem) { // without an attempt left the entry is closed
+    if (problem.kind !== 'closed') throw problem;
+    expires = Infinity;
+    return { attempts_left: 0 };
   }
   async function entry() {
     const said = await otp.entry();
@@ -227,6 +246,7 @@ export function enhance(form, options) {
     return said;
   }
   function tick() { // a sleeping tab misses ticks, not deadlines
+    if (gone()) return;
     for (const { button, label, until } of buttons) {
       const left = until - now();
       button.setAttribute('aria-disabled', !(left <= 0));
@@ -245,9 +265,12 @@ export function enhance(form, options) {
 
   // An early ticket has waited its human time when the number is typed.
   const refresh = () => otpgate === 'code'
-    ? entry().catch(problem => busy || fail(problem))
+    ? entry().catch(problem => {
+      for (const each of buttons) if (problem.kind !== 'closed') each.until ??= 0; // the server decides
+      busy || fail(problem);
+    })
     : otp.preflight().catch(() => {});
-  if (buttons.length) setInterval(tick, 250);
+  if (otpgate === 'code') setInterval(tick, 250);
   refresh();
   listen();
   return otp;

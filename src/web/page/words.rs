@@ -86,7 +86,10 @@ static ENGLISH: Words = Words {
         ("closed", "This is over. Please start again."),
         ("rejected", "The code is wrong or too old. You have {} attempts left."),
         ("rejected-1", "The code is wrong or too old. You have one attempt left."),
-        ("rejected-0", "The code is wrong or too old. You have no attempt left."),
+        (
+            "rejected-0",
+            "The code is wrong or too old. You have no attempt left. Please start again.",
+        ),
         ("expired", "The code has expired. Please ask for a new one."),
         ("human", "Please show that you are not a robot."),
         ("cancelled", "Cancelled. Nothing was sent."),
@@ -133,7 +136,11 @@ static GERMAN: Words = Words {
         ("closed", "Dieser Vorgang ist beendet. Bitte beginnen Sie von vorn."),
         ("rejected", "Der Code ist falsch oder zu alt. Sie haben noch {} Versuche."),
         ("rejected-1", "Der Code ist falsch oder zu alt. Sie haben noch einen Versuch."),
-        ("rejected-0", "Der Code ist falsch oder zu alt. Sie haben keinen Versuch mehr."),
+        (
+            "rejected-0",
+            "Der Code ist falsch oder zu alt. Sie haben keinen Versuch mehr. Bitte beginnen Sie von \
+             vorn.",
+        ),
         ("expired", "Der Code ist abgelaufen. Bitte fordern Sie einen neuen an."),
         ("human", "Bitte zeigen Sie, dass Sie kein Roboter sind."),
         ("cancelled", "Abgebrochen. Es wurde nichts gesendet."),
@@ -180,7 +187,10 @@ static FRENCH: Words = Words {
         ("closed", "Cette opération est terminée. Veuillez recommencer."),
         ("rejected", "Le code est faux ou trop ancien. Il vous reste {} essais."),
         ("rejected-1", "Le code est faux ou trop ancien. Il vous reste un essai."),
-        ("rejected-0", "Le code est faux ou trop ancien. Il ne vous reste aucun essai."),
+        (
+            "rejected-0",
+            "Le code est faux ou trop ancien. Il ne vous reste aucun essai. Veuillez recommencer.",
+        ),
         ("expired", "Le code a expiré. Veuillez en demander un nouveau."),
         ("human", "Veuillez montrer que vous n’êtes pas un robot."),
         ("cancelled", "Annulé. Rien n’a été envoyé."),
@@ -224,7 +234,10 @@ static SPANISH: Words = Words {
         ("closed", "Esta operación ha terminado. Empiece de nuevo."),
         ("rejected", "El código es erróneo o demasiado antiguo. Le quedan {} intentos."),
         ("rejected-1", "El código es erróneo o demasiado antiguo. Le queda un intento."),
-        ("rejected-0", "El código es erróneo o demasiado antiguo. No le quedan intentos."),
+        (
+            "rejected-0",
+            "El código es erróneo o demasiado antiguo. No le quedan intentos. Empiece de nuevo.",
+        ),
         ("expired", "El código ha caducado. Pida uno nuevo."),
         ("human", "Demuestre que no es un robot."),
         ("cancelled", "Cancelado. No se ha enviado nada."),
