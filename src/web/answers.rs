@@ -39,7 +39,7 @@ impl Endpoints {
         let call: PreflightCall = body::read(&parts.headers, body)?;
         let purpose = self.purpose(call.purpose)?;
         let client = self.client(parts, peer)?;
-        let ticket = self.gate().preflight(&purpose, client.context()).map_err(outage)?;
+        let ticket = self.gate().preflight(&purpose, client.context())?;
         let widget = self.gate().human_widget(&purpose);
         let human = widget.as_ref().map(|widget| HumanAnswer {
             provider: widget.provider,
@@ -61,7 +61,7 @@ impl Endpoints {
         origin::check_get(&parts.headers, &self.config().origin)?;
         let asked = parts.uri.query().and_then(|query| query.strip_prefix("purpose="));
         let purpose = self.purpose(asked.unwrap_or_default().to_owned())?;
-        match self.gate().human_challenge(&purpose).map_err(outage)? {
+        match self.gate().human_challenge(&purpose)? {
             Some(challenge) => Ok(body::json(challenge)),
             None => Err(Problem::new(ProblemKind::NotFound)),
         }
@@ -80,7 +80,7 @@ impl Endpoints {
         let recipient = Recipient::parse(&call.number, self.config().default_region)
             .map_err(|_| Problem::new(ProblemKind::BadNumber))?;
         let cleared = self.gate().clear(&call.proof, &recipient, &purpose, client.context()).await;
-        let clearance = match cleared.map_err(outage)? {
+        let clearance = match cleared? {
             Cleared::Passed(clearance) => clearance,
             Cleared::StepUp(step_up) => return Err(step_up.into()),
             Cleared::Refused(refusal) => return Err(refusal.public().into()),
@@ -150,7 +150,7 @@ impl Endpoints {
         let Some(about) = self.gate().about(&grant, client.context()) else {
             return Ok((None, None));
         };
-        match self.gate().entry(&grant, client.context()).await.map_err(outage)? {
+        match self.gate().entry(&grant, client.context()).await? {
             Entry::Open(view) => Ok((Some(about), Some(view))),
             Entry::Closed(_) => Ok((Some(about), None)),
         }
@@ -171,7 +171,7 @@ impl Endpoints {
         let binding = self.binding_of(&grant, client.context(), parts).await?.unwrap_or_default();
         let verified =
             self.gate().verify_bound(&grant, &call.code, &binding, client.context()).await;
-        match verified.map_err(outage)? {
+        match verified? {
             Verified::Accepted(verification) => self.accepted(verification, parts).await,
             Verified::Rejected(_) => Err(Problem::new(ProblemKind::Rejected)),
         }
@@ -271,7 +271,7 @@ impl Endpoints {
     }
 
     fn sent(&self, sent: Result<Sent, GateError>, client: &ClientContext) -> Answer {
-        match sent.map_err(outage)? {
+        match sent? {
             Sent::Issued(issued) => self.issued(&issued, client),
             Sent::StepUp(step_up) => Err(step_up.into()),
             Sent::Refused(refusal) => Err(refusal.public().into()),
@@ -322,11 +322,6 @@ fn entry_answer(view: &EntryView, code: CodeFormat) -> Response<Bytes> {
 fn code_answer(code: CodeFormat) -> CodeAnswer {
     let alphabet = if code.is_numeric() { "digits" } else { "letters" };
     CodeAnswer { length: code.len(), alphabet }
-}
-
-/// The gate has told its observer.
-fn outage(_: GateError) -> Problem {
-    Problem::new(ProblemKind::Outage)
 }
 
 fn add_cookie(response: &mut Response<Bytes>, cookie: Option<HeaderValue>) {

@@ -124,6 +124,36 @@ fn peer(parts: &Parts) -> Option<IpAddr> {
 /// Who asks, for the host's own handlers: what the endpoints take the client for, session included.
 ///
 /// Of a state that the [`Endpoints`] are part of. Append [`Client::set_cookie`] to the answer.
+///
+/// ```
+/// use axum::extract::{FromRef, State};
+/// use axum::http::header::SET_COOKIE;
+/// use axum::response::{Html, IntoResponse, Response};
+/// use axum::{Router, routing::get};
+/// use otpgate::Purpose;
+/// use otpgate::web::{Client, Endpoints, Problem};
+///
+/// #[derive(Clone)]
+/// struct Shop { endpoints: Endpoints } // and what else is yours
+///
+/// impl FromRef<Shop> for Endpoints {
+///     fn from_ref(shop: &Shop) -> Self { shop.endpoints.clone() }
+/// }
+///
+/// # fn form_with(ticket: &str) -> String { ticket.to_owned() }
+/// async fn page(State(shop): State<Shop>, client: Client) -> Result<Response, Problem> {
+///     let ticket = shop.endpoints.gate().preflight(&Purpose::SIGN_UP, client.context())?;
+///     let mut page = Html(form_with(ticket.as_str())).into_response();
+///     if let Some(session) = client.set_cookie() {
+///         page.headers_mut().append(SET_COOKIE, session.clone());
+///     }
+///     Ok(page)
+/// }
+///
+/// fn app(shop: Shop) -> Router {
+///     Router::new().route("/sign-up", get(page)).with_state(shop)
+/// }
+/// ```
 impl<S> FromRequestParts<S> for Client
 where
     Endpoints: FromRef<S>,

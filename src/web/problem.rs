@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::base::time::millis;
+use crate::error::GateError;
 use crate::outcome::{PublicRefusal, PublicRefusalKind, StepUp, StepUpMeans};
 
 /// What went wrong, as far as a client may know.
@@ -335,6 +336,27 @@ impl From<PublicRefusal> for Problem {
     fn from(refusal: PublicRefusal) -> Self {
         let retry_after = refusal.retry_after();
         Self { retry_after, ..Self::new(refusal.kind().into()) }
+    }
+}
+
+/// [`ProblemKind::Outage`] without a word of the cause, which the gate has told its observer.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # shop::open(async |shop| {
+/// # let clearance = shop.clearance().await;
+/// # shop.outbox.reply(otpgate::testing::Reply::NotSent);
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::web::{Problem, ProblemKind};
+///
+/// let error = gate.issue(clearance).await.unwrap_err();
+/// assert_eq!(Problem::from(error), Problem::new(ProblemKind::Outage));
+/// # Ok(())
+/// # });
+/// ```
+impl From<GateError> for Problem {
+    fn from(_: GateError) -> Self {
+        Self::new(ProblemKind::Outage)
     }
 }
 

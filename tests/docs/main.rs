@@ -8,6 +8,7 @@ mod errors;
 mod layers;
 mod links;
 mod store_protocol;
+mod web;
 
 use std::fs;
 use std::path::{Path, PathBuf};
