@@ -12,6 +12,11 @@ const WEB_OTP: &str = "
     });
 ";
 
+/// A page that is only being loaded has no scripts of its own yet.
+fn waits_for_a_code(browser: &Browser) {
+    browser.wait("WebOTP", || browser.script("return window.asked?.length ?? 0") == 1);
+}
+
 #[test]
 fn a_code_that_comes_by_itself_is_entered() {
     let Some(browser) = Browser::open() else { return };
@@ -20,7 +25,7 @@ fn a_code_that_comes_by_itself_is_entered() {
     browser.wait("a ticket", || site.asked("/otp/preflight").len() == 1);
     assert_eq!(browser.script("return asked.length"), 0, "no code is waited for here");
     ask(&browser, &site);
-    browser.wait("WebOTP", || browser.script("return asked.length") == 1);
+    waits_for_a_code(&browser);
     assert_eq!(browser.script("return asked[0].transport"), "sms");
     let code = site.code(NUMBER);
     browser.script(&format!("asked[0].resolve({{ code: '{code}' }})"));
@@ -33,9 +38,10 @@ fn whatever_ends_the_wait_for_a_code_means_no_code() {
     let Some(browser) = Browser::open() else { return };
     let site = Site::open(Shop { module: Some(WEB_OTP.to_owned()), ..Shop::default() });
     ask(&browser, &site);
+    waits_for_a_code(&browser);
     for name in ["TimeoutError", "AbortError", "NotAllowedError", "InvalidStateError"] {
         browser.go(&format!("{}/otp/code", site.origin));
-        browser.wait("WebOTP", || browser.script("return asked.length") == 1);
+        waits_for_a_code(&browser);
         browser.script("window.unseen = 0; addEventListener('unhandledrejection', () => unseen++)");
         browser.fill("#code", "12");
         browser.script(&format!("asked[0].reject(new DOMException('', '{name}'))"));
@@ -47,7 +53,7 @@ fn whatever_ends_the_wait_for_a_code_means_no_code() {
 
     // A submit ends the wait, whatever the browser makes of the signal; then it is waited for again.
     browser.go(&format!("{}/otp/code", site.origin));
-    browser.wait("WebOTP", || browser.script("return asked.length") == 1);
+    waits_for_a_code(&browser);
     browser.script("window.late = true");
     let code = site.code(NUMBER);
     let wrong = if code == "000000" { "000001" } else { "000000" };
