@@ -138,8 +138,8 @@ impl Endpoints {
         }
     }
 
-    /// What the client's grant says, and what the code page may show; without the latter it may not be
-    /// shown.
+    /// What the client's grant says, and what the code page may show; without the latter it may not
+    /// be shown.
     pub(super) async fn open_entry(
         &self,
         parts: &Parts,

@@ -300,8 +300,8 @@ impl ClientSource {
     }
 }
 
-/// All lines of a header. A proxy appends to the line that the client wrote, so a byte that is no text
-/// spoils the element it stands in, which names no address, and nothing beside it.
+/// All lines of a header. A proxy appends to the line that the client wrote, so a byte that is no
+/// text spoils the element it stands in, which names no address, and nothing beside it.
 fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<Cow<'a, str>> {
     headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
 }

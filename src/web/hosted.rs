@@ -76,8 +76,8 @@ impl Endpoints {
         purpose.ok_or(Problem::new(ProblemKind::NotFound))
     }
 
-    /// Where a verification begins anew: at the hosted form, that of its purpose. The form of the first
-    /// purpose needs no query, and there is none of a purpose that is not offered here.
+    /// Where a verification begins anew: at the hosted form, that of its purpose. The form of the
+    /// first purpose needs no query, and there is none of a purpose that is not offered here.
     fn form_url(&self, context: &PageContext, about: Option<&About>) -> String {
         let mut others = self.config().purposes().iter().skip(1);
         let other = about.filter(|about| others.any(|purpose| *purpose == about.purpose));
@@ -90,8 +90,8 @@ impl Endpoints {
     }
 }
 
-/// The purpose that the query names, whatever else is in it: links carry what campaigns add. An error if
-/// it names two, since nobody knows which is meant.
+/// The purpose that the query names, whatever else is in it: links carry what campaigns add. An
+/// error if it names two, since nobody knows which is meant.
 fn query_purpose(parts: &Parts) -> Result<Option<&str>, Problem> {
     let pairs = parts.uri.query().unwrap_or_default().split('&');
     let mut named = pairs

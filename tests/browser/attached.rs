@@ -1,5 +1,5 @@
-//! A form that is attached, for as long as the host keeps it: what it does when there is nothing more
-//! to do, and when the module finds it a second time.
+//! A form that is attached, for as long as the host keeps it: what it does when there is nothing
+//! more to do, and when the module finds it a second time.
 
 use super::*;
 
@@ -59,7 +59,8 @@ fn a_form_that_the_host_took_away_leads_nowhere() {
     browser.wait("the entry", || !site.asked("/otp/entry").is_empty());
     browser.script("window.form = document.querySelector('form'); form.remove()");
     let verified = browser.script(&format!(
-        "return fetch('/otp/verify', {{ method: 'POST', headers: {{ 'content-type': 'application/json' }},
+        "return fetch('/otp/verify', {{ method: 'POST',
+          headers: {{ 'content-type': 'application/json' }},
           body: JSON.stringify({{ code: '{code}' }}) }}).then(answer => answer.status)"
     ));
     assert_eq!(verified, 200);

@@ -95,8 +95,9 @@ export interface Otp {
 export function createOtp(options?: OtpOptions): Otp;
 
 /**
- * Attaches a form; those in the document with `data-otpgate` are attached when the module is loaded. A form is
- * attached once: a second call gives its client back, which takes over the options. Its parts, its words (`data-strings`) and its events (`otpgate:sent`, `otpgate:verified`,
+ * Attaches a form; those in the document with `data-otpgate` are attached when the module is loaded.
+ * A form is attached once: a second call gives its client back, which takes over the options. Its
+ * parts, its words (`data-strings`) and its events (`otpgate:sent`, `otpgate:verified`,
  * `otpgate:human`) are in docs/web-browser.md.
  */
 export function enhance(form: HTMLFormElement, options?: OtpOptions): Otp;

@@ -266,7 +266,9 @@ export function enhance(form, options) {
   // An early ticket has waited its human time when the number is typed.
   const refresh = () => otpgate === 'code'
     ? entry().catch(problem => {
-      for (const each of buttons) if (problem.kind !== 'closed') each.until ??= 0; // the server decides
+      if (problem.kind !== 'closed') { // the server decides when
+        for (const each of buttons) each.until ??= 0;
+      }
       busy || fail(problem);
     })
     : otp.preflight().catch(() => {});

@@ -358,7 +358,7 @@ fn denied_page(denied: &Denied, reads: bool) -> Response<Bytes> {
     match denied {
         Denied::SignIn => short(StatusCode::UNAUTHORIZED, "Sign in first."),
         Denied::SignInAt(url) if reads => see(url),
-        // Browsers hold `form-action` against where a post is led to: on another origin nothing happens.
+        // Browsers hold `form-action` against where a post is led to: elsewhere nothing happens.
         Denied::SignInAt(url) => answer(StatusCode::UNAUTHORIZED, page::signed_out(url)),
         Denied::Forbidden => short(StatusCode::FORBIDDEN, "You may not see the console."),
         Denied::Unavailable => {

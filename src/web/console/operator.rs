@@ -106,8 +106,8 @@ pub enum Role {
 pub enum Denied {
     /// Nobody is signed in: 401.
     SignIn,
-    /// Nobody is signed in; the host's page for it is at this URL: 303. Who posts a form is told that
-    /// nothing was done, with a link: 401.
+    /// Nobody is signed in; the host's page for it is at this URL: 303. Who posts a form is told
+    /// that nothing was done, with a link: 401.
     SignInAt(String),
     /// Signed in, and not one of those who may: 403.
     Forbidden,

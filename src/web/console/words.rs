@@ -140,8 +140,8 @@ pub(super) fn effect(effect: Effect) -> String {
     }
 }
 
-/// Whether an entry switches all SMS off at `now`. One that is for a purpose alone, or that only comes
-/// later, stops nobody else now.
+/// Whether an entry switches all SMS off at `now`. One that is for a purpose alone, or that only
+/// comes later, stops nobody else now.
 pub(super) fn pauses(control: &Control, now: Timestamp) -> bool {
     control.effect() == Effect::SmsOff
         && *control.target() == Target::Everything

@@ -39,8 +39,9 @@ pub struct PageContext {
     pub brand: String,
     /// Where the endpoints stand, such as `/otp`.
     pub mount: String,
-    /// Where the code page leads those whose verification is over. Default: the mount, which is the hosted
-    /// form; the endpoints add `?purpose=…` where the verification is for another purpose than the first.
+    /// Where the code page leads those whose verification is over. Default: the mount, which is the
+    /// hosted form; the endpoints add `?purpose=…` where the verification is for another purpose than
+    /// the first.
     pub form_url: String,
     /// The language of clients who like none of the pages'. Default: English.
     pub language: PageLanguage,

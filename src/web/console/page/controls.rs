@@ -63,8 +63,8 @@ pub(super) fn entries(html: &mut Html, view: &View<'_>) {
     html.raw("</section>");
 }
 
-/// Which page of the entries is shown, from 0: the one with the entry of a form that was not taken, or
-/// the one that a link asks for.
+/// Which page of the entries is shown, from 0: the one with the entry of a form that was not taken,
+/// or the one that a link asks for.
 fn page(view: &View<'_>) -> usize {
     let held = view.held("lift", "id");
     let place = view.entries().iter().rev().position(|entry| entry.id().to_string() == held);
