@@ -200,6 +200,8 @@ fn every_refusal_has_its_reason() {
         ("+1 201 555 012", None, E::TooShort),
         ("+1 201 555 01234", None, E::TooLong),
         ("+1 201 555 012345", None, E::TooLong),
+        // An area code that a formatter put in front once more: `findings/libphonenumber_js_typed.sh`.
+        ("+14414413701234", None, E::TooLong),
         ("555 0123", Some(Region::US), E::LocalOnly),
         ("+376 1234567", None, E::UnusedLength),
     ];
