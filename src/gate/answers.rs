@@ -1,9 +1,12 @@
-//! What networks said of numbers, kept sealed in the store for as long as the policy says.
+//! What networks said of numbers, kept sealed in the store for as long as a policy wants it.
+//!
+//! All purposes of a realm share the answers, and each has its own rule how old one may be. So an
+//! answer carries when it was learnt, and whoever reads it judges its age.
 //!
 //! A store's documents do not expire, so a number cannot have one of its own. A realm has
 //! [`SHELVES`], each with at most [`PLACES`] answers about the numbers whose pseudonym falls on it.
-//! Answers that have ended go first, then those that end first. If an answer is gone, the network
-//! is asked again, which costs another look-up.
+//! Answers that no purpose would take any more go first, then those that end first. If an answer is
+//! gone, the network is asked again, which costs another look-up.
 
 use std::time::Duration;
 
@@ -11,7 +14,7 @@ use crate::base::codec::{Reader, Writer};
 use crate::base::id::Pseudonym;
 use crate::base::seal::SealKey;
 use crate::base::time::Timestamp;
-use crate::policy::SignalsPolicy;
+use crate::policy::{AskNetwork, SignalsPolicy};
 use crate::realm::Names;
 use crate::recipient::LineType;
 use crate::store::{Document, DocumentWrite};
@@ -42,7 +45,7 @@ pub(super) struct Answer {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Line {
-    until: Timestamp,
+    learnt: Timestamp,
     line_type: Option<LineType>,
     ported: Option<bool>,
     carrier: Option<Carrier>,
@@ -50,11 +53,34 @@ struct Line {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Sim {
-    until: Timestamp,
+    learnt: Timestamp,
     /// How far back was asked.
     asked: Duration,
     /// `None`: the carrier does not say.
     swap: Option<SimSwap>,
+}
+
+/// For how long answers are of use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Lives {
+    line: Duration,
+    sim: Duration,
+}
+
+impl Lives {
+    /// To whom this policy is the rule.
+    pub(super) fn of(policy: &SignalsPolicy) -> Self {
+        Self { line: policy.line_life, sim: policy.sim_swap_life }
+    }
+
+    /// To any of the purposes that ask.
+    pub(super) fn longest<'a>(policies: impl Iterator<Item = &'a SignalsPolicy>) -> Self {
+        let asking = policies.filter(|policy| policy.ask != AskNetwork::Never).map(Self::of);
+        asking.fold(Self { line: Duration::ZERO, sim: Duration::ZERO }, |all, one| Self {
+            line: all.line.max(one.line),
+            sim: all.sim.max(one.sim),
+        })
+    }
 }
 
 impl Answer {
@@ -63,19 +89,19 @@ impl Answer {
     }
 
     /// Whether what is known of carrier and line holds at `now`.
-    pub(super) fn has_line(&self, now: Timestamp) -> bool {
-        self.line.as_ref().is_some_and(|line| now < line.until)
+    pub(super) fn has_line(&self, lives: Lives, now: Timestamp) -> bool {
+        self.line.as_ref().is_some_and(|line| now < line.learnt + lives.line)
     }
 
     /// Whether what is known of the SIM card holds at `now` and reaches `span` back.
-    pub(super) fn has_sim(&self, span: Duration, now: Timestamp) -> bool {
-        self.sim.is_some_and(|sim| now < sim.until && sim.asked >= span)
+    pub(super) fn has_sim(&self, span: Duration, lives: Lives, now: Timestamp) -> bool {
+        self.sim.is_some_and(|sim| now < sim.learnt + lives.sim && sim.asked >= span)
     }
 
     /// Adds what was learnt of carrier and line.
-    pub(super) fn learn_line(&mut self, signals: &Signals, until: Timestamp) {
+    pub(super) fn learn_line(&mut self, signals: &Signals, learnt: Timestamp) {
         self.line = Some(Line {
-            until,
+            learnt,
             line_type: signals.line_type,
             ported: signals.ported,
             carrier: signals.carrier.clone(),
@@ -83,33 +109,35 @@ impl Answer {
     }
 
     /// Adds what was learnt of the SIM card, asked for so far back.
-    pub(super) fn learn_sim(&mut self, signals: &Signals, asked: Duration, until: Timestamp) {
-        self.sim = Some(Sim { until, asked, swap: signals.sim_swap });
+    pub(super) fn learn_sim(&mut self, signals: &Signals, asked: Duration, learnt: Timestamp) {
+        self.sim = Some(Sim { learnt, asked, swap: signals.sim_swap });
     }
 
     /// What of it holds at `now`.
-    pub(super) fn signals(&self, now: Timestamp) -> Signals {
+    pub(super) fn signals(&self, lives: Lives, now: Timestamp) -> Signals {
         let mut signals = Signals::default();
-        if let Some(line) = self.line.as_ref().filter(|line| now < line.until) {
+        if let Some(line) = self.line.as_ref().filter(|line| now < line.learnt + lives.line) {
             signals.line_type = line.line_type;
             signals.ported = line.ported;
             signals.carrier = line.carrier.clone();
         }
-        signals.sim_swap = self.sim.filter(|sim| now < sim.until).and_then(|sim| sim.swap);
+        let sim = self.sim.filter(|sim| now < sim.learnt + lives.sim);
+        signals.sim_swap = sim.and_then(|sim| sim.swap);
         signals
     }
 
-    /// Forgets what would hold for longer than anything does that is learnt `now`: what a clock that led
-    /// has written would else hold until its date, and keep its place from others.
-    fn heal(&mut self, policy: &SignalsPolicy, now: Timestamp) {
-        let latest = |life: Duration| now + life + CLOCKS_APART;
-        self.line = self.line.take().filter(|line| line.until <= latest(policy.line_life));
-        self.sim = self.sim.filter(|sim| sim.until <= latest(policy.sim_swap_life));
+    /// Forgets what is dated later than anything that is learnt `now`: what a clock that led has
+    /// written would else hold until its date, and keep its place from others.
+    fn heal(&mut self, now: Timestamp) {
+        let latest = now + CLOCKS_APART;
+        self.line = self.line.take().filter(|line| line.learnt <= latest);
+        self.sim = self.sim.filter(|sim| sim.learnt <= latest);
     }
 
-    fn ends(&self) -> Timestamp {
-        let line = self.line.as_ref().map(|line| line.until);
-        line.max(self.sim.map(|sim| sim.until)).unwrap_or(Timestamp::from_millis(0))
+    fn ends(&self, lives: Lives) -> Timestamp {
+        let line = self.line.as_ref().map(|line| line.learnt + lives.line);
+        let sim = self.sim.map(|sim| sim.learnt + lives.sim);
+        line.max(sim).unwrap_or(Timestamp::from_millis(0))
     }
 }
 
@@ -121,18 +149,18 @@ pub(super) fn shelf_of(names: Names<'_>, number: &Pseudonym) -> Pseudonym {
 }
 
 impl Shelf {
-    /// The shelf in `document`, without what a wrong clock has dated ahead. One that cannot be read,
-    /// because the index key was exchanged, is empty, and is written over.
+    /// The shelf in `document`, without what a wrong clock has dated ahead. One that cannot be
+    /// read, because the index key was exchanged or another version wrote it, is empty, and is
+    /// written over.
     pub(super) fn open(
         name: Pseudonym,
         document: &Document,
         seal: Seal<'_>,
-        policy: &SignalsPolicy,
         now: Timestamp,
     ) -> Self {
         let plain = seal.key.open(&seal.context(), &document.content);
         let mut answers = plain.and_then(|plain| read(&plain)).unwrap_or_default();
-        answers.iter_mut().for_each(|answer| answer.heal(policy, now));
+        answers.iter_mut().for_each(|answer| answer.heal(now));
         Self { name, version: document.version, answers }
     }
 
@@ -142,17 +170,18 @@ impl Shelf {
         held.cloned().unwrap_or_else(|| Answer::new(number))
     }
 
-    /// The document of the shelf with `answer` on it.
+    /// The document of the shelf with `answer` on it, and without those that are of use to nobody.
     pub(super) fn with(
         self,
         answer: Answer,
         seal: Seal<'_>,
         nonce: [u8; 16],
+        longest: Lives,
         now: Timestamp,
     ) -> DocumentWrite {
         let Self { name, version, mut answers } = self;
-        answers.retain(|other| other.number != answer.number && now < other.ends());
-        keep(&mut answers, answer);
+        answers.retain(|other| other.number != answer.number && now < other.ends(longest));
+        keep(&mut answers, answer, longest);
         let content = seal.key.seal(&seal.context(), nonce, &write(&answers));
         DocumentWrite { document: name, expect: version, content }
     }
@@ -172,15 +201,16 @@ impl Seal<'_> {
 }
 
 /// Adds `answer`; where a shelf is full, what ends soonest goes.
-fn keep(answers: &mut Vec<Answer>, answer: Answer) {
+fn keep(answers: &mut Vec<Answer>, answer: Answer, longest: Lives) {
     if answers.len() >= PLACES {
-        answers.sort_by_key(|other| std::cmp::Reverse(other.ends()));
+        answers.sort_by_key(|other| std::cmp::Reverse(other.ends(longest)));
         answers.truncate(PLACES.saturating_sub(1));
     }
     answers.push(answer);
 }
 
-const VERSION: u8 = 1;
+/// Version 1 had the end of an answer's life by the rule of whoever asked.
+const VERSION: u8 = 2;
 
 fn write(answers: &[Answer]) -> Vec<u8> {
     let mut writer = Writer::new().u8(VERSION);
@@ -194,7 +224,7 @@ fn write(answers: &[Answer]) -> Vec<u8> {
                 let network = carrier.and_then(|carrier| carrier.network.as_deref());
                 writer
                     .u8(1)
-                    .time(line.until)
+                    .time(line.learnt)
                     .u16(line.line_type.map_or(u16::MAX, LineType::to_table))
                     .u8(line.ported.map_or(2, u8::from))
                     .u8(u8::from(carrier.is_some()))
@@ -212,7 +242,7 @@ fn write(answers: &[Answer]) -> Vec<u8> {
                     Some(SimSwap::Within(span)) => (2, millis(span)),
                     Some(SimSwap::NotWithin(span)) => (3, millis(span)),
                 };
-                writer.u8(1).time(sim.until).u64(millis(sim.asked)).u8(tag).u64(value)
+                writer.u8(1).time(sim.learnt).u64(millis(sim.asked)).u8(tag).u64(value)
             }
         };
     }
@@ -241,7 +271,7 @@ fn read(plain: &[u8]) -> Option<Vec<Answer>> {
 }
 
 fn read_line(reader: &mut Reader<'_>) -> Option<Line> {
-    let until = reader.time()?;
+    let learnt = reader.time()?;
     let line_type = match reader.u16()? {
         u16::MAX => None,
         code => Some(LineType::from_table(code)),
@@ -253,11 +283,11 @@ fn read_line(reader: &mut Reader<'_>) -> Option<Line> {
     let named = reader.u8()? == 1;
     let (name, network) = (reader.text()?, reader.text()?);
     let carrier = named.then(|| Carrier::new(name).network(network));
-    Some(Line { until, line_type, ported, carrier })
+    Some(Line { learnt, line_type, ported, carrier })
 }
 
 fn read_sim(reader: &mut Reader<'_>) -> Option<Sim> {
-    let until = reader.time()?;
+    let learnt = reader.time()?;
     let asked = Duration::from_millis(reader.u64()?);
     let (tag, value) = (reader.u8()?, reader.u64()?);
     let span = Duration::from_millis(value);
@@ -268,7 +298,7 @@ fn read_sim(reader: &mut Reader<'_>) -> Option<Sim> {
         3 => Some(SimSwap::NotWithin(span)),
         _ => return None,
     };
-    Some(Sim { until, asked, swap })
+    Some(Sim { learnt, asked, swap })
 }
 
 #[cfg(test)]
@@ -289,8 +319,8 @@ mod tests {
             network.map_or(carrier.clone(), |network| carrier.network(&network))
         }));
         let line = (any::<u64>(), line_type, any::<Option<bool>>(), carrier).prop_map(
-            |(until, line_type, ported, carrier)| Line {
-                until: at(until),
+            |(learnt, line_type, ported, carrier)| Line {
+                learnt: at(learnt),
                 line_type,
                 ported,
                 carrier,
@@ -303,7 +333,7 @@ mod tests {
             any::<u64>().prop_map(|time| SimSwap::NotWithin(Duration::from_millis(time))),
         ];
         let sim = (any::<u64>(), span, prop::option::of(swap))
-            .prop_map(|(until, asked, swap)| Sim { until: at(until), asked, swap });
+            .prop_map(|(learnt, asked, swap)| Sim { learnt: at(learnt), asked, swap });
         (any::<[u8; 16]>(), prop::option::of(line), prop::option::of(sim)).prop_map(
             |(number, line, sim)| Answer { number: Pseudonym::from_bytes(number), line, sim },
         )
@@ -321,19 +351,30 @@ mod tests {
         }
     }
 
+    fn lives(line: u64, sim: u64) -> Lives {
+        Lives { line: Duration::from_millis(line), sim: Duration::from_millis(sim) }
+    }
+
+    /// An end of life that another purpose has set says nothing of an answer's age.
+    #[test]
+    fn the_version_before_is_read_as_nothing() {
+        assert_eq!((read(&[2]), read(&[1])), (Some(Vec::new()), None));
+    }
+
     /// Ten minutes are ten minutes, though a clock that led by a year has written the answer.
     #[test]
     fn what_is_dated_ahead_is_asked_for_again() {
-        let policy = SignalsPolicy::default();
+        let lives = Lives::of(&SignalsPolicy::default());
         let signals = Signals::default().line_type(LineType::Mobile);
         let now = at(1_800_000_000_000);
         for (ahead, holds) in [(0, true), (120, true), (121, false), (365 * 86_400, false)] {
             let mut answer = Answer::new(Pseudonym::from_bytes([1; 16]));
             let led = now + Duration::from_secs(ahead);
-            answer.learn_line(&signals, led + policy.line_life);
-            answer.learn_sim(&signals, Duration::from_secs(3_600), led + policy.sim_swap_life);
-            answer.heal(&policy, now);
-            let held = (answer.has_line(now), answer.has_sim(Duration::from_secs(1), now));
+            answer.learn_line(&signals, led);
+            answer.learn_sim(&signals, Duration::from_secs(3_600), led);
+            answer.heal(now);
+            let second = Duration::from_secs(1);
+            let held = (answer.has_line(lives, now), answer.has_sim(second, lives, now));
             assert_eq!(held, (holds, holds), "{ahead} s ahead");
         }
     }
@@ -342,30 +383,57 @@ mod tests {
     #[test]
     fn a_shelf_keeps_so_many_and_no_more() {
         let mut answers = Vec::new();
+        let longest = lives(1_000, 100);
         for number in 0..200_u8 {
             let mut answer = Answer::new(Pseudonym::from_bytes([number; 16]));
-            answer.learn_line(&Signals::default(), at(1_000 + u64::from(number)));
-            keep(&mut answers, answer);
+            answer.learn_line(&Signals::default(), at(u64::from(number)));
+            keep(&mut answers, answer, longest);
             assert!(answers.len() <= PLACES);
         }
         assert_eq!(answers.len(), PLACES);
-        assert!(answers.iter().all(|answer| answer.ends() >= at(1_136)), "what ends soonest went");
+        let latest = |answer: &Answer| answer.ends(longest) >= at(1_136);
+        assert!(answers.iter().all(latest), "what ends soonest went");
     }
 
     #[test]
-    fn each_part_has_an_end_of_its_own() {
+    fn each_part_has_an_end_of_its_own_by_the_rule_of_who_reads() {
         let number = Pseudonym::from_bytes([1; 16]);
         let hours = |hours: u64| Duration::from_secs(hours * 3_600);
         let mut answer = Answer::new(number);
         let swap = SimSwap::NotWithin(hours(72));
         let signals = Signals::default().line_type(LineType::Mobile).sim_swap(swap);
-        answer.learn_line(&signals, at(1_000));
-        answer.learn_sim(&signals, hours(72), at(100));
-        assert!(answer.has_line(at(999)) && !answer.has_line(at(1_000)));
-        assert!(answer.has_sim(hours(72), at(99)) && !answer.has_sim(hours(72), at(100)));
-        assert!(!answer.has_sim(hours(73), at(99)), "it was not asked for so far back");
-        assert_eq!(answer.signals(at(99)), signals);
-        assert_eq!(answer.signals(at(100)), Signals::default().line_type(LineType::Mobile));
-        assert_eq!(answer.signals(at(1_000)), Signals::default());
+        answer.learn_line(&signals, at(10));
+        answer.learn_sim(&signals, hours(72), at(20));
+        for (line, sim) in [(1_000, 100), (500, 300)] {
+            let own = lives(line, sim);
+            let (line, sim) = (10 + line, 20 + sim);
+            let has =
+                |now| (answer.has_line(own, at(now)), answer.has_sim(hours(72), own, at(now)));
+            assert_eq!(has(sim - 1), (true, true));
+            assert_eq!(has(sim), (true, false));
+            assert_eq!(has(line - 1), (true, false));
+            assert_eq!(has(line), (false, false));
+            assert!(!answer.has_sim(hours(73), own, at(50)), "it was not asked for so far back");
+            assert_eq!(answer.signals(own, at(sim - 1)), signals);
+            let mobile = Signals::default().line_type(LineType::Mobile);
+            assert_eq!(answer.signals(own, at(sim)), mobile);
+            assert_eq!(answer.signals(own, at(line)), Signals::default());
+        }
+    }
+
+    #[test]
+    fn an_answer_is_kept_for_the_purpose_that_takes_the_oldest() {
+        let rule = |ask, line, sim| {
+            let mut policy = SignalsPolicy { ask, ..SignalsPolicy::default() };
+            policy.line_life = Duration::from_millis(line);
+            policy.sim_swap_life = Duration::from_millis(sim);
+            policy
+        };
+        let all = [
+            rule(AskNetwork::Always, 10, 200),
+            rule(AskNetwork::NewNumbers, 30, 100),
+            rule(AskNetwork::Never, 900, 900),
+        ];
+        assert_eq!(Lives::longest(all.iter()), lives(30, 200));
     }
 }

@@ -80,12 +80,13 @@ pub struct SignalsPolicy {
     /// What follows when there is no answer. Default: the text goes out; carriers of many countries
     /// answer nothing.
     pub without_answer: WithoutAnswer,
-    /// For how long an answer about the SIM card holds. Default: 10 minutes, the longest life of a
-    /// code: one look-up for a verification and its renewals. At most `sim_swap`.
+    /// For how long an answer about the SIM card holds, whichever purpose asked for it: the
+    /// purposes share answers, and each judges their age by its own rule. Default: 10 minutes, the
+    /// longest life of a code: one look-up for a verification and its renewals. At most `sim_swap`.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub sim_swap_life: Duration,
-    /// For how long an answer about carrier and line holds. Default: 30 days. At most 90, after which
-    /// carriers give a number to somebody else.
+    /// For how long an answer about carrier and line holds, judged likewise. Default: 30 days. At
+    /// most 90, after which carriers give a number to somebody else.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub line_life: Duration,
 }

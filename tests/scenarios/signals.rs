@@ -305,6 +305,36 @@ async fn answers_are_kept_for_as_long_as_the_policy_says() {
     assert_eq!(spent(&house.gate).await, TEXT + LOOK_UP, "of the last day");
 }
 
+/// Purposes share the answers, and each judges by its own rule how old one may be, whoever asked
+/// for it.
+#[tokio::test]
+async fn an_answer_is_as_old_for_a_payment_whoever_asked_for_it() {
+    let network = Network::new(Says::Clean);
+    let log_in = policy(|policy| policy.signals.sim_swap_life = hours(24));
+    let payment = policy(|policy| {
+        policy.signals.without_answer = WithoutAnswer::Refuse;
+        policy.mode.quiet = false;
+    });
+    let house = House::lab_with(|builder| {
+        let builder = builder.store(small()).policy(log_in).purpose(Purpose::PAYMENT, payment);
+        builder.signals(network.clone())
+    });
+    house.send_to(ALICE, &client(1)).await;
+    house.clock.advance(hours(10));
+    network.says(Says::Swapped);
+    house.clock.advance(hours(13) + minutes(50));
+    let sent = house.try_send_for(ALICE, &Purpose::PAYMENT, &client(2)).await;
+    assert!(matches!(sent, Sent::Refused(_)), "{sent:?}");
+    assert_eq!((network.asked(), house.texts()), (2, 1), "the payment's answer is its own");
+    // What a payment asked for serves a log-in for a day, and outlives other payments' answers.
+    network.says(Says::Clean);
+    let sent = house.try_send_for(BOB, &Purpose::PAYMENT, &client(3)).await;
+    assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
+    house.clock.advance(hours(23));
+    house.send_to(BOB, &client(3)).await;
+    assert_eq!(network.asked(), 3);
+}
+
 #[tokio::test]
 async fn another_gate_on_the_store_knows_the_answer() {
     let network = Network::new(Says::Clean);

@@ -9,7 +9,7 @@ use crate::base::timer::within;
 use crate::error::GateError;
 use crate::event::{EventKind, OutagePart};
 use crate::gate::Gate;
-use crate::gate::answers::{Answer, Seal, Shelf, shelf_of};
+use crate::gate::answers::{Answer, Lives, Seal, Shelf, shelf_of};
 use crate::guarded;
 use crate::limit::MeterKey;
 use crate::outcome::RefusalReason;
@@ -80,10 +80,10 @@ impl Gate {
             return Ok(None);
         }
         let document = tallies.documents.into_iter().next().unwrap_or_default();
-        let shelf = Shelf::open(name, &document, self.shelf_seal(), policy, send.now);
-        let answer = shelf.answer(send.subjects.number);
-        let sim_swap = policy.swap_rule().filter(|span| !answer.has_sim(*span, send.now));
-        let line = !answer.has_line(send.now);
+        let shelf = Shelf::open(name, &document, self.shelf_seal(), send.now);
+        let (answer, lives) = (shelf.answer(send.subjects.number), Lives::of(policy));
+        let sim_swap = policy.swap_rule().filter(|span| !answer.has_sim(*span, lives, send.now));
+        let line = !answer.has_line(lives, send.now);
         let ask = (line || sim_swap.is_some()).then_some(Ask { line, sim_swap });
         Ok(Some(Known { shelf, answer, ask }))
     }
@@ -99,8 +99,9 @@ impl Gate {
             return None;
         }
         let Known { shelf, mut answer, ask } = known;
+        let lives = Lives::of(&send.policy.signals);
         let heard = match ask {
-            None => Some(answer.signals(send.now)),
+            None => Some(answer.signals(lives, send.now)),
             Some(ask) => {
                 let heard = self.look_up(send, paid, ask).await;
                 if let Some(signals) = &heard {
@@ -109,7 +110,7 @@ impl Gate {
                 }
                 heard.map(|fresh| {
                     let reachable = fresh.reachable;
-                    Signals { reachable, ..answer.signals(send.now) }
+                    Signals { reachable, ..answer.signals(lives, send.now) }
                 })
             }
         };
@@ -154,9 +155,8 @@ impl Gate {
 
     /// Remembers what was heard, and tells the detector whether the line is what its block is for.
     fn learn(&self, send: &SendJob<'_>, answer: &mut Answer, ask: Ask, signals: &Signals) {
-        let policy = &send.policy.signals;
         if ask.line {
-            answer.learn_line(signals, send.now + policy.line_life);
+            answer.learn_line(signals, send.now);
             let assigned = is_mobile(send.recipient.line_type());
             if let Some(line_type) = signals.line_type.filter(|_| assigned) {
                 self.watch(
@@ -169,7 +169,7 @@ impl Gate {
             }
         }
         if let Some(asked) = ask.sim_swap {
-            answer.learn_sim(signals, asked, send.now + policy.sim_swap_life);
+            answer.learn_sim(signals, asked, send.now);
         }
     }
 
@@ -204,7 +204,7 @@ impl Gate {
             }
             // Another gate wrote there meanwhile.
             let Ok(document) = self.inner.document(name, send.now).await else { return };
-            shelf = Shelf::open(name, &document, self.shelf_seal(), &send.policy.signals, send.now);
+            shelf = Shelf::open(name, &document, self.shelf_seal(), send.now);
         }
     }
 
@@ -217,7 +217,10 @@ impl Gate {
     ) -> Result<bool, GateError> {
         let nonce = random(&*self.inner.entropy)?;
         let mut admission = self.inner.admission(Home::NOBODY, send.now)?;
-        admission.documents = vec![shelf.with(answer, self.shelf_seal(), nonce, send.now)];
+        let policies = self.inner.purposes.values().chain([&self.inner.policy]);
+        let longest = Lives::longest(policies.map(|policy| &policy.signals));
+        let write = shelf.with(answer, self.shelf_seal(), nonce, longest, send.now);
+        admission.documents = vec![write];
         let admitted = guarded::admit(&*self.inner.store, &admission).await?;
         Ok(matches!(admitted, Admitted::Granted { .. }))
     }
