@@ -162,7 +162,22 @@ impl ControlBook {
             let entry = self.entries.get(*place);
             entry.is_some_and(|control| control.concerns(query.purpose, query.now))
         });
-        rule(entries, code_length(query.recipient.calling_code().value()), has_exceptions)
+        let surge = self.surge(query.recipient.home(), query.now);
+        let code = code_length(query.recipient.calling_code().value());
+        rule(entries, code, has_exceptions, surge)
+    }
+
+    /// The surge that holds for a country: its own before one of everything, then the latest. The
+    /// detector has one factor for a country's traffic, so it is the same for each of its requests.
+    fn surge(&self, region: Region, now: Timestamp) -> Option<&Control> {
+        let surges = self.index.surges.iter().filter_map(|place| self.entries.get(*place));
+        let holding = surges.map(Arc::as_ref).filter(|control| control.holds(now));
+        let covering = holding.filter_map(|control| match control.target() {
+            Target::Everything => Some((false, control)),
+            Target::Country(own) if *own == region => Some((true, control)),
+            _ => None,
+        });
+        covering.max_by_key(|(own, control)| (*own, control.id())).map(|(_, control)| control)
     }
 
     /// What operators say about the detector's blocks of `rung`, which is on the ladder of a number of
@@ -305,6 +320,7 @@ pub enum BookError {
 struct Index {
     places: HashMap<Target, Vec<usize>>,
     brakes: Vec<usize>,
+    surges: Vec<usize>,
     /// The entries that allow single numbers.
     exceptions: Vec<usize>,
     prefixes: BTreeSet<u8>,
@@ -317,6 +333,10 @@ impl Index {
         for (place, control) in entries.iter().enumerate() {
             if control.effect().is_automatic() {
                 index.brakes.push(place);
+                continue;
+            }
+            if control.effect().is_surge() {
+                index.surges.push(place);
                 continue;
             }
             match control.target() {

@@ -70,17 +70,31 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// [`ControlError::Mismatched`] if `effect` makes no sense for `target`.
+    /// [`ControlError::Mismatched`] if `effect` makes no sense for `target`,
+    /// [`ControlError::NarrowSurge`] for a surge of less than a country.
     pub fn new(
         target: Target,
         effect: Effect,
         reason: Reason,
         actor: Actor,
     ) -> Result<Self, ControlError> {
-        if !effect.applies_to(&target) {
-            return Err(ControlError::Mismatched { effect });
+        match effect.applies_to(&target) {
+            true => Ok(Self::bare(target, effect, reason, actor)),
+            false if effect.is_surge() => Err(ControlError::NarrowSurge),
+            false => Err(ControlError::Mismatched { effect }),
         }
-        Ok(Self::bare(target, effect, reason, actor))
+    }
+
+    /// The draft of an entry that a book holds; `None` if none can. A book of before may hold a
+    /// surge of a prefix.
+    pub(super) fn of_book(
+        target: Target,
+        effect: Effect,
+        reason: Reason,
+        actor: Actor,
+    ) -> Option<Self> {
+        let narrow = effect.is_surge() && matches!(target, Target::Prefix(_));
+        (narrow || effect.applies_to(&target)).then(|| Self::bare(target, effect, reason, actor))
     }
 
     /// A test number with its code. Needs an end.
@@ -124,10 +138,17 @@ impl Draft {
     /// # Errors
     ///
     /// [`ControlError::Purpose`] if the name is blank, longer than 32 characters or holds a control
-    /// character.
-    pub fn for_purpose(mut self, purpose: &str) -> Result<Self, ControlError> {
-        self.purpose = Some(bounded(purpose, 32).ok_or(ControlError::Purpose)?);
-        Ok(self)
+    /// character, [`ControlError::NarrowSurge`] for a surge.
+    pub fn for_purpose(self, purpose: &str) -> Result<Self, ControlError> {
+        match self.effect.is_surge() {
+            true => Err(ControlError::NarrowSurge),
+            false => self.limited_to(purpose).ok_or(ControlError::Purpose),
+        }
+    }
+
+    /// The same for `purpose` alone. A book of before may hold a surge of one.
+    pub(super) fn limited_to(self, purpose: &str) -> Option<Self> {
+        Some(Self { purpose: Some(bounded(purpose, 32)?), ..self })
     }
 
     /// What it does.
@@ -242,7 +263,8 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::SurgeFactor;
+    use crate::access::{ClientIp, ControlBook, Query, SurgeFactor};
+    use crate::recipient::Recipient;
 
     #[test]
     fn ends_are_checked_on_entry() {
@@ -261,5 +283,36 @@ mod tests {
         let scheduled = draft(Effect::SmsOff).since(later);
         assert_eq!(enter(scheduled.clone().until(later)), Err(ControlError::EndsFirst));
         assert_eq!(enter(scheduled), Ok(later));
+    }
+
+    /// What was entered for a purpose was meant to let its campaign through, and has an end.
+    #[test]
+    fn a_surge_of_before_is_read_and_counts_for_every_purpose() {
+        let now = Timestamp::from_millis(1_000);
+        let recipient = Recipient::from_e164("+4915112345678").unwrap();
+        let surge = Effect::ExpectSurge(SurgeFactor::new(3).unwrap());
+        let kept = |target: Target| {
+            let (reason, actor) = (Reason::new("r").unwrap(), Actor::new("a").unwrap());
+            let draft = Draft::of_book(target, surge, reason, actor).unwrap();
+            let draft = draft.limited_to("sign-up").unwrap().until(Timestamp::from_millis(5_000));
+            let (book, id) = ControlBook::new().with(draft, now).unwrap();
+            let book = ControlBook::decode(&book.encode()).unwrap();
+            let expected = ["sign-up", "log-in"].map(|purpose| {
+                let query = Query {
+                    recipient: &recipient,
+                    number: Pseudonym::from_bytes([1; 16]),
+                    client: ClientIp::unknown(),
+                    user: None,
+                    purpose,
+                    now,
+                };
+                book.decide(&query).surge.map(Control::id)
+            });
+            (expected, id)
+        };
+        let (expected, id) = kept(Target::Everything);
+        assert_eq!(expected, [Some(id); 2]);
+        let (expected, _) = kept(Target::Prefix("+49151".parse().unwrap()));
+        assert_eq!(expected, [None; 2], "the country is far more than was meant");
     }
 }

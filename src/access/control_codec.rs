@@ -86,10 +86,10 @@ fn read(reader: &mut Reader<'_>) -> Option<Control> {
     let draft = match (sealed, target) {
         (Some(sealed), Target::Number(number)) => Draft::test_number(number, sealed, why, who),
         (Some(_), _) => return None,
-        (None, target) => Draft::new(target, effect, why, who).ok()?,
+        (None, target) => Draft::of_book(target, effect, why, who)?,
     };
     let draft = match purpose {
-        Some(purpose) => draft.for_purpose(purpose).ok()?,
+        Some(purpose) => draft.limited_to(purpose)?,
         None => draft,
     };
     let draft = match until {

@@ -7,7 +7,7 @@ use super::target::Target;
 /// Each effect takes the targets that it makes sense for; [`Draft::new`](super::Draft::new) refuses the rest:
 ///
 /// ```
-/// use otpgate::access::{Actor, ControlError, Draft, Effect, Reason, Target};
+/// use otpgate::access::{Actor, ControlError, Draft, Effect, Reason, SurgeFactor, Target};
 /// use otpgate::Region;
 ///
 /// let (why, ada) = (Reason::new("toll fraud since 02:40")?, Actor::new("ada")?);
@@ -18,6 +18,12 @@ use super::target::Target;
 ///     draft(Target::Everything, Effect::CountryOff).unwrap_err(),
 ///     ControlError::Mismatched { effect: Effect::CountryOff },
 /// );
+///
+/// let surge = Effect::ExpectSurge(SurgeFactor::new(3)?);
+/// let narrow = Target::Prefix("+37121".parse().unwrap());
+/// assert_eq!(draft(narrow, surge).unwrap_err(), ControlError::NarrowSurge);
+/// let one = draft(Target::Country(Region::LV), surge)?.for_purpose("sign-up");
+/// assert_eq!(one.unwrap_err(), ControlError::NarrowSurge);
 /// # Ok::<(), ControlError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -41,7 +47,9 @@ pub enum Effect {
     KnownNumbersOnly,
     /// Incident switch: no SMS at all; the gate points to the authenticator app. No exceptions.
     SmsOff,
-    /// More traffic than usual is expected, by this factor. Needs an end.
+    /// More traffic than usual is expected in a country, or everywhere, by this factor. The
+    /// detector counts a country's numbers and all purposes together, so there is no surge of less.
+    /// Needs an end.
     ExpectSurge(SurgeFactor),
     /// The detector may not block here.
     ForbidAutomaticBlock,
@@ -63,6 +71,10 @@ impl Effect {
         )
     }
 
+    pub(super) const fn is_surge(self) -> bool {
+        matches!(self, Self::ExpectSurge(_))
+    }
+
     pub(super) const fn needs_end(self) -> bool {
         matches!(self, Self::ExpectSurge(_) | Self::ExtendAutomaticBlock | Self::TestNumber)
     }
@@ -75,7 +87,7 @@ impl Effect {
             }
             Self::CountryOff => matches!(target, Country(_)),
             Self::KnownNumbersOnly | Self::SmsOff => matches!(target, Everything | Country(_)),
-            Self::ExpectSurge(_) => matches!(target, Everything | Country(_) | Prefix(_)),
+            Self::ExpectSurge(_) => matches!(target, Everything | Country(_)),
             Self::ForbidAutomaticBlock | Self::LiftAutomaticBlock | Self::ExtendAutomaticBlock => {
                 matches!(target, Everything | Country(_) | Prefix(_) | Network(_))
             }
@@ -149,6 +161,11 @@ pub enum ControlError {
         /// What was to be done.
         effect: Effect,
     },
+    /// A surge of something narrower than a country, or of one purpose.
+    #[error(
+        "a surge is of a country or everything and of all purposes, because the detector counts them together; target one of the two without a purpose, and give the factor of the whole"
+    )]
+    NarrowSurge,
     /// The reason is unusable.
     #[error("a reason is 1 to 200 characters without line breaks; say why the entry is made")]
     Reason,

@@ -65,7 +65,8 @@ pub struct Ruling<'a> {
     pub known_numbers_only: Option<&'a Control>,
     /// The switch that stops all SMS.
     pub sms_off: Option<&'a Control>,
-    /// The most specific entry that announces a surge.
+    /// The entry that announces a surge for the recipient's country, or for everything if there is
+    /// no such one. The same for all purposes.
     pub surge: Option<&'a Control>,
     /// The verdict for a number that no entry names, all else being equal.
     pub(crate) unnamed: ListVerdict<'a>,
@@ -143,11 +144,12 @@ impl<'a> Brake<'a> {
 }
 
 /// Rules on the entries that hold for a request. `calling_code` is the length of its calling code,
-/// `has_exceptions` whether an entry for any single number allows it.
+/// `has_exceptions` whether an entry for any single number allows it, `surge` its country's.
 pub(super) fn rule<'a>(
     entries: impl Iterator<Item = &'a Control> + Clone,
     calling_code: u8,
     has_exceptions: bool,
+    surge: Option<&'a Control>,
 ) -> Ruling<'a> {
     let best = |wanted: fn(&Control) -> bool| {
         let wanted = entries.clone().filter(move |control| wanted(control));
@@ -173,7 +175,7 @@ pub(super) fn rule<'a>(
         verdict: verdict(blocked.map(ListVerdict::Blocked), recipient.or(requester)),
         known_numbers_only: restricted.filter(|_| !number_allowed),
         sms_off: best(|control| control.effect() == Effect::SmsOff),
-        surge: best(|control| matches!(control.effect(), Effect::ExpectSurge(_))),
+        surge,
         unnamed: verdict(unnamed, wide.or(requester)),
         restricted,
         test: best(|control| control.effect() == Effect::TestNumber),

@@ -331,6 +331,7 @@ impl Watch {
     }
 
     /// Tells the detector of the surge that is expected where this request goes, or that none is.
+    /// It is one for all requests to a country, or each would end what the one before it announced.
     pub(super) fn expect(&self, ruling: &Ruling<'_>, subject: &Subject) {
         let announced = ruling.surge.zip(ruling.surge_factor());
         // Relaxed: who misses a surge that another request has just announced sees to it next time.

@@ -81,6 +81,7 @@ mod shadow;
 mod signals;
 mod step_up;
 mod street;
+mod surges;
 mod test_numbers;
 mod texts_by_any_means;
 mod waivers;

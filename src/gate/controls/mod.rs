@@ -122,14 +122,14 @@ impl<'a> Controls<'a> {
     /// use std::time::Duration;
     /// use otpgate::access::{Actor, Draft, Effect, Reason, SurgeFactor, Target};
     ///
-    /// // A campaign that begins in an hour and lasts a day: three times the usual sign-ups.
+    /// // A campaign that begins in an hour and lasts a day: three times the usual traffic, of all
+    /// // purposes together.
     /// let controls = gate.controls();
     /// let start = controls.now() + Duration::from_secs(3_600);
     /// let (why, ada) = (Reason::new("television spot")?, Actor::new("ada")?);
     /// let surge = Draft::new(Target::Everything, Effect::ExpectSurge(SurgeFactor::new(3)?), why, ada)?
     ///     .since(start)
-    ///     .until(start + Duration::from_secs(86_400))
-    ///     .for_purpose("sign-up")?;
+    ///     .until(start + Duration::from_secs(86_400));
     /// let id = controls.enter_draft(surge).await?;
     /// assert!(!controls.list().await?[0].holds(controls.now()), "not yet");
     /// # Ok(())

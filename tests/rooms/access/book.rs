@@ -71,8 +71,11 @@ fn book() -> impl Strategy<Value = ControlBook> {
                 let Ok(mut draft) = Draft::new(target, effect, reason, actor) else { continue };
                 draft = since.into_iter().fold(draft, |draft, since| draft.since(hour(since)));
                 draft = until.into_iter().fold(draft, |draft, until| draft.until(hour(until)));
-                draft =
-                    purpose.into_iter().fold(draft, |draft, only| draft.for_purpose(only).unwrap());
+                if let Some(only) = purpose
+                    && !matches!(effect, Effect::ExpectSurge(_))
+                {
+                    draft = draft.for_purpose(only).unwrap();
+                }
                 if let Ok((larger, _)) = book.with(draft, NOW) {
                     book = larger;
                 }
@@ -173,7 +176,12 @@ proptest! {
                 && c.purpose().is_none_or(|only| only == query.purpose)
         });
         prop_assert_eq!(ruling.sms_off.is_some(), switched(|e| *e == Effect::SmsOff));
-        prop_assert_eq!(ruling.surge.is_some(), switched(|e| matches!(e, Effect::ExpectSurge(_))));
+        let surge = |c: &Control| matches!(c.effect(), Effect::ExpectSurge(_));
+        let surges = book.entries().filter(|c| surge(c) && c.holds(query.now));
+        let narrowest = surges.filter(|c| covers(c.target(), &query)).max_by_key(|c| {
+            (matches!(c.target(), Target::Country(_)), c.id())
+        });
+        prop_assert_eq!(ruling.surge, narrowest);
         prop_assert_eq!(ruling.surge.is_some(), ruling.surge_factor().is_some());
         prop_assert!(ruling.known_numbers_only.is_none() || switched(|e| *e == Effect::KnownNumbersOnly));
         // What is over has no effect whether or not it was dropped.
@@ -241,6 +249,25 @@ fn query(recipient: &Recipient) -> Query<'_> {
         purpose: "sign-up",
         now: NOW,
     }
+}
+
+/// The detector has one factor for a country: neither the purpose nor the number may change it.
+#[test]
+fn a_surge_is_the_same_for_every_request_to_its_country() {
+    let surge = Effect::ExpectSurge(SurgeFactor::new(3).unwrap());
+    let until = NOW + Duration::from_secs(3_600);
+    let entered = draft(Target::Country(Region::US), surge).until(until);
+    let (book, id) = ControlBook::new().with(entered, NOW).unwrap();
+    // The second has an area code that no region of +1 has; it counts for the United States.
+    for number in ["+12015550123", "+12001234567"] {
+        let recipient = Recipient::from_e164(number).unwrap();
+        for purpose in ["sign-up", "log-in"] {
+            let ruling = book.decide(&Query { purpose, ..query(&recipient) });
+            assert_eq!(ruling.surge.map(Control::id), Some(id), "{number} {purpose}");
+        }
+    }
+    let elsewhere = Recipient::from_e164("+18765550123").unwrap();
+    assert_eq!(book.decide(&query(&elsewhere)).surge, None);
 }
 
 #[test]
