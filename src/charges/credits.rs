@@ -20,7 +20,8 @@ const CUSTOMERS_AFTER: Duration = Duration::from_secs(86_400);
 /// How long a network counts so after the last such code.
 const CUSTOMERS_FOR: Duration = Duration::from_secs(90 * 86_400);
 
-/// What an accepted code gives back, given whose meters the send ran on.
+/// What an accepted code gives back, given whose meters the send ran on. `price` is that of its
+/// first text, the only one of its texts that counts in full before the code does.
 pub(super) fn credits(
     policy: &Policy,
     client: Option<Networks>,

@@ -1,8 +1,7 @@
 //! What a send charges to the budgets.
 
-use crate::base::id::Pseudonym;
 use crate::base::money::Money;
-use crate::limit::{Limit, MeterKey, Slot};
+use crate::limit::{Limit, MeterKey};
 use crate::outcome::{LimitName, Subjects};
 use crate::policy::BudgetPolicy;
 use crate::realm::slot;
@@ -25,29 +24,39 @@ impl Plan {
         .into_iter()
         .flatten()
         {
-            self.budget(terms, subject, slot::MONEY, amount, name, BudgetPolicy::limit);
+            let cost = (terms.price + terms.look_up).as_microdollars();
+            let key = MeterKey::new(subject, slot::MONEY);
+            self.budget(terms, key, (amount, name), BudgetPolicy::limit, cost, None);
         }
         if let Some(amount) = budget.unverified {
-            let (slot, name) = (slot::MONEY_UNVERIFIED, LimitName::RealmUnverified);
-            self.budget(terms, who.realm, slot, amount, name, BudgetPolicy::unverified_limit);
+            self.unverified(terms, who, amount);
         }
+    }
+
+    /// Money that no accepted code has paid back. A code pays back what the first text cost,
+    /// whatever went out for it, so only texts count, and the free renewal counts with what it
+    /// costs more than the first: bots spend on texts at most twice what they may.
+    fn unverified(&mut self, terms: &Terms<'_>, who: &Subjects, amount: Money) {
+        let full = terms.price.as_microdollars();
+        let cost = terms.resend.map_or(full, |first| full.saturating_sub(first.as_microdollars()));
+        let key = MeterKey::new(who.realm, slot::MONEY_UNVERIFIED);
+        let whose = (amount, LimitName::RealmUnverified);
+        self.budget(terms, key, whose, BudgetPolicy::unverified_limit, cost, Some(full));
     }
 
     fn budget(
         &mut self,
         terms: &Terms<'_>,
-        subject: Pseudonym,
-        slot: Slot,
-        amount: Money,
-        name: LimitName,
+        key: MeterKey,
+        (amount, name): (Money, LimitName),
         limit: impl Fn(Money) -> Limit,
+        cost: u64,
+        evidence: Option<u64>,
     ) {
         let soft = terms.policy.budget.soft(amount);
         let (max, remedy) = tier(terms.proved, soft, amount);
-        let cost = terms.price.as_microdollars();
-        let key = MeterKey::new(subject, slot);
         let charge = Charge { key, limit: limit(max), cost, waiver: None };
-        let item = Item { whole: Some(amount), ..Item::new(Cause::Budget(name), remedy) };
-        self.push(charge, item);
+        let bare = Item::new(Cause::Budget(name), remedy);
+        self.push(charge, Item { whole: Some(amount), evidence, ..bare });
     }
 }

@@ -52,7 +52,7 @@ impl Plan {
     /// One renewal in the life of a verification, which an impatient person takes, is no evidence.
     /// Counted by the number, so that an old grant cannot be had back with its renewal unused.
     pub(super) fn free_resend(&mut self, terms: &Terms<'_>, who: &Subjects) {
-        if terms.resend {
+        if terms.resend.is_some() {
             let once = Limit::Window { max: 1, span_ms: millis(terms.open) };
             let slot = slot::free_resend(terms.purpose, terms.lane.index());
             self.charge(who.number, slot, once, 1, Cause::FreeResend, Remedy::Wait);

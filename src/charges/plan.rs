@@ -48,6 +48,12 @@ impl Cause {
         matches!(self, Self::Budget(LimitName::Realm | LimitName::Global))
     }
 
+    /// Whether look-ups are charged to it. An accepted code pays back a text, so what counts the
+    /// unpaid counts texts only.
+    fn pays_look_ups(self) -> bool {
+        matches!(self, Self::Budget(name) if name != LimitName::RealmUnverified)
+    }
+
     /// Whether it is charged to the client, and not to the number. If so, it stays charged when a
     /// provider refuses the number for good.
     fn is_of_client(self) -> bool {
@@ -84,15 +90,16 @@ pub(super) struct Item {
     pub(super) remedy: Remedy,
     /// For a budget: all of it, whatever tier the charge is judged by.
     pub(super) whole: Option<Money>,
-    /// Whether the charge counts unverified messages.
-    pub(super) evidence: bool,
+    /// Of a charge that counts what no accepted code has paid back: its cost for a text that is no
+    /// free renewal.
+    pub(super) evidence: Option<u64>,
     /// Of a charge that is only checked: what it would have charged.
     pub(super) checked: Option<u64>,
 }
 
 impl Item {
     pub(super) fn new(cause: Cause, remedy: Remedy) -> Self {
-        Self { cause, remedy, whole: None, evidence: false, checked: None }
+        Self { cause, remedy, whole: None, evidence: None, checked: None }
     }
 
     /// Whether it may be given back, as far as money goes: of which a receipt may have given some back, or
@@ -123,11 +130,15 @@ pub(crate) struct Terms<'a> {
     pub(crate) purpose: &'a Purpose,
     pub(crate) lane: Lane,
     pub(crate) proved: Proved,
+    /// The text's.
     pub(crate) price: Money,
+    /// What is reserved beside it for a look-up.
+    pub(crate) look_up: Money,
     pub(crate) daily_budget: Money,
-    /// Whether this renews a running verification. The first renewal pays messages and money, but is
-    /// no new evidence against its network or block; later ones are ([`Plan::resend_again`]).
-    pub(crate) resend: bool,
+    /// What the first text cost, if this renews a running verification. The first renewal pays
+    /// messages and money, but is no new evidence against its network or block, and none that money
+    /// is spent in vain; later ones are ([`Plan::resend_again`]).
+    pub(crate) resend: Option<Money>,
     /// How long a verification stays open: as long as its one free renewal is remembered.
     pub(crate) open: Duration,
     /// Whether the client's network hides who it is: then less room is left in its networks.
@@ -219,7 +230,7 @@ impl Plan {
     pub(crate) fn of_money(terms: &Terms<'_>, who: &Subjects) -> Self {
         let mut plan = Self::default();
         plan.money(terms, who);
-        let spent = |item: &Item| item.cause != Cause::Budget(LimitName::RealmUnverified);
+        let spent = |item: &Item| item.cause.pays_look_ups();
         let mut items = plan.items.iter();
         plan.charges.retain(|_| items.next().is_some_and(spent));
         plan.items.retain(spent);
@@ -277,9 +288,12 @@ impl Plan {
             .filter(|(_, item)| item.cause != Cause::FreeResend)
             .map(|(charge, item)| {
                 let (limit, cost) = match (item.evidence, item.checked) {
-                    (false, _) => (charge.limit, charge.cost),
-                    (true, None) => (charge.limit, 1),
-                    (true, Some(_)) => checked(charge.limit, 1),
+                    (None, _) => (charge.limit, charge.cost),
+                    (Some(full), None) => (charge.limit, full),
+                    (Some(full), Some(asked)) if full > asked => {
+                        checked(charge.limit, full.saturating_sub(asked))
+                    }
+                    (Some(_), Some(_)) => (charge.limit, charge.cost),
                 };
                 (Charge { limit, cost, ..*charge }, *item)
             })
@@ -317,9 +331,9 @@ impl Plan {
         let pairs = self.charges.iter().zip(&self.items).filter(|(_, item)| which(item));
         pairs
             .map(|(charge, item)| {
-                let kept = match item.cause {
-                    Cause::Budget(_) => self.kept.as_microdollars(),
-                    _ => 0,
+                let kept = match item.cause.pays_look_ups() {
+                    true => self.kept.as_microdollars(),
+                    false => 0,
                 };
                 let cost = charge.cost.saturating_sub(kept);
                 let Charge { key, limit, waiver, .. } = *charge;
@@ -337,13 +351,15 @@ impl Plan {
         })
     }
 
-    /// What an operator is told when `cost` more brings the budgets to `counts`.
-    pub(crate) fn budget_tiers(&self, counts: &[u64], cost: u64, soft: u8) -> Vec<EventKind> {
+    /// What an operator is told when the charges, each made `step` times, bring the budgets to
+    /// `counts`.
+    pub(crate) fn budget_tiers(&self, counts: &[u64], step: u64, soft: u8) -> Vec<EventKind> {
         let mut told = Vec::new();
         for (scope, index) in self.budgets() {
             let Some((used, max)) = counts.get(index).copied().zip(self.whole_budget(index)) else {
                 continue;
             };
+            let cost = self.charges.get(index).map_or(0, |charge| charge.cost.saturating_mul(step));
             let before = used.saturating_sub(cost);
             let share = |micro: u64| {
                 u128::from(micro).saturating_mul(100).checked_div(max.into()).unwrap_or(0)
@@ -425,9 +441,9 @@ impl Plan {
     ) {
         let Some(evidence) = evidence else { return };
         let (max, remedy) = tier(terms.proved, evidence.soft, evidence.hard);
-        let cost = u64::from(!terms.resend);
+        let cost = u64::from(terms.resend.is_none());
         let charge = Charge { key, limit: evidence.limit(max), cost, waiver };
-        self.push(charge, Item { evidence: true, ..Item::new(Cause::Limit(name), remedy) });
+        self.push(charge, Item { evidence: Some(1), ..Item::new(Cause::Limit(name), remedy) });
     }
 
     pub(super) fn charge(

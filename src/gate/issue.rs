@@ -150,6 +150,7 @@ impl Gate {
                 opened: now,
                 closes: now + policy.code.open,
                 renew: false,
+                first: Money::ZERO,
             },
             caution: clearance.caution,
             now,

@@ -164,6 +164,7 @@ impl Gate {
                 opened: grant.opened,
                 closes: grant.closes,
                 renew: true,
+                first: grant.price,
             },
             caution,
             now,

@@ -46,8 +46,11 @@ pub struct BudgetPolicy {
     /// Over all realms of the gate, if your tenants share one budget. Default: none; each realm has
     /// its own.
     pub global: Option<Money>,
-    /// Spend that no accepted code has paid back yet, over the realm: bots spend it, users return
-    /// it. Default: none, because the right value depends on your volume.
+    /// Spend on texts that no accepted code has paid back yet, over the realm: bots spend it, users
+    /// return it. A code pays back what its first text cost. Look-ups do not count, and the first
+    /// renewal of a verification only with what it costs more than the first text, so at most twice
+    /// this is spent on texts in vain. Default: none, because the right value depends on your
+    /// volume.
     pub unverified: Option<Money>,
     /// The dearest single message. Default: 50 cents; the dearest published country costs 28.
     pub message: Money,

@@ -65,9 +65,10 @@ pub enum WithoutAnswer {
 pub struct SignalsPolicy {
     /// Of which numbers. Default: of none.
     pub ask: AskNetwork,
-    /// What a look-up costs at most. It counts on every budget that the text counts on, and stays
-    /// spent when the text is not sent. Default: 10 cents, our judgement: providers publish no price for
-    /// SIM swap, which carriers set by contract. Take your contract's.
+    /// What a look-up costs at most. It counts on every budget that the text counts on but
+    /// [`unverified`](super::BudgetPolicy::unverified), whatever becomes of the text, unless the
+    /// provider was provably not asked. Default: 10 cents, our judgement: providers publish no
+    /// price for SIM swap, which carriers set by contract. Take your contract's.
     pub price: Money,
     /// A SIM card that was changed within this time gets no code; zero switches the rule off.
     /// Default: 72 hours, three times the 24 in which India's carriers deliver no text after a

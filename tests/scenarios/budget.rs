@@ -1,9 +1,16 @@
 //! Money: the events of the tiers, and the step-up from the soft tier on.
 
+use otpgate::message::MessageFormat;
+use otpgate::otp::Binding;
+use otpgate::policy::FallbackStep;
 use otpgate::pumping::PriceTable;
-use otpgate::{EventKind, LimitName, Money, Policy, Purpose, RefusalReason, Sent, StepUpMeans};
+use otpgate::testing::ScriptedTransport;
+use otpgate::{
+    Channel, EventKind, FallbackChannel, Issued, LimitName, Money, Policy, Purpose, RefusalReason,
+    Sent, StepUpMeans,
+};
 
-use crate::support::{House, client, days, german, quick};
+use crate::support::{House, client, days, german, minutes, quick};
 
 /// A gate with room for `texts` texts to Germany a day, at ten cents each.
 fn purse(texts: u64) -> House {
@@ -165,6 +172,101 @@ async fn accepted_codes_pay_the_unverified_budget_back() {
         let _ = house.prove(&german(flow), &client(flow as u32)).await;
     }
     assert_eq!(house.texts(), 20);
+}
+
+/// A gate with texts to Germany at ten cents and `unverified` of them unanswered.
+fn unanswered(unverified: u64) -> House {
+    House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = Money::cents(10);
+        policy.budget.unverified = Some(Money::cents(10 * unverified));
+        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+    })
+}
+
+async fn first(house: &House, flow: u32) -> Result<Issued, RefusalReason> {
+    match house.insist(&german(flow.into()), &Purpose::SIGN_UP, &client(flow)).await {
+        Sent::Issued(issued) => Ok(issued),
+        Sent::Refused(refusal) => Err(refusal.reason().clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Impatient people cost two texts, and their code pays back what was counted of them.
+#[tokio::test]
+async fn who_asks_once_more_and_enters_the_code_leaves_the_unverified_budget_as_it_was() {
+    let house = unanswered(3);
+    for flow in 0..20 {
+        let issued = first(&house, flow).await.unwrap();
+        house.clock.advance(issued.resend_after());
+        let sent = house.gate.resend(issued.grant(), &client(flow)).await.unwrap();
+        assert!(matches!(sent, Sent::Issued(_)), "{flow}: {sent:?}");
+        assert!(house.accepts_from(issued.grant(), &house.last_code(), &client(flow)).await);
+    }
+    assert_eq!(house.texts(), 40);
+}
+
+/// Bots have no codes: with all renewals they spend at most twice the budget.
+#[tokio::test]
+async fn who_enters_no_code_spends_at_most_twice_the_unverified_budget() {
+    let house = unanswered(3);
+    let refused = RefusalReason::Budget(LimitName::RealmUnverified);
+    let mut texts = Vec::new();
+    for flow in 0..8 {
+        let before = house.texts();
+        match first(&house, flow).await {
+            Ok(issued) => {
+                let mut wait = issued.resend_after();
+                for _ in 0..3 {
+                    house.clock.advance(wait);
+                    match house.gate.resend(issued.grant(), &client(flow)).await.unwrap() {
+                        Sent::Issued(again) => wait = again.resend_after(),
+                        Sent::Refused(refusal) => assert_eq!(*refusal.reason(), refused),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            Err(reason) => assert_eq!(reason, refused),
+        }
+        texts.push(house.texts() - before);
+    }
+    // The first has a free renewal and two that count.
+    assert_eq!(texts, [4, 0, 0, 0, 0, 0, 0, 0]);
+
+    let house = unanswered(3);
+    for flow in 0..8 {
+        let Ok(issued) = first(&house, flow).await else { continue };
+        house.clock.advance(issued.resend_after());
+        let sent = house.gate.resend(issued.grant(), &client(flow)).await.unwrap();
+        assert!(matches!(sent, Sent::Issued(_)), "{flow}: {sent:?}");
+    }
+    assert_eq!(house.texts(), 6, "three, each with its free renewal");
+}
+
+/// Otherwise a text of a cent would buy calls of thirty that nothing counts.
+#[tokio::test]
+async fn a_dearer_renewal_counts_with_what_it_costs_more() {
+    let (calls, heard) = ScriptedTransport::new();
+    let house = House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = Money::cents(30);
+        policy.budget.unverified = Some(Money::cents(60));
+        policy.fallback.steps = vec![FallbackStep::new(Channel::Sms, Channel::Voice)];
+        let words = MessageFormat::builder("Example").build().unwrap();
+        let price = |micro| PriceTable::builtin().with(*b"DE", micro);
+        let voice = FallbackChannel::new(Channel::Voice, calls, words, price(300_000));
+        builder.policy(policy).prices(price(100_000)).fallback(voice)
+    });
+    for flow in 0..4 {
+        let Ok(issued) = first(&house, flow).await else { continue };
+        house.clock.advance(minutes(1));
+        let none = Binding::none();
+        let (grant, who) = (issued.grant(), client(flow));
+        let sent = house.gate.resend_over(grant, Channel::Voice, &none, &who).await.unwrap();
+        assert!(matches!(sent, Sent::Issued(_)), "{flow}: {sent:?}");
+    }
+    // Two texts and two calls for 80 cents, of which 60 count.
+    assert_eq!((house.texts(), heard.arrivals()), (2, 2));
 }
 
 #[tokio::test]

@@ -335,6 +335,20 @@ async fn an_answer_is_as_old_for_a_payment_whoever_asked_for_it() {
     assert_eq!(network.asked(), 3);
 }
 
+/// An accepted code pays back its text, so look-ups may not fill what only codes empty.
+#[tokio::test]
+async fn look_ups_leave_nothing_on_the_unverified_budget() {
+    let network = Network::new(Says::Clean);
+    let (house, _) = house(&network, |policy| {
+        policy.budget.message = Money::microdollars(TEXT);
+        policy.budget.unverified = Some(Money::microdollars(3 * TEXT));
+    });
+    for index in 0..20_u32 {
+        drop(house.prove(&german(index.into()), &client(index)).await);
+    }
+    assert_eq!((house.texts(), network.asked()), (20, 20));
+}
+
 #[tokio::test]
 async fn another_gate_on_the_store_knows_the_answer() {
     let network = Network::new(Says::Clean);

@@ -113,7 +113,7 @@ impl Gate {
                     }
                     if more > 0 {
                         let soft = self.inner.policy(&note.purpose).budget.soft_percent;
-                        for tier in plan().budget_tiers(&counts, more.saturating_mul(step), soft) {
+                        for tier in plan().unbounded(more).budget_tiers(&counts, step, soft) {
                             self.tell_of(note, now, tier);
                         }
                     }
@@ -140,8 +140,9 @@ impl Gate {
             proved: Proved::Human,
             hidden: false,
             price: note.price,
+            look_up: Money::ZERO,
             daily_budget: self.inner.daily_budget,
-            resend: false,
+            resend: None,
             open: policy.code.open,
         }
     }

@@ -97,8 +97,7 @@ impl Gate {
     /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
     pub(super) fn note_budgets(&self, send: &SendJob<'_>, paid: &Paid) {
         let soft = send.policy.budget.soft_percent;
-        let moved = send.reserved().as_microdollars().saturating_mul(paid.step);
-        for tier in paid.plan.budget_tiers(&paid.counts, moved, soft) {
+        for tier in paid.plan.budget_tiers(&paid.counts, paid.step, soft) {
             self.note(send, tier);
         }
     }

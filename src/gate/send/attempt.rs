@@ -158,9 +158,10 @@ impl Gate {
             purpose: send.purpose,
             lane: send.lane,
             proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
-            price: send.reserved(),
+            price: send.price,
+            look_up: send.look_up,
             daily_budget: self.inner.daily_budget,
-            resend: send.challenge.renew,
+            resend: send.challenge.renew.then_some(send.challenge.first),
             open: send.policy.code.open,
             hidden: send.caution.is_some(),
         };

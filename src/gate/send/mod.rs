@@ -77,6 +77,8 @@ pub(super) struct Challenge {
     pub(super) opened: Timestamp,
     pub(super) closes: Timestamp,
     pub(super) renew: bool,
+    /// What its first text cost, if this renews it.
+    pub(super) first: Money,
 }
 
 /// What the store admitted.
@@ -119,11 +121,6 @@ pub(super) struct Refused {
 }
 
 impl SendJob<'_> {
-    /// All that is reserved for it.
-    fn reserved(&self) -> Money {
-        self.price + self.look_up
-    }
-
     /// Whether a test number's code may stand in for a text.
     fn may_be_tested(&self) -> bool {
         !self.decoy && self.policy.test.numbers > 0
