@@ -318,6 +318,20 @@ impl Plan {
         })
     }
 
+    /// What is given back of a look-up when the text went out or may have: of the `reserved`, what
+    /// was not spent.
+    pub(crate) fn refunds_of_look_up(&self, reserved: Money, charged: Timestamp) -> Vec<Refund> {
+        let spared = reserved.as_microdollars().saturating_sub(self.kept.as_microdollars());
+        if spared == 0 {
+            return Vec::new();
+        }
+        let refunds = self.given_back(charged, |item| item.cause.pays_look_ups());
+        refunds
+            .into_iter()
+            .map(|refund| Refund { cost: refund.cost.min(spared), ..refund })
+            .collect()
+    }
+
     /// Notes that `money` of what was reserved is spent, whatever becomes of the text.
     pub(crate) fn keep(&mut self, money: Money) {
         self.kept = money;

@@ -403,7 +403,11 @@ async fn without_an_answer_the_policy_decides() {
             let sent = house.try_send(ALICE, &client(1)).await;
             let why = format!("{says:?}, {without:?}: {sent:?}");
             match (without, sent) {
-                (WithoutAnswer::Send, Sent::Issued(_)) => assert_eq!(house.texts(), 1),
+                (WithoutAnswer::Send, Sent::Issued(_)) => {
+                    assert_eq!(house.texts(), 1);
+                    let kept = if says == Says::NotAsked { 0 } else { LOOK_UP };
+                    assert_eq!(spent(&house.gate).await, TEXT + kept, "{why}");
+                }
                 (WithoutAnswer::Refuse, Sent::Refused(refusal)) => {
                     assert_eq!(*refusal.reason(), RefusalReason::NoSignals);
                     assert_eq!(house.texts(), 0);

@@ -199,7 +199,10 @@ impl Gate {
                 }
                 match self.deliver(send, text, &paid).await? {
                     Handed::Refused(cause) => self.refused_by_provider(send, cause),
-                    Handed::Over(over) => self.issued(send, &paid, grant, expires, over),
+                    Handed::Over(over) => {
+                        Box::pin(self.settle_look_up(send, &paid)).await;
+                        self.issued(send, &paid, grant, expires, over)
+                    }
                     Handed::Hidden { for_good } => {
                         self.hidden(send, &paid, grant, expires, for_good)
                     }

@@ -153,6 +153,19 @@ impl Gate {
         None
     }
 
+    /// Gives back what a look-up has not cost, once its text is out of hand. A text that did not go
+    /// out gives it back with its own price.
+    pub(super) async fn settle_look_up(&self, send: &SendJob<'_>, paid: &Paid) {
+        let refunds = paid.plan.refunds_of_look_up(send.look_up, send.now);
+        if refunds.is_empty() {
+            return;
+        }
+        if let Err(error) = self.inner.give_back(paid.id, paid.home(send), refunds, None).await {
+            let what = format!("a look-up's refund was not recorded and stays spent: {error}");
+            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
+        }
+    }
+
     /// Remembers what was heard, and tells the detector whether the line is what its block is for.
     fn learn(&self, send: &SendJob<'_>, answer: &mut Answer, ask: Ask, signals: &Signals) {
         if ask.line {
