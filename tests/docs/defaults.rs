@@ -58,6 +58,132 @@ fn every_row_names_its_source() {
     }
 }
 
+/// What cannot be set: the row, its value, and where it stands in these words.
+type Fixed = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const FIXED: [Fixed; 13] = [
+    (
+        "clock skew tolerated in tickets, caller's requests, device proofs",
+        "30 s",
+        &[
+            ("src/token/proof.rs", "const SKEW: Duration = Duration::from_secs(30);"),
+            ("src/access/caller.rs", "const SKEW: Duration = Duration::from_secs(30);"),
+            ("src/access/device.rs", "const SKEW: Duration = Duration::from_secs(30);"),
+        ],
+    ),
+    (
+        "a caller's signature is good for",
+        "60 s",
+        &[("src/access/caller.rs", "const LIFE: Duration = Duration::from_secs(60);")],
+    ),
+    (
+        "a number is *known*",
+        "from 72 h after its first verification to 90 days after its last",
+        &[
+            ("src/charges/attempt.rs", "KNOWN_AFTER: Duration = Duration::from_secs(72 * 3_600);"),
+            ("src/charges/attempt.rs", "KNOWN_FOR: Duration = Duration::from_secs(90 * 86_400);"),
+        ],
+    ),
+    (
+        "a network has *customers*",
+        "from 24 h after the code of one number in sixteen to 90 days after the last such",
+        &[
+            ("src/charges/credits.rs", "CUSTOMERS_AFTER: Duration = Duration::from_secs(86_400);"),
+            ("src/charges/credits.rs", "|byte| byte & 0x0F == 0"),
+            (
+                "src/charges/credits.rs",
+                "CUSTOMERS_FOR: Duration = Duration::from_secs(90 * 86_400);",
+            ),
+        ],
+    ),
+    (
+        "an admission is remembered for refunds",
+        "10 min",
+        &[("src/gate/parts.rs", "const REMEMBER: Duration = Duration::from_secs(600);")],
+    ),
+    (
+        "answers of networks kept in a realm",
+        "1 024 documents of 64 numbers, about 4 MB",
+        &[
+            ("src/gate/answers.rs", "const SHELVES: u16 = 1_024;"),
+            ("src/gate/answers.rs", "const PLACES: usize = 64;"),
+        ],
+    ),
+    (
+        "what strangers leave of `quotas.number_total`",
+        "a third; clients that passed a human check a sixth; device proofs a fifteenth",
+        &[
+            ("src/charges/meters.rs", "Self::Open => max / 3,"),
+            ("src/charges/meters.rs", "Self::Checked => max / 6,"),
+            ("src/charges/meters.rs", "Self::Proven => max / 15,"),
+        ],
+    ),
+    (
+        "authenticator window",
+        "one step of 30 s either side",
+        &[
+            ("src/otp/totp/mod.rs", "const STEP_SECONDS: u64 = 30;"),
+            ("src/otp/totp/mod.rs", "Self { window: 1 }"),
+        ],
+    ),
+    (
+        "what is typed as a number",
+        "at most 32 characters",
+        &[("src/recipient/digits.rs", "const MAX_TYPED: usize = 32;")],
+    ),
+    (
+        "what is typed as a code",
+        "at most 2 048 bytes",
+        &[("src/otp/pasted.rs", "const LONGEST_INPUT: usize = 2_048;")],
+    ),
+    (
+        "`{#var#}`, `{#alphanumeric#}`; `{#numeric#}` in a registered text",
+        "30 characters; 15 digits",
+        &[
+            ("src/message/registration/text.rs", "\"var\" => (Kind::Any, 30),"),
+            ("src/message/registration/text.rs", "(Kind::LettersAndDigits, 30),"),
+            ("src/message/registration/text.rs", "(Kind::Digits, 15),"),
+        ],
+    ),
+    (
+        "a test number's longest life",
+        "30 d",
+        &[("src/access/control.rs", "LONGEST_TEST: Duration = Duration::from_secs(30 * 86_400);")],
+    ),
+    (
+        "device proof of a test number",
+        "1 h",
+        &[
+            ("src/gate/verify.rs", "if grant.test.is_some() { DeviceLife::MIN }"),
+            ("src/access/device.rs", "const MIN: Self = Self(Duration::from_secs(3_600));"),
+        ],
+    ),
+];
+
+#[test]
+fn what_is_fixed_stands_where_the_page_says() {
+    let (_, table) = PAGE.split_once("## Fixed in the source").unwrap();
+    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim);
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut missing = FIXED.map(|(name, ..)| name).into_iter().collect::<BTreeSet<_>>();
+    for row in rows {
+        let row: Vec<&str> = cells(row).collect();
+        let fixed = FIXED.iter().find(|(name, ..)| *name == row[0]);
+        let Some((name, value, sources)) = fixed else { panic!("not compared: {}", row[0]) };
+        missing.remove(name);
+        assert_eq!(row[1], *value, "{name}");
+        let named = row[2].split('`').filter(|word| word.starts_with("src/"));
+        let files = sources.iter().map(|(file, _)| *file);
+        let sets: [BTreeSet<&str>; 2] = [named.collect(), files.collect()];
+        assert_eq!(sets[0], sets[1], "{name}: where it stands");
+        for (file, words) in *sources {
+            let text = std::fs::read_to_string(super::root().join(file)).unwrap();
+            assert!(text.contains(words), "{name}: {file} has no `{words}`");
+        }
+    }
+    assert!(missing.is_empty(), "not on the page: {missing:?}");
+}
+
 fn table_lines() -> impl Iterator<Item = &'static str> {
     let (_, checked) = PAGE.split_once("<!-- checked from here -->").unwrap();
     let (checked, _) = checked.split_once("<!-- checked up to here -->").unwrap();
