@@ -204,7 +204,8 @@ fn alone(call: &Waiting) -> impl Iterator<Item = i64> {
     call.statement.locks.iter().copied().filter(|lock| lock & 1 == 1)
 }
 
-fn lost() -> StoreError {
+/// The runtime stopped, and what became of the call nobody knows.
+pub(super) fn lost() -> StoreError {
     StoreError::new(StoreErrorKind::Indeterminate, Late::Stopped)
 }
 

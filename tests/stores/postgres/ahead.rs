@@ -1,8 +1,11 @@
 //! What is charged ahead and counted late, call by call: nothing twice, nothing lost, and no limit
 //! judged without what has yet to be counted.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use otpgate::Store;
 use otpgate::limit::{Limit, MeterKey, Slot};
@@ -16,6 +19,7 @@ use super::calls::{
     redemption,
 };
 use super::faults::Wire;
+use super::told::by_itself;
 
 static SERVER: Shared = Shared::new();
 
@@ -257,4 +261,46 @@ async fn a_call_that_needs_what_is_held_gets_it() {
     assert!(!is_admitted(&one, &of_all(60, 9_941)).await);
     assert!(is_admitted(&one, &of_all(61, 9_940)).await);
     assert!(!is_admitted(&one, &of_all(62, 1)).await);
+}
+
+/// Makes a call and goes before its answer, as the handler of a client does that closes its connection.
+async fn begun(call: impl Future) {
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        let _ = call.as_mut().poll(context);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_wait_for_a_refusal_has_spent_nothing() {
+    let Some((_server, one, plain)) = both().await else { return };
+    let shared = charge(meter(b'O', 0), hourly(WIDE));
+    let shut = charge(meter(b'O', 1), hourly(0));
+    for number in 0..40 {
+        assert!(is_admitted(&one, &of(b'O', number, vec![shared])).await);
+    }
+    for number in 40..540 {
+        begun(one.admit(&of(b'O', number, vec![shared, shut]))).await;
+        let spent = async || count(&one, shared.key, shared.limit, NOON).await.unwrap();
+        by_itself("what was refused is put back", async || spent().await == 40).await;
+    }
+    one.give_back().await;
+    assert_eq!(count(&plain, shared.key, shared.limit, NOON).await.unwrap(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_wait_for_a_verdict_is_counted() {
+    let Some((_server, one, plain)) = both().await else { return };
+    let failed = MeterKey::new(name(b'P', 0), Slot(8));
+    open(&plain, 4_001, NOON, 1_000_000).await;
+    for number in 0..60 {
+        let id = u64::from(b'P') << 40 | number;
+        let mut guess = redemption(id, 4_001, code(99), NOON);
+        guess.observe_failure = vec![seen(failed)];
+        begun(one.redeem(&guess)).await;
+        let counted = async || count(&one, failed, hourly(1), NOON).await.unwrap();
+        by_itself("a wrong code is counted", async || counted().await == number + 1).await;
+    }
 }

@@ -11,7 +11,7 @@ use super::ahead::{both, is_admitted, of, seen};
 use super::calls::{NOON, at, code, count, hourly, name, open, realm, redemption, request};
 
 /// Waits, by the process's own time, until `there`.
-async fn by_itself(said: &str, there: impl AsyncFn() -> bool) {
+pub async fn by_itself(said: &str, there: impl AsyncFn() -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(20), async {
         while !there().await {
             tokio::task::yield_now().await;

@@ -1,6 +1,9 @@
 //! The verbs of the port, where rows are charged ahead: what a call pays itself, and what is left of it.
 
+use std::mem;
 use std::sync::Arc;
+
+use tokio::task::JoinHandle;
 
 use crate::limit::Limit;
 use crate::store::{
@@ -9,6 +12,7 @@ use crate::store::{
 };
 
 use super::super::PostgresStore;
+use super::super::lease::lost;
 use super::{Name, Offer, Payer, Slices, When};
 
 impl PostgresStore {
@@ -21,17 +25,34 @@ impl PostgresStore {
         if slices.knows(admission.id) {
             return self.try_admit(admission).await;
         }
-        let Admission { realm, home, now, clock, .. } = *admission;
+        // On a task of its own: who drops this call leaves nobody else to put back what it takes out of
+        // a slice, should it be refused, nor to count late.
+        let (store, slices, call) = (self.clone(), Arc::clone(slices), admission.clone());
+        seen_through(tokio::spawn(async move { store.admit_apart(&slices, call).await })).await
+    }
+
+    async fn admit_apart(
+        &self,
+        slices: &Arc<Slices>,
+        mut call: Admission,
+    ) -> Result<Admitted, StoreError> {
+        let Admission { id, realm, home, now, clock, .. } = call;
         let when = When { realm, home, now, clock };
-        self.count_before(slices, when, admission.charges.iter()).await;
-        let mut payers = Vec::with_capacity(admission.charges.len());
-        for charge in &admission.charges {
+        let (charges, observe) = (mem::take(&mut call.charges), mem::take(&mut call.observe));
+        self.count_before(slices, when, charges.iter()).await;
+        let mut payers = Vec::with_capacity(charges.len());
+        for charge in &charges {
             payers.push(self.pay(slices, when, charge).await);
         }
-        let observed = admission.observe.iter();
-        let later: Vec<_> = observed.map(|it| slices.counts_later(when, it)).collect();
-        let apart = slices.tells_apart(when, admission.exchange.as_ref());
-        let answer = self.try_admit(&left_of(admission, &payers, &later, apart)).await;
+        let later: Vec<_> = observe.iter().map(|it| slices.counts_later(when, it)).collect();
+        let apart = slices.tells_apart(when, call.exchange.as_ref());
+        let exchange = if apart { call.exchange.take() } else { None };
+        // What is left for the call to pay, count and tell itself.
+        let pairs = charges.iter().zip(&payers);
+        call.charges = pairs.filter(|(_, payer)| payer.is_the_call()).map(|(it, _)| *it).collect();
+        let pairs = observe.iter().zip(&later);
+        call.observe = pairs.filter(|(_, later)| later.is_none()).map(|(it, _)| *it).collect();
+        let answer = self.try_admit(&call).await;
         let granted = matches!(answer, Ok(Admitted::Granted { .. }));
         let refused = match &answer {
             Ok(_) => !granted,
@@ -40,13 +61,12 @@ impl PostgresStore {
         if refused {
             slices.put_back(&payers);
         } else {
-            slices.remember(admission.id);
+            slices.remember(id);
         }
         let mut answer = answer?;
-        let exchange = admission.exchange.as_ref().filter(|_| apart);
-        let mut told = self.tell(slices, when, exchange).await;
-        let units = admission.observe.iter().map(|it| it.units);
-        let costs = admission.charges.iter().map(|charge| charge.cost);
+        let mut told = self.tell(slices, when, exchange.as_ref()).await;
+        let units = observe.iter().map(|it| it.units);
+        let costs = charges.iter().map(|charge| charge.cost);
         let paid: Vec<_> = payers.iter().copied().zip(costs).collect();
         let observed =
             |told: &[u64]| slices.all_observed(later.iter().copied().zip(units.clone()), told);
@@ -120,9 +140,19 @@ impl PostgresStore {
         if slices.knows(redemption.id) {
             return self.try_redeem(redemption).await;
         }
-        let Redemption { realm, home, now, clock, .. } = *redemption;
+        // As an admission: what was compared is counted, whoever still waits for the verdict.
+        let (store, slices, call) = (self.clone(), Arc::clone(slices), redemption.clone());
+        seen_through(tokio::spawn(async move { store.redeem_apart(&slices, call).await })).await
+    }
+
+    async fn redeem_apart(
+        &self,
+        slices: &Arc<Slices>,
+        mut call: Redemption,
+    ) -> Result<Redeemed, StoreError> {
+        let Redemption { id, realm, home, now, clock, .. } = call;
         let when = When { realm, home, now, clock };
-        let charges = redemption.charges.iter().chain(&redemption.subject_charges);
+        let charges = call.charges.iter().chain(&call.subject_charges);
         self.count_before(slices, when, charges).await;
         let later = |list: &[Observation]| -> Vec<Option<Name>> {
             list.iter().map(|it| slices.counts_later(when, it)).collect()
@@ -131,26 +161,24 @@ impl PostgresStore {
             let pairs = list.iter().zip(later).filter(|(_, later)| later.is_none());
             pairs.map(|(it, _)| *it).collect()
         };
-        let apart = slices.tells_apart(when, redemption.exchange.as_ref());
-        let (always, failure) = (later(&redemption.observe), later(&redemption.observe_failure));
-        let call = Redemption {
-            observe: rest(&redemption.observe, &always),
-            observe_failure: rest(&redemption.observe_failure, &failure),
-            exchange: redemption.exchange.clone().filter(|_| !apart),
-            ..redemption.clone()
-        };
+        let apart = slices.tells_apart(when, call.exchange.as_ref());
+        let exchange = if apart { call.exchange.take() } else { None };
+        let (observe, observe_failure) =
+            (mem::take(&mut call.observe), mem::take(&mut call.observe_failure));
+        let (always, failure) = (later(&observe), later(&observe_failure));
+        call.observe = rest(&observe, &always);
+        call.observe_failure = rest(&observe_failure, &failure);
         let answer = self.try_redeem(&call).await;
         if !answer.as_ref().is_err_and(is_undone) {
-            slices.remember(redemption.id);
+            slices.remember(id);
         }
         let mut answer = answer?;
-        let exchange = redemption.exchange.as_ref().filter(|_| apart);
-        if let Some(news) = self.tell(slices, when, exchange).await {
+        if let Some(news) = self.tell(slices, when, exchange.as_ref()).await {
             answer.news = news;
         }
         let accepted = matches!(answer.verdict, Verdict::Accepted { .. });
-        let always = always.into_iter().zip(redemption.observe.iter().map(|it| it.units));
-        let failed = redemption.observe_failure.iter();
+        let always = always.into_iter().zip(observe.iter().map(|it| it.units));
+        let failed = observe_failure.iter();
         let failed = failed.map(|it| if accepted { 0 } else { it.units });
         let all = always.chain(failure.into_iter().zip(failed));
         answer.observed = slices.all_observed(all, &answer.observed);
@@ -180,21 +208,9 @@ impl PostgresStore {
     }
 }
 
-/// What of `admission` the call pays, counts and tells itself; the journal if it is not told `apart`.
-fn left_of(
-    admission: &Admission,
-    payers: &[Payer],
-    later: &[Option<Name>],
-    apart: bool,
-) -> Admission {
-    let charges = admission.charges.iter().zip(payers);
-    let observe = admission.observe.iter().zip(later);
-    Admission {
-        charges: charges.filter(|(_, payer)| payer.is_the_call()).map(|(it, _)| *it).collect(),
-        observe: observe.filter(|(_, later)| later.is_none()).map(|(it, _)| *it).collect(),
-        exchange: admission.exchange.clone().filter(|_| !apart),
-        ..admission.clone()
-    }
+/// The answer of a call on a task of its own.
+async fn seen_through<T>(task: JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
+    task.await.unwrap_or_else(|_| Err(lost()))
 }
 
 /// Whether a call has changed nothing.
