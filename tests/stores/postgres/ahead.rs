@@ -304,3 +304,24 @@ async fn who_does_not_wait_for_a_verdict_is_counted() {
         by_itself("a wrong code is counted", async || counted().await == number + 1).await;
     }
 }
+
+/// Units whose charge nobody knows the answer of are nobody's: they go back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_charged_ahead_without_an_answer_goes_back() {
+    let Some((server, _, plain)) = both().await else { return };
+    for (kind, cut) in [(b'Q', 1), (b'S', 2)] {
+        let wire = Arc::new(Wire::default());
+        let one = PostgresStore::connect(&wire.between(&server).await).await.unwrap();
+        let one = one.with_processes(2);
+        let shared = charge(meter(kind, 0), hourly(WIDE));
+        for number in 0..16 {
+            assert!(is_admitted(&one, &of(kind, number, vec![shared])).await);
+        }
+        // The seventeenth is the first to charge ahead; then it charges the row itself.
+        wire.cut.store(cut, Ordering::SeqCst);
+        assert!(is_admitted(&one, &of(kind, 16, vec![shared])).await);
+        assert_eq!(wire.cuts.load(Ordering::SeqCst), 1);
+        let counted = async || count(&plain, shared.key, shared.limit, NOON).await.unwrap();
+        by_itself("the units go back", async || counted().await == 17).await;
+    }
+}

@@ -14,6 +14,7 @@ use crate::limit::Limit;
 use crate::store::telling::Left;
 use crate::store::{
     Admission, Admitted, Charge, ClockCheck, Exchange, Home, News, Refund, Settlement, StoreError,
+    StoreErrorKind,
 };
 
 use super::super::PostgresStore;
@@ -32,6 +33,9 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// How long a charge made ahead is known by its name, so that the rest of it can go back.
 const REMEMBER: Duration = Duration::from_secs(600);
+
+/// How long a charge made ahead whose answer was lost is left before each time that it is given back.
+const UNKNOWN: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(30)];
 
 const APPEND: &str = "select count(otpgate.append_v1($1, $2, e.content)::text), \
                       pg_is_in_recovery() as standby from unnest($3) with ordinality e(content, i)";
@@ -73,6 +77,10 @@ impl PostgresStore {
                     let count = counts.first().copied().unwrap_or(u64::MAX);
                     slices.hear(name, count, when.now);
                 }
+                // Whether the row was charged nobody knows, and nobody spends it.
+                Err(error) if error.kind() == StoreErrorKind::Indeterminate => {
+                    tokio::spawn(async move { store.return_unknown(name, by, when, units).await });
+                }
                 _ => {}
             }
         });
@@ -87,6 +95,17 @@ impl PostgresStore {
         back.refunds =
             vec![Refund { key: name.key, limit, cost: units, charged: at, waiver: None }];
         drop(self.try_settle(&back).await);
+    }
+
+    /// Gives units back that were charged if the charge arrived. It may yet arrive, on a server that was
+    /// long silent, and giving back before it does nothing; after it, once.
+    async fn return_unknown(&self, name: Name, by: RequestId, when: When, units: u64) {
+        let mut age = Duration::ZERO;
+        for pause in UNKNOWN {
+            tokio::time::sleep(pause).await;
+            age = age.saturating_add(pause);
+            self.return_units(name, Unspent { by, at: when.now, units, age }).await;
+        }
     }
 
     /// Gives what is held of a row back before the row is asked itself.
