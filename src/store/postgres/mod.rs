@@ -41,7 +41,8 @@
 //! - A connection ends with the first error that is not the call's own, and all idle ones with one
 //!   that belongs to the server: after a fail-over the next call finds the new primary. An answer
 //!   that a standby gave is not taken.
-//! - Times come from the calls. The server's clock is never asked.
+//! - Times come from the calls. The server's clock decides whether a call's is believed
+//!   ([`ClockCheck`](super::ClockCheck)), and that nothing is removed before its time.
 //! - The database sees pseudonyms and digests. Digests are HMACs under a key that it does not have,
 //!   and are compared as hashes mixed with the call's random identifier, so that the time of a
 //!   comparison says nothing about them.
@@ -257,16 +258,48 @@ impl PostgresStore {
     ///
     /// Call it every minute or so from one place, again while it answers `batch` or more: nothing
     /// else removes anything. A batch of a thousand takes some ten milliseconds and holds up no
-    /// call, as rows in use are skipped. Correctness never depends on it, only the size of the
-    /// tables does.
+    /// call, as rows in use are skipped.
+    ///
+    /// Where the server's clock says an earlier time than `now`, that is taken: what is removed is
+    /// forgotten, and a host whose clock leads by a day would give every budget out once more. A host
+    /// that lags removes less.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; whatever was removed before stays removed.
     pub async fn remove_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        const REMOVE: &str = "select otpgate.remove_expired_v1(least($1, \
+                              (extract(epoch from clock_timestamp()) * 1000)::bigint), $2), \
+                              pg_is_in_recovery() as standby";
+        self.remove(REMOVE, now, batch).await
+    }
+
+    /// As [`remove_expired`](Self::remove_expired), by `now` alone. For simulated time.
+    ///
+    /// **Dangerous** in production: with a `now` that leads it removes quotas, failures and spent
+    /// tokens that still count.
+    ///
+    /// # Errors
+    ///
+    /// As [`remove_expired`](Self::remove_expired).
+    pub async fn remove_expired_at_danger(
+        &self,
+        now: Timestamp,
+        batch: u32,
+    ) -> Result<u64, StoreError> {
+        const REMOVE: &str = "select otpgate.remove_expired_v1($1, $2), \
+                              pg_is_in_recovery() as standby";
+        self.remove(REMOVE, now, batch).await
+    }
+
+    async fn remove(
+        &self,
+        sql: &'static str,
+        now: Timestamp,
+        batch: u32,
+    ) -> Result<u64, StoreError> {
         let batch = i32::try_from(batch).unwrap_or(i32::MAX);
         let parameters = vec![parameter(call::time(now), Type::INT8), parameter(batch, Type::INT4)];
-        let sql = "select otpgate.remove_expired_v1($1, $2), pg_is_in_recovery() as standby";
         let row = self.alone(&Statement { sql, parameters, locks: Vec::new() }).await?;
         let removed = row
             .try_get(0)

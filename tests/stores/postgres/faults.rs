@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use otpgate::Store;
+use otpgate::limit::Limit;
 use otpgate::store::postgres::PostgresSetupError;
-use otpgate::store::{Admitted, Nonce, Observation, PostgresStore, StoreErrorKind, Verdict};
+use otpgate::store::{
+    Admitted, Charge, ClockCheck, DEFAULT_CLOCK_SKEW, Nonce, Observation, PostgresStore,
+    StoreErrorKind, Verdict,
+};
 use otpgate::testing::store;
+use otpgate::{Clock, Store, SystemClock};
 use support::postgres_server::{self, PostgresServer, Shared};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -277,7 +281,7 @@ async fn overlapping_calls_never_deadlock() {
                     }
                     charged += 4;
                     if turn % 16 == 0 {
-                        store.remove_expired(at(NOON), 100).await.unwrap();
+                        store.remove_expired_at_danger(at(NOON), 100).await.unwrap();
                     }
                 }
                 charged
@@ -310,11 +314,14 @@ async fn what_expired_is_removed_in_batches_and_nothing_else() {
     assert!(is_granted(&store.admit(&admission(99, NOON, lasting)).await.unwrap()));
 
     // Until the deadline and a minute after it, nothing goes.
-    assert_eq!(store.remove_expired(at(NOON + 600_000 + 59_999), 1_000).await.unwrap(), 0);
+    assert_eq!(
+        store.remove_expired_at_danger(at(NOON + 600_000 + 59_999), 1_000).await.unwrap(),
+        0
+    );
     let later = at(NOON + 3 * HOUR);
     let mut rounds = Vec::new();
     loop {
-        match store.remove_expired(later, 10).await.unwrap() {
+        match store.remove_expired_at_danger(later, 10).await.unwrap() {
             0 => break,
             removed => rounds.push(removed),
         }
@@ -325,4 +332,37 @@ async fn what_expired_is_removed_in_batches_and_nothing_else() {
     let day = otpgate::limit::Limit::Window { max: 5, span_ms: 24 * HOUR };
     assert_eq!(count(&store, meter(b'f', 0), day, NOON + 3 * HOUR).await.unwrap(), 1);
     assert_eq!(count(&store, meter(b'e', 1), hourly(5), NOON + 3 * HOUR).await.unwrap(), 0);
+}
+
+/// Counters that were charged by right clocks, and whoever sweeps has a wrong one.
+#[tokio::test]
+async fn a_clock_that_leads_removes_nothing_that_is_live() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let store = PostgresStore::connect(&server.url()).await.unwrap();
+    store.migrate().await.unwrap();
+    let now = SystemClock::new().now();
+    let limit = Limit::Budget { max: 5, span_ms: 24 * HOUR };
+    let checked = |number, cost| {
+        let used_up = Charge { cost, ..charge(meter(b'k', 0), limit) };
+        let mut call = admission(number, now.as_millis(), vec![used_up]);
+        call.clock = ClockCheck::Within(DEFAULT_CLOCK_SKEW);
+        call.nonces = vec![Nonce { key: name(b'k', 1), expires: now + Duration::from_secs(600) }];
+        call
+    };
+    assert!(is_granted(&store.admit(&checked(1, 5)).await.unwrap()));
+    for hours in [25, 32 * 24, 91 * 24] {
+        let wrong = now + Duration::from_secs(hours * 3_600);
+        assert_eq!(store.remove_expired(wrong, 1_000).await.unwrap(), 0, "{hours} hours ahead");
+    }
+    let spent = store.admit(&checked(2, 1)).await.unwrap();
+    assert!(matches!(spent, Admitted::NonceSpent { .. }), "{spent:?}");
+    let mut again = checked(3, 1);
+    again.nonces.clear();
+    let answer = store.admit(&again).await.unwrap();
+    assert!(matches!(answer, Admitted::Exhausted { .. }), "{answer:?}");
+    // What has expired by the server's clock goes, whoever asks.
+    let past = admission(4, now.as_millis() - 3 * HOUR, vec![charge(meter(b'k', 2), hourly(5))]);
+    assert!(is_granted(&store.admit(&past).await.unwrap()));
+    let wrong = now + Duration::from_secs(90_000);
+    assert_eq!(store.remove_expired(wrong, 1_000).await.unwrap(), 2, "a meter and its call");
 }
