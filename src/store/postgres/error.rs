@@ -111,6 +111,16 @@ pub enum PostgresSetupError {
         /// The version needed at least.
         needed: i32,
     },
+    /// The server, or what is between, did not answer in time.
+    #[error(
+        "PostgreSQL has not answered within {within:?}; look whether it, a pooler or the network \
+         in between hangs and whether the pool has a free connection, then start again; \
+         PostgresStore::with_deadline waits longer"
+    )]
+    Silent {
+        /// How long that was waited for.
+        within: Duration,
+    },
     /// The server refused a statement of the setup.
     #[error(
         "PostgreSQL refused a statement of the setup; mend what it says, then start again; the \
@@ -122,9 +132,9 @@ pub enum PostgresSetupError {
 impl From<PostgresSetupError> for StoreError {
     fn from(error: PostgresSetupError) -> Self {
         let kind = match &error {
-            PostgresSetupError::Unreachable { .. } | PostgresSetupError::Refused(_) => {
-                StoreErrorKind::Unavailable
-            }
+            PostgresSetupError::Unreachable { .. }
+            | PostgresSetupError::Silent { .. }
+            | PostgresSetupError::Refused(_) => StoreErrorKind::Unavailable,
             _ => StoreErrorKind::Corrupt,
         };
         Self::new(kind, error)

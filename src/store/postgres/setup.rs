@@ -15,6 +15,10 @@ use super::{DEFAULT_CONNECTIONS, PostgresStore, check, url};
 /// How long a host may take to be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long all migrations may take, with the wait for another process that migrates. They take a
+/// tenth of a second on an empty database; later ones may have tables to change.
+const MIGRATED: Duration = Duration::from_secs(60);
+
 /// Held while migrating, so that processes that start together migrate one after the other.
 const MIGRATING: i64 = 0x6f74_7067_6174_6501;
 
@@ -104,25 +108,15 @@ impl PostgresStore {
     ///
     /// Any number of processes may call it at the same time, and as often as they like. The role
     /// needs to be allowed to create the schema `otpgate`, or own it; where nothing is missing, it
-    /// needs no more than the gate does.
+    /// needs no more than the gate does. A server that does not answer is given up after
+    /// [`with_deadline`](PostgresStore::with_deadline); what is being migrated has a minute.
     ///
     /// # Errors
     ///
     /// [`PostgresSetupError`]; a migration that failed left nothing behind.
     pub async fn migrate(&self) -> Result<(), PostgresSetupError> {
-        let mut connection = self.checked().await?;
-        for migration in MIGRATIONS {
-            let transaction = connection.transaction().await?;
-            let lock = format!("select pg_advisory_xact_lock({MIGRATING})");
-            transaction.batch_execute(&lock).await?;
-            let found = check::version(&*transaction).await?;
-            if found < migration.version {
-                let applied = transaction.batch_execute(migration.sql).await;
-                applied.map_err(|error| PostgresSetupError::migrating(error, found))?;
-            }
-            transaction.commit().await?;
-        }
-        drop(connection);
+        let connection = self.answered(self.deadline, self.checked()).await?;
+        self.answered(MIGRATED.max(self.deadline), apply(connection)).await?;
         self.ready().await
     }
 
@@ -131,12 +125,17 @@ impl PostgresStore {
     /// It refuses a standby, a server, database or role that only reads, a server before version 14,
     /// settings that lose what was acknowledged, a schema that is missing or older than this
     /// release, and a role that lacks a right on one of its tables or functions. At last it writes a
-    /// row and takes it back. It changes nothing.
+    /// row and takes it back. It changes nothing. A server that does not answer is given up after
+    /// [`with_deadline`](PostgresStore::with_deadline).
     ///
     /// # Errors
     ///
     /// [`PostgresSetupError`], which says what to do.
     pub async fn ready(&self) -> Result<(), PostgresSetupError> {
+        self.answered(self.deadline, self.looked()).await
+    }
+
+    async fn looked(&self) -> Result<(), PostgresSetupError> {
         let connection = self.checked().await?;
         // Rights first: without them the version cannot be read.
         check::rights(&**connection).await?;
@@ -147,6 +146,20 @@ impl PostgresStore {
             drop(Object::take(connection));
         }
         trial
+    }
+
+    /// What `work` comes to, unless that takes longer than `within`.
+    async fn answered<T>(
+        &self,
+        within: Duration,
+        work: impl Future<Output = Result<T, PostgresSetupError>>,
+    ) -> Result<T, PostgresSetupError> {
+        if let Ok(answer) = tokio::time::timeout(within, work).await {
+            return answer;
+        }
+        // The connection has gone back to the pool, and its siblings lead to the same place.
+        drop(self.pool.retain(|_, _| false));
+        Err(PostgresSetupError::Silent { within })
     }
 
     /// A connection to a server that will do.
@@ -162,6 +175,22 @@ impl PostgresStore {
             }
         }
     }
+}
+
+/// Applies the migrations that are missing.
+async fn apply(mut connection: Object) -> Result<(), PostgresSetupError> {
+    for migration in MIGRATIONS {
+        let transaction = connection.transaction().await?;
+        let lock = format!("select pg_advisory_xact_lock({MIGRATING})");
+        transaction.batch_execute(&lock).await?;
+        let found = check::version(&*transaction).await?;
+        if found < migration.version {
+            let applied = transaction.batch_execute(migration.sql).await;
+            applied.map_err(|error| PostgresSetupError::migrating(error, found))?;
+        }
+        transaction.commit().await?;
+    }
+    Ok(())
 }
 
 /// Whether every host that answered takes no writes. tokio-postgres says it in this way alone.

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use otpgate::limit::Limit;
@@ -116,6 +116,8 @@ pub struct Wire {
     /// Cut the next connection that sends something: 1 before it arrives, 2 before the answer.
     pub cut: AtomicU64,
     pub cuts: AtomicU64,
+    /// Carry nothing any more, and keep the connections open.
+    pub silent: AtomicBool,
 }
 
 impl Wire {
@@ -138,6 +140,9 @@ impl Wire {
             tokio::select! {
                 read = gate.read(&mut out) => {
                     let Ok(length @ 1..) = read else { return };
+                    if self.silent.load(Ordering::SeqCst) {
+                        continue;
+                    }
                     match self.cut.swap(0, Ordering::SeqCst) {
                         0 => server.write_all(&out[..length]).await.unwrap(),
                         1 => {

@@ -1,5 +1,9 @@
 //! The look at start: what would fail or lose something later is refused, with cause and cure.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use deadpool_postgres::{Manager, Pool};
 use otpgate::Store;
 use otpgate::store::postgres::PostgresSetupError;
@@ -8,6 +12,7 @@ use support::postgres_server::{self, PostgresServer};
 use tokio_postgres::{Config, NoTls};
 
 use super::calls::{NOON, admission, charge, count, hourly, is_granted, meter, open};
+use super::faults::Wire;
 
 /// A pool of the host's own, which does not look where it leads.
 fn host_pool(server: &PostgresServer, role: &str) -> PostgresStore {
@@ -262,4 +267,31 @@ async fn no_error_repeats_a_piece_of_a_password() {
             }
         }
     }
+}
+
+/// A server that takes everything and says nothing must not hold a start up for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_says_nothing_is_given_up() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let wire = Arc::new(Wire::default());
+    let store = PostgresStore::connect(&wire.between(&server).await).await.unwrap();
+    store.migrate().await.unwrap();
+    let deadline = Duration::from_millis(100);
+    let store = store.with_deadline(deadline);
+    wire.silent.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        let looks = async { (store.ready().await, store.migrate().await) };
+        let looked = tokio::time::timeout(Duration::from_secs(20), looks).await;
+        let (ready, migrated) = looked.expect("both give up");
+        for error in [ready.unwrap_err(), migrated.unwrap_err()] {
+            assert!(
+                matches!(error, PostgresSetupError::Silent { within } if within == deadline),
+                "{error:?}"
+            );
+        }
+    }
+    let through_the_port = otpgate::Store::ready(&store).await.unwrap_err();
+    assert_eq!(through_the_port.kind(), StoreErrorKind::Unavailable);
+    wire.silent.store(false, Ordering::SeqCst);
+    store.with_deadline(Duration::from_secs(60)).ready().await.unwrap();
 }
