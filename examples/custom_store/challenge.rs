@@ -51,6 +51,8 @@ impl Challenge {
             }),
             ChallengeWrite::Renew { digest, expires, keep_previous, .. } => {
                 let mut renewed = held?.clone();
+                // The same code once more takes its own place.
+                renewed.codes.pop_if(|newest| newest.0 == *digest);
                 let keep = usize::from(*keep_previous).min(renewed.codes.len());
                 renewed.codes.drain(..renewed.codes.len() - keep);
                 renewed.codes.push((*digest, *expires));

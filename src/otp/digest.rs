@@ -30,6 +30,16 @@ pub(crate) fn digest(key: &MacKey, context: &CodeContext<'_>, code: &str) -> Tag
     key.tag_of(LABEL, [realm, purpose.as_bytes(), challenge, subject, binding, code.as_bytes()])
 }
 
+/// Separates the digest of no code from those of codes.
+const NOBODYS: &str = "otpgate/v1/nobodys";
+
+/// The digest in `context` that is no code's, so that nobody can enter one that has it. For a store it
+/// is as good as any, and the same each time.
+pub(crate) fn nobodys(key: &MacKey, context: &CodeContext<'_>) -> Tag {
+    let CodeContext { realm, purpose, challenge, subject, binding } = *context;
+    key.tag_of(NOBODYS, [realm, purpose.as_bytes(), challenge, subject, binding])
+}
+
 #[cfg(test)]
 mod tests {
     use hmac::{Hmac, KeyInit, Mac};
@@ -79,6 +89,20 @@ mod tests {
         fn any_difference_in_any_field_is_another_digest(a in fields(), b in fields()) {
             prop_assert_eq!(tag(&key(1), &a) == tag(&key(1), &b), a == b);
             prop_assert_ne!(tag(&key(1), &a), tag(&key(2), &a));
+        }
+
+        #[test]
+        fn nobodys_is_no_codes_and_each_verifications_own(a in fields(), code in ".{0,10}") {
+            let context = |(realm, purpose, challenge, subject, binding, _): &Fields| {
+                let context = CodeContext { realm, purpose, challenge, subject, binding };
+                (nobodys(&key(1), &context), digest(&key(1), &context, &code))
+            };
+            let mut b = a.clone();
+            b.2[0] ^= 1;
+            let (first, second) = (context(&a), context(&b));
+            prop_assert_eq!(first.0, context(&a).0);
+            prop_assert_ne!(first.0, second.0);
+            prop_assert_ne!(first.0, first.1);
         }
 
         #[test]

@@ -151,7 +151,8 @@ pub enum ChallengeWrite {
     /// Another code for a challenge that is neither consumed, locked nor closed.
     ///
     /// Attempts are carried over. With `keep_previous` the newest earlier code stays good until its
-    /// own expiry; without, it is void at once.
+    /// own expiry; without, it is void at once. The newest code's own digest once more is no other
+    /// code: its expiry moves, and with `keep_previous` the code before it stays.
     Renew {
         /// The challenge's name.
         key: Pseudonym,

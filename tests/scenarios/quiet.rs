@@ -1,10 +1,11 @@
 //! Quiet refusal: whoever pumps sees texts go out, and none does.
 
+use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::{
     ClientContext, Entry, EventKind, Issued, Money, Policy, Purpose, RefusalReason, Sent,
 };
 
-use crate::support::{House, client, days, grown, quick, seconds, without_group_limits};
+use crate::support::{ALICE, House, client, days, grown, quick, seconds, without_group_limits};
 
 /// A house without a human check whose detector is awake; what it would ask of a client is a refusal.
 fn house(quiet: bool) -> House {
@@ -107,6 +108,38 @@ async fn known_numbers_get_their_texts() {
     let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     assert_eq!(house.outbox.handed_off(), before + 1);
     assert!(house.accepts_from(issued.grant(), &house.last_code(), &owner).await);
+}
+
+/// A text that the carrier is slow with is its owner's, however often he asks for another one meanwhile.
+#[tokio::test]
+async fn a_text_that_went_out_stays_good_beside_any_number_that_are_withheld() {
+    for real_again in [false, true] {
+        let house = house(true);
+        let who = client(3);
+        let grant = house.send_to(ALICE, &who).await.into_grant();
+        let (first, sent) = (house.last_code(), house.outbox.handed_off());
+        let (controls, all) = (house.gate.controls(), Target::Everything);
+        let (why, ada) = (Reason::new("an attack").unwrap(), Actor::new("ada").unwrap());
+        let id =
+            controls.enter(all, Effect::KnownNumbersOnly, why, ada.clone(), None).await.unwrap();
+        let again = async |after| {
+            house.clock.advance(seconds(after));
+            let sent = house.gate.resend(&grant, &who).await.unwrap();
+            assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
+        };
+        again(31).await;
+        again(61).await;
+        assert_eq!(house.outbox.handed_off(), sent, "both were withheld");
+        if real_again {
+            // Of three texts, as he was told, the last two are good: his third goes out.
+            controls.lift(id, &ada).await.unwrap();
+            again(121).await;
+            assert_eq!(house.outbox.handed_off(), sent + 1);
+            assert!(house.accepts_from(&grant, &house.last_code(), &who).await);
+        } else {
+            assert!(house.accepts_from(&grant, &first, &who).await);
+        }
+    }
 }
 
 /// Decoys of the host's own and quiet refusals cost the budget nothing, however often they are had.

@@ -49,7 +49,7 @@ impl Gate {
         let id = RequestId::from_bytes(random(&*self.inner.entropy)?);
         let challenge = self.names().challenge(&send.challenge.id);
         let code = VoidCode { challenge, digest: self.digest(send, code.expose_secret())? };
-        let nobodys: [u8; 32] = random(&*self.inner.entropy)?;
+        let nobodys = self.nobodys(send);
         self.remember(send.now).await?;
         for again in 0..STALE_TRIES {
             let mut standing = self.standing(send).await?;

@@ -4,13 +4,14 @@ use std::mem;
 
 use crate::base::entropy::random;
 use crate::base::id::{Pseudonym, RequestId};
+use crate::base::mac::MacKey;
 use crate::base::time::Timestamp;
 use crate::charges::{COUNT_SPAN_MS, Cause, Plan, Terms};
 use crate::error::GateError;
 use crate::gate::{Gate, REMEMBER};
 use crate::limit::MeterKey;
 use crate::otp::ResendCode;
-use crate::otp::digest::{CodeContext, digest};
+use crate::otp::digest::{CodeContext, digest, nobodys};
 use crate::outcome::{Proved, Remedy};
 use crate::policy::Mode;
 use crate::realm::{Carried, Standing, TestEntry, Withheld, slot};
@@ -221,6 +222,20 @@ impl Gate {
         if send.decoy {
             return Ok(random(&*self.inner.entropy)?);
         }
+        Ok(self.keyed(send, |key, context| digest(key, context, code)))
+    }
+
+    /// The digest of no code: one for each verification, so that in the store a withheld text takes the
+    /// place of the withheld one before it, and a code that did go out stays good.
+    pub(super) fn nobodys(&self, send: &SendJob<'_>) -> [u8; 32] {
+        self.keyed(send, nobodys)
+    }
+
+    fn keyed(
+        &self,
+        send: &SendJob<'_>,
+        digest: impl FnOnce(&MacKey, &CodeContext<'_>) -> [u8; 32],
+    ) -> [u8; 32] {
         let context = CodeContext {
             realm: self.realm.name().as_bytes(),
             purpose: send.purpose.as_str(),
@@ -229,6 +244,6 @@ impl Gate {
             binding: &send.binding.encoded(),
         };
         let keys = self.inner.keys.verifying_or_signing(Some(send.challenge.key), send.now);
-        Ok(digest(&keys.code, &context, code))
+        digest(&keys.code, &context)
     }
 }

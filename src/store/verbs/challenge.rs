@@ -95,8 +95,12 @@ impl Challenge {
     pub(super) fn renew(&mut self, digest: Tag, expires: Timestamp, keep_previous: bool) {
         let Some(codes) = self.course.codes.as_mut() else { return };
         let current = std::mem::replace(&mut codes.newest, Code { digest, expires });
-        let keep = keep_previous && current != Code::VOID;
-        codes.previous = keep.then(|| Box::new(current));
+        // The same code once more is no other code, and the one before it is still the one before.
+        let earlier = match constant_time_eq_32(&digest, &current.digest) {
+            true => codes.previous.take(),
+            false => (current != Code::VOID).then(|| Box::new(current)),
+        };
+        codes.previous = earlier.filter(|_| keep_previous);
         codes.expires = expires;
     }
 

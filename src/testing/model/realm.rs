@@ -155,6 +155,8 @@ impl Realm {
                 if renewed.consumed || renewed.used >= renewed.attempts {
                     return None;
                 }
+                // The same code once more takes its own place.
+                renewed.codes.pop_if(|newest| newest.0 == *digest);
                 let previous = renewed.codes.last().copied().filter(|_| *keep_previous);
                 renewed.codes = previous.into_iter().chain([(*digest, *expires)]).collect();
                 renewed.expires = *expires;

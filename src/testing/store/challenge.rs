@@ -11,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     case!(open_twice, "a challenge of that name must not exist, whatever became of it"),
     case!(renew_keeps_previous, "with `keep_previous` the newest earlier code stays good"),
     case!(renew_replaces, "without `keep_previous` the earlier code is void at once"),
+    case!(renew_with_the_same_code, "the newest code's own digest replaces it, not the one before"),
     case!(two_codes_at_most, "two digests at the most are live for one challenge"),
     case!(previous_code_expires, "the earlier code stays good until its own expiry"),
     case!(resend_resets_nothing, "attempts are carried over: another code gives no fresh guesses"),
@@ -88,6 +89,34 @@ async fn two_codes_at_most(mut bench: Bench) -> Checked {
     for (code, expected) in codes.iter().zip([Verdict::Mismatch { left: 4 }, accepted(2, T0)]) {
         let verdict = bench.guess(opened.key, *code, T0 + 3_000).await?;
         same("the first, then the second of three codes", verdict, expected)?;
+    }
+    Ok(())
+}
+
+async fn renew_with_the_same_code(mut bench: Bench) -> Checked {
+    for keep in [true, false] {
+        let opened = bench.open(T0, 5).await?;
+        let (mut admission, second) = renew(&mut bench, opened, T0 + 1_000, true);
+        bench.grant("renewing", &admission).await?;
+        for after in [200_000, 250_000] {
+            let (again, _) = renew(&mut bench, opened, T0 + after, keep);
+            let Some(ChallengeWrite::Renew { expires, .. }) = again.challenge else { continue };
+            admission = again;
+            admission.challenge = Some(ChallengeWrite::Renew {
+                key: opened.key,
+                digest: second,
+                expires,
+                keep_previous: keep,
+            });
+            bench.grant("renewing with the same code", &admission).await?;
+        }
+        let verdict = bench.guess(opened.key, opened.digest, T0 + 299_999).await?;
+        let expected = if keep { accepted(1, T0) } else { Verdict::Mismatch { left: 4 } };
+        same("the code before, within its life", verdict, expected)?;
+        if !keep {
+            let verdict = bench.guess(opened.key, second, T0 + 549_999).await?;
+            same("the same code, whose expiry moved", verdict, accepted(2, T0))?;
+        }
     }
     Ok(())
 }

@@ -814,10 +814,13 @@ begin
       if p_challenge is null then
         null;
       elsif p_renew then
+        -- The same code once more is no other code, and the one before it is still the one before.
         update otpgate.challenge t set
           digest = p_digest, until = p_expires, expires = p_expires,
-          previous = case when p_attempts > 0 then t.digest end,
-          previous_until = case when p_attempts > 0 then t.until else 0 end
+          previous = case when p_attempts = 0 then null
+                          when t.digest = p_digest then t.previous else t.digest end,
+          previous_until = case when p_attempts = 0 then 0
+                                when t.digest = p_digest then t.previous_until else t.until end
         where t.key = p_challenge;
       else
         insert into otpgate.challenge as t (
