@@ -9,7 +9,6 @@ use crate::error::GateError;
 use crate::otp::Binding;
 use crate::outcome::{Clearance, Cleared, Client, Lane, OwnScope, Proved, RefusalReason};
 use crate::recipient::Recipient;
-use crate::store::Nonce;
 use crate::telemetry::Verb;
 
 impl Gate {
@@ -89,7 +88,7 @@ impl Gate {
                 lane: Lane::Caller,
                 proved: Proved::Human,
                 caution: None,
-                nonce: Nonce { key: names.nonce(caller.nonce()), expires: caller.expires() },
+                nonce: self.inner.nonce(names.nonce(caller.nonce()), caller.expires()),
                 human: None,
                 expires: caller.expires(),
                 binding: Binding::none(),

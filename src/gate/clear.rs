@@ -107,7 +107,7 @@ impl Gate {
                 lane,
                 proved,
                 caution,
-                nonce: Nonce { key: self.names().nonce(token.nonce()), expires: token.expires() },
+                nonce: self.inner.nonce(self.names().nonce(token.nonce()), token.expires()),
                 human,
                 expires: token.expires(),
                 binding: Binding::none(),

@@ -81,6 +81,6 @@ impl Gate {
     /// realm: one response would else be good at every tenant of the deployment.
     pub(super) fn human_nonce(&self, pass: &HumanPass, now: Timestamp) -> Nonce {
         let key = shared_bytes(self.inner.keys.pseudonyms(), "human", pass.as_bytes());
-        Nonce { key, expires: now + HumanPass::LIFE }
+        self.inner.nonce(key, now + HumanPass::LIFE)
     }
 }

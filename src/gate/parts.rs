@@ -25,7 +25,7 @@ use crate::pumping::{Costs, Detector, PriceTable, Tuning};
 use crate::realm::{Names, RealmState, Realms, slot};
 use crate::recipient::Recipient;
 use crate::store::{
-    Admission, ClockCheck, Document, Home, Refund, Settlement, Store, TallyQuery, VoidCode,
+    Admission, ClockCheck, Document, Home, Nonce, Refund, Settlement, Store, TallyQuery, VoidCode,
 };
 use crate::telemetry::{Span, Verb, note};
 use crate::transport::signals::NumberSignals;
@@ -117,6 +117,13 @@ impl Parts {
         let mut admission = Admission::new(id, now, self.partition, until);
         (admission.clock, admission.home) = (self.clock_check, home);
         admission
+    }
+
+    /// What may be used once of something that expires at `expires` by whichever clock: a gate that lags
+    /// by the bound still takes it when one that leads has let it expire, twice the bound before.
+    pub(super) fn nonce(&self, key: Pseudonym, expires: Timestamp) -> Nonce {
+        let apart = self.clock_check.skew().unwrap_or_default().saturating_mul(2);
+        Nonce { key, expires: expires + apart }
     }
 
     /// A question about nothing yet.

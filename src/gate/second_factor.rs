@@ -8,7 +8,7 @@ use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
 use crate::outcome::AuthenticatorVerdict;
 use crate::realm::slot;
-use crate::store::{Admitted, Charge, Home, Nonce, Refund};
+use crate::store::{Admitted, Charge, Home, Refund};
 use crate::telemetry::Verb;
 
 use super::Gate;
@@ -95,9 +95,9 @@ impl Gate {
             Charge { key: spray, limit: UNLIMITED, cost: 1, waiver: None },
         ];
         admission.nonces = step
-            .map(|step| Nonce {
-                key: names.authenticator_step(user, step.number()),
-                expires: authenticator.remember_until(step),
+            .map(|step| {
+                let key = names.authenticator_step(user, step.number());
+                self.inner.nonce(key, authenticator.remember_until(step))
             })
             .into_iter()
             .collect();

@@ -235,3 +235,9 @@ async fn three_days_with_a_wrong_clock() {
     let stores = async |clock: ManualClock| Arc::new(MemoryStore::builder().clock(clock).build());
     crate::clocks::three_days_with_a_wrong_clock(stores, |_| ()).await;
 }
+
+#[tokio::test]
+async fn what_a_leading_gate_spent_stays_spent() {
+    let stores = async |clock: ManualClock| Arc::new(MemoryStore::builder().clock(clock).build());
+    crate::clocks::what_a_leading_gate_spent_stays_spent(stores, async |_| ()).await;
+}

@@ -155,6 +155,42 @@ pub async fn three_days_with_a_wrong_clock<S: Store>(
     }
 }
 
+/// Two gates at the two edges of the bound. A ticket that was spent at the one that leads is spent at the
+/// one that lags, until it expires there. `passed` tells the store's server that time has passed, and has
+/// removed what has expired.
+pub async fn what_a_leading_gate_spent_stays_spent<S: Store>(
+    stores: impl AsyncFn(ManualClock) -> Arc<S>,
+    passed: impl AsyncFn(Duration),
+) {
+    let wide = |builder: GateBuilder| builder.clock_skew(Duration::from_secs(300));
+    // Servers live by real clocks while this runs, so that there is some room to the edge.
+    for (seconds, bounded) in [(50, bound as fn(GateBuilder) -> GateBuilder), (285, wide)] {
+        let (right, edge) =
+            (ManualClock::new(SystemClock::new().now()), Duration::from_secs(seconds));
+        let store = stores(right.clone()).await;
+        let ahead = gate(&store, right.now() + edge, bounded);
+        let behind = gate(&store, right.now().before(edge), bounded);
+        let (number, who) = (german(1), client(1));
+        let ticket = behind.gate.preflight(&Purpose::SIGN_UP, &who).unwrap();
+        let (expires, proof) = (ticket.expires(), ticket.answer(&number).unwrap());
+        let to = recipient(&number);
+        let request = async |house: &House| {
+            house.gate.request(&proof, &to, &Purpose::SIGN_UP, &who).await.unwrap()
+        };
+        assert!(matches!(request(&ahead).await, Sent::Issued(_)), "{seconds}");
+        let almost = expires.since(behind.clock.now()) - Duration::from_secs(5);
+        for clock in [&right, &ahead.clock, &behind.clock] {
+            clock.advance(almost);
+        }
+        passed(almost).await;
+        // Stores that have no server forget as they are used.
+        assert_eq!(served(&ahead, 10..13).await, 3, "{seconds}");
+        let sent = request(&behind).await;
+        let Sent::Refused(refusal) = &sent else { panic!("{seconds}: {sent:?}") };
+        assert!(matches!(refusal.reason(), RefusalReason::TokenSpent), "{seconds}: {refusal:?}");
+    }
+}
+
 /// Two gates are right and one is wrong: it sends nothing, and the budget is the two others'.
 async fn with_the_bound<S: Store>(store: &Arc<S>, off: Off) {
     let right = SystemClock::new().now();

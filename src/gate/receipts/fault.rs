@@ -118,7 +118,8 @@ impl Gate {
     /// What a webhook uses up once its fault is kept: a repeat of it may find room where it found none.
     fn kept(&self, call: Call<'_>) -> Option<Nonce> {
         let Call::Of(webhook, expires) = call else { return None };
-        Some(Nonce { key: self.names().of_send(webhook.as_bytes(), "kept", b""), expires })
+        let key = self.names().of_send(webhook.as_bytes(), "kept", b"");
+        Some(self.inner.nonce(key, expires))
     }
 
     /// Forgets what providers reported about a number.

@@ -197,7 +197,7 @@ impl Gate {
     /// What may be used once of a send.
     fn claim_on(&self, note: &Note, what: &str, detail: &[u8]) -> Nonce {
         let key = self.names().of_send(&note.id, what, detail);
-        Nonce { key, expires: note.at + RECEIPT_WINDOW }
+        self.inner.nonce(key, note.at + RECEIPT_WINDOW)
     }
 
     /// Whether this call is the first to claim `what` of the send, over all gates.

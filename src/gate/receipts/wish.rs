@@ -8,7 +8,7 @@ use crate::gate::Gate;
 use crate::outcome::ReceiptOutcome;
 use crate::realm::shared_name;
 use crate::recipient::Recipient;
-use crate::store::{Home, Nonce};
+use crate::store::Home;
 use crate::transport::{NumberFault, OwnersWish, Receipt, Wish};
 
 use super::RECEIPT_WINDOW;
@@ -40,7 +40,7 @@ impl Gate {
         }
         let key = self.names().of_send(webhook.as_bytes(), "told wish", b"");
         let home = Home::of(self.names().number(&recipient));
-        if !self.is_first_claim(Nonce { key, expires }, home, now).await? {
+        if !self.is_first_claim(self.inner.nonce(key, expires), home, now).await? {
             return Ok(ReceiptOutcome::Repeated);
         }
         match owners.wish {

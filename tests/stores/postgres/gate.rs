@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use otpgate::Timestamp;
 use otpgate::store::PostgresStore;
 use support::postgres_server::{self, PostgresServer};
 use support::server_clock::ServerClock;
@@ -61,4 +62,20 @@ async fn three_days_with_a_wrong_clock() {
         Arc::new(fresh(&server).await)
     };
     clocks::three_days_with_a_wrong_clock(stores, |passed| clock.lead(passed)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_leading_gate_spent_stays_spent() {
+    let Some(clock) = ServerClock::right().map(Arc::new) else { return };
+    let Some(server) = postgres_server::with_clock(&clock) else { return };
+    let stores = async |_| {
+        clock.lead(Duration::ZERO);
+        Arc::new(fresh(&server).await)
+    };
+    let passed = async |by| {
+        clock.lead(by);
+        let store = PostgresStore::connect(&server.url()).await.unwrap();
+        store.remove_expired(Timestamp::MAX, 1_000).await.unwrap();
+    };
+    clocks::what_a_leading_gate_spent_stays_spent(stores, passed).await;
 }

@@ -49,3 +49,17 @@ async fn three_days_with_a_wrong_clock() {
     clocks::three_days_with_a_wrong_clock(stores, |_| ()).await;
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_leading_gate_spent_stays_spent() {
+    let folder = std::env::temp_dir().join(format!("otpgate-redb-spent-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let next = Cell::new(0);
+    let stores = async |clock| {
+        next.set(next.get() + 1);
+        let builder = RedbStore::builder().clock(clock);
+        Arc::new(builder.open(folder.join(format!("{}.redb", next.get()))).unwrap())
+    };
+    clocks::what_a_leading_gate_spent_stays_spent(stores, async |_| ()).await;
+    fs::remove_dir_all(&folder).unwrap();
+}

@@ -91,3 +91,16 @@ async fn a_wrong_clock_on_a_cluster() {
     };
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_leading_gate_spent_stays_spent() {
+    needs_redis!();
+    let Some(clock) = ServerClock::right().map(Arc::new) else { return };
+    let server = RedisServer::with_clock(&clock);
+    let stores = async |_| {
+        clock.lead(Duration::ZERO);
+        server.say(&["FLUSHALL"]);
+        Arc::new(RedisStore::connect(&server.url()).await.unwrap())
+    };
+    clocks::what_a_leading_gate_spent_stays_spent(stores, async |by| clock.lead(by)).await;
+}
