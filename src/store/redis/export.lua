@@ -7,15 +7,13 @@ if not held[1] or #held[1] < 23 or sunpack('>B', held[1], 23) ~= 3 then
   -- It was closed, and that was lost.
   return pack({MOST - 1, 0})
 end
--- A subject of the first format does not say when it ends: later than anything of its time.
-local LONG = 8640000000
 local answer = {epoch, sequence, #wants}
 local function push(value) answer[#answer + 1] = value end
 
 -- The list of a subject's meters, and when it ends.
 local function opened(k)
   local b = book(k)
-  return b, b[3] == NEVER and clock + LONG or b[2] + b[3] * STEP
+  return b, b[2] + b[3] * STEP
 end
 
 for n, how in ipairs(wants) do

@@ -123,10 +123,12 @@ local function book(k)
     b[#b] = nil
   elseif head == 0x92 then
     b = cmsgpack.unpack(packed)
-    -- The first format was {over_at, {[slot] = {kind, …}}}, with times as they are.
+    -- The first format was {over_at, {[slot] = {kind, …}}}, with times as they are. The key lives on
+    -- until then, however soon the meter is over that this call touches.
     local meters = b[2]
     if type(meters) == 'table' then
-      b = {0, now, NEVER}
+      local over = b[1]
+      b = {0, now, ceil(((over > now and over - now or 0) + GRACE + clock - now) / STEP)}
       for slot, m in pairs(meters) do
         local kind, n = m[1], #b
         b[n + 1], b[n + 2], b[n + 3], b[n + 4] = slot, kind, m[3] and m[3] - now, m[2]

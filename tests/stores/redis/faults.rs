@@ -581,10 +581,12 @@ async fn the_first_format_is_read() {
         end = now + hour,
     );
     let script = format!(
-        "redis.call('SET', KEYS[1], cmsgpack.pack({{{}, {{{meters}}}}}), 'PX', 60000)",
-        now + 24 * hour
+        "redis.call('SET', KEYS[1], cmsgpack.pack({{{}, {{{meters}}}}}), 'PX', {})",
+        now + 24 * hour,
+        24 * hour + 60_000
     );
-    write(&server, realm, &[b"s", subject.as_bytes().as_slice()].concat(), &script);
+    let row = [b"s", subject.as_bytes().as_slice()].concat();
+    write(&server, realm, &row, &script);
     let partition = "redis.call('SET', KEYS[1], struct.pack('>I7I7c8', 0, 1, '--------'))";
     write(&server, realm, b"e", partition);
 
@@ -606,6 +608,9 @@ async fn the_first_format_is_read() {
     let first = store.admit(&admission).await.unwrap();
     assert!(matches!(first, Admitted::Granted { counts, .. } if counts == [7, 8]));
     assert_eq!(read().await, (vec![2, 3, 7, 5, 8], mark), "and from the new one");
+    // What was touched is over in an hour, and the ladder and the failures are not.
+    let lives = format!("assert(redis.call('PTTL', KEYS[1]) > {})", 23 * hour);
+    write(&server, realm, &row, &lives);
 }
 
 /// Written often, a subject is kept in another form, and back and forth nothing is lost.
