@@ -1,6 +1,6 @@
 //! A proxy between a store and its server that writes down every command and can cut the wire.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +12,8 @@ pub type Words = Vec<Vec<u8>>;
 #[derive(Default)]
 struct Shared {
     commands: Mutex<Vec<Words>>,
-    lose_next_answer: AtomicBool,
+    /// The answers until the one to lose, that one included; 0 if none is to be lost.
+    lose_answer: AtomicUsize,
     lose_next_call: AtomicBool,
 }
 
@@ -53,7 +54,12 @@ impl Proxy {
 
     /// The next answer is cut off after the server has given it.
     pub fn lose_next_answer(&self) {
-        self.shared.lose_next_answer.store(true, Ordering::SeqCst);
+        self.lose_answer_after(0);
+    }
+
+    /// The answer after so many others is cut off after the server has given it.
+    pub fn lose_answer_after(&self, others: usize) {
+        self.shared.lose_answer.store(others + 1, Ordering::SeqCst);
     }
 
     /// The next call is cut off before all of it has reached the server.
@@ -90,7 +96,9 @@ async fn carry(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
         let mut bytes = vec![0; 64 * 1024];
         loop {
             let read = from_server.read(&mut bytes).await.unwrap_or(0);
-            if read == 0 || shared.lose_next_answer.swap(false, Ordering::SeqCst) {
+            let left = |left: usize| left.checked_sub(1);
+            let left = shared.lose_answer.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
+            if read == 0 || left == Ok(1) {
                 return;
             }
             if to_client.write_all(&bytes[..read]).await.is_err() {

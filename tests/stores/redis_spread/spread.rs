@@ -1,20 +1,22 @@
 //! One deployment over the six nodes of a cluster: the suite, what is common under race and loss, and
 //! whole gates.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use otpgate::limit::{Limit, MeterKey, Slot};
 use otpgate::store::{
-    Admission, Admitted, Home, MeterQuery, Nonce, RedisOptions, RedisStore, StoreErrorKind,
-    TallyQuery,
+    Admission, Admitted, Charge, Home, MeterQuery, Nonce, RedisOptions, RedisStore, Refund,
+    Settlement, StoreErrorKind, TallyQuery,
 };
 use otpgate::testing::BoxFuture;
 use otpgate::testing::store::{Suite, equivalence};
 use otpgate::{Pseudonym, Store};
 
 use crate::calls::{Sent, T0, charge, empty, meter, name, window};
-use ::support::redis_server::SixNodes;
+use ::support::redis_proxy::Proxy;
+use ::support::redis_server::{RedisServer, SixNodes};
 use ::support::{clocks, gates, needs_redis};
 
 fn options(partitions: u16) -> RedisOptions {
@@ -352,4 +354,56 @@ async fn a_wrong_clock_over_six_partitions() {
         Arc::new(spread(&cluster, 6).await)
     };
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
+}
+
+/// A refund that another partition may have made is not made once more at a third.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_whose_answer_is_lost_is_made_once() {
+    needs_redis!();
+    let server = RedisServer::start(&[]);
+    let proxy = Proxy::before(server.port()).await;
+    let store = RedisStore::connect_with(&proxy.url(), options(3)).await.unwrap();
+    let (realm, budget) = (name(), meter());
+    // A home in each partition, by the tag of the key that its call names first.
+    let mut homes = BTreeMap::new();
+    while homes.len() < 3 {
+        let home = Home::of(name());
+        let mut nothing = empty(realm, T0);
+        nothing.home = home;
+        assert_eq!(granted(&store, &nothing).await, Some(true));
+        let commands = proxy.commands();
+        let tag = commands.iter().rev().find(|words| words[0] == b"EVALSHA").unwrap()[3].clone();
+        homes
+            .entry(tag[..=tag.iter().position(|byte| *byte == b'}').unwrap()].to_vec())
+            .or_insert(home);
+    }
+    let homes: Vec<Home> = homes.into_values().collect();
+    let count = async || {
+        let mut query = TallyQuery::new(T0, realm);
+        query.meters.push(MeterQuery { key: budget, limit: window(6), cost: 0 });
+        store.tally(&query).await.unwrap().meters[0].count
+    };
+    // Each of the three has a share of two units. The first one's are used up, so the next makes the
+    // second charge for it.
+    let mut made = Vec::new();
+    for (home, cost) in [(0, 2), (0, 1), (1, 1), (2, 1)] {
+        let mut admission = of(homes[home], realm, budget, window(6));
+        admission.charges[0].cost = cost;
+        assert_eq!(granted(&store, &admission).await, Some(true));
+        made.push(admission);
+    }
+    assert_eq!(count().await, 5);
+    let back = |of: usize| {
+        let Charge { key, limit, cost, waiver } = made[of].charges[0];
+        let mut settlement = Settlement::new(made[of].id, T0, realm);
+        settlement.home = made[of].home;
+        settlement.refunds = vec![Refund { key, limit, cost, charged: T0, waiver }];
+        settlement
+    };
+    store.settle(&back(0)).await.unwrap();
+    assert_eq!(count().await, 3);
+    // Its own partition says that it holds none, and the answer of the next one is lost.
+    proxy.lose_answer_after(1);
+    store.settle(&back(1)).await.unwrap();
+    assert_eq!(count().await, 2, "one unit has gone back");
 }

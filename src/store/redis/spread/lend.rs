@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::base::id::Pseudonym;
 use crate::base::time::{Timestamp, millis};
 use crate::limit::{Limit, MeterKey};
-use crate::store::{Charge, Refund, StoreError};
+use crate::store::{Charge, Refund, StoreError, StoreErrorKind};
 
 use super::super::answer::Unfit;
 use super::super::call::Errand;
@@ -256,6 +256,8 @@ impl Run<'_> {
                     self.spread.debts.owe(self.when.realm, left);
                     return;
                 }
+                // It may have been given back there, and must not be once more elsewhere.
+                Err(error) if error.kind() == StoreErrorKind::Indeterminate => return,
                 Err(_) => continue,
             };
             let Ok(done) = done else { continue };
