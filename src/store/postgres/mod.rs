@@ -78,10 +78,11 @@
 //!
 //! - **Never too late.** A unit counts in the row before it is spent. Limits are kept over all
 //!   processes, whatever their settings, and whoever is killed in between.
-//! - **Too early by what others hold unspent**: together a sixteenth of what is left, for two seconds.
-//!   Then it goes back. When a limit has room for fewer than sixteen calls in each part, calls charge the
-//!   row themselves again, so the last of it goes to whoever asks first. A process that is killed takes
-//!   what it holds with it, until the window has passed.
+//! - **Too early by what others hold unspent**: together a sixteenth of what is left, for two
+//!   seconds and as long as calls that took of it are on their way. Then it goes back. When a limit
+//!   has room for fewer than sixteen calls in each part, calls charge the row themselves again, so
+//!   the last of it goes to whoever asks first. A process that is killed takes what it holds with
+//!   it, until the window has passed.
 //! - **What is charged ahead**: windows and budgets of a minute or more that all
 //!   [homes](crate::store::Home) share. Buckets, waived charges and what is a home's own are charged by
 //!   each call.
@@ -261,8 +262,8 @@ impl PostgresStore {
     /// call, as rows in use are skipped.
     ///
     /// Where the server's clock says an earlier time than `now`, that is taken: what is removed is
-    /// forgotten, and a host whose clock leads by a day would give every budget out once more. A host
-    /// that lags removes less.
+    /// forgotten, and a host whose clock leads by a day would give every budget out once more. A
+    /// host that lags removes less.
     ///
     /// # Errors
     ///

@@ -25,8 +25,8 @@ impl PostgresStore {
         if slices.knows(admission.id) {
             return self.try_admit(admission).await;
         }
-        // On a task of its own: who drops this call leaves nobody else to put back what it takes out of
-        // a slice, should it be refused, nor to count late.
+        // On a task of its own: who drops this call leaves nobody else to put back what it takes
+        // out of a slice, should it be refused, nor to count late.
         let (store, slices, call) = (self.clone(), Arc::clone(slices), admission.clone());
         seen_through(tokio::spawn(async move { store.admit_apart(&slices, call).await })).await
     }
@@ -58,9 +58,8 @@ impl PostgresStore {
             Ok(_) => !granted,
             Err(error) => is_undone(error),
         };
-        if refused {
-            slices.put_back(&payers);
-        } else {
+        slices.close_accounts(&payers, refused);
+        if !refused {
             slices.remember(id);
         }
         let mut answer = answer?;

@@ -219,13 +219,17 @@ impl Slices {
         self.rows().busy.entry(name).or_default().counts.count(units)
     }
 
-    fn put_back(&self, payers: &[Payer]) {
+    /// What a call took out of slices comes back to them if it was refused, and else is spent.
+    fn close_accounts(&self, payers: &[Payer], refused: bool) {
         let mut rows = self.rows();
         for payer in payers {
             if let Payer::Slice(name, spent) = payer
                 && let Some(row) = rows.busy.get_mut(name)
             {
-                row.slice.put_back(*spent);
+                match refused {
+                    true => row.slice.put_back(*spent, name.span_ms),
+                    false => row.slice.keep(*spent),
+                }
             }
         }
     }

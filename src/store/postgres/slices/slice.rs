@@ -19,6 +19,10 @@ const FEW: u64 = 16;
 /// How long units that were charged ahead can be spent.
 pub(super) const LIFE: Duration = Duration::from_secs(2);
 
+/// How long it waits at the most for calls on their way, which have three deadlines of five
+/// seconds.
+const LONGEST: Duration = Duration::from_secs(16);
+
 /// Units that last shorter than this are too few, and such that last four times as long too many.
 const SHORT: Duration = Duration::from_millis(250);
 
@@ -48,7 +52,12 @@ struct Held {
     /// The row's count before them.
     first: u64,
     units: u64,
+    /// What calls put back late that had taken it out of units before: as good as these, as it
+    /// counts in the same bucket of the row, and the row's count with these was within its limit.
+    back: u64,
     spent: u64,
+    /// How many calls have taken some of it of which nobody knows yet whether they are refused.
+    open: u64,
     /// When that was by this process's own time.
     taken: Duration,
 }
@@ -57,6 +66,8 @@ struct Held {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Spent {
     by: RequestId,
+    /// When its units were charged.
+    at: Timestamp,
     cost: u64,
     /// The row's count with it. Each count is told by the one process that took it ahead.
     pub(super) count: u64,
@@ -83,25 +94,38 @@ impl Slice {
         cost: u64,
     ) -> Option<Spent> {
         let held = self.held.as_mut()?;
-        let bucket = |at: Timestamp| at.as_millis().checked_div(bucket_ms(span_ms));
         let ceiling = held.first.saturating_add(held.units);
         let spent = held.spent.saturating_add(cost);
-        if bucket(held.at) != bucket(now)
+        if bucket(held.at, span_ms) != bucket(now, span_ms)
             || now >= held.at + LIFE
             || ceiling > max
-            || spent > held.units
-            || held.spent == held.units
+            || spent > held.units.saturating_add(held.back)
+            || held.left() == 0
         {
             return None;
         }
         held.spent = spent;
-        Some(Spent { by: held.by, cost, count: held.first.saturating_add(spent) })
+        held.open = held.open.saturating_add(1);
+        let count = held.first.saturating_add(spent).min(ceiling);
+        Some(Spent { by: held.by, at: held.at, cost, count })
     }
 
-    /// Puts back what a call took that was refused. What belongs to units held before stays spent.
-    pub(super) fn put_back(&mut self, spent: Spent) {
-        if let Some(held) = self.held.as_mut().filter(|held| held.by == spent.by) {
+    /// Puts back what a call took that was refused. If its units are not held any more, it comes to
+    /// those that are, of the same bucket; where none are, it stays spent.
+    pub(super) fn put_back(&mut self, spent: Spent, span_ms: u64) {
+        let Some(held) = self.held.as_mut() else { return };
+        if held.by == spent.by {
             held.spent = held.spent.saturating_sub(spent.cost);
+            held.open = held.open.saturating_sub(1);
+        } else if bucket(held.at, span_ms) == bucket(spent.at, span_ms) {
+            held.back = held.back.saturating_add(spent.cost);
+        }
+    }
+
+    /// What a call took is spent: it was granted, or may have been.
+    pub(super) fn keep(&mut self, spent: Spent) {
+        if let Some(held) = self.held.as_mut().filter(|held| held.by == spent.by) {
+            held.open = held.open.saturating_sub(1);
         }
     }
 
@@ -140,22 +164,26 @@ impl Slice {
         };
         let unspent = self.close(taken);
         let first = count.saturating_sub(units);
-        self.held = Some(Held { by, at: now, first, units, spent: 0, taken });
+        self.held = Some(Held { by, at: now, first, units, back: 0, spent: 0, open: 0, taken });
         self.hear(count, now);
         unspent
     }
 
     /// Gives up what is held.
     pub(super) fn close(&mut self, elapsed: Duration) -> Option<Unspent> {
-        let Held { by, at, units, spent, taken, .. } = self.held.take()?;
-        let (units, age) = (units.saturating_sub(spent), elapsed.saturating_sub(taken));
+        let held = self.held.take()?;
+        let Held { by, at, taken, .. } = held;
+        let (units, age) = (held.left(), elapsed.saturating_sub(taken));
         (units > 0).then_some(Unspent { by, at, units, age })
     }
 
-    /// Gives up what is held if it can be spent no longer.
+    /// Gives up what is held if it can be spent no longer, and no call on its way may yet put back
+    /// what it took: it is given back once.
     pub(super) fn close_if_over(&mut self, elapsed: Duration) -> Option<Unspent> {
         let held = self.held?;
-        (elapsed.saturating_sub(held.taken) >= LIFE).then(|| self.close(elapsed)).flatten()
+        let age = elapsed.saturating_sub(held.taken);
+        let over = age >= LIFE && held.open == 0 || age >= LONGEST;
+        over.then(|| self.close(elapsed)).flatten()
     }
 
     /// Whether a call that is to charge the row may be refused for what is held here.
@@ -167,12 +195,24 @@ impl Slice {
 
     /// What of the row's count is not spent.
     pub(super) fn left(&self) -> u64 {
-        self.held.map_or(0, |held| held.units.saturating_sub(held.spent))
+        self.held.map_or(0, |held| held.left())
     }
 
     pub(super) fn holds(&self) -> bool {
         self.held.is_some()
     }
+}
+
+impl Held {
+    /// What was not spent.
+    fn left(&self) -> u64 {
+        self.units.saturating_add(self.back).saturating_sub(self.spent)
+    }
+}
+
+/// The bucket of a window in which the row counts what is charged at `at`.
+fn bucket(at: Timestamp, span_ms: u64) -> Option<u64> {
+    at.as_millis().checked_div(bucket_ms(span_ms))
 }
 
 /// Milliseconds of [`LIFE`]: windows that are shorter than thirty of it end their buckets too soon.

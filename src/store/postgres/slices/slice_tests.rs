@@ -21,6 +21,16 @@ enum Act {
         behind: u64,
         refused: bool,
     },
+    /// A call takes units, and is refused only later.
+    Take {
+        process: usize,
+        wide: bool,
+        cost: u64,
+    },
+    /// One of those is refused at last.
+    PutBack {
+        which: usize,
+    },
     /// What a process holds goes back, or is lost with it.
     Close {
         process: usize,
@@ -42,6 +52,9 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(process, wide, cost, behind, refused)| Act::Call {
                 process, wide, cost, behind, refused: refused == 0
             }),
+        6 => (process(), any::<bool>(), 0..4_u64)
+            .prop_map(|(process, wide, cost)| Act::Take { process, wide, cost }),
+        6 => (0..64_usize).prop_map(|which| Act::PutBack { which }),
         1 => (process(), any::<bool>()).prop_map(|(process, lost)| Act::Close { process, lost }),
         2 => (0..64_usize).prop_map(|which| Act::Refund { which }),
         3 => prop_oneof![Just(1), 0..100_u64, 0..3_000_u64, 0..40_000_u64]
@@ -57,6 +70,8 @@ struct Deployment {
     ids: u8,
     /// When, how much, and under which limit.
     granted: Vec<(u64, u64, bool)>,
+    /// What is taken by calls that are yet to be refused, and of which process.
+    taken: Vec<(usize, Spent)>,
     maxima: [u64; 2],
 }
 
@@ -64,7 +79,7 @@ impl Deployment {
     fn new(maxima: [u64; 2]) -> Self {
         let processes = (0..4).map(|_| Slice::default()).collect();
         let row = Meter::fresh(&window(1));
-        Self { now: T0, row, processes, ids: 0, granted: Vec::new(), maxima }
+        Self { now: T0, row, processes, ids: 0, granted: Vec::new(), taken: Vec::new(), maxima }
     }
 
     fn elapsed(&self) -> Duration {
@@ -87,9 +102,10 @@ impl Deployment {
             let slice = &mut self.processes[process];
             if let Some(spent) = slice.spend(max, SPAN, now, cost) {
                 if refused {
-                    slice.put_back(spent);
+                    slice.put_back(spent, SPAN);
                     return false;
                 }
+                slice.keep(spent);
                 self.granted.push((time, cost, wide));
                 return true;
             }
@@ -124,6 +140,17 @@ impl Deployment {
         match *act {
             Act::Call { process, wide, cost, behind, refused } => {
                 self.call(process, wide, cost, behind, refused);
+            }
+            Act::Take { process, wide, cost } => {
+                let (now, max) = (Timestamp::from_millis(self.now), self.maxima[usize::from(wide)]);
+                let spent = self.processes[process].spend(max, SPAN, now, cost);
+                self.taken.extend(spent.map(|spent| (process, spent)));
+            }
+            Act::PutBack { which } => {
+                if !self.taken.is_empty() {
+                    let (process, spent) = self.taken.remove(which % self.taken.len());
+                    self.processes[process].put_back(spent, SPAN);
+                }
             }
             Act::Close { process, lost } => {
                 let elapsed = self.elapsed();
@@ -186,6 +213,7 @@ proptest! {
                 Act::Call { process, wide, cost, behind, refused } => {
                     Act::Call { process, wide, cost: cost * scale, behind, refused }
                 }
+                Act::Take { process, wide, cost } => Act::Take { process, wide, cost: cost * scale },
                 other => other,
             };
             deployment.act(&act);
@@ -276,8 +304,11 @@ fn hundred(count: u64) -> Slice {
 #[test]
 fn a_slice_lives_two_seconds_by_the_calls_and_by_its_process() {
     let (mut slice, at) = (hundred(100), |ms| Timestamp::from_millis(T0 + ms));
-    assert!(slice.spend(1_000, DAY, at(1_999), 1).is_some());
+    let one = slice.spend(1_000, DAY, at(1_999), 1).unwrap();
     assert!(slice.spend(1_000, DAY, at(2_000), 1).is_none());
+    // A call on its way may yet be refused.
+    assert_eq!(slice.close_if_over(LIFE), None);
+    slice.keep(one);
     assert_eq!(slice.close_if_over(Duration::from_millis(1_999)), None);
     let back = slice.close_if_over(LIFE).unwrap();
     assert_eq!((back.at, back.units, back.age), (at(0), 99, LIFE));
@@ -288,17 +319,38 @@ fn a_slice_lives_two_seconds_by_the_calls_and_by_its_process() {
 }
 
 #[test]
-fn what_is_put_back_comes_to_the_units_that_it_was_of() {
+fn what_is_put_back_late_comes_to_the_units_of_its_bucket() {
     let (mut slice, now) = (hundred(100), Timestamp::from_millis(T0));
+    let ninety = slice.spend(1_000, DAY, now, 90).unwrap();
     let ten = slice.spend(1_000, DAY, now, 10).unwrap();
-    let back = slice.hold(RequestId::from_bytes([1; 16]), now, 100, 200, Duration::ZERO).unwrap();
-    assert_eq!((back.by, back.units), (RequestId::default(), 90));
+    // All are taken by calls on their way, so that others charge ahead anew.
+    assert_eq!(slice.hold(RequestId::from_bytes([1; 16]), now, 100, 200, Duration::ZERO), None);
     let five = slice.spend(1_000, DAY, now, 5).unwrap();
     assert_eq!(five.count, 105);
-    slice.put_back(ten);
-    assert_eq!(slice.left(), 95, "ten were of those before");
-    slice.put_back(five);
+    slice.put_back(ninety, DAY);
+    assert_eq!(slice.left(), 185);
+    slice.put_back(five, DAY);
+    assert_eq!(slice.left(), 190);
+    let all = slice.spend(200, DAY, now, 190).unwrap();
+    assert_eq!(all.count, 200, "no more than the row says");
+    assert!(slice.spend(1_000, DAY, now, 1).is_none());
+    slice.put_back(all, DAY);
+    let back = slice.close(Duration::ZERO).unwrap();
+    assert_eq!((back.by, back.units), (RequestId::from_bytes([1; 16]), 190));
+    // Where nothing is held, or what is held counts in another bucket of the row, it stays spent.
+    slice.put_back(ten, DAY);
+    let later = Timestamp::from_millis(T0 + DAY / 60);
+    slice.hold(RequestId::from_bytes([2; 16]), later, 100, 300, Duration::ZERO);
+    slice.put_back(ten, DAY);
     assert_eq!(slice.left(), 100);
+}
+
+#[test]
+fn a_call_that_never_ends_does_not_keep_units_for_ever() {
+    let (mut slice, now) = (hundred(100), Timestamp::from_millis(T0));
+    assert!(slice.spend(1_000, DAY, now, 1).is_some());
+    assert_eq!(slice.close_if_over(LONGEST - Duration::from_millis(1)), None);
+    assert_eq!(slice.close_if_over(LONGEST).unwrap().units, 99);
 }
 
 #[test]
