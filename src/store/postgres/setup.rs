@@ -95,7 +95,7 @@ impl PostgresStore {
     ///
     /// for migration in PostgresStore::migrations() {
     ///     let file = format!("{:04}_{}.sql", migration.version, migration.name);
-    ///     assert!(migration.sql.contains("create schema if not exists otpgate"), "{file}");
+    ///     assert!(migration.sql.contains("insert into otpgate.migration"), "{file}");
     /// }
     /// ```
     #[must_use]

@@ -295,3 +295,25 @@ async fn a_server_that_says_nothing_is_given_up() {
     wire.silent.store(false, Ordering::SeqCst);
     store.with_deadline(Duration::from_secs(60)).ready().await.unwrap();
 }
+
+/// Whose functions are those of an older text, as they were before the second migration.
+#[tokio::test]
+async fn a_database_with_older_functions_is_refused_and_migrated() {
+    let Some(server) = postgres_server::start(&[]) else { return };
+    let store = PostgresStore::connect(&server.url()).await.unwrap();
+    store.migrate().await.unwrap();
+    server.execute("delete from otpgate.migration where version > 1");
+    server.execute(
+        "do $do$ declare f regprocedure; begin \
+           for f in select oid::regprocedure from pg_proc \
+             where pronamespace = 'otpgate'::regnamespace and proname like 'admit%' loop \
+             execute 'drop function ' || f; \
+           end loop; \
+         end $do$; \
+         create function otpgate.admit_v1(p_now bigint) returns bigint language sql as 'select 1'",
+    );
+    let error = store.ready().await.unwrap_err();
+    assert!(matches!(error, PostgresSetupError::NotMigrated { found: 1, needed: 2 }), "{error:?}");
+    store.migrate().await.unwrap();
+    assert!(is_granted(&store.admit(&admission(2, NOON, Vec::new())).await.unwrap()));
+}
