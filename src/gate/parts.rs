@@ -119,8 +119,9 @@ impl Parts {
         admission
     }
 
-    /// What may be used once of something that expires at `expires` by whichever clock: a gate that lags
-    /// by the bound still takes it when one that leads has let it expire, twice the bound before.
+    /// What may be used once of something that expires at `expires` by whichever clock: a gate that
+    /// lags by the bound still takes it when one that leads has let it expire, twice the bound
+    /// before.
     pub(super) fn nonce(&self, key: Pseudonym, expires: Timestamp) -> Nonce {
         let apart = self.clock_check.skew().unwrap_or_default().saturating_mul(2);
         Nonce { key, expires: expires + apart }

@@ -33,8 +33,8 @@ pub(crate) fn digest(key: &MacKey, context: &CodeContext<'_>, code: &str) -> Tag
 /// Separates the digest of no code from those of codes.
 const NOBODYS: &str = "otpgate/v1/nobodys";
 
-/// The digest in `context` that is no code's, so that nobody can enter one that has it. For a store it
-/// is as good as any, and the same each time.
+/// The digest in `context` that is no code's, so that nobody can enter one that has it. For a store
+/// it is as good as any, and the same each time.
 pub(crate) fn nobodys(key: &MacKey, context: &CodeContext<'_>) -> Tag {
     let CodeContext { realm, purpose, challenge, subject, binding } = *context;
     key.tag_of(NOBODYS, [realm, purpose.as_bytes(), challenge, subject, binding])

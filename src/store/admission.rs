@@ -95,7 +95,8 @@ pub struct Observation {
 pub struct Nonce {
     /// Its name.
     pub key: Pseudonym,
-    /// Until when it must be remembered; what it belongs to has expired by then.
+    /// Until when it must be remembered; what it belongs to has expired by then, by the clock of every
+    /// gate.
     pub expires: Timestamp,
 }
 

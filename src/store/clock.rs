@@ -11,9 +11,9 @@ use super::{GRACE, StoreError, StoreErrorKind};
 /// How far a host's clock may be from its store's unless the host says otherwise: 60 s.
 ///
 /// Hosts under NTP are within milliseconds, and a virtual machine that is moved pauses for seconds,
-/// so a minute is already a fault. It is no more than [`GRACE`], by which every store keeps what has
-/// expired. Two gates may be twice the bound apart, though, so a gate has what may be used once kept for
-/// that much longer: then no store's own expiry comes too early, whatever the bound.
+/// so a minute is already a fault. It is no more than [`GRACE`], by which every store keeps what
+/// has expired. Two gates may be twice the bound apart, though, so a gate has what may be used once
+/// kept for that much longer: then no store's own expiry comes too early, whatever the bound.
 pub const DEFAULT_CLOCK_SKEW: Duration = GRACE;
 
 /// How a store judges a call's `now` before it does anything else.

@@ -110,7 +110,8 @@ async fn known_numbers_get_their_texts() {
     assert!(house.accepts_from(issued.grant(), &house.last_code(), &owner).await);
 }
 
-/// A text that the carrier is slow with is its owner's, however often he asks for another one meanwhile.
+/// A text that the carrier is slow with is its owner's, however often he asks for another one
+/// meanwhile.
 #[tokio::test]
 async fn a_text_that_went_out_stays_good_beside_any_number_that_are_withheld() {
     for real_again in [false, true] {

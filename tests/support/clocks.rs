@@ -155,9 +155,9 @@ pub async fn three_days_with_a_wrong_clock<S: Store>(
     }
 }
 
-/// Two gates at the two edges of the bound. A ticket that was spent at the one that leads is spent at the
-/// one that lags, until it expires there. `passed` tells the store's server that time has passed, and has
-/// removed what has expired.
+/// Two gates at the two edges of the bound. A ticket that was spent at the one that leads is spent
+/// at the one that lags, until it expires there. `passed` tells the store's server that time has
+/// passed, and has removed what has expired.
 pub async fn what_a_leading_gate_spent_stays_spent<S: Store>(
     stores: impl AsyncFn(ManualClock) -> Arc<S>,
     passed: impl AsyncFn(Duration),

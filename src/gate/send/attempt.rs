@@ -225,8 +225,8 @@ impl Gate {
         Ok(self.keyed(send, |key, context| digest(key, context, code)))
     }
 
-    /// The digest of no code: one for each verification, so that in the store a withheld text takes the
-    /// place of the withheld one before it, and a code that did go out stays good.
+    /// The digest of no code: one for each verification, so that in the store a withheld text takes
+    /// the place of the withheld one before it, and a code that did go out stays good.
     pub(super) fn nobodys(&self, send: &SendJob<'_>) -> [u8; 32] {
         self.keyed(send, nobodys)
     }

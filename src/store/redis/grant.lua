@@ -55,8 +55,8 @@ if longest == 0 then
       set(KEYS[k], spack('>I7I7I7I7I4I4Bc16', epoch, now, opening[5], expires, opening[6], 0, 0,
         '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0') .. code, ends(opening[5]))
     else
-      -- Of the codes before, the newest stays if that was asked for; two are live at the most. The same
-      -- code once more takes its own place.
+      -- Of the codes before, the newest stays if that was asked for; two are live at the most. The
+      -- same code once more takes its own place.
       if sub(current.codes, -39, -8) == digest then current.codes = sub(current.codes, 1, -40) end
       current.codes = (opening[2] == 2 and sub(current.codes, -39) or '') .. code
       current.expires = expires

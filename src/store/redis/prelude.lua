@@ -123,8 +123,8 @@ local function book(k)
     b[#b] = nil
   elseif head == 0x92 then
     b = cmsgpack.unpack(packed)
-    -- The first format was {over_at, {[slot] = {kind, …}}}, with times as they are. The key lives on
-    -- until then, however soon the meter is over that this call touches.
+    -- The first format was {over_at, {[slot] = {kind, …}}}, with times as they are. The key lives
+    -- on until then, however soon the meter is over that this call touches.
     local meters = b[2]
     if type(meters) == 'table' then
       local over = b[1]

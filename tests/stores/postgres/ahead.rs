@@ -263,7 +263,8 @@ async fn a_call_that_needs_what_is_held_gets_it() {
     assert!(!is_admitted(&one, &of_all(62, 1)).await);
 }
 
-/// Makes a call and goes before its answer, as the handler of a client does that closes its connection.
+/// Makes a call and goes before its answer, as the handler of a client does that closes its
+/// connection.
 async fn begun(call: impl Future) {
     let mut call = pin!(call);
     poll_fn(|context| {

@@ -383,8 +383,8 @@ async fn a_refund_whose_answer_is_lost_is_made_once() {
         query.meters.push(MeterQuery { key: budget, limit: window(6), cost: 0 });
         store.tally(&query).await.unwrap().meters[0].count
     };
-    // Each of the three has a share of two units. The first one's are used up, so the next makes the
-    // second charge for it.
+    // Each of the three has a share of two units. The first one's are used up, so the next makes
+    // the second charge for it.
     let mut made = Vec::new();
     for (home, cost) in [(0, 2), (0, 1), (1, 1), (2, 1)] {
         let mut admission = of(homes[home], realm, budget, window(6));

@@ -34,7 +34,8 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How long a charge made ahead is known by its name, so that the rest of it can go back.
 const REMEMBER: Duration = Duration::from_secs(600);
 
-/// How long a charge made ahead whose answer was lost is left before each time that it is given back.
+/// How long a charge made ahead whose answer was lost is left before each time that it is given
+/// back.
 const UNKNOWN: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(30)];
 
 const APPEND: &str = "select count(otpgate.append_v1($1, $2, e.content)::text), \
@@ -97,8 +98,8 @@ impl PostgresStore {
         drop(self.try_settle(&back).await);
     }
 
-    /// Gives units back that were charged if the charge arrived. It may yet arrive, on a server that was
-    /// long silent, and giving back before it does nothing; after it, once.
+    /// Gives units back that were charged if the charge arrived. It may yet arrive, on a server
+    /// that was long silent, and giving back before it does nothing; after it, once.
     async fn return_unknown(&self, name: Name, by: RequestId, when: When, units: u64) {
         let mut age = Duration::ZERO;
         for pause in UNKNOWN {
