@@ -1,7 +1,10 @@
-//! A provider's receipt, genuine in its signature and anything else in the rest, and the same with a
-//! signature that somebody made up: nothing panics, and what nobody signed is never believed.
+//! A provider's receipt, genuine in its signature and anything else in the rest, and the same with
+//! a signature that somebody made up: nothing panics, and what nobody signed is never believed.
 //!
-//! The first byte names the provider, the rest to a NUL is the query, what follows the NUL is the body.
+//! The first byte names the provider, the rest to a NUL is the query, what follows the NUL is the
+//! body. SNS signs inside the body: where the query begins with `signed` the body is the event, and
+//! what SNS posts of it is made here, as a notification or, behind `signed-`, as what subscribes or
+//! unsubscribes.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -11,12 +14,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;
 use otpgate::Timestamp;
 use otpgate::http::SecretText;
-use otpgate::transport::aws::SigningCertificates;
+use otpgate::transport::aws::{SignatureVersion, SigningCertificates};
 use otpgate::transport::{
-    PathToken, ReceiptRequest, ReceiptVerifier, aws, bird, esendex, infobip, messagebird, plivo,
-    sinch, telnyx, twilio, vonage,
+    PathToken, ReceiptErrorKind, ReceiptRequest, ReceiptVerifier, aws, bird, esendex, infobip,
+    messagebird, plivo, sinch, telnyx, twilio, vonage,
 };
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::rand::SystemRandom;
+use ring::signature::{self, Ed25519KeyPair, KeyPair, RsaKeyPair};
+use serde_json::json;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -24,6 +29,12 @@ const NOW: u64 = 1_795_800_000;
 const SECRET: &str = "an invented secret of this fuzz target";
 const TOKEN: &str = "pX3cJ9mB0vQe7LkT2nWs5A";
 const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:receipts";
+/// The time above as SNS writes it.
+const SENT: &str = "2026-11-27T17:20:00.000Z";
+const SNS: &str = "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0.pem";
+/// Published for tests in RFC 9500, and a certificate of it as SNS has one.
+const PRIVATE_KEY: &str = include_str!("../../tests/data/rfc9500_rsa2048.pem");
+const CERTIFICATE: &str = include_str!("../data/sns.pem");
 
 type Headers = Vec<(&'static str, String)>;
 
@@ -49,7 +60,51 @@ fn pair() -> &'static Ed25519KeyPair {
     PAIR.get_or_init(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap())
 }
 
-/// The provider's verifier, the address that it calls, and the headers that make the request genuine.
+fn sns() -> &'static (SigningCertificates, RsaKeyPair) {
+    static SIGNER: OnceLock<(SigningCertificates, RsaKeyPair)> = OnceLock::new();
+    SIGNER.get_or_init(|| {
+        let certificates = SigningCertificates::of_region("eu-central-1").unwrap();
+        certificates.pin(SNS, CERTIFICATE).unwrap();
+        let lines = PRIVATE_KEY.lines().filter(|line| !line.starts_with('-'));
+        let key = Base64::decode_vec(&lines.collect::<String>()).unwrap();
+        (certificates, RsaKeyPair::from_pkcs8(&key).unwrap())
+    })
+}
+
+/// What SNS posts of an event, or to have a subscription confirmed.
+fn posted(query: &str, event: &str) -> Vec<u8> {
+    let (kind, own) = match query.strip_prefix("signed-") {
+        None => ("Notification", vec![("Subject", query)]),
+        Some(place) => {
+            let kind = match place.starts_with("un") {
+                true => "UnsubscribeConfirmation",
+                false => "SubscriptionConfirmation",
+            };
+            (kind, vec![("SubscribeURL", place), ("Token", "0123")])
+        }
+    };
+    let mut fields = vec![("Message", event), ("MessageId", "1")];
+    fields.extend(own);
+    fields.extend([("Timestamp", SENT), ("TopicArn", TOPIC), ("Type", kind)]);
+    fields.sort_by_key(|(name, _)| *name);
+    let lines: String = fields.iter().map(|(name, value)| format!("{name}\n{value}\n")).collect();
+    let key = &sns().1;
+    let mut made = vec![0; key.public().modulus_len()];
+    let padding = &signature::RSA_PKCS1_SHA256;
+    key.sign(padding, &SystemRandom::new(), lines.as_bytes(), &mut made).unwrap();
+    let mut body = json!({ "SignatureVersion": "2", "SigningCertURL": SNS });
+    body["Signature"] = Base64::encode_string(&made).into();
+    fields.iter().for_each(|(name, value)| body[*name] = (*value).into());
+    body.to_string().into_bytes()
+}
+
+/// Whether SNS has signed what is posted.
+fn by_sns(which: u8, query: &str) -> bool {
+    which % 11 == 10 && query.starts_with("signed")
+}
+
+/// The provider's verifier, the address that it calls, and the headers that make the request
+/// genuine.
 fn provider(which: u8, query: &str, body: &[u8]) -> (Box<dyn ReceiptVerifier>, String, Headers) {
     let (secret, now) = (SecretText::new(SECRET), NOW.to_string());
     let path = || PathToken::new(TOKEN).unwrap();
@@ -126,9 +181,8 @@ fn provider(which: u8, query: &str, body: &[u8]) -> (Box<dyn ReceiptVerifier>, S
             let key = telnyx::PublicKey::new(&key).unwrap();
             (Box::new(telnyx::Receipts::signed_by(key)), url, headers)
         }
-        // Signed inside its body, by a certificate that nobody here has.
         _ => {
-            let certificates = SigningCertificates::of_region("eu-central-1").unwrap();
+            let certificates = sns().0.clone();
             (Box::new(aws::Receipts::of_topic(TOPIC, certificates).unwrap()), url, Vec::new())
         }
     }
@@ -139,7 +193,16 @@ fuzz_target!(|input: &[u8]| {
     let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
     let (query, body) = rest.split_at(end);
     let Ok(query) = std::str::from_utf8(query) else { return };
-    let body = body.get(1..).unwrap_or_default();
+    let mut body = body.get(1..).unwrap_or_default();
+    let of_sns = match (by_sns(*which, query), std::str::from_utf8(body)) {
+        (true, Ok(event)) => posted(query, event),
+        (true, Err(_)) => return,
+        (false, _) => Vec::new(),
+    };
+    if !of_sns.is_empty() {
+        body = &of_sns;
+        others_than_sns(query, body);
+    }
     let (receipts, url, headers) = provider(*which, query, body);
     let now = Timestamp::from_millis(NOW * 1_000);
     let asked = |url: &str, headers: &[(&str, &str)]| {
@@ -153,16 +216,21 @@ fuzz_target!(|input: &[u8]| {
                 assert!(receipt.replay_key().len() < 2 * input.len() + 256);
                 assert!(!format!("{receipt:?}").contains(SECRET));
             }
-            assert!(*which % 11 != 10, "believed without a certificate");
+            assert!(*which % 11 != 10 || by_sns(*which, query), "believed without a signature");
         }
         Err(error) => {
+            let genuine = [ReceiptErrorKind::Malformed];
+            assert!(!by_sns(*which, query) || genuine.contains(&error.kind()), "{error}");
             let said = format!("{error:?} {error}");
             assert!(!said.contains(SECRET) && !said.contains(TOKEN), "{said}");
         }
     }
 
-    // The same by somebody else: without the path or the headers, with one that is his own, and with the
-    // genuine ones over another body or address.
+    if by_sns(*which, query) {
+        return;
+    }
+    // The same by somebody else: without the path or the headers, with one that is his own, and
+    // with the genuine ones over another body or address.
     let elsewhere = url.replace(TOKEN, "pX3cJ9mB0vQe7LkT2nWs5B");
     assert!(asked(&elsewhere, &[]).is_err());
     let own: Vec<_> = headers.iter().map(|(name, _)| (*name, query)).collect();
@@ -173,3 +241,34 @@ fuzz_target!(|input: &[u8]| {
         assert!(asked(&url, &twice).is_err());
     }
 });
+
+/// What SNS has signed is nobody's receipt in another topic, by another certificate or in another
+/// version of its signature, and not once anything in it is changed.
+fn others_than_sns(query: &str, body: &[u8]) {
+    let now = Timestamp::from_millis(NOW * 1_000);
+    let url = "https://hooks.example.com/sms";
+    let certificates = || sns().0.clone();
+    let asked = |receipts: &aws::Receipts, body: &[u8]| {
+        receipts.verify(&ReceiptRequest { method: "POST", url, headers: &[], body }, now)
+    };
+    let own = aws::Receipts::of_topic(TOPIC, certificates()).unwrap();
+    let other = aws::Receipts::of_topic(format!("{TOPIC}s"), certificates()).unwrap();
+    let older = own.clone().signed_in(SignatureVersion::V1);
+    let unknown = SigningCertificates::of_region("eu-central-1").unwrap();
+    let unknown = aws::Receipts::of_topic(TOPIC, unknown).unwrap();
+    for receipts in [other, older, unknown] {
+        assert!(asked(&receipts, body).is_err());
+    }
+    let message: serde_json::Value = serde_json::from_slice(body).unwrap();
+    for field in ["Message", "MessageId", "Timestamp", "Type", "SigningCertURL"] {
+        let mut changed = message.clone();
+        changed[field] = format!("{} ", message[field].as_str().unwrap()).into();
+        assert!(asked(&own, changed.to_string().as_bytes()).is_err(), "{field}");
+    }
+    // Where a subscription is confirmed is SNS's own address, or none.
+    let request = ReceiptRequest { method: "POST", url, headers: &[], body };
+    if let Ok(Some(place)) = own.confirmation(&request, now) {
+        assert!(place.starts_with("https://sns.eu-central-1.amazonaws.com/"), "{place}");
+        assert!(query.starts_with("signed-") && query.ends_with(&place), "{place}");
+    }
+}
