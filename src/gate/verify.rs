@@ -15,7 +15,7 @@ use crate::otp::digest::{CodeContext, digest};
 use crate::otp::{Binding, SubmittedCode};
 use crate::outcome::{EntryGrant, Grant, Note, Rejection, Verification, Verified};
 use crate::pumping::{Sighting, SightingKind};
-use crate::realm::{sighted, slot};
+use crate::realm::{TestEntry, sighted, slot};
 use crate::store::{Charge, Credit, Home, Observation, Redemption, Verdict, blank};
 use crate::telemetry::Verb;
 use crate::transport::Channel;
@@ -107,13 +107,7 @@ impl Gate {
     ) -> Result<Verified, GateError> {
         let now = self.now();
         let mut grant = self.open_grant(text, binding, client, now);
-        let mut test = None;
-        if let Some(of_test) = grant.as_ref().filter(|grant| grant.test.is_some()) {
-            test = Box::pin(self.test_entry_seen(of_test, now)).await?;
-            if test.is_none() {
-                grant = None;
-            }
-        }
+        let mut test = self.test_of(&mut grant, now).await?;
         let attempt = self.attempt(grant.as_ref(), typed, binding, client, now)?;
         let answer = guarded::redeem(&*self.inner.store, &attempt.redemption).await?;
         self.take_in(&answer.news);
@@ -163,6 +157,22 @@ impl Gate {
         self.note_rejection(&attempt, cause, &answer.observed, now);
         blank::leave_redemption(attempt.redemption);
         Ok(Verified::Rejected(Rejection(())))
+    }
+
+    /// The entry of a test number's grant. One whose entry does not hold is no grant.
+    async fn test_of(
+        &self,
+        grant: &mut Option<Grant>,
+        now: Timestamp,
+    ) -> Result<Option<TestEntry>, GateError> {
+        let Some(of_test) = grant.as_ref().filter(|grant| grant.test.is_some()) else {
+            return Ok(None);
+        };
+        let entry = Box::pin(self.test_entry_seen(of_test, now)).await?;
+        if entry.is_none() {
+            *grant = None;
+        }
+        Ok(entry)
     }
 
     /// The redemption to make. Without a usable grant it is made all the same, of a challenge that

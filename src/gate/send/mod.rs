@@ -17,11 +17,11 @@ use crate::context::Purpose;
 use crate::error::GateError;
 use crate::event::EventKind;
 use crate::event::TestUse;
-use crate::message::Language;
+use crate::message::{Language, OutboundText};
 use crate::otp::{Binding, Passcode};
 use crate::outcome::{
-    Caution, Client, EntryGrant, Lane, LimitName, Note, OwnScope, Proved, RefusalReason, Sent,
-    Subjects,
+    Caution, Client, EntryGrant, Grant, Lane, LimitName, Note, OwnScope, Proved, RefusalReason,
+    Sent, Subjects,
 };
 use crate::policy::Policy;
 use crate::pumping::{SightingKind, Subject};
@@ -36,6 +36,7 @@ use crate::charges::Plan;
 
 use admit::Decision;
 use deliver::{Handed, Over};
+use signals::Known;
 
 /// One send on its way: of a clearance, or of a grant that asks for another code.
 pub(super) struct SendJob<'a> {
@@ -79,6 +80,14 @@ pub(super) struct Challenge {
     pub(super) renew: bool,
     /// What its first text cost, if this renews it.
     pub(super) first: Money,
+}
+
+impl Challenge {
+    /// That of a verification that goes on.
+    pub(super) fn of(grant: &Grant) -> Self {
+        let Grant { challenge, key, opened, closes, price, .. } = *grant;
+        Self { id: challenge, key, opened, closes, renew: true, first: price }
+    }
 }
 
 /// What the store admitted.
@@ -187,27 +196,7 @@ impl Gate {
             Decision::StepUp(reason, remedy, pumping) => {
                 self.step_up(send, reason, remedy, pumping)
             }
-            Decision::Granted(mut paid) => {
-                self.note_budgets(send, &paid);
-                send.disguised |= paid.disguise == Some(Disguise::Withheld);
-                let refused = match known {
-                    Some(known) => Box::pin(self.ask_network(send, &mut paid, known)).await,
-                    None => None,
-                };
-                if let Some(reason) = refused {
-                    return self.refused_by_network(send, &paid, grant, expires, reason).await;
-                }
-                match self.deliver(send, text, &paid).await? {
-                    Handed::Refused(cause) => self.refused_by_provider(send, cause),
-                    Handed::Over(over) => {
-                        Box::pin(self.settle_look_up(send, &paid)).await;
-                        self.issued(send, &paid, grant, expires, over)
-                    }
-                    Handed::Hidden { for_good } => {
-                        self.hidden(send, &paid, grant, expires, for_good)
-                    }
-                }
-            }
+            Decision::Granted(paid) => self.go_out(send, text, (paid, known), grant, expires).await,
             Decision::Test(paid, entry) => {
                 send.test = Some(entry.id);
                 send.challenge.closes = send.challenge.closes.min(entry.until);
@@ -222,6 +211,34 @@ impl Gate {
                 send.decoy = true;
                 self.issued(send, &paid, grant, expires, Over::withheld())
             }
+        }
+    }
+
+    /// Asks the network about the number where the policy wants that, hands the text off, and answers.
+    async fn go_out(
+        &self,
+        send: &mut SendJob<'_>,
+        text: OutboundText,
+        (mut paid, known): (Paid, Option<Known>),
+        grant: Option<&EntryGrant>,
+        expires: Timestamp,
+    ) -> Result<Sent, GateError> {
+        self.note_budgets(send, &paid);
+        send.disguised |= paid.disguise == Some(Disguise::Withheld);
+        let refused = match known {
+            Some(known) => Box::pin(self.ask_network(send, &mut paid, known)).await,
+            None => None,
+        };
+        if let Some(reason) = refused {
+            return self.refused_by_network(send, &paid, grant, expires, reason).await;
+        }
+        match self.deliver(send, text, &paid).await? {
+            Handed::Refused(cause) => self.refused_by_provider(send, cause),
+            Handed::Over(over) => {
+                Box::pin(self.settle_look_up(send, &paid)).await;
+                self.issued(send, &paid, grant, expires, over)
+            }
+            Handed::Hidden { for_good } => self.hidden(send, &paid, grant, expires, for_good),
         }
     }
 
