@@ -121,6 +121,14 @@ pub(super) fn policy(policy: &Policy, beside: &Beside<'_>) -> Result<(), ConfigE
             "the format that the message was built for (`MessageFormatBuilder::codes`)",
         ));
     }
+    if policy.code.bound && !message.shows_transactions() {
+        return Err(ConfigError::rule(
+            "code.bound",
+            true,
+            "false unless the message shows transactions (`MessageFormatBuilder::transactions`, given to \
+             `GateBuilder::message`)",
+        ));
+    }
     if policy.token.human_check_always && !has_human_check {
         return Err(ConfigError::rule(
             "token.human_check_always",

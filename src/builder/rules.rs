@@ -24,7 +24,8 @@ impl GateBuilder {
     /// use otpgate::policy::Quota;
     /// use otpgate::{Policy, Purpose};
     ///
-    /// let payment = Policy::psd2();
+    /// let mut payment = Policy::default();
+    /// payment.code.attempts = 3;
     /// assert!(shop::parts().purpose(Purpose::PAYMENT, payment.clone()).build().is_ok());
     ///
     /// let mut other = payment;

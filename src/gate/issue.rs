@@ -6,7 +6,7 @@ use super::send::{Challenge, SendJob};
 use crate::base::entropy::random;
 use crate::base::money::Money;
 use crate::context::{ClientContext, Purpose};
-use crate::error::GateError;
+use crate::error::{GateError, GateErrorKind};
 use crate::outcome::{Clearance, Cleared, RefusalReason, Sent};
 use crate::recipient::Recipient;
 use crate::telemetry::Verb;
@@ -126,6 +126,16 @@ impl Gate {
             return self.refused(now, None, RefusalReason::Token(TokenError::Expired).into());
         }
         let policy = self.inner.policy(&clearance.purpose);
+        if policy.code.bound && clearance.binding.payment().is_none() {
+            return Err(GateError::new(
+                GateErrorKind::Message,
+                format!(
+                    "codes for `{}` are bound to a transaction (`code.bound`), and this one has none; call \
+                     `clear`, then `Clearance::bind`, then `issue`",
+                    clearance.purpose
+                ),
+            ));
+        }
         let mut send = SendJob {
             recipient: &clearance.recipient,
             purpose: &clearance.purpose,

@@ -41,6 +41,12 @@ pub struct CodePolicy {
     /// Whether a code in flight stays good when another is sent. Default: it does, because people
     /// usually ask again when a text is late.
     pub resend: ResendCode,
+    /// Whether every code is bound to a transaction. A send without one
+    /// ([`Clearance::bind`](crate::Clearance::bind)) is then an error of your program
+    /// ([`GateErrorKind::Message`](crate::GateErrorKind::Message)), and `build()` asks for a message that
+    /// shows transactions. Default: off; [`Policy::psd2`](super::Policy::psd2) has it on (EU 2018/389
+    /// Art. 5(1)), so use that for the purpose of payments, not for all.
+    pub bound: bool,
 }
 
 impl Default for CodePolicy {
@@ -51,6 +57,7 @@ impl Default for CodePolicy {
             open: Duration::from_secs(900),
             attempts: 5,
             resend: ResendCode::KeepPrevious,
+            bound: false,
         }
     }
 }

@@ -38,8 +38,10 @@ impl Policy {
     ///
     /// Claims: at most five failed attempts (4(3)(b)), no hint which element was wrong (4(3)(a)),
     /// no code derivable from another (4(2)(b)), a code bound to amount and payee (5(1)). Stricter
-    /// than the default in two things: a new code voids the one before, so that exactly one code
-    /// belongs to the payment on the screen, and no test number has a fixed one.
+    /// than the default in three things: a send without a transaction is an error, so give it to the
+    /// purpose of payments ([`GateBuilder::purpose`](crate::GateBuilder::purpose)); a new code voids the
+    /// one before, so that exactly one code belongs to the payment on the screen; and no test number
+    /// has a fixed one.
     ///
     /// ```
     /// use otpgate::Policy;
@@ -47,12 +49,14 @@ impl Policy {
     ///
     /// let policy = Policy::psd2();
     /// assert_eq!((policy.code.attempts, policy.code.resend), (5, ResendCode::Replace));
+    /// assert!(policy.code.bound);
     /// assert!(policy.check().is_ok());
     /// ```
     #[must_use]
     pub fn psd2() -> Self {
         let mut policy = Self::default();
         policy.code.resend = crate::otp::ResendCode::Replace;
+        policy.code.bound = true;
         policy.test.numbers = 0;
         policy
     }

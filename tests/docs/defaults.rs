@@ -218,6 +218,7 @@ fn values() -> BTreeMap<&'static str, String> {
         ("code.life", span(policy.code.life)),
         ("code.open", span(policy.code.open)),
         ("code.attempts", policy.code.attempts.to_string()),
+        ("code.bound", policy.code.bound.to_string()),
         ("code.resend", format!("{:?}", policy.code.resend)),
         ("token.life", span(policy.token.life.as_duration())),
         ("token.human_time", span(policy.token.human_time.as_duration())),

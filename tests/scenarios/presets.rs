@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::support::{
-    ALICE, House, client, days, german, hours, minutes, off_by, quick, seconds, small,
+    ALICE, BOB, House, client, days, german, hours, keys, minutes, off_by, quick, seconds, small,
 };
+use otpgate::message::MessageFormat;
 use otpgate::otp::{Amount, Binding, CodeFormat, Payee};
-use otpgate::testing::ModelStore;
-use otpgate::{Policy, Purpose, RejectionCause, Sent, Verified};
+use otpgate::testing::{ModelStore, ScriptedTransport};
+use otpgate::{
+    Gate, GateErrorKind, Money, Policy, Purpose, Region, RejectionCause, Sent, Verified,
+};
 
 type Preset = (&'static str, fn() -> Policy);
 
@@ -19,7 +22,9 @@ const PRESETS: [Preset; 4] = [
     ("default", Policy::default),
 ];
 
-fn house(policy: Policy) -> House {
+/// The rows are tried with codes of every kind: that payments are bound has a test of its own.
+fn house(mut policy: Policy) -> House {
+    policy.code.bound = false;
     House::lab_with(|builder| builder.policy(quick(policy)))
 }
 
@@ -212,7 +217,9 @@ async fn a_rejection_says_nothing() {
 async fn codes_are_not_stored_in_clear() {
     for (name, preset) in PRESETS {
         let store = ModelStore::new();
-        let house = House::lab_with(|builder| builder.store(store.clone()).policy(quick(preset())));
+        let mut policy = quick(preset());
+        policy.code.bound = false;
+        let house = House::lab_with(|builder| builder.store(store.clone()).policy(policy));
         let _ = house.send(ALICE).await;
         let mut needles = otpgate::testing::secrets::Needles::new();
         needles.code("the code", &house.last_code());
@@ -275,6 +282,35 @@ async fn a_payment_code_is_bound_to_amount_and_payee() {
     }
 }
 
+/// EU 2018/389 Art. 5(1): a host that forgets the transaction hears of it, and nothing is sent.
+#[tokio::test]
+async fn with_psd2_no_code_goes_out_without_its_transaction() {
+    let store = small();
+    let house = House::lab_with(|builder| {
+        builder.store(store).purpose(Purpose::PAYMENT, quick(Policy::psd2()))
+    });
+    let clearance = async || house.clearance_of(ALICE, &Purpose::PAYMENT, &house.client).await;
+    let error = house.gate.issue(clearance().await).await.unwrap_err();
+    assert_eq!(error.kind(), GateErrorKind::Message);
+    assert!(format!("{error:?}").contains("Clearance::bind"), "{error:?}");
+    let custom = Binding::custom("order", b"4711").unwrap();
+    assert!(house.gate.issue(clearance().await.bind(custom)).await.is_err());
+    assert!(house.gate.decoy(clearance().await).await.is_err(), "decoys tell nothing either");
+    assert_eq!(house.outbox.handed_off(), 0);
+    let paid = Amount::new("12.50", "EUR").unwrap();
+    let paid = Binding::transaction(paid, Payee::new("Haus & Grund").unwrap());
+    let sent = house.gate.issue(clearance().await.bind(paid)).await.unwrap();
+    assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
+    // Other purposes have their own rules.
+    assert!(matches!(house.try_send(BOB, &client(9)).await, Sent::Issued(_)));
+
+    let brand = MessageFormat::builder("Example").build().unwrap();
+    let refused = Gate::builder().keys(keys()).store(small()).message(brand);
+    let refused = refused.transport(ScriptedTransport::new().0).countries([Region::DE]);
+    let refused = refused.daily_budget(Money::dollars(100)).policy(Policy::psd2()).build();
+    assert!(refused.unwrap_err().to_string().contains("MessageFormatBuilder::transactions"));
+}
+
 /// What `psd2` adds: one code belongs to the payment on the screen.
 #[tokio::test]
 async fn with_psd2_a_new_code_voids_the_one_before() {
@@ -297,6 +333,7 @@ fn the_default_is_the_strictest_but_for_what_psd2_says() {
     assert_eq!(Policy::asvs_l2(), Policy::default());
     let mut psd2 = Policy::psd2();
     psd2.code.resend = Policy::default().code.resend;
+    assert!(std::mem::take(&mut psd2.code.bound));
     assert_eq!(std::mem::replace(&mut psd2.test.numbers, Policy::default().test.numbers), 0);
     assert_eq!(psd2, Policy::default());
 }

@@ -88,6 +88,11 @@ pub struct MessageFormat {
 }
 
 impl MessageFormat {
+    /// Whether it has texts for payments.
+    pub(crate) const fn shows_transactions(&self) -> bool {
+        self.transactions
+    }
+
     /// The host that only a developer can open, if a text names one.
     pub(crate) fn development_host(&self) -> Option<&str> {
         let LastLine::Origin { host, embedded } = &self.last else { return None };
