@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use otpgate::Store;
 use otpgate::limit::{Limit, MeterKey, Slot};
@@ -277,6 +278,8 @@ async fn begun(call: impl Future) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_wait_for_a_refusal_has_spent_nothing() {
     let Some((_server, one, plain)) = both().await else { return };
+    // What a call has spent whose answer never came stays spent: on a busy machine none may be late.
+    let one = one.with_deadline(Duration::from_secs(60));
     let shared = charge(meter(b'O', 0), hourly(WIDE));
     let shut = charge(meter(b'O', 1), hourly(0));
     for number in 0..40 {
@@ -287,13 +290,18 @@ async fn who_does_not_wait_for_a_refusal_has_spent_nothing() {
         let spent = async || count(&one, shared.key, shared.limit, NOON).await.unwrap();
         by_itself("what was refused is put back", async || spent().await == 40).await;
     }
-    one.give_back().await;
-    assert_eq!(count(&plain, shared.key, shared.limit, NOON).await.unwrap(), 40);
+    // The last of them may be on its way still, and charge ahead.
+    by_itself("nothing is left of them in the row", async || {
+        one.give_back().await;
+        count(&plain, shared.key, shared.limit, NOON).await.unwrap() == 40
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_wait_for_a_verdict_is_counted() {
     let Some((_server, one, plain)) = both().await else { return };
+    let one = one.with_deadline(Duration::from_secs(60));
     let failed = MeterKey::new(name(b'P', 0), Slot(8));
     open(&plain, 4_001, NOON, 1_000_000).await;
     for number in 0..60 {

@@ -34,6 +34,9 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How long a charge made ahead is known by its name, so that the rest of it can go back.
 const REMEMBER: Duration = Duration::from_secs(600);
 
+/// After how long units that could not be given back are given back once more.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// How long a charge made ahead whose answer was lost is left before each time that it is given
 /// back.
 const UNKNOWN: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(30)];
@@ -88,14 +91,26 @@ impl PostgresStore {
         drop(task.await);
     }
 
-    /// Gives units back to their row. If that fails they stay spent.
+    /// Gives units back to their row. What fails is tried once more later, by itself; a settlement is
+    /// made once however often it is asked for. After that they stay spent.
     async fn return_units(&self, name: Name, unspent: Unspent) {
+        if self.try_return(name, unspent).await.is_err() {
+            let store = self.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(AGAIN).await;
+                let age = unspent.age.saturating_add(AGAIN);
+                drop(store.try_return(name, Unspent { age, ..unspent }).await);
+            });
+        }
+    }
+
+    async fn try_return(&self, name: Name, unspent: Unspent) -> Result<(), StoreError> {
         let Unspent { by, at, units, age } = unspent;
         let limit = Limit::Window { max: u64::MAX, span_ms: name.span_ms };
         let mut back = Settlement::new(by, at + age, name.realm);
         back.refunds =
             vec![Refund { key: name.key, limit, cost: units, charged: at, waiver: None }];
-        drop(self.try_settle(&back).await);
+        self.try_settle(&back).await.map(drop)
     }
 
     /// Gives units back that were charged if the charge arrived. It may yet arrive, on a server
