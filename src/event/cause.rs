@@ -108,7 +108,8 @@ pub enum RejectionCause {
     Locked,
     /// No such verification.
     Unknown,
-    /// The grant is forged, too old or another client's.
+    /// The grant is forged, too old or another client's; or it is of another transaction than was brought,
+    /// which costs no attempt.
     BadGrant,
     /// The number's lane is shut or pausing.
     NumberLimit,

@@ -217,8 +217,10 @@
 //!
 //! At a password reset the answer must not tell who has an account. If the account does not exist,
 //! hand the clearance to [`Gate::decoy`] instead of [`Gate::issue`]: the same charges, the same
-//! answer, no text, and no code that opens the grant. A decoy does not take the provider's time; if
-//! a client could measure that, answer the page before the call has returned.
+//! answer, no text, and no code that opens the grant. For another purpose than a reset, list it in
+//! [`ModePolicy::decoys`](crate::policy::ModePolicy::decoys), or a provider's outage tells who has an
+//! account. A decoy does not take the provider's time; if a client could measure that, answer the page
+//! before the call has returned.
 //!
 //! # Delivery receipts
 //!
@@ -231,8 +233,13 @@
 //! # Payments
 //!
 //! [`Clearance::bind`](crate::Clearance::bind) ties the code to an amount and a payee; the text shows
-//! both. Verify with [`Gate::verify_bound`], from the payment that is about to be executed. The message
-//! format must be built with [`transactions`](crate::message::MessageFormatBuilder::transactions).
+//! both. Verify with [`Gate::verify_bound`] and send again with
+//! [`Gate::resend_bound`](crate::Gate::resend_bound), from the payment that is about to be executed. The
+//! message format must be built with
+//! [`transactions`](crate::message::MessageFormatBuilder::transactions), and with
+//! [`AllowUcs2`](crate::message::EncodingPolicy::AllowUcs2) and `max_segments(3)` if payees have letters that
+//! GSM-7 lacks (`Łukasz`): each such payment fails otherwise. [`Policy::psd2`](crate::Policy::psd2) refuses a
+//! payment that you forgot to bind.
 //!
 //! [`ClientContext`]: crate::ClientContext
 //! [`ClientIp::behind`]: crate::ClientIp::behind

@@ -11,7 +11,9 @@ const LONGEST: usize = 35;
 /// UTF-16 code units (the length of a name line in SWIFT messages) of letters of any script, digits,
 /// spaces and `. , - ' & ( ) / +`; nothing a telephone would make a link of; at most five digits in a
 /// row and no six capitals of the code alphabet, so that it cannot pass for a code. It cannot break
-/// a line or reach the origin-bound last one. Masked in `Debug`.
+/// a line or reach the origin-bound last one. Masked in `Debug`. A text with letters outside GSM-7 goes
+/// out only if the message format
+/// [allows UCS-2](crate::message::EncodingPolicy::AllowUcs2).
 ///
 /// ```
 /// use otpgate::otp::Payee;

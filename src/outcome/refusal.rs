@@ -312,7 +312,9 @@ pub enum RefusalReason {
         fault: Option<NumberFault>,
     },
     /// The verification that was to be renewed is over.
-    #[error("the verification is accepted, locked, closed or not this client's; start again")]
+    #[error(
+        "the verification is accepted, locked, closed or not this client's; start again (that of a payment goes on with its transaction: `Gate::resend_bound`)"
+    )]
     VerificationOver,
 }
 

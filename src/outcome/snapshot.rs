@@ -22,6 +22,11 @@ use crate::recipient::Region;
 /// # Ok(())
 /// # });
 /// ```
+///
+/// With the feature `serde` it is written as plain data, for pages and scripts of operators: kebab-case
+/// words, times in milliseconds since 1970 (`at_ms`), money as decimal dollars in a string, countries as
+/// two letters; a number or an account as the pseudonym that events carry. Names and units are stable;
+/// nothing reads them back.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {

@@ -9,6 +9,36 @@
 //! | your own [`HumanCheck`](crate::human::HumanCheck) | [`human::conformance`] |
 //! | that nothing leaks | [`secrets::Needles`] |
 //!
+//! # A host by the manual clock
+//!
+//! Give the clock to the gate *and* to the store, which holds each call's time to its own:
+//!
+//! ```
+//! use std::time::Duration;
+//! use otpgate::store::MemoryStore;
+//! use otpgate::testing::{ManualClock, ScriptedTransport};
+//! use otpgate::{Gate, KeyRing, Money, Region};
+//!
+//! let clock = ManualClock::default();
+//! let (transport, texts) = ScriptedTransport::new();
+//! let gate = Gate::builder()
+//!     .keys(KeyRing::generate()?)
+//!     .store(MemoryStore::builder().clock(clock.clone()).build())
+//!     .clock(clock.clone())
+//!     .transport(transport)
+//!     .brand("Example")
+//!     .countries([Region::DE])
+//!     .daily_budget(Money::dollars(50))
+//!     .build()?;
+//! clock.advance(Duration::from_secs(30)); // in place of sleeping
+//! assert_eq!(texts.last_code(), None); // after a send: what the phone shows
+//! # drop(gate);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Spread the numbers of a test: texts that nobody answers, to numbers of one block, are what the
+//! detector is for.
+//!
 //! # A store in three lines
 //!
 //! ```

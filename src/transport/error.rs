@@ -197,8 +197,8 @@ impl HandoffError {
         self
     }
 
-    /// As [`Handoff::passed_over`](super::Handoff::passed_over), where the next one did not take the text
-    /// either, or perhaps.
+    /// As [`Handoff::passed_over`](super::Handoff::passed_over), where the next one refused the number or left
+    /// the text in doubt. Where nobody took it, the error itself says what each of them said.
     pub fn passed_over(&self) -> &[Arc<Self>] {
         self.details.as_ref().map_or(&[], |details| &details.passed_over)
     }

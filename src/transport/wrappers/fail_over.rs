@@ -14,8 +14,8 @@ use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms, Sms
 /// does an outcome that nobody knows ([`Indeterminate`](HandoffErrorKind::Indeterminate)).
 ///
 /// What the providers before said stands in [`Handoff::passed_over`], or in
-/// [`HandoffError::passed_over`]: a gate tells its observer of each that needs an operator, so that a
-/// revoked key is noticed while the next provider still works.
+/// [`HandoffError::passed_over`] if the next one refused: a gate tells its observer of each that needs
+/// an operator, so that a revoked key is noticed while the next provider still works.
 ///
 /// ```
 /// # use otpgate::testing::{Reply, ScriptedTransport, block_on};
