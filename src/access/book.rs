@@ -162,7 +162,7 @@ impl ControlBook {
             let entry = self.entries.get(*place);
             entry.is_some_and(|control| control.concerns(query.purpose, query.now))
         });
-        let surge = self.surge(query.recipient.home(), query.now);
+        let surge = self.surge(query.recipient.line().0, query.now);
         let code = code_length(query.recipient.calling_code().value());
         rule(entries, code, has_exceptions, surge)
     }

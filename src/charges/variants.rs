@@ -55,10 +55,23 @@ impl Plan {
         self.given_back(charged, |item| Self::is_spared(item) && item.is_due(money))
     }
 
-    /// What is given back when a text was charged and a decoy would have had the same answer.
-    pub(crate) fn refunds_of_decoy(&self, money: bool, charged: Timestamp) -> Vec<Refund> {
-        let unpaid = |item: &Item| matches!(item.cause, Cause::Budget(_));
-        self.given_back(charged, |item| unpaid(item) && item.is_due(money))
+    /// What is given back when a text did not go out and is answered as if it had: what a withheld one does
+    /// not charge, or a decoy. If the verification may go on (`again`), what counts as evidence stays: its
+    /// free renewal rides on it, and its code pays it back.
+    pub(crate) fn refunds_of_hidden(
+        &self,
+        decoy: bool,
+        again: bool,
+        money: bool,
+        charged: Timestamp,
+    ) -> Vec<Refund> {
+        self.given_back(charged, |item| {
+            let spared = match decoy {
+                true => matches!(item.cause, Cause::Budget(_)),
+                false => Self::is_spared(item),
+            };
+            spared && item.is_due(money) && !(again && item.evidence.is_some())
+        })
     }
 
     /// Whether a withheld text does not charge it.

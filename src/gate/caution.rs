@@ -32,7 +32,7 @@ impl Gate {
         if self.vouched(client, recipient, number, purpose, now) {
             return None;
         }
-        let observed = policy.mode.of(purpose, recipient.region()) == Mode::Observe;
+        let observed = policy.mode.of(purpose, recipient.line_region()) == Mode::Observe;
         if observed && tier > AnonymiserTier::Fewer {
             let told = EventKind::WouldRefuse { reason: caution.reason() };
             self.tell(&self.event_of(now, purpose, recipient, number, told));

@@ -107,17 +107,10 @@ impl Gate {
     ) -> Result<Verified, GateError> {
         let now = self.now();
         let mut grant = self.open_grant(text, binding, client, now);
-        let mut test = self.test_of(&mut grant, now).await?;
+        let test = self.test_of(&mut grant, typed, now).await?;
         let attempt = self.attempt(grant.as_ref(), typed, binding, client, now)?;
         let answer = guarded::redeem(&*self.inner.store, &attempt.redemption).await?;
         self.take_in(&answer.news);
-        if let (Verdict::Accepted { .. }, Some(of_test)) = (&answer.verdict, &grant)
-            && test.is_some()
-            && Box::pin(self.test_entry(of_test, now)).await?.is_none()
-        {
-            // Another gate has lifted it since this one looked.
-            (test, grant) = (None, None);
-        }
         let wrong = test.as_ref().zip(grant.as_ref());
         if !matches!(answer.verdict, Verdict::Accepted { .. })
             && let Some((entry, Grant { purpose, recipient, .. })) = wrong
@@ -159,16 +152,27 @@ impl Gate {
         Ok(Verified::Rejected(Rejection(())))
     }
 
-    /// The entry of a test number's grant. One whose entry does not hold is no grant.
+    /// The entry of a test number's grant. One whose entry does not hold is no grant. Only for its right code
+    /// is the store asked whether it still holds, and before the code is used up.
     async fn test_of(
         &self,
         grant: &mut Option<Grant>,
+        typed: &str,
         now: Timestamp,
     ) -> Result<Option<TestEntry>, GateError> {
         let Some(of_test) = grant.as_ref().filter(|grant| grant.test.is_some()) else {
             return Ok(None);
         };
-        let entry = Box::pin(self.test_entry_seen(of_test, now)).await?;
+        let mut entry = Box::pin(self.test_entry_seen(of_test, now)).await?;
+        if let Some(seen) = &entry {
+            let number = self.names().number(&of_test.recipient);
+            let fixed = seen.code(number, self.realm.name(), &self.inner.keys)?;
+            let format = &self.inner.policy(&of_test.purpose).code.format;
+            let read = SubmittedCode::parse(typed, format);
+            if read.is_ok_and(|read| SubmittedCode::parse(&fixed, format) == Ok(read)) {
+                entry = Box::pin(self.test_entry(of_test, now)).await?;
+            }
+        }
         if entry.is_none() {
             *grant = None;
         }

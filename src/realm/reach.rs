@@ -23,7 +23,7 @@ pub(super) fn covers(target: &Target, acting: &NodeView) -> bool {
 /// Applies what operators said about automatic blocks: the narrowest entry on the number's ladder
 /// counts, then the client's network.
 pub(super) fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
-    let region = query.recipient.region();
+    let region = query.recipient.line_region();
     let on_range = query
         .recipient
         .ladder()

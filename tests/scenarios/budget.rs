@@ -4,13 +4,13 @@ use otpgate::message::MessageFormat;
 use otpgate::otp::Binding;
 use otpgate::policy::FallbackStep;
 use otpgate::pumping::PriceTable;
-use otpgate::testing::ScriptedTransport;
+use otpgate::testing::{Reply, ScriptedTransport};
 use otpgate::{
     Channel, EventKind, FallbackChannel, Issued, LimitName, Money, Policy, Purpose, RefusalReason,
     Sent, StepUpMeans,
 };
 
-use crate::support::{House, client, days, german, minutes, quick};
+use crate::support::{House, client, days, german, minutes, quick, seconds};
 
 /// A gate with room for `texts` texts to Germany a day, at ten cents each.
 fn purse(texts: u64) -> House {
@@ -241,6 +241,38 @@ async fn who_enters_no_code_spends_at_most_twice_the_unverified_budget() {
         assert!(matches!(sent, Sent::Issued(_)), "{flow}: {sent:?}");
     }
     assert_eq!(house.texts(), 6, "three, each with its free renewal");
+}
+
+/// Nor do they spend more by asking during an outage, where a reset is answered as if its text had gone
+/// out: the first text stays charged, since the free renewal rides on it.
+#[tokio::test]
+async fn an_outage_frees_nothing_of_the_unverified_budget() {
+    let house = unanswered(3);
+    house.outbox.always(Reply::NotSent);
+    let mut grants = Vec::new();
+    for flow in 0..8 {
+        let who = client(flow);
+        let number = german(u64::from(flow) * 100_003);
+        if let Sent::Issued(issued) = house.insist(&number, &Purpose::RESET, &who).await {
+            grants.push((issued.into_grant(), who));
+        }
+        house.clock.advance(seconds(1));
+    }
+    assert_eq!(grants.len(), 3, "three texts fit");
+    house.outbox.always(Reply::Accept);
+    house.clock.advance(minutes(2));
+    let before = house.texts();
+    for (grant, who) in &grants {
+        let sent = house.gate.resend(grant, who).await.unwrap();
+        assert!(matches!(sent, Sent::Issued(_)), "{sent:?}");
+    }
+    assert_eq!(house.texts() - before, 3);
+    // A code pays back what was charged, and no more.
+    assert!(house.accepts_from(&grants[2].0, &house.last_code(), &grants[2].1).await);
+    let again = house.insist(&german(9_000_001), &Purpose::RESET, &client(50)).await;
+    assert!(matches!(again, Sent::Issued(_)), "the place of the one that was entered: {again:?}");
+    let more = house.insist(&german(9_200_003), &Purpose::RESET, &client(51)).await;
+    assert!(matches!(more, Sent::Refused(_)), "and of no other: {more:?}");
 }
 
 /// Otherwise a text of a cent would buy calls of thirty that nothing counts.

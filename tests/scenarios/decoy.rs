@@ -1,6 +1,7 @@
 //! Decoys: a number that must get no text gets none, whatever is done with its grant.
 
 use otpgate::testing::Reply;
+use otpgate::transport::NumberFault;
 use otpgate::{Cleared, Entry, EventKind, GateErrorKind, Money, Purpose, Sent};
 
 use crate::support::{ALICE, BOB, House, client, in_session, minutes, seconds, small};
@@ -124,4 +125,27 @@ async fn elsewhere_an_outage_is_told() {
     let clearance = house.clearance_of(ALICE, &Purpose::LOG_IN, &client(5)).await;
     let error = house.gate.issue(clearance).await.unwrap_err();
     assert_eq!(error.kind(), GateErrorKind::HandOff);
+}
+
+/// What a provider reported of a number does not show at the next request either, whatever else is quiet.
+#[tokio::test]
+async fn a_fault_of_the_number_does_not_tell_a_text_from_a_decoy() {
+    let mut traces = Vec::new();
+    for decoy in [false, true] {
+        let house = House::ruled(|policy| policy.mode.quiet = false);
+        house.outbox.always(Reply::Reported(NumberFault::NotMobile));
+        let mut seen = Vec::new();
+        for round in 0..3 {
+            let clearance = house.clearance_of(BOB, &Purpose::RESET, &client(40 + round)).await;
+            let sent = match decoy {
+                true => house.gate.decoy(clearance).await.unwrap(),
+                false => house.gate.issue(clearance).await.unwrap(),
+            };
+            seen.push(issued(&sent));
+            house.clock.advance(minutes(10));
+        }
+        traces.push(seen);
+    }
+    assert_eq!(traces[0], traces[1]);
+    assert_eq!(traces[0][1], "sent: true");
 }

@@ -136,7 +136,8 @@ impl Gate {
         let known = mark.is_some_and(|(from, until)| from <= send.now && send.now < until);
         let mut causes = standing.in_the_way(send.proved, asked);
         let withheld = causes.find(|cause| !standing.waives(cause, known));
-        let observed = send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe;
+        let region = send.recipient.line_region();
+        let observed = send.policy.mode.of(send.purpose, region) == Mode::Observe;
         if observed && withheld == Some(Withheld::Pumping) {
             let reason = standing.reason(Withheld::Pumping);
             self.note(send, EventKind::WouldRefuse { reason });
@@ -161,7 +162,7 @@ impl Gate {
         }
         if let Admitted::Exhausted { index, news, .. } = &answer
             && attempt.plan.cause(*index).0 == Cause::Fault
-            && case.send.policy.mode.quiet
+            && case.send.hides_failures()
         {
             self.take_in(news);
             self.not_saved(attempt);
@@ -275,7 +276,7 @@ impl Gate {
         if mode.quiet && standing.in_the_way(send.proved, asked.is_some()).any(withholds) {
             Some(Disguise::Withheld)
         } else {
-            (send.disguised || mode.decoys.contains(send.purpose)).then_some(Disguise::Decoy)
+            send.is_beside_decoys().then_some(Disguise::Decoy)
         }
     }
 

@@ -57,7 +57,7 @@ impl Case<'_> {
     /// Whether the policy only observes here.
     pub(super) fn is_observed(&self) -> bool {
         let SendJob { policy, purpose, recipient, .. } = self.send;
-        policy.mode.of(purpose, recipient.region()) == Mode::Observe
+        policy.mode.of(purpose, recipient.line_region()) == Mode::Observe
     }
 
     /// Whether nothing stands in the way of the send, so that a save may go along with it. In quiet mode

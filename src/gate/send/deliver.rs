@@ -240,8 +240,11 @@ impl Gate {
     ) -> Result<(), GateError> {
         let due = self.due(&self.note_of(send, paid.id), self.now()).await?;
         let refunds = match paid.disguise {
-            Some(Disguise::Withheld) => paid.plan.refunds_of_withheld(due.money, send.now),
-            Some(Disguise::Decoy) => paid.plan.refunds_of_decoy(due.money, send.now),
+            Some(as_what) => {
+                let again = !refused && !send.challenge.renew;
+                let decoy = as_what == Disguise::Decoy;
+                paid.plan.refunds_of_hidden(decoy, again, due.money, send.now)
+            }
             None => paid.plan.refunds(refused, due, send.now),
         };
         // Guesses at a void code count against nothing, and the code page would show that.

@@ -135,6 +135,16 @@ impl SendJob<'_> {
         !self.decoy && self.policy.test.numbers > 0
     }
 
+    /// Whether other numbers are answered with decoys here, or were withheld when it began.
+    fn is_beside_decoys(&self) -> bool {
+        self.disguised || self.policy.mode.decoys.contains(self.purpose)
+    }
+
+    /// Whether nobody may see what a provider has reported of the number.
+    fn hides_failures(&self) -> bool {
+        self.policy.mode.quiet || self.is_beside_decoys()
+    }
+
     /// What the detector sees of it.
     fn subject(&self) -> Subject {
         // A caller's peer is the host itself.

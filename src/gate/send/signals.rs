@@ -119,7 +119,7 @@ impl Gate {
             self.note(send, EventKind::Signals { signals, asked: ask.is_some() });
         }
         let reason = reason?;
-        if send.policy.mode.of(send.purpose, send.recipient.region()) == Mode::Observe {
+        if send.policy.mode.of(send.purpose, send.recipient.line_region()) == Mode::Observe {
             self.note(send, EventKind::WouldRefuse { reason });
             return None;
         }

@@ -18,15 +18,16 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// Stops handing texts to a provider that fails, and tries it again with one text at a time.
 ///
 /// Five failures in a row open the breaker, or one after which every text fails until an operator
-/// acts ([`HandoffError::fails_every_text`]: wrong credentials, no credit). While it is open every text is [`NotSent`](HandoffErrorKind::NotSent) at once, so a
-/// [`FailOver`](super::FailOver) loses no time on a dead provider. After 10 seconds one text is let
+/// acts ([`HandoffError::fails_every_text`]: wrong credentials, no credit). While it is open every text
+/// is [`NotSent`](HandoffErrorKind::NotSent) at once, so a [`FailOver`](super::FailOver) loses no time on
+/// a dead provider. After 10 seconds one text is let
 /// through as a probe: if the provider takes it, the breaker closes, otherwise the time doubles, up
 /// to five minutes. A provider's `Retry-After` opens it for that long, up to the same five minutes.
 ///
-/// An answer about one number, country or sender proves that the provider works, so it counts as a
-/// success: a refused number, a country that is not enabled. Otherwise a few texts to a country that
-/// you do not serve would shut all others. A hand-off that the caller dropped counts as a failure, as
-/// a host gives up on what hangs.
+/// A refused number counts as a success: the provider works. What needs an operator for one country or
+/// sender (a country that is not enabled) counts as nothing: otherwise a few texts to a country that you
+/// do not serve would shut all others, or hold open what is down, as some adapters say so before they
+/// ask anybody. A hand-off that the caller dropped counts as a failure, as a host gives up on what hangs.
 ///
 /// What a text brings that was under way when the breaker opened neither closes it nor opens it
 /// further; only a `Retry-After` in it counts. A success ends no pause that was asked for meanwhile.
@@ -143,6 +144,7 @@ impl<T: SmsTransport> CircuitBreaker<T> {
                     let until = state.until;
                     *state = State { until, generation, ..State::default() };
                 }
+                Told::Nothing => state.probing = false,
                 Told::Fails | Told::FailsAll => self.fail(&mut state, told, now),
             }
         }
@@ -170,6 +172,8 @@ impl<T: SmsTransport> CircuitBreaker<T> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
     Works,
+    /// Neither: the next text is the probe, if this one was.
+    Nothing,
     Fails,
     FailsAll,
 }
@@ -180,8 +184,8 @@ impl Told {
         match error.kind() {
             _ if error.fails_every_text() => Self::FailsAll,
             HandoffErrorKind::Refused => Self::Works,
-            // Of one country, sender or kind of number: only a provider that works says so.
-            HandoffErrorKind::NotSent if error.needs_operator() => Self::Works,
+            // Of one country, sender or kind of number; some adapters say so before they ask anybody.
+            HandoffErrorKind::NotSent if error.needs_operator() => Self::Nothing,
             _ => Self::Fails,
         }
     }
@@ -387,7 +391,31 @@ mod tests {
         for _ in 0..20 {
             assert!(send("+233241234567").is_err());
         }
-        assert!(!breaker.is_open(), "an answer about a country proves that the provider works");
+        assert!(!breaker.is_open(), "an answer about a country says nothing of others");
+    }
+
+    /// Nor does it tell that a provider works that is down.
+    #[test]
+    fn a_text_that_cannot_be_written_is_no_success() {
+        let bench = bench();
+        let local = || Told::by(&Err(HandoffError::not_sent("no sender for this country").alert()));
+        assert!(local() == Told::Nothing);
+        for _ in 0..4 {
+            assert!(bench.send(Reply::LostText).is_err());
+        }
+        let error = HandoffError::not_sent("no sender for this country").alert();
+        bench.breaker.conclude(0, Told::Nothing, Some(&error));
+        assert!(!bench.breaker.is_open());
+        assert!(bench.send(Reply::LostText).is_err());
+        assert!(bench.breaker.is_open(), "the fifth in a row");
+        bench.wait(10);
+        let probe = bench.breaker.enter().unwrap();
+        probe.conclude(&Err(HandoffError::not_sent("no sender for this country").alert()));
+        assert!(bench.send(Reply::LostText).is_err(), "the next is the probe");
+        bench.wait(19);
+        assert!(bench.breaker.is_open(), "which doubles the time");
+        bench.wait(1);
+        assert!(!bench.breaker.is_open());
     }
 
     /// The hand-off, begun and left pending.

@@ -268,6 +268,15 @@ fn a_surge_is_the_same_for_every_request_to_its_country() {
     }
     let elsewhere = Recipient::from_e164("+18765550123").unwrap();
     assert_eq!(book.decide(&query(&elsewhere)).surge, None);
+
+    // A line of Palestine's networks is there, whichever of its two calling codes is dialled.
+    let entered = draft(Target::Country("PS".parse().unwrap()), surge).until(until);
+    let (book, id) = ControlBook::new().with(entered, NOW).unwrap();
+    for number in ["+970599123456", "+972599123456"] {
+        let ruling = Recipient::from_e164(number).unwrap();
+        let ruling = book.decide(&query(&ruling)).surge.map(Control::id);
+        assert_eq!(ruling, Some(id), "{number}");
+    }
 }
 
 #[test]
