@@ -279,7 +279,7 @@ async fn begun(call: impl Future) {
 async fn who_does_not_wait_for_a_refusal_has_spent_nothing() {
     let Some((_server, one, plain)) = both().await else { return };
     // What a call has spent whose answer never came stays spent: on a busy machine none may be late.
-    let one = one.with_deadline(Duration::from_secs(60));
+    let one = one.with_deadline(Duration::from_secs(120));
     let shared = charge(meter(b'O', 0), hourly(WIDE));
     let shut = charge(meter(b'O', 1), hourly(0));
     for number in 0..40 {
@@ -301,7 +301,7 @@ async fn who_does_not_wait_for_a_refusal_has_spent_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_wait_for_a_verdict_is_counted() {
     let Some((_server, one, plain)) = both().await else { return };
-    let one = one.with_deadline(Duration::from_secs(60));
+    let one = one.with_deadline(Duration::from_secs(120));
     let failed = MeterKey::new(name(b'P', 0), Slot(8));
     open(&plain, 4_001, NOON, 1_000_000).await;
     for number in 0..60 {

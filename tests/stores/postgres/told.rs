@@ -10,14 +10,15 @@ use otpgate::store::{Exchange, PostgresStore, Settlement, TallyQuery, Verdict};
 use super::ahead::{both, is_admitted, of, seen};
 use super::calls::{NOON, at, code, count, hourly, name, open, realm, redemption, request};
 
-/// Waits, by the process's own time, until `there`.
+/// Waits, by the process's own time, until `there`: for long, as a disk that was just written to by a
+/// build takes its time for a commit.
 pub async fn by_itself(said: &str, there: impl AsyncFn() -> bool) {
-    let waited = tokio::time::timeout(Duration::from_secs(20), async {
+    let waited = tokio::time::timeout(Duration::from_secs(180), async {
         while !there().await {
             tokio::task::yield_now().await;
         }
     });
-    waited.await.unwrap_or_else(|_| panic!("{said} within twenty seconds"));
+    waited.await.unwrap_or_else(|_| panic!("{said} within three minutes"));
 }
 
 /// What of a journal has arrived.
