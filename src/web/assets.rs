@@ -20,6 +20,20 @@ use std::sync::OnceLock;
 use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256, Sha384};
 
+// What the module's lines do not say, since a browser loads their comments too:
+//
+// - `policy`: Trusted Types may forbid a second policy of one name. `pause(0)`: the page lives on between
+//   two slices of work, of which one is shorter than a Worker's start.
+// - `told`: the odds that so many tries have solved it. `hold`: a ticket's times count from its arrival, as
+//   the server's clock is not the page's.
+// - `held`, `check`, `asking`: the ticket at hand, the human check's terms, the ticket on its way.
+// - `mark`: on a form, what attached it, whichever instance of the module; a second time it takes the
+//   options alone, and `terms` are read when they are needed.
+// - `busy`, `message`, `over`: what goes on, the text awaited, whether the host has the proof. `tell` is
+//   false where the host has taken an event on; after `gone` the host's page goes on without the form.
+// - `last`: without an attempt left the entry is closed. `tick`: a sleeping tab misses ticks, not deadlines.
+// - `until ??= 0`: where the entry gave no answer, the server decides when another code may be sent.
+
 /// The browser module. It imports [`WORKER`] from beside itself.
 pub static MODULE: Asset =
     Asset::new("otpgate.js", JAVASCRIPT, include_bytes!("assets/otpgate.js"));

@@ -5,7 +5,6 @@ use std::error::Error;
 use std::fs;
 
 use otpgate::access::{DialPrefix, ForwardedError, Network, Reason, TrustedProxies};
-use otpgate::http::{CredentialError, HttpError};
 use otpgate::message::{AppHash, Brand, Language, OriginHost, Template};
 use otpgate::otp::CodeFormat;
 use otpgate::recipient::{Recipient, Region};
@@ -65,15 +64,12 @@ fn first_errors_name_their_cure() {
         (boxed(AppHash::new("x")), "11"),
         (boxed(Language::new("?")), "write `en`"),
         (boxed(TrustedProxies::parse(["nonsense"])), "such as"),
-        (boxed(http(HttpError::unreachable)), "check its address"),
-        (boxed(http(HttpError::invalid)), "check the address"),
-        (boxed(http(HttpError::interrupted)), "ask it before you repeat it"),
-        (boxed(http(HttpError::timed_out)), "allow more time"),
-        (boxed(http(HttpError::too_large)), "see that the address"),
-        (boxed(Err::<(), _>(CredentialError::new("denied"))), "see that their source answers"),
         (boxed(Err::<(), _>(SignalsError::not_asked("no route"))), "see the provider's status"),
         (boxed(Err::<(), _>(ForwardedError::TooLong)), "see that the proxies"),
-    ] {
+    ]
+    .into_iter()
+    .chain(of_http())
+    {
         let shown = format!("{error:?}");
         assert!(shown.starts_with(&error.to_string()), "{shown}");
         if !shown.contains(cure) || shown.split(' ').count() < 5 {
@@ -83,8 +79,23 @@ fn first_errors_name_their_cure() {
     assert!(silent.is_empty(), "{}", silent.join("\n"));
 }
 
-fn http(of: fn(&'static str) -> HttpError) -> Result<(), HttpError> {
-    Err(of("as it was told"))
+#[cfg(feature = "http")]
+fn of_http() -> Vec<(Box<dyn Error>, &'static str)> {
+    use otpgate::http::{CredentialError, HttpError};
+    let http = |of: fn(&'static str) -> HttpError| boxed(Err::<(), _>(of("as it was told")));
+    vec![
+        (http(HttpError::unreachable), "check its address"),
+        (http(HttpError::invalid), "check the address"),
+        (http(HttpError::interrupted), "ask it before you repeat it"),
+        (http(HttpError::timed_out), "allow more time"),
+        (http(HttpError::too_large), "see that the address"),
+        (boxed(Err::<(), _>(CredentialError::new("denied"))), "see that their source answers"),
+    ]
+}
+
+#[cfg(not(feature = "http"))]
+fn of_http() -> Vec<(Box<dyn Error>, &'static str)> {
+    Vec::new()
 }
 
 fn boxed<T, E: Error + 'static>(result: Result<T, E>) -> Box<dyn Error> {

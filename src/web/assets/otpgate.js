@@ -18,7 +18,7 @@ export class OtpProblem extends Error {
 }
 
 const script = new URL('./otpgate-worker.js', import.meta.url).href;
-let policy; // a second of the same name may be forbidden
+let policy;
 
 // Policies refuse a Worker by an exception or by an error event.
 function inWorker(task, told, signal) {
@@ -40,7 +40,7 @@ async function inSlices(task, told, signal, most) {
     if (counter >= 0) return counter;
     if (now() - since > 12) {
       told(tries);
-      await pause(0); // the page lives on
+      await pause(0);
       since = now();
     }
   }
@@ -51,15 +51,15 @@ export async function answer(ticketText, typed, { signal, progress } = {}) {
   const { ticket, work } = read(ticketText), reduced = reduce(typed);
   if (!/\d/.test(reduced) || reduced.length > 32) throw new OtpProblem('bad-number');
   const task = { seed: seed(ticket, reduced), work };
-  const told = tries => progress?.(1 - Math.exp(-tries / 2 ** work)); // the odds by now
-  const counter = await inSlices(task, told, signal, 8192) // less than a Worker's start
+  const told = tries => progress?.(1 - Math.exp(-tries / 2 ** work));
+  const counter = await inSlices(task, told, signal, 8192)
     ?? await inWorker(task, told, signal).catch(() => inSlices(task, told, signal, 2 ** 32));
   return proof(ticket, task.seed, counter);
 }
 
-/** A client of the endpoints below `base`. The terms are read when they are needed. */
+/** A client of the endpoints below `base`. */
 export function createOtp(terms = {}) {
-  let held, check, asking; // the ticket at hand; the human check's terms; the ticket on its way
+  let held, check, asking;
 
   async function call(path, body) {
     let reply, said;
@@ -76,7 +76,7 @@ export function createOtp(terms = {}) {
     throw new OtpProblem(String(said.type).split('urn:otpgate:problem:')[1] ?? 'outage', said);
   }
 
-  function hold(ticket) { // its clock is the server's: count from the arrival
+  function hold(ticket) {
     const { humanTime, life } = read(ticket);
     return { ticket, ready: now() + humanTime, lapses: now() + life - 5000 };
   }
@@ -123,20 +123,20 @@ export function createOtp(terms = {}) {
   };
 }
 
-const mark = Symbol.for('otpgate'); // on a form: what attached it, whichever instance of the module
+const mark = Symbol.for('otpgate');
 
-/** Attaches a form of the number or of the code; a second time it only takes the options. */
+/** Attaches a form of the number or of the code. */
 export function enhance(form, options) {
   if (form[mark]) return form[mark](options);
   const { otpgate, base, purpose, start, strings } = form.dataset;
   const field = form.elements[otpgate], find = selector => form.querySelector(selector);
   const words = JSON.parse(strings ?? '{}'), status = find('[role=status]');
   const bar = find('progress'), cancel = find('[data-cancel]');
-  let busy, message, over; // what goes on; the text awaited; whether the host has the proof
+  let busy, message, over;
 
   const say = (kind, value) => status.textContent =
     (words[`${kind}-${value}`] ?? words[kind] ?? words.outage ?? kind).replace('{}', value);
-  const tell = (name, detail) => // false if the host has taken it on
+  const tell = (name, detail) =>
     form.dispatchEvent(new CustomEvent(`otpgate:${name}`, { detail, bubbles: true, cancelable: true }));
   const working = on => {
     form.setAttribute('aria-busy', on);
@@ -150,7 +150,7 @@ export function enhance(form, options) {
   });
   const terms = { base, purpose, human, ...options }, otp = createOtp(terms);
   form[mark] = more => (Object.assign(terms, more), otp);
-  const gone = () => over || !form.isConnected; // the host's page goes on without the form
+  const gone = () => over || !form.isConnected;
 
   function fail(problem) {
     if (gone()) return;
@@ -196,7 +196,7 @@ export function enhance(form, options) {
     }, () => {});
   }
 
-  form.noValidate = true; // the page has its own words
+  form.noValidate = true;
   find('[type=submit]').disabled = false;
   cancel?.addEventListener('click', () => busy?.abort(new OtpProblem('cancelled')));
   form.addEventListener('submit', event => {
@@ -210,7 +210,7 @@ export function enhance(form, options) {
   addEventListener('pageshow', ({ persisted }) => {
     if (!persisted || gone()) return;
     busy = working(false);
-    status.textContent = ''; // what it said is over
+    status.textContent = '';
     refresh();
     listen();
   });
@@ -231,7 +231,7 @@ export function enhance(form, options) {
       throw problem;
     }
   }
-  function last(problem) { // without an attempt left the entry is closed
+  function last(problem) {
     if (problem.kind !== 'closed') throw problem;
     expires = Infinity;
     return { attempts_left: 0 };
@@ -245,7 +245,7 @@ export function enhance(form, options) {
     }
     return said;
   }
-  function tick() { // a sleeping tab misses ticks, not deadlines
+  function tick() {
     if (gone()) return;
     for (const { button, label, until } of buttons) {
       const left = until - now();
@@ -266,7 +266,7 @@ export function enhance(form, options) {
   // An early ticket has waited its human time when the number is typed.
   const refresh = () => otpgate === 'code'
     ? entry().catch(problem => {
-      if (problem.kind !== 'closed') { // the server decides when
+      if (problem.kind !== 'closed') {
         for (const each of buttons) each.until ??= 0;
       }
       busy || fail(problem);
