@@ -107,8 +107,9 @@ impl Gate {
     ) -> Result<Verified, GateError> {
         let now = self.now();
         let mut grant = self.open_grant(text, binding, client, now);
-        let test = self.test_of(&mut grant, typed, now).await?;
-        let attempt = self.attempt(grant.as_ref(), typed, binding, client, now)?;
+        let code = self.code_in(typed, grant.as_ref(), binding);
+        let test = self.test_of(&mut grant, code.as_ref(), now).await?;
+        let attempt = self.attempt(grant.as_ref(), code, binding, client, now)?;
         let answer = guarded::redeem(&*self.inner.store, &attempt.redemption).await?;
         self.take_in(&answer.news);
         let wrong = test.as_ref().zip(grant.as_ref());
@@ -152,12 +153,23 @@ impl Gate {
         Ok(Verified::Rejected(Rejection(())))
     }
 
+    /// The code that was typed: read once, so that whatever asks about it asks about the same.
+    fn code_in(
+        &self,
+        typed: &str,
+        grant: Option<&Grant>,
+        binding: &Binding,
+    ) -> Option<SubmittedCode> {
+        let policy = grant.map_or(&self.inner.policy, |grant| self.inner.policy(&grant.purpose));
+        SubmittedCode::parse_beside(typed, binding.payment(), &policy.code.format).ok()
+    }
+
     /// The entry of a test number's grant. One whose entry does not hold is no grant. Only for its right code
     /// is the store asked whether it still holds, and before the code is used up.
     async fn test_of(
         &self,
         grant: &mut Option<Grant>,
-        typed: &str,
+        code: Option<&SubmittedCode>,
         now: Timestamp,
     ) -> Result<Option<TestEntry>, GateError> {
         let Some(of_test) = grant.as_ref().filter(|grant| grant.test.is_some()) else {
@@ -168,8 +180,7 @@ impl Gate {
             let number = self.names().number(&of_test.recipient);
             let fixed = seen.code(number, self.realm.name(), &self.inner.keys)?;
             let format = &self.inner.policy(&of_test.purpose).code.format;
-            let read = SubmittedCode::parse(typed, format);
-            if read.is_ok_and(|read| SubmittedCode::parse(&fixed, format) == Ok(read)) {
+            if code == SubmittedCode::parse(&fixed, format).ok().as_ref() {
                 entry = Box::pin(self.test_entry(of_test, now)).await?;
             }
         }
@@ -185,7 +196,7 @@ impl Gate {
     fn attempt(
         &self,
         grant: Option<&Grant>,
-        typed: &str,
+        code: Option<SubmittedCode>,
         binding: &Binding,
         client: &ClientContext,
         now: Timestamp,
@@ -197,7 +208,6 @@ impl Gate {
         let unknown: [u8; 16] = unknown.try_into().unwrap_or_default();
         let policy = grant.map_or(&self.inner.policy, |grant| self.inner.policy(&grant.purpose));
         let number = grant.map(|grant| names.number(&grant.recipient));
-        let code = SubmittedCode::parse_beside(typed, binding.payment(), &policy.code.format).ok();
         let challenge = grant.map_or(unknown, |grant| grant.challenge);
         // The code of a text that was withheld after its admission is nobody's.
         let sent = grant.filter(|grant| !grant.decoy).map_or(unknown, |grant| grant.challenge);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use otpgate::access::{Actor, BookError, ControlError, ControlId, Effect, Reason, Target};
-use otpgate::otp::{CodeFormat, TestCode};
+use otpgate::otp::{Amount, Binding, CodeFormat, Payee, TestCode};
 use otpgate::testing::ModelStore;
 use otpgate::{
     ControlsError, EventKind, Gate, Money, Policy, Purpose, RefusalReason, RejectionCause, Sent,
@@ -256,4 +256,22 @@ async fn a_decoy_of_a_test_number_is_a_decoy() {
     let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
     assert!(!house.accepts(issued.grant(), CODE).await);
     assert_eq!((house.outbox.handed_off(), uses(&house, TestUse::Issued)), (0, 0));
+}
+
+/// Nor where the code is pasted with what a payment's text shows beside it.
+#[tokio::test]
+async fn a_lifted_one_opens_nothing_however_its_code_is_typed() {
+    let store = Arc::new(ModelStore::new());
+    let here = House::lab(Arc::clone(&store));
+    let there = here.beside(|builder| builder.store(Arc::clone(&store)));
+    let id = enter(&here.gate, test(&here, ALICE)).await.unwrap();
+    let paid = Amount::new("123456", "JPY").unwrap();
+    let paid = Binding::transaction(paid, Payee::new("Haus & Grund").unwrap());
+    let clearance = here.clearance_of(ALICE, &Purpose::PAYMENT, &client(1)).await;
+    let sent = here.gate.issue(clearance.bind(paid.clone())).await.unwrap();
+    let Sent::Issued(issued) = sent else { panic!("{sent:?}") };
+    there.gate.controls().lift(id, &ada()).await.unwrap();
+    let pasted = format!("JPY 123 456 {CODE}");
+    let verified = here.gate.verify_bound(issued.grant(), &pasted, &paid, &client(1)).await;
+    assert!(matches!(verified.unwrap(), Verified::Rejected(_)));
 }
