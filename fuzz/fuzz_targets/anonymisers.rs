@@ -10,9 +10,8 @@ use otpgate::ClientIp;
 use otpgate::access::{AnonymiserKind, AnonymiserList, AnonymiserListError, Network};
 
 fuzz_target!(|text: &[u8]| {
-    let read = |most| {
-        AnonymiserList::read(BufReader::with_capacity(most, text), AnonymiserKind::Tor)
-    };
+    let read =
+        |most| AnonymiserList::read(BufReader::with_capacity(most, text), AnonymiserKind::Tor);
     let list = match (read(8_192), read(3)) {
         (Ok(list), Ok(other)) => {
             assert_eq!(format!("{list:?}"), format!("{other:?}"));

@@ -7,11 +7,15 @@
 //! text, `%R` for the visitor's response.
 #![no_main]
 
+#[path = "../escapes.rs"]
+mod escapes;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use escapes::written_out;
 use libfuzzer_sys::fuzz_target;
 use otpgate::http::{ClientFn, HttpClient, HttpResponse, SecretText};
 use otpgate::human::friendly_captcha::FriendlyCaptcha;
@@ -173,22 +177,12 @@ struct Answer {
 
 impl Answer {
     fn read(input: &[u8]) -> Self {
-        let mut text = Vec::with_capacity(input.len());
-        let mut rest = input;
-        while let Some((byte, after)) = rest.split_first() {
-            let piece = match (byte, after.first()) {
-                (b'%', Some(b'N')) => NUMBER,
-                (b'%', Some(b'T')) => TEXT,
-                (b'%', Some(b'R')) => RESPONSE,
-                _ => {
-                    text.push(*byte);
-                    rest = after;
-                    continue;
-                }
-            };
-            text.extend_from_slice(piece.as_bytes());
-            rest = &after[1..];
-        }
+        let text = written_out(input, |letter| match letter {
+            b'N' => Some(NUMBER),
+            b'T' => Some(TEXT),
+            b'R' => Some(RESPONSE),
+            _ => None,
+        });
         let at = text.windows(2).position(|two| two == b"\n\n");
         let (head, body) = at.map_or((&text[..], &[][..]), |at| (&text[..at], &text[at + 2..]));
         let head = String::from_utf8_lossy(head).into_owned();

@@ -5,8 +5,12 @@
 //! headers, the rest is the body. `%T` stands for a genuine form's token, `%O` for the origin.
 #![no_main]
 
+#[path = "../escapes.rs"]
+mod escapes;
+
 use std::sync::OnceLock;
 
+use escapes::written_out;
 use http::Request;
 use http::request::Parts;
 use libfuzzer_sys::fuzz_target;
@@ -88,21 +92,11 @@ fn token(desk: &Desk) -> String {
 fuzz_target!(|input: &[u8]| {
     let desk = desk();
     let token = token(&desk);
-    let mut text = Vec::with_capacity(input.len());
-    let mut rest = input;
-    while let Some((byte, after)) = rest.split_first() {
-        let piece = match (byte, after.first()) {
-            (b'%', Some(b'T')) => &token,
-            (b'%', Some(b'O')) => ORIGIN,
-            _ => {
-                text.push(*byte);
-                rest = after;
-                continue;
-            }
-        };
-        text.extend_from_slice(piece.as_bytes());
-        rest = &after[1..];
-    }
+    let text = written_out(input, |letter| match letter {
+        b'T' => Some(&token),
+        b'O' => Some(ORIGIN),
+        _ => None,
+    });
     let at = text.windows(2).position(|two| two == b"\n\n");
     let (head, body) = at.map_or((&text[..], &[][..]), |at| (&text[..at], &text[at + 2..]));
     let mut lines = head.split(|byte| *byte == b'\n');

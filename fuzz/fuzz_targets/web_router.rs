@@ -5,8 +5,12 @@
 //! the right code, `%O` for the origin.
 #![no_main]
 
+#[path = "../escapes.rs"]
+mod escapes;
+
 use std::sync::OnceLock;
 
+use escapes::written_out;
 use http::Request;
 use http::request::Parts;
 use libfuzzer_sys::fuzz_target;
@@ -109,25 +113,15 @@ fuzz_target!(|input: &[u8]| {
     let code = world.outbox.last_code_to(number).unwrap();
     let proof = answer(&ticket(&world, &session).0, NUMBER).unwrap();
 
-    let mut text = Vec::with_capacity(input.len());
-    let mut rest = input;
-    while let Some((byte, after)) = rest.split_first() {
-        let piece = match (byte, after.first()) {
-            (b'%', Some(b'S')) => &session,
-            (b'%', Some(b'G')) => &grant,
-            (b'%', Some(b'P')) => &proof,
-            (b'%', Some(b'N')) => NUMBER,
-            (b'%', Some(b'C')) => &code,
-            (b'%', Some(b'O')) => ORIGIN,
-            _ => {
-                text.push(*byte);
-                rest = after;
-                continue;
-            }
-        };
-        text.extend_from_slice(piece.as_bytes());
-        rest = &after[1..];
-    }
+    let text = written_out(input, |letter| match letter {
+        b'S' => Some(&session),
+        b'G' => Some(&grant),
+        b'P' => Some(&proof),
+        b'N' => Some(NUMBER),
+        b'C' => Some(&code),
+        b'O' => Some(ORIGIN),
+        _ => None,
+    });
     let at = text.windows(2).position(|two| two == b"\n\n");
     let (head, body) = at.map_or((&text[..], &[][..]), |at| (&text[..at], &text[at + 2..]));
     let mut lines = head.split(|byte| *byte == b'\n');

@@ -11,7 +11,7 @@ use super::network::Network;
 use super::ruling::{Brake, Query, Ruling, rule, weight};
 use super::target::{Leading, Target, spellings};
 use crate::base::time::Timestamp;
-use crate::recipient::{Prefix, Recipient, Region};
+use crate::recipient::{Prefix, Region};
 
 /// Everything that operators allow, block, switch and forbid: an immutable snapshot of one realm.
 ///
@@ -369,7 +369,7 @@ impl Index {
         });
         [Target::Everything, Target::Number(query.number)]
             .into_iter()
-            .chain(countries(query.recipient).map(Target::Country))
+            .chain(query.recipient.countries().map(Target::Country))
             .chain(query.user.map(Target::User))
             .chain(prefixes)
             .chain(networks)
@@ -378,12 +378,6 @@ impl Index {
             .copied()
             .collect()
     }
-}
-
-/// The country that was dialled, and the one that the line belongs to.
-fn countries(recipient: &Recipient) -> impl Iterator<Item = Region> + use<> {
-    let (dialled, counted) = (recipient.region(), recipient.line_region());
-    dialled.into_iter().chain(counted.filter(|_| counted != dialled))
 }
 
 const fn code_length(calling_code: u16) -> u8 {

@@ -158,12 +158,10 @@ impl DestinationPolicy {
         if !self.satellite && matches!(code, 870 | 878 | 881..=883) {
             return Err(DestinationRefusal::Satellite);
         }
-        if let Some(regions) = &self.regions {
-            // The country that was dialled, and the one that the line belongs to.
-            let mut both = [recipient.region(), recipient.line_region()].into_iter().flatten();
-            if let Some(region) = both.find(|region| !regions.contains(region)) {
-                return Err(DestinationRefusal::Country { region });
-            }
+        if let Some(regions) = &self.regions
+            && let Some(region) = recipient.countries().find(|region| !regions.contains(region))
+        {
+            return Err(DestinationRefusal::Country { region });
         }
         match (recipient.region(), &self.regions) {
             (None, Some(_)) => return Err(DestinationRefusal::Unassigned),

@@ -48,9 +48,9 @@ impl Cause {
         matches!(self, Self::Budget(LimitName::Realm | LimitName::Global))
     }
 
-    /// Whether look-ups are charged to it. An accepted code pays back a text, so what counts the
-    /// unpaid counts texts only.
-    fn pays_look_ups(self) -> bool {
+    /// Whether it counts what is really spent, look-ups included. What counts the unpaid counts texts alone,
+    /// at the price that an accepted code pays back.
+    fn is_spend(self) -> bool {
         matches!(self, Self::Budget(name) if name != LimitName::RealmUnverified)
     }
 
@@ -102,14 +102,10 @@ impl Item {
         Self { cause, remedy, whole: None, evidence: None, checked: None }
     }
 
-    /// Whether it may be given back, as far as money goes: of which a receipt may have given some back, or
-    /// settled it, before.
+    /// Whether it may be given back: what is really spent only while the `money` is due, of which a receipt
+    /// may have given some back, or settled it, before.
     pub(super) fn is_due(&self, money: bool) -> bool {
-        match self.cause {
-            Cause::Budget(LimitName::RealmUnverified) => true,
-            Cause::Budget(_) => money,
-            _ => true,
-        }
+        money || !self.cause.is_spend()
     }
 }
 
@@ -230,7 +226,7 @@ impl Plan {
     pub(crate) fn of_money(terms: &Terms<'_>, who: &Subjects) -> Self {
         let mut plan = Self::default();
         plan.money(terms, who);
-        let spent = |item: &Item| item.cause.pays_look_ups();
+        let spent = |item: &Item| item.cause.is_spend();
         let mut items = plan.items.iter();
         plan.charges.retain(|_| items.next().is_some_and(spent));
         plan.items.retain(spent);
@@ -325,7 +321,7 @@ impl Plan {
         if spared == 0 {
             return Vec::new();
         }
-        let refunds = self.given_back(charged, |item| item.cause.pays_look_ups());
+        let refunds = self.given_back(charged, |item| item.cause.is_spend());
         refunds
             .into_iter()
             .map(|refund| Refund { cost: refund.cost.min(spared), ..refund })
@@ -345,7 +341,7 @@ impl Plan {
         let pairs = self.charges.iter().zip(&self.items).filter(|(_, item)| which(item));
         pairs
             .map(|(charge, item)| {
-                let kept = match item.cause.pays_look_ups() {
+                let kept = match item.cause.is_spend() {
                     true => self.kept.as_microdollars(),
                     false => 0,
                 };

@@ -50,9 +50,9 @@ impl Plan {
         self.without_fault().checking(Self::is_spared)
     }
 
-    /// What is given back when a text was charged and is withheld after all; with the `money`, if that is due.
-    pub(crate) fn refunds_of_withheld(&self, money: bool, charged: Timestamp) -> Vec<Refund> {
-        self.given_back(charged, |item| Self::is_spared(item) && item.is_due(money))
+    /// What is given back when a text was charged and is withheld after all.
+    pub(crate) fn refunds_of_withheld(&self, charged: Timestamp) -> Vec<Refund> {
+        self.given_back(charged, Self::is_spared)
     }
 
     /// What is given back when a text did not go out and is answered as if it had: what a withheld one does

@@ -129,12 +129,9 @@ impl Recipient {
         self.number.value
     }
 
-    /// Where a number is, for its price. A number in no assigned block counts
-    /// with the main country of its calling code; in one place for the whole world such numbers
-    /// would have no neighbours.
+    /// Where the number is, as it was dialled: for its price.
     pub(crate) fn home(&self) -> Region {
-        let main = || self.calling_code().main_region();
-        self.region().or_else(main).unwrap_or(Region::WORLD)
+        home_of(&self.number)
     }
 
     /// The country in which the line counts, however it was dialled: +972 59 is a line of Palestine's
@@ -146,8 +143,14 @@ impl Recipient {
     /// The line as the detector knows it: where it is, and the digits that all its spellings count as.
     pub(crate) fn line(&self) -> (Region, u64) {
         let line = alias::line(&self.number);
-        let home = line.region.or_else(|| line.code.main_region()).unwrap_or(Region::WORLD);
-        (home, line.value)
+        (home_of(&line), line.value)
+    }
+
+    /// The country that was dialled, and the one that the line belongs to, if that is another: what is said
+    /// of either holds.
+    pub(crate) fn countries(&self) -> impl Iterator<Item = Region> + use<> {
+        let (dialled, counted) = (self.region(), self.line_region());
+        dialled.into_iter().chain(counted.filter(|_| counted != dialled))
     }
 
     /// The country calling code.
@@ -303,6 +306,12 @@ impl LineKey {
 }
 
 crate::base::masked::debug_redacted!(LineKey, "…");
+
+/// Where a number is. One in no assigned block counts with the main country of its calling code: in one
+/// place for the whole world such numbers would have no neighbours.
+fn home_of(number: &Number) -> Region {
+    number.region.or_else(|| number.code.main_region()).unwrap_or(Region::WORLD)
+}
 
 #[cfg(test)]
 mod tests {

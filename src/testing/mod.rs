@@ -74,6 +74,8 @@ pub use entropy::{FailingEntropy, SeededEntropy};
 pub use faults::{Calls, Counting, FailNth, Latency, LoseAck, Rewind, Rollback, StaleRead, Verb};
 pub use model::{ModelStore, Snapshot};
 pub use report::{Finding, Line, Outcome, Report};
+#[cfg(test)]
+pub(crate) use schedule::polled;
 pub use schedule::{BoxFuture, Pause, block_on, pause, pauses};
 pub use scripted::{Reply, ScriptedTransport, SentText, TransportHandle};
 

@@ -191,6 +191,12 @@ impl<T> Future for Caught<'_, T> {
     }
 }
 
+/// What one look at `future` comes to.
+#[cfg(test)]
+pub(crate) async fn polled<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -100,6 +100,21 @@ async fn a_device_proof_and_a_human_check_pass_the_attacked_address() {
     }
 }
 
+/// Wrong codes, five for each text, until the session's share of its address is used up.
+pub(crate) async fn use_up_the_share(house: &House, bot: &ClientContext) {
+    let mut numbers = 0..;
+    while house.log.rejected(RejectionCause::ClientLimit) == 0 {
+        let number = german(numbers.next().unwrap());
+        let Sent::Issued(issued) = house.insist(&number, &Purpose::SIGN_UP, bot).await else {
+            panic!("no text for {number}")
+        };
+        for guess in 1..=5 {
+            let wrong = off_by(&house.last_code(), guess);
+            assert!(!house.accepts_from(issued.grant(), &wrong, bot).await);
+        }
+    }
+}
+
 /// Whoever proves more is not judged by what others guess in the same session.
 #[tokio::test]
 async fn a_device_proof_passes_a_session_whose_share_is_used_up() {
@@ -107,17 +122,7 @@ async fn a_device_proof_passes_a_session_whose_share_is_used_up() {
     let proof = house.prove(ALICE, &attacked("before")).await.device_proof().as_str().to_owned();
     house.clock.advance(days(5));
     let bot = attacked("bot");
-    let mut numbers = 0..;
-    while house.log.rejected(RejectionCause::ClientLimit) == 0 {
-        let number = german(numbers.next().unwrap());
-        let Sent::Issued(issued) = house.insist(&number, &Purpose::SIGN_UP, &bot).await else {
-            panic!("no text for {number}")
-        };
-        for guess in 1..=5 {
-            let wrong = off_by(&house.last_code(), guess);
-            assert!(!house.accepts_from(issued.grant(), &wrong, &bot).await);
-        }
-    }
+    use_up_the_share(&house, &bot).await;
     let owner = bot.device_proof(proof);
     let grant = house.send_to(ALICE, &owner).await.into_grant();
     assert!(!house.accepts_from(&grant, &house.wrong_code(), &owner).await);
@@ -129,17 +134,7 @@ async fn a_device_proof_passes_a_session_whose_share_is_used_up() {
 async fn wrong_codes_in_one_session_stop_that_session_only() {
     let house = House::ruled(|policy| policy.quotas.session = vec![Quota::hourly(1_000)]);
     let (bot, person) = (attacked("bot"), attacked("person"));
-    let mut numbers = 0..;
-    while house.log.rejected(RejectionCause::ClientLimit) == 0 {
-        let number = german(numbers.next().unwrap());
-        let Sent::Issued(issued) = house.insist(&number, &Purpose::SIGN_UP, &bot).await else {
-            panic!("no text for {number}")
-        };
-        for guess in 1..=5 {
-            let wrong = off_by(&house.last_code(), guess);
-            assert!(!house.accepts_from(issued.grant(), &wrong, &bot).await);
-        }
-    }
+    use_up_the_share(&house, &bot).await;
     assert_eq!(house.log.compared(), 60, "the share of one session");
     let grant = house.send_to(ALICE, &person).await.into_grant();
     assert!(!house.accepts_from(&grant, &house.wrong_code(), &person).await);

@@ -5,15 +5,12 @@ use otpgate::access::{
     Target,
 };
 use otpgate::policy::Quota;
-use otpgate::{
-    Cleared, Clock, EntryGrant, Purpose, RefusalReason, RejectionCause, Sent, SystemEntropy,
-};
+use otpgate::{Cleared, Clock, EntryGrant, Purpose, RefusalReason, Sent, SystemEntropy};
 
 use crate::a16_victim_lockout::besiege_as_human;
+use crate::a23_garbage_flood::use_up_the_share;
 use crate::step_up::Turing;
-use crate::support::{
-    ALICE, BOB, House, client, days, german, keys, off_by, quick, recipient, seconds,
-};
+use crate::support::{ALICE, BOB, House, client, days, keys, quick, recipient, seconds};
 
 const AUDIENCE: &str = "otp.example.com";
 
@@ -77,17 +74,7 @@ async fn a_listed_caller_sends_and_verifies() {
 async fn a_callers_code_passes_a_session_whose_share_is_used_up() {
     let office = office();
     let (house, who) = (&office.house, client(7));
-    let mut numbers = 0..;
-    while house.log.rejected(RejectionCause::ClientLimit) == 0 {
-        let number = german(numbers.next().unwrap());
-        let Sent::Issued(issued) = house.insist(&number, &Purpose::SIGN_UP, &who).await else {
-            panic!("no text for {number}")
-        };
-        for guess in 1..=5 {
-            let wrong = off_by(&house.last_code(), guess);
-            assert!(!house.accepts_from(issued.grant(), &wrong, &who).await);
-        }
-    }
+    use_up_the_share(house, &who).await;
     let signed = office.sign(ALICE, "payment");
     let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
     assert!(office.house.accepts_from(&grant, &office.house.last_code(), &who).await);

@@ -222,7 +222,7 @@ impl Gate {
     /// the start stays charged. Where nobody may tell, its code is not void: guesses at a void one
     /// count against nothing, and the code page would show that.
     pub(super) async fn take_back(&self, send: &SendJob<'_>, paid: &Paid) {
-        let refunds = paid.plan.refunds_of_withheld(true, send.now);
+        let refunds = paid.plan.refunds_of_withheld(send.now);
         let void = (!send.policy.mode.quiet).then_some(paid.code);
         if let Err(error) =
             Box::pin(self.inner.give_back(paid.id, paid.home(send), refunds, void)).await

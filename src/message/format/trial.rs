@@ -1,5 +1,7 @@
 //! What a format is tried on before it is built: the longest texts, and those that are registered.
 
+use zeroize::Zeroizing;
+
 use crate::message::app_hash::AppHash;
 use crate::message::error::{MessageFormatError, Misread, RenderError};
 use crate::message::language::Language;
@@ -62,9 +64,7 @@ impl MessageFormat {
                     (true, true) => Binding::transaction(Amount::longest(), Payee::longest('x')),
                 };
                 let fields = RenderFields { language, code: &code, binding: &binding, minutes };
-                let paid = binding.payment().map(|(amount, payee)| (amount.to_string(), payee));
-                let paid = paid.as_ref().map(|(amount, payee)| (amount.as_str(), payee.as_str()));
-                let text = self.write(template, &fields, paid);
+                let text = self.made(template, &fields);
                 if let Some(Err(RenderError::NotAsRegistered { position, .. })) =
                     as_registered(row, &text)
                 {
@@ -87,9 +87,7 @@ impl MessageFormat {
         let pastes = |minutes| self.pastes(template, &RenderFields { minutes, ..fields });
         let language = language.clone();
         if let LastLine::App(_) = self.last {
-            let payment = binding.payment().map(|(amount, payee)| (amount.to_string(), payee));
-            let payment = payment.as_ref().map(|(amount, payee)| (amount.as_str(), payee.as_str()));
-            let bytes = self.write(template, &fields, payment).len();
+            let bytes = self.made(template, &fields).len();
             if bytes > AppHash::LONGEST_MESSAGE {
                 return Err(MessageFormatError::TooLongForApp { language, bytes });
             }
@@ -120,11 +118,15 @@ impl MessageFormat {
 
     /// Whether whoever pastes the whole text has entered its code.
     fn pastes(&self, template: &Template, fields: &RenderFields<'_>) -> bool {
-        let payment = fields.binding.payment();
-        let shown = payment.map(|(amount, payee)| (amount.to_string(), payee.as_str()));
-        let shown = shown.as_ref().map(|(amount, payee)| (amount.as_str(), *payee));
-        let text = self.write(template, fields, shown);
-        let read = SubmittedCode::parse_beside(&text, payment, &self.codes);
+        let text = self.made(template, fields);
+        let read = SubmittedCode::parse_beside(&text, fields.binding.payment(), &self.codes);
         read.is_ok_and(|read| read.expose_secret() == fields.code.expose_secret())
+    }
+
+    fn made(&self, template: &Template, fields: &RenderFields<'_>) -> Zeroizing<String> {
+        let payment = fields.binding.payment();
+        let payment = payment.map(|(amount, payee)| (amount.to_string(), payee.as_str()));
+        let payment = payment.as_ref().map(|(amount, payee)| (amount.as_str(), *payee));
+        self.write(template, fields, payment)
     }
 }

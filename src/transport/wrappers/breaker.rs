@@ -232,7 +232,9 @@ impl<T: SmsTransport> SmsTransport for CircuitBreaker<T> {
 mod tests {
     use super::*;
     use crate::testing::transport::{ScriptedProvider, conformance};
-    use crate::testing::{ManualClock, Reply, ScriptedTransport, TransportHandle, block_on};
+    use crate::testing::{
+        ManualClock, Reply, ScriptedTransport, TransportHandle, block_on, polled,
+    };
     use crate::transport::ErrorRow;
 
     struct Bench {
@@ -415,14 +417,6 @@ mod tests {
         assert!(!bench.breaker.is_open());
     }
 
-    /// The hand-off, begun and left pending.
-    async fn begun<F: Future + Unpin>(handing: &mut F) {
-        let pending = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(std::pin::Pin::new(&mut *handing).poll(context).is_pending())
-        });
-        assert!(pending.await);
-    }
-
     #[tokio::test]
     async fn ten_texts_that_fail_together_open_it_once() {
         let bench = bench();
@@ -430,7 +424,7 @@ mod tests {
         let sms = OutboundSms::for_test("+4915112345678", "text", [1; 16]);
         let mut all: Vec<_> = (0..10).map(|_| bench.breaker.hand_off(&sms)).collect();
         for one in &mut all {
-            begun(one).await;
+            assert!(polled(one).await.is_pending());
         }
         drop(all);
         bench.wait(9);
@@ -463,10 +457,10 @@ mod tests {
             let breaker = CircuitBreaker::new(OnWord(Mutex::new(answers)), Arc::new(clock.clone()));
             let sms = OutboundSms::for_test("+4915112345678", "text", [1; 16]);
             let (mut older, mut oldest) = (breaker.hand_off(&sms), breaker.hand_off(&sms));
-            begun(&mut oldest).await;
-            begun(&mut older).await;
+            assert!(polled(&mut oldest).await.is_pending());
+            assert!(polled(&mut older).await.is_pending());
             let mut last = breaker.hand_off(&sms);
-            begun(&mut last).await;
+            assert!(polled(&mut last).await.is_pending());
             let mut words = words.into_iter();
             let [first, second, third] = [words.next(), words.next(), words.next()];
             let say = |word: Option<tokio::sync::oneshot::Sender<_>>, answer| {

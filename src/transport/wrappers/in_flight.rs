@@ -85,7 +85,7 @@ impl<T: SmsTransport> SmsTransport for InFlightLimit<T> {
 mod tests {
     use super::*;
     use crate::testing::transport::{ScriptedProvider, conformance};
-    use crate::testing::{Reply, ScriptedTransport, block_on};
+    use crate::testing::{Reply, ScriptedTransport, block_on, polled};
     use crate::transport::HandoffErrorKind;
 
     fn sms() -> OutboundSms {
@@ -99,10 +99,7 @@ mod tests {
         handle.reply(Reply::Hang);
         let hanging = sms();
         let mut first = limit.hand_off(&hanging);
-        let pending = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(first.as_mut().poll(context).is_pending())
-        });
-        assert!(pending.await);
+        assert!(polled(&mut first).await.is_pending());
         assert_eq!(limit.in_flight(), 1);
         let error = limit.hand_off(&sms()).await.unwrap_err();
         assert_eq!(error.kind(), HandoffErrorKind::NotSent);

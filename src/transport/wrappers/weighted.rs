@@ -250,9 +250,13 @@ impl SmsTransport for Weighted {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
     use crate::testing::transport::{ScriptedProvider, conformance};
-    use crate::testing::{ManualClock, Reply, ScriptedTransport, TransportHandle, block_on};
+    use crate::testing::{
+        ManualClock, Reply, ScriptedTransport, TransportHandle, block_on, polled,
+    };
 
     struct Pair {
         clock: ManualClock,
@@ -277,10 +281,7 @@ mod tests {
             let before = self.handles.each_ref().map(TransportHandle::handed_off);
             for _ in 0..texts {
                 self.sent += 1;
-                let mut key = [7; 16];
-                key[..8]
-                    .copy_from_slice(&self.sent.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-                let sms = OutboundSms::for_test(number, "text", key);
+                let sms = numbered(self.sent, number);
                 let first = self.handles[0].handed_off();
                 block_on(self.transport.hand_off(&sms)).unwrap();
                 let by = usize::from(self.handles[0].handed_off() == first);
@@ -313,21 +314,23 @@ mod tests {
         assert!(second > 400, "{second} of 1000 after it recovered");
     }
 
+    /// A text whose key is spread over the shares.
+    fn numbered(index: u64, number: &str) -> OutboundSms {
+        let mut key = [7; 16];
+        key[..8].copy_from_slice(&index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        OutboundSms::for_test(number, "text", key)
+    }
+
     #[tokio::test]
     async fn a_provider_that_loses_its_texts_or_hangs_keeps_the_least_share() {
         for reply in [Reply::LostText, Reply::Hang] {
             let Pair { clock, transport, handles, .. } = Pair::new([1, 1]);
             handles[1].always(reply);
             for index in 0..300_u64 {
-                let mut key = [7; 16];
-                key[..8].copy_from_slice(&index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-                let sms = OutboundSms::for_test(GERMAN, "text", key);
+                let sms = numbered(index, GERMAN);
                 let mut handing = transport.hand_off(&sms);
                 // Who waits for a provider that hangs gives up in the end.
-                let answer = std::future::poll_fn(|context| {
-                    std::task::Poll::Ready(handing.as_mut().poll(context))
-                });
-                if matches!(answer.await, std::task::Poll::Ready(Ok(_))) {
+                if matches!(polled(&mut handing).await, Poll::Ready(Ok(_))) {
                     transport.conversions().converted(sms.idempotency_key().as_str());
                 }
             }
@@ -343,9 +346,7 @@ mod tests {
             let Pair { clock, transport, handles, .. } = Pair::new([1, 1]);
             handles[1].always(reply);
             for index in 0..300_u64 {
-                let mut key = [7; 16];
-                key[..8].copy_from_slice(&index.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-                let sms = OutboundSms::for_test(GERMAN, "text", key);
+                let sms = numbered(index, GERMAN);
                 if block_on(transport.hand_off(&sms)).is_ok() {
                     transport.conversions().converted(sms.idempotency_key().as_str());
                 }

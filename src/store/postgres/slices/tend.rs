@@ -120,7 +120,7 @@ impl PostgresStore {
         for pause in UNKNOWN {
             tokio::time::sleep(pause).await;
             age = age.saturating_add(pause);
-            self.return_units(name, Unspent { by, at: when.now, units, age }).await;
+            drop(self.try_return(name, Unspent { by, at: when.now, units, age }).await);
         }
     }
 
