@@ -83,11 +83,8 @@ fn flood() {
         let realm = Pseudonym::from_bytes([7; 16]);
         let mut call = Admission::new(id, now, realm, now + Duration::from_secs(600));
         let daily = Limit::Window { max: 10, span_ms: 86_400_000 };
-        let charge = |kind| Charge {
-            key: MeterKey::new(Pseudonym::from_bytes(name(kind, n)), Slot(1)),
-            limit: daily,
-            cost: 1,
-            waiver: None,
+        let charge = |kind| {
+            Charge::new(MeterKey::new(Pseudonym::from_bytes(name(kind, n)), Slot(1)), daily, 1)
         };
         call.charges = vec![charge(1), charge(2)];
         let key = Pseudonym::from_bytes(name(3, n));

@@ -1,6 +1,6 @@
 //! What the cheapest garbage costs the host: processor time, store calls and store entries a request.
 //!
-//! `cargo bench --bench garbage -- [requests]`. Every row is a request that anybody can send without
+//! `cargo bench --features testing --bench garbage -- [requests]`. Every row is a request that anybody can send without
 //! an account: nothing in it is signed, or what is signed was used before. Each comes from a client of
 //! its own, so that no limit shortens the work. The last rows are genuine requests to compare with.
 //! The run fails if garbage is dearer than the genuine call it imitates, if it makes more store calls
@@ -114,7 +114,17 @@ fn main() {
     target.row("caller's request without a signature", requests, |_| {
         let peer = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         let purpose = Purpose::PAYMENT;
-        drop(black_box(target.gate.authorise("nonsense", &target.number, &purpose, peer).unwrap()));
+        drop(black_box(
+            target
+                .gate
+                .authorise(
+                    "nonsense",
+                    &target.number,
+                    &purpose,
+                    &otpgate::access::ClientIp::from_peer(peer),
+                )
+                .unwrap(),
+        ));
     });
     target.clock.advance(Duration::from_secs(86_400));
     let used: Vec<_> = (0..requests.min(20_000)).map(|n| target.used(n)).collect();

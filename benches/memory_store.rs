@@ -72,12 +72,8 @@ fn issue(n: u64, round: u64, now: Timestamp) -> Admission {
         REALM,
         now + Duration::from_secs(900),
     );
-    let charge = |subject, slot, limit, cost| Charge {
-        key: MeterKey::new(subject, Slot(slot)),
-        limit,
-        cost,
-        waiver: None,
-    };
+    let charge =
+        |subject, slot, limit, cost| Charge::new(MeterKey::new(subject, Slot(slot)), limit, cost);
     admission.charges = vec![
         charge(number, 1, LADDER, 1),
         charge(number, 2, PER_HOUR, 1),
@@ -118,7 +114,7 @@ fn issue(n: u64, round: u64, now: Timestamp) -> Admission {
 /// Checks the code of the `n`th number's first challenge, which is right.
 fn check(n: u64, now: Timestamp) -> Redemption {
     let number = name(1, n);
-    let charge = |key, limit| Charge { key, limit, cost: 1, waiver: None };
+    let charge = |key, limit| Charge::new(key, limit, 1);
     let credit = |subject, slot, limit, amount| Credit {
         key: MeterKey::new(subject, Slot(slot)),
         limit,

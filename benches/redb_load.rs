@@ -222,7 +222,7 @@ async fn send(store: &RedbStore, number: u64) -> Outcome<()> {
     let window = |max, span_ms| Limit::Window { max, span_ms };
     let charge = |subject, slot, limit| {
         let key = MeterKey::new(subject, Slot(slot));
-        Charge { key, limit, cost: 1, waiver: None }
+        Charge::new(key, limit, 1)
     };
     let (line, session) = (name(1, number), name(2, number));
     let ladder = Limit::Ladder { first_ms: 30_000, longest_ms: 900_000, forget_ms: hour };

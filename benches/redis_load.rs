@@ -57,7 +57,7 @@ fn admission(random: &str, number_only: bool) -> Admission {
     let ladder = Limit::Ladder { first_ms: 30_000, longest_ms: 900_000, forget_ms: day };
     let mut charge = |subject: Pseudonym, slot, limit, cost| {
         let key = MeterKey::new(subject, Slot(slot));
-        admission.charges.push(Charge { key, limit, cost, waiver: None });
+        admission.charges.push(Charge::new(key, limit, cost));
     };
     let number = named(random, "numb");
     charge(number, 1, ladder, 1);

@@ -73,10 +73,12 @@ async fn otp(
         Err(_) => return answer(Problem::new(ProblemKind::Timeout).response()),
     };
     let peer = request.peer_addr().map(|peer| peer.ip());
-    match converted(&request, body) {
-        Some(request) => answer(endpoints.handle(request, peer).await),
-        None => answer(Problem::new(ProblemKind::BadRequest).response()),
-    }
+    let Some(request) = converted(&request, body) else {
+        return answer(Problem::new(ProblemKind::BadRequest).response());
+    };
+    // actix drops the handler of a client who hangs up, and what the provider says would be lost with it.
+    let call = rt::spawn(async move { endpoints.handle(request, peer).await });
+    answer(call.await.unwrap_or_else(|_| Problem::new(ProblemKind::Outage).response()))
 }
 
 fn converted(request: &HttpRequest, body: web::Bytes) -> Option<http::Request<web::Bytes>> {

@@ -4,6 +4,8 @@
 //! ```text
 //! cargo run --example mount --features axum     then open http://localhost:8080/otp
 //! ```
+//!
+//! Not in Safari, which keeps no `Secure` cookie of `http://localhost`.
 #![allow(clippy::print_stdout)] // a program
 
 use std::error::Error;

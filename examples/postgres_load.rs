@@ -311,7 +311,7 @@ impl Load {
         let (wider, session) = (name(3, number / 50), name(4, turn));
         let (country, realm) = (self.shared(5, turn), self.shared(6, turn));
         let meter = |subject, slot| MeterKey::new(subject, Slot(slot));
-        let charge = |key, limit, cost| Charge { key, limit, cost, waiver: None };
+        let charge = |key, limit, cost| Charge::new(key, limit, cost);
         let window = |span_ms| Limit::Window { max: 1_000_000_000, span_ms };
         let budget = Limit::Budget { max: 1 << 50, span_ms: DAY };
         let unverified = Limit::Unverified { max: 1_000_000, drain_ms: 60_000 };
@@ -377,13 +377,8 @@ impl Load {
         let redemption = Redemption {
             home: Home::of(name(1, number)),
             digests: vec![[8; 32]],
-            charges: vec![Charge { key: meter(own, 10), limit: client, cost: 1, waiver: None }],
-            subject_charges: vec![Charge {
-                key: meter(name(1, number), 1),
-                limit: failures,
-                cost: 1,
-                waiver: None,
-            }],
+            charges: vec![Charge::new(meter(own, 10), client, 1)],
+            subject_charges: vec![Charge::new(meter(name(1, number), 1), failures, 1)],
             reset: vec![meter(name(1, number), 1)],
             credits: vec![Credit { key: meter(own, 6), limit: client, amount: 1 }],
             observe: vec![count(realm, 11), count(country, 11)],

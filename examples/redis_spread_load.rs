@@ -84,11 +84,8 @@ fn send(n: u64) -> Admission {
         (name(12, n % 7), 1, hour(many), 1),
         (name(11, 0), 2, hour(many), 1),
     ]
-    .map(|(subject, slot, limit, cost)| Charge {
-        key: MeterKey::new(subject, Slot(slot)),
-        limit,
-        cost,
-        waiver: None,
+    .map(|(subject, slot, limit, cost)| {
+        Charge::new(MeterKey::new(subject, Slot(slot)), limit, cost)
     })
     .into();
     send.observe = [name(12, n % 7), name(11, 0)]

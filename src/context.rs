@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::{AnonymiserKind, AnonymiserKinds, ClientIp};
+use crate::base::purpose_name;
 
 /// What a code is for. Separates codes, counters and policies: a code for a log-in is never good
 /// for a payment (ASVS 9.2.2).
@@ -22,15 +23,16 @@ pub struct Purpose(Cow<'static, str>);
 
 impl Purpose {
     /// A new account proves its number.
-    pub const SIGN_UP: Self = Self(Cow::Borrowed("sign-up"));
+    pub const SIGN_UP: Self = Self(Cow::Borrowed(purpose_name::SIGN_UP));
     /// A known account logs in.
-    pub const LOG_IN: Self = Self(Cow::Borrowed("log-in"));
+    pub const LOG_IN: Self = Self(Cow::Borrowed(purpose_name::LOG_IN));
     /// A payment is confirmed; use it with a [`Binding`](crate::otp::Binding).
-    pub const PAYMENT: Self = Self(Cow::Borrowed("payment"));
+    pub const PAYMENT: Self = Self(Cow::Borrowed(purpose_name::PAYMENT));
     /// A password is reset.
-    pub const RESET: Self = Self(Cow::Borrowed("reset"));
+    pub const RESET: Self = Self(Cow::Borrowed(purpose_name::RESET));
 
-    /// A purpose of your own: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+    /// A purpose of your own: 1 to 32 of `a`–`z`, `0`–`9` and `-`. One that only looks like a standard one,
+    /// such as `login`, is another; [`build`](crate::GateBuilder::build) and the controls refuse it.
     ///
     /// # Errors
     ///
@@ -164,6 +166,10 @@ impl ClientContext {
     /// Use an identifier that you gave out before the page was shown, such as an anonymous session
     /// cookie. Tickets and grants are bound to it, so a stolen one is worth nothing elsewhere. Only
     /// a keyed pseudonym of it is kept.
+    ///
+    /// Never a constant or an empty text: all your clients would be one session, with one session's
+    /// limits, and grants bound to nothing. Where the cookie is missing, make one first; an app sends
+    /// an identifier that your server drew for its installation.
     #[must_use]
     pub fn new(ip: ClientIp, session: impl Into<String>) -> Self {
         Self {
@@ -184,7 +190,8 @@ impl ClientContext {
         Self::new(ClientIp::from_peer(address), session)
     }
 
-    /// The account, if the client is logged in to one. It gets a limit of its own.
+    /// The account, if the client is logged in to one: its identifier as your records have it, never as it
+    /// was typed, as every spelling gets a limit of its own.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());

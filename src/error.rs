@@ -8,6 +8,7 @@ use crate::human::HumanCheckError;
 use crate::message::{MessageFormatError, RenderError};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::transport::HandoffError;
+use crate::transport::signals::SignalsError;
 
 /// What failed, and so what the host does next.
 ///
@@ -40,6 +41,9 @@ pub enum GateErrorKind {
     Clock,
     /// The human check could not be made. Nothing was sent. Show "try again in a moment".
     HumanCheck,
+    /// The look-up of numbers lacks what it needs. Comes only from [`Gate::ready`](crate::Gate::ready): in
+    /// a running gate the policy's `signals.without_answer` decides.
+    LookUp,
     /// The operating system gave no random bytes. Nothing was sent.
     Entropy,
     /// The text did not come back from its own parser as it should. Nothing was sent. Fix the
@@ -108,6 +112,7 @@ impl GateErrorKind {
             Self::StoreFull => "store_full",
             Self::Clock => "clock",
             Self::HumanCheck => "human_check",
+            Self::LookUp => "look_up",
             Self::Entropy => "entropy",
             Self::Message => "text",
             Self::HandOff => "hand_off",
@@ -121,6 +126,7 @@ impl GateErrorKind {
             Self::Store | Self::StoreFull => "store",
             Self::Clock => "clock",
             Self::HumanCheck => "human check",
+            Self::LookUp => "look-up",
             Self::Entropy => "random generator",
             Self::Message => "message",
             Self::HandOff => "transport",
@@ -143,6 +149,9 @@ impl fmt::Display for GateError {
             }
             GateErrorKind::HumanCheck => {
                 "the human check could not be made, so nothing was sent; check its provider, retry"
+            }
+            GateErrorKind::LookUp => {
+                "the look-up of numbers is not ready; nothing was asked; check its credentials"
             }
             GateErrorKind::Entropy => {
                 "the operating system gave no random bytes, so nothing was sent; check its entropy source"
@@ -192,6 +201,12 @@ impl From<RenderError> for GateError {
 impl From<HumanCheckError> for GateError {
     fn from(error: HumanCheckError) -> Self {
         Self::new(GateErrorKind::HumanCheck, error)
+    }
+}
+
+impl From<SignalsError> for GateError {
+    fn from(error: SignalsError) -> Self {
+        Self::new(GateErrorKind::LookUp, error)
     }
 }
 

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | the page is shown | [`Gate::preflight`] | a ticket, which goes into the form |
 //! | the form is posted | [`Gate::request`] | the text is handed off: an [`EntryGrant`] for the session; or a step-up, or a refusal |
-//! | the same in two steps | [`Gate::clear`] | a [`Clearance`], a step-up or a refusal; no store is asked |
+//! | the same in two steps | [`Gate::clear`] | a [`Clearance`], a step-up or a refusal; no store is asked, unless an operator's entry refuses |
 //! | | [`Gate::issue`] | what `request` answers |
 //! | the code page is asked for | [`Gate::entry`] | whether it may be shown |
 //! | "send it again" | [`Gate::resend`] | as `issue`; attempts are carried over |
@@ -112,13 +112,13 @@
 //! - `reqwest`: `http::ReqwestClient`, on rustls and ring; the providers bring it. `http` alone is
 //!   the port for a client of your own.
 //! - `web`: the endpoints that a page talks to, as functions over `http` types; `axum`: the same as
-//!   a router. Leave them off if you write the handlers yourself: they bring http, serde_json and
-//!   axum.
+//!   a router; `openapi`: their OpenAPI description. Leave them off if you write the handlers yourself:
+//!   they bring http, serde_json, axum and utoipa.
 //! - `totp` (default): authenticator app codes. Leave it off if you offer none: it brings totp-rs.
 //! - `serde`: policies as text, for a configuration file. Nothing that holds a code, a key or a
 //!   number has a text form. Leave it off if you make policies in code.
 //! - `console`: a page for whoever is on call, which you mount behind your own authentication
-//!   (`web::console`). It brings http and bytes.
+//!   (`web::console`). It brings what `web` does, and form_urlencoded.
 //! - `metrics`, `tracing`: counters and spans with bounded labels and no personal data
 //!   ([`telemetry`]). They bring the crates of those names.
 //! - `testing`: manual clock, fault wrappers, reference model and conformance suites. Name it under

@@ -156,7 +156,11 @@ impl<'a> Sheet<'a> {
                 self.write(key.subject).reset(key.slot);
             }
         }
-        for credit in credits {
+        // Of the other kinds a credit changes nothing, not even a date.
+        let changes = |credit: &&Credit| {
+            matches!(credit.limit, Limit::Budget { .. } | Limit::Unverified { .. })
+        };
+        for credit in credits.iter().filter(changes) {
             self.heal(credit.key, &credit.limit);
             if self.read(credit.key.subject).is_some()
                 && let Some(meter) = self.write(credit.key.subject).meter_mut(credit.key.slot)

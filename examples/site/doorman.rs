@@ -17,6 +17,7 @@ document.addEventListener('otpgate:human', event => {
   button.type = 'button';
   button.textContent = 'I am a person';
   button.onclick = () => (button.remove(), event.detail.resolve('pressed-' + crypto.randomUUID()));
+  event.detail.signal.addEventListener('abort', () => button.remove());
   event.target.append(button);
   button.focus();
 });

@@ -148,7 +148,11 @@ fn memory(mut plain: &[u8]) {
     assert_eq!(block_on(house.gate.controls().list()).unwrap(), []);
     house.ask();
     block_on(house.gate.snapshot()).unwrap();
-    block_on(house.gate.save_detector()).unwrap();
+    // What cannot be read is left for a day to a release that can, and then saved over.
+    if block_on(house.gate.save_detector()).is_err() {
+        house.clock.advance(Duration::from_secs(25 * 60 * 60));
+        block_on(house.gate.save_detector()).unwrap();
+    }
 }
 
 /// What other gates say in the journal.
@@ -252,6 +256,7 @@ struct House {
     gate: Gate,
     store: Arc<MemoryStore>,
     outbox: TransportHandle,
+    clock: ManualClock,
     client: ClientContext,
 }
 
@@ -285,13 +290,13 @@ impl House {
             .message(message.clone())
             .countries([Region::DE])
             .daily_budget(Money::dollars(20))
-            .clock(clock)
+            .clock(clock.clone())
             .signals(Network)
             .policy(policy)
             .build()
             .unwrap();
         let client = ClientContext::from_peer([192, 0, 2, 7].into(), "session-1");
-        Self { gate, store, outbox, client }
+        Self { gate, store, outbox, clock, client }
     }
 
     fn write(&self, documents: Vec<DocumentWrite>, exchange: Option<Exchange>) {

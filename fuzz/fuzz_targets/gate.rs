@@ -56,7 +56,8 @@ fuzz_target!(|input: (u8, &str)| {
             assert!(matches!(cleared, Cleared::Refused(_)), "{text:?}");
         }
         1 => {
-            let cleared = gate.authorise(text, number, purpose, [192, 0, 2, 7].into()).unwrap();
+            let from = ClientIp::from_peer([192, 0, 2, 7].into());
+            let cleared = gate.authorise(text, number, purpose, &from).unwrap();
             assert!(matches!(cleared, Cleared::Refused(_)), "{text:?}");
         }
         2 => {

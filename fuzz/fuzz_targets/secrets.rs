@@ -279,7 +279,8 @@ fn redis(user: &str, password: &str, rest: &str) {
         let found = bad.map(|bad| refused(&url, bad));
         found.iter().for_each(|error| silent(password, error, &own.concat()));
         if found == own {
-            let known = called(&harmless).unwrap_or_default().to_lowercase();
+            // Where the password cuts off what follows, only the other address may be a bad one.
+            let known = called(&harmless).unwrap_or_default().to_lowercase() + socket + PLACE;
             let named = called(&url).unwrap().to_lowercase();
             silent(&password.to_lowercase(), &named, &known);
         }
@@ -312,7 +313,7 @@ fn postgres(user: &str, password: &str, rest: &str) {
         + &whole(&block_on(PostgresStore::connect("postgres://a@b@c")).unwrap_err());
     for (url, harmless) in addresses(password).into_iter().zip(addresses(HARMLESS)).take(taken) {
         let moved = called(&url).is_none_or(|hosts| {
-            let own = called(&harmless).unwrap_or_default();
+            let own = called(&harmless).unwrap_or_default() + PLACE;
             pieces(password).iter().any(|piece| hosts.contains(piece) && !own.contains(piece))
         });
         // An address that is taken would be called, for which there is no runtime here: a panic.

@@ -82,11 +82,13 @@ fn hosts(text: &str) {
     if let Ok(host) = OriginHost::new(text) {
         assert!(host.as_str() == text.to_ascii_lowercase() && plain(host.as_str()), "{text:?}");
         assert!(text.contains('.') && text.parse::<IpAddr>().is_err(), "{text:?}");
+        assert!(!host.as_str().ends_with(".localhost"), "{text:?}");
         assert_eq!(OriginHost::new(host.as_str()).as_ref(), Ok(&host));
         assert!(local.is_err(), "{text:?}");
     }
     if let Ok(host) = local {
-        assert!(plain(host.as_str()) && !host.as_str().contains('.'), "{text:?}");
+        let below = host.as_str().ends_with(".localhost");
+        assert!(plain(host.as_str()) && (below || !host.as_str().contains('.')), "{text:?}");
         assert!(text.to_ascii_lowercase().starts_with(host.as_str()), "{text:?}");
         assert_eq!(OriginHost::development_danger(host.as_str()).as_ref(), Ok(&host));
     }

@@ -8,7 +8,7 @@ A renumbering puts digits into the number, or in the place of its first ones. So
 each two lengths of its valid mobiles that differ by one to three digits, this tries all short
 strings at the first places of every shorter number, and counts how many of the results are valid
 mobiles too. The automata of the generator do that for all numbers at once. A pair of lengths is
-listed if some string works for a large part of the numbers.
+listed if some string works for a large part of the shorter numbers, or makes a large part of the longer.
 
 Not seen here: landlines (no texts go there by default), a change that keeps the length, and one that
 moves lines to another calling code. Those in src/recipient/alias.rs came from announcements.
@@ -25,15 +25,17 @@ import generate
 import metadata
 import patterns
 
-# Mobiles that a string must turn into valid mobiles for the pair to be listed.
+# The part of the mobiles of either length that a string must pair for the lengths to be listed.
 SHARE = 0.3
 # Calling codes whose rule in src/recipient/alias.rs this search must find again.
 MERGED = {"GA", "GM", "LR", "SO"}
 
+M2M = "blocks of their own for machines"
 OPEN = "open lengths: both are given out, and a digit more makes another line"
 SPLIT = "the first digits fix the length: each form has blocks of its own"
 UNKNOWN = "no correspondence of old and new numbers is published that we could find"
 REVIEWED = {
+    "AD": SPLIT,
     "AT": OPEN,
     "AX": OPEN,
     "BA": SPLIT,
@@ -59,14 +61,19 @@ REVIEWED = {
     "MC": SPLIT + "; 44 and 45 were Kosovo's, which has 383 now",
     "MM": UNKNOWN,
     "MY": SPLIT,
+    "NL": M2M,
+    "NU": UNKNOWN + " (888 and four digits)",
     "NZ": OPEN,
     "PA": SPLIT,
+    "PM": UNKNOWN + " (708 and six digits)",
     "RS": OPEN,
     "SB": UNKNOWN + " (48, five digits)",
     "SO": "24 is merged; the other operators: " + UNKNOWN,
     "TK": OPEN,
     "TV": UNKNOWN + " (90, six digits)",
+    "WS": SPLIT,
     "ZA": OPEN,
+    "870": "satellite networks, each with a form of its own",
     "881": "satellite networks, each with a form of its own",
     "882": "international networks, each with a form of its own",
 }
@@ -100,12 +107,12 @@ def pairs(territory):
     for short, long in itertools.permutations(mobiles.lengths, 2):
         if not 1 <= long - short <= 3:
             continue
-        numbers = mobiles.count(short)
-        if not numbers:
+        numbers, longer = mobiles.count(short), mobiles.count(long)
+        if not numbers or not longer:
             continue
         best = []
         for place, drop, text in rewrites(long - short):
-            share = mobiles.count_pairs(short, long, place, drop, text) / numbers
+            share = mobiles.count_pairs(short, long, place, drop, text) / min(numbers, longer)
             if share >= SHARE:
                 best.append((share, place, ("" if not drop else "for the first digit ") + text))
         if best:
@@ -113,14 +120,13 @@ def pairs(territory):
 
 
 def rewrites(more):
-    """Places and strings: one or two digits put in, or two or three for the first digit."""
+    """Places and strings: one to three digits put in, or two or three for the first digit."""
     digits = "0123456789"
+    for text in itertools.product(digits, repeat=more):
+        for place in range({1: 4, 2: 2, 3: 1}[more]):
+            yield place, 0, "".join(text)
     if more <= 2:
-        for text in itertools.product(digits, repeat=more):
-            for place in range(4 if more == 1 else 2):
-                yield place, 0, "".join(text)
-    if more == 1:
-        for text in itertools.product(digits, repeat=2):
+        for text in itertools.product(digits, repeat=more + 1):
             yield 0, 1, "".join(text)
 
 
@@ -136,6 +142,7 @@ class Mobiles:
                 first, self.bits[name] = automaton.add(description.pattern)
                 self.start |= first
         self.step = functools.cache(automaton.step)
+        self.count_on = functools.cache(self.count_on)
         mobile = territory.descriptions["mobile"]
         lengths = mobile.lengths or territory.descriptions["general"].lengths
         self.lengths = sorted({n for n in lengths if n > 0}) if mobile.pattern else []
@@ -151,22 +158,32 @@ class Mobiles:
         """How many mobiles of `short` digits become mobiles when `text` is put at `place`, in the
         place of `drop` digits."""
         counts = {(self.start, self.start): 1}
-        for at in range(short):
-            if at == place:
-                counts = self.advance_second(counts, text)
-            following = {}
-            for (one, other), count in counts.items():
-                for digit in range(10):
-                    after = self.step(one, digit)
-                    kept = other if place <= at < place + drop else self.step(other, digit)
-                    if after and kept:
-                        following[after, kept] = following.get((after, kept), 0) + count
-            counts = following
+        for _ in range(place):
+            counts = self.advance_both(counts, True)
+        counts = self.advance_second(counts, text)
+        return self.count_on(frozenset(counts.items()), short, long, place, drop)
+
+    def count_on(self, counts, short, long, place, drop):
+        """Of these states: many strings lead to the same ones, so this is remembered."""
+        counts = dict(counts)
+        for at in range(place, short):
+            counts = self.advance_both(counts, at >= place + drop)
         return sum(
             count
             for (one, other), count in counts.items()
             if self.is_mobile(one, short) and self.is_mobile(other, long)
         )
+
+    def advance_both(self, counts, keeps):
+        """Every digit behind the first number of each pair, and behind the second if that keeps it."""
+        following = {}
+        for (one, other), count in counts.items():
+            for digit in range(10):
+                after = self.step(one, digit)
+                kept = self.step(other, digit) if keeps else other
+                if after and kept:
+                    following[after, kept] = following.get((after, kept), 0) + count
+        return following
 
     def advance_second(self, counts, text):
         advanced = {}

@@ -9,7 +9,7 @@ use super::effect::{ControlError, Effect};
 use super::ip::ClientPrefix;
 use super::network::Network;
 use super::ruling::{Brake, Query, Ruling, rule, weight};
-use super::target::{Leading, Target, spellings};
+use super::target::{DialPrefix, Target, spellings};
 use crate::base::time::Timestamp;
 use crate::recipient::{Prefix, Region};
 
@@ -28,8 +28,8 @@ use crate::recipient::{Prefix, Region};
 /// 1. a block on either side blocks: an allowance never reaches across, so an allowed number gets
 ///    nothing at a blocked network's request;
 /// 2. a country that is switched off blocks, unless the *number* is allowed;
-/// 3. an allowance on either side lets the request past the detector and step-ups, and past nothing
-///    else: intervals, quotas and budgets hold for everybody.
+/// 3. an allowance on either side lets the request past the detector and its step-ups, and past nothing
+///    else: intervals, quotas, budgets and their step-ups hold for everybody.
 ///
 /// ```
 /// use otpgate::access::{Actor, ClientIp, ControlBook, Draft, Effect, Query, Reason, Target, ListVerdict};
@@ -148,7 +148,7 @@ impl ControlBook {
     }
 
     /// Counts the changes: of two books of one realm, the one with the higher revision is newer. An
-    /// instance must not replace its book by one with a lower revision.
+    /// instance must not replace its book by one with a lower revision, unless the store has lost the newer.
     pub const fn revision(&self) -> u64 {
         self.revision
     }
@@ -208,12 +208,22 @@ impl ControlBook {
         purpose: &str,
         now: Timestamp,
     ) -> Brake<'_> {
-        let digits = Leading::of_rung(rung);
-        self.brake(code_length(rung.calling_code().value()), purpose, now, |target| match target {
-            Target::Everything => true,
-            Target::Country(country) => region == Some(*country),
-            Target::Prefix(prefix) => digits.prefix(prefix.digit_count()) == Some(*prefix),
-            _ => false,
+        let code = code_length(rung.calling_code().value());
+        self.brake(code, purpose, now, |control| covers_range(control.target(), rung, region))
+    }
+
+    /// As [`brake_on_range`](Self::brake_on_range), of the entries that last. A lift is done with once it
+    /// was made, and takes nothing from an entry around it.
+    pub(crate) fn lasting_brake_on_range(
+        &self,
+        rung: &Prefix,
+        region: Option<Region>,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Brake<'_> {
+        let code = code_length(rung.calling_code().value());
+        self.brake(code, purpose, now, |control| {
+            lasts(control) && covers_range(control.target(), rung, region)
         })
     }
 
@@ -225,11 +235,32 @@ impl ControlBook {
         purpose: &str,
         now: Timestamp,
     ) -> Brake<'_> {
-        self.brake(0, purpose, now, |target| match target {
-            Target::Everything => true,
-            Target::Network(wide) => network.network().is_some_and(|narrow| wide.covers(&narrow)),
-            _ => false,
+        self.brake(0, purpose, now, |control| covers_network(control.target(), network))
+    }
+
+    /// As [`brake_on_network`](Self::brake_on_network), of the entries that last.
+    pub(crate) fn lasting_brake_on_network(
+        &self,
+        network: &ClientPrefix,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Brake<'_> {
+        self.brake(0, purpose, now, |control| {
+            lasts(control) && covers_network(control.target(), network)
         })
+    }
+
+    /// What the entries that last say, for every purpose, about a block that the detector makes of what
+    /// `covers` says of a target. `range`: the block's numbers, if it is one of numbers.
+    pub(crate) fn lasting_brake(
+        &self,
+        range: Option<&Prefix>,
+        now: Timestamp,
+        covers: impl Fn(&Target) -> bool,
+    ) -> Brake<'_> {
+        let code = range.map_or(0, |range| code_length(range.calling_code().value()));
+        // no purpose is called so, so that an entry for one alone does not count
+        self.brake(code, "", now, |control| lasts(control) && covers(control.target()))
     }
 
     pub(super) fn assemble(revision: u64, entries: Vec<Arc<Control>>) -> Self {
@@ -246,12 +277,12 @@ impl ControlBook {
         calling_code: u8,
         purpose: &str,
         now: Timestamp,
-        covers: impl Fn(&Target) -> bool,
+        counts: impl Fn(&Control) -> bool,
     ) -> Brake<'_> {
         let brakes = self.index.brakes.iter().filter_map(|place| self.entries.get(*place));
         let entry = brakes
             .map(Arc::as_ref)
-            .filter(|control| control.concerns(purpose, now) && covers(control.target()))
+            .filter(|control| control.concerns(purpose, now) && counts(control))
             .max_by_key(|control| weight(control, calling_code));
         Brake::of(entry)
     }
@@ -357,12 +388,9 @@ impl Index {
         if self.places.is_empty() {
             return Vec::new();
         }
-        let [dialled, counted] = spellings(query.recipient);
-        let lengths = self.prefixes.iter().copied();
-        let prefixes = lengths.flat_map(|length| {
-            let (one, two) = (dialled.prefix(length), counted.prefix(length));
-            [one, two.filter(|_| one != two)].into_iter().flatten().map(Target::Prefix)
-        });
+        let prefixes: BTreeSet<DialPrefix> = spellings(query.recipient)
+            .flat_map(|digits| self.prefixes.iter().filter_map(move |n| digits.prefix(*n)))
+            .collect();
         let networks = self.networks.iter().filter_map(|(v4, length)| {
             let address = query.client.expose_ip().filter(|address| address.is_ipv4() == *v4)?;
             Network::new(address, *length).ok().map(Target::Network)
@@ -371,12 +399,34 @@ impl Index {
             .into_iter()
             .chain(query.recipient.countries().map(Target::Country))
             .chain(query.user.map(Target::User))
-            .chain(prefixes)
+            .chain(prefixes.into_iter().map(Target::Prefix))
             .chain(networks)
             .filter_map(|target| self.places.get(&target))
             .flatten()
             .copied()
             .collect()
+    }
+}
+
+/// Whether an entry about the detector's blocks goes on after it was made.
+fn lasts(control: &Control) -> bool {
+    control.effect() != Effect::LiftAutomaticBlock
+}
+
+fn covers_range(target: &Target, rung: &Prefix, region: Option<Region>) -> bool {
+    match target {
+        Target::Everything => true,
+        Target::Country(country) => region == Some(*country),
+        Target::Prefix(prefix) => prefix.covers_block(rung),
+        _ => false,
+    }
+}
+
+fn covers_network(target: &Target, network: &ClientPrefix) -> bool {
+    match target {
+        Target::Everything => true,
+        Target::Network(wide) => network.network().is_some_and(|narrow| wide.covers(&narrow)),
+        _ => false,
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::effect::{ControlError, Effect};
 use super::reason::{Actor, Reason, bounded};
 use super::target::Target;
+use super::translated;
 use crate::base::id::Pseudonym;
+use crate::base::purpose_name::looks_like;
 use crate::base::time::Timestamp;
 
 /// The number of an entry within its book; never used twice.
@@ -66,7 +68,8 @@ impl Draft {
     /// short enough that a forgotten one ends.
     pub(crate) const LONGEST_TEST: Duration = Duration::from_secs(30 * 86_400);
 
-    /// An entry without an end, for every purpose.
+    /// An entry without an end, for every purpose. A network behind a translator's well-known prefix
+    /// (`64:ff9b::203.0.113.0/120`) is entered as the IPv4 network that its clients are counted as.
     ///
     /// # Errors
     ///
@@ -78,6 +81,11 @@ impl Draft {
         reason: Reason,
         actor: Actor,
     ) -> Result<Self, ControlError> {
+        // Its clients are known by their IPv4 addresses.
+        let target = match target {
+            Target::Network(network) => Target::Network(translated::network(network)),
+            other => other,
+        };
         match effect.applies_to(&target) {
             true => Ok(Self::bare(target, effect, reason, actor)),
             false if effect.is_surge() => Err(ControlError::NarrowSurge),
@@ -127,7 +135,7 @@ impl Draft {
         self
     }
 
-    /// Lets the entry begin at `since` instead of at once.
+    /// Lets the entry begin at `since` instead of at once. A lift of the detector's block cannot wait.
     pub fn since(mut self, since: Timestamp) -> Self {
         self.since = Some(since);
         self
@@ -138,12 +146,27 @@ impl Draft {
     /// # Errors
     ///
     /// [`ControlError::Purpose`] if the name is blank, longer than 32 characters or holds a control
-    /// character, [`ControlError::NarrowSurge`] for a surge.
+    /// character, [`ControlError::PurposeLike`] if it only looks like a standard purpose, such as `login`,
+    /// [`ControlError::NarrowSurge`] for a surge.
+    ///
+    /// ```
+    /// use otpgate::access::{Actor, ControlError, Draft, Effect, Reason, Target};
+    ///
+    /// let (why, ada) = (Reason::new("toll fraud, ticket 4711")?, Actor::new("ada")?);
+    /// let off = Draft::new(Target::Everything, Effect::SmsOff, why, ada)?;
+    /// let error = off.clone().for_purpose("login").unwrap_err();
+    /// assert_eq!(error, ControlError::PurposeLike { standard: "log-in" });
+    /// assert!(off.for_purpose("log-in").is_ok());
+    /// # Ok::<(), ControlError>(())
+    /// ```
     pub fn for_purpose(self, purpose: &str) -> Result<Self, ControlError> {
-        match self.effect.is_surge() {
-            true => Err(ControlError::NarrowSurge),
-            false => self.limited_to(purpose).ok_or(ControlError::Purpose),
+        if self.effect.is_surge() {
+            return Err(ControlError::NarrowSurge);
         }
+        if let Some(standard) = looks_like(purpose.trim()) {
+            return Err(ControlError::PurposeLike { standard });
+        }
+        self.limited_to(purpose).ok_or(ControlError::Purpose)
     }
 
     /// The same for `purpose` alone. A book of before may hold a surge of one.
@@ -159,6 +182,9 @@ impl Draft {
     /// The entry itself, made at `now`.
     pub(super) fn enter(mut self, id: ControlId, now: Timestamp) -> Result<Control, ControlError> {
         let since = self.since.unwrap_or(now);
+        if self.effect == Effect::LiftAutomaticBlock && since > now {
+            return Err(ControlError::LiftLater);
+        }
         match self.until {
             None if self.effect.needs_end() => return Err(ControlError::Endless),
             Some(until) if until <= since || until <= now => return Err(ControlError::EndsFirst),
@@ -250,6 +276,16 @@ impl Control {
         self.since <= now && !self.is_over(now)
     }
 
+    /// Whether it switches all SMS off at `now`. One that is for a purpose alone, or that only comes
+    /// later, stops nobody else now.
+    #[cfg(any(feature = "console", feature = "metrics"))]
+    pub(crate) fn pauses_all(&self, now: Timestamp) -> bool {
+        self.effect() == Effect::SmsOff
+            && *self.target() == Target::Everything
+            && self.purpose().is_none()
+            && self.holds(now)
+    }
+
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.until().is_some_and(|until| until <= now)
     }
@@ -283,6 +319,10 @@ mod tests {
         let scheduled = draft(Effect::SmsOff).since(later);
         assert_eq!(enter(scheduled.clone().until(later)), Err(ControlError::EndsFirst));
         assert_eq!(enter(scheduled), Ok(later));
+        let lift = draft(Effect::LiftAutomaticBlock);
+        assert_eq!(enter(lift.clone()), Ok(now));
+        assert_eq!(enter(lift.clone().since(now)), Ok(now));
+        assert_eq!(enter(lift.since(later)), Err(ControlError::LiftLater));
     }
 
     /// What was entered for a purpose was meant to let its campaign through, and has an end.

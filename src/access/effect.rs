@@ -29,9 +29,10 @@ use super::target::Target;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Messages are let past the pumping detector and step-ups, but not past a human check that the
-    /// policy asks of everyone. Never past an interval, a quota, a
-    /// budget or the destination policy: an allowed number that is abused costs no more than any other.
+    /// Messages are let past the pumping detector and what it asks for, and past what is asked of clients
+    /// that hide; not past a human check that the policy asks of everyone. Never past an interval, a
+    /// quota, a budget, their step-ups or the destination policy: an allowed number that is abused costs
+    /// no more than any other.
     ///
     /// For a single number it lifts refusals and no step-up, unless
     /// [`ModePolicy::quiet`](crate::policy::ModePolicy::quiet) is off: who is spared one would be seen
@@ -54,7 +55,8 @@ pub enum Effect {
     /// The detector may not block here.
     ForbidAutomaticBlock,
     /// The detector's block is over and its evidence from before the entry does not count. New
-    /// evidence may block again.
+    /// evidence may block again. It is carried out once, by every gate, when it is entered, and for
+    /// all purposes: the detector counts them together.
     LiftAutomaticBlock,
     /// The detector's block stays until the entry ends. Needs an end.
     ExtendAutomaticBlock,
@@ -77,6 +79,26 @@ impl Effect {
 
     pub(super) const fn needs_end(self) -> bool {
         matches!(self, Self::ExpectSurge(_) | Self::ExtendAutomaticBlock | Self::TestNumber)
+    }
+
+    /// The targets that it applies to, for an operator who named another.
+    const fn takes(self) -> &'static str {
+        match self {
+            Self::Allow => "it takes a country, a prefix, a number, a network or a user",
+            Self::Block => {
+                "it takes a country, a prefix, a number, a network or a user; `SmsOff` stops all texts"
+            }
+            Self::CountryOff => {
+                "it takes a country; everywhere there are `KnownNumbersOnly` and `SmsOff`"
+            }
+            Self::KnownNumbersOnly | Self::SmsOff | Self::ExpectSurge(_) => {
+                "it takes a country or everything"
+            }
+            Self::ForbidAutomaticBlock | Self::LiftAutomaticBlock | Self::ExtendAutomaticBlock => {
+                "it takes a country, a prefix, a network or everything"
+            }
+            Self::TestNumber => "`Controls::test_number` makes such an entry",
+        }
     }
 
     pub(super) const fn applies_to(self, target: &Target) -> bool {
@@ -155,7 +177,7 @@ impl SurgeFactor {
 pub enum ControlError {
     /// The effect makes no sense for the target.
     #[error(
-        "{effect:?} does not apply to such a target; lists take numbers, prefixes, countries, networks and users, switches take a country or everything"
+        "{effect:?} does not apply to such a target; {}", effect.takes()
     )]
     Mismatched {
         /// What was to be done.
@@ -175,6 +197,14 @@ pub enum ControlError {
     /// The purpose is unusable.
     #[error("a purpose is 1 to 32 characters; name one of the gate's purposes or none")]
     Purpose,
+    /// The purpose only looks like one of the crate's, so the entry would be for no code.
+    #[error(
+        "that purpose only looks like `{standard}` and is another, so the entry is probably for no code; write `{standard}`, or none, which is for all; a purpose that your program really calls so needs another name there"
+    )]
+    PurposeLike {
+        /// The one that it looks like.
+        standard: &'static str,
+    },
     /// The factor is not 2 to 100.
     #[error("a surge of {given} times the usual is not 2 to 100; choose such a factor")]
     SurgeFactor {
@@ -187,9 +217,52 @@ pub enum ControlError {
     /// A test number for longer than 30 days.
     #[error("a test number lasts 30 days at most; choose an earlier end, and enter it again then")]
     TestTooLong,
+    /// A lift of the detector's block that is to begin later.
+    #[error(
+        "the detector's block is lifted when the entry is made; enter it without `since`, when it is due"
+    )]
+    LiftLater,
     /// The entry would be over before it begins.
     #[error("the entry ends before it begins or before now; choose a later `until`")]
     EndsFirst,
 }
 
 crate::base::sentence::debug_as_sentence!(ControlError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::Pseudonym;
+    use crate::recipient::Region;
+
+    /// What an operator reads at night leads to a target that this effect takes.
+    #[test]
+    fn a_mismatch_names_the_targets_that_fit() {
+        let targets = [
+            ("everything", Target::Everything),
+            ("country", Target::Country(Region::DE)),
+            ("prefix", Target::Prefix("+49151".parse().unwrap())),
+            ("number", Target::Number(Pseudonym::default())),
+            ("network", Target::Network("192.0.2.0/24".parse().unwrap())),
+            ("user", Target::User(Pseudonym::default())),
+        ];
+        for effect in [
+            Effect::Allow,
+            Effect::Block,
+            Effect::CountryOff,
+            Effect::KnownNumbersOnly,
+            Effect::SmsOff,
+            Effect::ExpectSurge(SurgeFactor(3)),
+            Effect::ForbidAutomaticBlock,
+            Effect::LiftAutomaticBlock,
+            Effect::ExtendAutomaticBlock,
+        ] {
+            let said = ControlError::Mismatched { effect }.to_string();
+            let (_, takes) = said.split_once("it takes ").expect(&said);
+            let takes = takes.split(';').next().unwrap_or_default();
+            for (name, target) in &targets {
+                assert_eq!(takes.contains(name), effect.applies_to(target), "{name}: {said}");
+            }
+        }
+    }
+}

@@ -111,7 +111,7 @@ impl<'a> Ruling<'a> {
 pub enum ListVerdict<'a> {
     /// No message, by this entry.
     Blocked(&'a Control),
-    /// Past the detector and step-ups, by this entry; never past a limit.
+    /// Past the detector and its step-ups, by this entry; never past a limit.
     Allowed(&'a Control),
     /// No entry speaks.
     Silent,

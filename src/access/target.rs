@@ -30,7 +30,7 @@ use crate::recipient::{Prefix, Recipient, Region};
 pub enum Target {
     /// Every message.
     Everything,
-    /// The numbers of a country.
+    /// The numbers of a country, by [`Recipient::region`]: eight small ones count with a larger one.
     Country(Region),
     /// The numbers that begin with these digits.
     Prefix(DialPrefix),
@@ -63,11 +63,20 @@ pub enum Target {
 pub struct DialPrefix(Leading);
 
 impl DialPrefix {
-    /// Whether the line's number, in either of its spellings if it has two, begins with the prefix.
+    /// Whether the line's number begins with the prefix, in any of its spellings if it has several: `+541123`
+    /// covers +54 9 11 23…, `+52155` covers +52 55…, and `+972` Palestine's mobile lines, which have both codes.
     #[must_use]
     pub fn covers(&self, recipient: &Recipient) -> bool {
-        let length = self.0.length;
-        spellings(recipient).iter().any(|digits| digits.cut(length) == Some(self.0))
+        spellings(recipient).any(|digits| self.begins(digits))
+    }
+
+    /// Whether all lines of the country or block begin with the prefix, in any of their spellings.
+    pub(crate) fn covers_block(&self, block: &Prefix) -> bool {
+        block.spellings().any(|(value, length)| self.begins(Leading { value, length }))
+    }
+
+    fn begins(&self, digits: Leading) -> bool {
+        digits.cut(self.0.length) == Some(self.0)
     }
 
     /// How many digits it has.
@@ -85,7 +94,8 @@ impl DialPrefix {
         fits.then_some(Self(Leading { value, length }))
     }
 
-    const MAX_LENGTH: u8 = 12;
+    /// Digits at the most.
+    pub(crate) const MAX_LENGTH: u8 = 12;
 }
 
 impl FromStr for DialPrefix {
@@ -138,11 +148,6 @@ pub(super) struct Leading {
 }
 
 impl Leading {
-    /// The digits of a rung of a recipient's ladder.
-    pub(super) const fn of_rung(rung: &Prefix) -> Self {
-        Self { value: rung.digits(), length: rung.digit_count() }
-    }
-
     /// The first `length` digits; `None` if there are fewer.
     pub(super) fn cut(self, length: u8) -> Option<Self> {
         let surplus = self.length.checked_sub(length)?;
@@ -155,18 +160,10 @@ impl Leading {
     }
 }
 
-/// The digits that a prefix is compared with: the number as it is dialled, and the block of a hundred
-/// that the line is counted in. The two differ for the few lines with two E.164 numbers, whose other
-/// spelling would otherwise walk around a block.
-pub(super) fn spellings(recipient: &Recipient) -> [Leading; 2] {
-    let text = recipient.expose_e164();
-    let digits = text.as_str().trim_start_matches('+');
-    let dialled = Leading {
-        value: digits.parse().unwrap_or(0),
-        length: u8::try_from(digits.len()).unwrap_or(0),
-    };
-    let counted = recipient.ladder().last().map_or(dialled, |rung| Leading::of_rung(&rung));
-    [dialled, counted]
+/// The digits that a prefix is compared with: every number of the line, or its other spelling would walk
+/// around a block.
+pub(super) fn spellings(recipient: &Recipient) -> impl Iterator<Item = Leading> + use<> {
+    recipient.spellings().map(|(value, length)| Leading { value, length })
 }
 
 crate::base::sentence::debug_as_sentence!(DialPrefixError);
@@ -187,14 +184,35 @@ mod tests {
         assert_eq!(DialPrefix::new(u64::MAX, 20), None);
     }
 
+    /// However an operator writes a block and however its lines are dialled.
     #[test]
-    fn both_spellings_of_a_line_are_covered() {
-        let with_nine = Recipient::from_e164("+5491123456789").unwrap();
-        let without = Recipient::from_e164("+541123456789").unwrap();
-        for prefix in ["+54911", "+5411"] {
-            let prefix: DialPrefix = prefix.parse().unwrap();
-            assert!(prefix.covers(&with_nine) || prefix.covers(&without), "{prefix}");
+    fn every_spelling_of_a_line_is_covered_by_a_prefix_of_each() {
+        for line in [
+            &["+5491123456789", "+541123456789"] as &[_],
+            &["+5511961234567", "+551161234567"],
+            &["+970599123456", "+972599123456"],
+            &["+24177280150", "+2417280150", "+24107280150"],
+            &["+220833142175", "+2203142175"],
+            &["+252634046848", "+25224046848"],
+            &["+231555123456", "+2315123456"],
+            &["+4915112345678"],
+        ] {
+            let dialled = line.iter().map(|text| Recipient::from_e164(text).unwrap());
+            for recipient in dialled {
+                for (written, length) in
+                    line.iter().flat_map(|text| (2..=9).map(move |n| (text, n)))
+                {
+                    let prefix: DialPrefix = written[..=length].parse().unwrap();
+                    assert!(prefix.covers(&recipient), "{prefix} of {written}: {recipient:?}");
+                }
+            }
         }
+        let mexican = Recipient::parse("+52 1 55 1234 5678", None).unwrap();
+        for prefix in ["+5255", "+52155"] {
+            assert!(prefix.parse::<DialPrefix>().unwrap().covers(&mexican), "{prefix}");
+        }
+        let landline = Recipient::from_e164("+551123456789").unwrap();
+        assert!(!"+55119".parse::<DialPrefix>().unwrap().covers(&landline));
     }
 
     #[test]

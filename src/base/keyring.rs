@@ -11,7 +11,11 @@ use super::seal::SealKey;
 use super::secret::Secret;
 use super::time::Timestamp;
 
-/// How long a retired key is kept at most: the longest life of anything made under it.
+/// The key of the examples below, which everybody can read.
+const PUBLISHED: &str = "m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA";
+
+/// How long a retired key must be kept at least, for codes, tickets and grants made under it: twice the
+/// longest that a verification may be open.
 ///
 /// A verification may be open for 30 minutes, a ticket lives for 10, a device proof for 90 days. A
 /// device proof made under a key that is gone is only a missing proof, so it does not count here.
@@ -30,6 +34,7 @@ pub struct KeyId(pub u32);
 /// use otpgate::Pepper;
 ///
 /// assert!(Pepper::from_bytes([0; 32]).is_err()); // not random
+/// // Make one of your own: `build` refuses this one in a program without debug assertions.
 /// let pepper = Pepper::from_text("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA")?;
 /// assert_eq!(format!("{pepper:?}"), "Pepper([redacted])");
 /// # Ok::<(), otpgate::PepperError>(())
@@ -81,6 +86,12 @@ impl Pepper {
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         random(entropy).map(|bytes| Self(Secret::new(bytes)))
     }
+
+    fn is_published(&self) -> bool {
+        let mut bytes = [0; 32];
+        let decoded = Base64UrlUnpadded::decode(PUBLISHED, &mut bytes);
+        decoded.is_ok() && *self.0.expose_secret() == bytes
+    }
 }
 
 crate::base::masked::debug_redacted!(Pepper);
@@ -104,8 +115,8 @@ pub enum PepperError {
 /// The master keys in use: the current one, retired ones until their time is up, and the index key.
 ///
 /// Everything made under a key carries its [`KeyId`]; a key that is no longer in the ring verifies
-/// nothing. To rotate, put the new key in front and retire the old one for
-/// [`RETIRED_KEY_LIFE`]; codes in flight stay good.
+/// nothing. To rotate, put the new key in front, retire the old one for [`RETIRED_KEY_LIFE`], and name
+/// the first one as [`index`](Self::index); codes in flight stay good.
 ///
 /// The *index key* names numbers and addresses in the store. It must outlive rotations, or every
 /// limit would start afresh: [`index`](Self::index) keeps it while the other keys change.
@@ -129,6 +140,10 @@ pub struct KeyRing {
     current: Arc<Keys>,
     retired: Vec<(Arc<Keys>, Timestamp)>,
     index: Arc<Index>,
+    /// Whether the host said which key is the index key.
+    named: bool,
+    /// Whether one of the keys is that of the documentation.
+    published: bool,
 }
 
 impl KeyRing {
@@ -139,6 +154,8 @@ impl KeyRing {
             index: Arc::new(Index::new(&pepper)),
             current: Arc::new(Keys::new(id, &pepper)),
             retired: Vec::new(),
+            named: false,
+            published: pepper.is_published(),
         }
     }
 
@@ -152,6 +169,7 @@ impl KeyRing {
     /// ```
     /// use otpgate::{KeyId, KeyRing};
     ///
+    /// // Make one of your own: `build` refuses this one in a program without debug assertions.
     /// let ring = KeyRing::from_text("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA")?;
     /// assert_eq!(ring.current(), KeyId(1));
     /// assert!(KeyRing::from_text("changeme").is_err());
@@ -191,13 +209,17 @@ impl KeyRing {
     #[must_use]
     pub fn retire(mut self, id: KeyId, pepper: Pepper, until: Timestamp) -> Self {
         self.retired.push((Arc::new(Keys::new(id, &pepper)), until));
+        self.published |= pepper.is_published();
         self
     }
 
-    /// Takes the index key from `pepper`: the one the ring was first built with.
+    /// Takes the index key from `pepper`: the one the ring was first built with. A ring that retires a
+    /// key must name it ([`build`](crate::GateBuilder::build) refuses it otherwise), and it stays in
+    /// every later ring: under another one the gate finds no limit, known number or control again.
     #[must_use]
     pub fn index(mut self, pepper: Pepper) -> Self {
-        self.index = Arc::new(Index::new(&pepper));
+        (self.index, self.named) = (Arc::new(Index::new(&pepper)), true);
+        self.published |= pepper.is_published();
         self
     }
 
@@ -247,6 +269,16 @@ impl KeyRing {
     /// Seals what gates leave in the store for each other and for themselves.
     pub(crate) fn papers(&self) -> &SealKey {
         &self.index.papers
+    }
+
+    /// Whether keys were exchanged and nobody said which one names things in the store.
+    pub(crate) fn lacks_index(&self) -> bool {
+        !self.retired.is_empty() && !self.named
+    }
+
+    /// Whether one of the keys stands in the documentation.
+    pub(crate) fn is_published(&self) -> bool {
+        self.published
     }
 
     /// The first identifier that stands for two keys, which would make the ring ambiguous.

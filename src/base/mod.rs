@@ -1,4 +1,4 @@
-//! Level 0: time, entropy, secrets, keys, identifiers and the byte codec. Imports nothing of ours.
+//! Level 0: time, entropy, secrets, keys, identifiers, names and the byte codec. Imports nothing of ours.
 
 pub(crate) mod adapter_error;
 pub(crate) mod codec;
@@ -10,6 +10,7 @@ pub(crate) mod mac;
 pub(crate) mod masked;
 pub(crate) mod money;
 pub(crate) mod network;
+pub(crate) mod purpose_name;
 pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod sentence;

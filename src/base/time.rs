@@ -82,6 +82,36 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// `2026-11-28T06:00:00Z`: for people, and for whoever reads what they wrote.
+    pub(crate) fn utc(self) -> String {
+        let seconds = self.0 / 1_000;
+        let (year, month, day) = civil(seconds / 86_400);
+        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+/// Year, month and day of a day since 1970; months and days count from 1.
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
+    // Years begin in March, so that the leap day is their last one, and eras with the year 0.
+    let days = days.saturating_add(719_468);
+    let (eras, of_era) = (days / 146_097, days % 146_097);
+    let leaps = (of_era / 1_460).saturating_sub(of_era / 36_524).saturating_add(of_era / 146_096);
+    let years = of_era.saturating_sub(leaps) / 365;
+    let before = years.saturating_mul(365).saturating_add(years / 4).saturating_sub(years / 100);
+    let of_year = of_era.saturating_sub(before);
+    let month = of_year.saturating_mul(5).saturating_add(2) / 153;
+    let first = month.saturating_mul(153).saturating_add(2) / 5;
+    let day = of_year.saturating_sub(first).saturating_add(1);
+    let year = eras.saturating_mul(400).saturating_add(years);
+    // March to December, then January and February, which are the next year's for everybody else.
+    match month {
+        0..10 => (year, month.saturating_add(3), day),
+        _ => (year.saturating_add(1), month.saturating_sub(9), day),
+    }
+}
+
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}ms", self.0)

@@ -6,12 +6,15 @@ use std::time::Duration;
 use crate::access::DestinationPolicy;
 use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
+use crate::base::purpose_name::looks_like;
 use crate::context::Purpose;
 use crate::error::ConfigError;
 use crate::gate::FallbackChannel;
 use crate::message::MessageFormat;
 use crate::policy::{AskNetwork, Policy, agree};
+use crate::pumping::{Costs, PriceTable, Tuning};
 use crate::realm::shared_slots;
+use crate::recipient::Region;
 use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW};
 use crate::transport::Channel;
 
@@ -21,11 +24,44 @@ const HAND_OFF_DEADLINE: Duration = Duration::from_secs(30);
 /// See [`GateBuilder::signals_deadline`](super::GateBuilder::signals_deadline).
 const SIGNALS_DEADLINE: Duration = Duration::from_secs(5);
 
-pub(super) fn keys(keys: &KeyRing) -> Result<(), ConfigError> {
-    match keys.repeated() {
-        Some(id) => Err(ConfigError::rule("keys", id.0, "a different KeyId for each key")),
-        None => Ok(()),
+/// A key that everybody knows is for a developer's machine: see [`only_where_developed`].
+pub(super) fn keys(keys: &KeyRing, developing: bool) -> Result<(), ConfigError> {
+    if keys.is_published() && !developing {
+        return Err(ConfigError::rule(
+            "keys",
+            "the key that the documentation shows",
+            "one of your own, made with `head -c 32 /dev/urandom | basenc --base64url | tr -d =`: this \
+             program was compiled without debug assertions, and everybody knows that key",
+        ));
     }
+    if let Some(id) = keys.repeated() {
+        return Err(ConfigError::rule("keys", id.0, "a different KeyId for each key"));
+    }
+    if keys.lacks_index() {
+        return Err(ConfigError::rule(
+            "keys",
+            "a ring that retires a key and names no index key",
+            "given the deployment's first key by KeyRing::index, or every limit and control in the \
+             store would be looked for under new names",
+        ));
+    }
+    Ok(())
+}
+
+/// Where texts may go: as it was given, in one way.
+pub(super) fn one_of(
+    countries: Option<DestinationPolicy>,
+    destinations: Option<DestinationPolicy>,
+) -> Result<Option<DestinationPolicy>, ConfigError> {
+    if countries.is_some() && destinations.is_some() {
+        return Err(ConfigError::rule(
+            "countries",
+            "given",
+            "left out beside `GateBuilder::destinations`, which has its own: \
+             `DestinationPolicy::only`",
+        ));
+    }
+    Ok(countries.or(destinations))
 }
 
 pub(super) fn destinations(destinations: &DestinationPolicy) -> Result<(), ConfigError> {
@@ -37,6 +73,42 @@ pub(super) fn destinations(destinations: &DestinationPolicy) -> Result<(), Confi
         ));
     }
     Ok(())
+}
+
+/// Refuses prices that no number has: of `uk` or `UK` in place of `GB`.
+pub(super) fn prices<'a>(
+    mut tables: impl Iterator<Item = &'a PriceTable>,
+) -> Result<(), ConfigError> {
+    let known = |letters: &[u8; 2]| {
+        Region::all().chain([Region::WORLD]).any(|region| region.letters() == *letters)
+    };
+    let typo = tables.find_map(|table| table.regions().find(|letters| !known(letters)));
+    match typo {
+        None => Ok(()),
+        Some(letters) => Err(ConfigError::rule(
+            "prices",
+            String::from_utf8_lossy(&letters),
+            "of countries, by the two capitals of ISO 3166: the price would be no number's, and texts would \
+             count at another",
+        )),
+    }
+}
+
+/// Refuses text messages that cost next to nothing: all budgets count by their price, and that of another
+/// unit (7 for seven cents) would let a thousand times the money be spent. The cheapest that we know of is
+/// 6 300 microdollars.
+pub(super) fn price_of_a_text(table: &PriceTable) -> Result<(), ConfigError> {
+    const LEAST: Money = Money::microdollars(500);
+    let lowest = table.lowest();
+    if lowest >= LEAST {
+        return Ok(());
+    }
+    Err(ConfigError::rule(
+        "prices",
+        lowest,
+        "half a thousandth of a dollar or more for a text message, as budgets count by it; write \
+         Money::cents(7) for seven cents",
+    ))
 }
 
 pub(super) fn hand_off_deadline(given: Option<Duration>) -> Result<Duration, ConfigError> {
@@ -89,6 +161,63 @@ pub(super) fn clock(given: Option<ClockCheck>) -> Result<ClockCheck, ConfigError
     Ok(check)
 }
 
+/// Every comparison with what is no number is false, so that it would switch the detector off.
+pub(super) fn costs(costs: &Costs) -> Result<(), ConfigError> {
+    let Costs { user_value, reference_daily, challenge_cost, .. } = *costs;
+    for (field, value) in [
+        ("costs.user_value", user_value),
+        ("costs.reference_daily", reference_daily),
+        ("costs.challenge_cost", challenge_cost),
+    ] {
+        if !(value.is_finite() && value >= 0.0) {
+            return Err(ConfigError::rule(field, value, "a number, 0 or more"));
+        }
+    }
+    Ok(())
+}
+
+/// The marks at which the detector acts, and the ranges that it clamps to.
+pub(super) fn tuning(tuning: &Tuning) -> Result<(), ConfigError> {
+    let Tuning { ask_at, refuse_at, outage_floor, null_range, asked_range, .. } = *tuning;
+    let Tuning { block_range, young_block, silence_range, .. } = *tuning;
+    // False for what is no number.
+    let ordered = |(low, high): (f32, f32)| low <= high;
+    let marks = [
+        ("tuning.ask_at", ask_at, ask_at >= 0.0, "0 or more"),
+        ("tuning.refuse_at", refuse_at, refuse_at >= 0.0, "0 or more"),
+        ("tuning.outage_floor", outage_floor, outage_floor <= 1.0, "at most 1"),
+    ];
+    for (field, value, holds, rule) in marks {
+        if !holds {
+            return Err(ConfigError::rule(field, value, rule));
+        }
+    }
+    let from_low = "from low to high";
+    let ranges = [
+        ("tuning.null_range", null_range, ordered(null_range), from_low),
+        ("tuning.asked_range", asked_range, ordered(asked_range), from_low),
+        ("tuning.block_range", block_range, ordered(block_range), from_low),
+        (
+            "tuning.young_block",
+            young_block,
+            block_range.0 <= young_block.0,
+            "no shorter than block_range begins",
+        ),
+        (
+            "tuning.silence_range",
+            silence_range,
+            ordered(silence_range) && silence_range.0 <= Tuning::INHABITED_SILENCE,
+            "from low to high, and from 500 s at most",
+        ),
+    ];
+    for (field, range, holds, rule) in ranges {
+        if !holds {
+            return Err(ConfigError::rule(field, format!("{range:?}"), rule));
+        }
+    }
+    Ok(())
+}
+
 /// What a policy needs of the parts beside it.
 pub(super) struct Beside<'a> {
     pub(super) message: &'a MessageFormat,
@@ -106,6 +235,7 @@ pub(super) fn policies(
 ) -> Result<(), ConfigError> {
     let all = || by_purpose.values().chain([general]);
     all().try_for_each(|one| policy(one, beside))?;
+    named(by_purpose.keys(), all())?;
     channels(fallbacks, beside.message, all())?;
     agree(all())?;
     purposes(by_purpose.keys())
@@ -173,16 +303,54 @@ pub(super) fn channels<'a>(
             return rule("a channel whose message has the codes of the text message");
         }
     }
-    for step in policies.flat_map(|policy| &policy.fallback.steps) {
-        if !channels.iter().any(|channel| channel.channel == step.to) {
+    let steps =
+        policies.flat_map(|policy| policy.fallback.steps.iter().map(move |step| (policy, step)));
+    for (policy, step) in steps {
+        let Some(channel) = channels.iter().find(|channel| channel.channel == step.to) else {
             return Err(ConfigError::rule(
                 "fallback.steps",
                 format!("{} to {}", step.from, step.to),
                 "to a channel that `GateBuilder::fallback` gives",
             ));
+        };
+        if policy.code.bound && !channel.message.shows_transactions() {
+            return Err(ConfigError::rule(
+                "code.bound",
+                format!("true with codes by {}", channel.channel),
+                "false unless the message of that channel shows transactions too \
+                 (`MessageFormatBuilder::transactions`, given to `FallbackChannel::new`)",
+            ));
         }
     }
     Ok(())
+}
+
+/// Refuses rules for a purpose that only looks like a standard one: they would be nobody's.
+fn named<'a>(
+    own: impl Iterator<Item = &'a Purpose>,
+    policies: impl Iterator<Item = &'a Policy>,
+) -> Result<(), ConfigError> {
+    let modes = policies.flat_map(|Policy { mode, .. }| {
+        let purposes = mode.purposes.keys().map(|purpose| ("mode.purposes", purpose));
+        purposes.chain(mode.decoys.iter().map(|purpose| ("mode.decoys", purpose)))
+    });
+    for (field, purpose) in own.map(|purpose| ("purpose", purpose)).chain(modes) {
+        no_look_alike(field, purpose)?;
+    }
+    Ok(())
+}
+
+/// Refuses a purpose that only looks like a standard one.
+pub(crate) fn no_look_alike(field: &'static str, purpose: &Purpose) -> Result<(), ConfigError> {
+    match looks_like(purpose.as_str()) {
+        None => Ok(()),
+        Some(standard) => Err(ConfigError::rule(
+            field,
+            format!("`{purpose}`, which only looks like `{standard}`"),
+            "that standard purpose, or a name of your own that nobody takes for it: rules and an operator's \
+             entries for the one hold for no code of the other",
+        )),
+    }
 }
 
 pub(super) fn purposes<'p>(own: impl Iterator<Item = &'p Purpose>) -> Result<(), ConfigError> {
@@ -200,7 +368,29 @@ pub(super) fn purposes<'p>(own: impl Iterator<Item = &'p Purpose>) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::keyring::{KeyId, Pepper};
+    use crate::base::time::Timestamp;
     use crate::message::OriginHost;
+
+    /// Whichever place of the ring it has: whoever knows it opens grants, tickets or records.
+    #[test]
+    fn the_key_of_the_documentation_is_refused_in_a_release() {
+        let shown = || Pepper::from_text("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA").unwrap();
+        let own = |seed| Pepper::from_bytes(std::array::from_fn(|i| i as u8 ^ seed)).unwrap();
+        let ring = || KeyRing::new(KeyId(2), own(2));
+        for known in [
+            KeyRing::new(KeyId(1), shown()),
+            ring().retire(KeyId(1), shown(), Timestamp::MAX).index(own(1)),
+            ring().retire(KeyId(1), own(1), Timestamp::MAX).index(shown()),
+        ] {
+            assert!(keys(&known, true).is_ok());
+            let refused = keys(&known, false).unwrap_err().to_string();
+            let said =
+                "`keys` is the key that the documentation shows, but must be one of your own";
+            assert!(refused.starts_with(said) && refused.contains("head -c 32"), "{refused}");
+        }
+        assert!(keys(&ring(), false).is_ok());
+    }
 
     /// Of the text message and of every other channel, as the page or as a frame in it.
     #[test]

@@ -27,6 +27,8 @@ use crate::transport::signals::NumberSignals;
 use crate::transport::{Deadline, SmsTransport};
 
 use check::Beside;
+#[cfg(feature = "web")]
+pub(crate) use check::no_look_alike;
 
 /// Collects the parts of a [`Gate`]. [`build`](Self::build) checks them together.
 ///
@@ -59,6 +61,7 @@ pub struct GateBuilder {
     brand: Option<String>,
     origin: Option<String>,
     message: Option<MessageFormat>,
+    countries: Option<DestinationPolicy>,
     destinations: Option<DestinationPolicy>,
     daily_budget: Option<Money>,
     policy: Policy,
@@ -108,15 +111,16 @@ impl GateBuilder {
 
     /// The name under which the texts speak: the built-in texts, one segment each, with codes as the
     /// policy has them. [`build`](Self::build) checks it as
-    /// [`Brand::new`](crate::message::Brand::new) does.
+    /// [`Brand::new`](crate::message::Brand::new) does, and refuses it beside a
+    /// [`message`](Self::message), which has a brand of its own.
     pub fn brand(mut self, brand: impl Into<String>) -> Self {
-        (self.brand, self.message) = (Some(brand.into()), None);
+        self.brand = Some(brand.into());
         self
     }
 
     /// The host of your page, such as `example.com`: browsers offer the code there and nowhere else
     /// ([`MessageFormatBuilder::origin`](crate::message::MessageFormatBuilder::origin)). Needs
-    /// [`brand`](Self::brand).
+    /// [`brand`](Self::brand); beside [`message`](Self::message) it is refused.
     pub fn origin(mut self, host: impl Into<String>) -> Self {
         self.origin = Some(host.into());
         self
@@ -125,19 +129,20 @@ impl GateBuilder {
     /// The texts, compiled: in place of [`brand`](Self::brand) where you have templates, languages,
     /// payments, an app or registered texts of your own.
     pub fn message(mut self, message: MessageFormat) -> Self {
-        (self.message, self.brand, self.origin) = (Some(message), None, None);
+        self.message = Some(message);
         self
     }
 
     /// The countries whose mobile numbers get texts; all others get none
     /// ([`DestinationPolicy::only`]). There is no default: a gate that sends anywhere is an
     /// invitation.
-    pub fn countries(self, countries: impl IntoIterator<Item = Region>) -> Self {
-        self.destinations(DestinationPolicy::only(countries))
+    pub fn countries(mut self, countries: impl IntoIterator<Item = Region>) -> Self {
+        self.countries = Some(DestinationPolicy::only(countries));
+        self
     }
 
-    /// Which numbers get texts, where [`countries`](Self::countries) does not say it: other lines
-    /// than mobile ones, a ceiling for the price.
+    /// Which numbers get texts, in place of [`countries`](Self::countries) where that does not say
+    /// it: other lines than mobile ones, a ceiling for the price.
     pub fn destinations(mut self, destinations: DestinationPolicy) -> Self {
         self.destinations = Some(destinations);
         self
@@ -189,6 +194,7 @@ impl GateBuilder {
     pub fn build(mut self) -> Result<Gate, ConfigError> {
         let missing = self.missing();
         let message = self.texts();
+        let destinations = check::one_of(self.countries, self.destinations)?;
         let (
             Some(keys),
             Some(store),
@@ -196,18 +202,22 @@ impl GateBuilder {
             Some(message),
             Some(destinations),
             Some(daily_budget),
-        ) = (self.keys, self.store, self.transport, message, self.destinations, self.daily_budget)
+        ) = (self.keys, self.store, self.transport, message, destinations, self.daily_budget)
         else {
             return Err(ConfigError::Missing(missing));
         };
         let message = message?;
-        check::keys(&keys)?;
+        check::keys(&keys, cfg!(debug_assertions))?;
         check::destinations(&destinations)?;
         let hand_off_deadline = check::hand_off_deadline(self.hand_off_deadline)?;
         let signals_deadline = check::signals_deadline(self.signals_deadline)?;
         let formats = || self.fallbacks.iter().map(|channel| &channel.message).chain([&message]);
         check::only_where_developed(formats(), cfg!(debug_assertions))?;
+        check::prices(self.fallbacks.iter().map(|channel| &channel.prices).chain(&self.prices))?;
+        self.prices.iter().try_for_each(check::price_of_a_text)?;
         let clock_check = check::clock(self.clock_check)?;
+        check::costs(&self.costs)?;
+        check::tuning(&self.tuning)?;
         let beside = Beside {
             message: &message,
             daily_budget,
@@ -259,8 +269,13 @@ impl GateBuilder {
     /// The texts: as they were given, or those of the brand.
     fn texts(&mut self) -> Option<Result<MessageFormat, ConfigError>> {
         match (self.message.take(), self.brand.take(), self.origin.take()) {
-            (Some(message), _, None) => Some(Ok(message)),
-            (Some(_), _, Some(origin)) => {
+            (Some(message), None, None) => Some(Ok(message)),
+            (Some(_), Some(brand), _) => {
+                let rule = "left out beside `GateBuilder::message`, which has its own: \
+                            `MessageFormat::builder`";
+                Some(Err(ConfigError::rule("brand", brand, rule)))
+            }
+            (Some(_), None, Some(origin)) => {
                 let rule = "given to the message, as `MessageFormatBuilder::origin`";
                 Some(Err(ConfigError::rule("origin", origin, rule)))
             }
@@ -283,7 +298,7 @@ impl GateBuilder {
             ("store", self.store.is_none()),
             ("transport", self.transport.is_none()),
             ("brand", self.brand.is_none() && self.message.is_none()),
-            ("countries", self.destinations.is_none()),
+            ("countries", self.countries.is_none() && self.destinations.is_none()),
             ("daily_budget", self.daily_budget.is_none()),
         ]
         .into_iter()

@@ -51,6 +51,10 @@ impl GateBuilder {
     /// A channel that a running verification may change to where
     /// [`FallbackPolicy`](crate::policy::FallbackPolicy) says so. Default: none. The deadline of hand-offs
     /// holds for it too.
+    ///
+    /// To give a channel up, take its steps out of the policies, and it out of the builder half an hour later:
+    /// without it the gate takes what went by it for a text
+    /// ([`Verification::channels`](crate::Verification::channels)).
     pub fn fallback(mut self, channel: FallbackChannel) -> Self {
         self.fallbacks.push(channel);
         self
@@ -161,9 +165,27 @@ impl GateBuilder {
         self
     }
 
-    /// Sets the observer, which hears of every decision. Default: nobody.
+    /// Adds an observer, which hears of every decision. Default: nobody. A second call adds another: all of
+    /// them hear every event, in the order of the calls.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// use otpgate::QueuedObserver;
+    ///
+    /// let (alarms, alarmed) = QueuedObserver::bounded(64);
+    /// let (log, logged) = QueuedObserver::bounded(1_024);
+    /// # shop::open_with(|parts| parts.observer(alarms).observer(log), async |shop| {
+    /// # shop.issued().await;
+    /// // `Gate::builder()… .observer(alarms).observer(log)`, and a text goes out.
+    /// assert_eq!(alarmed.try_iter().count(), logged.try_iter().count());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.observer = Some(match self.observer.take() {
+            Some(before) => Box::new((before, observer)),
+            None => Box::new(observer),
+        });
         self
     }
 
@@ -183,5 +205,44 @@ impl GateBuilder {
     pub fn human_check(mut self, check: impl HumanCheck) -> Self {
         self.human = Some(Box::new(check));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::base::time::Timestamp;
+    use crate::event::{Event, EventKind};
+    use crate::gate::Gate;
+
+    #[derive(Debug)]
+    struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+    impl Observer for Named {
+        fn observe(&self, _: &Event) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    /// Alarms first, the console's feed some lines below: neither is to go without a word.
+    #[test]
+    fn each_observer_hears_every_event_in_order() {
+        let heard = Arc::default();
+        let named = |name| Named(name, Arc::clone(&heard));
+        let builder = Gate::builder().observer(named("alarms")).observer(named("feed"));
+        let observer = builder.observer(named("log")).observer.unwrap();
+        let event = Event {
+            at: Timestamp::from_millis(0),
+            realm: "default".into(),
+            purpose: None,
+            region: None,
+            number: None,
+            kind: EventKind::TicketIssued,
+        };
+        observer.observe(&event);
+        observer.observe(&event);
+        assert_eq!(*heard.lock().unwrap(), ["alarms", "feed", "log", "alarms", "feed", "log"]);
     }
 }

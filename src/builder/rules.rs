@@ -14,9 +14,13 @@ impl GateBuilder {
         self
     }
 
-    /// Other rules for one purpose.
+    /// Other rules for one purpose, all of them: nothing that [`policy`](Self::policy) says holds for it,
+    /// quotas, budgets and modes included. Begin with a clone of that policy, or with a preset into which
+    /// you copy what is to hold here too.
+    ///
     /// Sessions, networks, countries and a number's failures have one meter for all purposes: the
-    /// maximum may differ from purpose to purpose, the span may not, or [`build`](Self::build) refuses.
+    /// maximum may differ from purpose to purpose, the span may not, or [`build`](Self::build) refuses. It
+    /// refuses too what only looks like a standard purpose, such as `payments`, here and in a policy's mode.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -39,7 +43,8 @@ impl GateBuilder {
         self
     }
 
-    /// What a message costs by country. Default: the built-in table.
+    /// What a message costs by country. Default: the built-in table. [`build`](Self::build) refuses
+    /// letters that are no country's.
     pub fn prices(mut self, prices: PriceTable) -> Self {
         self.prices = Some(prices);
         self
@@ -82,7 +87,8 @@ impl GateBuilder {
         self
     }
 
-    /// The pumping detector's constants. Default: [`Tuning::default`].
+    /// The pumping detector's constants. Default: [`Tuning::default`]. A range that is none, or a mark that
+    /// is no number, is refused by [`build`](Self::build).
     pub fn tuning(mut self, tuning: Tuning) -> Self {
         self.tuning = tuning;
         self

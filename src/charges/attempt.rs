@@ -44,7 +44,7 @@ pub(crate) fn by_client(
         Some(Lane::Open | Lane::Checked) => share,
         Some(Lane::Proven | Lane::Caller) => return None,
     };
-    Some(Charge { key, limit, cost: 1, waiver: None })
+    Some(Charge::new(key, limit, 1))
 }
 
 /// The attempts of one session at one client network.
@@ -68,7 +68,7 @@ pub(crate) fn on_number(
 ) {
     let lane = MeterKey::new(number, grant.lane.counted());
     let limit = grant.lane.failures(&policy.attempts).limit();
-    redemption.subject_charges.push(Charge { key: lane, limit, cost: 1, waiver: None });
+    redemption.subject_charges.push(Charge::new(lane, limit, 1));
     // A success by any lane proves the owner: strangers' failures are forgiven with it.
     redemption.reset.extend(Lane::ALL.map(|lane| MeterKey::new(number, lane.counted())));
     // And that texts reach the number, whatever a provider said.

@@ -5,10 +5,6 @@ use crate::realm::slot;
 
 use super::plan::{Cause, Plan, Terms, UNLIMITED};
 
-/// Each lane of the clients without an address counts its quotas apart from this rank on: a list has
-/// fewer entries.
-const UNKNOWN_RANKS: u8 = 16;
-
 impl Plan {
     pub(super) fn client(&mut self, terms: &Terms<'_>, who: &Subjects) {
         let quotas = &terms.policy.quotas;
@@ -21,8 +17,8 @@ impl Plan {
                 self.around(terms, networks);
             }
             Client::Unknown(shared) => {
-                let first = terms.lane.index().saturating_mul(UNKNOWN_RANKS);
-                self.ranked(shared, first, &quotas.client_unknown, LimitName::Client);
+                let (lane, list) = (terms.lane.index(), &quotas.client_unknown);
+                self.quotas_in(shared, lane, list, LimitName::Client);
             }
             Client::Caller => {}
         }

@@ -33,5 +33,5 @@ pub(crate) fn kind(number: Pseudonym, fault: NumberFault, span_ms: u64, cost: u6
         longest_ms: 0,
         forget_ms: span_ms,
     };
-    Charge { key: MeterKey::new(number, slot::fault(fault)), limit, cost, waiver: None }
+    Charge::new(MeterKey::new(number, slot::fault(fault)), limit, cost)
 }

@@ -1,22 +1,6 @@
-//! The same limit, only asked or without a bound.
+//! The same limit without a bound.
 
 use crate::limit::Limit;
-
-/// The limit and cost of a charge that changes nothing and fits exactly when one of `cost` fits
-/// `limit`.
-pub(super) fn checked(limit: Limit, cost: u64) -> (Limit, u64) {
-    let less = |max: u64| max.checked_sub(cost);
-    let left = match limit {
-        Limit::Window { max, span_ms } => less(max).map(|max| Limit::Window { max, span_ms }),
-        Limit::Budget { max, span_ms } => less(max).map(|max| Limit::Budget { max, span_ms }),
-        // A bucket of none counts as one of one, which is full from the first message on.
-        Limit::Unverified { max, drain_ms } => {
-            Some(Limit::Unverified { max: less(max).unwrap_or(max).max(1), drain_ms })
-        }
-        other => Some(other),
-    };
-    left.map_or((Limit::SHUT, 1), |limit| (limit, 0))
-}
 
 /// `limit` without a bound; it goes on counting in the same state.
 pub(super) fn unlimited(limit: Limit) -> Limit {

@@ -55,7 +55,7 @@ impl Plan {
     ) {
         let soft = terms.policy.budget.soft(amount);
         let (max, remedy) = tier(terms.proved, soft, amount);
-        let charge = Charge { key, limit: limit(max), cost, waiver: None };
+        let charge = Charge::new(key, limit(max), cost);
         let bare = Item::new(Cause::Budget(name), remedy);
         self.push(charge, Item { whole: Some(amount), evidence, ..bare });
     }

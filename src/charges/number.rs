@@ -27,10 +27,10 @@ impl Plan {
             Cause::Limit(LimitName::NumberInterval),
             Remedy::Wait,
         );
-        for (rank, quota) in (0..).zip(&policy.quotas.number) {
+        for quota in &policy.quotas.number {
             self.charge(
                 who.number,
-                slot::number_quota(terms.purpose, lane, rank),
+                slot::number_quota(terms.purpose, lane, quota.per),
                 quota.limit(),
                 1,
                 Cause::Limit(LimitName::Number),
@@ -42,10 +42,10 @@ impl Plan {
     /// One count of a number's texts for everybody, of which those who have proved less may fill less.
     pub(super) fn number_total(&mut self, terms: &Terms<'_>, who: &Subjects) {
         let human = if terms.lane == Lane::Open { Remedy::Human } else { Remedy::Wait };
-        for (rank, quota) in (0..).zip(&terms.policy.quotas.number_total) {
+        for quota in &terms.policy.quotas.number_total {
             let quota = Quota { max: terms.lane.of_total(quota.max), ..*quota };
             let cause = Cause::Limit(LimitName::Number);
-            self.charge(who.number, slot::total(rank), quota.limit(), 1, cause, human);
+            self.charge(who.number, slot::total(quota.per), quota.limit(), 1, cause, human);
         }
     }
 

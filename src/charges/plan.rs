@@ -18,7 +18,7 @@ use crate::store::{Charge, Refund};
 use crate::transport::{Channel, NumberFault};
 
 use super::fault;
-use super::limits::{checked, unlimited};
+use super::limits::unlimited;
 
 /// The window of the dashboard's counts.
 pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
@@ -257,7 +257,10 @@ impl Plan {
         waiver: Option<MeterKey>,
     ) {
         let key = MeterKey::new(number, slot::VERDICT);
-        self.push(Charge { key, limit: Limit::SHUT, cost: 1, waiver }, Item::new(cause, remedy));
+        self.push(
+            Charge { key, limit: Limit::SHUT, cost: 1, waiver, spare: 0 },
+            Item::new(cause, remedy),
+        );
     }
 
     /// Adds the count of a verification's messages by `channel`, of which there may be `max`.
@@ -283,15 +286,14 @@ impl Plan {
         let (charges, items) = lines
             .filter(|(_, item)| item.cause != Cause::FreeResend)
             .map(|(charge, item)| {
-                let (limit, cost) = match (item.evidence, item.checked) {
-                    (None, _) => (charge.limit, charge.cost),
-                    (Some(full), None) => (charge.limit, full),
+                let charge = match (item.evidence, item.checked) {
+                    (Some(full), None) => Charge { cost: full, ..*charge },
                     (Some(full), Some(asked)) if full > asked => {
-                        checked(charge.limit, full.saturating_sub(asked))
+                        Charge { cost: full.saturating_sub(asked), ..*charge }.asked()
                     }
-                    (Some(_), Some(_)) => (charge.limit, charge.cost),
+                    _ => *charge,
                 };
-                (Charge { limit, cost, ..*charge }, *item)
+                (charge, *item)
             })
             .unzip();
         Some(Self { charges, items, kept: self.kept })
@@ -362,9 +364,17 @@ impl Plan {
     }
 
     /// What an operator is told when the charges, each made `step` times, bring the budgets to
-    /// `counts`.
-    pub(crate) fn budget_tiers(&self, counts: &[u64], step: u64, soft: u8) -> Vec<EventKind> {
+    /// `counts`. `text`: what one more text like this one is charged, if the charges are no text's.
+    pub(crate) fn budget_tiers(
+        &self,
+        counts: &[u64],
+        step: u64,
+        soft: u8,
+        text: Option<Money>,
+    ) -> Vec<EventKind> {
         let mut told = Vec::new();
+        // A step-up tier at one of the other two is that one.
+        let soft = Some(soft).filter(|soft| !matches!(soft, 50 | 100));
         for (scope, index) in self.budgets() {
             let Some((used, max)) = counts.get(index).copied().zip(self.whole_budget(index)) else {
                 continue;
@@ -374,13 +384,17 @@ impl Plan {
             let share = |micro: u64| {
                 u128::from(micro).saturating_mul(100).checked_div(max.into()).unwrap_or(0)
             };
-            for percent in [50, soft] {
+            for percent in [Some(50), soft].into_iter().flatten() {
                 if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
                     told.push(EventKind::BudgetTier { scope, percent });
                 }
             }
             // Used up is a budget that no further text fits; prices seldom divide it evenly.
-            if cost > 0 && used.saturating_add(cost) > max {
+            let text = text.map_or(cost, |text| text.as_microdollars().saturating_mul(step));
+            let fits = |used: u64| used.saturating_add(text) <= max;
+            // A price that is settled may take the last room of cheaper texts than its own was.
+            let ends = (fits(before) && !fits(used)) || (before < max && used >= max);
+            if cost > 0 && ends {
                 told.push(EventKind::BudgetTier { scope, percent: 100 });
             }
         }
@@ -409,24 +423,25 @@ impl Plan {
 
     fn is_soft(&self, index: usize) -> bool {
         self.charges.get(index).zip(self.whole_budget(index)).is_some_and(|(charge, whole)| {
-            charge.limit != BudgetPolicy::limit(Money::microdollars(whole))
+            charge.limit.raise(charge.spare) != BudgetPolicy::limit(Money::microdollars(whole))
         })
     }
 
     pub(super) fn quotas(&mut self, subject: Pseudonym, quotas: &[Quota], name: LimitName) {
-        self.ranked(subject, 0, quotas, name);
+        self.quotas_in(subject, 0, quotas, name);
     }
 
-    pub(super) fn ranked(
+    /// [`quotas`](Self::quotas) that each lane counts apart.
+    pub(super) fn quotas_in(
         &mut self,
         subject: Pseudonym,
-        first: u8,
+        lane: u8,
         quotas: &[Quota],
         name: LimitName,
     ) {
-        for (rank, quota) in (first..).zip(quotas) {
-            let cause = Cause::Limit(name);
-            self.charge(subject, slot::quota(rank), quota.limit(), 1, cause, Remedy::Wait);
+        for quota in quotas {
+            let (slot, cause) = (slot::quota(lane, quota.per), Cause::Limit(name));
+            self.charge(subject, slot, quota.limit(), 1, cause, Remedy::Wait);
         }
     }
 
@@ -452,7 +467,7 @@ impl Plan {
         let Some(evidence) = evidence else { return };
         let (max, remedy) = tier(terms.proved, evidence.soft, evidence.hard);
         let cost = u64::from(terms.resend.is_none());
-        let charge = Charge { key, limit: evidence.limit(max), cost, waiver };
+        let charge = Charge { key, limit: evidence.limit(max), cost, waiver, spare: 0 };
         self.push(charge, Item { evidence: Some(1), ..Item::new(Cause::Limit(name), remedy) });
     }
 
@@ -466,7 +481,7 @@ impl Plan {
         remedy: Remedy,
     ) {
         let key = MeterKey::new(subject, slot);
-        let charge = Charge { key, limit, cost, waiver: None };
+        let charge = Charge::new(key, limit, cost);
         self.push(charge, Item::new(cause, remedy));
     }
 

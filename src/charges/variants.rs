@@ -1,11 +1,11 @@
 //! The same send on other terms: in shadow mode, as a decoy, quietly.
 
-use super::limits::{checked, unlimited};
+use super::limits::unlimited;
 use super::plan::{Cause, Item, Plan};
 use crate::base::time::Timestamp;
 use crate::outcome::{LimitName, Remedy};
 use crate::policy::BudgetPolicy;
-use crate::store::Refund;
+use crate::store::{Charge, Refund};
 
 impl Plan {
     /// The same charges, of which none but the purses and an operator's switch refuses: shadow mode
@@ -18,7 +18,7 @@ impl Plan {
                 Item { cause, whole: Some(whole), checked: asked, .. } if cause.is_purse() => {
                     charge.limit = BudgetPolicy::limit(whole);
                     if let Some(cost) = asked {
-                        (charge.limit, charge.cost) = checked(charge.limit, cost);
+                        *charge = Charge { cost, spare: 0, ..*charge }.asked();
                     }
                 }
                 _ => charge.limit = unlimited(charge.limit),
@@ -101,7 +101,7 @@ impl Plan {
         for (charge, item) in pairs.filter(|(_, item)| only(item)) {
             // A decoy is checked once, though it is withheld as well.
             item.checked.get_or_insert(charge.cost);
-            (charge.limit, charge.cost) = checked(charge.limit, charge.cost);
+            *charge = charge.asked();
         }
         self
     }

@@ -45,7 +45,8 @@ pub enum OutagePart {
     Text,
     /// A plug-in panicked.
     PlugIn,
-    /// The host's half of the web edge failed.
+    /// The host's half of the web edge failed, or lacks what makes it work: a script for the human check, the
+    /// addresses of clients.
     Host,
 }
 
@@ -55,6 +56,7 @@ impl OutagePart {
             GateErrorKind::Store | GateErrorKind::StoreFull => Self::Store,
             GateErrorKind::Clock => Self::Clock,
             GateErrorKind::HumanCheck => Self::HumanCheck,
+            GateErrorKind::LookUp => Self::LookUp,
             GateErrorKind::Entropy => Self::Entropy,
             GateErrorKind::Message => Self::Text,
             GateErrorKind::HandOff => Self::Provider,

@@ -16,7 +16,7 @@ use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
 use crate::transport::signals::Signals;
-use crate::transport::{Channel, DeliveryFault, NumberFault, Price};
+use crate::transport::{Channel, DeliveryFault, NumberFault, Price, ReceiptError};
 
 pub use cause::{OutagePart, RejectionCause, TestUse};
 pub(crate) use observer::tell;
@@ -161,7 +161,7 @@ pub enum EventKind {
         /// Whether it was accepted.
         accepted: bool,
     },
-    /// The use of a budget passed a tier; raised by the text that passes it.
+    /// The use of a budget passed a tier, by a text or by a higher price that its provider named afterwards.
     BudgetTier {
         /// Whose budget.
         scope: LimitName,
@@ -231,6 +231,12 @@ pub enum EventKind {
     ReceiptUnmatched {
         /// Whose receipt it is.
         provider: &'static str,
+    },
+    /// A request with receipts was not believed, as its error says: a wrong secret or URL, a clock, or
+    /// somebody who forges them. Anybody can cause one.
+    ReceiptRefused {
+        /// Whose receipt it claims to be, what is wrong, and what to look at if it was genuine.
+        error: ReceiptError,
     },
     /// The host reported what a verification was worth.
     Reported {

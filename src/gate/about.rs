@@ -22,7 +22,7 @@ impl Gate {
     /// verification may be over.
     pub(crate) fn about(&self, grant: &EntryGrant, client: &ClientContext) -> Option<About> {
         let grant = self.read_grant(grant, client, self.now())?;
-        let (code, hint) = (self.inner.policy(&grant.purpose).code.format, hint(&grant));
+        let (code, hint) = (self.inner.format_of(&grant), hint(&grant));
         Some(About { purpose: grant.purpose, code, hint })
     }
 }

@@ -149,9 +149,8 @@ pub(super) fn shelf_of(names: Names<'_>, number: &Pseudonym) -> Pseudonym {
 }
 
 impl Shelf {
-    /// The shelf in `document`, without what a wrong clock has dated ahead. One that cannot be
-    /// read, because the index key was exchanged or another version wrote it, is empty, and is
-    /// written over.
+    /// The shelf in `document`, without what a wrong clock has dated ahead. One that cannot be read,
+    /// because another version wrote it, is empty, and is written over.
     pub(super) fn open(
         name: Pseudonym,
         document: &Document,

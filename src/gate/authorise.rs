@@ -1,7 +1,5 @@
 //! [`Gate::authorise`]: from a caller's signed request to a clearance.
 
-use std::net::IpAddr;
-
 use super::Gate;
 use crate::access::{CallerError, CallerRequest, ClientIp};
 use crate::context::{ClientContext, Purpose};
@@ -13,7 +11,9 @@ use crate::telemetry::Verb;
 
 impl Gate {
     /// Checks a request of a caller without a page, such as another service: its signature over
-    /// number, purpose, time and a nonce, and the network it comes from.
+    /// number, purpose, time and a nonce, and the network it comes from: where `from` says, which behind a
+    /// proxy or a load balancer is not the connection's peer ([`ClientIp::behind`]). With the balancer's
+    /// address in its place every network would be the caller's.
     ///
     /// # Errors
     ///
@@ -35,12 +35,15 @@ impl Gate {
     /// # let key = CallerKey::mint(&billing, "sms.example.com", end, &keys, now)?;
     /// # let request = CallerRequest { realm: "default", purpose: "payment", recipient: &recipient };
     /// # let signed = key.sign(&request, &SystemEntropy, now)?;
+    /// use otpgate::access::ClientIp;
     /// use otpgate::{Cleared, Purpose};
     ///
-    /// // `signed` is what `CallerKey::sign` made at the caller; the peer is that of the connection.
-    /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, "10.1.2.3".parse()?)?;
+    /// // `signed` is what `CallerKey::sign` made at the caller.
+    /// let inside = ClientIp::from_peer("10.1.2.3".parse()?);
+    /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, &inside)?;
     /// assert!(matches!(answer, Cleared::Passed(_)));
-    /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, "203.0.113.7".parse()?)?;
+    /// let elsewhere = ClientIp::from_peer("203.0.113.7".parse()?);
+    /// let answer = gate.authorise(&signed, &recipient, &Purpose::PAYMENT, &elsewhere)?;
     /// assert!(matches!(answer, Cleared::Refused(_)), "not the caller's network");
     /// # Ok(())
     /// # });
@@ -50,15 +53,14 @@ impl Gate {
         request: &str,
         recipient: &Recipient,
         purpose: &Purpose,
-        peer: IpAddr,
+        from: &ClientIp,
     ) -> Result<Cleared, GateError> {
         self.span_of(Verb::Authorise, purpose, recipient).over_call(|| {
             let now = self.now();
             let asked =
                 CallerRequest { realm: self.realm.name(), purpose: purpose.as_str(), recipient };
-            let peer = ClientIp::from_peer(peer);
             let checked = match &self.inner.callers {
-                Some(callers) => callers.check(request, &asked, &peer, &self.inner.keys, now),
+                Some(callers) => callers.check(request, &asked, from, &self.inner.keys, now),
                 None => Err(CallerError::NotListed),
             };
             let caller = match checked {
@@ -83,8 +85,8 @@ impl Gate {
                 recipient: recipient.clone(),
                 purpose: purpose.clone(),
                 subjects,
-                // The lists know networks, and a caller's peer is in one.
-                scope: OwnScope { ip: peer, ..OwnScope::of(&client) },
+                // The lists know networks, and a caller is in one.
+                scope: OwnScope { ip: *from, ..OwnScope::of(&client) },
                 lane: Lane::Caller,
                 proved: Proved::Human,
                 caution: None,

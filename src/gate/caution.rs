@@ -50,7 +50,18 @@ impl Gate {
         purpose: &Purpose,
         now: Timestamp,
     ) -> RefusalReason {
-        let reason = caution.reason();
+        self.asked_more(caution.reason(), recipient, number, purpose, now)
+    }
+
+    /// Tells the observer of a step-up that is asked before a send is decided; its reason.
+    pub(super) fn asked_more(
+        &self,
+        reason: RefusalReason,
+        recipient: &Recipient,
+        number: Pseudonym,
+        purpose: &Purpose,
+        now: Timestamp,
+    ) -> RefusalReason {
         let kind = EventKind::StepUpAsked { reason: reason.clone() };
         self.tell(&self.event_of(now, purpose, recipient, number, kind));
         reason

@@ -29,10 +29,10 @@ use super::Gate;
 /// use otpgate::message::MessageFormat;
 /// use otpgate::policy::FallbackStep;
 /// use otpgate::pumping::PriceTable;
-/// use otpgate::{Channel, FallbackChannel, Sent};
+/// use otpgate::{Channel, FallbackChannel, Money, Sent};
 ///
 /// let words = MessageFormat::builder("Example").build().unwrap();
-/// let prices = PriceTable::builtin().with(*b"DE", 20_000); // a call costs two cents
+/// let prices = PriceTable::builtin().with(*b"DE", Money::cents(2)); // of a call
 /// let voice = FallbackChannel::new(Channel::Voice, calls, words, prices);
 /// # shop::open_with(|parts| parts.policy(policy).fallback(voice), async |shop| {
 /// # let grant = shop.grant().await;
@@ -165,7 +165,7 @@ impl Gate {
                 Some(channel) => Err(Unavailable::never(channel)),
             });
         }
-        let carried = self.carried(grant, policy, now).await?;
+        let carried = self.carried(grant, now).await?;
         let take = |step: &FallbackStep| Chosen { channel: step.to, most: Some(step.most) };
         let counted = Chosen { channel: Channel::Sms, most: Some(u32::MAX >> 11) };
         Ok(match asked {
@@ -203,7 +203,7 @@ impl Gate {
         if policy.fallback.is_off() {
             return Ok(Vec::new());
         }
-        let carried = self.carried(grant, policy, now).await?;
+        let carried = self.carried(grant, now).await?;
         let mut offers: Vec<ChannelOffer> = Vec::new();
         for step in policy.fallback.steps.iter().filter(|step| carried.allows(step)) {
             let Some(after) = step.after else { continue };
@@ -216,45 +216,37 @@ impl Gate {
         Ok(offers)
     }
 
-    /// The channels that have carried a code of a verification.
+    /// The channels that have carried a code of a verification. All are counted: the policy may have led to
+    /// one when the code was sent and not any more. A gate without any asks nobody.
     pub(super) async fn channels_of(
         &self,
         grant: &Grant,
-        policy: &Policy,
         now: Timestamp,
     ) -> Cow<'static, [Channel]> {
-        if policy.fallback.steps.is_empty() {
+        if self.inner.carriers.is_empty() {
             return Cow::Borrowed(&[Channel::Sms]);
         }
-        let possible = |channel: &Channel| {
-            *channel == Channel::Sms || policy.fallback.steps.iter().any(|step| step.to == *channel)
-        };
-        let all = Channel::ALL.into_iter().filter(possible);
-        if policy.fallback.is_off() {
-            return all.collect::<Vec<_>>().into();
-        }
-        match self.carried(grant, policy, now).await {
+        let given =
+            |channel: &Channel| *channel == Channel::Sms || self.inner.carrier(*channel).is_some();
+        match self.carried(grant, now).await {
+            // Also one that another gate was given and this one was not yet.
             Ok(carried) => {
-                all.filter(|channel| carried.count(*channel) > 0).collect::<Vec<_>>().into()
+                let carried = |channel: &Channel| carried.count(*channel) > 0;
+                Channel::ALL.into_iter().filter(carried).collect::<Vec<_>>().into()
             }
             // The code was accepted; which way it came is then what it may have been.
-            Err(_) => all.collect::<Vec<_>>().into(),
+            Err(_) => Channel::ALL.into_iter().filter(given).collect::<Vec<_>>().into(),
         }
     }
 
-    async fn carried(
-        &self,
-        grant: &Grant,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Result<Carried, GateError> {
+    async fn carried(&self, grant: &Grant, now: Timestamp) -> Result<Carried, GateError> {
         let names = self.names();
         let challenge = names.challenge(&grant.challenge);
         let number = names.number(&grant.recipient);
         let mut query = self.inner.query(Home::of(number).and(challenge), now);
         let carried = |channel: &Channel| MeterQuery {
             key: MeterKey::new(challenge, slot::carried(channel.index())),
-            limit: counted(u32::MAX >> 11, policy.code.open),
+            limit: counted(u32::MAX >> 11, grant.closes.since(grant.opened)),
             cost: 1,
         };
         query.meters = Channel::ALL.iter().map(carried).collect();

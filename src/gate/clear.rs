@@ -1,4 +1,5 @@
-//! [`Gate::clear`]: from what the form posted to a clearance. No store, nothing charged.
+//! [`Gate::clear`]: from what the form posted to a clearance. Nothing charged; no store, unless an operator's
+//! entry refuses.
 
 use super::Gate;
 use crate::access::{DeviceProof, ListVerdict, Query};
@@ -7,7 +8,7 @@ use crate::base::time::Timestamp;
 use crate::context::{ClientContext, Purpose};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
-use crate::human::HumanVerdict;
+use crate::human::{HumanFailure, HumanVerdict};
 use crate::otp::Binding;
 use crate::outcome::{
     Caution, Clearance, Cleared, Lane, LimitName, OwnScope, Proved, Refusal, RefusalReason, Remedy,
@@ -145,6 +146,8 @@ impl Gate {
         let policy = self.inner.policy(purpose);
         let proved = match token.level() {
             TicketLevel::Ordinary => Proved::Ordinary,
+            // It asks for a person, and for no more work than any: of a gate that had a human check.
+            TicketLevel::HumanCheck if self.inner.human.is_none() => Proved::Ordinary,
             TicketLevel::HarderWork | TicketLevel::HumanCheck => Proved::Work,
         };
         let hidden = caution.filter(|caution| caution.tier == AnonymiserTier::HumanCheck);
@@ -158,25 +161,16 @@ impl Gate {
                         human = Some(self.human_nonce(&pass, now));
                         Proved::Human
                     }
-                    HumanVerdict::Failed(failure) => {
-                        let failed = EventKind::HumanCheckFailed { failure };
-                        self.tell(&Event {
-                            purpose: Some(purpose.clone()),
-                            region: recipient.region(),
-                            ..self.event(now, failed)
-                        });
-                        let reason = RefusalReason::HumanCheckFailed;
-                        let price = self.inner.price(Channel::Sms, recipient);
-                        let subject = sighted(recipient, purpose, price, *client.ip());
-                        self.saw(Sighting::of(now, SightingKind::Failed, &subject));
-                        return self.turned_away(reason, recipient, purpose, now).map(Err);
-                    }
+                    HumanVerdict::Failed(failure) => return self.failed(form, failure).map(Err),
                 }
             }
             (_, true) if self.inner.human.is_some() => {
                 let reason = match hidden {
                     Some(caution) => self.cautious(caution, recipient, number, purpose, now),
-                    None => RefusalReason::HumanCheckFailed,
+                    None => {
+                        let reason = RefusalReason::HumanCheckAsked;
+                        self.asked_more(reason, recipient, number, purpose, now)
+                    }
                 };
                 let means = StepUpMeans::Human;
                 let step_up = self.step_up_ticket(purpose, scope, means, reason, now)?;
@@ -194,6 +188,20 @@ impl Gate {
             return Ok(Err(Cleared::StepUp(step_up)));
         }
         Ok(Ok((proved, human)))
+    }
+
+    /// The answer to a human check that was not passed, which host and detector hear of.
+    fn failed(&self, form: &Form<'_>, failure: HumanFailure) -> Result<Cleared, GateError> {
+        let &Form { recipient, purpose, client, now, .. } = form;
+        self.tell(&Event {
+            purpose: Some(purpose.clone()),
+            region: recipient.region(),
+            ..self.event(now, EventKind::HumanCheckFailed { failure })
+        });
+        let price = self.inner.price(Channel::Sms, recipient);
+        let subject = sighted(recipient, purpose, price, *client.ip());
+        self.saw(Sighting::of(now, SightingKind::Failed, &subject));
+        self.turned_away(RefusalReason::HumanCheckFailed, recipient, purpose, now)
     }
 
     /// The device that the client proves, if the number was verified on it before.

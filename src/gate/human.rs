@@ -32,6 +32,12 @@ impl Gate {
         self.inner.human.as_ref()?.widget(purpose.as_str())
     }
 
+    /// Whether a person may be asked for.
+    #[cfg(feature = "web")]
+    pub(crate) fn has_human_check(&self) -> bool {
+        self.inner.human.is_some()
+    }
+
     /// A challenge for the page, as JSON, from a check that makes its own. Answer it at the address
     /// that the widget asks. `None` if the gate's check makes no challenges.
     ///

@@ -140,6 +140,7 @@ impl Gate {
             recipient: &clearance.recipient,
             purpose: &clearance.purpose,
             policy,
+            format: policy.code.format,
             subjects: clearance.subjects,
             scope: &clearance.scope,
             lane: clearance.lane,

@@ -42,8 +42,9 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`GateError`] if the store gave no answer, or other gates kept saving at the same time. What
-    /// was saved before stays.
+    /// [`GateError`] if the store gave no answer, if other gates kept saving at the same time, or if this
+    /// gate could not read what is there, which it leaves for a day to a release that can. What was
+    /// saved before stays.
     pub async fn save_detector(&self) -> Result<(), GateError> {
         const TRIES: usize = 4 * SHARDS;
         self.remember(self.now()).await?;
@@ -51,6 +52,11 @@ impl Gate {
         for _ in 0..TRIES {
             if left == 0 {
                 return Ok(());
+            }
+            if self.realm.watch.leaves_memory(self.now()) {
+                let cause = "what is saved could not be read at the start and is left alone for a day; \
+                             call save_detector at a gate of the release that saved it";
+                return Err(GateError::new(GateErrorKind::Store, cause));
             }
             self.realm.watch.hurry();
             if self.save_once(self.now(), true).await? {
@@ -70,6 +76,7 @@ impl Gate {
 
     async fn read_memory(&self, now: Timestamp, turn: Turn<'_>) -> Result<(), GateError> {
         let names = self.names();
+        let before = self.realm.controls.seen().version;
         let mut query = self.inner.query(Home::NOBODY, now);
         query.documents = vec![names.controls()];
         query.documents.extend(names.memories());
@@ -86,21 +93,26 @@ impl Gate {
             self.tell_outage(OutagePart::Store, what);
         }
         self.tell_unread(unread);
-        self.take_in_controls(&controls, now).map(drop)
+        self.take_in_controls(&controls, before, now).map(drop)
     }
 
     /// Reads the controls anew.
     pub(super) async fn reload_controls(&self, now: Timestamp) -> Result<Arc<Book>, GateError> {
+        let before = self.realm.controls.seen().version;
         let document = self.inner.document(self.names().controls(), now).await?;
-        self.take_in_controls(&document, now)
+        self.take_in_controls(&document, before, now)
     }
 
     fn take_in_controls(
         &self,
         document: &Document,
+        before: u64,
         now: Timestamp,
     ) -> Result<Arc<Book>, GateError> {
-        let fresh = self.realm.controls.take_in(document, &self.inner.keys)?;
+        let (fresh, went_back) = self.realm.controls.take_in(document, before, &self.inner.keys)?;
+        if went_back {
+            self.realm.watch.went_back(&fresh.book);
+        }
         self.realm.watch.lift(&fresh.book, now);
         Ok(fresh)
     }
@@ -108,9 +120,13 @@ impl Gate {
     /// Tells the detector what happened, and the host what the detector has to say about it.
     pub(super) fn saw(&self, sighting: Sighting) {
         let now = self.now();
-        for alert in self.realm.watch.saw(sighting, now) {
-            let at = Timestamp::from_millis(alert.at_ms);
-            self.tell(&self.event(at, EventKind::Pumping { alert }));
+        let watch = &self.realm.watch;
+        let alerts = watch.saw(sighting, now);
+        if !alerts.is_empty() || watch.looks_again(now) {
+            for alert in watch.told(alerts, &self.realm.controls.seen().book, now) {
+                let at = Timestamp::from_millis(alert.at_ms);
+                self.tell(&self.event(at, EventKind::Pumping { alert }));
+            }
         }
         self.realm.watch.go_on(&self.inner.keys, &*self.inner.entropy, now);
     }
@@ -121,6 +137,30 @@ impl Gate {
         self.inner.shared.then(|| self.realm.watch.exchange(journal, id, &self.inner.keys))
     }
 
+    /// Takes back what the others were to hear by a call that failed, or learns from one that did not that
+    /// the journal began anew; passes the answer on, of which `news` is what the others had to tell. There is
+    /// none then: the next call asks for all of it.
+    pub(super) fn heard_of<T>(
+        &self,
+        exchange: Option<&Exchange>,
+        mut answer: Result<T, GateError>,
+        news: impl FnOnce(&mut T) -> Option<&mut News>,
+    ) -> Result<T, GateError> {
+        let watch = &self.realm.watch;
+        match (exchange, &mut answer) {
+            (None, _) => {}
+            (Some(exchange), Err(_)) => watch.untell(exchange, &self.inner.keys),
+            (Some(exchange), Ok(answer)) => {
+                if let Some(news) = news(answer)
+                    && watch.begins_anew(exchange.after, news.latest)
+                {
+                    *news = News::default();
+                }
+            }
+        }
+        answer
+    }
+
     /// Takes in what the other gates had to tell.
     pub(super) fn take_in(&self, news: &News) {
         let unread = self.realm.watch.take_in(news, &self.inner.keys, || self.now());
@@ -129,8 +169,8 @@ impl Gate {
 
     fn tell_unread(&self, entries: usize) {
         for _ in 0..entries {
-            let what = "a journal entry of another gate could not be read; do all gates have \
-                        the same index key and version?";
+            let what = "a journal entry of another gate could not be read; do all gates have the \
+                        same version?";
             self.tell_outage(OutagePart::Store, what.into());
         }
     }

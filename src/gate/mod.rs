@@ -54,9 +54,9 @@ use parts::REMEMBER;
 /// | at start | [`ready`](Self::ready) | 4 |
 /// | page shown | [`preflight`](Self::preflight) | 0 |
 /// | form posted | [`clear`](Self::clear), then [`issue`](Self::issue) | 0, then 1 |
-/// | code page asked for | [`entry`](Self::entry) | 1 |
-/// | "send it again" | [`resend`](Self::resend) | 1 |
-/// | code typed | [`verify`](Self::verify) | 1 |
+/// | code page asked for | [`entry`](Self::entry) | 1, or 2 where the policy has fallback steps |
+/// | "send it again" | [`resend`](Self::resend) | 1, or 2 where the policy has fallback steps |
+/// | code typed | [`verify`](Self::verify) | 1; 2 if it is accepted and the gate has a fallback channel |
 /// | no page, another service asks | [`authorise`](Self::authorise) instead of `clear` | 0 |
 /// | provider calls back | [`receipts`](Self::receipts) | 1 to 4 for each receipt |
 ///

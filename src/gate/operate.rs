@@ -12,7 +12,7 @@ use crate::outcome::{
 };
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
-use crate::realm::{sighted, slot};
+use crate::realm::{in_force, sighted, slot};
 use crate::recipient::Region;
 use crate::store::{Home, MeterQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
@@ -73,7 +73,7 @@ impl Gate {
         self.follow_up(record, kind, EventKind::Reported { worthless })
     }
 
-    /// The realm in numbers: for a dashboard, or at 3 a.m. Reads the store once or twice; charges
+    /// The realm in numbers: for a dashboard, or at 3 a.m. Reads the store twice; charges
     /// nothing.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Gate {
             read(realm, slot::REQUESTS, UNLIMITED),
             read(realm, slot::SENT, UNLIMITED),
             read(realm, slot::ATTEMPTS, UNLIMITED),
-            read(realm, slot::SPRAY, UNLIMITED),
+            read(realm, slot::FAILED, UNLIMITED),
             read(realm, slot::MONEY, BudgetPolicy::limit(self.inner.daily_budget)),
         ];
         let regions: Vec<Region> = Region::all().chain([Region::WORLD]).collect();
@@ -117,7 +117,8 @@ impl Gate {
         countries.sort_by_key(|country| std::cmp::Reverse(country.requests));
         let seen = self.reload_controls(now).await?;
         let controls = seen.book.entries().filter(|entry| entry.holds(now)).cloned().collect();
-        let blocks = self.realm.watch.detector().acting();
+        let acting = self.realm.watch.detector().acting(now);
+        let blocks = acting.into_iter().map(|view| in_force(view, &seen.book, now)).collect();
         let named = |(name, heard)| OtherGate { name: format!("{name:016x}"), heard };
         let gates = self.realm.watch.others(now).into_iter().map(named).collect();
         Ok(Snapshot {

@@ -19,7 +19,8 @@ use crate::guarded;
 use crate::human::HumanCheck;
 use crate::limit::MeterKey;
 use crate::message::MessageFormat;
-use crate::otp::Binding;
+use crate::otp::{Binding, CodeFormat};
+use crate::outcome::Grant;
 use crate::policy::Policy;
 use crate::pumping::{Costs, Detector, PriceTable, Tuning};
 use crate::realm::{Names, RealmState, Realms, slot};
@@ -87,6 +88,11 @@ impl Parts {
 
     pub(super) fn policy(&self, purpose: &Purpose) -> &Policy {
         self.purposes.get(purpose).unwrap_or(&self.policy)
+    }
+
+    /// What the codes of a verification look like.
+    pub(super) fn format_of(&self, grant: &Grant) -> CodeFormat {
+        grant.format.unwrap_or_else(|| self.policy(&grant.purpose).code.format)
     }
 
     /// A channel beside the text message.

@@ -28,11 +28,12 @@ impl Gate {
     /// |---|---|
     /// | store | [its own check](crate::Store::ready); then all four verbs: the controls are read, a code is stored, accepted and given back, under names that are drawn |
     /// | clock | this host's against the store's |
-    /// | transports, human check | [whether the credentials are there](crate::SmsTransport::ready); the provider is not asked |
+    /// | transports, human check, look-up | [whether the credentials are there](crate::SmsTransport::ready); the provider is not asked |
     ///
-    /// Policy, texts and keys need no trial: [`build`](crate::GateBuilder::build) checked them. Four
-    /// round trips to the store, which forgets the trial after a minute. Of a store in several parts
-    /// one part is tried.
+    /// Policy and texts need no trial: [`build`](crate::GateBuilder::build) checked them. What no trial
+    /// can see is another [index key](crate::KeyRing::index): to it the store is empty, as for a new
+    /// deployment. Four round trips to the store, which forgets the trial after a minute. Of a store in
+    /// several parts one part is tried.
     ///
     /// # Errors
     ///
@@ -74,6 +75,10 @@ impl Gate {
             let answer = caught(human.ready()).await;
             causes.extend(answer.and_then(|answer| Ok(answer?)).err());
         }
+        if let Some(signals) = &parts.signals {
+            let answer = caught(signals.ready()).await;
+            causes.extend(answer.and_then(|answer| Ok(answer?)).err());
+        }
         match causes.is_empty() {
             true => Ok(()),
             false => Err(NotReady::new(causes)),
@@ -100,7 +105,7 @@ async fn trial(parts: &Parts, now: Timestamp) -> Result<(), GateError> {
     let mut admission = parts.admission(home, now)?;
     let id = admission.id;
     admission.remember = until;
-    admission.charges.push(Charge { key, limit, cost: 1, waiver: None });
+    admission.charges.push(Charge::new(key, limit, 1));
     admission.challenge = Some(ChallengeWrite::Open {
         key: name,
         digest,

@@ -19,11 +19,15 @@ use crate::transport::Channel;
 impl Gate {
     /// Sends another code for a running verification. Attempts are carried over, never refilled.
     ///
-    /// A page has no form and so no ticket for this call. If the answer is [`Sent::StepUp`], lead the
-    /// client back to the *first* form, best with the number filled in, and post it to
-    /// [`request`](Self::request) with the new ticket, or with the form's own. That begins a new
-    /// verification with a grant of its own; the interval, the quotas and the failures of the
-    /// number still count.
+    /// A page has no form and so no ticket for this call, which never answers [`Sent::StepUp`]: what a
+    /// step-up would cure is refused, or withheld quietly. Lead a client who is refused back to the
+    /// *first* form, best with the number filled in, and post it as the first time
+    /// ([`request`](Self::request), or [`clear`](Self::clear) where you answer decoys): there the client
+    /// may be asked to prove more. That begins a new verification with a grant of its own; the
+    /// interval, the quotas and the failures of the number still count.
+    ///
+    /// It is held to the policy of now, destinations and prices included, and keeps the format of the
+    /// verification's first code.
     ///
     /// # Errors
     ///
@@ -124,13 +128,13 @@ impl Gate {
             Some(grant) => grant,
             None => return self.refused(now, None, RefusalReason::VerificationOver.into()),
         };
-        let chosen =
-            match self.choose(&grant, self.inner.policy(&grant.purpose), asked, now).await? {
-                Ok(chosen) => chosen,
-                Err(Unavailable { reason, retry_after }) => {
-                    return self.refused(now, None, Refused { retry_after, ..reason.into() });
-                }
-            };
+        let policy = self.inner.policy(&grant.purpose);
+        let chosen = match self.choose(&grant, policy, asked, now).await? {
+            Ok(chosen) => chosen,
+            Err(Unavailable { reason, retry_after }) => {
+                return self.refused(now, None, Refused { retry_after, ..reason.into() });
+            }
+        };
         let scope = OwnScope::of(client);
         let language = Language::new(&grant.language).ok();
         let number = self.names().number(&grant.recipient);
@@ -143,7 +147,8 @@ impl Gate {
         let mut send = SendJob {
             recipient: &grant.recipient,
             purpose: &grant.purpose,
-            policy: self.inner.policy(&grant.purpose),
+            policy,
+            format: self.inner.format_of(&grant),
             subjects,
             scope: &scope,
             lane: grant.lane,
@@ -165,7 +170,19 @@ impl Gate {
             disguised: grant.disguised,
             test: grant.test,
         };
+        if let Some(reason) = self.no_longer(&send) {
+            return self.refused(now, Some(&send), reason.into());
+        }
         self.send(&mut send, Some(text)).await
+    }
+
+    /// Why the policy lets no first text like this one out: it may have changed since the verification was
+    /// opened, and what was taken out of it after an attack is out at once.
+    fn no_longer(&self, send: &SendJob<'_>) -> Option<RefusalReason> {
+        if send.policy.code.bound && send.binding.payment().is_none() {
+            return Some(RefusalReason::VerificationOver);
+        }
+        self.inadmissible(send.recipient, send.purpose)
     }
 
     /// Who is charged for another text: as for the first, whoever holds the grant by now.

@@ -2,7 +2,7 @@
 
 use crate::context::ClientContext;
 use crate::error::GateError;
-use crate::event::EventKind;
+use crate::event::{EventKind, OutagePart};
 use crate::limit::MeterKey;
 use crate::otp::totp::{Authenticator, AuthenticatorSecret};
 use crate::otp::{CodeFormat, SubmittedCode};
@@ -22,7 +22,9 @@ impl Gate {
     /// Every attempt is charged before its answer is given, and a right one is given back, so that
     /// neither guesses in parallel nor guesses past a limit are for free. Only a right code that was
     /// used before is refused without a charge: it is a double click, not a guess. `user` is the account's
-    /// identifier at the host; `authenticator` says how far clocks may differ.
+    /// identifier at the host, as your records have it and never as somebody typed it: `Ana@example.com` and
+    /// `ana@example.com` would have twenty failures each, and each take the same code once. `authenticator`
+    /// says how far clocks may differ.
     ///
     /// Ask for the first factor before. Wrong codes are counted on the account and on the client's
     /// session, so that nobody stops another account at the same address. From the sixth on each
@@ -35,7 +37,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`GateError`] if the store gave no answer. It is never a wrong code.
+    /// [`GateError`] if the store gave no answer. It is never a wrong code. Where a right code is accepted and
+    /// only the failures before it cannot be forgotten, it stays accepted, and the observer hears of it.
     ///
     /// The code of RFC 6238's test secret at 2005-03-18T01:58:29Z, accepted once:
     ///
@@ -88,11 +91,11 @@ impl Gate {
         let mut admission = self.inner.admission(Home::of(account.subject), now)?;
         admission.charges = vec![
             // Right and wrong codes cost the same: a guess that is not charged is a guess for free.
-            Charge { key: account, limit: failures, cost: 1, waiver: None },
-            Charge { key: share, limit: shares, cost: 1, waiver: None },
+            Charge::new(account, failures, 1),
+            Charge::new(share, shares, 1),
             // Counts and refuses nothing: whoever could fill a bound of the address or the realm
             // would shut out everybody in it.
-            Charge { key: spray, limit: UNLIMITED, cost: 1, waiver: None },
+            Charge::new(spray, UNLIMITED, 1),
         ];
         admission.nonces = step
             .map(|step| {
@@ -115,7 +118,12 @@ impl Gate {
                 back(share, shares, 1),
                 back(spray, UNLIMITED, 1),
             ];
-            self.inner.give_back(admission.id, admission.home, refunds, None).await?;
+            let home = admission.home;
+            if let Err(error) = self.inner.give_back(admission.id, home, refunds, None).await {
+                // The code is used up: it would be a wrong one if it were not accepted now.
+                let what = format!("the failures before a right code still count: {error}");
+                self.tell_outage(OutagePart::of(error.kind()), what);
+            }
         } else if let Some(sprayed) = sprayed {
             self.note_spraying(sprayed, attempts.spray_alarm, now);
         }

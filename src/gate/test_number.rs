@@ -20,10 +20,11 @@ use super::controls::{Controls, ControlsError};
 /// this fixed code opens the verification.
 ///
 /// Everything else holds for it as for every number: the ticket, destinations, blocks, intervals, quotas,
-/// attempts and lockout. It costs no money, is no evidence of pumping, and its success neither makes
-/// the number a known one nor gives anything back to its network. It ends by itself, after 30 days at
-/// the latest, and can be [lifted](Controls::lift) before: from then on its codes open nothing, those of
-/// running verifications included.
+/// attempts and lockout. It costs no money and is no evidence against its block. It counts against its
+/// client as any request does; its success gives back exactly that, and does not make the number a known
+/// one. It ends by itself, after 30 days at the latest, and can be [lifted](Controls::lift) before: from
+/// then on its codes open nothing, those of running verifications included. So do those of an entry that was
+/// made when codes had another format: lift it, and enter the number anew.
 ///
 /// Each use is an [`EventKind::TestNumberUsed`]. Limit what it opens:
 /// [`Verification::test_number`](crate::Verification::test_number) says that a verification came

@@ -25,7 +25,12 @@ use crate::charges::{COUNT_SPAN_MS, attempt};
 use crate::guarded;
 
 impl Gate {
-    /// Checks a code: charges the attempt, compares, consumes; one store round trip.
+    /// Checks a code: charges the attempt, compares, consumes; one store round trip. An accepted code
+    /// makes one more where the gate has a [fallback channel](crate::GateBuilder::fallback).
+    ///
+    /// Compare [`Verification::purpose`] with what you are about to do. The grant says what the code is for, and
+    /// a client may bring that of another form of yours: the right code for a sign-up is accepted where you reset
+    /// a password.
     ///
     /// # Errors
     ///
@@ -110,7 +115,10 @@ impl Gate {
         let code = self.code_in(typed, grant.as_ref(), binding);
         let test = self.test_of(&mut grant, code.as_ref(), now).await?;
         let attempt = self.attempt(grant.as_ref(), code, binding, client, now)?;
-        let answer = guarded::redeem(&*self.inner.store, &attempt.redemption).await?;
+        let redemption = &attempt.redemption;
+        let answer = guarded::redeem(&*self.inner.store, redemption).await;
+        let answer =
+            self.heard_of(redemption.exchange.as_ref(), answer, |it| Some(&mut it.news))?;
         self.take_in(&answer.news);
         let wrong = test.as_ref().zip(grant.as_ref());
         if !matches!(answer.verdict, Verdict::Accepted { .. })
@@ -122,19 +130,17 @@ impl Gate {
             (Verdict::Accepted { attempts, opened }, Some(grant)) => {
                 let number =
                     attempt.number.unwrap_or_else(|| self.names().number(&grant.recipient));
-                let channels =
-                    self.channels_of(&grant, self.inner.policy(&grant.purpose), now).await;
-                if let Some(entry) = test {
-                    let (purpose, recipient) = (&grant.purpose, &grant.recipient);
-                    self.note_test(&entry, TestUse::Accepted, purpose, recipient, now);
-                    let ip = crate::access::ClientIp::unknown();
-                    let subject = sighted(recipient, purpose, grant.price, ip);
-                    self.saw(Sighting::of(now, SightingKind::Ended, &subject));
-                    return self.accepted(grant, number, binding.clone(), channels, now);
-                }
+                // Before anything is waited for: the code is used up, and whoever hangs up now does not undo it.
+                self.tell_accepted(
+                    &grant,
+                    number,
+                    test.as_ref(),
+                    (attempts, now.since(opened)),
+                    now,
+                );
                 blank::leave_redemption(attempt.redemption);
-                let took = (attempts, now.since(opened));
-                return self.accept(grant, number, binding.clone(), channels, took, now);
+                let channels = self.channels_of(&grant, now).await;
+                return self.accepted(grant, number, binding.clone(), channels, now);
             }
             (Verdict::Exhausted { index, .. }, _) if index < attempt.redemption.charges.len() => {
                 RejectionCause::ClientLimit
@@ -160,8 +166,9 @@ impl Gate {
         grant: Option<&Grant>,
         binding: &Binding,
     ) -> Option<SubmittedCode> {
-        let policy = grant.map_or(&self.inner.policy, |grant| self.inner.policy(&grant.purpose));
-        SubmittedCode::parse_beside(typed, binding.payment(), &policy.code.format).ok()
+        let usual = self.inner.policy.code.format;
+        let format = grant.map_or(usual, |grant| self.inner.format_of(grant));
+        SubmittedCode::parse_beside(typed, binding.payment(), &format).ok()
     }
 
     /// The entry of a test number's grant. One whose entry does not hold is no grant. Only for its right code
@@ -179,8 +186,10 @@ impl Gate {
         if let Some(seen) = &entry {
             let number = self.names().number(&of_test.recipient);
             let fixed = seen.code(number, self.realm.name(), &self.inner.keys)?;
-            let format = &self.inner.policy(&of_test.purpose).code.format;
-            if code == SubmittedCode::parse(&fixed, format).ok().as_ref() {
+            let format = self.inner.format_of(of_test);
+            // One that was entered when codes had another format is nobody's right code.
+            let fixed = SubmittedCode::parse(&fixed, &format).ok();
+            if code.is_some() && code == fixed.as_ref() {
                 entry = Box::pin(self.test_entry(of_test, now)).await?;
             }
         }
@@ -232,9 +241,11 @@ impl Gate {
         if let Some(Charge { key, limit, .. }) = paid {
             redemption.credits.push(Credit { key, limit, amount: 1 });
         }
-        count(&mut redemption, names.whole(), slot::SPRAY);
+        // The alarm's count comes first: see `note_rejection`. It holds authenticator codes as well.
+        redemption.observe_failure.push(once(names.whole(), slot::SPRAY));
+        count(&mut redemption, names.whole());
         if let Some(grant) = grant {
-            count(&mut redemption, names.country(grant.recipient.line_region()), slot::FAILED);
+            count(&mut redemption, names.country(grant.recipient.line_region()));
         }
         if let Some((grant, number)) = grant.zip(number) {
             attempt::on_number(&mut redemption, &names, grant, number, policy, now);
@@ -249,25 +260,28 @@ impl Gate {
         })
     }
 
-    fn accept(
+    fn tell_accepted(
         &self,
-        grant: Grant,
+        grant: &Grant,
         number: Pseudonym,
-        binding: Binding,
-        channels: Cow<'static, [Channel]>,
+        test: Option<&TestEntry>,
         (attempts, took): (u32, Duration),
         now: Timestamp,
-    ) -> Result<Verified, GateError> {
-        let ip = crate::access::ClientIp::unknown();
-        let subject = sighted(&grant.recipient, &grant.purpose, grant.price, ip);
+    ) {
+        let (purpose, recipient) = (&grant.purpose, &grant.recipient);
+        let subject = sighted(recipient, purpose, grant.price, crate::access::ClientIp::unknown());
+        if let Some(entry) = test {
+            self.note_test(entry, TestUse::Accepted, purpose, recipient, now);
+            self.saw(Sighting::of(now, SightingKind::Ended, &subject));
+            return;
+        }
         self.saw(Sighting::of(now, SightingKind::Verified, &subject));
         self.tell(&Event {
-            purpose: Some(grant.purpose.clone()),
-            region: grant.recipient.region(),
+            purpose: Some(purpose.clone()),
+            region: recipient.region(),
             number: Some(number),
             ..self.event(now, EventKind::Accepted { attempts, took })
         });
-        self.accepted(grant, number, binding, channels, now)
     }
 
     fn accepted(
@@ -343,10 +357,12 @@ struct Attempt {
     spray_alarm: u64,
 }
 
-/// Counts the redemption at `subject`, and under `failed` if no code is accepted.
-fn count(redemption: &mut Redemption, subject: Pseudonym, failed: Slot) {
-    let once =
-        |slot| Observation { key: MeterKey::new(subject, slot), span_ms: COUNT_SPAN_MS, units: 1 };
-    redemption.observe.push(once(slot::ATTEMPTS));
-    redemption.observe_failure.push(once(failed));
+/// Counts the redemption at `subject`, and once more if no code is accepted.
+fn count(redemption: &mut Redemption, subject: Pseudonym) {
+    redemption.observe.push(once(subject, slot::ATTEMPTS));
+    redemption.observe_failure.push(once(subject, slot::FAILED));
+}
+
+fn once(subject: Pseudonym, slot: Slot) -> Observation {
+    Observation { key: MeterKey::new(subject, slot), span_ms: COUNT_SPAN_MS, units: 1 }
 }

@@ -12,7 +12,7 @@
 //! | a wrong guess was counted in memory and the error returned before it was saved | CVE-2026-27801 (Vaultwarden) | the same step; there is nothing to save afterwards |
 //! | a new code reset the count | NIST SP 800-63B-4 §3.1.3.2 forbids it; several libraries count per code | attempts belong to the verification, failures to the number |
 //! | wrong guesses never voided the code; all rested on a limiter that could be walked around | CVE-2026-33640 (Outline) | the limit is in the challenge itself |
-//! | lockout was off by default, and an outage weapon when on | CVE-2025-64102 (Zitadel) | on, in five shares, of which strangers reach one, with waits that double |
+//! | lockout was off by default, and an outage weapon when on | CVE-2025-64102 (Zitadel) | on, in five shares, of which strangers reach one, and two by solving CAPTCHAs, with waits that double |
 //! | a blank behind the code made it another code for the limiter and the replay cache | CVE-2025-55000, CVE-2025-55003 (OpenBao) | one reader in [`SubmittedCode`](crate::otp::SubmittedCode); counters never key on what was typed |
 //! | one guess each at a million numbers | no counter per number sees it | five guesses a text, texts bounded per network, and [`GuessSpraying`](crate::EventKind::GuessSpraying) over the realm |
 //!

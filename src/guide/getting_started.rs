@@ -27,7 +27,7 @@
 //!         .build()?)
 //! }
 //! # let provider = otpgate::transport::ConsoleTransport::stdout();
-//! # assert!(build_gate("m5Jb0cSgM8S9nJ4sYqVwCk3L2tXhE7uZxR1fGdPoQiA", provider).is_ok());
+//! # assert!(build_gate("IAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", provider).is_ok());
 //! ```
 //!
 //! All of these but `origin` are required, and [`build`](crate::GateBuilder::build) says which is
@@ -35,8 +35,9 @@
 //! a [`message`](crate::GateBuilder::message) in place of `brand`; other lines than mobile ones need
 //! [`destinations`](crate::GateBuilder::destinations) in place of `countries`.
 //!
-//! Call [`Gate::ready`](crate::Gate::ready) before you listen. It tries the store, compares the clocks
-//! and looks for every credential, sends nothing, and names all that is wrong with its cure.
+//! Call [`Gate::ready`](crate::Gate::ready) before you listen. It tries the store, compares the clocks,
+//! asks transports, human check and look-up for their credentials, sends nothing, and names all that is
+//! wrong with its cure.
 //!
 //! # Who asks
 //!
@@ -57,7 +58,8 @@
 //! use std::time::Duration;
 //!
 //! use otpgate::{
-//!     ClientContext, Entry, EntryGrant, Gate, GateError, Purpose, Recipient, Region, Sent, Verified,
+//!     ClientContext, Entry, EntryGrant, Gate, GateError, Purpose, Recipient, Region, Sent, StepUpMeans,
+//!     Verified,
 //! };
 //!
 //! /// What the host keeps for a browser, on its own side.
@@ -105,8 +107,12 @@
 //!             session.grant = Some(issued.into_grant());
 //!             Answer::page(303, "/sign-up/code")
 //!         }
-//!         // The page's script answers the new ticket, or shows the human check, and posts again.
-//!         Sent::StepUp(step_up) => Answer::page(428, step_up.ticket().as_str()),
+//!         // The page's script shows the human check if it is asked for, answers the new ticket, and
+//!         // posts again.
+//!         Sent::StepUp(step_up) => {
+//!             let human = step_up.means() == StepUpMeans::Human;
+//!             Answer::page(428, format!("{} human={human}", step_up.ticket().as_str()))
+//!         }
 //!         Sent::Refused(refusal) => {
 //!             let public = refusal.public(); // `reason()` is for the log
 //!             Answer { retry_after: public.retry_after(), ..Answer::page(public.status(), public.to_string()) }
@@ -141,13 +147,15 @@
 //!     let Some(grant) = &session.grant else { return Ok(Answer::page(303, "/sign-up")) };
 //!     // An outage leaves the grant where it is: the user tries again.
 //!     Ok(match gate.verify(grant, code, client).await? {
-//!         Verified::Accepted(verification) => {
+//!         // Compare: with more forms than one, the session may hold the grant of another.
+//!         Verified::Accepted(verification) if *verification.purpose() == Purpose::SIGN_UP => {
 //!             session.grant = None;
 //!             // From the verification, never from the request.
 //!             session.proven_number = Some(verification.recipient().expose_e164().as_str().to_owned());
 //!             let device_cookie = Some(verification.device_proof().as_str().to_owned());
 //!             Answer { device_cookie, ..Answer::page(303, "/welcome") }
 //!         }
+//!         Verified::Accepted(_) => Answer::page(303, "/sign-up"),
 //!         Verified::Rejected(rejection) => Answer::page(422, rejection.to_string()),
 //!     })
 //! }

@@ -3,7 +3,8 @@
 //!
 //! # Rotating the key
 //!
-//! The new key signs; the old one verifies until its end. The index key stays.
+//! The new key signs; the old one verifies until its end. The index key is the deployment's first key
+//! and stays, in the ring and in the secret manager, when that key no longer verifies anything.
 //!
 //! ```
 //! use otpgate::{Clock, KeyId, KeyRing, Pepper, RETIRED_KEY_LIFE, SystemClock};
@@ -12,10 +13,10 @@
 //! # }
 //!
 //! let retired = SystemClock::new().now(); // when the new key came into use, from your deployment
-//! let keys = KeyRing::new(KeyId(2), secret("otpgate-2")?)
-//!     .retire(KeyId(1), secret("otpgate-1")?, retired + RETIRED_KEY_LIFE)
-//!     .index(secret("otpgate-1")?);
-//! assert_eq!(keys.current(), KeyId(2));
+//! let keys = KeyRing::new(KeyId(3), secret("otpgate-3")?)
+//!     .retire(KeyId(2), secret("otpgate-2")?, retired + RETIRED_KEY_LIFE)
+//!     .index(secret("otpgate-1")?); // the first: never delete it
+//! assert_eq!(keys.current(), KeyId(3));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -7,7 +7,8 @@
 //! accepted. A text can be read on a lock screen, diverted by a SIM swap, or forwarded by its owner
 //! to whoever asks. It is not phishing-resistant.
 //! [`Verification::restricted`](crate::Verification::restricted) is always true and
-//! [`amr`](crate::Verification::amr) is `sms`, so you cannot mistake it for more.
+//! [`amr`](crate::Verification::amr) is `sms`, or `otp` where a code went by another channel or the
+//! number is a test number, so you cannot mistake it for more.
 //!
 //! # The app costs nothing and cannot be pumped
 //!

@@ -66,7 +66,8 @@
 //! ```
 //!
 //! The suite is the definition of a correct store. Each case names the sentence of the contract it holds
-//! you to. Three more are run apart:
+//! you to. Three more are run apart: `otpgate::testing::store::capacity`, for a store with a hard cap, and
+//! these two:
 //!
 #![cfg_attr(feature = "testing", doc = "```no_run")]
 #![cfg_attr(not(feature = "testing"), doc = "```ignore")]

@@ -104,6 +104,8 @@
 //! - A deadline of your own, shorter than that of the gate. The gate gives up on a hand-off after
 //!   [30 seconds](crate::GateBuilder::hand_off_deadline) and counts it as *may have gone out*; a
 //!   transport that knows whether it connected can be more precise.
+//! - No waiting in the thread that polls: neither deadline reaches a client that blocks. Give it a
+//!   thread of its own, such as tokio's `spawn_blocking`.
 //! - What only an operator can mend says so: [`alert_all`](crate::transport::HandoffError::alert_all) where it
 //!   fails every text (wrong credentials, no credit), which opens a circuit breaker at once, and
 //!   [`alert`](crate::transport::HandoffError::alert) where it fails those of one country or sender.

@@ -1,7 +1,7 @@
 //! [`BaseUrl`]: where a provider's interface stands.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::base::adapter_error::AdapterError;
@@ -76,11 +76,11 @@ impl FromStr for BaseUrl {
         let (scheme, rest) = text.split_once("://").ok_or(BaseUrlError)?;
         let authority = rest.split('/').next().unwrap_or_default();
         let name = host(authority);
-        if !plain || name.is_empty() || !port_is_right(authority, name) {
+        if !plain || !host_is_right(name) || !port_is_right(authority, name) {
             return Err(BaseUrlError);
         }
         let here = name.eq_ignore_ascii_case("localhost")
-            || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+            || in_brackets(name).unwrap_or(name).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         match scheme {
             "https" => {}
             "http" if here => {}
@@ -96,6 +96,21 @@ fn host(authority: &str) -> &str {
         Some(end) => authority.get(..=end).unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     }
+}
+
+/// A name, an IPv4 address, or an IPv6 address in brackets: what every HTTP client reads alike.
+fn host_is_right(host: &str) -> bool {
+    match in_brackets(host) {
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            let in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            !host.is_empty() && host.bytes().all(in_a_name)
+        }
+    }
+}
+
+fn in_brackets(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
 }
 
 fn port_is_right(authority: &str, host: &str) -> bool {
@@ -157,6 +172,12 @@ mod tests {
             "https://exa mple.com",
             "https://example.com\\@evil.example",
             "https://[::1",
+            "http://::1[]:8080",
+            "http://[[::1]]",
+            "http://[]127.0.0.1[]",
+            "https://[api.example.com]",
+            "https://[::1%25lo]",
+            "https://api.example.com,evil.example",
         ] {
             assert!(bad.parse::<BaseUrl>().is_err(), "{bad}");
         }

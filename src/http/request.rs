@@ -132,12 +132,21 @@ impl HttpRequest {
 
 /// `url` without the numbers in its path: what has seven digits or more in a row may be one.
 fn masked(url: &str) -> String {
-    let parts = url.split('/').map(|part| {
-        let number = part.trim_start_matches('+');
-        let digits = number.len() >= 7 && number.bytes().all(|byte| byte.is_ascii_digit());
-        if digits { "…" } else { part }
-    });
-    parts.collect::<Vec<_>>().join("/")
+    let host = url.find("://").map_or(0, |at| at.saturating_add(3));
+    let path = url.get(host..).and_then(|rest| rest.find('/')).unwrap_or(url.len());
+    let (origin, mut rest) = url.split_at_checked(host.saturating_add(path)).unwrap_or((url, ""));
+    let mut shown = origin.to_owned();
+    while let Some(at) = rest.find(|symbol: char| symbol.is_ascii_digit()) {
+        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let end = from.find(|symbol: char| !symbol.is_ascii_digit()).unwrap_or(from.len());
+        let (digits, after) = from.split_at_checked(end).unwrap_or((from, ""));
+        let is_number = digits.len() >= 7;
+        shown.push_str(if is_number { before.trim_end_matches('+') } else { before });
+        shown.push_str(if is_number { "…" } else { digits });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 impl fmt::Debug for HttpRequest {
@@ -150,5 +159,27 @@ impl fmt::Debug for HttpRequest {
             .field("headers", &names)
             .field("body", &format_args!("{} bytes", self.body.len()))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_in_a_path_is_shown_however_it_is_written() {
+        for (path, shown) in [
+            ("/numbers/+15550100", "/numbers/…"),
+            ("/numbers/%2B15550100", "/numbers/%2B…"),
+            ("/numbers/%2b15550100.json", "/numbers/%2b….json"),
+            ("/to:15550100/from:15550111", "/to:…/from:…"),
+            ("/to-+15550100,15550111", "/to-…,…"),
+            ("/v2/2010-04-01/123456", "/v2/2010-04-01/123456"),
+        ] {
+            let request = HttpRequest::get(format!("https://a1234567.example{path}?to=15550100"));
+            let shown = format!("url: \"https://a1234567.example{shown}\"");
+            let whole = format!("{request:?}");
+            assert!(whole.contains(&shown), "{path}: {whole}");
+        }
     }
 }

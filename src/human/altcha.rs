@@ -7,7 +7,7 @@
 //!
 //! let check = Altcha::builder(AltchaSecret::new("sixteen bytes or more, from a vault")?).build()?;
 //!
-//! // GET /otp/human-challenge, `Cache-Control: no-store`: what the widget's `challenge` points to.
+//! // GET /otp/challenge, `Cache-Control: no-store`: what the widget's `challenge` points to.
 //! let now = otpgate::Timestamp::from_millis(1_800_000_000_000);
 //! let json = check.challenge("sign-up", now)?.expect("it makes its own");
 //! assert!(json.contains(r#""algorithm":"PBKDF2/SHA-256""#));
@@ -18,7 +18,7 @@
 //! # What it is worth
 //!
 //! It is work, not a test of humanity: any program can do it, and a graphics card does it thousands of
-//! times faster than a browser ([token format](https://docs.rs/otpgate) has figures). It keeps out
+//! times faster than a browser (`docs/token-format.md` has figures). It keeps out
 //! scripts that bring no solver, it costs a visitor no puzzle, and it sends nothing to a third party. Take
 //! a service that judges where pumping pays.
 //!
@@ -87,7 +87,10 @@ impl AltchaSecret {
         Ok(Self { current: long_enough(secret.into())?, previous: None })
     }
 
-    /// Takes challenges signed by `secret` too: the one before, for the ten minutes after a rotation.
+    /// Takes challenges signed by `secret` too: the one before, for as long after a rotation as the builder's
+    /// [`life`](AltchaBuilder::life). A gate must not sign with a secret that another does not know yet, or
+    /// people's solved puzzles are failed checks there. So give all of them `new(old).and_previous(new)` first,
+    /// then `new(new).and_previous(old)`, and `new(new)` after that life.
     ///
     /// # Errors
     ///

@@ -91,7 +91,7 @@ struct Key {
 
 impl Keys {
     fn of(&self, purpose: &str) -> &Key {
-        let own = self.own.iter().find(|(name, _)| name == purpose);
+        let own = self.own.iter().rev().find(|(name, _)| name == purpose);
         own.map_or(&self.default, |(_, key)| key)
     }
 }

@@ -340,8 +340,9 @@ impl SiteKeys {
         self.own.push((purpose, key));
     }
 
+    /// The key of a purpose; of two that it was given the later.
     pub(super) fn of(&self, purpose: &str) -> &str {
-        let own = self.own.iter().find(|(name, _)| name == purpose);
+        let own = self.own.iter().rev().find(|(name, _)| name == purpose);
         own.map_or(&self.default, |(_, key)| key)
     }
 

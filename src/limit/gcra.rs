@@ -13,9 +13,10 @@ pub(super) struct Gcra {
     pub(super) level: u64,
 }
 
-/// What a [`Gcra`] is judged by: both at least 1.
+/// What a [`Gcra`] is judged by.
 #[derive(Clone, Copy)]
 pub(super) struct Rate {
+    /// At least 1.
     pub(super) interval: u64,
     pub(super) burst: u64,
 }

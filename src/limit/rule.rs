@@ -93,7 +93,7 @@ pub enum Limit {
     Spacing {
         /// The emission interval: one unit is regained in this time, at least 1.
         interval_ms: u64,
-        /// How many units may be taken at once, at least 1.
+        /// How many units may be taken at once; of none nothing fits but what costs nothing.
         burst: u64,
     },
     /// A growing minimum distance between charges, forgotten with time: the resend ladder.
@@ -186,17 +186,45 @@ impl Limit {
     /// atomic admission, where a [`Charge`](crate::store::Charge)'s waiver may overrule it.
     pub const SHUT: Self = Self::Window { max: 0, span_ms: 60_000 };
 
+    /// Whether an accepted code gives anything back: a credit of the other kinds changes nothing, and heals
+    /// nothing.
+    #[cfg(any(feature = "memory", feature = "redb", feature = "redis", feature = "postgres"))]
+    pub(crate) const fn takes_credits(&self) -> bool {
+        matches!(self, Self::Budget { .. } | Self::Unverified { .. })
+    }
+
+    /// The same limit for so many units fewer; `None` if it has not as many, or none that are counted so.
+    pub(crate) fn lower(self, units: u64) -> Option<Self> {
+        self.with_most(|most| most.checked_sub(units))
+    }
+
+    /// The same limit for so many units more.
+    pub(crate) fn raise(self, units: u64) -> Self {
+        self.with_most(|most| Some(most.saturating_add(units))).unwrap_or(self)
+    }
+
+    fn with_most(self, change: impl Fn(u64) -> Option<u64>) -> Option<Self> {
+        Some(match self {
+            Self::Window { max, span_ms } => Self::Window { max: change(max)?, span_ms },
+            Self::Budget { max, span_ms } => Self::Budget { max: change(max)?, span_ms },
+            Self::Unverified { max, drain_ms } => Self::Unverified { max: change(max)?, drain_ms },
+            Self::Spacing { .. } | Self::Ladder { .. } | Self::Failures { .. } => return None,
+        })
+    }
+
     /// How long after its last change a meter judged by this limit can still matter; afterwards a
     /// store may drop it.
     pub fn memory_ms(&self) -> u64 {
         match *self {
-            Self::Spacing { interval_ms, burst } => interval_ms.saturating_mul(burst),
-            Self::Unverified { max, drain_ms } => drain_ms.saturating_mul(max),
-            Self::Ladder { forget_ms, .. } => forget_ms.saturating_mul(32),
-            Self::Window { span_ms, .. } | Self::Budget { span_ms, .. } => {
-                span_ms.saturating_add(bucket_ms(span_ms))
+            Self::Spacing { interval_ms, burst } => interval_ms.max(1).saturating_mul(burst),
+            Self::Unverified { max, drain_ms } => drain_ms.max(1).saturating_mul(max),
+            Self::Ladder { longest_ms, forget_ms, .. } => {
+                forget_ms.max(longest_ms).max(1).saturating_mul(32)
             }
-            Self::Failures { forget_ms, .. } => forget_ms,
+            Self::Window { span_ms, .. } | Self::Budget { span_ms, .. } => {
+                span_ms.max(1).saturating_add(bucket_ms(span_ms))
+            }
+            Self::Failures { longest_ms, forget_ms, .. } => forget_ms.max(longest_ms).max(1),
         }
     }
 }

@@ -87,7 +87,40 @@ fn same(limit: &Limit, one: &Meter, other: &Meter, from: u64) -> Result<(), Test
     Ok(())
 }
 
+/// Small limits of the kinds that are counted in units, and what they make of values without sense.
+fn units() -> impl Strategy<Value = Limit> {
+    let (max, span) = (0..5_u64, 0..3_000_u64);
+    prop_oneof![
+        (max.clone(), span.clone()).prop_map(|(max, span_ms)| Limit::Window { max, span_ms }),
+        (max.clone(), span.clone()).prop_map(|(max, span_ms)| Limit::Budget { max, span_ms }),
+        (max, span).prop_map(|(max, drain_ms)| Limit::Unverified { max, drain_ms }),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn nothing_outlives_what_a_store_may_drop(limit in units(), steps in steps()) {
+        let (meter, granted, _) = run(&limit, &steps);
+        if let Some((last, _)) = granted.last() {
+            prop_assert!(meter.over_at(&limit) <= at(last + limit.memory_ms()));
+        }
+    }
+
+    #[test]
+    fn a_ladder_and_failures_are_remembered_while_they_hold(
+        longest_ms in 0..5_000_u64, forget_ms in 0..5_000_u64, steps in steps(),
+    ) {
+        for limit in [
+            Limit::Ladder { first_ms: 1, longest_ms, forget_ms },
+            Limit::Failures { max: 9, pause_after: 2, pause_ms: 7, longest_ms, forget_ms },
+        ] {
+            let (meter, granted, _) = run(&limit, &steps);
+            if let Some((last, _)) = granted.last() {
+                prop_assert!(meter.over_at(&limit) <= at(last + limit.memory_ms()), "{:?}", limit);
+            }
+        }
+    }
+
     #[test]
     fn no_span_of_a_window_holds_more_than_its_maximum(
         max in 1..10_u64, span_ms in 1..9_000_u64, steps in steps(),

@@ -28,6 +28,8 @@ pub use error::{MessageFormatError, Misread, RenderError};
 pub use format::{EncodingPolicy, MessageFormat, MessageFormatBuilder, RenderFields};
 pub use language::{Language, LanguageError};
 pub use messages::{Messages, MessagesError};
+#[cfg(feature = "web")]
+pub(crate) use origin::is_number;
 pub use origin::{OriginBound, OriginHost, OriginHostError, parse_origin_bound};
 pub use outbound::OutboundText;
 pub(crate) use parse::code_in;

@@ -21,26 +21,25 @@ pub struct OriginHost {
 
 impl OriginHost {
     /// Checks `host`: a DNS name of at least two labels (RFC 1123 §2.1), at most 253 characters, each
-    /// label 1 to 63 letters, digits and inner hyphens, the last not a number. Folded to small
-    /// letters. An international name is given in its `xn--` form.
+    /// label 1 to 63 letters, digits and inner hyphens, the last neither a number nor `localhost`.
+    /// Folded to small letters. An international name is given in its `xn--` form.
     ///
     /// # Errors
     ///
-    /// [`OriginHostError`] for anything else: a scheme, a port, a path, a trailing dot, an address.
+    /// [`OriginHostError`] for anything else: a scheme, a port, a path, a trailing dot, an address, a
+    /// name that only a developer's browser finds.
     pub fn new(host: &str) -> Result<Self, OriginHostError> {
-        if !is_name(host) {
-            return Err(OriginHostError);
-        }
         let top = host.rsplit_once('.').map(|(_, top)| top).ok_or(OriginHostError)?;
-        if !top.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        if !is_name(host) || is_number(top) || is_loopback(top) {
             return Err(OriginHostError);
         }
         Ok(Self { name: host.to_ascii_lowercase(), development: false })
     }
 
-    /// **Danger:** a page that only a developer opens: `localhost` or a name of one label, perhaps with
-    /// a port, such as `localhost:8080`. The last line of a text has no place for a port (browsers compare
-    /// hosts alone), so it is dropped: `@localhost #123456`.
+    /// **Danger:** a page that only a developer opens: `localhost`, a name below it, or a name of one
+    /// label, perhaps with a port, such as `localhost:8080` or `shop.localhost`. The last line of a
+    /// text has no place for a port (browsers compare hosts alone), so it is dropped:
+    /// `@localhost #123456`.
     ///
     /// A text with such a line helps no user, so [`GateBuilder::build`](crate::GateBuilder::build)
     /// refuses it in a program that was compiled without debug assertions, as `--release` does.
@@ -62,8 +61,9 @@ impl OriginHost {
         let (name, port) = host.split_once(':').unwrap_or((host, "80"));
         let is_port = port.bytes().all(|byte| byte.is_ascii_digit())
             && port.parse::<u16>().is_ok_and(|port| port != 0);
-        let is_local = !name.contains('.') && name.bytes().any(|byte| byte.is_ascii_alphabetic());
-        if !is_name(name) || !is_port || !is_local {
+        let top = name.rsplit('.').next().unwrap_or_default();
+        let is_local = !name.contains('.') || is_loopback(top);
+        if !is_name(name) || is_number(top) || !is_port || !is_local {
             return Err(OriginHostError);
         }
         Ok(Self { name: name.to_ascii_lowercase(), development: true })
@@ -98,10 +98,25 @@ fn is_name(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label)
 }
 
+/// Whether a label has no letter, or is a number in hexadecimal: a host that ends with one is an IPv4
+/// address to browsers (URL Standard, §3.5).
+pub(crate) fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    match hex {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !label.bytes().any(|byte| byte.is_ascii_alphabetic()),
+    }
+}
+
+/// Whether a host that ends with this label is the machine itself, whatever DNS says (RFC 6761 §6.3).
+fn is_loopback(label: &str) -> bool {
+    label.eq_ignore_ascii_case("localhost")
+}
+
 /// The text is not a host.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the origin is not a DNS name such as `example.com`; give the bare host without scheme, port, path or trailing dot, and an international name as `xn--…`; for `localhost` there is `OriginHost::development_danger`"
+    "this host does not fit; give the bare host of the site, such as `example.com`: no scheme, port, path, address or trailing dot, an international name as `xn--…`; that of a developer's machine, such as `localhost:8080`, goes to `OriginHost::development_danger`, which takes no other"
 )]
 pub struct OriginHostError;
 
@@ -226,6 +241,11 @@ mod tests {
             "example.com:443",
             "example.com/x",
             "127.0.0.1",
+            "127.0.0.0x1",
+            "127.0X1",
+            "example.1-2",
+            "app.localhost",
+            "a.b.LOCALHOST",
             "::1",
             "[::1]",
             "bücher.example",
@@ -242,7 +262,9 @@ mod tests {
 
     #[test]
     fn a_development_host_is_local_and_loses_its_port() {
-        for good in ["localhost", "localhost:8080", "LOCALHOST:1", "dev-box:65535"] {
+        for good in
+            ["localhost", "localhost:8080", "LOCALHOST:1", "dev-box:65535", "app.LocalHost:3000"]
+        {
             let host = OriginHost::development_danger(good).unwrap();
             assert_eq!(host.as_str(), good.split(':').next().unwrap().to_lowercase());
             assert!(host.is_development());

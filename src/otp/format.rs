@@ -12,6 +12,9 @@ pub(crate) const SHORTEST: usize = 6;
 /// spells a word, and without digits nothing is mistaken for a letter.
 pub(crate) const UNAMBIGUOUS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
+/// What a format's byte has beside its length if the codes are letters.
+const LETTERS: u8 = 16;
+
 const DIGITS: &[u8; 10] = b"0123456789";
 
 /// The shape of a code: its alphabet and its length.
@@ -79,6 +82,23 @@ impl CodeFormat {
     /// Whether the codes are decimal digits; an input field then asks for a numeric keypad.
     pub const fn is_numeric(&self) -> bool {
         matches!(self.alphabet, Alphabet::Digits)
+    }
+
+    /// One byte: the length in four bits, above them the alphabet.
+    pub(crate) const fn to_byte(self) -> u8 {
+        let alphabet = if self.is_numeric() { 0 } else { LETTERS };
+        alphabet | self.length
+    }
+
+    /// The format of that byte.
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        let length = byte & 15;
+        let format = match byte ^ length {
+            0 => Self::digits(length),
+            LETTERS => Self::unambiguous(length),
+            _ => return None,
+        };
+        format.ok()
     }
 
     pub(crate) const fn symbols(&self) -> &'static [u8] {
@@ -151,6 +171,14 @@ mod tests {
             assert!(format.len() <= LONGEST && format.len() >= SHORTEST);
             assert!((format.space().get() as f64).log2() - format.entropy_bits() < 1e-9);
         }
+    }
+
+    #[test]
+    fn a_byte_holds_each_format_and_nothing_else() {
+        let read: Vec<_> = (0..=u8::MAX).filter_map(CodeFormat::from_byte).collect();
+        assert_eq!(read.len(), 5 + 7);
+        let again = read.iter().map(|format| CodeFormat::from_byte(format.to_byte()).unwrap());
+        assert!(again.eq(read.iter().copied()));
     }
 
     #[test]

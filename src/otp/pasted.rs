@@ -26,6 +26,7 @@ pub(super) fn code_in(text: &str, format: &CodeFormat) -> Result<CodeText, Malfo
         token: Token::None,
         token_at: 0,
         dialled: false,
+        after_letter: false,
         candidate: None,
         ambiguous: false,
     };
@@ -66,6 +67,8 @@ struct Search<'a> {
     token_at: usize,
     /// A plus sign came before, with no word or line since: this is a phone number.
     dialled: bool,
+    /// The character before was a letter, or a plus sign behind one.
+    after_letter: bool,
     candidate: Option<CodeText>,
     ambiguous: bool,
 }
@@ -89,7 +92,10 @@ enum Token {
 
 impl Search<'_> {
     fn take(&mut self, c: char) {
-        match typed::read(c) {
+        let read = typed::read(c);
+        let after_letter = self.after_letter;
+        self.after_letter = c.is_alphabetic() || (after_letter && read == Character::Invisible);
+        match read {
             Character::Invisible => {}
             Character::Digit(digit) => self.symbol(Some(digit), true),
             Character::Space | Character::Dash => match self.token {
@@ -97,11 +103,14 @@ impl Search<'_> {
                 _ => self.end_token(),
             },
             Character::Plus => {
+                // Behind a word it ends a name: `Canal+`.
+                let name = after_letter || matches!(self.token, Token::Foreign { .. });
                 if self.token != Token::None {
                     self.token = Token::Foreign { digit: false };
                 }
                 self.end_group();
-                self.dialled = true;
+                self.dialled = !name;
+                self.after_letter = name;
             }
             Character::Break => {
                 self.end_group();

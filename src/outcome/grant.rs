@@ -7,11 +7,14 @@ use crate::base::keyring::{KeyId, KeyRing};
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
+use crate::otp::CodeFormat;
 use crate::recipient::Recipient;
 
 use super::subjects::{Lane, Networks};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
+/// The version before had no format of the code.
+const WITHOUT_FORMAT: u8 = 3;
 
 /// The flag of a client with an IPv6 address.
 const IPV6: u8 = 2;
@@ -86,6 +89,8 @@ pub(crate) struct Grant {
     /// A tag of the transaction; all zeros for none. The host brings the transaction itself.
     pub(crate) binding: Pseudonym,
     pub(crate) language: String,
+    /// What its codes look like, whatever the policy says by now; `None` in one of the version before.
+    pub(crate) format: Option<CodeFormat>,
     /// No text went out and none will: the number must not get one, and must not show it.
     pub(crate) decoy: bool,
     /// Other numbers' texts were withheld when it was opened: what becomes of its later ones may not show
@@ -114,12 +119,10 @@ impl Grant {
             | u8::from(self.disguised) << DISGUISED;
         // Seven bytes hold fifteen digits, and do not show how many there are.
         let [_, digits @ ..] = self.recipient.digits().to_be_bytes();
-        let head = head(self.key);
-        let plain = Writer::new()
-            .raw(&head)
-            .raw(&self.challenge)
-            .u8(flags)
-            .u8(self.lane.index())
+        let head = head(self.format.map_or(WITHOUT_FORMAT, |_| VERSION), self.key);
+        let plain = Writer::new().raw(&head).raw(&self.challenge).u8(flags).u8(self.lane.index());
+        let plain = self.format.into_iter().fold(plain, |plain, format| plain.u8(format.to_byte()));
+        let plain = plain
             .raw(&digits)
             .raw(self.session.as_bytes())
             .u64(self.price.as_microdollars())
@@ -158,20 +161,25 @@ impl Grant {
         let length = text_into(&grant.0, &mut room)?.len();
         let (head, sealed) = room.get_mut(..length)?.split_first_chunk_mut::<5>()?;
         let mut fields = Reader::new(head);
-        if fields.u8()? != VERSION {
+        let version = fields.u8()?;
+        if !matches!(version, WITHOUT_FORMAT | VERSION) {
             return None;
         }
         let id = KeyId(fields.u32()?);
         let key = &keys.verifying(id, now)?.grant;
         let challenge = *sealed.first_chunk::<16>()?;
         let plain = key.open_here(context(&mut [0; 64], head, realm), sealed)?;
-        Self::read(id, challenge, plain).filter(|grant| now < grant.closes)
+        Self::read(version, id, challenge, plain).filter(|grant| now < grant.closes)
     }
 
-    fn read(key: KeyId, challenge: [u8; 16], plain: &[u8]) -> Option<Self> {
+    fn read(version: u8, key: KeyId, challenge: [u8; 16], plain: &[u8]) -> Option<Self> {
         let mut fields = Reader::new(plain);
         let flags = fields.u8()?;
         let lane = Lane::from_index(fields.u8()?)?;
+        let format = match version {
+            WITHOUT_FORMAT => None,
+            _ => Some(CodeFormat::from_byte(fields.u8()?)?),
+        };
         let [a, b, c, d, e, f, g] = fields.array()?;
         let digits = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
         let recipient = Recipient::from_digits(digits).ok()?;
@@ -184,6 +192,7 @@ impl Grant {
             key,
             challenge,
             lane,
+            format,
             recipient,
             session,
             client: None,
@@ -228,9 +237,9 @@ fn names(plain: Writer, names: &[Pseudonym]) -> Writer {
 }
 
 /// What stands in clear in front: the version, and which key it is sealed under.
-fn head(key: KeyId) -> [u8; 5] {
+fn head(version: u8, key: KeyId) -> [u8; 5] {
     let [a, b, c, d] = key.0.to_be_bytes();
-    [VERSION, a, b, c, d]
+    [version, a, b, c, d]
 }
 
 /// What a grant is sealed for: the head and the realm, whose name has 32 bytes at most. The key is of this use
@@ -239,4 +248,56 @@ fn context<'c>(room: &'c mut [u8; 64], head: &[u8; 5], realm: &str) -> &'c [u8] 
     let parts = head.iter().chain(realm.as_bytes());
     room.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
     room.get(..head.len().saturating_add(realm.len())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::keyring::Pepper;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_348_800_000);
+
+    fn grant(format: Option<CodeFormat>) -> Grant {
+        Grant {
+            key: KeyId(1),
+            challenge: [7; 16],
+            purpose: Purpose::SIGN_UP,
+            lane: Lane::Open,
+            recipient: Recipient::from_e164("+4915112345678").unwrap(),
+            block: None,
+            session: Pseudonym::from_bytes([8; 16]),
+            client: None,
+            price: Money::microdollars(9),
+            opened: NOW,
+            closes: NOW + std::time::Duration::from_secs(900),
+            binding: Pseudonym::default(),
+            language: "de".to_owned(),
+            format,
+            decoy: false,
+            disguised: false,
+            test: None,
+            entered_by: None,
+        }
+    }
+
+    /// The version before is read, and says nothing of its codes; every format takes the same room.
+    #[test]
+    fn a_grant_holds_the_format_of_its_codes() {
+        let keys =
+            KeyRing::new(KeyId(1), Pepper::from_bytes(std::array::from_fn(|i| i as u8)).unwrap());
+        let lengths =
+            (0..=u8::MAX).filter_map(CodeFormat::from_byte).map(Some).chain([None]).map(|format| {
+                let sealed = grant(format).seal(&keys, "shop", NOW).unwrap();
+                let back = Grant::open(&sealed, &keys, "shop", NOW).unwrap();
+                assert_eq!(
+                    (back.format, back.lane, back.purpose),
+                    (format, Lane::Open, Purpose::SIGN_UP)
+                );
+                let bytes = crate::base::id::from_text(&sealed.0, LONGEST).unwrap();
+                (bytes[0], bytes.len())
+            });
+        let lengths: std::collections::BTreeSet<_> = lengths.collect();
+        let [(3, before), (4, now)] = *lengths.into_iter().collect::<Vec<_>>() else { panic!() };
+        assert_eq!(now, before + 1);
+    }
 }

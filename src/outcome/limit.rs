@@ -20,7 +20,9 @@ pub enum LimitName {
     NumberInterval,
     /// Messages per number.
     Number,
-    /// Messages per client network.
+    /// Messages per client network. All clients whose address is not known are one, with a tighter quota
+    /// ([`QuotaPolicy::client_unknown`](crate::policy::QuotaPolicy::client_unknown)): where a refusal by it hits
+    /// everybody, look for an [`Outage`](crate::EventKind::Outage) of the host that says why nobody names them.
     Client,
     /// Unverified messages per client network.
     ClientUnverified,

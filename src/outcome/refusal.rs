@@ -256,6 +256,10 @@ pub enum RefusalReason {
     /// The human check was made and failed.
     #[error("the human check was not passed; ask for it again")]
     HumanCheckFailed,
+    /// The human check is asked of everybody (`policy.token.human_check_always`), or by the ticket, and was not
+    /// made yet. Only of a [`StepUp`](super::StepUp): it refuses nobody.
+    #[error("the human check is asked of everybody here, or by the ticket, and was not made yet")]
+    HumanCheckAsked,
     /// A limit is used up.
     #[error("limit reached: {0}")]
     Limit(LimitName),

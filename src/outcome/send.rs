@@ -60,10 +60,13 @@ pub enum Cleared {
 pub enum Sent {
     /// The text was handed off, or may have been.
     Issued(Issued),
-    /// The client must prove more first; nothing was charged.
+    /// The client must prove more first; nothing was charged. Never the answer to a resend.
     StepUp(StepUp),
-    /// The send is refused; nothing was charged, except that a number which the provider refused
-    /// for good leaves the client's limits charged.
+    /// The send is refused, and nothing was charged, with two exceptions. A number that the provider
+    /// refused for good leaves the client's limits charged. A text that its network speaks against
+    /// ([`SimSwapped`](crate::RefusalReason::SimSwapped), [`NoSignals`](crate::RefusalReason::NoSignals),
+    /// refused visibly where [`ModePolicy::quiet`](crate::policy::ModePolicy::quiet) is off) leaves those
+    /// of the number and of whoever asked, and what the look-up cost.
     Refused(Refusal),
 }
 

@@ -32,14 +32,19 @@ use crate::recipient::Region;
 pub struct Snapshot {
     /// When it was taken.
     pub at: Timestamp,
-    /// Requests for a text in the last hour, refused ones included.
+    /// Requests for a text in the last hour that came as far as the limits and the detector, refused ones
+    /// included. What an operator's `Block`, `CountryOff` or `SmsOff`, the destination policy, the token
+    /// or the human check turned away before is told by
+    /// [`EventKind::Refused`](crate::EventKind::Refused) alone: while a block holds, an attack on it does
+    /// not show here. What `KnownNumbersOnly` turns away does, and what is
+    /// [withheld](crate::EventKind::QuietlyRefused).
     pub requests: u64,
-    /// Texts that went out in the last hour, and [decoys](crate::Gate::decoy), which count as texts
-    /// but cost nothing.
+    /// Texts that went out in the last hour, and what counts as one and costs nothing:
+    /// [decoys](crate::Gate::decoy), and requests for a [test number](crate::TestNumber).
     pub sent: u64,
-    /// Codes entered in the last hour.
+    /// Codes entered in the last hour. Codes of an authenticator app do not count here.
     pub attempts: u64,
-    /// Codes entered and not accepted in the last hour.
+    /// Of these, the ones that were not accepted.
     pub failed: u64,
     /// Spent of the daily budget in the last 24 hours.
     pub spent: Money,
@@ -49,7 +54,10 @@ pub struct Snapshot {
     pub countries: Vec<CountrySnapshot>,
     /// Entries of the controls that hold.
     pub controls: Vec<Control>,
-    /// Number blocks and networks in which the detector of this gate asks or refuses, and why.
+    /// Number blocks and networks in which the detector of this gate asks or refuses, and why. Where an
+    /// operator's entry decides instead, what it does is shown, and its number
+    /// ([`NodeView::entry`]): [`Action::Pass`](crate::pumping::Action::Pass) is a place where the detector
+    /// would act and may not.
     pub blocks: Vec<NodeView>,
     /// The other gates on the store that this one has heard of lately.
     pub gates: Vec<OtherGate>,
@@ -82,9 +90,9 @@ pub struct DetectorFootprint {
 pub struct CountrySnapshot {
     /// The country.
     pub region: Region,
-    /// Requests for a text, refused ones included.
+    /// Requests for a text: see [`Snapshot::requests`].
     pub requests: u64,
-    /// Texts that went out, and [decoys](crate::Gate::decoy).
+    /// Texts that went out, and what counts as one: see [`Snapshot::sent`].
     pub sent: u64,
     /// Codes entered.
     pub attempts: u64,

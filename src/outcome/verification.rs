@@ -93,7 +93,9 @@ impl Verification {
         &self.recipient
     }
 
-    /// What the code was for.
+    /// What the code was for. Compare it with what you are about to do, where you ask for codes for more than
+    /// one purpose: a client may bring the grant of another form of yours. The endpoints of the feature `web`
+    /// take none but those of their own purposes.
     pub fn purpose(&self) -> &Purpose {
         &self.purpose
     }
@@ -118,7 +120,8 @@ impl Verification {
     }
 
     /// The channels by which codes of this verification went out. Where codes in flight stay good, the one
-    /// that was accepted may be of any of them.
+    /// that was accepted may be of any of them. The gate knows of those that it is given
+    /// ([`GateBuilder::fallback`](crate::GateBuilder::fallback)), whether or not its policy still leads there.
     pub fn channels(&self) -> &[Channel] {
         &self.channels
     }

@@ -90,8 +90,9 @@ impl Serialize for NodeView {
             since_ms,
             until_ms,
             strikes,
+            entry,
         } = self;
-        let mut fields = to.serialize_struct("NodeView", 12)?;
+        let mut fields = to.serialize_struct("NodeView", 13)?;
         fields.serialize_field("node", &node.to_string())?;
         fields.serialize_field("region", &region)?;
         fields.serialize_field("action", action)?;
@@ -104,6 +105,7 @@ impl Serialize for NodeView {
         fields.serialize_field("since_ms", since_ms)?;
         fields.serialize_field("until_ms", until_ms)?;
         fields.serialize_field("strikes", strikes)?;
+        fields.serialize_field("entry", entry)?;
         fields.end()
     }
 }

@@ -59,8 +59,8 @@ pub struct FailurePolicy {
     /// and no upper bound.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub longest: Duration,
-    /// After this long without a counted attempt, the count starts afresh. Default: 31 days; 90
-    /// days for the authenticator. A success in any lane, or an operator's
+    /// After this long without a counted attempt, the count starts afresh: a day or longer, or a patient
+    /// attacker has the whole share again. Default: 31 days; 90 days for the authenticator. A success in any lane, or an operator's
     /// [`forgive`](crate::Controls::forgive), resets it at once.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub forget: Duration,
@@ -158,6 +158,9 @@ impl AttemptPolicy {
     /// SP 800-63B-4 §3.2.2).
     pub(super) const MOST: u64 = 100;
 
+    /// The least time after which failures are forgotten without a success.
+    const FORGET: Duration = Duration::from_secs(86_400);
+
     /// What the hundred are split into.
     pub(super) const SHARES: [(&'static str, Share); 5] = [
         ("attempts.open", |attempts| &attempts.open),
@@ -186,11 +189,13 @@ impl AttemptPolicy {
                     "max ≥ 1 and 1 ≤ pause_after ≤ max",
                 ));
             }
-            if lane.longest < lane.pause || lane.forget < lane.longest {
+            let forgotten_early = lane.forget < lane.longest || lane.forget < Self::FORGET;
+            if lane.longest < lane.pause || forgotten_early {
                 return Err(ConfigError::rule(
                     field,
                     format!("{:?} / {:?} / {:?}", lane.pause, lane.longest, lane.forget),
-                    "pause ≤ longest ≤ forget",
+                    "pause ≤ longest ≤ forget, and forget ≥ 1 day: each time it has passed the share can \
+                     be guessed away anew",
                 ));
             }
         }

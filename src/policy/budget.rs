@@ -44,7 +44,8 @@ pub struct BudgetPolicy {
     /// Per block of 10 000 numbers. Default: none.
     pub block: Option<Money>,
     /// Over all realms of the gate, if your tenants share one budget. Default: none; each realm has
-    /// its own.
+    /// its own. Every purpose's policy names it or none does: [`build`](crate::GateBuilder::build)
+    /// refuses a purpose that would spend beside it.
     pub global: Option<Money>,
     /// Spend on texts that no accepted code has paid back yet, over the realm: bots spend it, users
     /// return it. A code pays back what its first text cost. Look-ups do not count, and the first
@@ -109,7 +110,8 @@ impl BudgetPolicy {
         Limit::Budget { max: max.as_microdollars(), span_ms: millis(Self::SPAN) }
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// `look_up` is what a text may cost beside its price.
+    pub(super) fn check(&self, look_up: Money) -> Result<(), ConfigError> {
         if !(1..=100).contains(&self.soft_percent) {
             return Err(ConfigError::rule("budget.soft_percent", self.soft_percent, "1 to 100"));
         }
@@ -128,18 +130,18 @@ impl BudgetPolicy {
             }
         }
         let listed = self.countries.values().copied();
-        let single = [self.purpose, self.country, self.block, self.global, self.unverified];
-        let budgets = listed.chain(single.into_iter().flatten());
-        for budget in budgets {
-            if budget < self.message {
-                return Err(ConfigError::rule(
-                    "budget",
-                    budget,
-                    "at least budget.message, or no text is ever sent; to shut a country off use the \
-                     destination policy or the controls",
-                ));
-            }
+        let single = [self.purpose, self.country, self.block, self.global];
+        let mut budgets = listed.chain(single.into_iter().flatten());
+        let unverified = self.unverified.filter(|budget| *budget < self.message);
+        let dearest = self.message + look_up;
+        match budgets.find(|budget| *budget < dearest).or(unverified) {
+            None => Ok(()),
+            Some(budget) => Err(ConfigError::rule(
+                "budget",
+                budget,
+                "at least budget.message, and signals.price beside it where the network is asked, or no \
+                 text is ever sent; to shut a country off use the destination policy or the controls",
+            )),
         }
-        Ok(())
     }
 }

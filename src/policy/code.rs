@@ -24,7 +24,8 @@ use crate::otp::{CodeFormat, ResendCode};
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct CodePolicy {
-    /// Its length and alphabet. Default: 6 digits (NIST SP 800-63B-4 §3.1.3.2; ASVS 6.5.4).
+    /// Its length and alphabet. Default: 6 digits (NIST SP 800-63B-4 §3.1.3.2; ASVS 6.5.4). Another one
+    /// holds for verifications that begin then: those that are open keep theirs.
     pub format: CodeFormat,
     /// How long a code is good. 30 seconds to 10 minutes (NIST §3.1.3.2; ASVS 6.5.5). Default: 5
     /// minutes, the median of the field; the median user needs 14 seconds, the slowest carriers 30.
@@ -44,8 +45,9 @@ pub struct CodePolicy {
     /// Whether every code is bound to a transaction. A send without one
     /// ([`Clearance::bind`](crate::Clearance::bind)) is then an error of your program
     /// ([`GateErrorKind::Message`](crate::GateErrorKind::Message)), and `build()` asks for a message that
-    /// shows transactions. Default: off; [`Policy::psd2`](super::Policy::psd2) has it on (EU 2018/389
-    /// Art. 5(1)), so use that for the purpose of payments, not for all.
+    /// shows transactions, also of each channel that [`fallback`](super::Policy::fallback) leads to. Default: off; [`Policy::psd2`](super::Policy::psd2) has it on (EU 2018/389
+    /// Art. 5(1)), so use that for the purpose of payments, not for all. A verification that was opened
+    /// without one, before it was on, gets no other code.
     pub bound: bool,
 }
 

@@ -1,8 +1,8 @@
 //! [`Policy`]: every number the gate decides by, with its reason and its source.
 //!
-//! `Policy::default()` satisfies the clauses of [`Policy::nist_63b4`], [`Policy::asvs_l2`] and
-//! [`Policy::psd2`] at once. Fields are public: change the ones you care about. [`build`] refuses a
-//! policy that contradicts itself or a standard's floor, and names the rule.
+//! `Policy::default()` satisfies the clauses of [`Policy::nist_63b4`] and [`Policy::asvs_l2`]. Payments
+//! ask for more: give their purpose [`Policy::psd2`]. Fields are public: change the ones you care
+//! about. [`build`] refuses a policy that contradicts itself or a standard's floor, and names the rule.
 //!
 //! [`build`]: crate::GateBuilder::build
 
@@ -93,7 +93,7 @@ impl Policy {
         self.interval.check()?;
         self.quotas.check()?;
         self.attempts.check()?;
-        self.budget.check()?;
+        self.budget.check(self.signals.reserved())?;
         self.anonymisers.check()?;
         self.fallback.check(&self.code)?;
         self.test.check()?;

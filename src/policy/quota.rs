@@ -28,7 +28,8 @@ use crate::limit::Limit;
 pub struct Quota {
     /// Messages.
     pub max: u64,
-    /// The span.
+    /// The span. It names the meter, in whole seconds, so no two quotas of a list may have the same one;
+    /// see [`QuotaPolicy`] for what a change does.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub per: Duration,
 }
@@ -151,7 +152,10 @@ pub struct Evidence {
     pub soft: u64,
     /// Unverified messages before sends are refused.
     pub hard: u64,
-    /// The time in which one is forgotten.
+    /// The time in which one is forgotten. A store keeps how long the bucket takes to run dry, so under
+    /// another `drain` what is in it counts as old / new times as many until it has: at half the time a
+    /// network at 50 stands at 100, and may be refused for hours. To loosen or tighten, change `soft` and
+    /// `hard`.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub drain: Duration,
 }
@@ -186,6 +190,10 @@ impl Evidence {
 /// quotas each. Only `number` must hold one: without it a single phone can be sent a text at every
 /// interval, and `number = []` in a file is usually a slip. If you want no quota there, write one
 /// that is out of reach.
+///
+/// A quota counts on under another policy, at a restart and between the gates of a roll-out, as long as
+/// its span stays: another maximum holds at once, and its neighbours in the list may come, go and move.
+/// A quota of another span begins anew. To tighten one, lower its maximum or add another beside it.
 ///
 /// ```
 /// use otpgate::Policy;
@@ -226,7 +234,7 @@ pub struct QuotaPolicy {
     pub network_unverified: Option<Evidence>,
     /// Unverified messages per network above the site (IPv4 /20, IPv6 /48), while nobody from it has
     /// been a customer for a day. Default: step-up from 1 000, refusal from 4 000, one forgotten each
-    /// 10 seconds: 1.25 times a /56 in a day, where 256 of them are inside.
+    /// 10 seconds: 1.24 times a /56 in a day, where 256 of them are inside.
     ///
     /// "Customers" are learnt from accepted codes. On average one number in sixteen (nobody outside
     /// can tell which) marks each of its networks as one with customers, from a day later until 90
@@ -338,22 +346,31 @@ impl QuotaPolicy {
     }
 }
 
-/// Quotas in one list; the names of their meters hold two bits for the rank.
-pub(super) const MOST: usize = 4;
+/// Quotas in one list.
+const MOST: usize = 4;
 
 fn check_list(field: &'static str, quotas: &[Quota]) -> Result<(), ConfigError> {
     if quotas.len() > MOST {
         return Err(ConfigError::rule(field, quotas.len(), "at most four quotas"));
     }
+    const LONGEST: Duration = Duration::from_secs(31 * 86_400);
     for quota in quotas {
-        let days = quota.per.as_secs() / 86_400;
-        if quota.max == 0 || quota.per < Duration::from_secs(1) || days > 31 {
+        if quota.max == 0 || quota.per < Duration::from_secs(1) || quota.per > LONGEST {
             return Err(ConfigError::rule(
                 field,
                 format!("{} per {:?}", quota.max, quota.per),
                 "at least 1 message, over 1 second to 31 days; to shut something off use the controls",
             ));
         }
+    }
+    let same =
+        |a: &&Quota| quotas.iter().filter(|b| a.per.as_secs() == b.per.as_secs()).count() > 1;
+    if let Some(quota) = quotas.iter().find(same) {
+        return Err(ConfigError::rule(
+            field,
+            format!("{}s twice", quota.per.as_secs()),
+            "of spans that differ by a second or more: each names a meter",
+        ));
     }
     let by_span = |a: &Quota, b: &Quota| b.per > a.per && b.max < a.max;
     if let Some((tight, loose)) =

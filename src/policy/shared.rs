@@ -2,7 +2,8 @@
 //!
 //! A session, a network, a country or a number's failures have one meter, whatever the purpose. Each
 //! charge is judged by its own purpose's rule, so the maximum may differ; the span over which the
-//! meter counts may not, or each purpose would forget what the other still counts.
+//! meter counts may not, or each purpose would forget what the other still counts, or, where the span
+//! names the meter (quotas), not count it at all.
 
 use std::time::Duration;
 
@@ -58,12 +59,29 @@ pub(crate) fn agree<'a>(
              §3.2.2)",
         ));
     }
+    let purses = policies.clone().map(|policy| policy.budget.global.is_some());
+    if purses.clone().any(|given| given) && !purses.clone().all(|given| given) {
+        return Err(ConfigError::rule(
+            "budget.global",
+            "given for one purpose and not for another",
+            "given for every purpose or for none: texts of a purpose without it would be spent beside it; \
+             the maximum may differ",
+        ));
+    }
     for (field, share) in shares {
         same(field, policies.clone().map(|policy| Some(share(&policy.attempts).forget)))?;
     }
     for (field, quotas) in QUOTAS {
-        for rank in 0..super::quota::MOST {
-            same(field, policies.clone().map(|policy| quotas(policy).get(rank).map(|q| q.per)))?;
+        let spans = |policy| quotas(policy).iter().map(|quota| quota.per);
+        let longest = policies.clone().max_by_key(|policy| quotas(policy).len());
+        let all: Vec<Duration> = longest.into_iter().flat_map(spans).collect();
+        if let Some(other) = policies.clone().flat_map(spans).find(|span| !all.contains(span)) {
+            return Err(ConfigError::rule(
+                field,
+                format!("{all:?} for one purpose and {other:?} for another"),
+                "of spans that the longest of the purposes' lists has as well: the span names the meter, \
+                 and what another counts is not counted here",
+            ));
         }
     }
     for (field, unverified) in UNVERIFIED {
@@ -83,8 +101,7 @@ fn same(
         Some(other) => Err(ConfigError::rule(
             field,
             format!("{first:?} for one purpose and {other:?} for another"),
-            "of the same span for every purpose, in the same order: they share the meter, only the \
-             maximum may differ",
+            "of the same span for every purpose: they share the meter, only the maximum may differ",
         )),
     }
 }
@@ -143,5 +160,24 @@ mod tests {
             }
         }
         assert!(agreed > 100 && refused > 100, "{agreed} and {refused}");
+    }
+
+    /// A purpose may have a quota more than another, wherever it stands in its list.
+    #[test]
+    fn quotas_agree_by_their_spans_and_not_by_their_places() {
+        let hours = |hours: &[u64]| {
+            let mut policy = Policy::default();
+            let quota = |hours: &u64| Quota { max: 5, per: Duration::from_secs(hours * 3_600) };
+            policy.quotas.user = hours.iter().map(quota).collect();
+            policy
+        };
+        let all = |lists: &[&[u64]]| {
+            let policies: Vec<Policy> = lists.iter().map(|list| hours(list)).collect();
+            agree(policies.iter())
+        };
+        assert!(all(&[&[1, 24], &[2, 1, 24], &[24, 2], &[]]).is_ok());
+        let error = all(&[&[1, 24], &[2]]).unwrap_err().to_string();
+        assert!(error.contains("quotas.user"), "{error}");
+        assert!(all(&[&[1, 24, 2], &[24, 3]]).is_err());
     }
 }

@@ -106,6 +106,11 @@ impl Default for SignalsPolicy {
 }
 
 impl SignalsPolicy {
+    /// What a look-up may cost beside the text's price.
+    pub(super) fn reserved(&self) -> Money {
+        if self.ask == AskNetwork::Never { Money::ZERO } else { self.price }
+    }
+
     /// How far back a change of the SIM card matters.
     pub(crate) fn swap_rule(&self) -> Option<Duration> {
         (!self.sim_swap.is_zero()).then_some(self.sim_swap)

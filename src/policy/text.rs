@@ -155,7 +155,8 @@ impl<'de> Deserialize<'de> for Money {
             }
 
             fn visit_f64<E: Error>(self, dollars: f64) -> Result<Money, E> {
-                self.visit_str(&format!("{dollars:.6}"))
+                // The digits of the file, not those of the binary number, and never an exponent.
+                self.visit_str(&dollars.to_string())
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Money, E> {
@@ -266,5 +267,19 @@ mod tests {
         assert_eq!(parse_dollars("0.0063"), Some(Money::microdollars(6_300)));
         assert_eq!(parse_dollars("1.0000001"), None);
         assert_eq!(parse_dollars(""), None);
+    }
+
+    /// A number of a file is what it says, like the same text: what is finer than money is refused,
+    /// not rounded, or a rate would be lower than it was written.
+    #[test]
+    fn a_number_of_dollars_is_read_like_its_text() {
+        use serde::de::value::{Error, F64Deserializer};
+        let read = |dollars: f64| Money::deserialize(F64Deserializer::<Error>::new(dollars)).ok();
+        assert_eq!(read(0.05), Some(Money::cents(5)));
+        assert_eq!(read(0.000_001), Some(Money::microdollars(1)));
+        assert_eq!(read(20.0), Some(Money::dollars(20)));
+        for bad in [0.000_000_4, 0.000_023_4, 1.000_000_1, -1.0, -0.0, f64::NAN, f64::MAX] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::node::{Node, State};
 use super::path::{PATH, Path, level_at, slot_at};
 use super::reason::AlertKind;
 use super::tree::{Block, Brink};
+use super::tuning::Tuning;
 use super::view::View;
 
 /// A struck block is remembered as such for half a day.
@@ -175,7 +176,10 @@ impl View<'_> {
             true => 0.0,
             false => (tuning.quiet_harm / turned * 3_600.0).min(LONGEST_SILENCE),
         };
-        let most = if node.verified_days() >= 1.0 { most.min(500.0).max(quiet) } else { most };
+        let most = match node.verified_days() >= 1.0 {
+            true => most.min(Tuning::INHABITED_SILENCE).max(quiet),
+            false => most,
+        };
         let silent = silence >= (tuning.silence_gaps * node.gap / 1_000.0).clamp(least, most);
         let calm = honest >= 1.0
             && now.saturating_sub(node.since) >= 120_000

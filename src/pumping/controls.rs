@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::country::Country;
 use super::detector::{Detector, end_of};
-use super::level::NodeId;
+use super::level::{ClientNet, NodeId, Subject};
 use super::node::{Node, State};
 use super::operator::Order;
+use super::path::levels;
+use super::table::Slot;
 use crate::base::time::Timestamp;
 
 /// One node as an operator sees it.
@@ -37,6 +39,10 @@ pub struct NodeView {
     pub until_ms: u64,
     /// How often it was refused in the last half day.
     pub strikes: u8,
+    /// The number of the operator's entry that decides here in the detector's place, for every purpose:
+    /// it lets everything pass (`ForbidAutomaticBlock`) or refuses it (`ExtendAutomaticBlock`). Only in
+    /// [`Snapshot::blocks`](crate::Snapshot::blocks).
+    pub entry: Option<u64>,
 }
 
 /// What a node does to requests.
@@ -77,28 +83,66 @@ impl NodeView {
             since_ms: if refusing { node.since } else { 0 },
             until_ms: if refusing { node.until } else { 0 },
             strikes: node.strikes,
+            entry: None,
         })
     }
 }
 
 impl Detector {
-    /// Everything that asks or refuses at present, and why; by name.
+    /// Everything that asks or refuses at `now`, and why; by name. A refusal ends with the first request
+    /// that comes when it is over; what no request comes to is shown as that request would find it.
     #[must_use]
-    pub fn acting(&self) -> Vec<NodeView> {
+    pub fn acting(&self, now: Timestamp) -> Vec<NodeView> {
+        let now = self.now.max(now.as_millis());
         let mut out: Vec<_> = self
             .tree
             .iter()
-            .filter(|(_, node)| node.state != State::Open)
-            .filter_map(|(_, node)| NodeView::of(node, self.memory.countries()))
+            .filter(|(_, node)| node.acts())
+            .filter_map(|(slot, node)| self.found(now, slot, node))
             .collect();
         out.sort_by_key(|view| view.node);
         out
+    }
+
+    /// A node as a request at `now` would find it.
+    fn found(&self, now: u64, slot: Slot, node: &Node) -> Option<NodeView> {
+        let over = self.over(now, slot, node);
+        NodeView::of(over.as_ref().unwrap_or(node), self.memory.countries())
+    }
+
+    /// A node whose refusal a request at `now` would end, as that request would leave it.
+    fn over(&self, now: u64, slot: Slot, node: &Node) -> Option<Node> {
+        if node.state != State::Refusing {
+            return None;
+        }
+        let id = NodeId::from_bits(node.id)?;
+        let place = levels().iter().position(|level| *level == id.level())?;
+        let country = self.memory.countries().get(usize::from(node.country));
+        let subject = Subject {
+            region: country.map_or([0; 2], |country| country.region),
+            digits: id.first_number(),
+            known: false,
+            purpose: 0,
+            price_microusd: 0,
+            client: ClientNet::unknown(),
+        };
+        let local = self.foresee_local(now, subject.region);
+        let mut path = self.find_path(now, &subject, false);
+        *path.get_mut(place)? = slot;
+        let foreseen = self.foresee_path(now, &path, &local);
+        foreseen.at(place).filter(|node| node.state != State::Refusing).copied()
     }
 
     /// One node, if the detector knows it.
     #[must_use]
     pub fn inspect(&self, node: NodeId) -> Option<NodeView> {
         NodeView::of(self.tree.find(node)?, self.memory.countries())
+    }
+
+    /// As [`inspect`](Self::inspect), as a request at `now` would find it.
+    pub(crate) fn inspect_at(&self, node: NodeId, now: Timestamp) -> Option<NodeView> {
+        let slot = self.tree.slot_of(node)?;
+        self.found(self.now.max(now.as_millis()), slot, self.tree.at(slot)?)
     }
 
     /// Lifts what the detector does at a node and clears its evidence. False when it did nothing.

@@ -1,6 +1,9 @@
 //! What things cost: the host's users, a challenge, and a message to each country.
 
-/// What the host loses when the detector is wrong. Decides between asking and refusing.
+use crate::base::money::Money;
+
+/// What the host loses when the detector is wrong. Decides between asking and refusing. Each is finite and
+/// not negative, or the gate is not built.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Costs {
@@ -27,8 +30,10 @@ impl Default for Costs {
 /// Price of one message by country, in millionths of a US dollar.
 ///
 /// ```
+/// use otpgate::Money;
 /// use otpgate::pumping::PriceTable;
-/// let prices = PriceTable::builtin().with(*b"DE", 72_000);
+///
+/// let prices = PriceTable::builtin().with(*b"DE", Money::microdollars(72_000));
 /// assert_eq!(prices.of(*b"DE"), 72_000);
 /// assert_eq!(prices.of(*b"GB"), 46_400);
 /// ```
@@ -52,9 +57,14 @@ impl PriceTable {
         Self { rows, fallback: 150_000 }
     }
 
-    /// Sets the price of one country.
+    /// Sets the price of one country, by its two capitals (ISO 3166); of numbers of no country by `00`.
+    ///
+    /// All budgets count by it: a tenth of the true price lets ten times the money be spent.
+    /// [`build`](crate::GateBuilder::build) refuses a text message for less than half a thousandth of a
+    /// dollar, where a price in another unit would end up.
     #[must_use]
-    pub fn with(mut self, region: [u8; 2], microusd: u32) -> Self {
+    pub fn with(mut self, region: [u8; 2], price: Money) -> Self {
+        let microusd = micro(price);
         match self.rows.binary_search_by_key(&region, |(r, _)| *r) {
             Ok(i) => {
                 if let Some(row) = self.rows.get_mut(i) {
@@ -68,9 +78,20 @@ impl PriceTable {
 
     /// Sets the price of every country that is not listed.
     #[must_use]
-    pub fn with_fallback(mut self, microusd: u32) -> Self {
-        self.fallback = microusd;
+    pub fn with_fallback(mut self, price: Money) -> Self {
+        self.fallback = micro(price);
         self
+    }
+
+    /// The countries whose price is listed.
+    pub(crate) fn regions(&self) -> impl Iterator<Item = [u8; 2]> {
+        self.rows.iter().map(|(region, _)| *region)
+    }
+
+    /// The lowest price.
+    pub(crate) fn lowest(&self) -> Money {
+        let listed = self.rows.iter().map(|(_, price)| *price);
+        Money::microdollars(listed.fold(self.fallback, u32::min).into())
     }
 
     /// The price of one message to `region`, in millionths of a US dollar.
@@ -82,6 +103,10 @@ impl PriceTable {
             .and_then(|i| self.rows.get(i))
             .map_or(self.fallback, |(_, price)| *price)
     }
+}
+
+fn micro(price: Money) -> u32 {
+    u32::try_from(price.as_microdollars()).unwrap_or(u32::MAX)
 }
 
 impl Default for PriceTable {

@@ -9,8 +9,14 @@ use crate::base::network::NetworkCode;
 const REMEMBERED: usize = 32;
 /// Networks of a country whose receipts are told apart; most countries have fewer.
 const NETWORKS: usize = 8;
+/// What is left at midnight of the receipts of the days before: the last five days or so count.
+const RECEIPTS_KEPT: f32 = 0.8;
+/// Delivered of a hundred texts at most, on ordinary days.
+const ARRIVES: f32 = 0.95;
 
-/// Learnt state of one country. Everything that feeds a null hypothesis is at least a day old.
+/// Learnt state of one country. What feeds a null hypothesis is at least a day old, but for what receipts
+/// usually say: there today's count at once, so that a new country has an outage on its first day. What is
+/// lost in an outage makes it look smaller, never larger.
 #[derive(Clone, Debug)]
 pub(super) struct Country {
     pub(super) region: [u8; 2],
@@ -32,6 +38,8 @@ pub(super) struct Country {
     pub(super) control_at: u64,
     /// Long-run conversion of the control group.
     pub(super) control_base: [f32; 2],
+    /// Such receipts of the last days, today's included: how many of them say "delivered", and all.
+    pub(super) receipt_base: [f32; 2],
     /// What follows from all this in the present hour.
     hour: Hour,
     sampled: [u64; REMEMBERED],
@@ -68,6 +76,8 @@ impl Country {
             control_at: now,
             // people who have verified before mostly do it again; weight of twenty sessions
             control_base: [15.0, 20.0],
+            // whether a network confirms texts at all is not known before it does
+            receipt_base: [0.0; 2],
             hour: Hour { number: u64::MAX, season: 1.0, conversion: 0.0, null: 0.0 },
             sampled: [0; REMEMBERED],
             // people whose addresses say nothing, until it is known; weight of twenty sessions
@@ -165,6 +175,7 @@ impl Country {
                 *w += (*h - *w) / m;
                 *h = 0.0;
             }
+            self.receipt_base = self.receipt_base.map(|count| count * RECEIPTS_KEPT);
         }
         self.day = today;
     }
@@ -193,10 +204,20 @@ impl Country {
         if self.is_fresh(now, !block.to_bits()) {
             self.fade_control(now);
             add(&mut self.receipts, delivered, 1.0);
+            add(&mut self.receipt_base, delivered, 1.0);
             if let Some(tally) = network.and_then(|network| self.network(network)) {
                 add(tally, delivered, 1.0);
             }
         }
+    }
+
+    /// The share of texts that receipts have called delivered in the last five days or so, today's
+    /// included: an outage of a day changes it little. `None` while few have, or where most that arrive
+    /// bring no such word: failures alone tell of no outage.
+    fn usually_delivered(&self, tuning: &Tuning) -> Option<f32> {
+        let [delivered, all] = self.receipt_base;
+        let usual = delivered / all;
+        (delivered >= tuning.outage_samples && usual >= 0.5).then(|| usual.min(ARRIVES))
     }
 
     /// The tally of a network. The least busy one gives its place to a new one.
@@ -225,8 +246,10 @@ impl Country {
         let [base_good, base_all] = self.control_base;
         let [delivered, sent] = self.receipts;
         let mut by_receipt = 1.0_f32;
-        if sent >= tuning.outage_samples {
-            by_receipt = delivered / sent / 0.95;
+        if sent >= tuning.outage_samples
+            && let Some(usual) = self.usually_delivered(tuning)
+        {
+            by_receipt = delivered / sent / usual;
         }
         let mut ratio = by_receipt;
         if all >= tuning.outage_samples {
@@ -257,8 +280,8 @@ impl Country {
         }
     }
 
-    /// The evidence, in nats, that texts to customers do not arrive, as against one in twenty that is lost
-    /// on ordinary days; `None` while so many arrive that nothing is held to be out of order.
+    /// The evidence, in nats, that texts to customers do not arrive, as against ordinary days; `None`
+    /// while so many arrive that nothing is held to be out of order, and where "delivered" is no usual word.
     ///
     /// Where receipts name their networks, it is about the country only if networks beside `network` lose
     /// texts too, and about `network` alone if they do not.
@@ -267,17 +290,18 @@ impl Country {
         network: Option<NetworkCode>,
         tuning: &Tuning,
     ) -> Option<(Option<NetworkCode>, f32)> {
-        let of_country = || lost(self.receipts, tuning).map(|evidence| (None, evidence));
+        let usual = self.usually_delivered(tuning)?;
+        let of_country = || lost(self.receipts, usual, tuning).map(|evidence| (None, evidence));
         let named = self.networks.iter().flatten().find(|(known, _)| Some(*known) == network);
         let Some((network, own)) = named else { return of_country() };
         let ([delivered, sent], [own_delivered, own_sent]) = (self.receipts, *own);
         let (delivered, sent) = (delivered - own_delivered, sent - own_sent);
         // Half of what is needed to speak of an outage shows whether it is one network's.
-        if sent >= tuning.outage_samples / 2.0 && fails([delivered, sent], tuning) {
-            let is_well = own_sent >= tuning.outage_samples && !fails(*own, tuning);
+        if sent >= tuning.outage_samples / 2.0 && fails([delivered, sent], usual, tuning) {
+            let is_well = own_sent >= tuning.outage_samples && !fails(*own, usual, tuning);
             return if is_well { None } else { of_country() };
         }
-        lost(*own, tuning).map(|evidence| (Some(*network), evidence))
+        lost(*own, usual, tuning).map(|evidence| (Some(*network), evidence))
     }
 
     /// Somebody new verified. The last two hundred or so count.
@@ -331,20 +355,20 @@ impl Country {
 }
 
 /// Whether so few of the texts arrive that something is out of order.
-fn fails([delivered, sent]: [f32; 2], tuning: &Tuning) -> bool {
-    delivered / sent / 0.95 < tuning.outage_full
+fn fails([delivered, sent]: [f32; 2], usual: f32, tuning: &Tuning) -> bool {
+    delivered / sent / usual < tuning.outage_full
 }
 
 /// The evidence that texts are lost, of those delivered and sent.
-fn lost([delivered, sent]: [f32; 2], tuning: &Tuning) -> Option<f32> {
-    if sent < tuning.outage_samples || !fails([delivered, sent], tuning) {
+fn lost([delivered, sent]: [f32; 2], usual: f32, tuning: &Tuning) -> Option<f32> {
+    if sent < tuning.outage_samples || !fails([delivered, sent], usual, tuning) {
         return None;
     }
     let nats = |count: f32, usual: f32| match count > 0.0 {
         true => count * (count / sent / usual).ln(),
         false => 0.0,
     };
-    Some(nats(delivered, 0.95) + nats(sent - delivered, 0.05))
+    Some(nats(delivered, usual) + nats(sent - delivered, 1.0 - usual))
 }
 
 fn add([good, all]: &mut [f32; 2], is_good: bool, weight: f32) {

@@ -15,7 +15,7 @@ use super::sessions::Sessions;
 use super::sighting::{Sighting, SightingKind};
 use super::terms::Terms;
 use super::together::Together;
-use super::tree::Tree;
+use super::tree::{Foreseen, Tree};
 use super::tuning::Tuning;
 use super::view::View;
 use crate::base::network::NetworkCode;
@@ -140,26 +140,35 @@ impl Detector {
         passed: bool,
     ) -> Assessment {
         let now = self.now.max(now.as_millis());
-        let born = if self.born == 0 { now.max(1) } else { self.born };
         let known = !as_stranger && self.memory.is_known(subject, now);
         let away = self.memory.is_away(subject, now);
         let far = away && self.memory.has_no_neighbour(subject, now);
-        let surge = self.operator.surge(now, subject.region);
-        let local = self.memory.local_at(now, subject.region, surge);
+        let local = self.foresee_local(now, subject.region);
         let path = self.find_path(now, subject, known);
-        let mut foreseen = self.tree.foresee(now, &path, &local);
+        let foreseen = self.foresee_path(now, &path, &local);
         let rates = foreseen.rates;
-        let of = View { now, born, ..self.view(&path, &local) };
-        for (place, rate) in rates.iter().enumerate() {
+        let outage = self.memory.is_outage_at(now, local.country);
+        let view = View { foreseen: Some(&foreseen), ..self.view_at(now, &path, &local) };
+        Case { view, rates, subject, known, passed, away, far, outage }.judge()
+    }
+
+    /// The nodes of a path at `now`, where what is over by then has ended. Nothing changes.
+    pub(super) fn foresee_path(&self, now: u64, path: &Path, local: &Local) -> Foreseen {
+        let mut foreseen = self.tree.foresee(now, path, local);
+        let of = self.view_at(now, path, local);
+        for (place, rate) in foreseen.rates.into_iter().enumerate() {
             let view = View { foreseen: Some(&foreseen), ..of };
             let node = view.node(place);
-            if let Some(brink) = node.and_then(|node| view.brink(now, node, place, *rate)) {
+            if let Some(brink) = node.and_then(|node| view.brink(now, node, place, rate)) {
                 foreseen.release(now, place, brink);
             }
         }
-        let outage = self.memory.is_outage_at(now, local.country);
-        let view = View { foreseen: Some(&foreseen), ..of };
-        Case { view, rates, subject, known, passed, away, far, outage }.judge()
+        foreseen
+    }
+
+    /// As [`local`](Self::local), and a country that is new is not made.
+    pub(super) fn foresee_local(&self, now: u64, region: [u8; 2]) -> Local {
+        self.memory.local_at(now, region, self.operator.surge(now, region))
     }
 
     /// Tells the detector what happened to a request, and notes it for the other gates.
@@ -230,6 +239,12 @@ impl Detector {
             local,
             foreseen: None,
         }
+    }
+
+    /// The same at a time that the detector has not been told yet.
+    fn view_at<'a>(&'a self, now: u64, path: &'a Path, local: &'a Local) -> View<'a> {
+        let born = if self.born == 0 { now.max(1) } else { self.born };
+        View { now, born, ..self.view(path, local) }
     }
 
     /// The nodes of a request as they exist, creating none.

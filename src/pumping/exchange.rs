@@ -20,7 +20,14 @@ impl Detector {
         self.journal.drain()
     }
 
-    /// Absorbs what another gate drained. Its own bytes, and events already absorbed, are skipped.
+    /// Takes back what [`drain_outbox`](Self::drain_outbox) gave and what may not have arrived; it is drained
+    /// again first. Of more than 64 of these the others go without.
+    pub(crate) fn untell(&mut self, bytes: &[u8]) {
+        self.journal.untell(bytes);
+    }
+
+    /// Absorbs what another gate drained, in whatever order. Its own bytes, and events already absorbed,
+    /// are skipped.
     ///
     /// # Errors
     /// [`CodecError`] when the bytes are not what [`Detector::drain_outbox`] wrote; nothing changes.
@@ -49,14 +56,13 @@ impl Detector {
         let entry = Entry::read(bytes)?;
         let latest = now.as_millis().saturating_add(millis(AHEAD));
         let mut taken = 0_usize;
-        for event in self.journal.unheard(&entry) {
+        for event in self.journal.hear(&entry) {
             // a peer whose clock runs ahead must not drag this one along
             if event.at_ms <= latest && wanted(event) {
                 self.apply(event);
                 taken = taken.saturating_add(1);
             }
         }
-        self.journal.heard_all(&entry);
         Ok(taken)
     }
 }

@@ -287,7 +287,11 @@ impl Detector {
         }
         match self.sessions.find(key) {
             Some(slot) => self.session_answered(now, slot, true),
-            None => self.sessions.remember(key, now, |answer| answer.verified = now),
+            None => {
+                // Above what the table of sessions holds one has no place there; its number was counted.
+                self.sessions.numbers.forgive(subject.digits);
+                self.sessions.remember(key, now, |answer| answer.verified = now);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Events on their way to the other gates, and which of theirs were already absorbed.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::sighting::{EVENT_BYTES, Sighting, SightingKind};
@@ -11,6 +12,8 @@ const OUTBOX: usize = 4_096;
 const TOLD: usize = 64;
 /// Gates remembered.
 const PEERS: usize = 256;
+/// Gaps remembered of each: far more than calls overtake one another.
+const GAPS: usize = 64;
 /// Clock difference between gates that is tolerated; events further ahead are dropped.
 pub(super) const AHEAD: Duration = Duration::from_secs(300);
 const HEADER: usize = 21;
@@ -33,19 +36,31 @@ pub enum CodecError {
     Damaged,
 }
 
+/// Entries at most that come back for a later call: as many events as the outbox holds.
+const UNTOLD: usize = OUTBOX / TOLD;
+
 /// Outbox and inbox state.
 #[derive(Clone, Debug)]
 pub(super) struct Journal {
     gate: u64,
     next: u64,
     outbox: VecDeque<[u8; EVENT_BYTES]>,
-    seen: VecDeque<(u64, u64)>,
+    /// Entries that did not arrive, the oldest first.
+    untold: VecDeque<Vec<u8>>,
+    seen: VecDeque<Heard>,
     shared: bool,
 }
 
 impl Journal {
     pub(super) fn new(gate: u64) -> Self {
-        Self { gate, next: 0, outbox: VecDeque::new(), seen: VecDeque::new(), shared: false }
+        Self {
+            gate,
+            next: 0,
+            outbox: VecDeque::new(),
+            untold: VecDeque::new(),
+            seen: VecDeque::new(),
+            shared: false,
+        }
     }
 
     pub(super) fn gate(&self) -> u64 {
@@ -76,33 +91,42 @@ impl Journal {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.outbox.capacity().saturating_mul(EVENT_BYTES)
-    }
-
-    fn has_seen(&self, gate: u64) -> u64 {
-        self.seen.iter().find(|(g, _)| *g == gate).map_or(0, |(_, next)| *next)
+        let untold: usize = self.untold.iter().map(Vec::len).sum();
+        self.outbox.capacity().saturating_mul(EVENT_BYTES).saturating_add(untold)
     }
 
     /// How far each gate's events were heard, this one's own included.
     pub(super) fn heard(&self) -> Vec<(u64, u64)> {
-        self.seen.iter().copied().chain([(self.gate, self.next)]).filter(|(_, n)| *n > 0).collect()
+        let others = self.seen.iter().map(|heard| (heard.gate, heard.next));
+        others.chain([(self.gate, self.next)]).filter(|(_, n)| *n > 0).collect()
     }
 
-    /// How far a gate's events were heard.
+    /// How far a gate's events were heard, by a snapshot that is read into a detector that heard none.
     pub(super) fn saw(&mut self, gate: u64, next: u64) {
         if gate == self.gate {
-            // restored under the same name: the others have heard so many of its events already
-            self.next = self.next.max(next);
-            return;
+            self.next = next;
+        } else if let Some(heard) = self.heard_of(gate) {
+            heard.next = next;
         }
-        if let Some(entry) = self.seen.iter_mut().find(|(g, _)| *g == gate) {
-            entry.1 = entry.1.max(next);
-        } else {
+    }
+
+    /// Goes on beside another memory: what was heard is what that one heard, no more and no less. What is to
+    /// be told stays.
+    pub(super) fn go_on_beside(&mut self, restored: &mut Self) {
+        // restored under the same name: the others have heard so many of its events already
+        self.next = self.next.max(restored.next);
+        self.seen = std::mem::take(&mut restored.seen);
+    }
+
+    /// What was heard of another gate.
+    fn heard_of(&mut self, gate: u64) -> Option<&mut Heard> {
+        if !self.seen.iter().any(|heard| heard.gate == gate) {
             if self.seen.len() >= PEERS {
                 self.seen.pop_front();
             }
-            self.seen.push_back((gate, next));
+            self.seen.push_back(Heard { gate, next: 0, gaps: VecDeque::new() });
         }
+        self.seen.iter_mut().find(|heard| heard.gate == gate)
     }
 
     /// Keeps events for other gates from now on.
@@ -110,8 +134,20 @@ impl Journal {
         self.shared = true;
     }
 
+    /// Takes an entry back that may not have arrived: the next call tells it once more. Whoever heard it knows
+    /// it by its numbers.
+    pub(super) fn untell(&mut self, entry: &[u8]) {
+        let is_own = Entry::read(entry).is_ok_and(|entry| entry.gate == self.gate);
+        if is_own && self.untold.len() < UNTOLD {
+            self.untold.push_back(entry.to_vec());
+        }
+    }
+
     /// Takes the oldest events from the outbox, as [`Entry::read`] reads them; empty without any.
     pub(super) fn drain(&mut self) -> Vec<u8> {
+        if let Some(entry) = self.untold.pop_front() {
+            return entry;
+        }
         let held = self.outbox.len();
         let count = held.min(TOLD);
         if count == 0 {
@@ -129,21 +165,51 @@ impl Journal {
         out
     }
 
-    /// Those of another gate's events that are new here; none are in an entry of this gate's own.
-    pub(super) fn unheard<'a>(
-        &self,
-        entry: &'a Entry,
-    ) -> impl Iterator<Item = &'a Sighting> + use<'a> {
-        let seen = self.has_seen(entry.gate);
-        let is_own = entry.gate == self.gate;
+    /// Those of another gate's events that are new here, which are heard from now on; none are in an
+    /// entry of this gate's own.
+    pub(super) fn hear<'a>(&mut self, entry: &'a Entry) -> Vec<&'a Sighting> {
+        if entry.gate == self.gate {
+            return Vec::new();
+        }
+        let Some(heard) = self.heard_of(entry.gate) else { return Vec::new() };
         let events = entry.events.iter().zip(entry.first..);
-        events.filter(move |(_, n)| !is_own && *n >= seen).map(|(event, _)| event)
+        let new = events.filter(|(_, n)| !heard.has(*n)).map(|(event, _)| event).collect();
+        heard.note(entry.first..entry.first.saturating_add(entry.events.len() as u64));
+        new
+    }
+}
+
+/// Which of another gate's events were heard. It numbers them when a call takes them along, and of calls
+/// that are under way at once a later one may be the first to arrive: what it skipped is still to come.
+#[derive(Clone, Debug)]
+struct Heard {
+    gate: u64,
+    /// Below this all were, but for the gaps.
+    next: u64,
+    /// What was skipped, the newest last.
+    gaps: VecDeque<Range<u64>>,
+}
+
+impl Heard {
+    fn has(&self, number: u64) -> bool {
+        number < self.next && !self.gaps.iter().any(|gap| gap.contains(&number))
     }
 
-    /// All of an entry was heard.
-    pub(super) fn heard_all(&mut self, entry: &Entry) {
-        if entry.gate != self.gate {
-            self.saw(entry.gate, entry.first.saturating_add(entry.events.len() as u64));
+    fn note(&mut self, numbers: Range<u64>) {
+        if numbers.start < self.next {
+            let left = |gap: Range<u64>| {
+                let before = gap.start..gap.end.min(numbers.start);
+                let after = gap.start.max(numbers.end)..gap.end;
+                [before, after].into_iter().filter(|rest| !rest.is_empty())
+            };
+            self.gaps = self.gaps.drain(..).flat_map(left).collect();
+        } else if numbers.start > self.next {
+            self.gaps.push_back(self.next..numbers.start);
+        }
+        self.next = self.next.max(numbers.end);
+        // What was skipped longest ago will not come any more.
+        while self.gaps.len() > GAPS {
+            self.gaps.pop_front();
         }
     }
 }

@@ -3,13 +3,23 @@
 //! A known number is never refused by the tree: a returning customer inside an attacked block keeps
 //! working. The status ages in (an attacker's own verified numbers do not help him the same day) and
 //! out (about 35 million US numbers change hands every year, after at least 45 days of rest).
+//!
+//! A stamp comes round again after 1 024 days. What was seen first longer ago than half of that counts as
+//! half when it is seen again, and what was not seen for half of it is forgotten.
 
 use std::ops::Range;
 
 /// Six hours: the unit of the two stamps.
 const UNIT: u64 = 6 * 3_600_000;
 const STAMP: u64 = 0xfff;
+/// Half the way round, in units: no stamp that counts is older.
+const OLDEST: u64 = STAMP / 2 + 1;
+/// What looks older than this was dated ahead by a clock that led.
+const AHEAD: u64 = OLDEST + OLDEST / 2;
 const WAYS: usize = 8;
+/// In so many units all of the table is looked at for what is to be forgotten; the least table has more
+/// buckets.
+const SWEEP: usize = 128;
 
 /// A set-associative table of (40-bit fingerprint, first seen, last seen).
 #[derive(Clone, Debug)]
@@ -17,31 +27,50 @@ pub(super) struct Seen {
     rows: Vec<u64>,
     cap: usize,
     used: usize,
+    /// The unit up to which rows were forgotten.
+    turned: u64,
 }
 
 impl Seen {
     pub(super) fn new(cap: usize) -> Self {
-        Self { rows: vec![0; 4_096], cap: cap.next_power_of_two().max(4_096), used: 0 }
+        let cap = cap.next_power_of_two().max(4_096);
+        Self { rows: vec![0; 4_096], cap, used: 0, turned: 0 }
+    }
+
+    /// Lets time pass: forgets a part of what was not seen for too long, so that none of it lives until its
+    /// stamps come round. A clock that jumps takes nothing else along: it may be set back.
+    pub(super) fn turn(&mut self, now: u64) {
+        let unit = now / UNIT;
+        if unit == self.turned {
+            return;
+        }
+        let passed = usize::try_from(unit.saturating_sub(self.turned)).unwrap_or(usize::MAX);
+        let passed = if passed > SWEEP { 1 } else { passed };
+        self.turned = unit;
+        let (part, unit) = (self.rows.len() / SWEEP, unit & STAMP);
+        for back in 0..passed {
+            let start = usize::try_from(unit).unwrap_or(0).wrapping_sub(back) % SWEEP;
+            let rows = self.rows.iter_mut().skip(start.saturating_mul(part)).take(part);
+            for row in rows.filter(|row| **row != 0) {
+                if (OLDEST..AHEAD).contains(&age_of(*row, unit)) {
+                    *row = 0;
+                    self.used = self.used.saturating_sub(1);
+                }
+            }
+        }
     }
 
     /// Milliseconds since the number first verified, if it did within `expiry` of its last time.
     pub(super) fn age(&self, key: u64, now: u64, expiry: u64) -> Option<u64> {
         let print = print_of(key);
         let row = self.bucket(print)?.iter().find(|row| **row >> 24 == print && **row != 0)?;
-        let unit = unit_of(now);
-        let last = unit.wrapping_sub(*row & STAMP) & STAMP;
-        let first = unit.wrapping_sub((*row >> 12) & STAMP) & STAMP;
-        (last.saturating_mul(UNIT) < expiry).then(|| first.saturating_sub(1).saturating_mul(UNIT))
+        first_within(*row, unit_of(now), expiry)
     }
 
     /// How many of those not forgotten first verified within `span` milliseconds, and how many before.
     pub(super) fn younger_and_older(&self, now: u64, span: u64, expiry: u64) -> (usize, usize) {
         let unit = unit_of(now);
-        let ages = self.rows().filter_map(|row| {
-            let [first, last] = [row >> 12, row].map(|stamp| unit.wrapping_sub(stamp) & STAMP);
-            (last.saturating_mul(UNIT) < expiry)
-                .then(|| first.saturating_sub(1).saturating_mul(UNIT))
-        });
+        let ages = self.rows().filter_map(|row| first_within(row, unit, expiry));
         let (younger, older): (Vec<u64>, Vec<u64>) = ages.partition(|age| *age < span);
         (younger.len(), older.len())
     }
@@ -58,14 +87,20 @@ impl Seen {
         let Some(bucket) = self.rows.get_mut(start..start.saturating_add(WAYS)) else { return };
         let fresh = (print << 24) | (unit << 12) | unit;
         if let Some(row) = bucket.iter_mut().find(|row| **row >> 24 == print && **row != 0) {
-            let last = unit.wrapping_sub(*row & STAMP) & STAMP;
-            *row = if last.saturating_mul(UNIT) < expiry { (*row & !STAMP) | unit } else { fresh };
+            *row = match first_within(*row, unit, expiry) {
+                // it came first longer ago than stamps can say
+                Some(_) if age_of(*row >> 12, unit) > OLDEST => {
+                    (print << 24) | (unit.wrapping_sub(OLDEST) & STAMP) << 12 | unit
+                }
+                Some(_) => (*row & !STAMP) | unit,
+                None => fresh,
+            };
             return;
         }
         // the emptiest place, else the one not seen for longest
         let oldest = bucket
             .iter_mut()
-            .max_by_key(|row| if **row == 0 { u64::MAX } else { unit.wrapping_sub(**row) & STAMP });
+            .max_by_key(|row| if **row == 0 { u64::MAX } else { age_of(**row, unit) });
         if let Some(row) = oldest {
             if *row == 0 {
                 self.used = self.used.saturating_add(1);
@@ -152,4 +187,77 @@ fn print_of(key: u64) -> u64 {
 
 fn unit_of(now: u64) -> u64 {
     (now / UNIT) & STAMP
+}
+
+/// Units since the stamp that a row, or its upper part, ends with.
+fn age_of(row: u64, unit: u64) -> u64 {
+    unit.wrapping_sub(row) & STAMP
+}
+
+/// Milliseconds since the first time of a row, if its last one is within `expiry` of `unit`.
+fn first_within(row: u64, unit: u64, expiry: u64) -> Option<u64> {
+    let (first, last) = (age_of(row >> 12, unit), age_of(row, unit));
+    let is_fresh = last < OLDEST && last.saturating_mul(UNIT) < expiry;
+    is_fresh.then(|| first.saturating_sub(1).saturating_mul(UNIT))
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)] // a test may overflow: it then fails
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400_000;
+    const EXPIRY: u64 = 90 * DAY;
+    /// Long after 1970, and not where stamps begin anew.
+    const START: u64 = 20_000 * DAY;
+
+    #[test]
+    fn who_comes_for_years_is_never_new_again() {
+        for every in [1, 30, 89] {
+            let mut seen = Seen::new(1);
+            seen.verified(7, START, EXPIRY);
+            for day in 1..2_500 {
+                let now = START + day * DAY;
+                seen.turn(now);
+                let age = seen.age(7, now, EXPIRY).unwrap();
+                assert!(age >= (day - 1).min(500) * DAY, "day {day}: {} days", age / DAY);
+                if day % every == 0 {
+                    seen.verified(7, now, EXPIRY);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_came_once_is_not_known_again_when_stamps_come_round() {
+        let mut seen = Seen::new(1);
+        (0..2_000).for_each(|key| seen.verified(key, START, EXPIRY));
+        let there = seen.rows().count();
+        for day in 0..2_500 {
+            let now = START + day * DAY;
+            seen.turn(now);
+            let known = (0..2_000).filter(|key| seen.age(*key, now, EXPIRY).is_some()).count();
+            assert_eq!(known, if day < 90 { there } else { 0 }, "day {day}");
+            // Whether it ever verified is known for longer.
+            let ever = (0..2_000).filter(|key| seen.age(*key, now, u64::MAX).is_some()).count();
+            assert_eq!(ever, if day < 512 { there } else { 0 }, "day {day}");
+        }
+        assert_eq!((seen.rows().count(), seen.used), (0, 0), "their places are free");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_for_a_day_takes_hardly_anything_along() {
+        for years in [1, 2, 20] {
+            let mut seen = Seen::new(1);
+            (0..2_000).for_each(|key| seen.verified(key, START, EXPIRY));
+            let there = seen.rows().count();
+            for hour in 0..24 {
+                seen.turn(START + years * 365 * DAY + hour * 3_600_000);
+            }
+            let now = START + 5 * DAY;
+            seen.turn(now);
+            let known = (0..2_000).filter(|key| seen.age(*key, now, EXPIRY).is_some()).count();
+            assert!(known >= there - there / 20, "{known} of {there} after {years} years");
+        }
+    }
 }

@@ -67,6 +67,17 @@ impl BlockLevel {
         Self::Away,
     ];
 
+    /// How many numbers a block of this level holds.
+    const fn numbers(self) -> u64 {
+        match self {
+            Self::Hundred => 100,
+            Self::Thousand => 1_000,
+            Self::TenThousand => 10_000,
+            Self::HundredThousand => 100_000,
+            _ => 1_000_000,
+        }
+    }
+
     /// Position in the tables of [`Tuning`](super::Tuning).
     #[must_use]
     pub const fn index(self) -> usize {
@@ -132,14 +143,20 @@ impl NodeId {
     /// The block of `level` that holds the number `digits` (full E.164 digits without the plus).
     #[must_use]
     pub const fn block(level: BlockLevel, digits: u64) -> Self {
-        let prefix = match level {
-            BlockLevel::Hundred => digits / 100,
-            BlockLevel::Thousand => digits / 1_000,
-            BlockLevel::TenThousand => digits / 10_000,
-            BlockLevel::HundredThousand => digits / 100_000,
-            _ => digits / 1_000_000,
+        let prefix = match digits.checked_div(level.numbers()) {
+            Some(prefix) => prefix,
+            None => 0,
         };
         Self::pack(level, prefix)
+    }
+
+    /// The first number of a block, as [`block`](Self::block) takes it; 0 of every other node.
+    pub(super) fn first_number(self) -> u64 {
+        let body = self.0 & BODY;
+        match self.level() {
+            level if !level.is_block() => 0,
+            level => body.saturating_mul(level.numbers()),
+        }
     }
 
     /// A node of a region: `Country`, `ColdCountry`, `KnownCountry` or `AwayCountry`.

@@ -87,8 +87,11 @@ impl Memory {
         }
     }
 
-    /// Lets time pass: the history counts anew every six hours.
+    /// Lets time pass: the history counts anew every six hours, and what is very old is forgotten.
     pub(super) fn turn(&mut self, now: u64) {
+        for seen in [&mut self.numbers, &mut self.places, &mut self.history.numbers] {
+            seen.turn(now);
+        }
         self.history.turn(now, self.number_expiry());
     }
 

@@ -47,7 +47,7 @@ pub use journal::CodecError;
 pub use level::{BlockLevel, ClientNet, LEVELS, NodeId, Subject};
 pub use reason::{Alert, AlertKind, Assessment, Judgement, Reason, Rule, Strength};
 pub use sighting::{EVENT_BYTES, Sighting, SightingKind};
-pub(crate) use snapshot::{Draft, SHARDS};
+pub(crate) use snapshot::{Draft, SHARDS, saved_at};
 pub use tuning::{Parts, Tuning};
 
 #[cfg(test)]

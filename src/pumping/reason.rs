@@ -152,6 +152,9 @@ pub enum AlertKind {
     Asking,
     /// A node began to refuse.
     BlockBegun,
+    /// A node would refuse, and an operator's entry (`ForbidAutomaticBlock`) keeps it from that: the texts
+    /// go out. When the entry is over and the node still refuses, [`BlockBegun`](Self::BlockBegun) follows.
+    BlockForbidden,
     /// A block was lifted.
     BlockLifted,
     /// A whole country or pool stopped converting.
@@ -171,6 +174,7 @@ impl fmt::Display for AlertKind {
         f.write_str(match self {
             Self::Asking => "step-ups asked from now on:",
             Self::BlockBegun => "refused from now on:",
+            Self::BlockForbidden => "an operator's entry keeps from being refused:",
             Self::BlockLifted => "no longer refused:",
             Self::ConversionCollapsed => "codes are hardly entered any more:",
             Self::ScoutSeen => "test messages to a range without customers:",

@@ -302,6 +302,10 @@ impl Default for Tuning {
 }
 
 impl Tuning {
+    /// Where customers live a block ends after so many seconds of silence at the latest, unless it hardly
+    /// turns one of them away. `silence_range` begins no later.
+    pub(crate) const INHABITED_SILENCE: f32 = 500.0;
+
     /// A constant of one level.
     pub(super) fn of<T: Copy + Default>(table: &[T; LEVELS], level: BlockLevel) -> T {
         table.get(level.index()).copied().unwrap_or_default()

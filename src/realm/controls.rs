@@ -31,18 +31,24 @@ impl CurrentControls {
         Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes controls in that were read, unless newer ones were seen meanwhile; what was read.
+    /// Takes controls in that were read after version `before` had been seen, unless newer ones were
+    /// seen meanwhile; what was read, and whether the store went back.
+    ///
+    /// A version only goes back where the store has lost one: in a fail-over, or with its disk. What the
+    /// store has counts then, or every admission would be refused for the version that is gone.
     pub(crate) fn take_in(
         &self,
         document: &Document,
+        before: u64,
         keys: &KeyRing,
-    ) -> Result<Arc<Book>, GateError> {
+    ) -> Result<(Arc<Book>, bool), GateError> {
         let read = Arc::new(self.open(document, keys)?);
         let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
-        if read.version >= newest.version {
+        let went_back = read.version < newest.version && newest.version == before;
+        if read.version >= newest.version || went_back {
             *newest = Arc::clone(&read);
         }
-        Ok(read)
+        Ok((read, went_back))
     }
 
     /// The controls as they go to the store: sealed, because they name prefixes and networks.
@@ -56,8 +62,7 @@ impl CurrentControls {
         }
         let plain = keys.papers().open(&sealed_for("controls", &self.realm), &document.content);
         let book = plain.and_then(|plain| ControlBook::decode(&plain).ok()).ok_or_else(|| {
-            let cause = "the realm's controls cannot be read; do all gates have the same index \
-                         key and version?";
+            let cause = "the realm's controls cannot be read; do all gates have the same version?";
             StoreError::new(StoreErrorKind::Corrupt, cause)
         })?;
         Ok(Book { version: document.version, book })

@@ -16,6 +16,7 @@ mod withheld;
 
 pub(crate) use controls::Book;
 pub(crate) use names::{Names, shared_bytes, shared_name, shared_slots, slot};
+pub(crate) use reach::in_force;
 pub(crate) use recall::Turn;
 pub(crate) use saving::Carried;
 pub(crate) use standing::{Concern, Standing};

@@ -216,8 +216,10 @@ fn name(key: &MacKey, kind: &str, value: &[u8]) -> Pseudonym {
     Pseudonym::from_bytes(key.short_of(kind, [value]))
 }
 
-/// The meters of a subject. The top byte says which; the rest separates purposes or ranks quotas.
+/// The meters of a subject. The top byte says which; the rest separates purposes or the spans of quotas.
 pub(crate) mod slot {
+    use std::time::Duration;
+
     use super::{NumberFault, Purpose, Slot};
 
     /// When the number was verified.
@@ -280,14 +282,38 @@ pub(crate) mod slot {
         Slot(UNVERIFIED.0 | part as u32)
     }
 
-    /// The `rank`th quota of a subject.
-    pub(crate) const fn quota(rank: u8) -> Slot {
-        Slot(0x1000_0000 | rank as u32)
+    const HOUR: u32 = 3_600;
+    const DAY: u32 = 86_400;
+
+    /// A quota of a subject, in a lane where lanes count apart.
+    ///
+    /// A quota is named by its span in whole seconds, not by its place in the list: it counts on whatever
+    /// comes, goes or moves beside it. The usual spans keep the numbers that they had by their place.
+    pub(crate) fn quota(lane: u8, per: Duration) -> Slot {
+        let lane = u32::from(lane & 3);
+        Slot(match seconds(per) {
+            HOUR => 0x1000_0000 | lane << 4,
+            DAY => 0x1000_0001 | lane << 4,
+            other => 0x1000_0000 | lane << 22 | of_span(other),
+        })
     }
 
-    /// The `rank`th quota of a number over all purposes.
-    pub(crate) const fn total(rank: u8) -> Slot {
-        Slot(0x1100_0000 | rank as u32)
+    /// A quota of a number over all purposes, named like [`quota`].
+    pub(crate) fn total(per: Duration) -> Slot {
+        Slot(match seconds(per) {
+            DAY => 0x1100_0000,
+            HOUR => 0x1100_0001,
+            other => 0x1100_0000 | of_span(other),
+        })
+    }
+
+    /// In 22 bits, beyond all numbers that a place in a list ever had.
+    const fn of_span(seconds: u32) -> u32 {
+        seconds.saturating_add(64) & 0x003F_FFFF
+    }
+
+    fn seconds(per: Duration) -> u32 {
+        u32::try_from(per.as_secs()).unwrap_or(u32::MAX)
     }
 
     /// Consecutive failures in a lane.
@@ -300,9 +326,16 @@ pub(crate) mod slot {
         Slot((0x20 | u32::from(lane & 3)) << 24 | tag(purpose))
     }
 
-    /// The `rank`th quota of a number for a purpose in a lane.
-    pub(crate) fn number_quota(purpose: &Purpose, lane: u8, rank: u8) -> Slot {
-        Slot((0x40 | u32::from(lane & 3) << 2 | u32::from(rank & 3)) << 24 | tag(purpose))
+    /// A quota of a number for a purpose in a lane, named like [`quota`]. Two spans of one purpose never
+    /// share a name; of two purposes two unusual ones may, once in 16 million pairs.
+    pub(crate) fn number_quota(purpose: &Purpose, lane: u8, per: Duration) -> Slot {
+        let (rank, apart) = match seconds(per) {
+            HOUR => (0, 0),
+            DAY => (1, 0),
+            other => (2, other.wrapping_mul(0x9E37_79B1)), // odd, so one to one in 24 bits
+        };
+        let tag = tag(purpose).wrapping_add(apart) & 0x00FF_FFFF;
+        Slot((0x40 | u32::from(lane & 3) << 2 | rank) << 24 | tag)
     }
 
     /// Whether a number was renewed for free for a purpose in a lane.
@@ -335,6 +368,8 @@ pub(crate) mod slot {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::base::secret::Secret;
 
@@ -404,6 +439,28 @@ mod tests {
         assert_eq!(names.journal(), made("news", ""));
     }
 
+    /// From the shortest to the longest, the usual ones with it.
+    fn spans() -> impl Iterator<Item = Duration> {
+        [1, 2, 900, 3_599, 3_600, 3_601, 7_200, 86_399, 86_400, 86_401, 604_800, 31 * 86_400]
+            .into_iter()
+            .map(Duration::from_secs)
+    }
+
+    /// What the default policy counts under these names must go on after an upgrade.
+    #[test]
+    fn the_usual_spans_have_the_names_that_stores_hold() {
+        let (hour, day) = (Duration::from_secs(3_600), Duration::from_secs(86_400));
+        assert_eq!(
+            [slot::quota(0, hour), slot::quota(0, day)],
+            [Slot(0x1000_0000), Slot(0x1000_0001)]
+        );
+        assert_eq!(slot::quota(2, hour), Slot(0x1000_0020), "the third lane of unknown clients");
+        assert_eq!(slot::total(day), Slot(0x1100_0000));
+        let of_log_in = |per| slot::number_quota(&Purpose::LOG_IN, 1, per).0;
+        let tag = slot::ladder(&Purpose::LOG_IN, 1).0 & 0x00FF_FFFF;
+        assert_eq!([of_log_in(hour), of_log_in(day)], [0x4400_0000 | tag, 0x4500_0000 | tag]);
+    }
+
     #[test]
     fn slots_of_the_standard_purposes_are_all_different() {
         let purposes = [Purpose::SIGN_UP, Purpose::LOG_IN, Purpose::PAYMENT, Purpose::RESET];
@@ -411,12 +468,13 @@ mod tests {
             .iter()
             .flat_map(|purpose| {
                 (0..4).flat_map(move |lane| {
-                    (0..4)
-                        .map(move |rank| slot::number_quota(purpose, lane, rank))
+                    spans()
+                        .map(move |per| slot::number_quota(purpose, lane, per))
                         .chain([slot::ladder(purpose, lane), slot::free_resend(purpose, lane)])
                 })
             })
-            .chain((0..4).flat_map(|rank| [slot::quota(rank), slot::total(rank)]))
+            .chain((0..4).flat_map(|lane| spans().map(move |per| slot::quota(lane, per))))
+            .chain(spans().map(slot::total))
             .chain((0..4).map(slot::failures))
             .chain([slot::KNOWN, slot::UNVERIFIED, slot::MONEY, slot::SPRAY, slot::SENT])
             .chain([slot::UNVERIFIED_AT_MOST])

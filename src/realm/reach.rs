@@ -1,16 +1,26 @@
 //! Where an operator's word about the detector's own blocks reaches.
 
-use crate::access::{Brake, ControlBook, Network, Query, Target};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::access::{Brake, Control, ControlBook, Network, Query, Target};
 use crate::base::time::Timestamp;
-use crate::pumping::{Assessment, Judgement, NodeView};
+use crate::pumping::{Action, Alert, AlertKind, Assessment, Detector, Judgement, NodeId, NodeView};
+use crate::recipient::Prefix;
+
+/// Places remembered that an entry keeps from being refused: as many as the detector tells of in ten minutes.
+const KEPT_BACK: usize = 64;
+/// How often it is looked whether an entry still does. An attack makes thousands of events a second.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Whether `target` covers the block, country or network that the detector acts on.
 pub(super) fn covers(target: &Target, acting: &NodeView) -> bool {
     match target {
         Target::Everything => true,
         Target::Country(region) => acting.region.is_some_and(|own| own == region.letters()),
-        // A block is written with its leading digits first.
-        Target::Prefix(prefix) => acting.node.to_string().starts_with(&prefix.to_string()),
+        Target::Prefix(prefix) => range(acting).is_some_and(|block| prefix.covers_block(&block)),
         Target::Network(network) => acting
             .node
             .expose_network()
@@ -20,26 +30,174 @@ pub(super) fn covers(target: &Target, acting: &NodeView) -> bool {
     }
 }
 
-/// Applies what operators said about automatic blocks: the narrowest entry on the number's ladder
-/// counts, then the client's network.
-pub(super) fn brake(assessment: &mut Assessment, book: &ControlBook, query: &Query<'_>) {
+/// The numbers of a node of numbers, which is written as a prefix is.
+fn range(acting: &NodeView) -> Option<Prefix> {
+    acting.node.to_string().parse().ok()
+}
+
+/// What operators said of the whole of what the detector acts on.
+fn brake_on<'a>(book: &'a ControlBook, acting: &NodeView, now: Timestamp) -> Brake<'a> {
+    book.lasting_brake(range(acting).as_ref(), now, |target| covers(target, acting))
+}
+
+/// What is done where the detector acts, whoever decides it.
+pub(crate) fn in_force(mut acting: NodeView, book: &ControlBook, now: Timestamp) -> NodeView {
+    let (action, by, times) = match brake_on(book, &acting, now) {
+        Brake::Forbidden(by) => (Action::Pass, by, (0, 0)),
+        Brake::Extended(by) => {
+            let until = by.until().unwrap_or(Timestamp::MAX);
+            (Action::Refuse, by, (by.since().as_millis(), until.as_millis()))
+        }
+        _ => return acting,
+    };
+    acting.action = action;
+    (acting.since_ms, acting.until_ms) = times;
+    acting.entry = Some(by.id().0);
+    acting
+}
+
+/// What is to be told of what the detector begins or ends, where it may be an operator who decides:
+/// nothing that is not so. That codes are not entered is so whoever decides, and no less worth knowing
+/// where everybody is let through.
+pub(super) fn told(
+    alert: Alert,
+    acting: Option<NodeView>,
+    book: &ControlBook,
+    now: Timestamp,
+) -> Option<Alert> {
+    let brake = acting.map_or(Brake::AsDetected, |acting| brake_on(book, &acting, now));
+    let kind = match (brake, alert.kind) {
+        (Brake::Forbidden(_), AlertKind::BlockBegun) => AlertKind::BlockForbidden,
+        (Brake::Forbidden(_) | Brake::Extended(_), AlertKind::Asking | AlertKind::BlockLifted) => {
+            return None;
+        }
+        (_, kind) => kind,
+    };
+    Some(Alert { kind, ..alert })
+}
+
+/// Where it was told that an entry keeps the detector from refusing. A refusal that goes on when no entry does
+/// so any more begins then, for everybody but the detector.
+#[derive(Debug, Default)]
+pub(super) struct KeptBack {
+    /// Whether there are any: where nothing is forbidden, no lock is asked.
+    any: AtomicBool,
+    places: Mutex<Places>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    nodes: VecDeque<NodeId>,
+    /// When it was looked whether entries still decide.
+    looked: Option<Timestamp>,
+}
+
+impl KeptBack {
+    pub(super) fn is_any(&self) -> bool {
+        // Relaxed: who misses a place that another request has just told of leaves it to the next.
+        self.any.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is time to look again, which is done by whoever asks.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        if !self.is_any() {
+            return false;
+        }
+        let mut places = self.places();
+        let is_due = places.looked.is_none_or(|at| now < at || now.since(at) >= LOOK);
+        if is_due {
+            places.looked = Some(now);
+        }
+        is_due
+    }
+
+    /// What is told, with what begins because no entry is in the way any more, and without the end of what was
+    /// never told to begin.
+    pub(super) fn follow(
+        &self,
+        mut told: Vec<Alert>,
+        detector: &Detector,
+        book: &ControlBook,
+        now: Timestamp,
+    ) -> Vec<Alert> {
+        let forbidden = |alert: &Alert| alert.kind == AlertKind::BlockForbidden;
+        if !self.is_any() && !told.iter().any(forbidden) {
+            return told;
+        }
+        let mut places = self.places();
+        told.retain(|alert| {
+            alert.kind != AlertKind::BlockLifted || !places.nodes.contains(&alert.node)
+        });
+        for alert in told.iter().filter(|alert| forbidden(alert)) {
+            if !places.nodes.contains(&alert.node) {
+                if places.nodes.len() >= KEPT_BACK {
+                    places.nodes.pop_front();
+                }
+                places.nodes.push_back(alert.node);
+            }
+        }
+        let refuses = |place: &NodeView| place.action == Action::Refuse;
+        places.nodes.retain(|node| {
+            let Some(place) = detector.inspect(*node) else { return false };
+            if matches!(brake_on(book, &place, now), Brake::Forbidden(_)) {
+                return true;
+            }
+            match detector.inspect_at(*node, now).filter(refuses) {
+                Some(place) => {
+                    told.push(begun(&place, now));
+                    false
+                }
+                // It is over, and the next request there ends it.
+                None => refuses(&place),
+            }
+        });
+        self.any.store(!places.nodes.is_empty(), Ordering::Relaxed);
+        told
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// That a place is refused from now on.
+fn begun(place: &NodeView, now: Timestamp) -> Alert {
+    Alert {
+        at_ms: now.as_millis(),
+        kind: AlertKind::BlockBegun,
+        node: place.node,
+        network: None,
+        evidence: place.evidence + place.step_up_evidence,
+    }
+}
+
+/// Applies what operators said about automatic blocks and goes on: the narrowest entry on the number's
+/// ladder counts, then the client's network. The entry by which it is refused.
+pub(super) fn brake<'a>(
+    assessment: &mut Assessment,
+    book: &'a ControlBook,
+    query: &Query<'_>,
+) -> Option<&'a Control> {
     let region = query.recipient.line_region();
     let on_range = query
         .recipient
         .ladder()
-        .map(|rung| book.brake_on_range(&rung, region, query.purpose, query.now))
+        .map(|rung| book.lasting_brake_on_range(&rung, region, query.purpose, query.now))
         .filter(|brake| *brake != Brake::AsDetected)
         .last();
-    let brake = on_range
-        .unwrap_or_else(|| book.brake_on_network(&query.client.prefix(), query.purpose, query.now));
+    let brake = on_range.unwrap_or_else(|| {
+        book.lasting_brake_on_network(&query.client.prefix(), query.purpose, query.now)
+    });
     match brake {
         Brake::Forbidden(_) => assessment.verdict = Judgement::Allow,
         Brake::Extended(by) => {
             let until_ms = by.until().unwrap_or(Timestamp::MAX).as_millis();
             assessment.verdict = Judgement::Refuse { until_ms };
+            return Some(by);
         }
         _ => {}
     }
+    None
 }
 
 #[cfg(test)]
@@ -72,6 +230,7 @@ mod tests {
             since_ms: 0,
             until_ms: 0,
             strikes: 0,
+            entry: None,
         }
     }
 

@@ -24,6 +24,9 @@ pub(super) const EVERY: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(10);
 /// After so long without a save any gate may make it.
 const ANYBODY: Duration = Duration::from_secs(180);
+/// For so long after the last save of a memory that this gate could not read, it leaves it alone. Then the
+/// roll-out or roll-back is over, and what it has learnt itself is worth more.
+const LEFT_ALONE: Duration = Duration::from_secs(86_400);
 /// Other gates remembered.
 const PEERS: usize = 256;
 /// Sightings kept for a memory that is still on its way.
@@ -53,6 +56,8 @@ struct Shelf {
     due: Timestamp,
     /// The last save that this gate knows of.
     last: Timestamp,
+    /// When the memory was saved last that this gate could not read.
+    unread: Option<Timestamp>,
     /// A save of this gate that the others have not been told of.
     news: Option<Saved>,
     /// The other gates, and when each was last heard of.
@@ -69,6 +74,7 @@ impl Default for Shelf {
             next: 0,
             due: Timestamp::from_millis(0),
             last: Timestamp::from_millis(0),
+            unread: None,
             news: None,
             peers: Vec::new(),
             early: Vec::new(),
@@ -79,9 +85,21 @@ impl Default for Shelf {
 impl Shelf {
     /// Whether it is for `gate` to save.
     fn is_turn(&self, gate: u64, now: Timestamp) -> bool {
+        if self.is_left_alone(now) {
+            return false;
+        }
         let first =
             |(peer, heard): &(u64, Timestamp)| *peer < gate && now.since(*heard) < JOURNAL_LIFE;
         now >= self.last + ANYBODY || !self.peers.iter().any(first)
+    }
+
+    fn is_left_alone(&self, now: Timestamp) -> bool {
+        self.unread.is_some_and(|saved| now < saved + LEFT_ALONE)
+    }
+
+    /// A save was made by a gate that perhaps reads what this one could not.
+    fn put_off(&mut self, at: Timestamp) {
+        self.unread = self.unread.map(|saved| saved.max(at));
     }
 }
 
@@ -188,6 +206,18 @@ impl Recall {
         shelf.shards.iter_mut().zip(versions).for_each(|(there, version)| *there = version);
     }
 
+    /// A memory of which the last part was `saved` then could not be read here. A gate of another release
+    /// reads it perhaps, so a blank one does not take its place for a day: counted from then, not from now,
+    /// or it never would where no process lives for a day.
+    pub(super) fn leave_alone(&self, saved: Timestamp) {
+        self.shelf().unread = Some(saved);
+    }
+
+    /// Whether this gate saves nothing, for the sake of a memory that it could not read.
+    pub(super) fn is_left_alone(&self, now: Timestamp) -> bool {
+        self.shelf().is_left_alone(now)
+    }
+
     /// Another gate was heard of.
     pub(super) fn meet(&self, peer: u64, now: Timestamp) {
         let mut shelf = self.shelf();
@@ -248,7 +278,8 @@ impl Recall {
     /// A save of this gate was admitted.
     pub(super) fn saved(&self, saved: Saved) {
         self.hear(saved, saved.at);
-        self.shelf().news = Some(saved);
+        let mut shelf = self.shelf();
+        (shelf.news, shelf.unread) = (Some(saved), None);
     }
 
     /// A save was made, by this gate or another whose clock may lead.
@@ -261,6 +292,7 @@ impl Recall {
         }
         shelf.next = saved.shard.saturating_add(1) % SHARDS;
         shelf.last = shelf.last.max(at);
+        shelf.put_off(at);
         shelf.due = shelf.due.max(at + EVERY);
     }
 
@@ -277,6 +309,7 @@ impl Recall {
         }
         shelf.due = now + EVERY;
         shelf.last = now;
+        shelf.put_off(now);
     }
 
     /// The clock led and is right again: nothing waits for a time that it showed.
@@ -284,6 +317,7 @@ impl Recall {
         let mut shelf = self.shelf();
         shelf.due = shelf.due.min(now + EVERY);
         shelf.last = shelf.last.min(now);
+        shelf.unread = shelf.unread.map(|saved| saved.min(now));
         shelf.peers.iter_mut().for_each(|(_, heard)| *heard = now.min(*heard));
         if let Some(saved) = &mut shelf.news {
             saved.at = saved.at.min(now);
@@ -293,6 +327,11 @@ impl Recall {
     /// The save the others have not heard of.
     pub(super) fn take_news(&self) -> Option<Saved> {
         self.shelf().news.take()
+    }
+
+    /// The others have not heard of this save after all, unless there is a later one to tell.
+    pub(super) fn give_back_news(&self, saved: Saved) {
+        self.shelf().news.get_or_insert(saved);
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -359,6 +398,22 @@ mod tests {
         assert_eq!(recall.due(5, at(280_000)), Some((1, 1, 0)), "but does not save");
         recall.saved(Saved { at: at(280_000), head: 2, shard: 1, version: 1 });
         assert_eq!(recall.due(5, at(340_000)), Some((2, 2, 0)), "nor is it heard of any more");
+    }
+
+    #[test]
+    fn a_memory_that_was_not_read_is_left_alone_for_a_day_after_its_last_save() {
+        let recall = Recall::default();
+        let at = |hours: u64| Timestamp::from_millis(hours * 3_600_000);
+        recall.set_versions(&[Document { version: 9, content: Vec::new() }], at(0));
+        recall.leave_alone(at(0));
+        recall.turn().unwrap().finish();
+        recall.hurry();
+        assert_eq!(recall.due(5, at(23)), None);
+        recall.hear(Saved { at: at(23), head: 10, shard: 3, version: 4 }, at(23)); // by who can read it
+        assert_eq!(recall.due(5, at(46)), None);
+        assert_eq!(recall.due(5, at(47)), Some((10, 4, 0)));
+        recall.saved(Saved { at: at(47), head: 11, shard: 4, version: 1 });
+        assert_eq!(recall.due(5, at(48)), Some((11, 5, 0)), "it is this gate's own now");
     }
 
     #[test]

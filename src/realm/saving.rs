@@ -191,7 +191,7 @@ pub(super) fn open(
     keys.papers().open(&context(realm, place), &document.content)
 }
 
-fn context(realm: &str, place: usize) -> Vec<u8> {
+pub(super) fn context(realm: &str, place: usize) -> Vec<u8> {
     Writer::new().text("otpgate/v1/memory").text(realm).u64(place as u64).finish()
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Standing {
     /// Whether an operator's entry allows its number, which nobody may be told.
     allowed: bool,
     assessment: Assessment,
+    /// The entry by which the detector's block is extended to it.
+    extended: Option<String>,
     test: Option<TestEntry>,
 }
 
@@ -55,8 +57,10 @@ impl Standing {
         if ruling.sms_off.is_some() {
             blocked = Some(RefusalReason::SmsOff);
         }
+        let mut extended = None;
         if seen.book.entries().len() > 0 {
-            brake(&mut assessment, &seen.book, &concern.query);
+            let by = brake(&mut assessment, &seen.book, &concern.query);
+            extended = by.map(|by| format!("extended by entry {}: {}", by.id(), by.reason()));
         }
         let (verdict, switch) = if quiet {
             (ruling.unnamed, ruling.restricted)
@@ -71,6 +75,7 @@ impl Standing {
             exempt: matches!(verdict, ListVerdict::Allowed(_)),
             allowed: quiet && ruling.allows_number(),
             assessment,
+            extended,
             test: ruling.test.and_then(TestEntry::of),
         }
     }
@@ -166,11 +171,6 @@ impl Standing {
         }
     }
 
-    /// Whether an operator lets this request past the detector and step-ups.
-    pub(crate) fn exempt(&self) -> bool {
-        self.exempt
-    }
-
     /// How long the detector will go on refusing.
     pub(crate) fn pumping_wait(&self, now: Timestamp) -> Option<Duration> {
         match self.assessment.verdict {
@@ -179,9 +179,10 @@ impl Standing {
         }
     }
 
-    /// The detector's reasons in words.
+    /// Why it is refused or asked as pumping, in words: the operator's, then the detector's.
     pub(crate) fn pumping_words(&self) -> Option<String> {
-        let words: Vec<String> = self.assessment.reasons.iter().map(ToString::to_string).collect();
+        let reasons = self.assessment.reasons.iter().map(ToString::to_string);
+        let words: Vec<String> = self.extended.iter().cloned().chain(reasons).collect();
         (!words.is_empty()).then(|| words.join("; "))
     }
 }

@@ -5,25 +5,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use crate::access::{ClientIp, ControlBook, ControlId, Effect, Ruling};
+use crate::access::{ClientIp, Control, ControlBook, ControlId, Effect, Ruling};
 use crate::base::entropy::Entropy;
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::keyring::KeyRing;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Purpose;
-use crate::pumping::{Alert, Assessment, ClientNet, Detector, Draft, Sighting, Subject};
+use crate::pumping::{Alert, Assessment, ClientNet, Detector, Draft, Sighting, Subject, saved_at};
 use crate::recipient::Recipient;
 use crate::store::{Document, DocumentWrite, Exchange, News};
 
 use super::combining::Combining;
 use super::names::{Names, sealed_for};
-use super::reach::covers;
+use super::reach::{KeptBack, covers, told};
 use super::recall::{Recall, Saved, Turn};
 use super::saving::{Carried, Pen, Ready, Saving, open};
 use super::standing::Concern;
 
-/// How far apart two readings of the clock may be within one request.
+/// How far apart two readings of the clock may be within one request, and those of two gates.
 const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 /// Bytes of other gates' news that one call takes in: about 500 entries, half a millisecond to open. A
@@ -47,6 +47,8 @@ pub(crate) struct Watch {
     surged: AtomicBool,
     /// The newest entry whose lift was carried out.
     lifted: AtomicU64,
+    /// Where an entry keeps the detector from refusing.
+    kept_back: KeptBack,
     /// What the detector remembers across restarts.
     recall: Recall,
     /// The save in the making.
@@ -63,6 +65,7 @@ impl Watch {
             surges: Mutex::default(),
             surged: AtomicBool::new(false),
             lifted: AtomicU64::new(0),
+            kept_back: KeptBack::default(),
             recall: Recall::default(),
             saving: Saving::default(),
         }
@@ -124,6 +127,29 @@ impl Watch {
         alerts.unwrap_or_default()
     }
 
+    /// Whether there may be something to tell although the detector says nothing: an entry that keeps it from
+    /// refusing may be over.
+    pub(crate) fn looks_again(&self, now: Timestamp) -> bool {
+        self.kept_back.is_due(now)
+    }
+
+    /// Of what the detector has to say, what is so under the operators' entries; and what is so because one of
+    /// them is over.
+    pub(crate) fn told(
+        &self,
+        alerts: Vec<Alert>,
+        book: &ControlBook,
+        now: Timestamp,
+    ) -> Vec<Alert> {
+        if book.entries().len() == 0 && !self.kept_back.is_any() {
+            return alerts;
+        }
+        let detector = self.detector();
+        let told = |alert: Alert| told(alert, detector.inspect(alert.node), book, now);
+        let told = alerts.into_iter().filter_map(told).collect();
+        self.kept_back.follow(told, &detector, book, now)
+    }
+
     /// What this gate has to tell the others, to travel with a call to the store: at most 64 events.
     pub(crate) fn exchange(&self, journal: Pseudonym, id: RequestId, keys: &KeyRing) -> Exchange {
         let events = self.change().drain_outbox();
@@ -140,6 +166,38 @@ impl Watch {
             [&self.gate.to_be_bytes()[..], &sealed].concat()
         };
         Exchange { journal, append, after: self.read.load(Ordering::Relaxed) }
+    }
+
+    /// Takes back what a call was to tell that failed: the next one tells it. Where it arrived all the same,
+    /// the others know it by its numbers.
+    pub(crate) fn untell(&self, exchange: &Exchange, keys: &KeyRing) {
+        let Some((_, sealed)) = exchange.append.split_first_chunk::<8>() else { return };
+        let Some(plain) = keys.papers().open(&sealed_for("news", &self.realm), sealed) else {
+            return;
+        };
+        let Some((saved, events)) = Saved::read(&plain) else { return };
+        self.change().untell(events);
+        if let Some(saved) = saved {
+            self.recall.give_back_news(saved);
+        }
+    }
+
+    /// Whether the journal began anew: a call asked for what came `after` an entry, and the newest that it has
+    /// is an earlier one, as the store has lost what it knew. It is read from its beginning then. A `latest`
+    /// of 0 tells nothing.
+    pub(crate) fn begins_anew(&self, after: u64, latest: u64) -> bool {
+        let anew = (1..after).contains(&latest);
+        if anew {
+            self.read.store(0, Ordering::Relaxed);
+        }
+        anew
+    }
+
+    /// Takes note that the controls went back to `book`, which gives away anew the numbers of entries that are
+    /// lost: none of those has been carried out.
+    pub(crate) fn went_back(&self, book: &ControlBook) {
+        self.lifted.fetch_min(book.revision(), Ordering::Relaxed);
+        self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Takes in what the other gates had to tell; how many entries could not be read.
@@ -227,7 +285,8 @@ impl Watch {
         (trouble, unread)
     }
 
-    /// Puts back what the detector knew; what could not be read.
+    /// Puts back what the detector knew; what could not be read. Unless that is of a version that nobody
+    /// reads any more, it is left alone for a day after it was saved: another gate may read it.
     fn take_back(&self, memory: &[Document], keys: &KeyRing, now: Timestamp) -> Option<String> {
         let (head, shards) = memory.split_first().filter(|(head, _)| head.version > 0)?;
         let shards: Vec<(usize, &Document)> =
@@ -235,23 +294,40 @@ impl Watch {
         let read = |place: usize, document: &Document| open(&self.realm, place, document, keys);
         let opened: Vec<Vec<u8>> =
             shards.iter().filter_map(|(place, shard)| read(*place, shard)).collect();
-        let mut unread = shards.len().saturating_sub(opened.len());
-        let restored = read(0, head).and_then(|plain| {
-            let (lifted, head) = plain.split_first_chunk::<8>()?;
-            let parts = opened.iter().map(Vec::as_slice);
-            unread = unread.saturating_add(self.change().restore_parts(head, parts, now).ok()?);
-            self.lifted.fetch_max(u64::from_be_bytes(*lifted), Ordering::Relaxed);
-            // announced to the detector that is gone
-            self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            Some(())
-        });
-        if restored.is_none() {
-            let what = "what the detector knew before the restart cannot be read and is left \
-                        out; do all gates have the same index key, version and time?";
-            return Some(what.into());
+        let shut = shards.len().saturating_sub(opened.len());
+        let plain = read(0, head).unwrap_or_default();
+        let (lifted, head) = plain.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        let parts = opened.iter().map(Vec::as_slice);
+        // A part that a clock led at tells no time.
+        let dated = |part: &[u8]| saved_at(part).filter(|saved| *saved <= now + CLOCKS_APART);
+        let restored = self.change().restore_parts(head, parts.clone(), now);
+        match restored {
+            Ok(unread) => {
+                // What was lifted of the detector that is gone, this one may still have.
+                self.lifted.store(u64::from_be_bytes(*lifted), Ordering::Relaxed);
+                // announced to the detector that is gone
+                self.surges.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                // Shards that cannot be opened are nobody's: those who name them as this gate does have its
+                // key. They wait for no other release.
+                let others = unread.iter().filter(|(_, error)| !error.is_past());
+                if let Some(saved) = others.filter_map(|(shard, _)| dated(shard)).max() {
+                    self.recall.leave_alone(saved.min(now));
+                }
+                let parts = unread.len().saturating_add(shut);
+                (parts > 0).then(|| {
+                    format!("{parts} parts of what the detector had learnt cannot be read")
+                })
+            }
+            Err(error) => {
+                if !error.is_past() {
+                    let saved = std::iter::once(head).chain(parts).filter_map(dated).max();
+                    self.recall.leave_alone(saved.map_or(now, |saved| saved.min(now)));
+                }
+                let what = "what the detector knew before the restart cannot be read and is left \
+                            out; do all gates have the same version and time?";
+                Some(what.into())
+            }
         }
-        (unread > 0)
-            .then(|| format!("{unread} parts of what the detector had learnt cannot be read"))
     }
 
     /// Goes on with the save that is due, if it is this gate's to make.
@@ -315,6 +391,11 @@ impl Watch {
         }
     }
 
+    /// Whether the memory in the store is not this gate's to write over; see [`Recall::leave_alone`].
+    pub(crate) fn leaves_memory(&self, now: Timestamp) -> bool {
+        self.recall.is_left_alone(now)
+    }
+
     /// Makes the next save due at once, and this gate's.
     pub(crate) fn hurry(&self) {
         self.recall.hurry();
@@ -362,14 +443,16 @@ impl Watch {
     /// for them is forgotten.
     pub(crate) fn lift(&self, book: &ControlBook, now: Timestamp) {
         let before = self.lifted.load(Ordering::Relaxed);
-        let new = book.entries().filter(|control| {
+        // It begins when it is entered, by a clock that may lead this one: nothing would bring it up again.
+        let begun = |control: &&Control| control.since() <= now + CLOCKS_APART;
+        let new = book.entries().filter(begun).filter(|control| {
             control.id().0 > before
-                && control.holds(now)
+                && control.until().is_none_or(|until| now < until)
                 && control.effect() == Effect::LiftAutomaticBlock
         });
         for control in new {
             let mut detector = self.change();
-            let acting = detector.acting();
+            let acting = detector.acting(now);
             for view in acting.iter().filter(|view| covers(control.target(), view)) {
                 detector.lift(view.node);
             }

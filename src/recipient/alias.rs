@@ -16,8 +16,8 @@
 //! | Palestine | +972 56, +972 59 | +970 | the two mobile networks answer under both codes |
 //! | Somalia | +252 24 and six digits | +252 634 and the six | Telesom's 63 took the place of the area code 2 |
 //!
-//! `scripts/numbering/renumbered.py` looks for such pairs in the metadata: every region in which a digit
-//! or two, put into each valid mobile number, give a valid mobile number again. It names the rule
+//! `scripts/numbering/renumbered.py` looks for such pairs in the metadata: every region in which one to
+//! three digits, put into each valid mobile number, give a valid mobile number again. It names the rule
 //! above or the reason why there is none, and fails where newer metadata has a pair that nobody has
 //! looked at.
 //!
@@ -30,8 +30,9 @@
 //! +381 numbers; the landlines of San Marino under +39 0549, of the West Bank and Gaza under +972,
 //! and of Italy without their zero; Brazilian trunked radio from 7, which got no ninth digit; Gabon's
 //! 03, whose operator is gone; Liberia's 46, 47 and 6, the other operators of Somalia, Myanmar's short
-//! numbers, Solomon Islands' 48 and Tuvalu's 90, whose new forms are not published; Korea's 011 to 019,
-//! which have ended; a line's number before and after porting to another area.
+//! numbers, Solomon Islands' 48, Tuvalu's 90, the six digits of Saint Pierre and Miquelon beside
+//! 708 and the four of Niue beside 888, whose correspondence is not published; Korea's 011 to 019, which
+//! have ended; a line's number before and after porting to another area.
 
 use super::canonical::Number;
 use super::digits::Digits;
@@ -48,9 +49,6 @@ const MEXICO: u16 = 52;
 const PALESTINE: u16 = 970;
 const SOMALIA: u16 = 252;
 
-/// The calling codes that [`Rule::of`] knows.
-const RENUMBERED: [u16; 8] = [ARGENTINA, BENIN, BRAZIL, GABON, GAMBIA, ISRAEL, LIBERIA, SOMALIA];
-
 /// Rewrites a retired spelling that today's plan calls too long.
 pub(super) fn modernise(plan: &Plan, national: &mut Digits) {
     if plan.code == MEXICO && national.len() == 11 && national.as_slice().first() == Some(&1) {
@@ -60,63 +58,113 @@ pub(super) fn modernise(plan: &Plan, national: &mut Digits) {
 
 /// The number that stands for the line in keys: `number` itself but for the rules above.
 pub(super) fn line(number: &Number) -> Number {
-    // Nearly every number is done here.
-    if !RENUMBERED.contains(&number.code.value()) {
-        return *number;
-    }
-    let renumbered = national_digits(number).and_then(|national| {
-        let rule = Rule::of(number.code.value(), national.as_slice())?;
-        rule.apply(national.as_slice())
-    });
-    renumbered.unwrap_or(*number)
+    // Nearly every number has no such code.
+    let mut rules = RULES.iter().filter(|rule| rule.former == number.code.value());
+    rules.find_map(|rule| rule.renumber(number)).unwrap_or(*number)
+}
+
+/// The other numbers that [`line`] takes for `line`, if it has such.
+pub(super) fn former(line: &Number) -> impl Iterator<Item = Number> + use<> {
+    let line = *line;
+    let rules = RULES.iter().filter(move |rule| rule.code == line.code.value());
+    rules.filter_map(move |rule| rule.undo(&line))
 }
 
 /// How the national number of a line is rewritten.
 struct Rule {
-    /// The calling code of the result.
+    /// The calling code of the other spelling, and which of its national numbers are one.
+    former: u16,
+    concerns: fn(&[u8]) -> bool,
+    /// The calling code of the line.
     code: u16,
     /// How many digits stay in front.
     keep: usize,
-    /// How many after those are dropped.
-    drop: usize,
-    /// What takes their place.
-    insert: &'static [u8],
+    /// What stands after those.
+    old: &'static [u8],
+    /// What takes its place.
+    new: &'static [u8],
 }
 
+/// Each national number of an other spelling is concerned by one of these.
+const RULES: [Rule; 15] = [
+    Rule::of_one(
+        ARGENTINA,
+        &[],
+        &[9],
+        |it| matches!(it, [1, 1, ..] | [2 | 3, ..] if it.len() == 10),
+    ),
+    Rule::of_one(BENIN, &[], &[0, 1], |it| matches!(it, [0..=7 | 9, ..] if it.len() == 8)),
+    Rule {
+        keep: 2,
+        ..Rule::of_one(
+            BRAZIL,
+            &[],
+            &[9],
+            |it| matches!(it, [_, _, 6 | 8 | 9, ..] if it.len() == 10),
+        )
+    },
+    Rule::of_one(GABON, &[], &[6], |it| matches!(it, [2 | 5 | 6, ..] if it.len() == 7)),
+    Rule::of_one(GABON, &[], &[7], |it| matches!(it, [4 | 7, ..] if it.len() == 7)),
+    Rule::of_one(GABON, &[0], &[6], |it| matches!(it, [0, 2 | 5 | 6, ..] if it.len() == 8)),
+    Rule::of_one(GABON, &[0], &[7], |it| matches!(it, [0, 4 | 7, ..] if it.len() == 8)),
+    Rule::of_one(
+        GAMBIA,
+        &[],
+        &[8, 7],
+        |it| matches!(it, [2 | 7, ..] | [4, 0 | 1 | 5, ..] if it.len() == 7),
+    ),
+    Rule::of_one(
+        GAMBIA,
+        &[],
+        &[8, 3],
+        |it| matches!(it, [3, ..] | [5, 0..=4 | 8 | 9, ..] if it.len() == 7),
+    ),
+    Rule::of_one(GAMBIA, &[], &[8, 6], |it| matches!(it, [6, ..] if it.len() == 7)),
+    Rule::of_one(GAMBIA, &[], &[8, 9], |it| matches!(it, [9, ..] if it.len() == 7)),
+    Rule::of_one(LIBERIA, &[], &[5, 5], |it| matches!(it, [5, ..] if it.len() == 7)),
+    // Rewritten at parsing.
+    Rule::of_one(MEXICO, &[1], &[], |it| matches!(it, [1, ..] if it.len() == 11)),
+    Rule {
+        code: PALESTINE,
+        ..Rule::of_one(ISRAEL, &[], &[], |it| matches!(it, [5, 6 | 9, ..] if it.len() == 9))
+    },
+    Rule::of_one(SOMALIA, &[2], &[6, 3], |it| matches!(it, [2, 4, ..] if it.len() == 8)),
+];
+
 impl Rule {
-    fn of(code: u16, national: &[u8]) -> Option<Self> {
-        let insert = |insert| Some(Self { code, keep: 0, drop: 0, insert });
-        let replace = |insert| Some(Self { code, keep: 0, drop: 1, insert });
-        match (code, national.len(), national) {
-            (ARGENTINA, 10, [1, 1, ..] | [2 | 3, ..]) => insert(&[9]),
-            (BENIN, 8, [0..=7 | 9, ..]) => insert(&[0, 1]),
-            (BRAZIL, 10, [_, _, 6 | 8 | 9, ..]) => {
-                Some(Self { code, keep: 2, drop: 0, insert: &[9] })
-            }
-            (GABON, 7, [2 | 5 | 6, ..]) => insert(&[6]),
-            (GABON, 7, [4 | 7, ..]) => insert(&[7]),
-            (GABON, 8, [0, 2 | 5 | 6, ..]) => replace(&[6]),
-            (GABON, 8, [0, 4 | 7, ..]) => replace(&[7]),
-            (GAMBIA, 7, [2 | 7, ..] | [4, 0 | 1 | 5, ..]) => insert(&[8, 7]),
-            (GAMBIA, 7, [3, ..] | [5, 0..=4 | 8 | 9, ..]) => insert(&[8, 3]),
-            (GAMBIA, 7, [6, ..]) => insert(&[8, 6]),
-            (GAMBIA, 7, [9, ..]) => insert(&[8, 9]),
-            (ISRAEL, 9, [5, 6 | 9, ..]) => {
-                Some(Self { code: PALESTINE, keep: 0, drop: 0, insert: &[] })
-            }
-            (LIBERIA, 7, [5, ..]) => insert(&[5, 5]),
-            (SOMALIA, 8, [2, 4, ..]) => replace(&[6, 3]),
-            _ => None,
-        }
+    /// A rule within one calling code that begins at the first digit.
+    const fn of_one(
+        code: u16,
+        old: &'static [u8],
+        new: &'static [u8],
+        concerns: fn(&[u8]) -> bool,
+    ) -> Self {
+        Self { former: code, concerns, code, keep: 0, old, new }
     }
 
-    fn apply(&self, national: &[u8]) -> Option<Number> {
+    /// The line that `number` is another spelling of.
+    fn renumber(&self, number: &Number) -> Option<Number> {
+        let national = national_digits(number).filter(|it| (self.concerns)(it.as_slice()))?;
+        let renumbered = self.exchange(national.as_slice(), self.old, self.new)?;
+        Some(Number::new(Plan::of_code(self.code)?, renumbered.as_slice()))
+    }
+
+    /// The other spelling of `line`.
+    fn undo(&self, line: &Number) -> Option<Number> {
+        let national = national_digits(line)?;
+        let before = self.exchange(national.as_slice(), self.new, self.old)?;
+        let before = Some(before).filter(|it| (self.concerns)(it.as_slice()))?;
+        Some(Number::new(Plan::of_code(self.former)?, before.as_slice()))
+    }
+
+    /// `national` with `then` in the place of `now`.
+    fn exchange(&self, national: &[u8], now: &[u8], then: &[u8]) -> Option<Digits> {
         let (head, tail) = national.split_at_checked(self.keep)?;
-        let mut merged = Digits::default();
-        merged.extend(head)?;
-        merged.extend(self.insert)?;
-        merged.extend(tail.get(self.drop..)?)?;
-        Some(Number::new(Plan::of_code(self.code)?, merged.as_slice()))
+        let mut exchanged = Digits::default();
+        exchanged.extend(head)?;
+        exchanged.extend(then)?;
+        exchanged.extend(tail.strip_prefix(now)?)?;
+        Some(exchanged)
     }
 }
 

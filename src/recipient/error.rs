@@ -57,9 +57,10 @@ pub enum RecipientError {
     /// A number that can be dialled only inside its own area.
     #[error("the phone number lacks its area code; ask for the whole number")]
     LocalOnly,
-    /// It could be read in two ways: a second trunk prefix follows the first.
+    /// It could be read in two ways: a second trunk prefix follows the first, or `00` and the country's
+    /// own code are also the prefix of a carrier (`0055 51 …` in Brazil, `0082 010 …` in Korea).
     #[error(
-        "the phone number still starts with a trunk prefix; ask for the form with + and country code"
+        "the phone number has a prefix too many or can be read in two ways; ask for the form with + and country code"
     )]
     NotCanonical,
 }

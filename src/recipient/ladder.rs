@@ -8,6 +8,7 @@ use super::calling_code::CallingCode;
 use super::canonical::Number;
 use super::digits::MAX_DIGITS;
 use super::error::PrefixError;
+use super::line_type::LineType;
 use super::number::Recipient;
 use super::numbering::Plan;
 use super::region::Region;
@@ -143,6 +144,22 @@ impl Prefix {
             *slot = byte;
         }
         bytes
+    }
+
+    /// The leading digits of its lines in each of their spellings, and how many those are.
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = (u64, u8)> + use<> {
+        let (open, numbers) = (self.level.open_digits(), self.level.numbers().unwrap_or(1).into());
+        let first = Number {
+            value: self.digits.saturating_mul(numbers),
+            length: self.length.saturating_add(open),
+            code: self.code,
+            region: None,
+            line_type: LineType::Unknown,
+        };
+        let former = alias::former(&first).filter_map(move |number| {
+            Some((number.value.checked_div(numbers)?, number.length.checked_sub(open)?))
+        });
+        std::iter::once((self.digits, self.length)).chain(former)
     }
 
     fn country(code: CallingCode, region: Option<Region>) -> Self {

@@ -8,7 +8,7 @@
 //!
 //! # Where the rules come from
 //! They are those of Google's libphonenumber, from its metadata in version [`METADATA_VERSION`],
-//! compiled by a script of this repository into a table of about 270 kB, the only memory it takes. `tests/heavy/recipient_differential.rs`
+//! compiled by a script of this repository into a table of about 200 kB, the only memory it takes. `tests/heavy/recipient_differential.rs`
 //! compares every answer with the `rlibphonenumber` crate. To move to newer metadata:
 //!
 //! ```text

@@ -52,10 +52,12 @@ impl Recipient {
     /// and so are invisible characters: joiners, direction marks, variation selectors. Line breaks,
     /// tabs, quotation marks and the end of a sentence may stand around the number, not in it.
     ///
-    /// The rules are libphonenumber's. Four are stricter: letters and extensions are refused; so are
+    /// The rules are libphonenumber's. Five are stricter: letters and extensions are refused; so are
     /// more than 32 characters from the first digit to the last; numbers outside the 7 to 15 digits
-    /// of real E.164 numbers or without their area code are refused; and so is a number whose own
-    /// E.164 form libphonenumber would read as another number. More spellings are read: a tilde parts
+    /// of real E.164 numbers or without their area code are refused; so is a number whose own E.164
+    /// form libphonenumber would read as another number; and so is `00` before the region's own calling
+    /// code where a carrier is chosen behind `00`: libphonenumber reads `0055 51 …` in Brazil as +51, Peru.
+    /// More spellings are read: a tilde parts
     /// digits and begins no extension, and middle dots, narrow spaces, half-width vowel marks and
     /// direction marks count as what people meant by them. Mexico's retired `+52 1` is read as `+52`.
     ///
@@ -146,6 +148,17 @@ impl Recipient {
         (home_of(&line), line.value)
     }
 
+    /// Every number of the line: as it was dialled, as it is counted, and its other spellings.
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = (u64, u8)> + use<> {
+        let line = alias::line(&self.number);
+        let counted = (line.value != self.number.value).then_some(line);
+        let dialled = self.number.value;
+        std::iter::once(self.number)
+            .chain(counted)
+            .chain(alias::former(&line).filter(move |other| other.value != dialled))
+            .map(|number| (number.value, number.length))
+    }
+
     /// The country that was dialled, and the one that the line belongs to, if that is another: what is said
     /// of either holds.
     pub(crate) fn countries(&self) -> impl Iterator<Item = Region> + use<> {
@@ -160,6 +173,11 @@ impl Recipient {
 
     /// The region of the number; `None` if several regions share its calling code and none of them
     /// has such a number.
+    ///
+    /// Where regions share ranges of numbers, it is the larger one. So no mobile line is in Åland (`AX`:
+    /// it is in `FI`), Saint Barthélemy or Saint Martin (`BL`, `MF`: `GP`), the Cocos Islands or Christmas
+    /// Island (`CC`, `CX`: `AU`), Western Sahara (`EH`: `MA`), Svalbard (`SJ`: `NO`) or the Vatican (`VA`:
+    /// `IT`), and none is sent to or switched off by their names.
     ///
     /// ```
     /// use otpgate::{Recipient, Region};

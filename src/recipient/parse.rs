@@ -11,6 +11,9 @@ use super::region::Region;
 /// libphonenumber looks at national numbers of these lengths.
 const NATIONAL_LENGTHS: std::ops::RangeInclusive<usize> = 2..=17;
 
+/// The international prefix of most countries (ITU-T E.164), which people write everywhere.
+const USUAL_PREFIX: [u8; 2] = [0, 0];
+
 /// Reads a number as somebody in `home` would mean it.
 pub(super) fn read(typed: &Typed, home: Option<Region>) -> Result<Number, RecipientError> {
     let home = home.and_then(Territory::of);
@@ -68,22 +71,35 @@ fn implicit_plan(
     home: &Territory,
 ) -> Result<Option<&'static Plan>, RecipientError> {
     if let Some(end) = home.international_prefix(digits.as_slice()) {
+        if end != USUAL_PREFIX.len() && is_own_after_usual_prefix(digits, home) {
+            return Err(RecipientError::NotCanonical);
+        }
         digits.skip(end);
         return take_plan(digits).map(Some);
     }
-    let Some((plan, length)) =
-        Plan::leading(digits.as_slice()).filter(|(plan, _)| plan.code == home.code)
-    else {
-        return Ok(None);
-    };
-    let candidate = digits.skipping(length);
-    let candidate = home.without_national_prefix(&candidate).unwrap_or(candidate);
+    let Some((plan, candidate)) = after_own_code(digits, home) else { return Ok(None) };
     let better = !home.is_viable(digits.as_slice()) && home.is_viable(candidate.as_slice());
     if better || home.length(digits.len()) == Length::TooLong {
         *digits = candidate;
         return Ok(Some(plan));
     }
     Ok(None)
+}
+
+/// Whether people would read `00`, the calling code of the region and a number of it. Where a carrier is
+/// chosen behind `00`, libphonenumber reads another country's: `0055 51 …` in Brazil is +51, Peru.
+fn is_own_after_usual_prefix(digits: &Digits, home: &Territory) -> bool {
+    digits.as_slice().starts_with(&USUAL_PREFIX)
+        && after_own_code(&digits.skipping(USUAL_PREFIX.len()), home)
+            .is_some_and(|(_, national)| home.is_viable(national.as_slice()))
+}
+
+/// What follows the calling code of the region, without a trunk prefix, if `digits` begin with that code.
+fn after_own_code(digits: &Digits, home: &Territory) -> Option<(&'static Plan, Digits)> {
+    let (plan, length) =
+        Plan::leading(digits.as_slice()).filter(|(plan, _)| plan.code == home.code)?;
+    let national = digits.skipping(length);
+    Some((plan, home.without_national_prefix(&national).unwrap_or(national)))
 }
 
 fn take_plan(digits: &mut Digits) -> Result<&'static Plan, RecipientError> {

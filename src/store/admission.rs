@@ -75,6 +75,48 @@ pub struct Charge {
     pub cost: u64,
     /// If this mark is live at `now`, the charge is neither checked nor charged.
     pub waiver: Option<MeterKey>,
+    /// How many units must be free beside `cost`. [`limit`](Self::limit) is lower by as many, so a store that
+    /// keeps a limit in one piece need not look here. One that keeps it in several shares out the two
+    /// together, or what is only asked for would fit where what is charged does not.
+    pub spare: u64,
+}
+
+impl Charge {
+    /// A charge that no mark waives.
+    pub const fn new(key: MeterKey, limit: Limit, cost: u64) -> Self {
+        Self { key, limit, cost, waiver: None, spare: 0 }
+    }
+
+    /// The same, only asked: a charge of 0 that fits exactly when this one does, where the limit counts units
+    /// ([`Window`](Limit::Window), [`Budget`](Limit::Budget), [`Unverified`](Limit::Unverified)). Of the others
+    /// it fits as long as no wait is in force.
+    ///
+    /// ```
+    /// use otpgate::limit::{Limit, MeterKey, Slot};
+    /// use otpgate::{Pseudonym, store::Charge};
+    ///
+    /// let key = MeterKey::new(Pseudonym::from_bytes([1; 16]), Slot(1));
+    /// let limit = Limit::Window { max: 10, span_ms: 60_000 };
+    /// let asked = Charge::new(key, limit, 3).asked();
+    /// assert_eq!(asked.limit, Limit::Window { max: 7, span_ms: 60_000 });
+    /// assert_eq!((asked.cost, asked.spare), (0, 3));
+    /// ```
+    #[must_use]
+    pub fn asked(self) -> Self {
+        match self.limit {
+            // What is of one number alone is in one piece.
+            Limit::Spacing { .. } | Limit::Ladder { .. } | Limit::Failures { .. } => {
+                Self { cost: 0, ..self }
+            }
+            // What no limit has room for never fits, and so changes nothing either.
+            limit => limit.lower(self.cost).map_or(self, |limit| Self {
+                limit,
+                cost: 0,
+                spare: self.spare.saturating_add(self.cost),
+                ..self
+            }),
+        }
+    }
 }
 
 /// A count that limits nothing: refused traffic stays visible and refills nothing.
@@ -232,4 +274,55 @@ pub enum Admitted {
         /// The version it has.
         version: u64,
     },
+}
+
+impl Admitted {
+    /// The journal, where the answer has it.
+    pub(crate) const fn news(&mut self) -> Option<&mut News> {
+        match self {
+            Self::Granted { news, .. } | Self::Exhausted { news, .. } => Some(news),
+            Self::NonceSpent { .. } | Self::ChallengeGone | Self::Stale { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limit::{Meter, Slot};
+
+    /// Small limits of the kinds that are counted in units, with values that make no sense.
+    fn units() -> impl Strategy<Value = Limit> {
+        (0..3_u8, 0..5_u64, 0..3_000_u64).prop_map(|(kind, max, span_ms)| match kind {
+            0 => Limit::Window { max, span_ms },
+            1 => Limit::Budget { max, span_ms },
+            _ => Limit::Unverified { max, drain_ms: span_ms },
+        })
+    }
+
+    proptest! {
+        /// Whatever a larger limit has put into the meter.
+        #[test]
+        fn what_is_asked_fits_when_the_charge_would(
+            limit in units(),
+            cost in 0..5_u64,
+            more in 0..4_u64,
+            steps in prop::collection::vec((0..2_000_u64, 1..4_u64), 0..20),
+        ) {
+            let (mut meter, mut now) = (Meter::fresh(&limit), Timestamp::from_millis(1_000_000));
+            for (later, units) in steps {
+                now = now + std::time::Duration::from_millis(later);
+                let _ = meter.charge(&limit.raise(more), now, units);
+            }
+            let key = MeterKey::new(Pseudonym::from_bytes([1; 16]), Slot(1));
+            let asked = Charge::new(key, limit, cost).asked();
+            for later in [0, 1, 100, 2_000] {
+                let now = now + std::time::Duration::from_millis(later);
+                let waits = (meter.wait(&limit, now, cost), meter.wait(&asked.limit, now, asked.cost));
+                prop_assert_eq!(waits.0, waits.1, "{:?} as {:?}", limit, asked);
+            }
+        }
+    }
 }

@@ -60,7 +60,7 @@ impl MetricKind {
 pub enum Label {
     /// The host's purpose, up to a bound, or `other`.
     Purpose,
-    /// The country by its ISO 3166 code, `00` for numbers of no country, `none` where there is no number.
+    /// The country by its ISO 3166 code, `001` for numbers of no country, `none` where there is no number.
     Region,
     /// The kind of a reason, and beside it `detail`.
     Reason,
@@ -85,7 +85,7 @@ impl Label {
     pub fn most(self) -> usize {
         match self {
             Self::Purpose => MOST_PURPOSES.saturating_add(2), // `other` and `none`
-            Self::Region => Region::all().count().saturating_add(2), // `00` and `none`
+            Self::Region => Region::all().count().saturating_add(2), // `001` and `none`
             Self::Reason => label::reason_pairs(),
             Self::Word(_, words) => words.len(),
         }
@@ -203,6 +203,9 @@ metrics! {
         "Receipts by which a number got its interval and its quotas back.");
     UNMATCHED = Metric::counter("otpgate_receipts_unmatched_total", &[],
         "Genuine receipts of texts that this deployment does not know.");
+    RECEIPTS_REFUSED = Metric::counter("otpgate_receipts_refused_total",
+        &[Word("cause", label::RECEIPT_ERRORS)],
+        "Requests with receipts that were not believed.");
     NUMBER_FAULTS = Metric::counter("otpgate_number_faults_total",
         &[Word("fault", label::NUMBER_FAULTS)],
         "What providers reported about numbers that holds for later texts too.");
@@ -227,7 +230,7 @@ metrics! {
         "The daily budget.");
     PLACES_ACTING = Metric::gauge("otpgate_detector_places",
         &[Word("action", &["ask", "refuse"])],
-        "Number blocks, countries and networks in which the detector asks or refuses.");
+        "Number blocks, countries and networks in which the detector asks or refuses by itself.");
     CONTROLS = Metric::gauge("otpgate_controls_entries", &[],
         "Entries of the operators' controls that hold.");
     PAUSED = Metric::gauge("otpgate_sms_paused", &[],

@@ -6,7 +6,7 @@ use crate::human::HumanFailure;
 use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::{Action, AlertKind, BlockLevel};
 use crate::token::TokenError;
-use crate::transport::{Channel, DeliveryFault, NumberFault};
+use crate::transport::{Channel, DeliveryFault, NumberFault, ReceiptErrorKind};
 
 /// What stands where there is nothing to say.
 #[cfg(any(feature = "metrics", feature = "tracing"))]
@@ -108,6 +108,14 @@ words!(NUMBER_FAULTS, number_fault(fault: NumberFault) {
     NumberFault::Barred => "barred",
 });
 
+words!(RECEIPT_ERRORS, receipt_error(kind: ReceiptErrorKind) {
+    ReceiptErrorKind::Unsigned => "unsigned",
+    ReceiptErrorKind::Forged => "forged",
+    ReceiptErrorKind::Stale => "stale",
+    ReceiptErrorKind::Malformed => "malformed",
+    ReceiptErrorKind::NoSecret => "no_secret",
+});
+
 words!(DELIVERY_FAULTS, delivery_fault(fault: Option<DeliveryFault>) {
     None => "none",
     Some(DeliveryFault::Number(_)) => "number",
@@ -145,6 +153,7 @@ words!(TEST_USES, test_use(step: TestUse) {
 words!(ALERTS, alert(kind: AlertKind) {
     AlertKind::Asking => "asking",
     AlertKind::BlockBegun => "block_begun",
+    AlertKind::BlockForbidden => "block_forbidden",
     AlertKind::BlockLifted => "block_lifted",
     AlertKind::ConversionCollapsed => "conversion_collapsed",
     AlertKind::ScoutSeen => "scout_seen",
@@ -198,6 +207,7 @@ words!(REASONS, reason_word(reason: &RefusalReason) {
     RefusalReason::KnownNumbersOnly { .. } => "known_numbers_only",
     RefusalReason::SmsOff => "sms_off",
     RefusalReason::HumanCheckFailed => "human_check_failed",
+    RefusalReason::HumanCheckAsked => "human_check_asked",
     RefusalReason::Limit(_) => "limit",
     RefusalReason::Budget(_) => "budget",
     RefusalReason::TooManyFailures => "too_many_failures",
@@ -261,6 +271,7 @@ mod tests {
             CHANNELS,
             NUMBER_FAULTS,
             DELIVERY_FAULTS,
+            RECEIPT_ERRORS,
             CAUSES,
             TEST_USES,
             ALERTS,

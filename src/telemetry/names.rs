@@ -33,21 +33,26 @@ impl Names {
 
     /// `name`, or `other`.
     pub(super) fn label(&self, name: &str) -> String {
+        self.meet(name).0
+    }
+
+    /// The same, and whether the name has just become a label.
+    pub(super) fn meet(&self, name: &str) -> (String, bool) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if known.contains(name) {
-            return name.to_owned();
+            return (name.to_owned(), false);
         }
         let full = known.len() >= self.most;
         drop(known);
         if full {
-            return OTHER.to_owned();
+            return (OTHER.to_owned(), false);
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() < self.most || known.contains(name) {
-            known.insert(name.into());
-            name.to_owned()
+            let is_new = known.insert(name.into());
+            (name.to_owned(), is_new)
         } else {
-            OTHER.to_owned()
+            (OTHER.to_owned(), false)
         }
     }
 }

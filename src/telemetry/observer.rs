@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
-use crate::access::{Effect, Target};
 use crate::base::money::Money;
 use crate::context::Purpose;
 use crate::event::{Event, EventKind, Observer};
@@ -36,8 +35,7 @@ pub const BUCKETS: &[f64] = &[
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
 /// # shop::open_with(|parts| parts.observer(metrics), async |shop| {
 /// # shop.issued().await;
-/// // At start: `Gate::builder().observer(MetricsObserver::new())`, beside another with a pair:
-/// // `.observer((MetricsObserver::new(), my_log))`.
+/// // At start: `Gate::builder().observer(MetricsObserver::new())`, beside those that you have.
 /// let gauges = MetricsObserver::new();
 /// gauges.gauges(&shop.gate.snapshot().await?); // every minute or so, from one gate
 /// # Ok(())
@@ -68,7 +66,7 @@ impl MetricsObserver {
                 MetricKind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
             }
         }
-        begin_at_zero();
+        begin_at_zero(None);
         Self { purposes: Names::first(MOST_PURPOSES), realms: None }
     }
 
@@ -82,9 +80,11 @@ impl MetricsObserver {
     }
 
     /// The first `most` realms are a label `realm` on every metric of an event, and the rest `other`.
-    /// It multiplies the series by so many, and names tenants to whoever reads the metrics.
+    /// It multiplies the series by so many, and names tenants to whoever reads the metrics. The counters
+    /// of a realm begin at zero with its first event, of whatever kind.
     #[must_use]
     pub fn realms(mut self, most: usize) -> Self {
+        begin_at_zero(Some(label::OTHER));
         self.realms = Some(Names::first(most));
         self
     }
@@ -97,15 +97,15 @@ impl MetricsObserver {
         };
         set(all::BUDGET_SPENT, vec![], dollars(snapshot.spent));
         set(all::BUDGET_LIMIT, vec![], dollars(snapshot.daily_budget));
+        // What an operator's entry decides tells of no attack, however long it lasts.
+        let by_itself = || snapshot.blocks.iter().filter(|place| place.entry.is_none());
         for action in [Action::Ask, Action::Refuse] {
-            let places = snapshot.blocks.iter().filter(|place| place.action == action).count();
+            let places = by_itself().filter(|place| place.action == action).count();
             let labels = vec![metrics::Label::from_static_parts("action", label::action(action))];
             set(all::PLACES_ACTING, labels, count(places));
         }
         set(all::CONTROLS, vec![], count(snapshot.controls.len()));
-        let paused = snapshot.controls.iter().any(|control| {
-            control.effect() == Effect::SmsOff && *control.target() == Target::Everything
-        });
+        let paused = snapshot.controls.iter().any(|control| control.pauses_all(snapshot.at));
         set(all::PAUSED, vec![], if paused { 1.0 } else { 0.0 });
     }
 
@@ -142,7 +142,11 @@ impl MetricsObserver {
             labels.push(metrics::Label::new("region", region.to_owned()));
         }
         if let Some(realms) = &self.realms {
-            labels.push(metrics::Label::new("realm", realms.label(&event.realm)));
+            let (realm, is_new) = realms.meet(&event.realm);
+            if is_new {
+                begin_at_zero(Some(&realm));
+            }
+            labels.push(metrics::Label::new("realm", realm));
         }
         labels
     }
@@ -245,6 +249,9 @@ impl Observer for MetricsObserver {
             }
             EventKind::OptedIn => self.one(&all::OPTED_IN, event, &[]),
             EventKind::ReceiptUnmatched { .. } => self.one(&all::UNMATCHED, event, &[]),
+            EventKind::ReceiptRefused { error } => {
+                self.one(&all::RECEIPTS_REFUSED, event, &[label::receipt_error(error.kind())]);
+            }
             EventKind::Reported { worthless } => {
                 let worth = if *worthless { "worthless" } else { "genuine" };
                 self.one(&all::REPORTED, event, &[worth]);
@@ -257,7 +264,8 @@ impl Observer for MetricsObserver {
     }
 }
 
-fn begin_at_zero() {
+/// Lets the counters whose labels are words alone begin at zero, of one realm where realms are labels.
+fn begin_at_zero(realm: Option<&str>) {
     let counters = METRICS.iter().filter(|metric| metric.kind == MetricKind::Counter);
     for metric in counters {
         let mut series: Vec<Vec<metrics::Label>> = vec![Vec::new()];
@@ -276,7 +284,8 @@ fn begin_at_zero() {
                 .flat_map(|labels| words.iter().map(move |word| with(labels, word)))
                 .collect();
         }
-        for labels in series {
+        for mut labels in series {
+            labels.extend(realm.map(|realm| metrics::Label::new("realm", realm.to_owned())));
             counter!(metric.name, labels).increment(0);
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -30,7 +31,10 @@ use crate::transport::{Handoff, HandoffError, NumberFault, OutboundSms, SmsTrans
 /// handle.expect_order(&["+4915123456789", "+4915123456789"]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct ScriptedTransport(TransportHandle);
+pub struct ScriptedTransport {
+    handle: TransportHandle,
+    provider: Option<&'static str>,
+}
 
 /// What a [`ScriptedTransport`] does with a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +50,10 @@ pub enum Reply {
     Refused,
     /// Refuses it and reports this about the number; it does not arrive.
     Reported(NumberFault),
+    /// Does not know the account's key, nor will it before an operator acts: it takes no text.
+    UnknownKey,
+    /// Has too much to do and asks to wait so long; it does not arrive.
+    Busy(Duration),
     /// Takes it and loses the answer: it arrives, the caller sees
     /// [`Indeterminate`](crate::transport::HandoffErrorKind::Indeterminate).
     LostAnswer,
@@ -88,15 +96,38 @@ impl ScriptedTransport {
     #[allow(clippy::new_ret_no_self, reason = "the two are made together, as a channel's ends")]
     pub fn new() -> (Self, TransportHandle) {
         let handle = TransportHandle::default();
-        (Self(handle.clone()), handle)
+        (Self { handle: handle.clone(), provider: None }, handle)
     }
-}
 
-#[async_trait]
-impl SmsTransport for ScriptedTransport {
+    /// Names the provider, as each adapter does: events, metrics and errors tell by it which of
+    /// several took or refused a text.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use otpgate::testing::{Reply, ScriptedTransport, block_on};
+    /// use otpgate::transport::{FailOver, OutboundSms, SmsTransport};
+    ///
+    /// let (first, first_handle) = ScriptedTransport::new();
+    /// let (second, _) = ScriptedTransport::new();
+    /// let both = FailOver::new(first.by("first")).then(second.by("second"));
+    /// first_handle.reply(Reply::Busy(Duration::from_secs(2)));
+    ///
+    /// let sms = OutboundSms::for_test("+4915123456789", "Your code: 041673", [1; 16]);
+    /// let handoff = block_on(both.hand_off(&sms))?;
+    /// assert_eq!(handoff.provider, Some("second"));
+    /// assert_eq!(handoff.passed_over()[0].provider(), Some("first"));
+    /// assert_eq!(handoff.passed_over()[0].pause(), Some(Duration::from_secs(2)));
+    /// # Ok::<(), otpgate::transport::HandoffError>(())
+    /// ```
+    #[must_use]
+    pub fn by(mut self, provider: &'static str) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
     #[allow(clippy::panic, reason = "the test asked for it")]
-    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-        let (reply, number) = self.0.take(sms);
+    async fn answer(reply: Reply, number: usize) -> Result<Handoff, HandoffError> {
         match reply {
             Reply::Accept | Reply::AcceptTwice => Ok(Handoff::accepted(format!("sms-{number}"))),
             Reply::NotSent => Err(HandoffError::not_sent("the test: not connected")),
@@ -104,12 +135,29 @@ impl SmsTransport for ScriptedTransport {
             Reply::Reported(fault) => {
                 Err(HandoffError::refused("the test: a faulty number").about_number(fault))
             }
+            Reply::UnknownKey => Err(HandoffError::not_sent("the test: an unknown key")
+                .code("401")
+                .remedy("give the account's key")
+                .alert_all()),
+            Reply::Busy(pause) => Err(HandoffError::not_sent("the test: too many texts")
+                .code("429")
+                .retry_after(pause)),
             Reply::LostAnswer | Reply::LostText => {
                 Err(HandoffError::indeterminate("the test: the answer was lost"))
             }
             Reply::Hang | Reply::HangAfterSending => pending().await,
             Reply::Panic => panic!("the test: the provider's client panicked"),
         }
+    }
+}
+
+#[async_trait]
+impl SmsTransport for ScriptedTransport {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        let (reply, number) = self.handle.take(sms);
+        let answer = Self::answer(reply, number).await;
+        let Some(provider) = self.provider else { return answer };
+        answer.map(|handoff| handoff.by(provider)).map_err(|error| error.by(provider))
     }
 }
 
@@ -198,6 +246,8 @@ impl TransportHandle {
                 Reply::NotSent
                 | Reply::Refused
                 | Reply::Reported(_)
+                | Reply::UnknownKey
+                | Reply::Busy(_)
                 | Reply::LostText
                 | Reply::Hang
                 | Reply::Panic => 0,
@@ -290,6 +340,27 @@ mod tests {
         assert_eq!((handle.arrivals(), handle.handed_off()), (3, 3));
         assert_eq!(handle.last_code().as_deref(), Some("118822"));
         assert_eq!(handle.last_code_to("+4915123456789").as_deref(), Some("041673"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_operators_matter_and_a_busy_provider_is_not() {
+        let (transport, handle) = ScriptedTransport::new();
+        let transport = transport.by("acme");
+        let refused = |reply| {
+            handle.reply(reply);
+            let sms = OutboundSms::for_test("+4915123456789", "Your code: 041673", [1; 16]);
+            crate::testing::block_on(transport.hand_off(&sms)).unwrap_err()
+        };
+        let unknown = refused(Reply::UnknownKey);
+        assert!(unknown.fails_every_text() && unknown.needs_operator());
+        assert_eq!(
+            unknown.to_string(),
+            "acme: the test: an unknown key; the text was not sent; give the account's key"
+        );
+        let busy = refused(Reply::Busy(Duration::from_secs(30)));
+        assert!(!busy.needs_operator());
+        assert_eq!(busy.pause(), Some(Duration::from_secs(30)));
+        assert_eq!((handle.handed_off(), handle.arrivals()), (2, 0));
     }
 
     #[test]

@@ -65,7 +65,8 @@ pub enum TicketLevel {
     /// The ticket was issued because the risk called for more work.
     HarderWork,
     /// The ticket was issued because a [`HumanCheck`](crate::human::HumanCheck) must pass with it. The
-    /// level says that the check was *asked for*; whether it passed is for the port to say.
+    /// level says that the check was *asked for*; whether it passed is for the port to say. At a gate
+    /// without a check it stands for no step-up.
     HumanCheck,
 }
 

@@ -111,6 +111,7 @@ struct Details {
     number_fault: Option<NumberFault>,
     alert: bool,
     every_text: bool,
+    one_text: bool,
     passed_over: Vec<Arc<HandoffError>>,
 }
 
@@ -158,7 +159,7 @@ impl HandoffError {
             .remedy(row.remedy);
         let details = error.details();
         (details.alert, details.every_text) = (row.alert, row.every_text);
-        details.number_fault = row.number_fault;
+        (details.one_text, details.number_fault) = (row.one_text, row.number_fault);
         error
     }
 
@@ -219,6 +220,14 @@ impl HandoffError {
         self.alert()
     }
 
+    /// Says that it tells of this text or its number alone, and nothing about the provider: a handset
+    /// that is off, a network that filters.
+    #[must_use]
+    pub fn one_text(mut self) -> Self {
+        self.details().one_text = true;
+        self
+    }
+
     /// Adds what it tells about the number.
     #[must_use]
     pub fn about_number(mut self, fault: NumberFault) -> Self {
@@ -261,6 +270,12 @@ impl HandoffError {
     /// sender. A [`CircuitBreaker`](super::CircuitBreaker) opens at once.
     pub fn fails_every_text(&self) -> bool {
         self.details.as_ref().is_some_and(|details| details.every_text)
+    }
+
+    /// Whether it tells of this text or its number alone. A [`CircuitBreaker`](super::CircuitBreaker)
+    /// counts it as nothing.
+    pub fn tells_of_one_text(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.one_text)
     }
 
     fn details(&mut self) -> &mut Details {

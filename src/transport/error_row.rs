@@ -30,6 +30,8 @@ pub struct ErrorRow {
     pub alert: bool,
     /// Whether every text fails so until then, whatever its number, country and sender.
     pub every_text: bool,
+    /// Whether it tells of this text or its number alone, and nothing about the provider.
+    pub one_text: bool,
     /// What it tells about the number.
     pub number_fault: Option<NumberFault>,
 }
@@ -63,7 +65,8 @@ impl ErrorRow {
         meaning: &'static str,
         remedy: &'static str,
     ) -> Self {
-        Self { code, kind, meaning, remedy, alert: false, every_text: false, number_fault: None }
+        let (alert, every_text, one_text) = (false, false, false);
+        Self { code, kind, meaning, remedy, alert, every_text, one_text, number_fault: None }
     }
 
     /// It stays so until an operator acts: for this country, this sender, this kind of number.
@@ -77,6 +80,13 @@ impl ErrorRow {
     #[must_use]
     pub const fn alert_all(self) -> Self {
         Self { alert: true, every_text: true, ..self }
+    }
+
+    /// It tells of this text or its number alone: a handset that is off, a network that filters. A
+    /// circuit breaker counts it as nothing. A refusal needs no such mark.
+    #[must_use]
+    pub const fn one_text(self) -> Self {
+        Self { one_text: true, ..self }
     }
 
     /// It tells something about the number.

@@ -145,7 +145,9 @@ pub use wrappers::{
 ///   message as spent, keeps the code good and does not try again;
 /// - MUST put neither the number nor the text into an error or a log;
 /// - MUST end by itself: a provider that hangs is a time-out. Wrap it in
-///   [`Deadline`] if its client has none.
+///   [`Deadline`] if its client has none;
+/// - MUST NOT wait in the thread that polls it: no deadline reaches a call that does. Give a client
+///   that blocks a thread of its own, such as tokio's `spawn_blocking`.
 ///
 /// [`otpgate::testing::transport`](crate::testing) holds an implementer to this.
 ///
@@ -162,7 +164,8 @@ pub use wrappers::{
 /// #[async_trait]
 /// impl SmsTransport for MyProvider {
 ///     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-///         match post(sms.expose_number(), sms.expose_text(), sms.idempotency_key().as_str()) {
+///         let key = sms.idempotency_key().as_str();
+///         match post(sms.expose_number(), sms.expose_text(), key).await {
 ///             Ok((202, message_id)) => Ok(Handoff::accepted(message_id)),
 ///             Ok((401 | 429, _)) => Err(HandoffError::not_sent("the provider did not take it")),
 ///             Ok((404 | 410, _)) => Err(HandoffError::refused("no such subscriber")),
@@ -171,7 +174,7 @@ pub use wrappers::{
 ///         }
 ///     }
 /// }
-/// # fn post(_: &str, _: &str, _: &str) -> Result<(u16, String), std::io::Error> {
+/// # async fn post(_: &str, _: &str, _: &str) -> Result<(u16, String), std::io::Error> {
 /// #     Ok((202, "message-1".to_owned()))
 /// # }
 /// # let sms = OutboundSms::for_test("+4915112345678", "041673 is your code.", [1; 16]);

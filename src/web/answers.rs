@@ -21,7 +21,6 @@ use super::body::{
     self, ChannelAnswer, CodeAnswer, EntryAnswer, HumanAnswer, PreflightAnswer, PreflightCall,
     ResendCall, SendCall, SentAnswer, VerifiedAnswer, VerifyCall,
 };
-use super::client::Client;
 use super::cookie;
 use super::endpoints::{Answer, Endpoints};
 use super::host::{Admit, Ask, HostError};
@@ -76,7 +75,7 @@ impl Endpoints {
         origin::check_post(&parts.headers, &self.config().origin)?;
         let call: SendCall = body::read(&parts.headers, body)?;
         let purpose = self.purpose(call.purpose)?;
-        let client = Client::as_it_is(self.config(), parts, peer).human_response(call.human);
+        let client = self.client_as_it_is(parts, peer).human_response(call.human);
         let recipient = Recipient::parse(&call.number, self.config().default_region)
             .map_err(|_| Problem::new(ProblemKind::BadNumber))?;
         let cleared = self.gate().clear(&call.proof, &recipient, &purpose, client.context()).await;
@@ -117,10 +116,10 @@ impl Endpoints {
                 Some(named.ok_or(Problem::new(ProblemKind::BadRequest))?)
             }
         };
-        let client = Client::as_it_is(self.config(), parts, peer);
-        let grant = grant(parts);
+        let client = self.client_as_it_is(parts, peer);
+        let (grant, about) = self.held(parts, client.context());
         // Without one the gate says what it says of a verification that is over.
-        let binding = self.binding_of(&grant, client.context(), parts).await?.unwrap_or_default();
+        let binding = self.binding_of(about, parts).await?.unwrap_or_default();
         let sent = match channel {
             None => self.gate().resend_bound(&grant, &binding, client.context()).await,
             Some(channel) => {
@@ -145,9 +144,8 @@ impl Endpoints {
         parts: &Parts,
         peer: Option<IpAddr>,
     ) -> Result<(Option<About>, Option<EntryView>), Problem> {
-        let client = Client::as_it_is(self.config(), parts, peer);
-        let grant = grant(parts);
-        let Some(about) = self.gate().about(&grant, client.context()) else {
+        let client = self.client_as_it_is(parts, peer);
+        let (grant, Some(about)) = self.held(parts, client.context()) else {
             return Ok((None, None));
         };
         match self.gate().entry(&grant, client.context()).await? {
@@ -165,10 +163,10 @@ impl Endpoints {
         let config = self.config();
         origin::check_post(&parts.headers, &config.origin)?;
         let call: VerifyCall = body::read(&parts.headers, body)?;
-        let client = Client::as_it_is(config, parts, peer);
-        let grant = grant(parts);
-        // A payment that is gone is an attempt at none: rejected and counted, as a changed one is.
-        let binding = self.binding_of(&grant, client.context(), parts).await?.unwrap_or_default();
+        let client = self.client_as_it_is(parts, peer);
+        let (grant, about) = self.held(parts, client.context());
+        // A payment that is gone is bound to nothing: rejected, as a changed one is, at no cost.
+        let binding = self.binding_of(about, parts).await?.unwrap_or_default();
         let verified =
             self.gate().verify_bound(&grant, &call.code, &binding, client.context()).await;
         match verified? {
@@ -233,15 +231,30 @@ impl Endpoints {
         allowed.cloned().ok_or(Problem::new(ProblemKind::BadRequest))
     }
 
+    /// The grant that the client holds, and what it says if it is this client's. Without one, one that the
+    /// gate knows nothing of: it is answered as any other that is closed, after the same work.
+    ///
+    /// So is one for a purpose that is not offered here. All endpoints of a site share the cookie, and a code
+    /// for a sign-up must not come to a host that resets passwords.
+    fn held(&self, parts: &Parts, client: &ClientContext) -> (EntryGrant, Option<About>) {
+        let cookie = cookie::read(&parts.headers, cookie::GRANT).unwrap_or_default();
+        let grant = EntryGrant::from_client(cookie);
+        match self.gate().about(&grant, client) {
+            Some(about) if !self.config().purposes.contains(&about.purpose) => {
+                (EntryGrant::from_client(""), None)
+            }
+            about => (grant, about),
+        }
+    }
+
     /// What the code of a running verification is bound to. A grant that is not this client's is bound to
     /// nothing: the gate knows what to say of it.
     async fn binding_of(
         &self,
-        grant: &EntryGrant,
-        client: &ClientContext,
+        about: Option<About>,
         parts: &Parts,
     ) -> Result<Option<Binding>, Problem> {
-        match self.gate().about(grant, client) {
+        match about {
             Some(About { purpose, .. }) => {
                 self.asked(self.config().host.binding(&purpose, parts)).await
             }
@@ -296,12 +309,6 @@ impl Endpoints {
         add_cookie(&mut response, cookie::set(cookie::GRANT, text, self.config().same_site, None));
         Ok(response)
     }
-}
-
-/// The grant that the client holds. Without one, one that the gate knows nothing of: it is answered as any
-/// other that is closed, after the same work.
-fn grant(parts: &Parts) -> EntryGrant {
-    EntryGrant::from_client(cookie::read(&parts.headers, cookie::GRANT).unwrap_or_default())
 }
 
 fn entry_answer(view: &EntryView, code: CodeFormat) -> Response<Bytes> {

@@ -15,6 +15,7 @@
 //! assert!(tag.contains(r#"/otpgate.js" integrity="sha384-"#));
 //! ```
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use base64ct::{Base64, Encoding};
@@ -26,12 +27,15 @@ use sha2::{Digest, Sha256, Sha384};
 //   two slices of work, of which one is shorter than a Worker's start.
 // - `told`: the odds that so many tries have solved it. `hold`: a ticket's times count from its arrival, as
 //   the server's clock is not the page's.
-// - `held`, `check`, `asking`: the ticket at hand, the human check's terms, the ticket on its way.
+// - `held`, `check`, `asking`: the ticket at hand, the human check's terms, the ticket on its way. A page
+//   may be older than its gate's check: the terms come with the next ticket.
 // - `mark`: on a form, what attached it, whichever instance of the module; a second time it takes the
 //   options alone, and `terms` are read when they are needed.
 // - `busy`, `message`, `over`: what goes on, the text awaited, whether the host has the proof. `tell` is
 //   false where the host has taken an event on; after `gone` the host's page goes on without the form.
 // - `last`: without an attempt left the entry is closed. `tick`: a sleeping tab misses ticks, not deadlines.
+// - `refresh`: an early ticket has waited its human time when the number is typed; the code page asks for what
+//   it shows, also when it comes back from the history.
 // - `until ??= 0`: where the entry gave no answer, the server decides when another code may be sent.
 
 /// The browser module. It imports [`WORKER`] from beside itself.
@@ -53,12 +57,16 @@ pub static STYLE: Asset =
 /// Every file.
 pub static ALL: [&Asset; 4] = [&MODULE, &WORKER, &TYPES, &STYLE];
 
-/// `Cache-Control` of an address that holds the [`version`]: what it names never changes.
+/// `Cache-Control` of [`Asset::path`]: what it names never changes.
 pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// `Cache-Control` of an address by name alone: kept, and asked for again by [`Asset::etag`], so that the
-/// module and its Worker are never of two versions.
+/// `Cache-Control` of an address by name alone: kept, and asked for again by [`Asset::etag`], so that no browser
+/// goes on with the module of a release that is gone. While gates of two releases serve, it may get the module of
+/// one and the Worker of the other; by [`Asset::path`] it never does.
 pub const REVALIDATED: &str = "public, no-cache";
+
+/// `Cache-Control` of a folder of another release.
+pub(super) const NOT_KEPT: &str = "no-store";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -101,10 +109,19 @@ impl Asset {
         format!("\"{}\"", short_hex(&Sha256::digest(self.bytes)))
     }
 
-    /// The address below `mount` that may be cached for ever.
+    /// The address below `mount` that may be cached for ever: its folder names the contents.
     #[must_use]
     pub fn path(&self, mount: &str) -> String {
-        format!("{mount}/assets/{}/{}", version(), self.name)
+        format!("{mount}/assets/{}/{}", self.folder(), self.name)
+    }
+
+    /// The module and its Worker lie in one folder, [`version`]; each other file has its own, so that it
+    /// stays where it is when others change.
+    pub(super) fn folder(&self) -> Cow<'static, str> {
+        match [MODULE, WORKER].contains(self) {
+            true => version().into(),
+            false => short_hex(&Sha256::digest(self.bytes)).into(),
+        }
     }
 }
 
@@ -121,19 +138,24 @@ pub fn find(name: &str) -> Option<&'static Asset> {
     ALL.into_iter().find(|asset| asset.name == name)
 }
 
-/// Names the contents of all files together, 16 hex digits: the folder of the addresses that never change.
-/// One for all, since the module imports its Worker from beside itself.
+/// Names the contents of the module and its Worker, 16 hex digits: the folder of their addresses that never
+/// change. One for both, since the module imports the Worker from beside itself.
 #[must_use]
 pub fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
         let mut hash = Sha256::new();
-        for asset in ALL {
+        for asset in [MODULE, WORKER] {
             hash.update(Sha256::digest(asset.name));
             hash.update(Sha256::digest(asset.bytes));
         }
         short_hex(&hash.finalize())
     })
+}
+
+/// Whether `text` could be a folder of this release or another.
+pub(super) fn is_folder(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn short_hex(digest: &[u8]) -> String {
@@ -166,6 +188,17 @@ mod tests {
         tags.dedup();
         assert_eq!(tags.len(), ALL.len());
         assert_eq!(version().len(), 16);
+    }
+
+    /// A style that changed takes the address of no script with it. The module and its Worker have one.
+    #[test]
+    fn an_address_names_no_more_than_its_file_needs() {
+        let folder = |asset: Asset| asset.path("/otp").replace(asset.name(), "");
+        assert_eq!(folder(MODULE), folder(WORKER));
+        assert_eq!(folder(MODULE), format!("/otp/assets/{}/", version()));
+        for asset in [STYLE, TYPES] {
+            assert_eq!(folder(asset), format!("/otp/assets/{}/", asset.etag().replace('"', "")));
+        }
     }
 
     /// The policies of hosts forbid all of it, and so does the promise that nothing is built or fetched.

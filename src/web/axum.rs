@@ -25,6 +25,7 @@
 
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 
 use ::axum::Router;
@@ -49,6 +50,10 @@ use super::problem::{Problem, ProblemKind};
 /// The endpoints of `gate` as a router, for [`Router::merge`]. Not for `nest`: the paths hold the mount.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`.
+///
+/// Each request is served to its end on a task of its own, even if its client hangs up. The spans around
+/// it go along; what else belongs to a task (`tokio::task_local!`) does not reach your [`Host`](super::Host): put
+/// it into the request's extensions.
 pub fn router<S>(gate: Gate, config: Config) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -77,7 +82,8 @@ async fn call(State(endpoints): State<Endpoints>, request: Request) -> Response 
     let response = match collect(&endpoints, &parts, body).await {
         Ok(body) => {
             let peer = peer(&parts);
-            endpoints.handle(::http::Request::from_parts(parts, body), peer).await
+            let request = ::http::Request::from_parts(parts, body);
+            seen_through(async move { endpoints.handle(request, peer).await }).await
         }
         Err(problem) => {
             let mut response = problem.response();
@@ -87,6 +93,20 @@ async fn call(State(endpoints): State<Endpoints>, request: Request) -> Response 
         }
     };
     response.map(Body::from)
+}
+
+/// Makes a call on a task of its own. A server drops the handler of a client who hangs up, and with it would go
+/// what the provider says of a text, what comes back of one that did not go out, and what an operator changed.
+pub(super) async fn seen_through(
+    call: impl Future<Output = ::http::Response<Bytes>> + Send + 'static,
+) -> ::http::Response<Bytes> {
+    #[cfg(feature = "tracing")]
+    let call = tracing::Instrument::in_current_span(call);
+    tokio::spawn(call).await.unwrap_or_else(|ended| match ended.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        // The runtime stops.
+        Err(_) => Problem::new(ProblemKind::Outage).response(),
+    })
 }
 
 async fn collect(endpoints: &Endpoints, parts: &Parts, body: Body) -> Result<Bytes, Problem> {

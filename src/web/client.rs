@@ -1,10 +1,9 @@
 //! [`Client`]: who asks, read from a request.
 
-use std::net::IpAddr;
-
 use ::http::HeaderValue;
 use ::http::request::Parts;
 
+use crate::access::ClientIp;
 use crate::base::entropy::{EntropyError, SystemEntropy, random};
 use crate::base::id::to_text;
 use crate::context::ClientContext;
@@ -45,7 +44,7 @@ impl Client {
     pub(super) fn with_session(
         config: &Config,
         parts: &Parts,
-        peer: Option<IpAddr>,
+        ip: ClientIp,
     ) -> Result<Self, EntropyError> {
         let known = config.host.client(parts);
         let (session, set_cookie) = match session(&known, parts) {
@@ -56,15 +55,15 @@ impl Client {
                 (session, line)
             }
         };
-        Ok(Self { set_cookie, ..Self::new(config, parts, peer, known, session) })
+        Ok(Self { set_cookie, ..Self::new(config, parts, ip, known, session) })
     }
 
     /// The client as it is. Without a session it has one that no ticket and no grant is bound to, since
     /// none is ever given out under it.
-    pub(super) fn as_it_is(config: &Config, parts: &Parts, peer: Option<IpAddr>) -> Self {
+    pub(super) fn as_it_is(config: &Config, parts: &Parts, ip: ClientIp) -> Self {
         let known = config.host.client(parts);
         let session = session(&known, parts).unwrap_or_default();
-        Self::new(config, parts, peer, known, session)
+        Self::new(config, parts, ip, known, session)
     }
 
     /// Adds what the page's human check gave.
@@ -75,14 +74,7 @@ impl Client {
         self
     }
 
-    fn new(
-        config: &Config,
-        parts: &Parts,
-        peer: Option<IpAddr>,
-        known: Known,
-        session: String,
-    ) -> Self {
-        let ip = config.client_source.client(peer, &parts.headers);
+    fn new(config: &Config, parts: &Parts, ip: ClientIp, known: Known, session: String) -> Self {
         let mut context = ClientContext::new(ip, session).origin(config.origin.clone());
         if let Some(user) = known.user {
             context = context.user(user);

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName};
 
-use crate::access::{ClientIp, ProxyHeader, TrustedProxies};
+use crate::access::{ClientIp, ForwardedError, ProxyHeader, TrustedProxies};
+use crate::builder::no_look_alike;
 use crate::context::Purpose;
 use crate::error::ConfigError;
 use crate::recipient::Region;
@@ -49,8 +50,8 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// let error = Config::builder("shop.example", SignUp).build().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "`origin` is shop.example, but must be the origin in the browser's address bar, such as \
-///      https://shop.example, or http on localhost",
+///     "`origin` is shop.example, but must be the origin in the browser's address bar (no :443), \
+///      such as https://shop.example, or http on localhost",
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -89,7 +90,7 @@ pub enum ClientSource {
 
 impl Config {
     /// Starts a configuration. `origin` is what the browser's address bar begins with: `https`, host and,
-    /// if it is not the usual one, port. It is never taken from a request.
+    /// if it is not the usual one, port. It is never taken from a request, and compared byte by byte.
     pub fn builder(origin: impl Into<String>, host: impl Host) -> ConfigBuilder {
         let origin = origin.into();
         ConfigBuilder(Self {
@@ -137,7 +138,8 @@ impl ConfigBuilder {
     }
 
     /// What codes may be asked for here. Default: [`Purpose::SIGN_UP`] alone, so that nobody asks for a
-    /// purpose that the host's [`verified`](Host::verified) does not expect.
+    /// purpose that the host's [`verified`](Host::verified) does not expect. A verification for any other,
+    /// begun at other endpoints of the site, counts as none here.
     pub fn purposes(mut self, purposes: impl IntoIterator<Item = Purpose>) -> Self {
         self.0.purposes = purposes.into_iter().collect();
         self
@@ -162,7 +164,11 @@ impl ConfigBuilder {
     }
 
     /// Takes the receipts of a provider at `receipts/{name}`, and at `receipts/{name}/{token}` for those
-    /// whose URL holds a secret. `name` is 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+    /// whose URL holds a secret. `name` is 1 to 32 of `a`–`z`, `0`–`9` and `-`; of two under one name the later
+    /// counts, so each account needs its own.
+    ///
+    /// `aws::Receipts` needs a handler of your own: nothing here fetches SNS's certificate or confirms the
+    /// subscription.
     pub fn receipts(mut self, name: impl Into<String>, verifier: impl ReceiptVerifier) -> Self {
         self.0.receipts.insert(name.into(), Box::new(verifier));
         self
@@ -175,7 +181,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Where the host's code page is: a path, or a whole URL. Default: the hosted one, `{mount}/code`.
+    /// Where the host's code page is: a path, or a whole URL. Default: `{mount}/code`, where the hosted one
+    /// is. Without [`pages`](Self::pages) nothing is there, so a page that goes to it needs this.
     pub fn code_page(mut self, url: impl Into<String>) -> Self {
         self.0.code_page = Some(url.into());
         self
@@ -190,6 +197,11 @@ impl ConfigBuilder {
 
     /// Serves the hosted pages of `brand`, with nothing of your own in them: [`pages`](Self::pages)
     /// has the rest. Call it after [`mount`](Self::mount).
+    ///
+    /// Not for a gate with a [human check](crate::GateBuilder::human_check): whoever is asked for one gets no
+    /// text, since nothing on these pages shows its widget. Name the script that does in
+    /// [`PageContext::scripts`] and give that to [`pages`](Self::pages) (`docs/web-browser.md` has one for each
+    /// service). [`Endpoints::new`](super::Endpoints::new) tells the observer of a page without.
     pub fn hosted(self, brand: impl Into<String>) -> Self {
         let mount = self.0.mount.clone();
         self.pages(PageContext::new(brand, mount))
@@ -208,17 +220,20 @@ impl ConfigBuilder {
     /// [`ConfigError::Rule`], which names the field.
     pub fn build(self) -> Result<Config, ConfigError> {
         let Self(config) = self;
-        for (field, origin) in
-            [("origin", &config.origin), ("receipts_origin", &config.receipts_origin)]
-        {
-            if !origin::is_origin(origin) {
-                return Err(ConfigError::rule(
-                    field,
-                    origin,
-                    "the origin in the browser's address bar, such as https://shop.example, or \
-                     http on localhost",
-                ));
-            }
+        if !origin::is_origin(&config.origin) {
+            return Err(ConfigError::rule(
+                "origin",
+                &config.origin,
+                "the origin in the browser's address bar (no :443), such as https://shop.example, \
+                 or http on localhost",
+            ));
+        }
+        if !origin::is_base(&config.receipts_origin) {
+            return Err(ConfigError::rule(
+                "receipts_origin",
+                &config.receipts_origin,
+                "what the URL of receipts begins with, such as https://shop.example",
+            ));
         }
         if !is_path(&config.mount) {
             return Err(ConfigError::rule(
@@ -230,6 +245,7 @@ impl ConfigBuilder {
         if config.purposes.is_empty() {
             return Err(ConfigError::rule("purposes", "empty", "one purpose at least"));
         }
+        config.purposes.iter().try_for_each(|purpose| no_look_alike("purposes", purpose))?;
         if let Some(name) =
             config.receipts.keys().find(|name| Purpose::new((*name).clone()).is_err())
         {
@@ -240,21 +256,7 @@ impl ConfigBuilder {
             ));
         }
         if let Some(pages) = &config.pages {
-            let header = |text: &str| ::http::HeaderValue::from_str(text).is_ok();
-            if pages.mount != config.mount {
-                return Err(ConfigError::rule(
-                    "pages.mount",
-                    &pages.mount,
-                    "the mount of the endpoints",
-                ));
-            }
-            if !header(&pages.form_url) || !header(&pages.content_security_policy()) {
-                return Err(ConfigError::rule(
-                    "pages",
-                    &pages.form_url,
-                    "addresses and policies of printable ASCII",
-                ));
-            }
+            may_be_hosted(pages, &config.mount)?;
         }
         let span = Duration::from_millis(10)..=Duration::from_secs(60);
         if !span.contains(&config.body_deadline) {
@@ -268,6 +270,19 @@ impl ConfigBuilder {
     }
 }
 
+/// Pages that stand at the endpoints' mount, and fit into headers.
+fn may_be_hosted(pages: &PageContext, mount: &str) -> Result<(), ConfigError> {
+    let header = |text: &str| ::http::HeaderValue::from_str(text).is_ok();
+    if pages.mount != mount {
+        return Err(ConfigError::rule("pages.mount", &pages.mount, "the mount of the endpoints"));
+    }
+    if !header(&pages.form_url) || !header(&pages.content_security_policy()) {
+        let want = "addresses and policies of printable ASCII";
+        return Err(ConfigError::rule("pages", &pages.form_url, want));
+    }
+    Ok(())
+}
+
 /// Whether `path` is one that no proxy and no router rewrites.
 pub(super) fn is_path(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -278,24 +293,44 @@ pub(super) fn is_path(path: &str) -> bool {
 }
 
 impl ClientSource {
-    /// The client's address. A peer that is not known is no trusted proxy.
-    pub(super) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> ClientIp {
+    /// The client's address, or why nobody names it. A peer that is not known is no trusted proxy.
+    pub(super) fn client(
+        &self,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+    ) -> Result<ClientIp, Nameless> {
         const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
         const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-        let Some(peer) = peer else { return ClientIp::unknown() };
+        let Some(peer) = peer else { return Err(Nameless::Peer) };
+        let (name, header, proxies) = match self {
+            Self::Peer => return Ok(ClientIp::from_peer(peer)),
+            Self::XForwardedFor(proxies) => (&X_FORWARDED_FOR, ProxyHeader::XForwardedFor, proxies),
+            Self::Forwarded(proxies) => (&FORWARDED, ProxyHeader::Forwarded, proxies),
+        };
+        let lines = lines(headers, name);
+        let lines = lines.iter().map(|line| &**line);
+        ClientIp::behind(peer, header, lines, proxies).map_err(Nameless::Header)
+    }
+}
+
+/// Why the address of a client is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Nameless {
+    /// The server does not say who is connected.
+    Peer,
+    /// The trusted proxy does not.
+    Header(ForwardedError),
+}
+
+impl fmt::Display for Nameless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Peer => ClientIp::from_peer(peer),
-            Self::XForwardedFor(proxies) => {
-                let lines = lines(headers, &X_FORWARDED_FOR);
-                let lines = lines.iter().map(|line| &**line);
-                ClientIp::behind(peer, ProxyHeader::XForwardedFor, lines, proxies)
-                    .unwrap_or_default()
-            }
-            Self::Forwarded(proxies) => {
-                let lines = lines(headers, &FORWARDED);
-                let lines = lines.iter().map(|line| &**line);
-                ClientIp::behind(peer, ProxyHeader::Forwarded, lines, proxies).unwrap_or_default()
-            }
+            Self::Peer => f.write_str(
+                "the server named no peer; serve the router with \
+                 `into_make_service_with_connect_info::<SocketAddr>()`, or hand the endpoints the address of \
+                 the connection",
+            ),
+            Self::Header(error) => error.fmt(f),
         }
     }
 }
@@ -341,21 +376,17 @@ mod tests {
         let [proxy, other]: [IpAddr; 2] =
             ["10.0.0.2", "192.0.2.9"].map(|text| text.parse().unwrap());
         let client = |source: &ClientSource, peer| source.client(peer, &headers);
-        assert_eq!(
-            client(&source, Some(proxy)),
-            ClientIp::from_peer("203.0.113.7".parse().unwrap())
-        );
-        assert_eq!(client(&source, Some(other)), ClientIp::from_peer(other));
-        assert_eq!(client(&source, None), ClientIp::unknown());
-        assert_eq!(client(&ClientSource::Peer, Some(proxy)), ClientIp::from_peer(proxy));
+        let is = |address: &str| Ok(ClientIp::from_peer(address.parse().unwrap()));
+        assert_eq!(client(&source, Some(proxy)), is("203.0.113.7"));
+        assert_eq!(client(&source, Some(other)), is("192.0.2.9"));
+        assert_eq!(client(&source, None), Err(Nameless::Peer));
+        assert_eq!(client(&ClientSource::Peer, Some(proxy)), is("10.0.0.2"));
         let forwarded = ClientSource::Forwarded(proxies);
-        assert_eq!(
-            client(&forwarded, Some(proxy)),
-            ClientIp::from_peer("198.51.100.9".parse().unwrap())
-        );
+        assert_eq!(client(&forwarded, Some(proxy)), is("198.51.100.9"));
 
         headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff").unwrap());
-        assert_eq!(source.client(Some(proxy), &headers), ClientIp::unknown());
+        let error = ForwardedError::NotAnAddress { from_right: 1 };
+        assert_eq!(source.client(Some(proxy), &headers), Err(Nameless::Header(error)));
     }
 
     /// What the proxy appends stands on the client's own line, if it appends in place.
@@ -368,14 +399,14 @@ mod tests {
             headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
             source.client(Some("10.0.0.2".parse().unwrap()), &headers)
         };
-        let known = ClientIp::from_peer("203.0.113.7".parse().unwrap());
+        let known = Ok(ClientIp::from_peer("203.0.113.7".parse().unwrap()));
         for before in
             [&b"\xe9"[..], b"\xc3", b"\xc3\xa9", b"\xf0\x9f", b"\xff\xfe", b"198.51.100.1\xe9"]
         {
             assert_eq!(client(&[before, b", 203.0.113.7"].concat()), known, "{before:?}");
             assert_eq!(client(&[before, b",203.0.113.7, 10.0.0.3"].concat()), known, "{before:?}");
             let after = [b"203.0.113.7, ", before, b", 10.0.0.3"].concat();
-            assert_eq!(client(&after), ClientIp::unknown(), "{before:?}");
+            assert!(client(&after).is_err(), "{before:?}");
         }
     }
 

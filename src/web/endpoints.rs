@@ -2,18 +2,21 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::http::header::CONTENT_LENGTH;
 use ::http::request::Parts;
 use ::http::{HeaderValue, Method, Request, Response};
 use bytes::Bytes;
 
+use crate::access::ClientIp;
 use crate::event::OutagePart;
 use crate::gate::Gate;
 
 use super::client::Client;
-use super::config::Config;
+use super::config::{Config, Nameless};
 use super::origin;
+use super::page::PageContext;
 use super::problem::{Problem, ProblemKind};
 
 /// The endpoints of one gate: functions from requests to answers, without framework and runtime.
@@ -21,7 +24,8 @@ use super::problem::{Problem, ProblemKind};
 /// [`handle`](Self::handle) routes; the other functions are its rows, for a host with a router of its own.
 /// Each checks for itself where the request comes from, what its body is and how long. The peer is that of
 /// the connection, and `None` where it is not known, such as at a Unix socket: such clients share one
-/// tight limit.
+/// tight limit. If that is so, or a proxy does not name its peer, an
+/// [`Outage`](crate::EventKind::Outage) says why, once a minute at most.
 ///
 /// Cheap to clone.
 ///
@@ -58,7 +62,12 @@ pub struct Endpoints(Arc<Inner>);
 struct Inner {
     gate: Gate,
     config: Config,
+    /// When it was last told that nobody names a client, in milliseconds of the gate's clock.
+    nameless_told: AtomicU64,
 }
+
+/// How long nothing more is said of clients that nobody names: it is the same for each request.
+const NAMELESS_PAUSE_MS: u64 = 60_000;
 
 /// What a request comes to: an answer, or a problem, which is one as well.
 pub(super) type Answer = Result<Response<Bytes>, Problem>;
@@ -66,9 +75,19 @@ pub(super) type Answer = Result<Response<Bytes>, Problem>;
 impl Endpoints {
     /// The endpoints of `gate`. A host with several tenants makes one for each
     /// ([`Gate::in_realm`](crate::Gate::in_realm)), with an origin or a mount of its own.
+    ///
+    /// If the gate has a human check and the hosted form no script to show it, the observer hears of an
+    /// [`OutagePart::Host`]: nobody could pass it ([`ConfigBuilder::hosted`](super::ConfigBuilder::hosted)).
     #[must_use]
     pub fn new(gate: Gate, config: Config) -> Self {
-        Self(Arc::new(Inner { gate, config }))
+        if gate.has_human_check() && config.pages.as_ref().is_some_and(PageContext::shows_no_widget)
+        {
+            let what = "the gate has a human check, and the hosted form no script that shows it: whoever is \
+                        asked for one gets no text; name the script in `PageContext::scripts` \
+                        (docs/web-browser.md has one for each service)";
+            gate.tell_outage(OutagePart::Host, what.to_owned());
+        }
+        Self(Arc::new(Inner { gate, config, nameless_told: AtomicU64::new(u64::MAX) }))
     }
 
     /// The gate.
@@ -214,10 +233,38 @@ impl Endpoints {
     ///
     /// A problem if the random generator failed, so that no session could begin.
     pub fn client(&self, request: &Parts, peer: Option<IpAddr>) -> Result<Client, Problem> {
-        Client::with_session(self.config(), request, peer).map_err(|error| {
+        Client::with_session(self.config(), request, self.address(request, peer)).map_err(|error| {
             self.gate().tell_outage(OutagePart::Entropy, error.to_string());
             Problem::new(ProblemKind::Outage)
         })
+    }
+
+    /// The client without a session of ours, if it has none.
+    pub(super) fn client_as_it_is(&self, request: &Parts, peer: Option<IpAddr>) -> Client {
+        Client::as_it_is(self.config(), request, self.address(request, peer))
+    }
+
+    fn address(&self, request: &Parts, peer: Option<IpAddr>) -> ClientIp {
+        let address = self.config().client_source.client(peer, &request.headers);
+        address.unwrap_or_else(|cause| {
+            self.tell_nameless(cause);
+            ClientIp::unknown()
+        })
+    }
+
+    /// All clients that nobody names share one tight limit, so that the site gets a few texts an hour.
+    #[cold]
+    fn tell_nameless(&self, cause: Nameless) {
+        let (told, now) = (&self.0.nameless_told, self.gate().now().as_millis());
+        let last = told.load(Ordering::Relaxed);
+        // Apart in either direction: the clock may have been set back.
+        if now.abs_diff(last) >= NAMELESS_PAUSE_MS
+            && told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            let what =
+                format!("a client's address is not known, and such share one tight limit: {cause}");
+            self.gate().tell_outage(OutagePart::Host, what);
+        }
     }
 
     /// Whether a post comes from a page of this origin, for the host's own forms: the check that the

@@ -25,10 +25,12 @@ pub type HostError = Box<dyn Error + Send + Sync>;
 ///
 /// - MUST answer [`admit`](Self::admit) in a time that does not tell whether it knows the number;
 /// - MUST take the number from the [`Verification`], never from the request;
+/// - MUST look at [`Verification::purpose`] where its endpoints have several: a code for a log-in
+///   resets no password;
 /// - MUST take a payment from its own records, never from the request
 ///   ([`binding`](Self::binding)): what the browser says, malware in the browser can say;
-/// - MUST make [`verified`](Self::verified) one transaction: a client that goes away in the middle
-///   drops the future at any `await`.
+/// - MUST make [`verified`](Self::verified) one transaction: its future is dropped at any `await` if
+///   the runtime stops or, without the router, if the client goes away.
 ///
 /// ```
 /// use otpgate::web::{Admit, Ask, Host, HostError, Next};
@@ -75,9 +77,10 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     async fn admit(&self, ask: &Ask<'_>) -> Result<Admit, HostError>;
 
     /// What a code for this purpose is bound to, such as the payment that waits in the client's
-    /// session. The gate asks at each text and at the code, and the answer must be the same each
-    /// time. `None` if there is nothing to confirm; the client then starts again. By default a code
-    /// is bound to nothing.
+    /// session; `None` if there is nothing to confirm. The gate asks at each text and at the code, and
+    /// the answer must be the same each time. Where it changed or is gone, the code is rejected at no
+    /// attempt's cost and another text refused, as is a first one while there is none: the client starts
+    /// again. By default a code is bound to nothing.
     ///
     /// # Errors
     ///

@@ -28,11 +28,21 @@ impl Endpoints {
     ) -> Answer {
         let not_found = || Problem::new(ProblemKind::NotFound);
         if let Some(path) = below.strip_prefix("/assets/") {
-            let (version, name) = path.split_once('/').map_or((None, path), |(v, n)| (Some(v), n));
-            let known = version.is_none_or(|version| version == assets::version());
-            let asset = assets::find(name).filter(|_| known).ok_or_else(not_found)?;
+            let (folder, name) = path.split_once('/').map_or((None, path), |(f, n)| (Some(f), n));
+            let asset = assets::find(name).ok_or_else(not_found)?;
+            let control = match folder {
+                None => assets::REVALIDATED,
+                Some(folder) if folder == asset.folder() => assets::IMMUTABLE,
+                // A page of another release. Most often this file is the same there; if it is not,
+                // `integrity` tells the browser. The Worker has none: the module imports it by its
+                // address alone.
+                Some(folder) if assets::is_folder(folder) && *asset != assets::WORKER => {
+                    assets::NOT_KEPT
+                }
+                Some(_) => return Err(not_found()),
+            };
             only_get(parts)?;
-            return Ok(asset_answer(asset, version.is_some(), &parts.headers));
+            return Ok(asset_answer(asset, control, &parts.headers));
         }
         let context = self.config().pages.as_ref().ok_or_else(not_found)?;
         let language = language(&parts.headers, context.language);
@@ -106,7 +116,11 @@ fn language(headers: &HeaderMap, otherwise: PageLanguage) -> PageLanguage {
     PageLanguage::negotiate(accept.unwrap_or_default(), otherwise)
 }
 
-fn asset_answer(asset: &assets::Asset, for_ever: bool, headers: &HeaderMap) -> Response<Bytes> {
+fn asset_answer(
+    asset: &assets::Asset,
+    control: &'static str,
+    headers: &HeaderMap,
+) -> Response<Bytes> {
     let etag = asset.etag();
     // Browsers send back what they were sent: one tag, or several of caches on the way (RFC 9110 §13.1.2).
     let known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| {
@@ -118,7 +132,6 @@ fn asset_answer(asset: &assets::Asset, for_ever: bool, headers: &HeaderMap) -> R
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
-    let control = if for_ever { assets::IMMUTABLE } else { assets::REVALIDATED };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(control));

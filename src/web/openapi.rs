@@ -80,8 +80,7 @@ fn send() {}
     request_body = ResendCall,
     responses(
         (status = 200, body = SentAnswer<'static>),
-        (status = 428, description = "The first form must be shown again: `step_up`.", body = ProblemBody<'static>, content_type = PROBLEM),
-        (status = 429, description = "A limit; `Retry-After` says how long.", body = ProblemBody<'static>, content_type = PROBLEM),
+        (status = 429, description = "A limit, or what a step-up would cure at the first form; `Retry-After` says how long.", body = ProblemBody<'static>, content_type = PROBLEM),
         (status = "4XX", body = ProblemBody<'static>, content_type = PROBLEM),
         (status = 503, description = "An outage.", body = ProblemBody<'static>, content_type = PROBLEM),
     )

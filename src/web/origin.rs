@@ -1,36 +1,71 @@
 //! Whether a request comes from the site's own pages.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ::http::header::ORIGIN;
 use ::http::{HeaderMap, HeaderName};
+
+use crate::message::is_number;
 
 use super::problem::{Problem, ProblemKind};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// `text` is an origin (RFC 6454 §6.2) that cookies with `Secure` reach: `https`, or plain HTTP on the
-/// loopback of a developer's machine, which browsers trust as well.
+/// `text` is an origin that cookies with `Secure` reach, exactly as browsers write it in `Origin` (URL Standard,
+/// §3.5 and §4.5): small letters, no port that is the scheme's own, and one spelling of an address.
 pub(super) fn is_origin(text: &str) -> bool {
-    let Some((scheme, authority)) = text.split_once("://") else { return false };
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
+    let usual = if text.starts_with("https:") { "443" } else { "80" };
+    is_base(text)
+        && split(text)
+            .is_some_and(|(_, host, port)| port != Some(usual) && is_as_browsers_write(host))
+}
+
+/// `text` is what addresses begin with: `https`, or plain HTTP on the loopback of a developer's machine, which
+/// most browsers trust as well (Safari keeps no `Secure` cookie of it, WebKit bug 281149).
+pub(super) fn is_base(text: &str) -> bool {
+    let Some((scheme, host, port)) = split(text) else { return false };
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
     port.is_none_or(is_port)
         && is_host(host)
         && (scheme == "https" || scheme == "http" && is_loopback(host))
 }
 
+/// Scheme, host and port.
+fn split(text: &str) -> Option<(&str, &str, Option<&str>)> {
+    let (scheme, authority) = text.split_once("://")?;
+    Some(match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (scheme, host, Some(port)),
+        _ => (scheme, authority, None),
+    })
+}
+
+/// A host that is no name has one spelling.
+fn is_as_browsers_write(host: &str) -> bool {
+    if let Some(address) = in_brackets(host) {
+        return address.parse::<Ipv6Addr>().is_ok_and(|parsed| match parsed.to_ipv4_mapped() {
+            Some(_) => {
+                let [.., high, low] = parsed.segments();
+                address == format!("::ffff:{high:x}:{low:x}")
+            }
+            None => address == parsed.to_string(),
+        });
+    }
+    let top = host.rsplit('.').next().unwrap_or(host);
+    !is_number(top) || host.parse::<Ipv4Addr>().is_ok()
+}
+
 fn is_host(host: &str) -> bool {
-    if let Some(inner) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return inner.parse::<std::net::Ipv6Addr>().is_ok();
+    if let Some(address) = in_brackets(host) {
+        return address.parse::<Ipv6Addr>().is_ok();
     }
     let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !host.is_empty()
         && host.len() <= 253
         && host.split('.').all(|label| !label.is_empty() && label.bytes().all(letters))
+}
+
+fn in_brackets(host: &str) -> Option<&str> {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -156,6 +191,10 @@ mod tests {
             "https://xn--bcher-kva.example",
             "https://192.0.2.7",
             "https://[2001:db8::1]:8443",
+            "https://[::ffff:c000:207]",
+            "https://1.example",
+            "https://shop.example:80",
+            "http://localhost:443",
             "http://localhost:3000",
             "http://127.0.0.1:3000",
             "http://[::1]",
@@ -178,6 +217,17 @@ mod tests {
             "https://",
             "null",
             "http://localhost.evil.example",
+            // No browser writes these: it leaves the usual port out and the host in one way.
+            "https://shop.example:443",
+            "http://localhost:80",
+            "http://[::1]:80",
+            "https://[2001:DB8::1]",
+            "https://[2001:db8:0::1]",
+            "https://[::ffff:192.0.2.7]",
+            "https://127.1",
+            "https://192.0.2.07",
+            "https://192.0.2.0x7",
+            "https://shop.2",
         ] {
             assert!(!is_origin(bad), "{bad}");
         }

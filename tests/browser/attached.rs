@@ -73,6 +73,37 @@ fn a_form_that_the_host_took_away_leads_nowhere() {
     browser.wait("the form", || browser.url() == site.form());
 }
 
+/// The person has gone on to something else by the time the answer comes.
+#[test]
+fn a_form_that_is_taken_away_while_its_post_is_under_way_leads_nowhere() {
+    let Some(browser) = Browser::open() else { return };
+    let site = Site::open(Shop::default());
+    for (path, field) in [("/send", "#number"), ("/verify", "#code")] {
+        site.clock.advance(Duration::from_secs(3_600));
+        if field == "#code" {
+            ask(&browser, &site);
+        } else {
+            browser.go(&site.form());
+        }
+        let stays = browser.url();
+        browser.script(&format!(
+            "const real = fetch;
+            window.fetch = async (url, init) => {{
+              const reply = await real(url, init);
+              if (url.endsWith('{path}')) await new Promise(done => window.release = done);
+              return reply;
+            }};"
+        ));
+        let code = || site.code(NUMBER);
+        submit(&browser, field, &if field == "#code" { code() } else { TYPED.to_owned() });
+        browser.wait("the answer", || browser.script("return typeof release") == "function");
+        browser.script("window.form = document.querySelector('form'); form.remove(); release()");
+        in_a_while(&browser);
+        assert_eq!(browser.url(), stays, "{path}");
+        assert_eq!(browser.script("return form.ariaBusy"), "false", "it is a form as any");
+    }
+}
+
 #[test]
 fn the_last_wrong_code_is_told() {
     let Some(browser) = Browser::open() else { return };
@@ -188,4 +219,35 @@ fn a_form_without_the_button_says_that_the_code_has_expired() {
     browser.wait("the entry", || !site.asked("/otp/entry").is_empty());
     later(&browser, 301);
     status(&browser, "has expired");
+}
+
+/// Who presses "Send it by e-mail" must not wait for the telephone.
+#[test]
+fn a_code_by_email_is_said_to_come_by_email() {
+    let Some(browser) = Browser::open() else { return };
+    let module = "
+        for (const channel of ['email', 'voice']) {
+          const button = document.createElement('button');
+          Object.assign(button.dataset, { resend: channel });
+          button.type = 'button';
+          document.querySelector('.otp-more')?.append(button);
+        }
+        const real = fetch;
+        window.fetch = (url, init) => url.endsWith('/resend')
+          ? Promise.resolve(Response.json({ number_hint: '+49 … 78' })) : real(url, init);
+    ";
+    let site = Site::open(Shop { module: Some(module.to_owned()), ..Shop::default() });
+    ask(&browser, &site);
+    for (channel, says) in
+        [("email", "A code is on its way by e-mail."), ("voice", "on its way to +49 … 78")]
+    {
+        browser.wait("the entry", || !site.asked("/otp/entry").is_empty());
+        later(&browser, 61);
+        let ready = format!(
+            "return document.querySelector('[data-resend={channel}]').ariaDisabled === 'false'"
+        );
+        browser.wait("the button", || browser.script(&ready) == true);
+        browser.script(&format!("document.querySelector('[data-resend={channel}]').click()"));
+        status(&browser, says);
+    }
 }

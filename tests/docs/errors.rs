@@ -49,6 +49,7 @@ fn first_errors_name_their_cure() {
     let mut silent = Vec::new();
     for (error, cure) in [
         (boxed(OriginHost::new("localhost")), "OriginHost::development_danger"),
+        (boxed(OriginHost::development_danger("example.com")), "which takes no other"),
         (boxed(Gate::builder().build()), "GateBuilder::keys"),
         (boxed(Pepper::from_text("secret")), "43"),
         (boxed(Recipient::parse("12", None)), "default region"),
@@ -120,7 +121,7 @@ fn errors(text: &str) -> Vec<String> {
             names.extend(word.skip(1).map(identifier).next());
         }
     }
-    for line in text.lines().filter(|line| line.starts_with("impl ") && line.contains("Error for "))
+    for line in text.lines().filter(|line| line.starts_with("impl") && line.contains("Error for "))
     {
         let (of, name) = line.split_once(" for ").unwrap();
         if of.ends_with(" Error") || of.ends_with("::Error") || of.ends_with(" StdError") {

@@ -282,7 +282,12 @@ fn module(file: &Path) -> String {
 fn sources() -> impl Iterator<Item = PathBuf> {
     let found = sources_in("src");
     assert!(found.len() > 50);
-    found.into_iter()
+    found.into_iter().filter(|file| !is_of_unit_tests(file))
+}
+
+/// `src/limit/tests.rs`, and what stands in `src/limit/tests/`.
+fn is_of_unit_tests(file: &Path) -> bool {
+    file.components().any(|step| matches!(step.as_os_str().to_str(), Some("tests.rs" | "tests")))
 }
 
 /// `src/store/memory/table.rs` is in the room `store`, `src/error.rs` in the room `error`.

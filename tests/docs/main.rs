@@ -7,6 +7,7 @@ mod defaults;
 mod errors;
 mod layers;
 mod links;
+mod manifest;
 mod store_protocol;
 mod web;
 

@@ -138,13 +138,16 @@ fn verdict(input: &Input) -> Result<&'static str, String> {
         }
         E::UnusedLength => matches!(length, Some(Err(ValidationError::InvalidLength))),
         E::LocalOnly => matches!(length, Some(Ok(NumberLengthType::IsPossibleLocalOnly))),
-        E::NotCanonical => theirs.as_ref().is_some_and(reads_back_as_another),
+        E::NotCanonical => {
+            is_own_behind_zeros(input) || theirs.as_ref().is_some_and(reads_back_as_another)
+        }
         _ => false,
     };
     if !explained {
         return Err(format!("{error:?}, oracle: {length:?} {:?}", theirs.as_ref().map(e164)));
     }
     Ok(match error {
+        E::NotCanonical if is_own_behind_zeros(input) => "strict: 00 and the own calling code",
         E::NotCanonical if theirs.as_ref().is_some_and(|number| ORACLE.is_valid_number(number)) => {
             "strict: oracle reads its own E.164 as another number (valid)"
         }
@@ -185,6 +188,13 @@ fn is_retired_mexican(theirs: &PhoneNumber, ours: &Recipient) -> bool {
 fn reads_back_as_another(number: &PhoneNumber) -> bool {
     let text = e164(number);
     ORACLE.parse(&text, None).map_or(true, |again| e164(&again) != text)
+}
+
+/// Whether the oracle may read a carrier behind `00` where people write their own calling code.
+fn is_own_behind_zeros(input: &Input) -> bool {
+    let code = input.home.and_then(Region::calling_code).map(|code| format!("00{}", code.value()));
+    let typed = otpgate::token::reduce(&input.text);
+    code.is_some_and(|code| typed.trim_start_matches('+').starts_with(&code))
 }
 
 fn plus_is_late(input: &Input) -> bool {

@@ -230,7 +230,13 @@ pub async fn knows_every_error(adapter: Adapter) {
         assert_eq!(error.provider_code(), Some(row.code), "{error}");
         assert_eq!(error.needs_operator(), row.alert, "{}", row.code);
         assert_eq!(error.fails_every_text(), row.every_text, "{}", row.code);
+        assert_eq!(error.tells_of_one_text(), row.one_text, "{}", row.code);
         assert!(row.alert || !row.every_text, "{}: nobody is told", row.code);
+        assert!(!row.one_text || !row.every_text, "{}: of one or of all", row.code);
+        assert!(
+            row.kind != HandoffErrorKind::NotSent || row.alert || is_of_the_provider(row),
+            "{row:?}"
+        );
         assert_eq!(error.number_fault(), row.number_fault, "{}", row.code);
         let shown = error.to_string();
         assert!(shown.starts_with(adapter.name), "{shown}");
@@ -249,6 +255,16 @@ pub async fn knows_every_error(adapter: Adapter) {
     let throttled = (adapter.throttled)().with("retry-after", "7");
     let (answer, _) = call(adapter, Play::Answer(throttled)).await;
     assert_eq!(answer.unwrap_err().pause(), Some(Duration::from_secs(7)));
+}
+
+/// Whether a row is about the provider's load or failure, which pass. What one country, sender or number
+/// can cause is the operator's to mend or a refusal: a circuit breaker counts all other rows as a failure
+/// of the provider, so that whoever asks for that country would shut it for everybody.
+fn is_of_the_provider(row: &ErrorRow) -> bool {
+    ["too many requests", "too many texts at once", "too many connections", "queue is full"]
+        .iter()
+        .chain(&["rate limit", "burst protection", "maintenance", "failed", "did not", "could not"])
+        .any(|word| row.meaning.contains(word))
 }
 
 /// Neither number, text nor credential in anything that a log could show.

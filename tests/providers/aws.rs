@@ -11,7 +11,9 @@ use otpgate::testing::transport::Received;
 use otpgate::transport::aws::{
     Account, ERRORS, EndUserMessaging, NAME, SNS_ERRORS, SNS_NAME, Sender, Sns, SnsSender,
 };
-use otpgate::transport::{ErrorRow, HandoffErrorKind, NumberFault, OutboundSms, Senders};
+use otpgate::transport::{
+    CircuitBreaker, ErrorRow, HandoffErrorKind, NumberFault, OutboundSms, Senders,
+};
 use otpgate::{Money, Region, SmsTransport, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -143,6 +145,23 @@ fn recorded_messaging(base: BaseUrl, client: ReqwestClient) -> EndUserMessaging 
         .clock(clock())
         .build()
         .unwrap()
+}
+
+#[tokio::test]
+async fn a_country_that_is_too_dear_shuts_no_other() {
+    let code = "ValidationException/PRICE_OVER_THRESHOLD";
+    let server = LocalServer::answering(error(400, code));
+    let messaging = recorded_messaging(server.base_url(), client());
+    let breaker = CircuitBreaker::new(messaging, Arc::new(clock()));
+    for _ in 0..20 {
+        let refused = breaker.hand_off(&sms()).await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.provider_code()),
+            (HandoffErrorKind::NotSent, Some(code))
+        );
+        assert!(refused.needs_operator(), "{refused}");
+    }
+    assert!(!breaker.is_open());
 }
 
 #[tokio::test]

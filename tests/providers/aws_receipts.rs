@@ -133,7 +133,7 @@ fn a_genuine_event_says_what_became_of_the_text() {
     for (kind, state) in [
         ("TEXT_QUEUED", ReceiptState::Pending),
         ("TEXT_PENDING", ReceiptState::Pending),
-        ("TEXT_SUCCESSFUL", ReceiptState::Pending),
+        ("TEXT_SUCCESSFUL", ReceiptState::Delivered),
         ("TEXT_UNKNOWN", ReceiptState::Pending),
         ("TEXT_NEWER", ReceiptState::Pending),
         ("TEXT_DELIVERED", ReceiptState::Delivered),
@@ -141,6 +141,9 @@ fn a_genuine_event_says_what_became_of_the_text() {
         let receipt = &posted(&event(kind)).unwrap()[0];
         assert_eq!((receipt.state, &receipt.code), (state, &None), "{kind}");
     }
+    let mut going_on = event("TEXT_SUCCESSFUL");
+    going_on["isFinal"] = json!(false);
+    assert_eq!(posted(&going_on).unwrap()[0].state, ReceiptState::Pending, "more may follow");
     for row in FAULTS {
         let receipt = &posted(&event(row.code)).unwrap()[0];
         assert_eq!(receipt.state, ReceiptState::Undelivered, "{}", row.code);

@@ -65,8 +65,11 @@ async fn credentials_rotate_between_two_look_ups() {
             secret.set(now);
             let error = signals.look_up(&query).await.unwrap_err();
             assert_eq!(error.kind(), SignalsErrorKind::Unknown, "{name}: {error}");
+            signals.ready().await.unwrap();
         }
         secret.set("");
+        let error = signals.ready().await.unwrap_err();
+        assert_eq!(error.kind(), SignalsErrorKind::NotAsked, "{name}: {error}");
         let error = signals.look_up(&query).await.unwrap_err();
         assert_eq!(error.kind(), SignalsErrorKind::NotAsked, "{name}: {error}");
         let seen = server.seen();

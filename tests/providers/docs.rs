@@ -59,9 +59,10 @@ fn errors(rows: &[ErrorRow]) -> String {
             (false, true) => " ⚠",
             (false, false) => "",
         };
+        let one = if row.one_text { " ○" } else { "" };
         let number = row.number_fault.map_or(String::new(), |fault| format!(" ({fault:?})"));
         let (code, kind) = (row.code, row.kind);
-        format!("| {code} | {kind:?}{alert} | {}{number} | {} |\n", row.meaning, row.remedy)
+        format!("| {code} | {kind:?}{alert}{one} | {}{number} | {} |\n", row.meaning, row.remedy)
     };
     let head = "| code | the text | meaning | remedy |\n|---|---|---|---|\n";
     head.to_owned() + &rows.iter().map(line).collect::<String>()

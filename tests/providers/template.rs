@@ -377,6 +377,14 @@ fn a_mistake_names_its_key_and_never_its_value() {
         })
     };
     let no = |pointer: &'static str| set(pointer, Value::Null);
+    let in_xml = |text: &'static str| {
+        changed(move |template| {
+            template["request"]["json"] = Value::Null;
+            template["request"]["xml"] = json!(text);
+        })
+    };
+    in_xml("<m><t key='{key}'>{text}</t><to token=''>{number}</to><secret><a>1</a></secret></m>")
+        .unwrap();
     let hush = "hush-1234";
     for (key, result) in [
         ("name", no("/name")),
@@ -404,6 +412,11 @@ fn a_mistake_names_its_key_and_never_its_value() {
         ("request.headers.a", set("/request/headers", json!({ "a": "{text}" }))),
         ("request.headers.a", set("/request/headers", json!({ "a": "b\r\nc: d" }))),
         ("request.query.api_token", set("/request/query", json!({ "api_token": hush }))),
+        ("request.json.api_key", set("/request/json", json!({ "api_key": hush }))),
+        ("request.json.a.0.Password", set("/request/json", json!({ "a": [{ "Password": 1234 }] }))),
+        ("request.json.token", set("/request/json", json!({ "token": [hush] }))),
+        ("request.xml.apiKey", in_xml("<m><s:apiKey>hush-1234</s:apiKey><t>{text}</t></m>")),
+        ("request.xml.token", in_xml("<m><t token='hush-1234'>{text}{number}</t></m>")),
         ("request", set("/request/form", json!({ "to": "{number}" }))),
         ("request.json", set("/request/json", json!("{text} {number}"))),
         ("request.json.a.0", set("/request/json", json!({ "a": ["{"] }))),
@@ -423,6 +436,13 @@ fn a_mistake_names_its_key_and_never_its_value() {
         ("error.0.code", set("/error/0/code", json!(""))),
         ("error.0.meaning", set("/error/0/meaning", json!("a\nb"))),
         ("error.0.number", set("/error/0/number", json!("gone"))),
+        (
+            "error.0.one_text",
+            changed(|template| {
+                template["error"][0]["one_text"] = json!(true);
+                template["error"][0]["every_text"] = json!(true);
+            }),
+        ),
         (
             "error.1.code",
             changed(|template| {
@@ -476,6 +496,12 @@ async fn a_get_with_a_query_and_an_answer_in_words() {
         kind = "not-sent"
         meaning = "too many requests"
         remedy = "send fewer"
+        [[error]]
+        code = "9"
+        kind = "indeterminate"
+        meaning = "the handset is off"
+        remedy = "wait"
+        one_text = true
         "#,
     )
     .unwrap();
@@ -483,6 +509,7 @@ async fn a_get_with_a_query_and_an_answer_in_words() {
     server.next(Play::Answer(Answer::new(200).body("OK: 12345\n")));
     server.next(Play::Answer(Answer::new(200).body("ERR 7 30")));
     server.next(Play::Answer(Answer::new(200).body("ERR 8 30")));
+    server.next(Play::Answer(Answer::new(200).body("ERR 9 30")));
     let words = built(template, server.base_url());
     let german = OutboundSms::for_test("+4915123456789", crate::adapter::TEXT, [1; 16]);
     let handoff = words.hand_off(&german).await.unwrap();
@@ -492,6 +519,8 @@ async fn a_get_with_a_query_and_an_answer_in_words() {
     assert_eq!(error.pause(), Some(std::time::Duration::from_secs(30)));
     let error = words.hand_off(&german).await.unwrap_err();
     assert_eq!(error.kind(), HandoffErrorKind::Indeterminate, "no row knows it");
+    assert!(!error.tells_of_one_text());
+    assert!(words.hand_off(&german).await.unwrap_err().tells_of_one_text());
     let seen = &server.seen()[0];
     assert_eq!((&*seen.method, seen.text()), ("GET", String::new()));
     let (path, query) = seen.target.split_once('?').unwrap();

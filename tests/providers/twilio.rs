@@ -208,10 +208,10 @@ fn sign(body: &str) -> String {
 
 #[test]
 fn a_genuine_receipt_says_what_became_of_the_text() {
-    let body = "MessageSid=SM1&MessageStatus=undelivered&ErrorCode=30005&To=%2B15550100";
+    let body = "MessageSid=SM1&MessageStatus=undelivered&ErrorCode=21610&To=%2B15550100";
     let receipts = receipt(body, &sign(body)).unwrap();
     assert_eq!(receipts[0].state, ReceiptState::Undelivered);
-    assert_eq!(receipts[0].fault, Some(DeliveryFault::Number(NumberFault::Disconnected)));
+    assert_eq!(receipts[0].fault, Some(DeliveryFault::Number(NumberFault::OptedOut)));
     assert_eq!(receipts[0].key.as_deref(), Some("AQEBAQEBAQEBAQEBAQEBAQ"));
     assert_eq!(receipts[0].replay_key(), "twilio/SM1/undelivered");
     assert!(!format!("{receipts:?}").contains("15550100"));
@@ -253,9 +253,20 @@ fn a_short_code_that_reaches_no_network_blames_no_number() {
         assert_eq!(receipts[0].fault, Some(fault), "{from}");
         assert_eq!(receipts[0].code.as_deref(), Some("30006"));
         // What is about the number, whoever sent it.
-        let body = format!("{status}&ErrorCode=30005&From={from}&To=%2B15550100");
+        let body = format!("{status}&ErrorCode=21610&From={from}&To=%2B15550100");
         let receipts = receipt(&body, &sign(&body)).unwrap();
-        assert_eq!(receipts[0].fault, Some(DeliveryFault::Number(NumberFault::Disconnected)));
+        assert_eq!(receipts[0].fault, Some(DeliveryFault::Number(NumberFault::OptedOut)));
+    }
+}
+
+/// Twilio names a phone that is off or without signal among their causes: no later text is withheld
+/// for such a word.
+#[test]
+fn a_code_that_a_phone_without_signal_causes_too_is_no_fault_of_the_number() {
+    for code in ["30003", "30004", "30005", "30008"] {
+        let body = format!("MessageSid=SM1&MessageStatus=undelivered&ErrorCode={code}");
+        let found = receipt(&body, &sign(&body)).unwrap();
+        assert!(!matches!(found[0].fault, Some(DeliveryFault::Number(_)) | None), "{found:?}");
     }
 }
 

@@ -240,6 +240,7 @@ fn a_number_is_read_as_people_have_it() {
         ("090~1234~5678", Region::JP, japan),
         ("090～1234〜5678", Region::JP, japan),
         ("090・1234･5678", Region::JP, japan),
+        ("050־234־5678", Region::IL, "+972502345678"),
         ("০১৭১২৩৪৫৬৭৮", Region::BD, "+8801712345678"),
         ("९८७६५४३२१०", Region::IN, "+919876543210"),
         ("๐๘๑๒๓๔๕๖๗๘", Region::TH, "+66812345678"),
@@ -257,6 +258,36 @@ fn a_number_is_read_as_people_have_it() {
     for (text, home, e164) in cases {
         let read = Recipient::parse(text, Some(home)).map(|number| number.expose_e164());
         assert_eq!(read.as_ref().map(|text| text.as_str()), Ok(e164), "{text:?}");
+    }
+}
+
+/// Where a carrier may be chosen behind `00`, the country's own code can be read as one, and what follows as
+/// a stranger abroad: a Brazilian would be texted in Peru, a Korean in Egypt, a Thai in Palau.
+#[test]
+fn nobody_abroad_is_texted_for_zero_zero_and_the_own_code() {
+    for (text, home) in [
+        ("0055 51 98765-4321", Region::BR),
+        ("+0055 51 98765-4321", Region::BR),
+        ("0082 010 1234 5678", Region::KR),
+        ("0082 10 1234 5678", Region::KR),
+        ("0066 80 834 0638", Region::TH),
+        ("0057 310 1234567", Region::CO),
+        ("0065 8123 4567", Region::SG),
+        ("00852 9123 4567", Region::HK),
+        ("00855 97 123 4567", Region::KH),
+    ] {
+        let read = Recipient::parse(text, Some(home));
+        assert_eq!(read.map(drop), Err(E::NotCanonical), "{text:?} in {home}");
+    }
+    // Where nothing else stands behind `00`, and where another country does.
+    for (text, home, e164) in [
+        ("0049 151 12345678", Region::DE, "+4915112345678"),
+        ("00 21 51 987654321", Region::BR, "+51987654321"),
+        ("001 49 151 12345678", Region::KR, "+4915112345678"),
+        ("00 55 51 98765-4321", Region::PT, "+5551987654321"),
+    ] {
+        let read = Recipient::parse(text, Some(home)).unwrap();
+        assert_eq!(read.expose_e164().as_str(), e164, "{text:?} in {home}");
     }
 }
 
@@ -292,6 +323,37 @@ fn regions_and_types_of_well_known_numbers() {
     for (text, region, kind) in cases {
         let recipient = Recipient::from_e164(text).unwrap();
         assert_eq!((recipient.region(), recipient.line_type()), (region, kind), "{text}");
+    }
+}
+
+/// What [`Recipient::region`] says of regions that share ranges of numbers.
+#[test]
+fn no_mobile_is_in_a_region_that_shares_all_its_ranges() {
+    let mut state = 11_u64;
+    let mut draw = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) % bound
+    };
+    for (larger, smaller) in [
+        (Region::FI, &[Region::AX] as &[_]),
+        (Region::GP, &[Region::BL, Region::MF]),
+        (Region::AU, &[Region::CC, Region::CX]),
+        (Region::MA, &[Region::EH]),
+        (Region::NO, &[Region::SJ]),
+        (Region::IT, &[Region::VA]),
+    ] {
+        let mut found = 0;
+        for _ in 0..40_000 {
+            let code = larger.calling_code().unwrap();
+            let length = 6 + draw(5) as u32;
+            let national = draw(10_u64.pow(length));
+            let Ok(number) = Recipient::from_e164(&format!("{code}{national}")) else { continue };
+            if number.line_type() == LineType::Mobile {
+                assert!(!smaller.contains(&number.region().unwrap()), "{national} of {larger}");
+                found += usize::from(number.region() == Some(larger));
+            }
+        }
+        assert!(found > 5, "{larger}: {found}");
     }
 }
 

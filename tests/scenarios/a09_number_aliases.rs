@@ -93,9 +93,33 @@ async fn a_second_spelling_is_in_the_same_country() {
         assert!(matches!(house.try_send(number, &who).await, Sent::Refused(_)), "{number}");
     }
 
-    let israel_only = House::with(|builder| builder.countries(["IL".parse().unwrap()]));
+    let israel_only = House::with(|builder| {
+        builder.destinations(DestinationPolicy::only(["IL".parse().unwrap()]))
+    });
     let proof = israel_only.clear(DIALLED[1], &Purpose::SIGN_UP, &client(6)).await;
     assert!(matches!(proof, Cleared::Refused(_)), "{proof:?}");
     let own = israel_only.clear("+972502345678", &Purpose::SIGN_UP, &client(6)).await;
     assert!(!matches!(own, Cleared::Refused(_)), "{own:?}");
+}
+
+/// What an operator says of a range holds for its lines, in whichever spelling either is written: a bill
+/// names the number that was dialled, the next bot dials the other one.
+#[tokio::test]
+async fn a_range_is_blocked_in_every_spelling() {
+    for (range, dialled) in [
+        ("+541123", "+5491123456789"),
+        ("+5491123", "+541123456789"),
+        ("+97259", "+970599123456"),
+        ("+97059", "+972599123456"),
+        ("+24172", "+24177280150"),
+        ("+52155", "+525512345678"),
+    ] {
+        let everything = DestinationPolicy::only(Region::all()).also([LineType::FixedLine]);
+        let house = House::lab_with(|builder| builder.destinations(everything.unwrap()));
+        let (why, ada) = (Reason::new("a test").unwrap(), Actor::new("ada").unwrap());
+        let range = Target::Prefix(range.parse().unwrap());
+        house.gate.controls().enter(range, Effect::Block, why, ada, None).await.unwrap();
+        let refused = house.try_send(dialled, &client(1)).await;
+        assert!(matches!(refused, Sent::Refused(_)), "{range:?}: {dialled}");
+    }
 }

@@ -53,7 +53,16 @@ async fn a_callers_send_is_sent_once_and_charged_for() {
             house.outbox.reply(reply);
             let clear = || {
                 let peer = "10.1.2.3".parse().unwrap();
-                match house.gate.authorise(&signed, &number, &Purpose::PAYMENT, peer).unwrap() {
+                match house
+                    .gate
+                    .authorise(
+                        &signed,
+                        &number,
+                        &Purpose::PAYMENT,
+                        &otpgate::access::ClientIp::from_peer(peer),
+                    )
+                    .unwrap()
+                {
                     Cleared::Passed(clearance) => clearance,
                     other => panic!("not cleared: {other:?}"),
                 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use otpgate::access::{Actor, Effect, Reason, Target};
-use otpgate::pumping::AlertKind;
+use otpgate::pumping::{Action, AlertKind, NodeView};
 use otpgate::store::MemoryStore;
-use otpgate::{ClientContext, ClientIp, Purpose};
+use otpgate::{ClientContext, ClientIp, EventKind, Purpose, RefusalReason, Sent};
 
-use crate::pumped::{alerts, house, pump, sign_up};
-use crate::support::{House, german, seconds};
+use crate::pumped::{alerts, house, pump, pumped, sign_up};
+use crate::support::{House, client, days, german, seconds};
 
 fn kinds(house: &House) -> Vec<AlertKind> {
     alerts(house).into_iter().map(|alert| alert.kind).collect()
@@ -99,4 +99,128 @@ async fn what_the_detector_does_to_a_network_is_lifted_by_its_network() {
         let there = blocks.iter().any(|view| view.node.expose_network().is_some());
         assert_eq!(!there, lifted, "{target:?}: {blocks:?}");
     }
+}
+
+/// What operators vouch for stays so when somebody ends a block inside it, or around it, by hand.
+#[tokio::test]
+async fn a_lift_takes_nothing_from_where_nobody_may_be_blocked() {
+    let prefix = |digits: &str| Target::Prefix(digits.parse().unwrap());
+    for lifted in [prefix("+99894"), prefix("+9989412"), Target::Country("UZ".parse().unwrap())] {
+        let house = house(MemoryStore::default());
+        let controls = house.gate.controls();
+        for (target, effect) in
+            [(prefix("+99894"), Effect::ForbidAutomaticBlock), (lifted, Effect::LiftAutomaticBlock)]
+        {
+            let (reason, actor) = (Reason::new("our staff").unwrap(), Actor::new("ada").unwrap());
+            controls.enter(target, effect, reason, actor, None).await.unwrap();
+        }
+        assert_eq!(pump(&house, 0, 80).await, "s".repeat(80), "{lifted:?}");
+    }
+}
+
+async fn enter(house: &House, target: Target, effect: Effect) {
+    let (reason, actor) = (Reason::new("our staff").unwrap(), Actor::new("ada").unwrap());
+    let controls = house.gate.controls();
+    let until = Some(controls.now() + days(7));
+    controls.enter(target, effect, reason, actor, until).await.unwrap();
+}
+
+/// What is shown of the blocks of numbers in the range that is pumped.
+async fn shown(house: &House) -> Vec<NodeView> {
+    let mut blocks = house.gate.snapshot().await.unwrap().blocks;
+    blocks.retain(|view| view.node.to_string().starts_with("+99894"));
+    blocks
+}
+
+/// When the bots leave a block, no request comes there that would end the refusal.
+#[tokio::test]
+async fn a_refusal_that_is_over_is_not_shown_although_nobody_asks_there_again() {
+    let house = house(MemoryStore::default());
+    pump(&house, 0, 60).await;
+    assert!(shown(&house).await.iter().any(|view| view.action == Action::Refuse));
+    for (person, calm) in (10_500..).zip([days(2), seconds(0)]) {
+        house.clock.advance(calm);
+        let shown = house.gate.snapshot().await.unwrap().blocks;
+        assert!(shown.iter().all(|view| view.action == Action::Ask), "{shown:?}");
+        assert!(shown.iter().all(|view| (view.since_ms, view.until_ms) == (0, 0)), "{shown:?}");
+        sign_up(&house, person).await;
+    }
+}
+
+/// The tap is open there: whoever reads that it is closed does not close it.
+#[tokio::test]
+async fn where_nobody_may_be_blocked_nothing_says_that_it_refuses() {
+    let house = house(MemoryStore::default());
+    let range = Target::Prefix("+99894".parse().unwrap());
+    enter(&house, range, Effect::ForbidAutomaticBlock).await;
+    assert_eq!(pump(&house, 0, 80).await, "s".repeat(80));
+    let told: Vec<String> = alerts(&house)
+        .iter()
+        .filter(|alert| alert.node.to_string().starts_with("+99894"))
+        .map(ToString::to_string)
+        .collect();
+    let says = |words: &str| told.iter().any(|told| told.starts_with(words));
+    assert!(!says("refused from now on") && !says("step-ups asked"), "{told:?}");
+    assert!(says("an operator's entry keeps from being refused"), "{told:?}");
+    let shown = shown(&house).await;
+    assert!(!shown.is_empty());
+    assert!(shown.iter().all(|view| view.action == Action::Pass), "{shown:?}");
+    assert!(shown.iter().all(|view| view.entry == Some(1)), "{shown:?}");
+}
+
+/// The entry is lifted or ends, and the detector, which nobody has asked until now, still refuses.
+#[tokio::test]
+async fn a_refusal_that_an_entry_kept_back_is_told_when_the_entry_is_over() {
+    for lifted in [true, false] {
+        let house = house(MemoryStore::default());
+        let controls = house.gate.controls();
+        let (reason, actor) = (Reason::new("our staff").unwrap(), Actor::new("ada").unwrap());
+        let range = Target::Prefix("+99894".parse().unwrap());
+        let until = Some(controls.now() + seconds(600));
+        let effect = Effect::ForbidAutomaticBlock;
+        let id = controls.enter(range, effect, reason, actor, until).await.unwrap();
+        let told = |kind| {
+            let mut told = alerts(&house);
+            told.retain(|alert| alert.kind == kind);
+            told.retain(|alert| alert.node.to_string().starts_with("+99894"));
+            told.into_iter().map(|alert| alert.node).collect::<BTreeSet<_>>()
+        };
+        let open = if lifted { 80 } else { 120 };
+        assert_eq!(pump(&house, 0, open).await, "s".repeat(open as usize));
+        let forbidden = told(AlertKind::BlockForbidden);
+        assert!(!forbidden.is_empty() && told(AlertKind::BlockBegun).is_empty());
+        if lifted {
+            controls.lift(id, &Actor::new("ada").unwrap()).await.unwrap();
+        }
+        assert!(pump(&house, open, 20).await.contains('r'), "it still refuses");
+        let begun = told(AlertKind::BlockBegun);
+        assert!(!begun.is_empty() && begun.is_subset(&forbidden), "{begun:?} {forbidden:?}");
+        let all = alerts(&house);
+        let count = all.iter().filter(|alert| alert.kind == AlertKind::BlockBegun).count();
+        assert_eq!(count, begun.len(), "once: {all:?}");
+        let over = |alert: &otpgate::pumping::Alert| {
+            alert.kind == AlertKind::BlockLifted && forbidden.contains(&alert.node)
+        };
+        assert!(!all.iter().any(over), "nobody was told that it began: {all:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_extends_is_refused_by_name_and_shown() {
+    let house = house(MemoryStore::default());
+    let range = Target::Prefix("+99894".parse().unwrap());
+    pump(&house, 0, 60).await;
+    house.clock.advance(days(2));
+    enter(&house, range, Effect::ExtendAutomaticBlock).await;
+    let Sent::Refused(refusal) = house.try_send(&pumped(70), &client(70)).await else {
+        panic!("it was not extended")
+    };
+    let RefusalReason::Pumping(words) = refusal.reason() else { panic!("{refusal:?}") };
+    assert!(words.contains("entry 1") && words.contains("our staff"), "{words:?}");
+    let shown = shown(&house).await;
+    assert!(!shown.is_empty());
+    assert!(shown.iter().all(|view| view.action == Action::Refuse), "{shown:?}");
+    assert!(shown.iter().all(|view| view.entry == Some(1)), "{shown:?}");
+    let refused = |kind: &EventKind| matches!(kind, EventKind::Refused { .. });
+    assert!(house.log.count(refused) > 0);
 }

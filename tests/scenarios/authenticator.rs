@@ -71,6 +71,21 @@ async fn race(house: &Arc<House>, store: &str) {
     assert!(enters(house, "ada", &app_code(house), &client(1)).await);
 }
 
+/// What a call with a narrow window has used up is not good again for one with a wide window.
+#[tokio::test]
+async fn a_code_is_accepted_once_whatever_windows_the_calls_have() {
+    let house = House::lab_with(|builder| builder);
+    let (secret, who) = (AuthenticatorSecret::from_bytes(SECRET).unwrap(), client(1));
+    let code = app_code(&house);
+    for (window, accepted) in [(0, true), (1, false), (2, false)] {
+        let app = Authenticator::with_window(window).unwrap();
+        let check = house.gate.verify_authenticator("ada", &secret, &code, &app, &who);
+        let verdict = check.await.unwrap();
+        assert_eq!(verdict == AuthenticatorVerdict::Accepted, accepted, "{window}");
+        house.clock.advance(seconds(30));
+    }
+}
+
 /// Guesses from everywhere, for a week: only what was counted could have been right, and the
 /// account's share of NIST's hundred is counted. A right code is then as wrong as any other.
 #[tokio::test]
@@ -145,4 +160,36 @@ async fn an_app_code_is_read_like_a_code_from_a_text() {
     }
     let two = format!("{} or {}", app_code(&house), wrong_code(&house, 1));
     assert!(!enters(&house, "ada", &two, &client(1)).await, "two guesses for one charge");
+}
+
+/// A right code is used up with its admission: what fails after that makes it no wrong one.
+#[tokio::test]
+async fn a_right_code_whose_failures_cannot_be_forgotten_is_accepted() {
+    use otpgate::store::StoreErrorKind;
+    use otpgate::testing::{FailNth, Verb};
+    let kind = StoreErrorKind::Unavailable;
+    let house = House::lab(FailNth::new(crate::support::memory(), Verb::Settle, 1, kind));
+    let code = app_code(&house);
+    assert!(enters(&house, "ada", &code, &client(1)).await);
+    assert!(!enters(&house, "ada", &code, &client(1)).await, "used up");
+    let told = |kind: &EventKind| matches!(kind, EventKind::Outage { .. });
+    assert_eq!(house.log.count(told), 1);
+}
+
+/// Guesses at app codes are no texts whose code came back wrong.
+#[tokio::test]
+async fn wrong_app_codes_do_not_count_as_wrong_codes_of_texts() {
+    let house = House::lab_with(|builder| builder);
+    for text in 0..4 {
+        let who = client(text);
+        let grant = house.send_to(&crate::support::german(text.into()), &who).await.into_grant();
+        let code = if text == 0 { "000000".to_owned() } else { house.last_code() };
+        let _ = house.accepts_from(&grant, &code, &who).await;
+    }
+    for guess in 0..20 {
+        let wrong = wrong_code(&house, guess * 7);
+        assert!(!enters(&house, &format!("user {guess}"), &wrong, &client(100 + guess)).await);
+    }
+    let now = house.gate.snapshot().await.unwrap();
+    assert_eq!((now.attempts, now.failed), (4, 1));
 }

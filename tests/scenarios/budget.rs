@@ -19,7 +19,7 @@ fn purse(texts: u64) -> House {
         policy.budget.message = Money::cents(10);
         builder
             .policy(policy)
-            .prices(PriceTable::builtin().with(*b"DE", 100_000))
+            .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
             .daily_budget(Money::cents(10 * texts))
     })
 }
@@ -41,7 +41,7 @@ async fn half_four_fifths_and_all_are_reported_once_each() {
             policy.budget.message = Money::cents(10);
             builder
                 .policy(policy)
-                .prices(PriceTable::builtin().with(*b"DE", 100_000))
+                .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
                 .daily_budget(Money::cents(cents))
         });
         for flow in 0..20 {
@@ -49,6 +49,23 @@ async fn half_four_fifths_and_all_are_reported_once_each() {
         }
         assert_eq!(house.texts() as u64, cents / 10);
         assert_eq!(tiers(&house), [50, 80, 100], "of {cents} cents");
+    }
+}
+
+/// Also where the tier of the step-up is one of the others.
+#[tokio::test]
+async fn a_tier_that_is_two_at_once_is_reported_once() {
+    for (soft, told) in [(50, vec![50, 100]), (100, vec![50, 100]), (20, vec![20, 50, 100])] {
+        let house = House::lab_with(|builder| {
+            let mut policy = quick(Policy::default());
+            (policy.budget.message, policy.budget.soft_percent) = (Money::cents(10), soft);
+            let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000));
+            builder.policy(policy).prices(prices).daily_budget(Money::cents(100))
+        });
+        for flow in 0..12 {
+            let _ = house.insist(&german(flow), &Purpose::SIGN_UP, &client(flow as u32)).await;
+        }
+        assert_eq!((house.texts(), tiers(&house)), (10, told), "{soft} %");
     }
 }
 
@@ -92,7 +109,9 @@ async fn budgets_of_a_country_a_purpose_a_block_and_of_what_was_not_paid_back() 
             let mut policy = quick(Policy::default());
             policy.budget.message = Money::cents(10);
             change(&mut policy.budget);
-            builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+            builder
+                .policy(policy)
+                .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
         })
     };
     for (name, change) in [
@@ -136,7 +155,9 @@ async fn a_budget_over_all_realms_is_one_for_all() {
         policy.budget.message = Money::cents(10);
         policy.budget.global = Some(Money::cents(50));
         policy.mode.general = otpgate::policy::Mode::Observe;
-        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+        builder
+            .policy(policy)
+            .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
     });
     let mut other = house.beside(|builder| builder.store(crate::support::small()));
     other.gate = house.gate.in_realm(&otpgate::Realm::new("other").unwrap());
@@ -166,7 +187,9 @@ async fn accepted_codes_pay_the_unverified_budget_back() {
         let mut policy = quick(Policy::default());
         policy.budget.message = Money::cents(10);
         policy.budget.unverified = Some(Money::cents(50));
-        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+        builder
+            .policy(policy)
+            .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
     });
     for flow in 0..20 {
         let _ = house.prove(&german(flow), &client(flow as u32)).await;
@@ -180,7 +203,9 @@ fn unanswered(unverified: u64) -> House {
         let mut policy = quick(Policy::default());
         policy.budget.message = Money::cents(10);
         policy.budget.unverified = Some(Money::cents(10 * unverified));
-        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+        builder
+            .policy(policy)
+            .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
     })
 }
 
@@ -285,7 +310,7 @@ async fn a_dearer_renewal_counts_with_what_it_costs_more() {
         policy.budget.unverified = Some(Money::cents(60));
         policy.fallback.steps = vec![FallbackStep::new(Channel::Sms, Channel::Voice)];
         let words = MessageFormat::builder("Example").build().unwrap();
-        let price = |micro| PriceTable::builtin().with(*b"DE", micro);
+        let price = |micro| PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(micro));
         let voice = FallbackChannel::new(Channel::Voice, calls, words, price(300_000));
         builder.policy(policy).prices(price(100_000)).fallback(voice)
     });
@@ -306,7 +331,9 @@ async fn a_message_dearer_than_the_dearest_allowed_is_refused_before_anything_is
     let house = House::lab_with(|builder| {
         let mut policy = quick(Policy::default());
         policy.budget.message = Money::cents(9);
-        builder.policy(policy).prices(PriceTable::builtin().with(*b"DE", 100_000))
+        builder
+            .policy(policy)
+            .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
     });
     let refusal = house.refused(&german(1), &house.client).await;
     assert!(matches!(refusal.reason(), RefusalReason::Budget(LimitName::Message)));

@@ -49,7 +49,17 @@ impl Office {
         peer: &str,
     ) -> Option<EntryGrant> {
         let peer = peer.parse().unwrap();
-        match self.house.gate.authorise(signed, &recipient(number), purpose, peer).unwrap() {
+        match self
+            .house
+            .gate
+            .authorise(
+                signed,
+                &recipient(number),
+                purpose,
+                &otpgate::access::ClientIp::from_peer(peer),
+            )
+            .unwrap()
+        {
             Cleared::Passed(clearance) => match self.house.gate.issue(clearance).await.unwrap() {
                 Sent::Issued(issued) => Some(issued.into_grant()),
                 _ => None,
@@ -107,7 +117,15 @@ async fn every_other_request_is_refused() {
     // A gate without callers has none.
     let bare = House::lab(crate::support::small());
     let peer = HOME.parse().unwrap();
-    let cleared = bare.gate.authorise(&good, &recipient(ALICE), &Purpose::PAYMENT, peer).unwrap();
+    let cleared = bare
+        .gate
+        .authorise(
+            &good,
+            &recipient(ALICE),
+            &Purpose::PAYMENT,
+            &otpgate::access::ClientIp::from_peer(peer),
+        )
+        .unwrap();
     assert!(matches!(cleared, Cleared::Refused(_)));
 }
 

@@ -38,7 +38,7 @@ fn words() -> MessageFormat {
 
 /// A call to Germany costs two cents, whatever is said.
 fn prices() -> PriceTable {
-    PriceTable::builtin().with(*b"DE", 20_000)
+    PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(20_000))
 }
 
 pub(crate) fn called(change: impl FnOnce(&mut Policy)) -> Called {
@@ -501,7 +501,7 @@ async fn a_code_by_e_mail_is_never_called_out_of_band() {
     let mut policy = quick(Policy::default());
     policy.fallback.steps = vec![step(Channel::Email)];
     policy.fallback.email_danger = true;
-    let free = PriceTable::builtin().with(*b"DE", 0);
+    let free = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(0));
     let email = FallbackChannel::new(Channel::Email, mails, words(), free);
     let house = House::lab_with(|builder| builder.policy(policy).fallback(email));
     for mailed in [false, true] {

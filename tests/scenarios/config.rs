@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use otpgate::access::DestinationPolicy;
 use otpgate::message::{MessageFormat, OriginHost};
-use otpgate::policy::{Evidence, FailurePolicy, Quota};
-use otpgate::pumping::PriceTable;
+use otpgate::policy::{AskNetwork, Evidence, FailurePolicy, Quota};
+use otpgate::pumping::{Costs, PriceTable, Tuning};
 use otpgate::store::MemoryStore;
 use otpgate::testing::{FailingEntropy, ModelStore, ScriptedTransport};
 use otpgate::{
@@ -12,7 +13,7 @@ use otpgate::{
     Purpose, Region,
 };
 
-use crate::support::{keys, message, minutes, pepper, seconds};
+use crate::support::{days, hours, keys, message, minutes, pepper, seconds};
 
 type Change = fn(&mut Policy);
 
@@ -33,6 +34,9 @@ const BROKEN: &[(&str, Change)] = &[
     ("quotas.number", |p| p.quotas.number = vec![Quota::hourly(1); 5]),
     ("quotas.number", |p| p.quotas.number = vec![Quota { max: 1, per: Duration::ZERO }]),
     ("quotas.number", |p| p.quotas.number = vec![Quota { max: 1, per: minutes(60 * 24 * 32) }]),
+    ("quotas.number", |p| {
+        p.quotas.number = vec![Quota { max: 1, per: days(31) + Duration::from_millis(1) }];
+    }),
     ("quotas.number", |p| p.quotas.number = vec![Quota::hourly(9), Quota::daily(8)]),
     ("quotas.number_total", |p| p.quotas.number_total = vec![Quota::daily(0)]),
     ("quotas.client", |p| p.quotas.client = vec![Quota::daily(0)]),
@@ -75,6 +79,14 @@ const BROKEN: &[(&str, Change)] = &[
     ("attempts.checked", |p| p.attempts.checked.max = 0),
     ("attempts.proven", |p| p.attempts.proven.longest = seconds(1)),
     ("attempts.proven", |p| p.attempts.proven.forget = seconds(1)),
+    ("attempts.open", |p| {
+        let lane = &mut p.attempts.open;
+        (lane.pause, lane.longest, lane.forget) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    }),
+    ("attempts.checked", |p| {
+        let lane = &mut p.attempts.checked;
+        (lane.longest, lane.forget) = (minutes(1), days(1) - seconds(1));
+    }),
     ("attempts.caller", |p| p.attempts.caller.max = 0),
     ("attempts.authenticator", |p| p.attempts.authenticator.pause_after = 0),
     ("attempts", |p| p.attempts.caller.max = 21),
@@ -98,6 +110,10 @@ const BROKEN: &[(&str, Change)] = &[
     ("budget", |p| p.budget.unverified = Some(Money::cents(49))),
     ("budget", |p| {
         p.budget.countries.insert("DE".parse().unwrap(), Money::ZERO);
+    }),
+    ("budget", |p| {
+        p.signals.ask = AskNetwork::Always;
+        p.budget.country = Some(p.budget.message + p.signals.price - Money::microdollars(1));
     }),
 ];
 
@@ -129,10 +145,19 @@ fn the_values_at_the_edges_are_allowed() {
         |p: &mut Policy| p.code.attempts = 10,
         |p: &mut Policy| p.budget.soft_percent = 100,
         |p: &mut Policy| p.budget.purpose = Some(Money::cents(50)),
-        |p: &mut Policy| p.quotas.number = vec![Quota::hourly(1); 4],
+        |p: &mut Policy| {
+            p.quotas.number = [1, 2, 3, 4].map(|d| Quota { max: 1, per: days(d) }).into()
+        },
         |p: &mut Policy| p.quotas.session = Vec::new(),
         |p: &mut Policy| p.attempts.open.pause_after = 20,
-    ] as [Change; 11]
+        |p: &mut Policy| (p.attempts.open.longest, p.attempts.open.forget) = (days(1), days(1)),
+        |p: &mut Policy| p.quotas.number = vec![Quota { max: 1, per: days(31) }],
+        |p: &mut Policy| {
+            p.signals.ask = AskNetwork::Always;
+            p.budget.country = Some(p.budget.message + p.signals.price);
+            p.budget.unverified = Some(p.budget.message); // look-ups do not count there
+        },
+    ] as [Change; 14]
     {
         let mut policy = Policy::default();
         change(&mut policy);
@@ -148,6 +173,12 @@ pub(crate) fn parts() -> GateBuilder {
         .message(message())
         .countries(Region::all())
         .daily_budget(Money::dollars(10))
+}
+
+fn parts_without_countries() -> GateBuilder {
+    let (transport, _) = ScriptedTransport::new();
+    let parts = Gate::builder().keys(keys()).store(ModelStore::new()).transport(transport);
+    parts.daily_budget(Money::dollars(50))
 }
 
 fn named(build: GateBuilder) -> String {
@@ -180,6 +211,60 @@ fn parts_that_contradict_each_other_are_refused_by_name() {
     assert!(!dry.is_empty());
 }
 
+/// The new key would name things in the store: every limit, known number and control would be gone
+/// without a word.
+#[test]
+fn a_ring_that_retires_a_key_names_its_index_key() {
+    let rotated = || {
+        let end = otpgate::Timestamp::from_millis(1);
+        KeyRing::new(KeyId(2), pepper(2)).retire(KeyId(1), pepper(1), end)
+    };
+    let error = named(parts().keys(rotated()));
+    assert!(error.contains("`keys`") && error.contains("KeyRing::index"), "{error}");
+    assert!(parts().keys(rotated().index(pepper(1))).build().is_ok());
+    assert!(parts().keys(KeyRing::new(KeyId(2), pepper(2))).build().is_ok(), "a first key");
+}
+
+/// What is no number compares as false: the detector asked and refused nobody, without a word. A range
+/// from high to low panicked at the first request that came to it.
+#[test]
+fn costs_and_constants_that_switch_the_detector_off_or_break_it_are_refused() {
+    type Cost = fn(&mut Costs) -> &mut f32;
+    type Constant = fn(&mut Tuning);
+    let costs: [(&str, Cost); 3] = [
+        ("`costs.user_value`", |costs| &mut costs.user_value),
+        ("`costs.reference_daily`", |costs| &mut costs.reference_daily),
+        ("`costs.challenge_cost`", |costs| &mut costs.challenge_cost),
+    ];
+    for (field, cost) in costs {
+        let with = |value| {
+            let mut costs = Costs::default();
+            *cost(&mut costs) = value;
+            parts().costs(costs)
+        };
+        for wrong in [f32::NAN, f32::INFINITY, -0.01] {
+            assert!(named(with(wrong)).contains(field), "{field} {wrong}");
+        }
+        assert!(with(0.0).build().is_ok(), "{field}");
+    }
+    let constants: [(&str, Constant); 9] = [
+        ("`tuning.ask_at`", |tuning| tuning.ask_at = f32::NAN),
+        ("`tuning.refuse_at`", |tuning| tuning.refuse_at = f32::NAN),
+        ("`tuning.null_range`", |tuning| tuning.null_range = (0.5, 0.4)),
+        ("`tuning.asked_range`", |tuning| tuning.asked_range = (1.0, f32::NAN)),
+        ("`tuning.block_range`", |tuning| tuning.block_range = (60.0, 30.0)),
+        ("`tuning.young_block`", |tuning| tuning.young_block = (1.0, 3_600.0)),
+        ("`tuning.silence_range`", |tuning| tuning.silence_range = (200.0, 100.0)),
+        ("`tuning.silence_range`", |tuning| tuning.silence_range = (501.0, 1_000.0)),
+        ("`tuning.outage_floor`", |tuning| tuning.outage_floor = 1.1),
+    ];
+    for (field, change) in constants {
+        let mut tuning = Tuning::default();
+        change(&mut tuning);
+        assert!(named(parts().tuning(tuning)).contains(field), "{field}");
+    }
+}
+
 /// Failures of a number, a session's texts and the like are counted over all purposes.
 #[test]
 fn purposes_that_share_a_meter_must_read_it_alike() {
@@ -202,7 +287,7 @@ fn purposes_that_share_a_meter_must_read_it_alike() {
         ("attempts.open", |p| p.attempts.open.forget = minutes(60)),
         ("attempts.client", |p| p.attempts.client.drain = seconds(1)),
         ("quotas.session", |p| p.quotas.session = vec![Quota::daily(30)]),
-        ("quotas.user", |p| p.quotas.user.reverse()),
+        ("quotas.user", |p| p.quotas.user = vec![Quota { max: 5, per: hours(7) }]),
         ("quotas.client_unverified", |p| {
             p.quotas.client_unverified = Some(Evidence { soft: 1, hard: 2, drain: seconds(1) });
         }),
@@ -210,8 +295,10 @@ fn purposes_that_share_a_meter_must_read_it_alike() {
     for (field, change) in broken {
         assert!(named(other(*change)).contains(&format!("`{field}` is")), "{field}");
     }
-    // Another maximum, a quota less, one that only this purpose has: each is its own affair.
+    // Another maximum, order, a quota less, one that only this purpose has: each is its own affair.
     let fine: &[Change] = &[
+        |p| p.quotas.user.reverse(),
+        |p| p.quotas.user.push(Quota { max: 50, per: days(7) }),
         |p| p.quotas.session = vec![Quota::hourly(3)],
         |p| p.quotas.user = vec![Quota::hourly(2)],
         |p| p.quotas.number = vec![Quota::daily(3)],
@@ -222,6 +309,63 @@ fn purposes_that_share_a_meter_must_read_it_alike() {
     for change in fine {
         assert!(other(*change).build().is_ok());
     }
+}
+
+/// A purpose whose texts the purse of all realms does not count would spend beside it.
+#[test]
+fn the_purse_of_all_realms_is_of_every_purpose_or_of_none() {
+    let purse = |most: Option<u64>, mut policy: Policy| {
+        policy.budget.global = most.map(Money::dollars);
+        policy
+    };
+    let built = |general, payment| {
+        let general = parts().policy(purse(general, Policy::default()));
+        general.purpose(Purpose::PAYMENT, purse(payment, Policy::default())).build()
+    };
+    for (general, payment) in [(Some(5), None), (None, Some(5))] {
+        let error = built(general, payment).unwrap_err().to_string();
+        assert!(error.starts_with("`budget.global` is"), "{error}");
+    }
+    for (general, payment) in [(None, None), (Some(5), Some(5)), (Some(5), Some(9))] {
+        assert!(built(general, payment).is_ok(), "{general:?} and {payment:?}");
+    }
+}
+
+/// A price under a country's name that is none would be another country's, or nobody's.
+#[test]
+fn a_price_of_no_country_is_refused() {
+    let prices = |letters: &[u8; 2]| PriceTable::builtin().with(*letters, Money::cents(7));
+    for typo in [b"de", b"UK", b"XX", b"1 "] {
+        let shown = String::from_utf8_lossy(typo).into_owned();
+        let error = named(parts().prices(prices(typo)));
+        assert!(error.starts_with(&format!("`prices` is {shown}")), "{error}");
+        let (calls, _) = ScriptedTransport::new();
+        let voice = FallbackChannel::new(Channel::Voice, calls, message(), prices(typo));
+        assert!(named(parts().fallback(voice)).starts_with("`prices` is"), "{shown}");
+    }
+    for right in [b"DE", b"GB", b"00"] {
+        assert!(parts().prices(prices(right)).build().is_ok());
+    }
+}
+
+/// Seven of what was meant as cents would let ten thousand times the money be spent.
+#[test]
+fn a_text_that_costs_next_to_nothing_is_refused() {
+    let all = PriceTable::builtin;
+    for micro in [0, 7, 499] {
+        let price = Money::microdollars(micro);
+        for prices in [all().with(*b"DE", price), all().with_fallback(price)] {
+            let error = named(parts().prices(prices));
+            assert!(error.starts_with(&format!("`prices` is {price}")), "{error}");
+            assert!(error.contains("Money::cents(7)"), "{error}");
+        }
+        // Other channels may cost nothing.
+        let (mails, _) = ScriptedTransport::new();
+        let free = all().with(*b"DE", price);
+        let email = FallbackChannel::new(Channel::Email, mails, message(), free);
+        assert!(parts().fallback(email).build().is_ok());
+    }
+    assert!(parts().prices(all().with(*b"DE", Money::microdollars(500))).build().is_ok());
 }
 
 #[test]
@@ -286,27 +430,40 @@ async fn without_random_bytes_nothing_is_sent_or_accepted() {
     }
 }
 
-/// The name of the brand makes the texts; whichever of `brand` and `message` is called last counts.
+/// The name of the brand makes the texts. Beside a message of the host's own it is an error, in
+/// whatever order the two were called: one of them would say nothing.
 #[test]
 fn a_brand_is_a_message_and_what_is_wrong_with_it_is_said() {
-    let parts = || {
-        let (transport, _) = ScriptedTransport::new();
-        let parts = Gate::builder().keys(keys()).store(ModelStore::new()).transport(transport);
-        parts.countries([Region::DE]).daily_budget(Money::dollars(50))
-    };
+    let parts = || parts_without_countries().countries([Region::DE]);
     let mut eight = Policy::default();
     eight.code.format = otpgate::otp::CodeFormat::digits(8).unwrap();
     assert!(parts().policy(eight).brand("Example").origin("example.com").build().is_ok());
-    assert!(parts().brand("Example\n").message(message()).build().is_ok());
     for (wrong, said) in [
         (parts().brand("Example\n"), "the brand has the character"),
-        (parts().message(message()).brand("Example\n"), "the brand has the character"),
+        (parts().message(message()).brand("Example"), "`MessageFormat::builder`"),
+        (parts().brand("Example").message(message()), "`MessageFormat::builder`"),
         (parts().brand("Example").origin("https://example.com"), "give the bare host"),
         (parts().message(message()).origin("example.com"), "`MessageFormatBuilder::origin`"),
+        (parts().origin("example.com").message(message()), "`MessageFormatBuilder::origin`"),
         (parts().origin("example.com"), "give them with `GateBuilder::brand`"),
     ] {
         let error = wrong.build().unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
+    }
+}
+
+/// A ceiling for the price must not be lost because somebody names the countries once more.
+#[test]
+fn countries_are_named_once() {
+    let germany = || DestinationPolicy::only([Region::DE]).up_to(Money::cents(8));
+    let parts = || parts_without_countries().message(message());
+    assert!(parts().destinations(germany()).build().is_ok());
+    for both in [
+        parts().destinations(germany()).countries([Region::DE]),
+        parts().countries([Region::DE]).destinations(germany()),
+    ] {
+        let error = both.build().unwrap_err().to_string();
+        assert!(error.contains("`GateBuilder::destinations`"), "{error}");
     }
 }
 

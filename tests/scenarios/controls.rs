@@ -3,10 +3,18 @@
 use std::sync::Arc;
 
 use otpgate::access::{Actor, ControlId, Draft, Effect, Network, Reason, Target};
-use otpgate::testing::{Latency, ModelStore};
-use otpgate::{ControlsError, Gate, PublicRefusalKind, Purpose, Realm, RefusalReason, Sent};
+use otpgate::policy::Evidence;
+use otpgate::pumping::PriceTable;
+use otpgate::store::StoreErrorKind;
+use otpgate::testing::{FailNth, Latency, ModelStore, Verb};
+use otpgate::{
+    ControlsError, EventKind, Gate, LimitName, Money, PublicRefusalKind, Purpose, Realm,
+    RefusalReason, Sent,
+};
 
-use crate::support::{ALICE, BOB, House, client, days, hours, race, recipient, seconds, small};
+use crate::support::{
+    ALICE, BOB, House, client, days, german, hours, in_session, race, recipient, seconds, small,
+};
 
 async fn enter(gate: &Gate, target: Target, effect: Effect) -> ControlId {
     let (reason, actor) = (Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap());
@@ -44,6 +52,34 @@ async fn a_block_holds_on_every_gate_from_the_next_request_and_until_lifted() {
     enter(&here.gate, here.gate.controls().user("mallory"), Effect::Block).await;
     assert!(matches!(there.try_send(ALICE, &who).await, Sent::Refused(_)));
     assert!(sends(&there, ALICE, 91).await, "another account");
+}
+
+/// A network is what its clients are known by: those behind a translator by their IPv4 addresses.
+#[tokio::test]
+async fn a_network_is_blocked_in_whatever_form_it_is_written() {
+    for form in
+        ["11.0.0.0/8", "::ffff:11.0.0.0/104", "64:ff9b::11.0.0.0/104", "::ffff:0:11.0.0.0/104"]
+    {
+        let house = open();
+        let network: Network = form.parse().unwrap();
+        let id = enter(&house.gate, Target::Network(network), Effect::Block).await;
+        assert!(!sends(&house, ALICE, 1).await, "{form}");
+        let entries = house.gate.controls().list().await.unwrap();
+        let seen = Target::Network("11.0.0.0/8".parse().unwrap());
+        assert_eq!((entries[0].id(), *entries[0].target()), (id, seen), "{form}");
+    }
+}
+
+/// The store takes the entry and is gone when the gate looks at it again: what holds is told, once.
+#[tokio::test]
+async fn a_change_that_was_made_is_told_though_the_store_is_gone_at_once() {
+    let store = FailNth::new(ModelStore::new(), Verb::Tally, 2, StoreErrorKind::Unavailable);
+    let house = House::lab(store);
+    let id = enter(&house.gate, Target::Everything, Effect::SmsOff).await;
+    let told = house.log.count(|kind| matches!(kind, EventKind::ControlsChanged { .. }));
+    assert_eq!(told, 1);
+    assert!(matches!(house.refused(ALICE, &client(1)).await.reason(), RefusalReason::SmsOff));
+    assert_eq!(house.gate.controls().list().await.unwrap()[0].id(), id);
 }
 
 /// A clearance that was given before the block does not slip through.
@@ -138,6 +174,82 @@ async fn an_allowance_lifts_no_limit() {
         let _ = sends(&house, ALICE, index).await;
     }
     assert_eq!(house.texts(), 1);
+}
+
+/// Neither a limit nor what it asks for before it is reached.
+#[tokio::test]
+async fn an_allowance_lifts_no_step_up_of_a_limit_or_a_budget() {
+    for target in ["11.0.0.0/8", "+4915", "DE", "account"] {
+        let house = House::ruled(|policy| {
+            let drain = hours(1);
+            policy.quotas.client_unverified = Some(Evidence { soft: 2, hard: 10, drain });
+        });
+        let who = |session: u32| in_session(1, &session.to_string()).user("account");
+        let target = match target {
+            "11.0.0.0/8" => Target::Network(target.parse().unwrap()),
+            "+4915" => Target::Prefix(target.parse().unwrap()),
+            "DE" => Target::Country(target.parse().unwrap()),
+            _ => house.gate.controls().user(target),
+        };
+        enter(&house.gate, target, Effect::Allow).await;
+        for text in 0..2 {
+            let sent = house.try_send(&german(text), &who(text as u32)).await;
+            assert!(matches!(sent, Sent::Issued(_)), "{target:?}: {sent:?}");
+        }
+        let sent = house.try_send(&german(3), &who(3)).await;
+        let Sent::StepUp(step_up) = sent else { panic!("{target:?}: {sent:?}") };
+        assert_eq!(*step_up.reason(), RefusalReason::Limit(LimitName::ClientUnverified));
+    }
+    let house = House::lab_with(|builder| {
+        let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000));
+        builder.prices(prices).daily_budget(Money::cents(100))
+    });
+    enter(&house.gate, Target::Prefix("+4915".parse().unwrap()), Effect::Allow).await;
+    for text in 0..8 {
+        assert!(sends(&house, &german(text), text as u32).await);
+    }
+    let sent = house.try_send(&german(8), &client(8)).await;
+    let Sent::StepUp(step_up) = sent else { panic!("{sent:?}") };
+    assert_eq!(*step_up.reason(), RefusalReason::Budget(LimitName::Realm));
+}
+
+/// The change is all that an audit log gets of an entry.
+#[tokio::test]
+async fn a_change_says_all_of_its_entry() {
+    let house = House::lab(small());
+    let controls = house.gate.controls();
+    let draft = |target, effect| {
+        let (reason, actor) = (Reason::new("migration").unwrap(), Actor::new("ada").unwrap());
+        Draft::new(target, effect, reason, actor).unwrap()
+    };
+    let (since, until) = (controls.now() + hours(24), controls.now() + hours(30));
+    let off = draft(Target::Everything, Effect::SmsOff).for_purpose("log-in").unwrap();
+    let off = controls.enter_draft(off.since(since).until(until)).await.unwrap();
+    let range = Target::Prefix("+99899312".parse().unwrap());
+    let range = controls.enter_draft(draft(range, Effect::Block)).await.unwrap();
+    controls.lift(off, &Actor::new("bob").unwrap()).await.unwrap();
+    let why = Reason::new("a mistake").unwrap();
+    controls.lift_because(range, &why, &Actor::new("bob").unwrap()).await.unwrap();
+    let told: Vec<String> = house
+        .log
+        .events()
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            EventKind::ControlsChanged { change, .. } => Some(change),
+            _ => None,
+        })
+        .collect();
+    let off = "SmsOff Everything for log-in, from 2026-11-23T12:00:00Z, until 2026-11-23T18:00:00Z";
+    let range = "Block Prefix(+998993…(8 digits))";
+    assert_eq!(
+        told,
+        [
+            format!("1: {off}: migration"),
+            format!("2: {range}: migration"),
+            format!("1: lifted: {off}"),
+            format!("2: lifted: {range}: a mistake"),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! Decoys: a number that must get no text gets none, whatever is done with its grant.
 
-use otpgate::testing::Reply;
+use otpgate::policy::Mode;
+use otpgate::pumping::PriceTable;
+use otpgate::testing::{Counting, Reply};
 use otpgate::transport::NumberFault;
-use otpgate::{Cleared, Entry, EventKind, GateErrorKind, Money, Purpose, Sent};
+use otpgate::{Cleared, Entry, EventKind, GateErrorKind, Money, Policy, Purpose, Sent};
 
-use crate::support::{ALICE, BOB, House, client, in_session, minutes, seconds, small};
+use crate::support::{
+    ALICE, BOB, House, client, german, in_session, minutes, quick, seconds, small,
+};
 
 #[tokio::test]
 async fn nothing_is_ever_handed_off_and_no_code_opens_it() {
@@ -148,4 +152,37 @@ async fn a_fault_of_the_number_does_not_tell_a_text_from_a_decoy() {
     }
     assert_eq!(traces[0], traces[1]);
     assert_eq!(traces[0][1], "sent: true");
+}
+
+/// Also where a budget is used up that shadow mode does not wave.
+#[tokio::test]
+async fn a_decoy_takes_as_many_round_trips_as_a_text_that_no_budget_pays() {
+    let mut trips = Vec::new();
+    for decoy in [false, true] {
+        let (store, calls) = Counting::new(small());
+        let mut policy = quick(Policy::default());
+        policy.mode.general = Mode::Observe;
+        (policy.budget.message, policy.budget.soft_percent) = (Money::cents(10), 100);
+        let house = House::lab_with(|builder| {
+            let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000));
+            builder.store(store).policy(policy).prices(prices).daily_budget(Money::cents(30))
+        });
+        for index in 0..3 {
+            let _ = house.send_to(&german(index), &client(index as u32)).await;
+        }
+        let who = client(40);
+        let asked = house.try_send_for(BOB, &Purpose::RESET, &who).await;
+        let Sent::StepUp(work) = asked else { panic!("{asked:?}") };
+        let ticket = work.ticket().as_str();
+        let cleared = house.clear_with(ticket, BOB, &Purpose::RESET, &who).await;
+        let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
+        calls.reset();
+        let sent = match decoy {
+            true => house.gate.decoy(clearance).await.unwrap(),
+            false => house.gate.issue(clearance).await.unwrap(),
+        };
+        assert!(matches!(sent, Sent::Refused(_)), "{sent:?}");
+        trips.push(calls.total());
+    }
+    assert_eq!(trips[0], trips[1]);
 }

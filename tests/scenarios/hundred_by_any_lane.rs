@@ -25,7 +25,11 @@ async fn called(house: &House, key: &CallerKey, number: &str, purpose: &Purpose)
     let (to, peer) = (recipient(number), "10.1.2.3".parse().unwrap());
     let request = CallerRequest { realm: "default", purpose: purpose.as_str(), recipient: &to };
     let signed = key.sign(&request, &SystemEntropy, house.clock.now()).unwrap();
-    match house.gate.authorise(&signed, &to, purpose, peer).unwrap() {
+    match house
+        .gate
+        .authorise(&signed, &to, purpose, &otpgate::access::ClientIp::from_peer(peer))
+        .unwrap()
+    {
         Cleared::Passed(clearance) => Some(house.gate.issue(clearance).await.unwrap()),
         _ => None,
     }

@@ -70,7 +70,12 @@ async fn no_reader_takes_more_than_linear_time_or_panics() {
             Cleared::Refused(_)
         ));
         let peer = "10.1.2.3".parse().unwrap();
-        let signed = house.gate.authorise(&long, &recipient(ALICE), &Purpose::SIGN_UP, peer);
+        let signed = house.gate.authorise(
+            &long,
+            &recipient(ALICE),
+            &Purpose::SIGN_UP,
+            &otpgate::access::ClientIp::from_peer(peer),
+        );
         assert!(matches!(signed.unwrap(), Cleared::Refused(_)));
         let made_up = EntryGrant::from_client(long.clone());
         let verified = house.gate.verify(&made_up, &long, me).await.unwrap();

@@ -99,7 +99,15 @@ impl Genuine {
             4 => {
                 let Some(signed) = mutate(&self.signed, &self.proofs, dice) else { return };
                 let (to, peer) = (recipient(ALICE), SERVICE.parse().unwrap());
-                let cleared = house.gate.authorise(&signed, &to, &Purpose::PAYMENT, peer).unwrap();
+                let cleared = house
+                    .gate
+                    .authorise(
+                        &signed,
+                        &to,
+                        &Purpose::PAYMENT,
+                        &otpgate::access::ClientIp::from_peer(peer),
+                    )
+                    .unwrap();
                 assert!(matches!(cleared, Cleared::Refused(_)), "{signed:?}");
             }
             _ => {

@@ -36,7 +36,14 @@ async fn garbage(house: &House, n: u64) {
     let wrong = authenticator::wrong_code(house, n as u32);
     assert!(!authenticator::enters(house, &format!("nobody-{n}"), &wrong, &bot).await);
     let peer = "10.1.2.3".parse().unwrap();
-    let forged = gate.authorise("made-up", &recipient(ALICE), &Purpose::PAYMENT, peer).unwrap();
+    let forged = gate
+        .authorise(
+            "made-up",
+            &recipient(ALICE),
+            &Purpose::PAYMENT,
+            &otpgate::access::ClientIp::from_peer(peer),
+        )
+        .unwrap();
     assert!(!matches!(forged, Cleared::Passed(_)));
     let line = format!("undelivered made-up-{n} {n}");
     assert_eq!(receipts::one(house, &line).await, ReceiptOutcome::Unmatched);
@@ -74,7 +81,10 @@ async fn garbage_at_every_door_stands_in_front_of_none() {
     let request = CallerRequest { realm: "default", purpose: purpose.as_str(), recipient: &to };
     let signed = key.sign(&request, &SystemEntropy, now).unwrap();
     let peer = "10.1.2.3".parse().unwrap();
-    let cleared = house.gate.authorise(&signed, &to, &purpose, peer).unwrap();
+    let cleared = house
+        .gate
+        .authorise(&signed, &to, &purpose, &otpgate::access::ClientIp::from_peer(peer))
+        .unwrap();
     let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
     let Sent::Issued(issued) = house.gate.issue(clearance).await.unwrap() else { panic!() };
     let code = house.last_code();

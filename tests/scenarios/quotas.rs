@@ -1,14 +1,16 @@
 //! Every quota of the policy, one at a time: what shares its subject shares five an hour, whatever
 //! else differs, and the next subject has five of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use otpgate::policy::{Evidence, Quota, QuotaPolicy};
+use otpgate::testing::ModelStore;
 use otpgate::{ClientContext, ClientIp, LimitName, Policy, RefusalReason, Sent, StepUpMeans};
 
 use crate::step_up::Turing;
 use crate::street::*;
-use crate::support::{House, german, hours, quick, seconds};
+use crate::support::{ALICE, House, german, hours, quick, seconds};
 
 const MAX: u32 = 5;
 
@@ -66,6 +68,54 @@ async fn each_quota_counts_its_own_subject_and_nothing_else() {
         let later = street.send((row.ask)(&street, 0, 100)).await;
         assert!(matches!(later, Sent::Issued(_)), "{what}, an hour later: {later:?}");
     }
+}
+
+/// A quota counts under its span. Its meter was named by its place in the list: whatever came, went or
+/// moved before it began it anew, and of two gates in a roll-out each dropped what the other still counted.
+#[tokio::test]
+async fn a_quota_counts_on_whatever_stands_beside_it_in_the_list() {
+    type Set = fn(&mut QuotaPolicy, Vec<Quota>);
+    let sets: [(&str, u64, Set); 4] = [
+        ("number", 2, |quotas, list| quotas.number = list),
+        ("number_total", 3, |quotas, list| quotas.number_total = list), // one of three is kept
+        ("client_unknown", 2, |quotas, list| quotas.client_unknown = list),
+        ("country", 2, |quotas, list| quotas.country = list),
+    ];
+    for (what, max, set) in sets {
+        let quarter = Quota { max, per: Duration::from_secs(900) };
+        let (hour, day) = (Quota::hourly(max), Quota::daily(max));
+        let lists = [vec![day], vec![hour, day], vec![day, hour], vec![quarter, hour, day]];
+        for (before, after) in lists.iter().flat_map(|a| lists.iter().map(move |b| (a, b))) {
+            let ruled = |list: &Vec<Quota>| {
+                let mut policy = quick(Policy::default());
+                set(&mut policy.quotas, list.clone());
+                policy
+            };
+            let store = Arc::new(ModelStore::new());
+            let old =
+                House::lab_with(|builder| builder.store(Arc::clone(&store)).policy(ruled(before)));
+            let new = old.beside(|builder| builder.store(store).policy(ruled(after)));
+            let who = |n: u32| ClientContext::new(ClientIp::unknown(), format!("session-{n}"));
+            for (n, gate) in (0..).zip([&old, &new]) {
+                let sent = gate.try_send(ALICE, &who(n)).await;
+                assert!(matches!(sent, Sent::Issued(_)), "{what}, {before:?}, {after:?}: {sent:?}");
+                old.clock.advance(hours(2));
+            }
+            for (n, gate) in (2..).zip([&old, &new]) {
+                let sent = gate.try_send(ALICE, &who(n)).await;
+                assert!(!matches!(sent, Sent::Issued(_)), "{what}, {before:?}, {after:?}, {n}");
+            }
+        }
+    }
+}
+
+/// Two of one span would be one meter, charged twice for each text.
+#[test]
+fn two_quotas_of_one_span_are_refused() {
+    let mut policy = Policy::default();
+    policy.quotas.user = vec![Quota::hourly(5), Quota::daily(9), Quota::hourly(5)];
+    let error = policy.check().unwrap_err().to_string();
+    assert!(error.starts_with("`quotas.user` is 3600s twice"), "{error}");
 }
 
 /// Clients without an address share a quota with those who proved as much, and with nobody else.

@@ -9,6 +9,7 @@ use otpgate::store::{
     Tallies, TallyQuery,
 };
 use otpgate::testing::{FailNth, ManualClock, ModelStore, Verb};
+use otpgate::transport::signals::{NumberSignals, Signals, SignalsError, SignalsQuery};
 use otpgate::transport::{FailOver, Handoff, HandoffError, OutboundSms};
 use otpgate::{Channel, FallbackChannel, GateErrorKind, SmsTransport, Store};
 
@@ -21,11 +22,22 @@ struct Locked(&'static str);
 #[async_trait]
 impl SmsTransport for Locked {
     async fn hand_off(&self, _: &OutboundSms) -> Result<Handoff, HandoffError> {
-        self.ready().await.map(|()| Handoff::accepted("m"))
+        SmsTransport::ready(self).await.map(|()| Handoff::accepted("m"))
     }
 
     async fn ready(&self) -> Result<(), HandoffError> {
         Err(HandoffError::not_sent("the vault is closed").by(self.0).remedy("open it"))
+    }
+}
+
+#[async_trait]
+impl NumberSignals for Locked {
+    async fn look_up(&self, _: &SignalsQuery) -> Result<Signals, SignalsError> {
+        NumberSignals::ready(self).await.map(|()| Signals::default())
+    }
+
+    async fn ready(&self) -> Result<(), SignalsError> {
+        Err(SignalsError::not_asked(format!("{} has no key", self.0)))
     }
 }
 
@@ -119,11 +131,14 @@ async fn every_part_that_fails_is_named_at_once() {
             .transport(FailOver::new(carrier).then(Locked("the second")))
             .fallback(voice)
             .human_check(NoHumanCheck)
+            .signals(Locked("the register"))
     });
     let (said, parts) = complaint(&house).await;
-    use GateErrorKind::{HandOff, HumanCheck, Store};
-    assert_eq!(parts, [Store, HandOff, HandOff, HumanCheck]);
-    for part in ["store: ", "transport: the second: ", "open it", "the callers", "human check: "] {
+    use GateErrorKind::{HandOff, HumanCheck, LookUp, Store};
+    assert_eq!(parts, [Store, HandOff, HandOff, HumanCheck, LookUp]);
+    let look_up = "look-up: the network said nothing of the number: the register has no key";
+    let others = ["store: ", "transport: the second: ", "open it", "the callers", "human check: "];
+    for part in others.into_iter().chain([look_up]) {
         assert!(said.contains(part), "{part:?} in {said}");
     }
 }

@@ -1,6 +1,7 @@
 //! Delivery receipts through the one call: applied once, never farmed, and money that is never below
 //! what was spent, whatever comes first.
 
+mod broken_off;
 mod by_id;
 mod faults;
 mod price;
@@ -115,7 +116,7 @@ fn priced(change: impl FnOnce(&mut Policy)) -> House {
 fn priced_on(store: impl otpgate::Store, change: impl FnOnce(&mut Policy)) -> House {
     let mut policy = quick(Policy::default());
     change(&mut policy);
-    let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+    let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
     House::lab_with(|builder| builder.store(store).policy(policy).prices(prices))
 }
 
@@ -173,6 +174,9 @@ async fn a_forged_receipt_touches_nothing() {
         assert_eq!(error.status(), 403);
     }
     assert_eq!(untouched(&calls), [0; 4]);
+    // The provider hears a number, whoever watches the gate what to look at.
+    let look = |kind: &EventKind| matches!(kind, EventKind::ReceiptRefused { error } if error.to_string().ends_with("check the password"));
+    assert_eq!(house.log.count(look), 3);
     // A genuine request about another system's text on the same account, or a key that was altered.
     let other = key(&house).replace(['A', 'B', 'C', 'D'], "E");
     for key in ["-", "AQEBAQEBAQEBAQEBAQEBAQ", "x", "", &"A".repeat(87), &other] {

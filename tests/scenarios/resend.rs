@@ -42,6 +42,20 @@ async fn a_kept_code_keeps_its_own_expiry() {
     assert!(house.accepts(&grant, &second).await);
 }
 
+/// A code ends with its verification at the latest, and whoever reads "valid 2 min" has two minutes.
+#[tokio::test]
+async fn a_text_promises_no_more_minutes_than_its_code_has() {
+    let house = house(ResendCode::KeepPrevious);
+    let grant = house.send(ALICE).await.into_grant();
+    house.clock.advance(minutes(12) + seconds(10)); // of fifteen
+    let code = again(&house, &grant).await;
+    let texts = house.outbox.delivered();
+    let said = |minutes: u64| texts[1].expose_text().contains(&format!("valid for {minutes} min"));
+    assert!(said(2), "{:?}", (1..6).find(|minutes| said(*minutes)));
+    house.clock.advance(minutes(2));
+    assert!(house.accepts(&grant, &code).await);
+}
+
 #[tokio::test]
 async fn replaced_codes_are_void_at_once() {
     let house = house(ResendCode::Replace);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use otpgate::access::{Actor, Effect, Reason, Target};
 use otpgate::testing::ModelStore;
 use otpgate::{Clock, KeyId, KeyRing, RETIRED_KEY_LIFE, Sent};
 
@@ -68,4 +69,23 @@ async fn a_device_proof_of_the_old_key_holds_as_long_as_the_key() {
     // The open lane's interval does not hold the device's lane back.
     let who = client(2).device_proof(proof);
     assert!(matches!(new.try_send(ALICE, &who).await, Sent::Issued(_)));
+}
+
+/// What the operator's page warns of: an index key that is exchanged takes the controls with it, and no error
+/// says so.
+#[tokio::test]
+async fn under_another_index_key_the_controls_are_gone_without_an_error() {
+    let store = Arc::new(ModelStore::new());
+    let old = House::lab(Arc::clone(&store));
+    let (reason, actor) = (Reason::new("attack").unwrap(), Actor::new("ada").unwrap());
+    let controls = old.gate.controls();
+    controls.enter(Target::Everything, Effect::SmsOff, reason, actor, None).await.unwrap();
+    assert!(matches!(old.try_send(ALICE, &client(1)).await, Sent::Refused(_)));
+    let new = rotated(&old, &store);
+    assert!(matches!(new.try_send(ALICE, &client(1)).await, Sent::Refused(_)));
+
+    let ring = KeyRing::new(KeyId(2), pepper(2));
+    let other = old.beside(|builder| builder.store(store).keys(ring));
+    other.gate.ready().await.unwrap();
+    assert!(matches!(other.try_send(ALICE, &client(1)).await, Sent::Issued(_)));
 }

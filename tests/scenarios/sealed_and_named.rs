@@ -166,7 +166,7 @@ async fn refunds_of_many_threads_leave_what_went_out() {
             let mut policy = quick(otpgate::Policy::default());
             policy.budget.message = Money::microdollars(TEXT);
             policy.budget.soft_percent = 100;
-            let prices = PriceTable::builtin().with(*b"DE", TEXT as u32);
+            let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(TEXT));
             let store = MemoryStore::builder().capacity(60_000).build();
             let builder = builder.policy(policy).prices(prices).store(store).transport(carrier);
             builder.daily_budget(Money::microdollars(TEXT * budget))

@@ -65,7 +65,7 @@ async fn the_token_the_attempts_and_the_money_are_enforced_even_so() {
         policy.budget.message = Money::cents(10);
         builder
             .policy(policy)
-            .prices(PriceTable::builtin().with(*b"DE", 100_000))
+            .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
             .daily_budget(Money::cents(100))
     });
     // The token.

@@ -92,7 +92,8 @@ fn policy(change: impl FnOnce(&mut Policy)) -> Policy {
 fn house(network: &Network, change: impl FnOnce(&mut Policy)) -> (House, Calls) {
     let (store, calls) = Counting::new(small());
     let policy = policy(change);
-    let prices = otpgate::pumping::PriceTable::builtin().with(*b"DE", TEXT as u32);
+    let prices =
+        otpgate::pumping::PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(TEXT));
     let house = House::lab_with(|builder| {
         let builder = builder.store(store).policy(policy).prices(prices);
         builder.signals(network.clone()).signals_deadline(Duration::from_millis(20))
@@ -230,7 +231,8 @@ async fn nothing_is_asked_for_a_text_that_does_not_go_out_anyway() {
     let tight = House::lab_with(|builder| {
         let mut policy = policy(|_| {});
         policy.budget.message = Money::microdollars(TEXT);
-        let prices = otpgate::pumping::PriceTable::builtin().with(*b"DE", TEXT as u32);
+        let prices = otpgate::pumping::PriceTable::builtin()
+            .with(*b"DE", otpgate::Money::microdollars(TEXT));
         let budget = Money::microdollars(2 * TEXT + LOOK_UP);
         let builder = builder.store(small()).policy(policy).prices(prices).daily_budget(budget);
         builder.signals(network.clone())
@@ -251,7 +253,8 @@ async fn look_ups_never_take_a_budget_over() {
     let house = Arc::new(House::lab_with(|builder| {
         let mut policy = policy(|_| {});
         policy.budget.message = Money::microdollars(TEXT);
-        let prices = otpgate::pumping::PriceTable::builtin().with(*b"DE", TEXT as u32);
+        let prices = otpgate::pumping::PriceTable::builtin()
+            .with(*b"DE", otpgate::Money::microdollars(TEXT));
         let budget = Money::microdollars(1_000_000);
         let store = Latency::new(memory(), 3, 0x9a1);
         let builder = builder.store(store).policy(policy).prices(prices).daily_budget(budget);

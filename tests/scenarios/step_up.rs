@@ -7,7 +7,9 @@ use otpgate::human::{
     HumanCheck, HumanCheckError, HumanCheckErrorKind, HumanFailure, HumanPass, HumanRequest,
     HumanVerdict,
 };
-use otpgate::{Cleared, GateErrorKind, LimitName, Purpose, RefusalReason, Sent, StepUpMeans};
+use otpgate::{
+    Cleared, EventKind, GateErrorKind, LimitName, Purpose, RefusalReason, Sent, StepUpMeans,
+};
 
 use crate::support::{ALICE, BOB, House, client, minutes, quick};
 
@@ -60,11 +62,13 @@ async fn who_passes_gets_a_lane_of_his_own() {
     let ticket = step_up.ticket().as_str().to_owned();
     // Answering the new ticket without the check is not enough …
     let cleared = house.clear_with(&ticket, ALICE, &Purpose::SIGN_UP, &client(50)).await;
-    assert!(matches!(cleared, Cleared::StepUp(_)), "{cleared:?}");
+    let Cleared::StepUp(again) = cleared else { panic!("{cleared:?}") };
+    assert_eq!(*again.reason(), RefusalReason::HumanCheckAsked, "nobody has failed");
     // … failing it neither …
     let liar = client(50).human_response("no");
     let cleared = house.clear_with(&ticket, ALICE, &Purpose::SIGN_UP, &liar).await;
-    assert!(matches!(cleared, Cleared::Refused(_)), "{cleared:?}");
+    let Cleared::Refused(refusal) = cleared else { panic!("{cleared:?}") };
+    assert_eq!(*refusal.reason(), RefusalReason::HumanCheckFailed);
     // … and passing it is.
     let person = client(50).human_response("yes");
     let cleared = house.clear_with(&ticket, ALICE, &Purpose::SIGN_UP, &person).await;
@@ -76,6 +80,10 @@ async fn who_passes_gets_a_lane_of_his_own() {
 async fn asked_of_everyone_it_is_asked_of_everyone() {
     let house = guarded_always();
     assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::StepUp(_)));
+    let asked = |kind: &EventKind| {
+        matches!(kind, EventKind::StepUpAsked { reason: RefusalReason::HumanCheckAsked })
+    };
+    assert_eq!(house.log.count(asked), 1, "an operator sees that everyone is asked");
     assert!(matches!(
         house.try_send(ALICE, &client(1).human_response("no")).await,
         Sent::Refused(_)

@@ -70,7 +70,16 @@ impl Street {
             Who::Caller(name) => {
                 let signed = self.sign(name, &number, &purpose);
                 let peer = "10.1.2.3".parse().unwrap();
-                match house.gate.authorise(&signed, &recipient(&number), &purpose, peer).unwrap() {
+                match house
+                    .gate
+                    .authorise(
+                        &signed,
+                        &recipient(&number),
+                        &purpose,
+                        &otpgate::access::ClientIp::from_peer(peer),
+                    )
+                    .unwrap()
+                {
                     Cleared::Passed(clearance) => house.gate.issue(clearance).await.unwrap(),
                     other => panic!("not cleared: {other:?}"),
                 }

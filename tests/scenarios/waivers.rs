@@ -276,7 +276,11 @@ impl Prober {
             CallerRequest { realm: "default", purpose: purpose.as_str(), recipient: &recipient };
         let signed = scene.key.sign(&request, &SystemEntropy, scene.house.clock.now()).unwrap();
         let peer = "10.1.2.3".parse().unwrap();
-        scene.house.gate.authorise(&signed, &recipient, &purpose, peer).unwrap()
+        scene
+            .house
+            .gate
+            .authorise(&signed, &recipient, &purpose, &otpgate::access::ClientIp::from_peer(peer))
+            .unwrap()
     }
 
     fn answered(&mut self, house: &House, sent: Result<Sent, GateError>) -> String {

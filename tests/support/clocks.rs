@@ -56,7 +56,7 @@ impl Off {
 fn rules(builder: GateBuilder, clock: &ManualClock) -> GateBuilder {
     let mut policy = quick(Policy::default());
     policy.budget.message = Money::cents(10);
-    let prices = PriceTable::builtin().with(*b"DE", 100_000);
+    let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000));
     let budget = Money::cents(10 * TEXTS as u64);
     builder.clock(clock.clone()).policy(policy).prices(prices).daily_budget(budget)
 }

@@ -95,7 +95,7 @@ async fn post(house: &House, line: String) -> ReceiptOutcome {
 /// Each receipt once over both gates, both at once; prices; sends by message identifier, early and
 /// late; and what a provider reported about a number.
 async fn receipts<S: Store>((one, two): (S, S)) {
-    let prices = || PriceTable::builtin().with(*b"DE", 100_000);
+    let prices = || PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000));
     let here = House::lab_with(|builder| builder.store(one).prices(prices()));
     let by_id = ById(here.carrier.clone());
     let there = here.beside(|builder| builder.store(two).prices(prices()).transport(by_id));
@@ -208,7 +208,7 @@ async fn a_budget<S: Store>((one, two): (S, S), told: RangeInclusive<usize>) {
     let mut policy = quick(Policy::default());
     policy.budget.message = Money::cents(10);
     let rules = |builder: otpgate::GateBuilder| {
-        let prices = PriceTable::builtin().with(*b"DE", 100_000);
+        let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000));
         builder.policy(policy.clone()).prices(prices).daily_budget(Money::cents(200))
     };
     let here = Arc::new(House::lab_with(|builder| rules(builder.store(one))));

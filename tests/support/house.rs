@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use otpgate::access::DestinationPolicy;
 use otpgate::message::MessageFormat;
 use otpgate::pumping::{PriceTable, Tuning};
 use otpgate::store::MemoryStore;
@@ -234,7 +235,7 @@ fn parts(clock: ManualClock, log: Log) -> GateBuilder {
     Gate::builder()
         .keys(keys())
         .message(message())
-        .countries(Region::all())
+        .destinations(DestinationPolicy::only(Region::all()))
         .daily_budget(Money::dollars(1_000))
         .clock(clock)
         .clock_unchecked_danger()

@@ -1,6 +1,6 @@
 //! A proxy between a store and its server that writes down every command and can cut the wire.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +14,14 @@ struct Shared {
     commands: Mutex<Vec<Words>>,
     /// The answers until the one to lose, that one included; 0 if none is to be lost.
     lose_answer: AtomicUsize,
-    lose_next_call: AtomicBool,
+    /// The calls until the one to lose, likewise.
+    lose_call: AtomicUsize,
+}
+
+/// Whether this is the one to lose.
+fn is_due(left: &AtomicUsize) -> bool {
+    let before = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    before == Ok(1)
 }
 
 /// The proxy. It ends with the test's runtime.
@@ -64,7 +71,12 @@ impl Proxy {
 
     /// The next call is cut off before all of it has reached the server.
     pub fn lose_next_call(&self) {
-        self.shared.lose_next_call.store(true, Ordering::SeqCst);
+        self.lose_call_after(0);
+    }
+
+    /// The call after so many others is cut off before all of it has reached the server.
+    pub fn lose_call_after(&self, others: usize) {
+        self.shared.lose_call.store(others + 1, Ordering::SeqCst);
     }
 }
 
@@ -78,7 +90,7 @@ async fn carry(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
             if read == 0 {
                 return;
             }
-            if shared.lose_next_call.swap(false, Ordering::SeqCst) {
+            if is_due(&shared.lose_call) {
                 let _ = to_server.write_all(&bytes[..read / 2]).await;
                 return;
             }
@@ -96,9 +108,7 @@ async fn carry(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
         let mut bytes = vec![0; 64 * 1024];
         loop {
             let read = from_server.read(&mut bytes).await.unwrap_or(0);
-            let left = |left: usize| left.checked_sub(1);
-            let left = shared.lose_answer.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left);
-            if read == 0 || left == Ok(1) {
+            if is_due(&shared.lose_answer) || read == 0 {
                 return;
             }
             if to_client.write_all(&bytes[..read]).await.is_err() {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use otpgate::message::MessageFormat;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{ManualClock, ScriptedTransport, TransportHandle, block_on};
 use otpgate::token::{HumanTime, WorkBits};
@@ -25,11 +26,15 @@ pub fn parts() -> GateBuilder {
         .keys(KeyRing::generate().unwrap())
         .store(MemoryStore::default())
         .transport(ScriptedTransport::new().0)
-        .brand("Example")
-        .origin("example.com")
+        .message(message())
         .countries([Region::DE])
         .daily_budget(Money::dollars(50))
         .policy(policy())
+}
+
+/// As `GateBuilder::brand` and `origin` make it; an example may give another.
+fn message() -> MessageFormat {
+    MessageFormat::builder("Example").origin("example.com").build().unwrap()
 }
 
 /// The default rules without work and human time.

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use otpgate::access::{Actor, Draft, Effect, Reason, Target};
+use otpgate::pumping::Action;
 use otpgate::telemetry::{BUCKETS, METRICS, MetricKind, MetricsObserver};
-use otpgate::{Event, EventKind, Observer, Purpose};
+use otpgate::{Event, EventKind, Observer, Purpose, RefusalReason, Region};
 
 use crate::traffic;
-use support::House;
+use support::{House, hours};
 
 fn recorder() -> (PrometheusRecorder, PrometheusHandle) {
     let suffix = Matcher::Suffix("_seconds".into());
@@ -87,6 +89,77 @@ async fn nothing_personal_is_in_the_exposition_and_every_name_is_known() {
     assert!(text.contains("alert=\"block_begun\""), "{text}");
 }
 
+/// The alarm and the console mean the same by it.
+#[tokio::test]
+async fn sms_that_is_off_for_one_purpose_is_not_paused() {
+    let (recorder, handle) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let house = House::new();
+    let draft = || {
+        let (why, ada) = (Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap());
+        Draft::new(Target::Everything, Effect::SmsOff, why, ada).unwrap()
+    };
+    let sign_ups = draft().for_purpose("sign-up").unwrap();
+    for (entered, gauge) in [(sign_ups, "otpgate_sms_paused 0"), (draft(), "otpgate_sms_paused 1")]
+    {
+        house.gate.controls().enter_draft(entered).await.unwrap();
+        MetricsObserver::new().gauges(&house.gate.snapshot().await.unwrap());
+        let text = handle.render();
+        assert!(text.lines().any(|line| line == gauge), "{gauge} is missing:\n{text}");
+    }
+}
+
+/// An entry that extends a block lasts for days, and would mute the alarm that says to lift it.
+#[tokio::test]
+async fn where_an_entry_decides_the_detector_is_not_counted() {
+    let (recorder, handle) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let house = traffic::house(MetricsObserver::new());
+    drop(traffic::mixed(&house).await);
+    let shown = async |action: Action| {
+        let snapshot = house.gate.snapshot().await.unwrap();
+        MetricsObserver::new().gauges(&snapshot);
+        snapshot.blocks.iter().filter(|place| place.action == action).count()
+    };
+    let counted = |action: &str| {
+        let line = format!("otpgate_detector_places{{action=\"{action}\"}} ");
+        let text = handle.render();
+        text.lines().find_map(|of| of.strip_prefix(&line)).unwrap().to_owned()
+    };
+    let asks = shown(Action::Ask).await;
+    assert!(asks > 0 && counted("ask") == asks.to_string(), "{asks}: {}", counted("ask"));
+    let controls = house.gate.controls();
+    let (why, ada) = (Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap());
+    let extend = Draft::new(Target::Everything, Effect::ExtendAutomaticBlock, why, ada).unwrap();
+    controls.enter_draft(extend.until(controls.now() + hours(24))).await.unwrap();
+    assert!(shown(Action::Refuse).await >= asks);
+    assert_eq!([counted("ask"), counted("refuse")], ["0", "0"]);
+}
+
+/// A realm's first alarm may be its only one: it is an increase only if its counter was there before.
+#[test]
+fn a_realm_s_counters_begin_at_zero_with_its_first_event() {
+    let (recorder, handle) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let observer = MetricsObserver::new().realms(1);
+    let house = House::new();
+    let zero = |realm: &str| format!("otpgate_guess_spraying_total{{realm=\"{realm}\"}} 0");
+    let is_there = |line: &str| handle.render().lines().any(|of| of == line);
+    assert!(is_there(&zero("other")), "{}", handle.render());
+    let mut event = ticket(&house);
+    event.realm = "tenant".into();
+    assert!(!is_there(&zero("tenant")));
+    observer.observe(&event);
+    let pumping =
+        "otpgate_pumping_alerts_total{alert=\"block_begun\",node=\"country\",realm=\"tenant\"} 0";
+    for line in [&zero("tenant"), pumping] {
+        assert!(is_there(line), "{line}: {}", handle.render());
+    }
+    event.kind = EventKind::GuessSpraying { failures: 1_000 };
+    observer.observe(&event);
+    assert!(is_there(&zero("tenant").replace("} 0", "} 1")), "{}", handle.render());
+}
+
 #[test]
 fn purposes_and_realms_are_bounded_whatever_the_traffic() {
     let (recorder, handle) = recorder();
@@ -119,6 +192,23 @@ fn purposes_and_realms_are_bounded_whatever_the_traffic() {
         |line: &&str| line.starts_with("otpgate_tickets_total{purpose=") && !line.contains("realm");
     let lines: Vec<&str> = text.lines().filter(theirs).collect();
     assert_eq!(lines, ["otpgate_tickets_total{purpose=\"other\"} 500"]);
+}
+
+/// A number of no country has a label that the page names.
+#[test]
+fn the_label_of_no_country_is_the_one_on_the_page() {
+    let (recorder, handle) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let house = House::new();
+    let observer = MetricsObserver::new();
+    let mut event = ticket(&house);
+    event.region = Some(Region::WORLD);
+    event.kind = EventKind::Refused { reason: RefusalReason::SmsOff };
+    observer.observe(&event);
+    let text = handle.render();
+    let series = "otpgate_sends_refused_by_region_total{region=\"001\"} 1";
+    assert!(text.contains(series), "{text}");
+    assert!(include_str!("../../docs/telemetry.md").contains("`001` for numbers\nof no country"));
 }
 
 fn ticket(house: &House) -> Event {

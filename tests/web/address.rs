@@ -1,10 +1,13 @@
 //! Forged addresses (A8): whatever a client writes into headers, it is one client.
 
+use std::time::Duration;
+
 use otpgate::access::TrustedProxies;
 use otpgate::policy::Quota;
-use otpgate::web::ClientSource;
+use otpgate::web::{ClientSource, Config, Endpoints};
+use otpgate::{EventKind, OutagePart};
 
-use super::site::{Browser, Site, policy};
+use super::site::{Browser, ORIGIN, Shopkeeper, Site, policy};
 
 /// Three texts an hour for a client, so that a fourth shows who is taken for whom.
 async fn site(source: ClientSource) -> Site {
@@ -120,6 +123,41 @@ async fn an_unknown_client_is_limited() {
         sent += usize::from(asks(&site, browser, u32::try_from(n).unwrap(), "").await);
     }
     assert_eq!(sent, 2);
+}
+
+/// Else the whole site gets thirty texts an hour, and all that anybody hears is a limit.
+#[tokio::test]
+async fn why_nobody_names_a_client_is_told_once_a_minute() {
+    let proxies = TrustedProxies::parse(["127.0.0.0/8"]).unwrap();
+    let site = site(ClientSource::XForwardedFor(proxies)).await;
+    let told = |words: &str| {
+        site.log.count(|kind| {
+            matches!(kind, EventKind::Outage { part: OutagePart::Host, what } if what.contains(words))
+        })
+    };
+    assert!(asks(&site, site.browser("203.0.113.7"), 0, "").await);
+    assert_eq!(told(""), 0, "this one has a name");
+    let mut nameless = site.browser("unused");
+    nameless.from = None;
+    let name = "let it append one to the header";
+    for (minute, texts) in [3_u32, 0, 1].into_iter().enumerate() {
+        for _ in 0..texts {
+            nameless.get("/otp/entry").await;
+            site.clock.advance(Duration::from_secs(19));
+        }
+        site.clock.advance(Duration::from_secs(3));
+        assert_eq!(told(name), [1, 1, 2][minute]);
+    }
+
+    // A server that names no peer is no better; these endpoints tell for themselves.
+    let config = Config::builder(ORIGIN, Shopkeeper::default()).build().unwrap();
+    let endpoints = Endpoints::new(site.gate.clone(), config);
+    for _ in 0..3 {
+        let request = http::Request::get("/otp/entry").header("sec-fetch-site", "same-origin");
+        let answer = endpoints.handle(request.body(bytes::Bytes::new()).unwrap(), None).await;
+        assert_eq!(answer.status(), 404);
+    }
+    assert_eq!((told("into_make_service_with_connect_info"), told("")), (1, 3));
 }
 
 #[tokio::test]

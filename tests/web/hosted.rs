@@ -1,8 +1,9 @@
 //! What a browser loads: the module's files and the hosted pages.
 
+use otpgate::human::NoHumanCheck;
 use otpgate::web::assets;
 use otpgate::web::page::PageContext;
-use otpgate::{Purpose, Region};
+use otpgate::{EventKind, OutagePart, Purpose, Region};
 
 use super::site::{NUMBER, Site};
 
@@ -53,8 +54,24 @@ async fn the_files_may_be_kept_for_ever_by_version_and_are_asked_for_by_name() {
             }
         }
     }
+    // In a roll-out the page of one release asks the gate of another for its files. `integrity` compares
+    // them, but for the Worker.
+    for asset in assets::ALL {
+        let path = format!("/otp/assets/0123456789abcdef/{}", asset.name());
+        let request = browser.request("GET", &path, "", None);
+        let answer = browser.exchange(&request).await;
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        if *asset == assets::WORKER {
+            assert_eq!(answer.status, 404, "a module would run with another's");
+            continue;
+        }
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body, asset.bytes());
+    }
     for (method, path, status) in [
-        ("GET", "/otp/assets/0123456789abcdef/otpgate.js", 404),
+        ("GET", "/otp/assets/0123456789abcdef/Cargo.toml", 404),
+        ("GET", "/otp/assets/0123456789abcde/otpgate.js", 404),
+        ("GET", "/otp/assets/../otpgate.js", 404),
         ("GET", "/otp/assets/", 404),
         ("GET", "/otp/assets/../Cargo.toml", 404),
         ("GET", "/otp/assets/otpgate.js/", 404),
@@ -161,4 +178,37 @@ async fn a_host_without_hosted_pages_has_none() {
     let path = assets::MODULE.path("/otp");
     let request = browser.request("GET", &path, "", None);
     assert_eq!(browser.exchange(&request).await.status, 200);
+}
+
+/// Nothing on such a page shows the widget: the first step-up by human check would end there, as an outage that
+/// nobody hears of.
+#[tokio::test]
+async fn a_human_check_that_no_page_shows_is_told_at_the_start() {
+    let pages = || PageContext::new("Example", "/otp");
+    let mut scripted = pages();
+    scripted.scripts.push("/static/turnstile.js".to_owned());
+    let mut own_form = pages();
+    own_form.form_url = "/sign-up".to_owned();
+    for (check, pages, told) in [
+        (true, Some(pages()), 1),
+        (false, Some(pages()), 0),
+        (true, Some(scripted), 0),
+        (true, Some(own_form), 0),
+        (true, None, 0),
+    ] {
+        let shown = format!("{check} {pages:?}");
+        let site = Site::open_with(
+            |gate| if check { gate.human_check(NoHumanCheck) } else { gate },
+            |config| match pages {
+                Some(pages) => config.pages(pages),
+                None => config,
+            },
+        )
+        .await;
+        let heard = site.log.count(|kind| {
+            matches!(kind, EventKind::Outage { part: OutagePart::Host, what }
+                if what.contains("`PageContext::scripts`"))
+        });
+        assert_eq!(heard, told, "{shown}");
+    }
 }

@@ -13,10 +13,12 @@ mod console;
 mod crowd;
 mod flow;
 mod hosted;
+mod hung_up;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;
 mod payment;
+mod purposes;
 mod races;
 mod receipts;
 mod site;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo run --release --features testing --example replay -- TRACE.csv [--json OUT] [--html OUT] [--policy FILE]
-//!                                         [--compare FILE] [--gates N] [--explain PREFIX] [--fit]
+//!                                         [--compare FILE] [--gates N] [--explain PREFIX]
+//! cargo run --release --features testing --example replay -- TRACE.csv --fit
 //! ```
 //!
 //! The format of a trace and of a policy file is described in docs/replay.md. The gates see what a
@@ -35,7 +36,8 @@ use support::score::Scores;
 use support::trace::Trace;
 use support::{page, policy};
 
-const USAGE: &str = "usage: replay TRACE.csv [--json OUT] [--html OUT] [--policy FILE] [--compare FILE] [--gates N] [--explain PREFIX] [--fit]";
+const USAGE: &str = "usage: replay TRACE.csv [--json OUT] [--html OUT] [--policy FILE] [--compare FILE] [--gates N] [--explain PREFIX]
+       replay TRACE.csv --fit";
 
 /// At least this share of the numbers that converted are what the numbering table would refuse: the
 /// trace is made up, or newer than the table.
@@ -67,6 +69,9 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
             eprintln!("note: {rows} rows have no {what}; each of them gets one of its own");
         }
     }
+    if trace.rows.is_empty() {
+        return Err(format!("{}: no row of it can be read", arguments.trace.display()));
+    }
     if arguments.fit {
         print!("{}", Fit::of(&trace).text());
         return Ok(());
@@ -83,10 +88,13 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
         choices.any_number |= any_number;
         Ok(choices)
     };
+    // What is wrong with the second policy is said before the first has run.
+    let second = arguments.compare.is_some().then(|| choose(&arguments.compare)).transpose()?;
+    let choices = choose(&arguments.policy)?;
     let prices = prices(&trace);
     let start = trace.rows.first().map_or(0, |row| row.at_ms);
-    let run = |what: &str, file: &Option<PathBuf>, trace: &mut Trace| {
-        let mut host = Host::new(&choose(file)?, &prices, start)?;
+    let run = |what: &str, choices: &Choices, trace: &mut Trace| {
+        let mut host = Host::new(choices, &prices, start)?;
         Ok::<_, String>(with_progress(what, trace, |trace, tick| match &watched {
             None => (drive::run(trace, &mut host, None, tick), Vec::new()),
             Some(watched) => {
@@ -96,7 +104,7 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
             }
         }))
     };
-    let (first, samples) = run("replay", &arguments.policy, &mut trace)?;
+    let (first, samples) = run("replay", &choices, &mut trace)?;
     let scores = Scores::of(&trace, &first);
     print!("{}", scores.table());
     let explanation =
@@ -123,8 +131,8 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
             &page::render(&arguments.trace, &trace, &first, &scores, explanation.as_ref()),
         )?;
     }
-    if arguments.compare.is_some() {
-        let (second, _) = run("compare", &arguments.compare, &mut trace)?;
+    if let Some(choices) = &second {
+        let (second, _) = run("compare", choices, &mut trace)?;
         print!("{}", compare(&trace, &first, &second));
     }
     Ok(())
@@ -213,6 +221,11 @@ impl Arguments {
             }
         }
         arguments.trace = trace.ok_or(USAGE.to_owned())?;
+        let Self { json, html, policy, compare, gates, explain, .. } = &arguments;
+        let files = [json, html, policy, compare].into_iter().any(Option::is_some);
+        if arguments.fit && (files || explain.is_some() || *gates != 1) {
+            return Err(format!("--fit runs no gate and writes no file: use it alone\n{USAGE}"));
+        }
         Ok(arguments)
     }
 }

@@ -30,14 +30,15 @@ impl Watched {
     /// The node for a prefix: the block whose numbers have as many digits more, as numbers of that
     /// prefix in the trace have; where even a million is finer, the country.
     pub fn of(prefix: &str, trace: &Trace) -> Result<Self, String> {
-        if let Some(pool) = Self::pool(prefix) {
+        if let Some(pool) = Self::pool(prefix, trace)? {
             return Ok(pool);
         }
         let digits: String =
             prefix.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | 'x' | 'X')).collect();
         if digits.is_empty() || digits.len() > 15 || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(format!(
-                "--explain `{prefix}` is no prefix of a number, such as +99894120"
+                "--explain `{prefix}` is no prefix of a number, such as +99894120; other nodes are \
+                 `country UZ`, `away`, `away UZ`, `unseen`, `unseen UZ` and `everyone`"
             ));
         }
         let mut lengths: BTreeMap<usize, (usize, u64)> = BTreeMap::new();
@@ -75,18 +76,27 @@ impl Watched {
     /// A country, or one of the pools: `country GB`, `away` and `away GB` (networks where nobody was
     /// seen), `unseen` and `unseen GB` (ranges where nobody was seen), `everyone`. A pool's table counts
     /// all requests for its country, also those that are not the pool's.
-    fn pool(name: &str) -> Option<Self> {
-        let mut words = name.split_whitespace();
-        let (level, of_region) = match words.next()? {
-            "country" if name.len() > 8 => (BlockLevel::Country, BlockLevel::Country),
-            "away" => (BlockLevel::Away, BlockLevel::AwayCountry),
-            "unseen" => (BlockLevel::Cold, BlockLevel::ColdCountry),
-            "everyone" => (BlockLevel::Everyone, BlockLevel::Everyone),
-            _ => return None,
+    fn pool(name: &str, trace: &Trace) -> Result<Option<Self>, String> {
+        let words: Vec<&str> = name.split_whitespace().collect();
+        let (level, region) = match *words {
+            ["country", region] => (BlockLevel::Country, Some(region)),
+            ["away"] => (BlockLevel::Away, None),
+            ["away", region] => (BlockLevel::AwayCountry, Some(region)),
+            ["unseen"] => (BlockLevel::Cold, None),
+            ["unseen", region] => (BlockLevel::ColdCountry, Some(region)),
+            ["everyone"] => (BlockLevel::Everyone, None),
+            _ => return Ok(None),
         };
-        let region = words.next().and_then(|word| <[u8; 2]>::try_from(word.as_bytes()).ok());
-        let node = region.map_or(NodeId::pool(level), |region| NodeId::region(of_region, region));
-        Some(Self { node, prefix: String::new(), region })
+        let Some(word) = region else {
+            let node = NodeId::pool(level);
+            return Ok(Some(Self { node, prefix: String::new(), region: None }));
+        };
+        let region = trace.rows.iter().map(|row| row.region).find(|known| known == word.as_bytes());
+        let region = region.ok_or_else(|| {
+            format!("--explain {name}: no number of the trace is in `{word}`; a country is written as UZ")
+        })?;
+        let node = NodeId::region(level, region);
+        Ok(Some(Self { node, prefix: String::new(), region: Some(region) }))
     }
 
     fn counts(&self, row: &Row) -> bool {

@@ -314,9 +314,11 @@ pub fn prices(trace: &Trace) -> PriceTable {
         let entry = dearest.entry(row.region).or_default();
         *entry = row.price_microusd.max(*entry);
     }
-    dearest
-        .into_iter()
-        .fold(PriceTable::builtin(), |table, (region, price)| table.with(region, price))
+    // A row that says 0 says that its sender did not know.
+    let known = dearest.into_iter().filter(|(_, price)| *price > 0);
+    known.fold(PriceTable::builtin(), |table, (region, price)| {
+        table.with(region, otpgate::Money::microdollars(price.into()))
+    })
 }
 
 /// The region of a number; for one in no assigned block the region its calling code stands for.

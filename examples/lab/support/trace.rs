@@ -1,11 +1,11 @@
 //! Reading a trace: what is wrong with a row is said with its line, and the row is left out.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::BufRead;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
-use otpgate::Recipient;
+use otpgate::{Recipient, RecipientError};
 
 /// The header a trace must have.
 pub const HEADER: &str =
@@ -13,6 +13,8 @@ pub const HEADER: &str =
 
 /// The year 9999: what is later is a slip of the pen.
 const LATEST_MS: u64 = 253_402_300_799_999;
+/// A week: no code page is open for so long, so what is more is a time and no span.
+const LONGEST_ENTRY_MS: u64 = 7 * 86_400_000;
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -63,42 +65,41 @@ impl Trace {
         Self::read(std::io::BufReader::new(file)).map_err(named)
     }
 
-    /// Reads a trace.
-    pub fn read(text: impl Read) -> Result<Self, String> {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .has_headers(true)
-            .trim(csv::Trim::All)
-            .from_reader(text);
-        let header = reader.headers().map_err(|error| error.to_string())?;
-        let found = header.iter().collect::<Vec<_>>().join(",");
-        if found.trim_start_matches('\u{feff}') != HEADER {
-            return Err(format!(
-                "this is no trace.\n  expected the header: {HEADER}\n  found:               {found}"
-            ));
-        }
+    /// Reads a trace, line by line: no field holds a line break, and a quotation mark too many takes its
+    /// own row and none below it.
+    pub fn read(mut text: impl BufRead) -> Result<Self, String> {
+        let mut next = |line: &mut Vec<u8>| {
+            line.clear();
+            text.read_until(b'\n', line).map_err(|error| error.to_string())
+        };
+        let mut line = Vec::new();
+        next(&mut line)?;
+        check_header(line.trim_ascii_end())?;
         let mut trace = Self::default();
-        let mut earliest = 0;
-        let mut record = csv::StringRecord::new();
-        let mut first = true;
-        loop {
-            let line = reader.position().line();
-            match reader.read_record(&mut record) {
-                Ok(false) => break,
-                Ok(true) => {
-                    let line = record.position().map_or(line, csv::Position::line);
-                    if std::mem::take(&mut first) {
-                        check_unit(record.get(0).unwrap_or_default())?;
-                    }
-                    match trace.row(&record, earliest) {
-                        Ok(row) => {
-                            earliest = row.at_ms;
-                            trace.rows.push(row);
-                        }
-                        Err(reason) => trace.malformed.push((line, reason)),
-                    }
+        let (mut number, mut earliest, mut first) = (1, 0, true);
+        while next(&mut line)? > 0 {
+            number += 1;
+            let text = line.trim_ascii_end();
+            if text.is_empty() {
+                continue;
+            }
+            let record = match fields(text) {
+                Ok(record) => record,
+                Err(reason) => {
+                    trace.malformed.push((number, reason));
+                    continue;
                 }
-                Err(error) => trace.malformed.push((line, error.to_string())),
+            };
+            if let Some(time) = record.get(0).filter(|time| first && is_time(time)) {
+                check_unit(time)?;
+                first = false;
+            }
+            match trace.row(&record, earliest) {
+                Ok(row) => {
+                    earliest = row.at_ms;
+                    trace.rows.push(row);
+                }
+                Err(reason) => trace.malformed.push((number, reason)),
             }
         }
         Ok(trace)
@@ -131,12 +132,19 @@ impl Trace {
         };
         let at_ms = number(0, "at_ms")?;
         if at_ms < earliest {
-            return Err(format!("at_ms {at_ms} is before the row above ({earliest})"));
+            return Err(format!(
+                "at_ms {at_ms} is before the row above ({earliest}); sort the rows by time"
+            ));
         }
         if at_ms > LATEST_MS {
             return Err(format!("at_ms {at_ms} is after the year 9999"));
         }
-        let phone = Recipient::parse(field(1), None).map_err(|error| format!("phone: {error}"))?;
+        let phone = Recipient::parse(field(1), None).map_err(|error| match error {
+            RecipientError::MissingCountry => {
+                "phone: no country code; write + and the country code in front".to_owned()
+            }
+            error => format!("phone: {error}"),
+        })?;
         let ip = match field(2) {
             "" => None,
             text => {
@@ -147,6 +155,11 @@ impl Trace {
             "" => None,
             _ => Some(number(5, "converts_after_ms")?),
         };
+        if let Some(after) = converts_after_ms.filter(|after| *after > LONGEST_ENTRY_MS) {
+            return Err(format!(
+                "converts_after_ms {after} is more than a week; count it from the request, in milliseconds"
+            ));
+        }
         let price_microusd = number(7, "price_microusd")?;
         if price_microusd > 1_000_000_000 {
             return Err(format!("price_microusd {price_microusd} is more than 1 000 dollars"));
@@ -181,7 +194,11 @@ impl Trace {
     }
 
     fn label_index(&mut self, name: &str) -> Result<u16, String> {
-        let name = if name.is_empty() { "unlabelled" } else { name };
+        let name = match name.split(':').next() {
+            _ if name.is_empty() => "unlabelled",
+            Some("legit" | "attack") => name,
+            _ => return Err(format!("label `{name}` begins with neither `legit:` nor `attack:`")),
+        };
         if let Some(index) = self.index.get(name) {
             return Ok(*index);
         }
@@ -191,6 +208,48 @@ impl Trace {
         self.index.insert(name.to_owned(), index);
         Ok(index)
     }
+}
+
+/// The fields of one line.
+fn fields(line: &[u8]) -> Result<csv::StringRecord, String> {
+    if line.contains(&b'\r') {
+        return Err("a carriage return in its middle; end each line with a line feed".to_owned());
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .buffer_capacity(line.len().max(1))
+        .from_reader(line);
+    let mut record = csv::StringRecord::new();
+    match reader.read_record(&mut record) {
+        Ok(_) => Ok(record),
+        Err(_) => Err("no UTF-8; save the file as UTF-8".to_owned()),
+    }
+}
+
+/// Refuses what is no trace by its first line, and says what it is where that can be told.
+fn check_header(line: &[u8]) -> Result<(), String> {
+    if line.starts_with(b"\x1f\x8b") {
+        return Err("this is packed with gzip; unpack it first".to_owned());
+    }
+    if line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff") {
+        return Err("this is UTF-16; save it as UTF-8".to_owned());
+    }
+    let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    if fields(text).is_ok_and(|header| header.iter().eq(HEADER.split(','))) {
+        return Ok(());
+    }
+    let found = String::from_utf8_lossy(text);
+    let found: String = found.chars().take(200).flat_map(char::escape_debug).collect();
+    let found = if found.is_empty() { "nothing" } else { &found };
+    Err(format!(
+        "this is no trace.\n  expected the header: {HEADER}\n  found:               {found}"
+    ))
+}
+
+fn is_time(text: &str) -> bool {
+    text.parse().is_ok_and(f64::is_finite)
 }
 
 /// Refuses a trace whose first time is a time of this century in another unit: read as milliseconds,
@@ -282,6 +341,63 @@ mod tests {
             assert_eq!(row(at).unwrap().rows.len(), 1, "{at}");
         }
         assert!(row("x").unwrap().rows.is_empty());
+        // Rows without a time in front hide none.
+        for none in ["x", "", "inf"] {
+            let rest = "+447400123456,192.0.2.1,s1,1,9000,1,46400,";
+            let text = format!("{HEADER}\n{none},{rest}\n1700000000,{rest}\n");
+            assert!(Trace::read(text.as_bytes()).unwrap_err().contains("seconds"), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_named() {
+        let error = |bytes: &[u8]| Trace::read(bytes).unwrap_err();
+        assert!(error(b"\x1f\x8b\x08\x00\x00\x00").contains("gzip"));
+        assert!(error(b"\xff\xfea\x00t\x00").contains("UTF-16"));
+        assert!(error(b"").ends_with("found:               nothing"));
+        let long = "1000,+447400123456,".repeat(100_000);
+        assert!(error(long.as_bytes()).len() < 500, "no file is quoted back");
+        let mut rows = HEADER.as_bytes().to_vec();
+        rows.extend(b"\n1000,+447400123456,192.0.2.1,\xe9,1,,1,46400,\n");
+        assert!(Trace::read(&*rows).unwrap().malformed[0].1.contains("UTF-8"));
+    }
+
+    /// A mark that nothing closes took all rows behind it, and counted as one row.
+    #[test]
+    fn an_open_quotation_mark_hides_no_rows() {
+        let row = "1000,+447400123456,192.0.2.1,s1,1,9000,1,46400,legit:new\n";
+        let open = row.replace(",s1,", ",\"s1,");
+        let trace = read(&[row, &open, row, row].concat());
+        assert_eq!((trace.rows.len(), trace.malformed.len(), trace.malformed[0].0), (3, 1, 3));
+        let closed = row.replace(",s1,", ",\"s1, of two words\",").replace("1000", "\"1000\"");
+        assert_eq!(&*read(&closed).rows[0].session, "s1, of two words");
+    }
+
+    #[test]
+    fn lines_are_counted_as_an_editor_counts_them() {
+        let row = "1000,+447400123456,192.0.2.1,s1,1,9000,1,46400,legit:new";
+        for end in ["\n", "\r\n"] {
+            let text = [HEADER, row, "", "x", row, "y"].join(end);
+            let trace = Trace::read(text.as_bytes()).unwrap();
+            let lines: Vec<_> = trace.malformed.iter().map(|(line, _)| *line).collect();
+            assert_eq!((trace.rows.len(), lines), (2, vec![4, 6]), "{end:?}");
+        }
+        let old = [HEADER, row, row].join("\r");
+        assert!(Trace::read(old.as_bytes()).unwrap_err().contains("this is no trace"));
+    }
+
+    #[test]
+    fn what_would_be_read_as_something_else_is_named() {
+        let reason = |row: &str| read(row).malformed[0].1.clone();
+        let label =
+            |label: &str| format!("1000,+447400123456,192.0.2.1,s1,1,9000,1,46400,{label}\n");
+        assert!(reason(&label("Attack:A1")).contains("neither `legit:` nor `attack:`"));
+        assert!(reason(&label("bot")).contains("`bot`"));
+        assert_eq!(read(&[label("attack"), label("legit"), label("")].concat()).labels.len(), 3);
+        let bare = "1000,447400123456,192.0.2.1,s1,1,9000,1,46400,\n";
+        assert!(reason(bare).contains("write + and the country code"), "{}", reason(bare));
+        let absolute = "1000,+447400123456,192.0.2.1,s1,1,1700000009000,1,46400,\n";
+        assert!(reason(absolute).contains("count it from the request"));
     }
 
     #[test]

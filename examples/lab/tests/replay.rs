@@ -281,10 +281,20 @@ fn a_prefix_names_the_node_that_holds_its_numbers() {
         ("+99894120xxxx", "+99894120xxxx"),
         ("+998", "country UZ"),
         ("+49", "country DE"),
+        ("country UZ", "country UZ"),
     ] {
         assert_eq!(Watched::of(prefix, &trace).unwrap().node.to_string(), node, "{prefix}");
     }
-    for (prefix, part) in [("+1", "begins so"), ("", "no prefix"), ("UZ", "no prefix")] {
+    // A country that is written wrong was once the pool of all countries, and another an empty table.
+    for (prefix, part) in [
+        ("+1", "begins so"),
+        ("", "no prefix"),
+        ("UZ", "no prefix"),
+        ("away UZB", "no number of the trace is in `UZB`"),
+        ("country uz", "no number of the trace is in `uz`"),
+        ("unseen FR", "no number of the trace is in `FR`"),
+        ("away UZ DE", "no prefix"),
+    ] {
         let error = Watched::of(prefix, &trace).unwrap_err();
         assert!(error.contains(part), "{prefix}: {error}");
     }

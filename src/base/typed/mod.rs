@@ -47,12 +47,21 @@ pub(crate) fn read(c: char) -> Character {
         | '\u{3000}' => Character::Space,
         // U+30FC and U+FF70 lengthen a Japanese vowel and share a key with the hyphen.
         '-'
+        | '\u{58a}'
+        | '\u{5be}'
+        | '\u{1806}'
         | '\u{2010}'..='\u{2015}'
         | '\u{2043}'
         | '\u{2212}'
         | '\u{2500}'
         | '\u{2501}'
+        | '\u{2e3a}'
+        | '\u{2e3b}'
+        | '\u{3030}'
+        | '\u{30a0}'
         | '\u{30fc}'
+        | '\u{fe31}'
+        | '\u{fe32}'
         | '\u{fe58}'
         | '\u{fe63}'
         | '\u{ff0d}'
@@ -139,6 +148,14 @@ mod tests {
     fn numeric_characters_that_are_no_digits_are_not_read_as_such() {
         for c in "²½Ⅳ①⑴〇一二๏₁⁷𝍠".chars() {
             assert_eq!(read(c), Character::Other, "{c:?}");
+        }
+    }
+
+    /// General category Pd, but for marks of scholars and dead scripts. U+05BE is on Hebrew keyboards.
+    #[test]
+    fn every_dash_groups() {
+        for c in "-֊־᠆‐‑‒–—―⸺⸻〰゠︱︲﹘﹣－".chars() {
+            assert_eq!(read(c), Character::Dash, "U+{:04X}", u32::from(c));
         }
     }
 

@@ -27,6 +27,9 @@ const TRIES: usize = 8;
 /// Changes what holds for a realm while it runs. Entries live in the store: every gate on it obeys
 /// from its next request on, because each admission names the version it rests on.
 ///
+/// Let each call run to its end: a change that is dropped on its way may have been made, and its
+/// [`EventKind::ControlsChanged`] is not told. Servers drop the handler of a client who hangs up.
+///
 /// ```
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
 /// # shop::open(async |shop::Shop { gate, .. }| {
@@ -67,7 +70,8 @@ impl<'a> Controls<'a> {
         Target::Number(self.gate.names().number(recipient))
     }
 
-    /// The target that stands for one account.
+    /// The target that stands for one account, spelt as [`ClientContext::user`](crate::ClientContext::user)
+    /// gets it.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
@@ -152,10 +156,10 @@ impl<'a> Controls<'a> {
         };
         let (book, id) = self.change(change).await?;
         if let Some(entry) = book.entry(id) {
-            let change =
-                format!("{id}: {:?} {:?}: {}", entry.effect(), entry.target(), entry.reason());
+            let change = format!("{id}: {}: {}", in_words(entry, now), entry.reason());
             self.announce(entry.actor(), change);
         }
+        self.take_in().await;
         Ok(id)
     }
 
@@ -216,9 +220,22 @@ impl<'a> Controls<'a> {
         actor: &Actor,
         why: &str,
     ) -> Result<(), ControlsError> {
-        self.change(|book| book.without(id).map(|book| (book, id))).await?;
-        self.announce(actor.as_str(), format!("{id}: lifted{why}"));
+        let now = self.gate.now();
+        let mut lifted = String::new();
+        let change = |book: &ControlBook| {
+            lifted = book.entry(id).map(|entry| in_words(entry, now)).unwrap_or_default();
+            book.without(id).map(|book| (book, id))
+        };
+        self.change(change).await?;
+        self.announce(actor.as_str(), format!("{id}: lifted: {lifted}{why}"));
+        self.take_in().await;
         Ok(())
+    }
+
+    /// Reads what has just been changed. It is changed whether or not that can be read: the next request does.
+    async fn take_in(&self) {
+        let read = self.gate.reload_controls(self.gate.now()).await;
+        drop(self.gate.told(read));
     }
 
     /// Every entry that holds now or will, the oldest first; read from the store.
@@ -237,7 +254,7 @@ impl<'a> Controls<'a> {
     /// Reads, changes, and writes if nobody was quicker.
     async fn change(
         &self,
-        change: impl Fn(&ControlBook) -> Result<(ControlBook, ControlId), BookError>,
+        mut change: impl FnMut(&ControlBook) -> Result<(ControlBook, ControlId), BookError>,
     ) -> Result<(Arc<ControlBook>, ControlId), ControlsError> {
         let gate = self.gate;
         for _ in 0..TRIES {
@@ -252,10 +269,7 @@ impl<'a> Controls<'a> {
                 content: gate.realm.controls.seal(&book, nonce, &gate.inner.keys),
             }];
             match guarded::admit(&*gate.inner.store, &admission).await? {
-                Admitted::Granted { .. } => {
-                    drop(gate.reload_controls(now).await?);
-                    return Ok((Arc::new(book), id));
-                }
+                Admitted::Granted { .. } => return Ok((Arc::new(book), id)),
                 _ => continue,
             }
         }
@@ -266,6 +280,22 @@ impl<'a> Controls<'a> {
         let kind = EventKind::ControlsChanged { actor: actor.to_owned(), change };
         self.gate.tell(&self.gate.event(self.gate.now(), kind));
     }
+}
+
+/// What an entry does, for whom and when. Of a long prefix, which is nearly a number, only the beginning.
+fn in_words(entry: &Control, now: Timestamp) -> String {
+    let mut words = format!("{:?} {:?}", entry.effect(), entry.target());
+    if let Some(purpose) = entry.purpose() {
+        words.push_str(" for ");
+        words.push_str(purpose);
+    }
+    let since = Some(entry.since()).filter(|since| *since > now);
+    let times = [(", from ", since), (", until ", entry.until())];
+    for (name, at) in times.into_iter().filter_map(|(name, at)| Some((name, at?))) {
+        words.push_str(name);
+        words.push_str(&at.utc());
+    }
+    words
 }
 
 impl Gate {

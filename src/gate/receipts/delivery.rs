@@ -1,7 +1,7 @@
 //! What became of a text, said once: to the number's limits, the detector and the observer.
 
 use crate::base::money::Money;
-use crate::base::time::Timestamp;
+use crate::base::time::{Timestamp, millis};
 use crate::charges::{Due, Plan};
 use crate::error::GateError;
 use crate::event::EventKind;
@@ -15,8 +15,9 @@ use crate::store::{Admitted, Charge};
 
 use crate::transport::{Channel, DeliveryFault};
 
+use super::fault::Call;
 use super::said::Said;
-use super::{unexpected, window_ms};
+use super::{RECEIPT_WINDOW, unexpected, window_ms};
 
 /// What a send is claimed for by the first final word about it.
 const FINAL: &str = "final";
@@ -54,14 +55,23 @@ impl Gate {
         if within_cap && free && said.price.is_none() {
             self.settle_price(note, Money::ZERO, None, now).await?;
         }
+        let fault = match said.fault {
+            Some(DeliveryFault::Number(fault)) if note.channel == Channel::Sms => Some(fault),
+            _ => None,
+        };
+        let policy = self.inner.policy(&note.purpose);
+        let span = fault.map_or(0, |fault| millis(policy.receipts.memory_of(fault)));
+        let remembered = fault.filter(|_| span > 0);
+        if let Some(fault) = remembered {
+            let of_send = self.names().of_send(&note.id, "fault", b"");
+            let call = Call::Of(&of_send, note.at + RECEIPT_WINDOW);
+            self.keep_fault(&note.recipient, fault, span, now, call).await?;
+        }
         if !self.is_first(note, "told undelivered", b"", now).await? {
             return Ok(ReceiptOutcome::Repeated);
         }
-        if let Some(DeliveryFault::Number(fault)) = said.fault
-            && note.channel == Channel::Sms
-        {
-            let policy = self.inner.policy(&note.purpose);
-            self.remember_fault(&note.recipient, fault, policy, now).await?;
+        if let Some(fault) = remembered {
+            self.tell_fault(&note.recipient, fault, span, now);
         }
         self.watch_note(note, SightingKind::Undelivered, said.network, now);
         let fault = said.fault;
@@ -85,12 +95,7 @@ impl Gate {
         let mut admission = self.once(note, "undelivered", b"", now);
         admission.nonces = vec![self.claim_on(note, FINAL, b"")];
         let back = note.lane.is_owners().then(|| self.once_back(&note.id));
-        let cap = Charge {
-            key: MeterKey::new(number, slot::UNDELIVERED),
-            limit: policy.receipts.limit(),
-            cost: 1,
-            waiver: None,
-        };
+        let cap = Charge::new(MeterKey::new(number, slot::UNDELIVERED), policy.receipts.limit(), 1);
         admission.charges = back.into_iter().chain([cap]).collect();
         match guarded::admit(&*self.inner.store, &admission).await? {
             Admitted::Granted { .. } => {
@@ -108,11 +113,11 @@ impl Gate {
                 self.inner.give_back(admission.id, admission.home, refunds, None).await?;
                 return Ok(Some(true));
             }
-            Admitted::NonceSpent { .. } => return Ok(None),
-            Admitted::Exhausted { .. } => {}
+            Admitted::Exhausted { .. } | Admitted::NonceSpent { .. } => {}
             other => return Err(unexpected(&other)),
         }
-        // Often enough today, or given back when the hand-off failed.
+        // Often enough today, given back when the hand-off failed, or claimed by what follows, in a call
+        // that broke off.
         let mut admission = self.once(note, "undelivered, charged", b"", now);
         admission.nonces = vec![self.claim_on(note, FINAL, b"")];
         match guarded::admit(&*self.inner.store, &admission).await? {
@@ -156,5 +161,5 @@ impl Gate {
 }
 
 fn once(key: MeterKey) -> Charge {
-    Charge { key, limit: Limit::Window { max: 1, span_ms: window_ms() }, cost: 1, waiver: None }
+    Charge::new(key, Limit::Window { max: 1, span_ms: window_ms() }, 1)
 }

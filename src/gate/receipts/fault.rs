@@ -69,15 +69,17 @@ impl Gate {
     ) -> Result<(), GateError> {
         let number = self.names().number(recipient);
         let limit = Limit::Spacing { interval_ms: 1, burst: span };
-        let until = |cost| Charge { key: deadline(number), limit, cost, waiver: None };
+        let until = |cost| Charge::new(deadline(number), limit, cost);
         let mut charges = vec![kind(number, fault, span, 1), until(span)];
         // The deadline may be later already, by another fault; it never moves forward twice.
         for again in 0..4 {
             let mut admission = self.call(call, again, number, now)?;
             admission.nonces = self.kept(call).into_iter().collect();
-            admission.charges = charges;
+            admission.charges = charges.clone();
             match guarded::admit(&*self.inner.store, &admission).await? {
-                Admitted::Granted { .. } | Admitted::NonceSpent { .. } => break,
+                Admitted::Granted { .. } => break,
+                // It was kept before, or one of the others has claimed it and broke off: that one goes on.
+                Admitted::NonceSpent { .. } => {}
                 Admitted::Exhausted { counts, .. } => {
                     let left = counts.last().copied().unwrap_or(span);
                     charges = vec![kind(number, fault, span, 1)];

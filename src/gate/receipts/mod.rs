@@ -103,8 +103,12 @@ impl Gate {
         let now = self.now();
         let verified = guarded::caught(async { verifier.verify(request, now) }).await;
         let mut taken = Vec::new();
-        for receipt in self.told(verified)?? {
-            check_age(&receipt, now)?;
+        let not_believed = |error: ReceiptError| {
+            self.tell(&self.event(now, EventKind::ReceiptRefused { error }));
+            error
+        };
+        for receipt in self.told(verified)?.map_err(not_believed)? {
+            check_age(&receipt, now).map_err(not_believed)?;
             let take = self.take_receipt(&receipt, now);
             let outcome = self.told(self.span(Verb::Receipt).over(take).await)?;
             taken.push(TakenReceipt { receipt, outcome });
@@ -221,7 +225,8 @@ impl Gate {
         let mut admission = self.inner.admission(home, now)?;
         admission.nonces = vec![claim];
         admission.exchange = self.exchange(admission.id);
-        match guarded::admit(&*self.inner.store, &admission).await? {
+        let answer = guarded::admit(&*self.inner.store, &admission).await;
+        match self.heard_of(admission.exchange.as_ref(), answer, Admitted::news)? {
             Admitted::Granted { news, .. } => {
                 self.take_in(&news);
                 Ok(true)

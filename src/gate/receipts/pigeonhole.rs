@@ -113,7 +113,7 @@ impl Gate {
             let found = self.inner.document(document, now).await?;
             let mut hole = Hole::open(papers, document, &found).unwrap_or_else(|| {
                 let what = "what is known of texts by their message identifiers cannot be read \
-                            and is left out; do all gates have the same index key and version?";
+                            and is left out; do all gates have the same version?";
                 self.tell_outage(OutagePart::Store, what.into());
                 Hole::default()
             });

@@ -101,7 +101,7 @@ impl Gate {
             // Fits only if nobody has named another price since.
             let limit = Limit::Window { max: named, span_ms: window_ms() };
             let cost = named.saturating_sub(before);
-            admission.charges.push(Charge { key, limit, cost, waiver: None });
+            admission.charges.push(Charge::new(key, limit, cost));
             match guarded::admit(&*self.inner.store, &admission).await? {
                 Admitted::Granted { counts, step, .. } => {
                     if less > 0 {
@@ -113,7 +113,9 @@ impl Gate {
                     }
                     if more > 0 {
                         let soft = self.inner.policy(&note.purpose).budget.soft_percent;
-                        for tier in plan().unbounded(more).budget_tiers(&counts, step, soft) {
+                        let text = Some(note.price);
+                        let plan = plan().unbounded(more);
+                        for tier in plan.budget_tiers(&counts, step, soft, text) {
                             self.tell_of(note, now, tier);
                         }
                     }

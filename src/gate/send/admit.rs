@@ -21,6 +21,7 @@ use crate::realm::{Standing, TestEntry, Withheld};
 use crate::store::{Admitted, VoidCode, blank};
 
 use super::attempt::{Attempt, Case};
+use super::deliver::UnderWay;
 use super::{Disguise, Paid, Refused, SendJob};
 
 /// How often a decision is made afresh because the controls changed under it.
@@ -190,7 +191,10 @@ impl Gate {
         let mut admission = self.admission(case, attempt);
         mem::swap(&mut admission.charges, &mut attempt.plan.charges);
         admission.documents = mem::take(&mut attempt.documents);
+        let under_way = UnderWay::unsent(self, case.send);
         let answer = guarded::admit(&*self.inner.store, &admission).await;
+        let answer = self.heard_of(admission.exchange.as_ref(), answer, Admitted::news);
+        under_way.answered();
         mem::swap(&mut admission.charges, &mut attempt.plan.charges);
         attempt.documents = mem::take(&mut admission.documents);
         blank::leave_admission(admission);

@@ -97,7 +97,7 @@ impl Gate {
     /// Raises an event when a budget passes half or the step-up tier, or has no room for another text.
     pub(super) fn note_budgets(&self, send: &SendJob<'_>, paid: &Paid) {
         let soft = send.policy.budget.soft_percent;
-        for tier in paid.plan.budget_tiers(&paid.counts, paid.step, soft) {
+        for tier in paid.plan.budget_tiers(&paid.counts, paid.step, soft, None) {
             self.note(send, tier);
         }
     }
@@ -128,6 +128,7 @@ impl Gate {
             session: send.subjects.session.unwrap_or_default(),
             client: send.subjects.client.networks(),
             price: send.price,
+            format: Some(send.format),
             opened: send.challenge.opened,
             closes: send.challenge.closes,
             binding: self.inner.binding_tag(send.binding),

@@ -12,7 +12,7 @@ use crate::gate::{Gate, REMEMBER};
 use crate::limit::MeterKey;
 use crate::otp::ResendCode;
 use crate::otp::digest::{CodeContext, digest, nobodys};
-use crate::outcome::{Proved, Remedy};
+use crate::outcome::Remedy;
 use crate::policy::Mode;
 use crate::realm::{Carried, Standing, TestEntry, Withheld, slot};
 use crate::store::{
@@ -158,7 +158,7 @@ impl Gate {
             policy: send.policy,
             purpose: send.purpose,
             lane: send.lane,
-            proved: if standing.exempt() { send.proved.max(Proved::Work) } else { send.proved },
+            proved: send.proved,
             price: send.price,
             look_up: send.look_up,
             daily_budget: self.inner.daily_budget,
@@ -186,8 +186,9 @@ impl Gate {
             plan.ask_fault(number);
         }
         if let Some(max) = send.chosen.most {
-            let (channel, open) = (send.chosen.channel, send.policy.code.open);
-            plan.carried(case.code.challenge, channel, max.into(), open);
+            // The verification's own span: `code.open` may be another by now.
+            let open = send.challenge.closes.since(send.challenge.opened);
+            plan.carried(case.code.challenge, send.chosen.channel, max.into(), open);
         }
         if send.decoy { plan.unpaid() } else { plan }
     }

@@ -56,7 +56,8 @@ impl Gate {
         code: &Passcode,
         expires: Timestamp,
     ) -> Result<OutboundText, GateError> {
-        let minutes = millis(expires.since(send.now)).div_ceil(60_000);
+        // Whole minutes that it surely has; a text cannot say less than one.
+        let minutes = (millis(expires.since(send.now)) / 60_000).max(1);
         let carrier = self.inner.carrier(send.chosen.channel);
         let message = carrier.map_or(&self.inner.message, |carrier| &carrier.message);
         let fields = RenderFields {
@@ -65,7 +66,7 @@ impl Gate {
             binding: send.binding,
             minutes: u8::try_from(minutes).unwrap_or(u8::MAX),
         };
-        Ok(message.render_for(send.recipient.region(), &fields)?)
+        Ok(message.render_any(send.recipient.region(), &fields)?)
     }
 
     /// Hands the text off, and settles it if it did not go out.
@@ -86,7 +87,10 @@ impl Gate {
         let carrier = self.inner.carrier(channel);
         let transport = carrier.map_or(&self.inner.transport, |carrier| &carrier.transport);
         let span = Span::of(Verb::HandOff).with("otpgate.channel", channel.word());
-        match guarded::caught(span.over(transport.hand_over(&sms))).await {
+        let under_way = UnderWay::sent(self, send);
+        let answer = guarded::caught(span.over(transport.hand_over(&sms))).await;
+        under_way.answered();
+        match answer {
             Ok(Ok(handoff)) => {
                 self.note_passed_over(send, handoff.passed_over());
                 self.note_sent(send, true);
@@ -250,6 +254,40 @@ impl Gate {
         // Guesses at a void code count against nothing, and the code page would show that.
         let void = paid.disguise.is_none().then_some(paid.code);
         self.inner.give_back(paid.id, paid.home(send), refunds, void).await
+    }
+}
+
+/// A call for a send that store, network or provider is busy with. If it is dropped before its answer, as servers
+/// drop the handler of a client that hangs up, it is told all the same: nobody orders texts, or uses up what
+/// others need, unseen.
+pub(super) struct UnderWay<'a> {
+    gate: &'a Gate,
+    send: &'a SendJob<'a>,
+    tell: Option<fn(&Gate, &SendJob<'_>)>,
+}
+
+impl<'a> UnderWay<'a> {
+    /// A text that is handed off: it may have gone out.
+    fn sent(gate: &'a Gate, send: &'a SendJob<'a>) -> Self {
+        Self { gate, send, tell: Some(|gate, send| gate.note_sent(send, false)) }
+    }
+
+    /// A request that may have been charged and sends no text.
+    pub(super) fn unsent(gate: &'a Gate, send: &'a SendJob<'a>) -> Self {
+        Self { gate, send, tell: Some(|gate, send| gate.watch(send, SightingKind::Unsent)) }
+    }
+
+    /// Whoever has the answer tells what came of it.
+    pub(super) fn answered(mut self) {
+        self.tell = None;
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(tell) = self.tell {
+            tell(self.gate, self.send);
+        }
     }
 }
 

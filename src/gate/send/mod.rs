@@ -18,7 +18,7 @@ use crate::error::GateError;
 use crate::event::EventKind;
 use crate::event::TestUse;
 use crate::message::{Language, OutboundText};
-use crate::otp::{Binding, Passcode};
+use crate::otp::{Binding, CodeFormat, Passcode};
 use crate::outcome::{
     Caution, Client, EntryGrant, Grant, Lane, LimitName, Note, OwnScope, Proved, RefusalReason,
     Sent, Subjects,
@@ -35,7 +35,7 @@ use super::channels::Chosen;
 use crate::charges::Plan;
 
 use admit::Decision;
-use deliver::{Handed, Over};
+use deliver::{Handed, Over, UnderWay};
 use signals::Known;
 
 /// One send on its way: of a clearance, or of a grant that asks for another code.
@@ -43,6 +43,8 @@ pub(super) struct SendJob<'a> {
     pub(super) recipient: &'a Recipient,
     pub(super) purpose: &'a Purpose,
     pub(super) policy: &'a Policy,
+    /// What its codes look like.
+    pub(super) format: CodeFormat,
     pub(super) subjects: Subjects,
     pub(super) scope: &'a OwnScope,
     pub(super) lane: Lane,
@@ -184,9 +186,16 @@ impl Gate {
         send: &mut SendJob<'_>,
         grant: Option<&EntryGrant>,
     ) -> Result<Sent, GateError> {
-        let code = Passcode::draw(&send.policy.code.format, &*self.inner.entropy)?;
+        let code = Passcode::draw(&send.format, &*self.inner.entropy)?;
         let expires = (send.now + send.policy.code.life).min(send.challenge.closes);
-        let text = self.render(send, &code, expires)?;
+        let text = match self.render(send, &code, expires) {
+            // The texts of now were tried with codes of their own format only.
+            Err(_) if send.format != send.policy.code.format => {
+                let reason = RefusalReason::VerificationOver;
+                return self.refused(send.now, Some(send), reason.into());
+            }
+            text => text?,
+        };
         // Providers bill texts by the segment, and other messages whole.
         if send.chosen.channel == Channel::Sms {
             send.segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
@@ -236,7 +245,12 @@ impl Gate {
         self.note_budgets(send, &paid);
         send.disguised |= paid.disguise == Some(Disguise::Withheld);
         let refused = match known {
-            Some(known) => Box::pin(self.ask_network(send, &mut paid, known)).await,
+            Some(known) => {
+                let under_way = UnderWay::unsent(self, send);
+                let refused = Box::pin(self.ask_network(send, &mut paid, known)).await;
+                under_way.answered();
+                refused
+            }
             None => None,
         };
         if let Some(reason) = refused {

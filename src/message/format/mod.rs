@@ -166,6 +166,16 @@ impl MessageFormat {
         if fields.code.format() != self.codes {
             return Err(RenderError::CodeFormat);
         }
+        self.render_any(region, fields)
+    }
+
+    /// As [`render_for`](Self::render_for), for a code of any format: that of a verification which was opened
+    /// before the format was changed.
+    pub(crate) fn render_any(
+        &self,
+        region: Option<Region>,
+        fields: &RenderFields<'_>,
+    ) -> Result<OutboundText, RenderError> {
         if !(1..=99).contains(&fields.minutes) {
             return Err(RenderError::Minutes { minutes: fields.minutes });
         }
@@ -202,7 +212,7 @@ impl MessageFormat {
         let text = self.write(template, fields, payment);
         Expected {
             template,
-            codes: self.codes,
+            codes: fields.code.format(),
             code: fields.code.expose_secret(),
             brand: self.brand.as_str(),
             minutes: fields.minutes,

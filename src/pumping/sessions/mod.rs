@@ -1,6 +1,8 @@
 //! [`Sessions`]: open sessions, open step-ups and per-number counts, which live minutes, not weeks.
 
+mod dues;
 mod numbers;
+mod ripening;
 mod step_ups;
 
 use std::collections::VecDeque;
@@ -11,15 +13,8 @@ use super::table::{KeyMap, NONE, Slot};
 use super::tuning::Tuning;
 
 pub(super) use numbers::{NUMBER_KEEP_MS, NumberCount, Numbers};
+use ripening::Ripening;
 pub(super) use step_ups::StepUps;
-
-/// Something that falls due.
-#[derive(Clone, Copy, Debug)]
-struct Due {
-    at: u64,
-    slot: Slot,
-    generation: u32,
-}
 
 /// All open records, bounded.
 #[derive(Clone, Debug)]
@@ -27,8 +22,7 @@ pub(super) struct Sessions {
     slab: Vec<Session>,
     free: Vec<Slot>,
     index: KeyMap<Slot>,
-    /// One queue per evidence stage, and one for the end.
-    queues: [VecDeque<Due>; 5],
+    ripening: Ripening,
     pub(super) step_ups: StepUps,
     pub(super) numbers: Numbers,
     /// Answers that came before the question did: another gate asked, or sent.
@@ -50,7 +44,7 @@ impl Sessions {
             slab: Vec::new(),
             free: Vec::new(),
             index: KeyMap::default(),
-            queues: Default::default(),
+            ripening: Ripening::default(),
             step_ups: StepUps::new(tuning.asked_stages),
             numbers: Numbers::new(cap),
             answers: KeyMap::default(),
@@ -108,31 +102,19 @@ impl Sessions {
         if session.unsent {
             self.unsent = self.unsent.saturating_add(1);
         }
-        let dues = STAGES.into_iter().chain([SESSION_MS]);
-        for (queue, after) in self.queues.iter_mut().zip(dues) {
-            let at = session.sent_at.saturating_add(after);
-            queue.push_back(Due { at, slot, generation: session.generation });
-        }
+        self.ripening.add(slot, &session);
         Some(slot)
     }
 
-    /// Restored sessions come in slab order; the queues need them in time order. What fell due before
-    /// the snapshot must not fall due again.
-    pub(super) fn sort_queues(&mut self, now: u64) {
-        for queue in &mut self.queues {
-            queue.retain(|due| due.at > now);
-            queue.make_contiguous().sort_by_key(|due| (due.at, due.slot));
-        }
+    /// Restored sessions come in slab order; they ripen in time order.
+    pub(super) fn sort(&mut self, now: u64) {
+        self.ripening.sort(now);
     }
 
     /// The next session that reaches the end of `stage` by `now`: when, and which. A verified one is
     /// counted and removed, and has nothing to ripen.
     pub(super) fn fall_due(&mut self, stage: usize, now: u64) -> Option<(u64, Slot, Session)> {
-        let queue = self.queues.get_mut(stage)?;
-        while let Some(due) = queue.front().copied()
-            && due.at <= now
-        {
-            queue.pop_front();
+        while let Some(due) = self.ripening.next(stage, now) {
             if let Some(session) = self.slab.get(due.slot as usize)
                 && session.live
                 && session.generation == due.generation
@@ -266,11 +248,7 @@ impl Sessions {
         for session in &mut self.slab {
             session.sent_at = session.sent_at.min(now);
         }
-        let spans = STAGES.into_iter().chain([SESSION_MS]);
-        for (queue, span) in self.queues.iter_mut().zip(spans) {
-            let last = now.saturating_add(span);
-            queue.iter_mut().for_each(|due| due.at = due.at.min(last));
-        }
+        self.ripening.take_back(now);
         self.step_ups.take_back(now);
         self.numbers.take_back(now);
         for answer in self.answers.values_mut() {
@@ -284,12 +262,11 @@ impl Sessions {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let queues: usize = self.queues.iter().map(|q| q.capacity().saturating_mul(16)).sum();
         self.slab
             .capacity()
             .saturating_mul(size_of::<Session>())
             .saturating_add(self.index.capacity().saturating_mul(20))
-            .saturating_add(queues)
+            .saturating_add(self.ripening.bytes())
             .saturating_add(self.step_ups.bytes())
             .saturating_add(self.numbers.bytes())
             .saturating_add(self.answers.capacity().saturating_mul(40))
@@ -301,10 +278,9 @@ impl Sessions {
     /// The latest that anything is dated, whatever it is.
     #[cfg(test)]
     pub(super) fn latest(&self) -> u64 {
-        let dues = self.queues.iter().flatten().map(|due| due.at);
         let withheld = self.withheld.values().copied();
-        dues.chain(withheld)
-            .chain([self.step_ups.latest(), self.numbers.latest()])
+        withheld
+            .chain([self.ripening.latest(), self.step_ups.latest(), self.numbers.latest()])
             .max()
             .unwrap_or(0)
     }

@@ -13,7 +13,7 @@ use super::super::together::NOBODY;
 use super::codec::{Reader, Writer};
 
 /// More than the size of a country's record.
-pub(super) const COUNTRY: usize = 264;
+pub(super) const COUNTRY: usize = 272;
 
 pub(super) fn write_country(w: &mut Writer, c: &Country) {
     w.0.extend_from_slice(&c.region);
@@ -26,9 +26,10 @@ pub(super) fn write_country(w: &mut Writer, c: &Country) {
     w.floats(&c.receipts);
     w.u64(c.control_at);
     w.floats(&c.control_base);
+    w.floats(&c.receipt_base);
 }
 
-pub(super) fn read_country(r: &mut Reader<'_>) -> Result<Country, CodecError> {
+pub(super) fn read_country(r: &mut Reader<'_>, version: u8) -> Result<Country, CodecError> {
     let mut c = Country::new(r.region()?, 0);
     c.sessions = r.u32()?;
     for pair in &mut c.conversion {
@@ -43,6 +44,9 @@ pub(super) fn read_country(r: &mut Reader<'_>) -> Result<Country, CodecError> {
     r.floats(&mut c.receipts)?;
     c.control_at = r.u64()?;
     r.floats(&mut c.control_base)?;
+    if version > 6 {
+        r.floats(&mut c.receipt_base)?;
+    }
     Ok(c)
 }
 

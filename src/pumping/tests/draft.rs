@@ -1,5 +1,7 @@
 //! A save in pieces: what it holds, and what one piece costs.
 
+use std::collections::BTreeSet;
+
 use super::super::session::OpenStepUp;
 use super::super::snapshot::{BUDGET, HEAD};
 use super::*;
@@ -44,7 +46,7 @@ fn a_draft_is_the_head_and_a_shard() {
         let restored = |head: &[u8]| {
             let mut other = Detector::new(9);
             let parts = [&rest[..]].into_iter();
-            assert_eq!(other.restore_parts(head, parts, Timestamp::MAX).unwrap(), 0);
+            assert_eq!(other.restore_parts(head, parts, Timestamp::MAX).unwrap(), []);
             let mut asked: Vec<u64> = other.sessions.step_ups.iter().map(|(key, _)| key).collect();
             asked.sort_unstable();
             (
@@ -108,7 +110,7 @@ fn a_draft_bears_what_happens_meanwhile() {
     }
     let [head, rest] = draft.finish().unwrap();
     let mut other = Detector::new(9);
-    assert_eq!(other.restore_parts(&head, [&rest[..]].into_iter(), Timestamp::MAX).unwrap(), 0);
+    assert_eq!(other.restore_parts(&head, [&rest[..]].into_iter(), Timestamp::MAX).unwrap(), []);
     for memory in other.memory.tables() {
         let mut rows: Vec<u64> = memory.rows().map(|row| row >> 24).collect();
         let all = rows.len();
@@ -118,4 +120,39 @@ fn a_draft_bears_what_happens_meanwhile() {
     }
     let step_ups = &other.sessions.step_ups;
     assert_eq!(step_ups.queued(), step_ups.iter().count());
+}
+
+/// The queue of numbers gets shorter in the middle meanwhile: none is passed over for that.
+#[test]
+fn a_draft_finds_every_number_although_their_queue_is_tidied() {
+    let (mut full, now) = attacked();
+    let s = |k: u64| subject(998_931_000_000 + k, 7);
+    let sent = |d: &mut Detector, k: u64, ms: u64| {
+        d.sessions.numbers.count(s(k).digits, T0 + now + ms, true);
+    };
+    // Far more at the end of the queue are forgiven than stay.
+    (0..20_000).for_each(|k| sent(&mut full, k, 1 + k));
+    (4_000..20_000).for_each(|k| full.sessions.numbers.forgive(s(k).digits));
+    full.now = T0 + now + 20_000;
+    let mut tidied = 0;
+    for each in (0..1_000).step_by(50) {
+        let mut d = full.clone();
+        let mut draft = Draft::new(3, [0; 2]);
+        let mut k = 30_000;
+        while !draft.is_done() {
+            d.go_on(&mut draft);
+            (0..each).for_each(|n| sent(&mut d, k + n, 20_000));
+            k += each;
+        }
+        tidied += usize::from(d.sessions.numbers.left_out() > 0);
+        let [head, rest] = draft.finish().unwrap();
+        let restored = |shard: &[u8]| {
+            let mut other = Detector::new(9);
+            other.restore_parts(&head, [shard].into_iter(), Timestamp::MAX).unwrap();
+            let numbers = other.sessions.numbers.iter().map(|(digits, _)| digits);
+            numbers.filter(|digits| *digits < s(30_000).digits).collect::<BTreeSet<u64>>()
+        };
+        assert_eq!(restored(&rest), restored(&full.shard(3)), "{each} at a time");
+    }
+    assert!(tidied > 0);
 }

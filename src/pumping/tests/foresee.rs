@@ -45,7 +45,7 @@ fn what_is_foreseen_is_what_is_judged() {
         traffic(seed, |d, now, s, quiet, passed| {
             // what is due falls due first, as it does where a decision is alone
             d.advance(now.as_millis());
-            let before = d.acting().len();
+            let before = d.acting(now).len();
             let foreseen = d.foresee(now, s, quiet, passed);
             let judged = match quiet {
                 true => d.assess_as_stranger(now, s, passed),
@@ -75,6 +75,29 @@ fn nothing_is_made_by_looking() {
     assert_eq!((d.nodes(), d.snapshot()), (0, Detector::new(1).snapshot()));
 }
 
+/// Whatever ends a refusal, and although nobody asks there: what is shown is what the next one meets.
+#[test]
+fn what_is_shown_is_what_the_next_request_meets() {
+    let (d, now) = attacked();
+    let s = subject(998_941_230_000 + 777, 0x0909_0909);
+    let (mut refused, mut asked) = (0, 0);
+    for later in (0..3_000).map(|step| now + step * 20_000) {
+        let shown = d.acting(at(later));
+        let is_shown =
+            shown.iter().any(|view| view.action == Action::Refuse && view.node.level().is_block());
+        let verdict = d.foresee(at(later), &s, false, false).verdict;
+        assert_eq!(matches!(verdict, Judgement::Refuse { .. }), is_shown, "{later}: {shown:?}");
+        for view in &shown {
+            let is_on = view.action == Action::Refuse;
+            assert_eq!(is_on, view.until_ms > T0 + later, "{later}: {view:?}");
+            assert_eq!(is_on, view.since_ms > 0, "{later}: {view:?}");
+        }
+        refused += usize::from(is_shown);
+        asked += usize::from(matches!(verdict, Judgement::StepUp(_)));
+    }
+    assert!(refused > 0 && asked > 0, "{refused} {asked}");
+}
+
 /// What has fallen due since the last event is not seen; what was told is.
 #[test]
 fn what_was_told_is_foreseen_although_time_has_not_passed() {
@@ -82,7 +105,7 @@ fn what_was_told_is_foreseen_although_time_has_not_passed() {
     let s = subject(998_941_230_000 + 777, 0x0909_0909);
     let refused = |a: Assessment| matches!(a.verdict, Judgement::Refuse { .. });
     assert!(refused(d.foresee(at(now), &s, false, false)));
-    let node = d.acting().iter().find(|view| view.action == Action::Refuse).unwrap().node;
+    let node = d.acting(at(now)).iter().find(|view| view.action == Action::Refuse).unwrap().node;
     d.lift(node);
     let after = d.foresee(at(now), &s, false, false);
     assert_eq!(after, d.assess(at(now), &s, false));

@@ -34,10 +34,11 @@ fn a_network_s_outage_is_seen_at_a_gate_that_hears_of_it() {
     one.share();
     let customer = |n: u64| subject(998_900_000_000 + n * 100_000, n as u32);
     for n in 0..16 {
-        for kind in [SightingKind::Sent, SightingKind::Verified] {
+        for kind in [SightingKind::Sent, SightingKind::Verified, SightingKind::Delivered] {
             one.observe(Sighting::of(at(n * 1_000), kind, &customer(n)));
         }
     }
+    two.absorb(at(DAY), &one.drain_outbox()).unwrap();
     for n in 0..16 {
         let (now, s) = (DAY * 26 / 24 + n * 20_000, customer(n));
         one.observe(Sighting::of(at(now), SightingKind::Sent, &s));
@@ -55,6 +56,65 @@ fn a_network_s_outage_is_seen_at_a_gate_that_hears_of_it() {
         assert_eq!(alert.network, "43404".parse().ok(), "{name}");
         let sentence = alert.to_string();
         assert!(sentence.contains("UZ") && sentence.contains(", network 434-04 ("), "{sentence}");
+    }
+}
+
+/// The texts of an hour to sixteen customers in blocks of their own, all of whom enter the code, and what
+/// the provider says of each. What receipts say of the country then: whether it is told as an outage, and
+/// how much evidence weighs.
+fn told_in(d: &mut Detector, hour: u64, word: impl Fn(u64) -> Option<SightingKind>) -> (bool, f32) {
+    let mut now = 0;
+    for n in 0..16 {
+        let s = subject(998_900_000_000 + n * 100_000, n as u32);
+        now = hour * 3_600_000 + n * 20_000;
+        d.observe(Sighting::of(at(now), SightingKind::Sent, &s));
+        d.observe(Sighting::of(at(now + 3_000), SightingKind::Verified, &s));
+        if let Some(kind) = word(n) {
+            d.observe(Sighting::of(at(now + 5_000), kind, &s));
+        }
+    }
+    let told = d.take_alerts().iter().any(|alert| alert.kind == AlertKind::CarrierOutage);
+    let country = d.memory.country_of(*b"UZ").unwrap();
+    let (all, by_receipt) = d.memory.outage_factors(T0 + now + 5_000, country);
+    assert_eq!(all, by_receipt, "everybody enters the code");
+    (told, by_receipt)
+}
+
+/// Some providers and networks report what fails and never that a text arrived: AWS calls what arrived
+/// successful in some countries, and many networks confirm nothing.
+#[test]
+fn failures_alone_are_no_outage_where_nothing_is_called_delivered() {
+    for silent in [None, Some(SightingKind::Delivered)] {
+        let mut d = Detector::new(1);
+        for hour in 0..72 {
+            let word = |n: u64| match n {
+                _ if n.is_multiple_of(3) => Some(SightingKind::Undelivered),
+                1 => silent, // one network confirms
+                _ => None,
+            };
+            assert_eq!(told_in(&mut d, hour, word), (false, 1.0), "hour {hour}, {silent:?}");
+        }
+    }
+}
+
+/// Where texts are called delivered, their loss is an outage for as long as it lasts; a provider that
+/// confirms no more is one for some days, and no longer.
+#[test]
+fn an_outage_is_measured_by_the_days_before() {
+    use SightingKind::{Delivered, Undelivered};
+    let mut d = Detector::new(1);
+    for hour in 0..120 {
+        assert_eq!(told_in(&mut d, hour, |_| Some(Delivered)), (false, 1.0), "hour {hour}");
+    }
+    let mut read = Detector::new(2);
+    read.restore(&d.snapshot()).unwrap();
+    for gate in [&mut d, &mut read] {
+        for hour in 120..144 {
+            let (_, weight) = told_in(gate, hour, |_| Some(Undelivered));
+            assert_eq!(weight, 0.15, "hour {hour}");
+        }
+        let healed = (144..480).find(|hour| told_in(gate, *hour, |_| Some(Undelivered)).1 == 1.0);
+        assert!(healed.is_some_and(|hour| hour <= 120 + 24 * 5), "{healed:?}");
     }
 }
 

@@ -44,7 +44,11 @@ impl Tree {
     }
 
     pub(super) fn find(&self, id: NodeId) -> Option<&Node> {
-        self.table.find(id).and_then(|slot| self.table.at(slot))
+        self.slot_of(id).and_then(|slot| self.table.at(slot))
+    }
+
+    pub(super) fn slot_of(&self, id: NodeId) -> Option<Slot> {
+        self.table.find(id)
     }
 
     pub(super) fn len(&self) -> usize {

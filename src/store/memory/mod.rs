@@ -142,7 +142,8 @@ impl MemoryStoreBuilder {
     /// A number that is sent one code takes about six entries (itself, its session, the challenge,
     /// the remembered admission, one or two nonces) and 480 bytes. Four million entries are
     /// therefore 350 MB at the most, and 650 000 numbers within the longest window, which is a day
-    /// by default: seven codes a second, day and night.
+    /// by default: seven codes a second, day and night. A number whose code was entered keeps one entry
+    /// for 90 days, by which it is known; one that was only guessed at, for 31. Add one for each.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;
         self

@@ -38,7 +38,7 @@ fn meter(subject: u64, slot: u32) -> MeterKey {
 }
 
 fn in_window(key: MeterKey, max: u64) -> Charge {
-    Charge { key, limit: Limit::Window { max, span_ms: HOUR }, cost: 1, waiver: None }
+    Charge::new(key, Limit::Window { max, span_ms: HOUR }, 1)
 }
 
 fn seen(key: MeterKey) -> Observation {
@@ -70,7 +70,7 @@ fn settlement(n: u64, refunds: Vec<Refund>) -> Settlement {
 }
 
 fn refund(charge: &Charge) -> Refund {
-    let Charge { key, limit, cost, waiver } = *charge;
+    let Charge { key, limit, cost, waiver, .. } = *charge;
     Refund { key, limit, cost, charged: NOW, waiver }
 }
 

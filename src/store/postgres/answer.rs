@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
+use crate::base::id::Pseudonym;
 use crate::store::{
     Admission, Admitted, ChallengeState, Document, News, Reading, Redeemed, Redemption, StoreError,
     StoreErrorKind, Tallies, TallyQuery, Verdict,
@@ -51,7 +52,12 @@ impl<'a> Columns<'a> {
     }
 }
 
-pub(super) fn admitted(row: &Row, admission: &Admission) -> Result<Admitted, StoreError> {
+/// `documents` are those that the call named, in its order.
+pub(super) fn admitted(
+    row: &Row,
+    admission: &Admission,
+    documents: &[Pseudonym],
+) -> Result<Admitted, StoreError> {
     let row = Columns(row);
     let answer = || -> Result<Admitted, Unreadable> {
         let read = row.numbers("counts")?;
@@ -60,10 +66,6 @@ pub(super) fn admitted(row: &Row, admission: &Admission) -> Result<Admitted, Sto
         let of_observations = || {
             let end = charges.saturating_add(admission.observe.len());
             counts(&read, charges..end).ok_or(Unreadable)
-        };
-        let documents = || {
-            let guards = admission.guards.iter().map(|guard| guard.document);
-            guards.chain(admission.documents.iter().map(|write| write.document))
         };
         Ok(match row.read::<i32>("verdict")?.ok_or(Unreadable)? {
             0 => Admitted::Granted {
@@ -82,7 +84,7 @@ pub(super) fn admitted(row: &Row, admission: &Admission) -> Result<Admitted, Sto
             2 => Admitted::NonceSpent { index: row.index()? },
             3 => Admitted::ChallengeGone,
             4 => Admitted::Stale {
-                document: documents().nth(row.index()?).ok_or(Unreadable)?,
+                document: *documents.get(row.index()?).ok_or(Unreadable)?,
                 version: count(row.number("amount")?),
             },
             _ => return Err(Unreadable),

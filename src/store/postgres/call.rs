@@ -116,13 +116,10 @@ impl Books {
 
     /// Credits that change something; those of the other kinds are left out.
     pub(super) fn credits(&self, credits: &[Credit]) -> Ops {
-        let changes = |credit: &&Credit| {
-            matches!(credit.limit, Limit::Budget { .. } | Limit::Unverified { .. })
-        };
         let op = |credit: &Credit| {
             self.op(&credit.key, &credit.limit, credit.amount, None, Timestamp::default())
         };
-        credits.iter().filter(changes).flat_map(op).collect()
+        credits.iter().filter(|credit| credit.limit.takes_credits()).flat_map(op).collect()
     }
 
     pub(super) fn observations(&self, observations: &[Observation]) -> Ops {

@@ -2,6 +2,7 @@
 
 use tokio_postgres::types::Type;
 
+use crate::base::id::Pseudonym;
 use crate::store::{
     Admission, Admitted, ChallengeWrite, DocumentWrite, Redeemed, Redemption, Settlement,
     StoreError, Tallies, TallyQuery,
@@ -47,9 +48,10 @@ impl PostgresStore {
         let writes = written_once(&admission.documents);
         let guards = admission.guards.iter().map(|guard| (guard.document, guard.version));
         let expected = guards.chain(writes.iter().map(|write| (write.document, write.expect)));
-        let (documents, versions): (Vec<Key>, Vec<i64>) = expected
-            .map(|(name, version)| (books.name(Kind::Document, name.as_bytes()), long(version)))
-            .unzip();
+        let (named, versions): (Vec<Pseudonym>, Vec<i64>) =
+            expected.map(|(name, version)| (name, long(version))).unzip();
+        let documents: Vec<Key> =
+            named.iter().map(|name| books.name(Kind::Document, name.as_bytes())).collect();
         let contents: Vec<Vec<u8>> = writes.iter().map(|write| write.content.clone()).collect();
         let writing = Writing::new(admission.challenge.as_ref(), |name| {
             books.name(Kind::Challenge, name.as_bytes())
@@ -90,6 +92,7 @@ impl PostgresStore {
         answer::admitted(
             &self.leased(Statement { sql: ADMIT, parameters, locks }).await?,
             admission,
+            &named,
         )
     }
 

@@ -196,7 +196,8 @@ impl RedbStoreBuilder {
     /// How many entries the store may hold; by default 20 000 000.
     ///
     /// A number that is sent one code takes about six entries (itself, its session, the challenge,
-    /// the remembered admission, one or two nonces).
+    /// the remembered admission, one or two nonces). Once its code was entered, one of them stays for 90 days,
+    /// by which the number is known; once it was only guessed at, for 31.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;
         self

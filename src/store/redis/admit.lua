@@ -1,7 +1,7 @@
 -- admit: checks everything, then charges everything. KEYS[2] remembers the call by its identifier.
 -- `recount` is 1 if a meter is named more than once: then what one charge leaves is not what all do.
 -- `copies` is 0 where documents stand beside what they guard. Where they stand elsewhere, it is a list of
--- keys and versions that the caller has just read there.
+-- keys, versions and whether each was read there: see `take_copy`.
 local _, _, deadline, recount, guards, nonces, writes, opening, charges, observe, x, copies =
   unpack_limit(ARGV[1], 11, body)
 
@@ -13,16 +13,10 @@ if remembered and now < floor(remembered / 2) then
   return pack(news(x, answer, counts(observe, answer, counts(charges, answer, 4))))
 end
 
--- A copy is a version and the server's time when it was seen where the document is. One that is older
--- than COPY_LIFE, or than what the caller has seen, is asked for before anything is decided.
-local COPY_LIFE = 2000
+-- A copy that is older than COPY_LIFE, or than what the caller has seen, is asked for before anything is
+-- decided.
 if copies ~= 0 then
-  for i = 1, #copies, 2 do
-    local k, version = copies[i], copies[i + 1]
-    local known = tonumber(held[k] and string.match(held[k], '^%d+')) or 0
-    held[k] = format('%d %d', max(known, version), clock)
-    call('SET', KEYS[k], held[k], 'PX', '3600000')
-  end
+  for i = 1, #copies, 3 do take_copy(copies[i], copies[i + 1], copies[i + 2]) end
   for i = 1, #guards, 2 do
     local version, seen = string.match(held[guards[i]] or '', '^(%d+) (%d+)$')
     if not version or #copies == 0 and (clock - seen > COPY_LIFE or tonumber(version) < guards[i + 1]) then

@@ -39,6 +39,13 @@ pub(super) struct Said<T> {
     pub(super) wants_copies: bool,
 }
 
+impl<T> Said<T> {
+    /// An answer that rests on nothing else.
+    pub(super) fn certain(answer: T) -> Self {
+        Self { answer, repeated: false, unfit: Vec::new(), wants_copies: false }
+    }
+}
+
 /// What came of an errand to another partition.
 #[derive(Debug)]
 pub(super) struct Done {

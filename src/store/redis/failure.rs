@@ -97,6 +97,11 @@ pub(super) struct Unsplittable;
 #[error("other calls were quicker, several times; make the call again")]
 pub(super) struct Unsettled;
 
+/// The task that made a call has ended without an answer.
+#[derive(thiserror::Error)]
+#[error("the runtime stopped while the call was under way")]
+pub(super) struct Stopped;
+
 impl From<Malformed> for StoreError {
     fn from(malformed: Malformed) -> Self {
         Self::new(StoreErrorKind::Corrupt, malformed)
@@ -172,6 +177,7 @@ crate::base::sentence::debug_as_sentence!(NotBrought);
 crate::base::sentence::debug_as_sentence!(Reopened);
 crate::base::sentence::debug_as_sentence!(Unsplittable);
 crate::base::sentence::debug_as_sentence!(Unsettled);
+crate::base::sentence::debug_as_sentence!(Stopped);
 
 #[cfg(test)]
 mod tests {

@@ -5,19 +5,20 @@ use std::future::Future;
 use crate::base::id::Pseudonym;
 use crate::base::time::Timestamp;
 use crate::store::{
-    Admission, Admitted, ClockCheck, Redeemed, Redemption, Settlement, StoreError, Tallies,
-    TallyQuery,
+    Admission, Admitted, ClockCheck, Redeemed, Redemption, Settlement, StoreError, StoreErrorKind,
+    Tallies, TallyQuery,
 };
 
 use super::RedisStore;
 use super::call::{Call, Scope};
+use super::failure::Stopped;
 use super::place::Place;
 use super::spread::Run;
 
 /// How often a call is made that finds its deployment spread otherwise than was known.
 const TURNS: u32 = 3;
 
-pub(super) trait Message: Sync {
+pub(super) trait Message: Clone + Send + Sync + 'static {
     type Answer: Send;
 
     /// Whose it is, and when.
@@ -42,7 +43,7 @@ impl RedisStore {
         let mut turns = TURNS;
         loop {
             let outcome = match self.spread.run(self, realm, now, clock).await? {
-                Some(run) => message.spread(run).await,
+                Some(run) => self.seen_through(message, &run).await,
                 None => message.whole(self).await,
             };
             turns = turns.saturating_sub(1);
@@ -50,6 +51,20 @@ impl RedisStore {
                 return outcome;
             }
         }
+    }
+
+    /// Makes the call of a message over several partitions, on a task of its own: what it takes over in one of
+    /// them goes back or is used, whoever drops the call meanwhile. A client who closes its connection at
+    /// the right moment would else use up what is common to all, and none of its own limits.
+    async fn seen_through<M: Message>(
+        &self,
+        message: &M,
+        run: &Run<'_>,
+    ) -> Result<M::Answer, StoreError> {
+        let (store, message, run) = (self.shared(), message.clone(), run.begun());
+        let call = async move { message.spread(run.of(&store)).await };
+        let stopped = |_| Err(StoreError::new(StoreErrorKind::Indeterminate, Stopped));
+        tokio::spawn(call).await.unwrap_or_else(stopped)
     }
 }
 

@@ -127,7 +127,7 @@ mod tag;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -163,11 +163,11 @@ const REOPENED: u64 = 0;
 /// One per process is enough: calls share a connection, and a connection that is lost is made anew
 /// by the next call.
 pub struct RedisStore {
-    route: Route,
+    route: Arc<Route>,
     /// How deployments are spread, if they are.
-    spread: Spread,
+    spread: Arc<Spread>,
     /// How far each realm was when last heard of: 32 bytes for each realm, of which a host has few.
-    seen: Mutex<HashMap<Pseudonym, Seen>>,
+    seen: Arc<Mutex<HashMap<Pseudonym, Seen>>>,
 }
 
 enum Route {
@@ -231,7 +231,13 @@ impl RedisStore {
 
     fn over(route: Route, options: RedisOptions) -> Self {
         let spread = Spread::new(options.partitions.min(MOST_PARTITIONS));
-        Self { route, spread, seen: Mutex::default() }
+        Self { route: Arc::new(route), spread: Arc::new(spread), seen: Arc::default() }
+    }
+
+    /// The same store, for a call on a task of its own.
+    fn shared(&self) -> Self {
+        let (route, spread) = (Arc::clone(&self.route), Arc::clone(&self.spread));
+        Self { route, spread, seen: Arc::clone(&self.seen) }
     }
 
     /// Changes into how many partitions `deployment` is spread, while gates go on. Call it from one place,
@@ -275,7 +281,7 @@ impl RedisStore {
         let tag = HashTag::of(tag);
         let mut pattern = tag.bytes().to_vec();
         pattern.extend(b"[scnr]*");
-        match &self.route {
+        match &*self.route {
             Route::Single(node) => node.count(&pattern).await.map_err(StoreError::from),
             #[cfg(feature = "redis-cluster")]
             Route::Cluster(cluster) => cluster.count(&tag, &pattern).await,
@@ -285,7 +291,7 @@ impl RedisStore {
     /// Makes `call`, and notes how far the partition is.
     async fn run(&self, call: Call) -> Result<Reply, StoreError> {
         let seen = self.seen(call.realm);
-        let bytes = match &self.route {
+        let bytes = match &*self.route {
             Route::Single(node) => node.call(&call, seen).await?,
             #[cfg(feature = "redis-cluster")]
             Route::Cluster(cluster) => cluster.call(&call, seen).await?,
@@ -343,7 +349,7 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut f = f.debug_struct("RedisStore");
-        match &self.route {
+        match &*self.route {
             Route::Single(node) => f.field("node", node),
             #[cfg(feature = "redis-cluster")]
             Route::Cluster(cluster) => f.field("cluster", cluster),

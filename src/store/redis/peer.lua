@@ -37,10 +37,6 @@ for at, charged in ipairs(times) do
 end
 note(marks)
 -- Only where a copy is: nobody else rests on it.
-for i = 1, #copies, 2 do
-  local k, version = copies[i], copies[i + 1]
-  local known = tonumber(held[k] and string.match(held[k], '^%d+'))
-  if known then
-    call('SET', KEYS[k], format('%d %d', max(known, version), clock), 'PX', '3600000')
-  end
+for i = 1, #copies, 3 do
+  if held[copies[i]] then take_copy(copies[i], copies[i + 1], copies[i + 2]) end
 end

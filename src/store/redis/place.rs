@@ -2,7 +2,7 @@
 
 use crate::base::id::Pseudonym;
 use crate::limit::Limit;
-use crate::store::Home;
+use crate::store::{Charge, Home};
 
 /// A partition, as one call sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,6 +106,17 @@ impl Place {
         }
     }
 
+    /// By what this partition judges a charge, and the cost. One that only asks fits where the charge that it
+    /// stands for would, and where that would not, it is that charge: nothing is made of it.
+    pub(super) fn share_of(&self, charge: &Charge) -> (Limit, u64) {
+        let (limit, cost) = judged(charge);
+        let share = self.share(charge.key.subject, &limit);
+        match share.lower(cost) {
+            Some(left) if is_asked(charge) => (left, 0),
+            _ => (share, cost),
+        }
+    }
+
     /// How early this partition gets one of the units that a division leaves over: 0 is first.
     fn rank(&self, subject: Pseudonym) -> u64 {
         let (_, turned) = divided(spread_of(subject), self.parts);
@@ -131,6 +142,19 @@ impl Place {
     /// partition looks for all.
     pub(super) fn step(&self) -> u64 {
         if self.part.saturating_add(1) == self.parts { self.parts } else { 0 }
+    }
+}
+
+/// Whether nothing is made of a charge, though it is to fit.
+pub(super) fn is_asked(charge: &Charge) -> bool {
+    charge.spare > 0 && charge.cost == 0
+}
+
+/// The whole limit of a charge, and what is to fit: of one that only asks, those that it stands for.
+pub(super) fn judged(charge: &Charge) -> (Limit, u64) {
+    match is_asked(charge) {
+        true => (charge.limit.raise(charge.spare), charge.spare),
+        false => (charge.limit, charge.cost),
     }
 }
 

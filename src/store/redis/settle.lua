@@ -1,9 +1,10 @@
 -- settle: gives back what an admission was charged for, once. KEYS[2] remembers the admission.
 -- When each refund was charged stands in a list of its own.
--- With `withdraw` it is as if the admission had never been: it is not remembered, and the challenge that
--- it opened is gone.
-local _, _, refunds, times, void, digest, observe, x, withdraw =
-  unpack_limit(ARGV[1], 8, body)
+-- With `withdraw` it is as if the admission had never been: it is not remembered, the challenge that it
+-- opened is gone, and the nonces are unspent. With 2 both stand there as what has ended, as a key that is
+-- gone would be brought from the generation before.
+local _, _, refunds, times, void, digest, observe, x, withdraw, nonces =
+  unpack_limit(ARGV[1], 9, body)
 
 general()
 

@@ -131,7 +131,7 @@ fn accept<R: Realm>(redemption: &Redemption, books: &mut Books<'_, R>) -> Result
             ledger.reset(key.slot);
         }
     }
-    for credit in &redemption.credits {
+    for credit in redemption.credits.iter().filter(|credit| credit.limit.takes_credits()) {
         let place = books.open(credit.key.subject)?;
         if let Some(meter) = books.meter_mut(place, credit.key.slot, &credit.limit) {
             meter.credit(&credit.limit, credit.amount);

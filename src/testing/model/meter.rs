@@ -33,6 +33,25 @@ pub(super) struct Meter {
     last_failure: i128,
 }
 
+/// Values that make no sense count as the least that do.
+fn sensible(limit: Limit) -> Limit {
+    match limit {
+        Limit::Spacing { interval_ms, burst } => {
+            Limit::Spacing { interval_ms: interval_ms.max(1), burst }
+        }
+        Limit::Unverified { max, drain_ms } => Limit::Unverified { max, drain_ms: drain_ms.max(1) },
+        Limit::Ladder { first_ms, longest_ms, forget_ms } => {
+            Limit::Ladder { first_ms, longest_ms, forget_ms: forget_ms.max(longest_ms).max(1) }
+        }
+        Limit::Window { max, span_ms } => Limit::Window { max, span_ms: span_ms.max(1) },
+        Limit::Budget { max, span_ms } => Limit::Budget { max, span_ms: span_ms.max(1) },
+        Limit::Failures { max, pause_after, pause_ms, longest_ms, forget_ms } => {
+            let forget_ms = forget_ms.max(longest_ms).max(1);
+            Limit::Failures { max, pause_after, pause_ms, longest_ms, forget_ms }
+        }
+    }
+}
+
 /// Which limits share their state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
@@ -48,6 +67,7 @@ pub(super) type Wait = u64;
 impl Meter {
     /// What a charge of `cost` at `now` is answered; nothing changes.
     pub(super) fn judge(&self, limit: Limit, cost: u64, now: u64) -> Result<(), Wait> {
+        let limit = sensible(limit);
         if self.kind.is_some_and(|kind| kind != kind_of(limit)) {
             return Self::default().judge(limit, cost, now);
         }
@@ -90,6 +110,7 @@ impl Meter {
         if cost == 0 {
             return;
         }
+        let limit = sensible(limit);
         if self.kind != Some(kind_of(limit)) {
             *self = Self { kind: Some(kind_of(limit)), ..Self::default() };
         }
@@ -119,6 +140,7 @@ impl Meter {
 
     /// The count at `now`.
     pub(super) fn count(&self, limit: Limit, now: u64) -> u64 {
+        let limit = sensible(limit);
         if self.kind != Some(kind_of(limit)) {
             return 0;
         }
@@ -140,6 +162,7 @@ impl Meter {
 
     /// Gives back at `now` a charge of `cost` that was made at `charged`.
     pub(super) fn refund(&mut self, limit: Limit, cost: u64, charged: u64, now: u64) {
+        let limit = sensible(limit);
         if self.kind != Some(kind_of(limit)) {
             return;
         }
@@ -173,6 +196,7 @@ impl Meter {
 
     /// Gives `amount` back because a code was accepted.
     pub(super) fn credit(&mut self, limit: Limit, amount: u64) {
+        let limit = sensible(limit);
         if self.kind != Some(kind_of(limit)) {
             return;
         }
@@ -199,6 +223,7 @@ impl Meter {
     /// Takes the meter back to `now` if its latest charge lies beyond `horizon`; what counted at that
     /// charge counts on.
     pub(super) fn heal(&mut self, limit: Limit, now: Timestamp, horizon: Timestamp) {
+        let limit = sensible(limit);
         if self.kind != Some(kind_of(limit)) {
             return;
         }
@@ -228,7 +253,7 @@ impl Meter {
 
     fn rung_in_force(&self, forget_ms: u64, now: i128) -> i128 {
         let idle = (now - self.last).max(0);
-        let forgotten = idle / i128::from(forget_ms.max(1));
+        let forgotten = idle / i128::from(forget_ms);
         self.rung - self.rung.min(forgotten)
     }
 

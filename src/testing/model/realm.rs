@@ -9,10 +9,11 @@ use super::meter::{Meter, Wait};
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
-use crate::limit::MeterKey;
+use crate::limit::{Limit, MeterKey};
 use crate::store::{
-    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, ClockCheck, Document, Exchange,
-    News, Reading, Redeemed, Redemption, Settlement, Tallies, TallyQuery, Verdict, VoidCode,
+    Admission, Admitted, ChallengeState, ChallengeWrite, Charge, ClockCheck, Credit, Document,
+    Exchange, News, Reading, Redeemed, Redemption, Settlement, Tallies, TallyQuery, Verdict,
+    VoidCode,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -267,7 +268,10 @@ impl Realm {
         challenge.last = Some((redemption.id, verdict));
         if right {
             redemption.reset.iter().for_each(|key| drop(self.meters.remove(key)));
-            for credit in &redemption.credits {
+            let changes = |credit: &&Credit| {
+                matches!(credit.limit, Limit::Budget { .. } | Limit::Unverified { .. })
+            };
+            for credit in redemption.credits.iter().filter(changes) {
                 let meter = self.meters.entry(credit.key).or_default();
                 meter.heal(credit.limit, at.now, at.horizon);
                 meter.credit(credit.limit, credit.amount);

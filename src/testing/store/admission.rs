@@ -253,6 +253,13 @@ async fn documents(bench: Bench) -> Checked {
         let stale = Admitted::Stale { document, version: 3 };
         same("a write on another version", bench.admit(&admission).await?, stale)?;
     }
+    // Written twice in one call, before one that is stale.
+    let mut admission = bench.admission(T0);
+    let beside = bench.name();
+    let twice = DocumentWrite { document: beside, expect: 0, content: vec![7] };
+    admission.documents = vec![twice.clone(), twice, write(4, b"late")];
+    let stale = Admitted::Stale { document, version: 3 };
+    same("which of several is stale", bench.admit(&admission).await?, stale)?;
     let kept = Document { version: 3, content: Vec::new() };
     same("the document after stale writes", bench.tally(&query).await?.documents, vec![kept])
 }

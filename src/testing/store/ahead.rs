@@ -34,7 +34,8 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         dated_ahead_heals_everywhere,
-        "observations, refunds, credits and both lists of a redemption find a healed meter"
+        "observations, refunds, credits that change something and both lists of a redemption find a \
+         healed meter"
     ),
     case!(
         within_the_horizon_nothing_heals,
@@ -277,7 +278,18 @@ async fn settled_ahead_heals(bench: &Bench, ahead: u64) -> Checked {
     let verdict = bench.verdict(&redemption).await?;
     same("the code", verdict, Verdict::Accepted { attempts: 1, opened: at(now) })?;
     same("credited", bench.count(key, day, now).await?, 5)?;
-    same("in two days", bench.count(key, day, now + 172_800_000).await?, 0)
+    same("in two days", bench.count(key, day, now + 172_800_000).await?, 0)?;
+
+    // A credit that changes nothing leaves the date as well.
+    let (key, daily) = (bench.meter(), Limit::Window { max: 9, span_ms: 86_400_000 });
+    bench.pay(key, daily, 9, now + ahead).await?;
+    let opened = bench.open(now, 1).await?;
+    let mut redemption = bench.redemption(opened.key, opened.digest, now);
+    redemption.clock = BOUND;
+    redemption.credits.push(credit(key, daily, 4));
+    let verdict = bench.verdict(&redemption).await?;
+    same("the other code", verdict, Verdict::Accepted { attempts: 1, opened: at(now) })?;
+    same("at its date", bench.count(key, daily, now + ahead).await?, 9)
 }
 
 /// Both lists of a redemption, of which the second refuses.

@@ -299,7 +299,7 @@ impl Opened {
 }
 
 pub(super) fn charge(key: MeterKey, limit: Limit, cost: u64) -> Charge {
-    Charge { key, limit, cost, waiver: None }
+    Charge::new(key, limit, cost)
 }
 
 pub(super) fn refund(charge: &Charge, charged: Timestamp) -> Refund {

@@ -239,7 +239,7 @@ const HORIZON: u64 = 3_153_600_000_000;
 const LONGEST_LEAD: u64 = 50_000;
 
 /// One meter for each; short, so that a history crosses their ends.
-const LIMITS: [Limit; 9] = [
+const LIMITS: [Limit; 12] = [
     Limit::Spacing { interval_ms: 5_000, burst: 3 },
     Limit::Spacing { interval_ms: 700, burst: 4 },
     Limit::Ladder { first_ms: 1_000, longest_ms: 30_000, forget_ms: 45_000 },
@@ -255,6 +255,10 @@ const LIMITS: [Limit; 9] = [
         forget_ms: 120_000,
     },
     Limit::Failures { max: 3, pause_after: 1, pause_ms: 500, longest_ms: 700, forget_ms: 9_000 },
+    // Values that make no sense have a meaning, too.
+    Limit::Ladder { first_ms: 400, longest_ms: 9_000, forget_ms: 0 },
+    Limit::Failures { max: 3, pause_after: 1, pause_ms: 500, longest_ms: 7_000, forget_ms: 90 },
+    Limit::Window { max: 2, span_ms: 0 },
 ];
 
 fn unexpected(error: crate::store::StoreError) -> Finding {

@@ -16,6 +16,7 @@ use crate::testing::schedule::BoxFuture;
 pub(super) const CASES: &[Case] = &[
     case!(homes_share_a_limit, "a common limit of single units is kept exactly over all homes"),
     case!(homes_share_a_budget, "a common limit of many units is kept exactly over all homes"),
+    case!(homes_ask_of_a_limit, "a charge that only asks fits over all homes where a charge would"),
     case!(
         homes_share_what_comes_back,
         "what a home gives back to a common meter, others can spend"
@@ -88,6 +89,36 @@ async fn homes_share_a_budget(bench: Bench) -> Checked {
     let cost = charge(bench.meter(), Limit::Budget { max: 105, span_ms: 86_400_000 }, 7);
     let granted = bench.granted_over(&homes, cost, 2).await?;
     same("granted of a budget for fifteen", granted, 15)
+}
+
+async fn homes_ask_of_a_limit(bench: Bench) -> Checked {
+    let homes = bench.homes();
+    for (limit, cost, most) in [
+        (Limit::Window { max: 25, span_ms: 3_600_000 }, 1, 25),
+        (Limit::Unverified { max: 10, drain_ms: 3_600_000 }, 1, 10),
+        (Limit::Budget { max: 110, span_ms: 86_400_000 }, 7, 15),
+        (Limit::Budget { max: 6, span_ms: 86_400_000 }, 7, 0),
+    ] {
+        let real = charge(bench.meter(), limit, cost);
+        let granted = bench.granted_over(&homes, real.asked(), 1).await?;
+        same(
+            &format!("asked before of {limit:?}"),
+            granted,
+            if most > 0 { homes.len() } else { 0 },
+        )?;
+        let mut left: usize = most;
+        for home in homes.iter().chain(&homes) {
+            let one = std::slice::from_ref(home);
+            let asked = bench.granted_over(one, real.asked(), 1).await?;
+            let granted = bench.granted_over(one, real, 1).await?;
+            same(&format!("asked of {limit:?} with {left} left"), asked, granted)?;
+            left = left.saturating_sub(granted);
+        }
+        same(&format!("left of {limit:?}"), left, 0)?;
+        let granted = bench.granted_over(&homes, real.asked(), 1).await?;
+        same(&format!("asked afterwards of {limit:?}"), granted, 0)?;
+    }
+    Ok(())
 }
 
 async fn homes_share_what_comes_back(bench: Bench) -> Checked {

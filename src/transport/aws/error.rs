@@ -105,7 +105,8 @@ pub const ERRORS: &[ErrorRow] = with_common![
     .alert(),
     ErrorRow::not_sent("ValidationException/COUNTRY_CODE_MISMATCH", "the country differs", SENDER)
         .alert(),
-    ErrorRow::not_sent("ValidationException/PRICE_OVER_THRESHOLD", "dearer than allowed", PRICE),
+    ErrorRow::not_sent("ValidationException/PRICE_OVER_THRESHOLD", "dearer than allowed", PRICE)
+        .alert(),
     // The sender.
     ErrorRow::not_sent("ValidationException/SENDER_ID_NOT_REGISTERED", UNREGISTERED, SENDER)
         .alert(),
@@ -238,7 +239,7 @@ pub const SNS_ERRORS: &[ErrorRow] = with_common![
 ];
 
 /// What the events of End User Messaging mean that end a text undelivered, as its guide lists them
-/// (2026). `TEXT_SUCCESSFUL` is no such end and no delivery: the network has the text.
+/// (2026). A final `TEXT_SUCCESSFUL` is a delivery, and `TEXT_UNKNOWN` tells nothing.
 pub const FAULTS: &[FaultRow] = &[
     FaultRow::new("TEXT_BLOCKED", Number(Barred), "the handset or the network blocks texts"),
     FaultRow::new("TEXT_CARRIER_BLOCKED", Filtered, "the network blocks the text"),

@@ -244,7 +244,8 @@ impl ReceiptVerifier for Receipts {
         let known = FAULTS.iter().any(|row| row.code == word);
         let state = match word {
             "TEXT_DELIVERED" => ReceiptState::Delivered,
-            // `TEXT_SUCCESSFUL` is the network's word, not the handset's; `TEXT_UNKNOWN` is nobody's.
+            // In some countries AWS says the one for the other; before the end it is the network's word alone.
+            "TEXT_SUCCESSFUL" if is_final => ReceiptState::Delivered,
             _ if is_final && known => ReceiptState::Undelivered,
             _ if is_plain(word, MARKS) => ReceiptState::Pending,
             _ => return Err(REFUSED.malformed()),
@@ -275,6 +276,7 @@ fn price(event: &Value) -> Option<Price> {
 }
 
 const fn no_certificate() -> ReceiptError {
-    let remedy = "call `SigningCertificates::fetch` with the request, or pin the certificate";
+    let remedy =
+        "in a handler of your own, call `SigningCertificates::fetch` with the request, or pin it";
     ReceiptError::new(NAME, ReceiptErrorKind::NoSecret, remedy)
 }

@@ -28,8 +28,10 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::refused("E01001", "the request is not valid", FORMAT).alert(),
     ErrorRow::refused("E01002", "the request is malformed", REPORT).alert(),
     // The idempotency key: the same text is, or was, on its way.
-    ErrorRow::indeterminate("E01004", "the same text is being sent", LOOK),
-    ErrorRow::indeterminate("E01005", "the key belongs to another request", LOOK).alert(),
+    ErrorRow::indeterminate("E01004", "the same text is being sent", LOOK).one_text(),
+    ErrorRow::indeterminate("E01005", "the key belongs to another request", LOOK)
+        .alert()
+        .one_text(),
     // The key.
     ErrorRow::not_sent("E10001", "the API key is not accepted", KEY).alert_all(),
     // Types, for codes that are newer than this table.
@@ -63,8 +65,8 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::refused("content_rejected", "the text is blocked for its content", FORMAT).alert(),
     ErrorRow::not_sent("sender_unregistered", "the sender is not registered", SENDER).alert(),
     ErrorRow::not_sent("insufficient_balance", "the wallet has no funds", WALLET).alert_all(),
-    ErrorRow::indeterminate("unreachable", "the handset is off or out of reach", LOOK),
-    ErrorRow::indeterminate("blocked_by_carrier", "the carrier filtered the text", LOOK),
+    ErrorRow::indeterminate("unreachable", "the handset is off or out of reach", LOOK).one_text(),
+    ErrorRow::indeterminate("blocked_by_carrier", "the carrier filtered the text", LOOK).one_text(),
     ErrorRow::indeterminate("provider_unavailable", "a provider of Bird's failed", LOOK),
     ErrorRow::indeterminate("unknown", "Bird gives no reason", LOOK),
     // What a status says when no code does.

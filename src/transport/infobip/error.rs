@@ -44,14 +44,18 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::refused("E400", "the request is not valid", ANOTHER_OR),
     ErrorRow::refused("BAD_REQUEST", "the request is not valid", ANOTHER_OR),
     // What proves nothing, or was paid for.
-    ErrorRow::indeterminate("EXPIRED SIGNALS_BLOCKED", "taken for pumping, and charged", LOOK),
-    ErrorRow::indeterminate("REJECTED_DUPLICATE_MESSAGE_ID", "the same text came before", LOOK),
-    ErrorRow::indeterminate("UNDELIVERABLE_REJECTED_OPERATOR", "the network rejected it", LOOK),
-    ErrorRow::indeterminate("UNDELIVERABLE_NOT_DELIVERED", "the network did not deliver it", LOOK),
-    ErrorRow::indeterminate("EXPIRED_EXPIRED", "it expired on the way", LOOK),
-    ErrorRow::indeterminate("EXPIRED_DLR_UNKNOWN", "the network does not say", LOOK),
-    ErrorRow::indeterminate("UNDELIVERABLE", "it could not be delivered", LOOK),
-    ErrorRow::indeterminate("EXPIRED", "it expired", LOOK),
+    ErrorRow::indeterminate("EXPIRED SIGNALS_BLOCKED", "taken for pumping, and charged", LOOK)
+        .one_text(),
+    ErrorRow::indeterminate("REJECTED_DUPLICATE_MESSAGE_ID", "the same text came before", LOOK)
+        .one_text(),
+    ErrorRow::indeterminate("UNDELIVERABLE_REJECTED_OPERATOR", "the network rejected it", LOOK)
+        .one_text(),
+    ErrorRow::indeterminate("UNDELIVERABLE_NOT_DELIVERED", "the network did not deliver it", LOOK)
+        .one_text(),
+    ErrorRow::indeterminate("EXPIRED_EXPIRED", "it expired on the way", LOOK).one_text(),
+    ErrorRow::indeterminate("EXPIRED_DLR_UNKNOWN", "the network does not say", LOOK).one_text(),
+    ErrorRow::indeterminate("UNDELIVERABLE", "it could not be delivered", LOOK).one_text(),
+    ErrorRow::indeterminate("EXPIRED", "it expired", LOOK).one_text(),
     ErrorRow::indeterminate("E500", "Infobip failed", LOOK),
     ErrorRow::indeterminate("GENERAL_ERROR", "Infobip failed", LOOK),
     // The key.

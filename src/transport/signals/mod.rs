@@ -70,6 +70,17 @@ pub trait NumberSignals: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`SignalsError`], whose kind says whether it cost something.
     async fn look_up(&self, query: &SignalsQuery) -> Result<Signals, SignalsError>;
+
+    /// Whether a number could be asked about, as far as that can be told without a paid look-up: above
+    /// all whether there are credentials. [`Gate::ready`](crate::Gate::ready) asks. The default knows
+    /// nothing against it.
+    ///
+    /// # Errors
+    ///
+    /// [`SignalsError`] of kind [`NotAsked`](SignalsErrorKind::NotAsked), with cause and remedy.
+    async fn ready(&self) -> Result<(), SignalsError> {
+        Ok(())
+    }
 }
 
 macro_rules! forward {
@@ -79,6 +90,10 @@ macro_rules! forward {
         impl<T: NumberSignals + ?Sized> NumberSignals for $pointer<T> {
             async fn look_up(&self, query: &SignalsQuery) -> Result<Signals, SignalsError> {
                 (**self).look_up(query).await
+            }
+
+            async fn ready(&self) -> Result<(), SignalsError> {
+                (**self).ready().await
             }
         }
     };

@@ -102,12 +102,27 @@ impl Node {
             }
             Value::Object(members) => {
                 let parse = |(name, member): (&String, &Value)| {
-                    Ok((name.clone(), Self::parse(&format!("{key}.{name}"), member)?))
+                    let key = format!("{key}.{name}");
+                    let node = Self::parse(&key, member)?;
+                    match is_credential(name) && node.is_fixed() {
+                        true => Err(TemplateError::new(key, IN_FILE)),
+                        false => Ok((name.clone(), node)),
+                    }
                 };
                 Self::Object(members.iter().map(parse).collect::<Result<_, TemplateError>>()?)
             }
             fixed => Self::Fixed(fixed.clone()),
         })
+    }
+
+    /// Whether it is a text or a number without a place, or has one in a list.
+    fn is_fixed(&self) -> bool {
+        match self {
+            Self::Text(pattern) => pattern.is_fixed(),
+            Self::Fixed(value) => value.is_number(),
+            Self::List(items) => items.iter().any(Self::is_fixed),
+            Self::Object(_) => false,
+        }
     }
 
     /// Writes itself, unless a value is missing this time.
@@ -198,8 +213,36 @@ pub(super) fn xml(key: &str, text: &str) -> Result<Body, TemplateError> {
                        values between tags or in quoted attributes";
         return Err(TemplateError::new(key, problem));
     }
+    let sample = pattern.sample(VALUE);
+    if let Some(name) = Element::parse(sample.as_bytes()).as_ref().and_then(fixed_credential) {
+        return Err(TemplateError::new(format!("{key}.{name}"), IN_FILE));
+    }
     Ok(Body::Xml(pattern))
 }
+
+/// Whether a field of this name holds a credential, which has its value from the source of secrets.
+pub(super) fn is_credential(name: &str) -> bool {
+    const NAMES: [&str; 6] = ["key", "token", "secret", "password", "pass", "authorization"];
+    let lower = name.to_ascii_lowercase();
+    NAMES.iter().any(|end| lower.ends_with(end))
+}
+
+/// What to do about a credential that stands in a template.
+pub(super) const IN_FILE: &str = "write \"{secret.NAME}\": no credential stands in a file";
+
+/// The first element or attribute that is named like a credential and holds no value from elsewhere.
+fn fixed_credential(element: &Element) -> Option<String> {
+    let mut texts = element.attributes().chain([(element.name(), element.text().trim())]);
+    let fixed =
+        texts.find(|(name, text)| is_credential(name) && !text.is_empty() && !text.contains(VALUE));
+    match fixed {
+        Some((name, _)) => Some(name.to_owned()),
+        None => element.children().iter().find_map(fixed_credential),
+    }
+}
+
+/// Stands for a value; no document of a provider has this character.
+const VALUE: &str = "\u{e000}";
 
 /// Stands for a value; XML has no such character.
 const MARK: &str = "\u{1}";

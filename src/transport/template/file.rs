@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::answer::{Currency, Format, Reader};
-use super::body::{Body, Fields, Node, xml};
+use super::body::{Body, Fields, IN_FILE, Node, is_credential, xml};
 use super::intern::interned;
 use super::pattern::{Pattern, Place};
 use super::{HttpTemplate, TemplateError};
@@ -83,6 +83,8 @@ struct Row {
     alert: bool,
     #[serde(default)]
     every_text: bool,
+    #[serde(default)]
+    one_text: bool,
     number: Option<String>,
 }
 
@@ -203,7 +205,7 @@ impl Request {
         let key = "request.basic.password";
         let password = Pattern::parse(key, &basic.password)?;
         if !password.has_secret() {
-            return wrong(key, "write \"{secret.NAME}\": no credential stands in a file");
+            return wrong(key, IN_FILE);
         }
         Ok(Some((user, password)))
     }
@@ -216,7 +218,7 @@ impl Request {
         }
         let bearer = Pattern::parse(KEY, bearer)?;
         if !bearer.has_secret() {
-            return wrong(KEY, "write \"{secret.NAME}\": no credential stands in a file");
+            return wrong(KEY, IN_FILE);
         }
         Ok(Some(bearer))
     }
@@ -268,11 +270,8 @@ fn fields(key: &str, texts: &BTreeMap<String, String>) -> Checked<Fields> {
 
 /// A field that is named like a credential has its value from the source of secrets.
 fn credential(key: &str, name: &str, pattern: Pattern) -> Checked<Pattern> {
-    const NAMES: [&str; 6] = ["key", "token", "secret", "password", "pass", "authorization"];
-    let lower = name.to_ascii_lowercase();
-    let is_named = NAMES.iter().any(|end| lower.ends_with(end));
-    if is_named && pattern.places().next().is_none() {
-        return wrong(key, "write \"{secret.NAME}\": no credential stands in a file");
+    if is_credential(name) && pattern.is_fixed() {
+        return wrong(key, IN_FILE);
     }
     Ok(pattern)
 }
@@ -376,6 +375,13 @@ impl Row {
             (false, true) => row.alert(),
             (false, false) => row,
         };
+        if self.one_text && self.every_text {
+            return wrong(
+                of("one_text"),
+                "a code tells of one text or of every text; keep one of the two",
+            );
+        }
+        let row = if self.one_text { row.one_text() } else { row };
         let fault = match self.number.as_deref() {
             None => return Ok(row),
             Some("invalid") => NumberFault::Invalid,

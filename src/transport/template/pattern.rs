@@ -179,6 +179,11 @@ impl Pattern {
         })
     }
 
+    /// Whether it is the same text each time.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.places().next().is_none()
+    }
+
     pub(super) fn uses(&self, place: &Place) -> bool {
         self.places().any(|used| used == place)
     }

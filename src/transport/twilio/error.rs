@@ -1,7 +1,7 @@
 //! What Twilio's codes mean: in the answer to a request, and in a delivery receipt.
 
 use crate::transport::DeliveryFault::{Account, Carrier, Filtered, Handset, Number, Unknown};
-use crate::transport::NumberFault::{Barred, Disconnected, Invalid, NotMobile, OptedOut};
+use crate::transport::NumberFault::{Invalid, NotMobile, OptedOut};
 use crate::transport::{ErrorRow, FaultRow};
 
 /// Every code of Twilio's dictionary (read in 2026, in a copy) that the answer to a text of ours can have, and what an
@@ -141,14 +141,15 @@ pub const ERRORS: &[ErrorRow] = &[
 pub(super) const UNREACHED: &str = "30006";
 
 /// Every code of Twilio's dictionary (read in 2026, in a copy) that the receipt of a text can have. Of
-/// a text that came from a short code, 30006 tells nothing about the number.
+/// a text that came from a short code, 30006 tells nothing about the number, and 30004 and 30005 never do:
+/// Twilio names a phone without signal and a failure of the network among their causes.
 pub const FAULTS: &[FaultRow] = &[
     FaultRow::new("21610", Number(OptedOut), "the recipient opted out with STOP"),
     FaultRow::new("30001", Account, "the queue is full"),
     FaultRow::new("30002", Account, "the account is suspended"),
     FaultRow::new("30003", Handset, "the handset is off or out of reach"),
-    FaultRow::new("30004", Number(Barred), "the recipient or the network blocks texts"),
-    FaultRow::new("30005", Number(Disconnected), "the number is unknown or not in service"),
+    FaultRow::new("30004", Filtered, "blocked by recipient, network or Twilio, or out of reach"),
+    FaultRow::new("30005", Unknown, "the number is unknown, or the handset out of reach"),
     FaultRow::new(UNREACHED, Number(NotMobile), "a landline, or a network that takes no texts"),
     FaultRow::new("30007", Filtered, "filtered by Twilio or by the network"),
     FaultRow::new("30008", Unknown, "no reason given"),

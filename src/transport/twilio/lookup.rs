@@ -105,6 +105,11 @@ impl NumberSignals for Lookup {
         }
         Ok(read(&body))
     }
+
+    async fn ready(&self) -> Result<(), SignalsError> {
+        self.api.credentials(&self.account)?;
+        Ok(())
+    }
 }
 
 /// What one package says of itself, unless it only does not cover the number.

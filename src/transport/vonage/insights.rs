@@ -126,6 +126,11 @@ impl NumberSignals for IdentityInsights {
         }
         Ok(read(insights, query))
     }
+
+    async fn ready(&self) -> Result<(), SignalsError> {
+        self.api.credentials(&self.application)?;
+        Ok(())
+    }
 }
 
 /// The status of one insight, if somebody at the host or at Vonage has to do something about it.

@@ -34,7 +34,6 @@ pub const MESSAGES_ERRORS: &[ErrorRow] = &[
     // Too much at once.
     ErrorRow::not_sent("1000", "too many texts at once", SLOWER),
     ErrorRow::not_sent("throttled", "too many requests at once", SLOWER),
-    ErrorRow::not_sent("1241", "too many texts to the number", SLOWER),
     ErrorRow::not_sent("1460", "the campaign's daily limit is reached", SENDER).alert(),
     ErrorRow::not_sent("1472", "Vonage's burst protection holds the traffic back", SLOWER),
     ErrorRow::not_sent("1100", "Vonage could not hand the text on", SLOWER),
@@ -46,6 +45,7 @@ pub const MESSAGES_ERRORS: &[ErrorRow] = &[
     ErrorRow::refused("1190", "the number is not in service any more", ANOTHER)
         .about_number(Disconnected),
     ErrorRow::refused("1240", "the recipient opted out with STOP", START).about_number(OptedOut),
+    ErrorRow::refused("1241", "too many texts to the number", FLOODED),
     ErrorRow::refused("1250", "there is no route to the number's network", ANOTHER),
     ErrorRow::refused("1251", "the account's routes do not lead to the network", ANOTHER),
     ErrorRow::refused("1260", "the number cannot be reached", ANOTHER),
@@ -129,7 +129,7 @@ pub const MESSAGES_FAULTS: &[FaultRow] = &[
     FaultRow::new("1220", Handset, "the handset is busy"),
     FaultRow::new("1230", Carrier, "the network failed"),
     FaultRow::new("1240", Number(OptedOut), "the recipient opted out with STOP"),
-    FaultRow::new("1241", Account, "too many texts to the number"),
+    FaultRow::new("1241", Filtered, "too many texts to the number"),
     FaultRow::new("1242", Account, "the number pool does not exist"),
     FaultRow::new("1250", Unknown, "there is no route to the number's network"),
     FaultRow::new("1251", Account, "the account's routes do not lead to the network"),
@@ -168,6 +168,7 @@ const CLOCK: &str = "check the clock of this machine";
 const CREDENTIALS: &str =
     "check the API key and its secret, or the application and its private key";
 const CREDIT: &str = "top up the account";
+const FLOODED: &str = "wait before the next text to the number";
 const FORMAT: &str = "shorten or change the message format";
 const FRAUD: &str = "change the rule in Fraud Defender, or do not offer the country";
 const LOOK: &str = "see in the dashboard's logs whether the text went out";

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::base::money::Money;
-use crate::base::time::{Clock, Timestamp};
+use crate::base::time::{Clock, Timestamp, millis};
 use crate::limit::{Limit, Meter};
 use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms, SmsTransport};
 
@@ -19,7 +19,8 @@ type PriceOf = Box<dyn Fn(&OutboundSms) -> Money + Send + Sync>;
 /// provider: prepaid credit, a trial contract or a dear second provider ends where you say.
 ///
 /// The price you give is reserved before the hand-off. What provably did not go out is given back; where
-/// the provider states its price in dollars, that replaces the estimate.
+/// the provider states its price in dollars, that replaces the estimate. The hours are those of the clock's
+/// monotonic reading.
 ///
 /// Each process counts for itself and starts at nothing. The bound over all processes and restarts is
 /// the gate's own daily budget, which is kept in the store.
@@ -68,8 +69,10 @@ impl<T: SmsTransport> SpendLimit<T> {
         Money::microdollars(self.meter().count(&self.limit, self.now()))
     }
 
+    /// By the clock's monotonic reading: nobody else reads the meter, and a wall clock that led would leave it
+    /// dated ahead.
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        Timestamp::from_millis(millis(self.clock.elapsed()))
     }
 
     fn meter(&self) -> MutexGuard<'_, Meter> {
@@ -156,6 +159,24 @@ mod tests {
         assert_eq!(handle.handed_off(), asked, "the provider is not asked above the cap");
         clock.advance(Duration::from_millis(DAY_MS + DAY_MS / 30));
         assert!(block_on(limit.hand_off(&sms())).is_ok(), "a day later");
+    }
+
+    #[test]
+    fn a_wall_clock_that_led_or_leaps_neither_shuts_nor_opens_it() {
+        let (clock, (inner, _)) = (Arc::new(ManualClock::default()), ScriptedTransport::new());
+        let (start, hour) = (clock.now(), Duration::from_secs(3_600));
+        let limit = SpendLimit::new(inner, Money::cents(10), clock.clone(), |_| Money::cents(5));
+        clock.set_wall(start + 365 * 24 * hour);
+        assert!((0..2).all(|_| block_on(limit.hand_off(&sms())).is_ok()));
+        clock.set_wall(start);
+        for wall in [start, start + 48 * hour] {
+            clock.set_wall(wall);
+            let error = block_on(limit.hand_off(&sms())).unwrap_err();
+            assert!(error.pause().is_some_and(|wait| wait <= 25 * hour), "{error:?}");
+        }
+        clock.advance(25 * hour);
+        assert!(block_on(limit.hand_off(&sms())).is_ok());
+        assert_eq!(limit.spent(), Money::cents(5));
     }
 
     /// Charges a price of its own.

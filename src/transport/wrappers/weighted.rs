@@ -15,7 +15,8 @@ use crate::transport::{
 /// A text whose code has not come back by then did not convert: the longest life of a code.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Texts that are waited for at one time. Above it the oldest are forgotten and count as nothing.
+/// Texts that are waited for at one time. One that comes above it counts as nothing, whether its code is
+/// entered or not: were the oldest given up, those that did not convert would be missing, and no others.
 const PENDING: usize = 65_536;
 
 /// Counts are halved here, so that some hundred texts later a change shows.
@@ -96,16 +97,22 @@ impl Count {
 }
 
 impl Book {
+    /// Waits for the code of a text, unless too many are waited for.
+    fn wait(&mut self, now: Duration, key: IdempotencyKey, place: (Option<Region>, usize)) {
+        self.mature(now);
+        if self.order.len() < PENDING {
+            self.pending.insert(key.clone(), place);
+            self.order.push_back((now, key));
+        }
+    }
+
     /// Texts whose code can no longer be entered have not converted.
     fn mature(&mut self, now: Duration) {
-        while let Some((sent, _)) = self.order.front() {
-            let over = now.saturating_sub(*sent) >= PATIENCE;
-            if !over && self.order.len() <= PENDING {
-                break;
-            }
+        while let Some((sent, _)) = self.order.front()
+            && now.saturating_sub(*sent) >= PATIENCE
+        {
             let Some((_, key)) = self.order.pop_front() else { break };
-            let Some(place) = self.pending.remove(&key) else { continue };
-            if over {
+            if let Some(place) = self.pending.remove(&key) {
                 self.counts.entry(place).or_default().end(false);
             }
         }
@@ -210,10 +217,7 @@ impl Drop for UnderWay<'_> {
             return;
         }
         let (now, key) = (self.weighted.clock.elapsed(), self.sms.idempotency_key().clone());
-        let mut book = lock(&self.weighted.book);
-        book.pending.insert(key.clone(), (self.sms.region(), self.index));
-        book.order.push_back((now, key));
-        book.mature(now);
+        lock(&self.weighted.book).wait(now, key, (self.sms.region(), self.index));
     }
 }
 
@@ -378,7 +382,35 @@ mod tests {
         }
         let book = lock(&pair.transport.book);
         assert_eq!((book.order.len(), book.pending.len()), (PENDING, PENDING));
-        assert!(book.counts.is_empty(), "what was forgotten counts as nothing");
+        assert!(book.counts.is_empty(), "what is not waited for counts as nothing");
+    }
+
+    #[test]
+    fn above_what_is_waited_for_both_outcomes_count_alike() {
+        let book = Arc::default();
+        let conversions = Conversions(Arc::clone(&book));
+        let count = || lock(&book).counts.get(&(None, 0)).copied().unwrap_or_default();
+        // Two hundred texts a second, of which every second converts at once.
+        for index in 0..200_000_u64 {
+            let (now, key) = (Duration::from_millis(5) * index as u32, format!("text {index}"));
+            lock(&book).wait(now, IdempotencyKey::named(&key), (None, 0));
+            if index % 2 == 0 {
+                conversions.converted(&key);
+            }
+        }
+        let rate = count().rate();
+        assert!((450..=550).contains(&rate), "{rate}");
+        // One that is not waited for: its code changes nothing.
+        let full = Duration::from_secs(2_000);
+        (0..PENDING).for_each(|index| {
+            lock(&book).wait(full, IdempotencyKey::named(&format!("late {index}")), (None, 0));
+        });
+        let before = (count().ended, count().converted);
+        lock(&book).wait(full, IdempotencyKey::named("one more"), (None, 0));
+        conversions.converted("one more");
+        assert_eq!((count().ended, count().converted), before);
+        conversions.converted("late 0");
+        assert_ne!((count().ended, count().converted), before);
     }
 
     #[test]

@@ -43,7 +43,10 @@ export interface HumanCheck {
 export type Human = (check: HumanCheck, signal?: AbortSignal) => Promise<string>;
 
 export interface WorkOptions {
-  /** Ends the work, the wait and the human check; what has been posted is not called back. */
+  /**
+   * Ends the work and the wait, and the human check if your function heeds the `signal` that it is given; what has
+   * been posted is not called back.
+   */
   signal?: AbortSignal;
   /** Told now and then how likely it was to be done by now, from 0 to 1. Short work tells nothing. */
   progress?: (share: number) => void;
@@ -52,7 +55,8 @@ export interface WorkOptions {
 /**
  * Why it goes no further. `kind` is the last word of the problem's type (`try-later`, `reload-page`,
  * `other-number`, `other-method`, `start-over`, `closed`, `rejected`, `bad-number`, `outage` …), or one of the
- * page's own: `bad-number`, `empty`, `offline` (no answer), `outage` (no readable one), `cancelled`.
+ * page's own: `bad-number`, `empty`, `offline` (no answer), `outage` (no readable one, or a human check that
+ * rejected: `cause` has its reason), `cancelled` (by `signal`).
  */
 export class OtpProblem extends Error {
   constructor(kind: string, said?: object);
@@ -64,7 +68,10 @@ export class OtpProblem extends Error {
   step_up?: { means: 'work' | 'human'; ticket: string };
 }
 
-/** Makes the proof of a ticket and the number as it was typed: for pages with endpoints of their own. */
+/**
+ * Makes the proof of a ticket and the number as it was typed: for pages with endpoints of their own. Throws the
+ * reason of a `signal` that aborts.
+ */
 export function answer(ticket: string, typed: string, options?: WorkOptions): Promise<string>;
 
 export interface OtpOptions {
@@ -81,10 +88,13 @@ export interface Otp {
   preflight(): Promise<void>;
   /**
    * Sends a code to the number as typed: takes a ticket if need be, waits until a person could have typed,
-   * works, and does what a step-up asks for. `ticket` is that of a step-up of `resend`.
+   * works, and does what a step-up asks for. `ticket` is that of a step-up which an endpoint of your own answered.
    */
   send(number: string, options?: WorkOptions & { ticket?: string }): Promise<Sent>;
-  /** Another code. A problem with `step_up` means: show the first form again, and `send` with its ticket. */
+  /**
+   * Another code. What a step-up would cure is refused here: show the first form again, with the number filled in,
+   * and `send` does what is asked.
+   */
   resend(channel?: string): Promise<Sent>;
   /** What the code page may show; the problem `closed` if there is none to show. */
   entry(): Promise<Entry>;
@@ -106,9 +116,16 @@ declare global {
   interface GlobalEventHandlersEventMap {
     'otpgate:sent': CustomEvent<Sent>;
     'otpgate:verified': CustomEvent<Verified>;
-    /** Prevent its default, show the widget, and resolve with the response. */
+    /**
+     * Prevent its default, show the widget, and resolve with the response. Take the widget away then, and when
+     * `signal` aborts.
+     */
     'otpgate:human': CustomEvent<
-      HumanCheck & { resolve(response: string): void; reject(reason?: unknown): void }
+      HumanCheck & {
+        signal: AbortSignal;
+        resolve(response: string): void;
+        reject(reason?: unknown): void;
+      }
     >;
   }
 }

@@ -91,22 +91,26 @@ export function createOtp(terms = {}) {
 
   async function send(number, { signal, progress, ticket } = {}) {
     const { purpose } = terms;
-    let stepUp = ticket && hold(ticket), response, renewals = 1, steps = 3;
+    let stepUp = ticket && hold(ticket), byHuman, renewals = 1, steps = 3;
     for (;;) {
-      if (!stepUp) await preflight();
-      const { ticket, ready } = stepUp ?? held;
-      const work = answer(ticket, number, { signal, progress });
-      const [proof] = await Promise.all([work, pause(ready - now(), signal)]);
       try {
-        const sent = await call('send', { purpose, number, proof, human: response });
+        if (byHuman && !check) await preflight(held = undefined);
+        signal?.throwIfAborted();
+        const human = byHuman ? await terms.human({ ...check }, signal) : undefined;
+        if (!stepUp) await preflight();
+        const { ticket, ready } = stepUp ?? held;
+        const work = answer(ticket, number, { signal, progress });
+        const [proof] = await Promise.all([work, pause(ready - now(), signal)]);
+        const sent = await call('send', { purpose, number, proof, human });
         held = undefined;
         return sent;
-      } catch (problem) {
-        response = undefined;
-        const asked = problem.step_up, byHuman = asked?.means === 'human';
+      } catch (cause) {
+        const problem = cause instanceof OtpProblem
+          ? cause : new OtpProblem(signal?.aborted ? 'cancelled' : 'outage', { cause });
+        const asked = problem.step_up;
+        byHuman = asked?.means === 'human';
         if (asked && steps-- && (terms.human || !byHuman)) {
           stepUp = hold(asked.ticket);
-          if (byHuman) response = await terms.human({ ...check }, signal);
         } else if (problem.kind === 'reload-page' && renewals--) {
           stepUp = held = undefined;
         } else throw problem;
@@ -146,7 +150,7 @@ export function enhance(form, options) {
   const human = (asked, signal) => new Promise((resolve, reject) => {
     say('human');
     signal.addEventListener('abort', () => reject(signal.reason));
-    if (tell('human', { ...asked, resolve, reject })) reject();
+    if (tell('human', { ...asked, signal, resolve, reject })) reject();
   });
   const terms = { base, purpose, human, ...options }, otp = createOtp(terms);
   form[mark] = more => (Object.assign(terms, more), otp);
@@ -154,7 +158,7 @@ export function enhance(form, options) {
 
   function fail(problem) {
     if (gone()) return;
-    const { kind = 'outage', step_up, retry_after_ms, left = clock(retry_after_ms) } = problem ?? {};
+    const { kind = 'outage', step_up, retry_after_ms, left = clock(retry_after_ms) } = problem;
     if (start && (step_up || /closed|start-over/.test(kind))) return location.assign(start);
     say(retry_after_ms ? 'wait' : kind, left);
     if (/number|empty|rejected/.test(kind)) field.setAttribute('aria-invalid', true);
@@ -176,10 +180,11 @@ export function enhance(form, options) {
     }
     busy = undefined;
     working(false);
-    listen();
+    gone() || listen();
   }
 
   function leave(name, said) {
+    if (gone()) return;
     if (tell(name, said)) return !location.assign(said.next);
     over = otpgate === 'code';
   }
@@ -198,7 +203,7 @@ export function enhance(form, options) {
 
   form.noValidate = true;
   find('[type=submit]').disabled = false;
-  cancel?.addEventListener('click', () => busy?.abort(new OtpProblem('cancelled')));
+  cancel?.addEventListener('click', () => busy?.abort());
   form.addEventListener('submit', event => {
     event.preventDefault();
     once(async signal => {
@@ -218,7 +223,6 @@ export function enhance(form, options) {
 
   const send = async signal => leave('sent', await otp.send(field.value, { signal, progress }));
 
-  // The code page asks for what it shows, also when it comes back from the history.
   const buttons = Array.from(form.querySelectorAll('[data-resend]'),
     button => ({ button, label: button.textContent }));
   let expires = Infinity;
@@ -256,14 +260,14 @@ export function enhance(form, options) {
   }
   for (const each of buttons) {
     each.button.addEventListener('click', () => each.until <= now() && once(async () => {
-      say('sent', (await otp.resend(each.button.dataset.resend || undefined)).number_hint);
+      const { resend } = each.button.dataset, { number_hint } = await otp.resend(resend || undefined);
+      say(words[`sent-${resend}`] ? `sent-${resend}` : 'sent', number_hint);
       await entry();
       field.value = '';
       field.focus();
     }));
   }
 
-  // An early ticket has waited its human time when the number is typed.
   const refresh = () => otpgate === 'code'
     ? entry().catch(problem => {
       if (problem.kind !== 'closed') {

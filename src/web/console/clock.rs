@@ -1,6 +1,8 @@
 //! Times for people: UTC, because the on-call and the logs may be in different places.
 
-use crate::base::time::Timestamp;
+use std::time::Duration;
+
+use crate::base::time::{Timestamp, civil};
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -13,23 +15,20 @@ pub(super) fn time(at: Timestamp) -> String {
 
 /// `28 Nov 02:41 UTC`.
 pub(super) fn date(at: Timestamp) -> String {
-    let (day, month) = day_and_month(at.as_millis() / 86_400_000);
-    format!("{day} {month} {} UTC", time(at))
+    format!("{} UTC", day(at))
 }
 
-/// Day and month of a day since 1970. Years begin in March, so that the leap day is the last one.
-fn day_and_month(days: u64) -> (u64, &'static str) {
-    let days = days.saturating_add(719_468);
-    let of_era = days % 146_097;
-    let leaps = (of_era / 1_460).saturating_sub(of_era / 36_524).saturating_add(of_era / 146_096);
-    let years = of_era.saturating_sub(leaps) / 365;
-    let before = years.saturating_mul(365).saturating_add(years / 4).saturating_sub(years / 100);
-    let of_year = of_era.saturating_sub(before);
-    let month = of_year.saturating_mul(5).saturating_add(2) / 153;
-    let first = month.saturating_mul(153).saturating_add(2) / 5;
-    let day = of_year.saturating_sub(first).saturating_add(1);
-    let month = usize::try_from(month.saturating_add(2) % 12).unwrap_or(0);
-    (day, MONTHS.get(month).copied().unwrap_or("?"))
+/// `02:41`, or `28 Nov 02:41` where that may be another day's: after twelve hours it is not tonight's.
+pub(super) fn lately(at: Timestamp, now: Timestamp) -> String {
+    let half_a_day = Duration::from_secs(12 * 3_600);
+    if now.since(at) > half_a_day { day(at) } else { time(at) }
+}
+
+/// `28 Nov 02:41`.
+fn day(at: Timestamp) -> String {
+    let (_, month, day) = civil(at.as_millis() / 86_400_000);
+    let month = usize::try_from(month).ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    format!("{day} {} {}", month.copied().unwrap_or("?"), time(at))
 }
 
 /// A span in the two largest of its units: `2 h 5 min`, `40 s`.
@@ -59,6 +58,17 @@ mod tests {
         ] {
             assert_eq!(date(Timestamp::from_millis(seconds * 1_000)), text);
         }
+    }
+
+    /// A notice of two weeks ago must not look like tonight's.
+    #[test]
+    fn what_is_older_than_half_a_day_has_its_date() {
+        let noon = Timestamp::from_millis(1_795_348_800_000);
+        let later = |hours: u64, millis| noon + Duration::from_millis(hours * 3_600_000 + millis);
+        assert_eq!(lately(noon, later(12, 0)), "12:00");
+        assert_eq!(lately(noon, later(12, 1)), "22 Nov 12:00");
+        assert_eq!(lately(noon, later(14 * 24, 0)), "22 Nov 12:00");
+        assert_eq!(lately(later(1, 0), noon), "13:00", "of a gate whose clock leads");
     }
 
     #[test]

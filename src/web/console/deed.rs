@@ -10,7 +10,7 @@ use crate::base::time::Timestamp;
 use crate::context::Purpose;
 use crate::gate::{Controls, TestNumber};
 use crate::otp::TestCode;
-use crate::recipient::{Recipient, Region};
+use crate::recipient::{LineType, Recipient, RecipientError, Region};
 
 use super::form::Form;
 use super::seal::{Seals, Stale};
@@ -71,7 +71,7 @@ pub(super) const SPANS: &[(&str, &str)] = &[
 /// The effects that the form offers.
 pub(super) const EFFECTS: &[(&str, &str)] = &[
     ("block", "Block: no texts"),
-    ("allow", "Allow: past detector and step-ups"),
+    ("allow", "Allow: past the detector, not past limits"),
     ("country-off", "Country off: incident switch"),
     ("known-only", "Known numbers only: incident switch"),
     ("sms-off", "SMS off: incident switch"),
@@ -246,7 +246,7 @@ async fn confirm(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
 /// The entries that switch all SMS off now.
 async fn pausing(hand: &Hand<'_>) -> Result<Vec<Control>, String> {
     let mut entries = hand.controls.list().await.map_err(said)?;
-    entries.retain(|entry| words::pauses(entry, hand.now));
+    entries.retain(|entry| entry.pauses_all(hand.now));
     Ok(entries)
 }
 
@@ -299,6 +299,12 @@ fn target(hand: &Hand<'_>, form: &Form<'_>) -> Result<Target, String> {
                 .parse::<Region>()
                 .map_err(|_| "This is no country. Write its two letters, such as UZ.")?,
         ),
+        "prefix" if is_whole_number(value) => {
+            let words = "This may be a whole number, and a prefix is shown on the page. Choose \"One \
+                         number\", or leave its last digits off. A prefix that is as long as a \
+                         number is written with an x for each digit left out: +62815667788xx.";
+            return Err(words.to_owned());
+        }
         "prefix" => Target::Prefix(value.parse::<DialPrefix>().map_err(said)?),
         "network" => Target::Network(
             value
@@ -309,6 +315,35 @@ fn target(hand: &Hand<'_>, form: &Form<'_>) -> Result<Target, String> {
         "user" => hand.controls.user(account(value)?),
         _ => return Err("Choose what it is about.".to_owned()),
     })
+}
+
+/// The number that a text is, however it is written. With an `x` for each digit left out it is none.
+fn whole(text: &str) -> Result<Recipient, RecipientError> {
+    let digits = text.trim_end_matches('x');
+    if digits.len() < text.len() && Recipient::parse(&text.replace('x', "0"), None).is_ok() {
+        return Err(RecipientError::Letter);
+    }
+    Recipient::parse(digits, None)
+}
+
+/// Whether what stands for a range may be somebody's line.
+pub(super) fn is_whole_number(text: &str) -> bool {
+    let may_be_mobile = |line| matches!(line, LineType::Mobile | LineType::FixedLineOrMobile);
+    whole(text).is_ok_and(|recipient| may_be_mobile(recipient.line_type()))
+}
+
+/// Whether a text may be somebody's number, which is on no page.
+pub(super) fn is_personal(text: &str) -> bool {
+    // No country has a line of fewer digits with its code; what has as many and is neither may have one
+    // among other things.
+    let long = text.chars().filter(|letter| letter.is_ascii_digit()).count() >= 9;
+    let is_range = || text.parse::<DialPrefix>().is_ok() || text.parse::<Network>().is_ok();
+    match whole(text) {
+        Ok(recipient) => recipient.is_valid() || (long && !is_range()),
+        // Digits without a plus: a country's own spelling, or `00`.
+        Err(RecipientError::MissingCountry) => text.parse::<Network>().is_err(),
+        Err(_) => long && !is_range(),
+    }
 }
 
 fn number(text: &str) -> Result<Recipient, String> {

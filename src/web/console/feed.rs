@@ -28,7 +28,7 @@ use super::tally::{REASONS, Slot, Tally};
 /// # let told = feed.clone();
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
 /// # shop::open_with(|parts| parts.observer(told), async |shop| {
-/// // `Gate::builder().observer((feed.clone(), my_log))`
+/// // `Gate::builder().observer(feed.clone())`, beside those that you have
 /// # shop.issued().await;
 /// assert!(feed.bytes() < 400_000);
 /// # Ok(())
@@ -54,8 +54,8 @@ pub(super) enum Window {
 }
 
 impl ConsoleFeed {
-    /// A feed of `realm`; events of others are not counted. Give it to the gate as its observer, or as one
-    /// of a pair, and to the [`Console`](super::Console).
+    /// A feed of `realm`; events of others are not counted. Give it to the gate as an observer,
+    /// and to the [`Console`](super::Console).
     #[must_use]
     pub fn of(realm: &Realm) -> Self {
         Self(Arc::new(Shared { realm: realm.as_str().into(), kept: Mutex::new(Kept::new()) }))
@@ -116,7 +116,7 @@ impl ConsoleFeed {
     /// Why somebody was asked last, if that was in the last hour.
     pub(super) fn asked_last(&self, now: Timestamp) -> Option<String> {
         let asked = self.kept().asked.clone();
-        let recent = |at: Timestamp| now.as_millis().saturating_sub(at.as_millis()) < 3_600_000;
+        let recent = |at: Timestamp| now.as_millis().abs_diff(at.as_millis()) < 3_600_000;
         asked.filter(|(at, _)| recent(*at)).map(|(_, words)| words)
     }
 
@@ -148,7 +148,7 @@ impl ConsoleFeed {
         self.kept().notices.iter().rev().cloned().collect()
     }
 
-    /// When the first event came.
+    /// When the first event came; the earliest, where the clock was set back.
     pub(super) fn since(&self) -> Option<Timestamp> {
         self.kept().since
     }
@@ -174,7 +174,7 @@ impl Observer for ConsoleFeed {
         }
         let at = event.at;
         let mut kept = self.kept();
-        kept.since.get_or_insert(at);
+        kept.since = Some(kept.since.map_or(at, |since| since.min(at)));
         match &event.kind {
             EventKind::TicketIssued => kept.count(Tally::Tickets, at),
             EventKind::Sent { price, confirmed, .. } => {
@@ -299,6 +299,37 @@ mod tests {
         let now = Timestamp::from_millis(NOON + 180 * 60_000);
         assert_eq!(feed.course(Tally::Refused, Window::Night, now).last(), Some(&1));
         assert_eq!(feed.sum(Tally::Refused, Window::Night, now), 1);
+    }
+
+    #[test]
+    fn a_clock_that_led_leaves_no_hole() {
+        let feed = feed();
+        let (led, node) = (NOON + 365 * 86_400_000, NodeId::pool(BlockLevel::Cold));
+        let alert = |at_ms: u64, node: NodeId, evidence: f32| {
+            let alert = Alert { at_ms, kind: AlertKind::BlockBegun, node, network: None, evidence };
+            event(at_ms, EventKind::Pumping { alert })
+        };
+        for minute in 0..400_u64 {
+            feed.observe(&event(led + minute * 60_000, refused()));
+        }
+        feed.observe(&event(led, EventKind::StepUpAsked { reason: RefusalReason::SmsOff }));
+        for place in 0..PLACES as u64 {
+            let block = NodeId::block(BlockLevel::TenThousand, 998_941_230_000 + place * 10_000);
+            feed.observe(&alert(led, block, 7.0));
+        }
+        feed.observe(&alert(led, node, 7.0));
+        for minute in 0..180_u64 {
+            feed.observe(&event(NOON + minute * 60_000, refused()));
+            feed.observe(&alert(NOON + minute * 60_000, node, minute as f32));
+        }
+        let now = Timestamp::from_millis(NOON + 179 * 60_000);
+        assert_eq!(feed.course(Tally::Refused, Window::Night, now), [1; 180]);
+        assert_eq!(feed.sum(Tally::Refused, Window::Days, now), 180);
+        assert_eq!(feed.since(), Some(Timestamp::from_millis(NOON)));
+        assert_eq!(feed.asked_last(now), None);
+        let evidence: Vec<f32> = feed.evidence(node).iter().map(|(_, value)| *value).collect();
+        assert_eq!(evidence, (0..180_u16).map(f32::from).collect::<Vec<_>>());
+        assert_eq!(feed.kept().places.len(), 1, "what was read of the others was of another year");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! [`Kept`]: the counts, the evidence against places and the notices that a feed keeps.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::base::time::Timestamp;
 use crate::pumping::NodeId;
@@ -18,6 +19,8 @@ pub(super) const PLACES: usize = 64;
 pub(super) const READINGS: usize = 180;
 /// Things that happened that are kept.
 pub(super) const NOTICES: usize = 48;
+/// A reading that is so much later than another was taken under a clock that led.
+const AHEAD: Duration = Duration::from_secs(300);
 /// The longest text of a notice, in bytes.
 pub(super) const NOTICE: usize = 280;
 
@@ -83,8 +86,16 @@ impl Kept {
         self.hours.slot(at).into_iter().for_each(&change);
     }
 
+    /// Takes a reading. What is dated ahead of it would take the place of all that is to come.
     pub(super) fn read(&mut self, node: NodeId, at: Timestamp, evidence: f32) {
         let name = node.to_bits();
+        let is_ahead = |(later, _): &(Timestamp, f32)| *later > at + AHEAD;
+        self.places.retain(|_, course| {
+            while course.readings.back().is_some_and(is_ahead) {
+                course.readings.pop_back();
+            }
+            !course.readings.is_empty()
+        });
         if !self.places.contains_key(&name) && self.places.len() >= PLACES {
             // The one that was quiet longest makes room.
             let last = |course: &Course| course.readings.back().map(|(at, _)| *at);

@@ -27,7 +27,7 @@
 //! use http::Request;
 //! use otpgate::web::console::Console;
 //!
-//! // `feed` was given to the gate as its observer, or as one of a pair.
+//! // `feed` was given to the gate as an observer.
 //! let console = Console::new(gate, feed, Staff, &keys, "https://staff.example")?;
 //! let (parts, ()) = Request::get("/otp-console").body(())?.into_parts();
 //! let page = console.handle(&parts, b"").await;
@@ -108,7 +108,7 @@ struct Inner {
 impl Console {
     /// The console of `gate`'s realm, for the operators that `operators` lets in.
     ///
-    /// `feed` is the observer that was given to the gate. `keys` is the gate's key ring: what the forms carry
+    /// `feed` is an observer that was given to the gate. `keys` is the gate's key ring: what the forms carry
     /// is signed under it, so that every process takes another's. `origin` is what the browser's address bar
     /// begins with. The console stands at `/otp-console`.
     ///
@@ -140,8 +140,8 @@ impl Console {
     ) -> Result<Self, ConfigError> {
         let (origin, mount) = (origin.into(), mount.into());
         if !origin::is_origin(&origin) {
-            let rule = "the origin in the browser's address bar, such as https://staff.example, or \
-                        http on localhost";
+            let rule = "the origin in the browser's address bar (no :443), such as \
+                        https://staff.example, or http on localhost";
             return Err(ConfigError::rule("origin", origin, rule));
         }
         if !is_path(&mount) {
@@ -174,7 +174,9 @@ impl Console {
 
     /// Answers a request for the mount or a path below it, whatever framework it came by.
     ///
-    /// The host limits the body before it reads it: to 16 KiB, which is refused here too.
+    /// The host limits the body before it reads it: to 16 KiB, which is refused here too. And it runs each call
+    /// on a task of its own, as the router does, where its server drops the handler of a client who hangs up:
+    /// a change would be made and its event not told.
     pub async fn handle(&self, parts: &Parts, body: &[u8]) -> Response<Bytes> {
         let Inner { mount, operators, .. } = &*self.0;
         let path = parts.uri.path();
@@ -183,15 +185,16 @@ impl Console {
         if path == style_path() {
             return if reads { style() } else { not_allowed("GET, HEAD") };
         }
+        let query = Form::query(parts.uri.query().unwrap_or(""));
         let operator = match operators.authenticate(parts).await {
             Ok(operator) => operator,
-            Err(denied) => return denied_page(&denied, reads),
+            Err(denied) => {
+                let again = page::refresh(&query).filter(|_| reads && path.is_empty());
+                return denied_page(&denied, reads, again);
+            }
         };
         match path {
-            "" if reads => {
-                let query = Form::query(parts.uri.query().unwrap_or(""));
-                self.overview(&operator, &query).await
-            }
+            "" if reads => self.overview(&operator, &query).await,
             "/act" if parts.method == Method::POST => self.posted(&operator, parts, body).await,
             "" => not_allowed("GET, HEAD"),
             "/act" => not_allowed("POST"),
@@ -221,7 +224,7 @@ impl Console {
         View {
             realm,
             operator,
-            snapshot: snapshot.map_err(|error| error.to_string()),
+            snapshot,
             entries,
             feed,
             now,
@@ -269,14 +272,18 @@ impl Console {
                 return short(StatusCode::FORBIDDEN, "This form is not yours. Nothing was done.");
             }
         };
+        let refresh = page::refresh(&form);
         match outcome {
-            Outcome::Done(word) => see(&format!("{mount}?done={word}")),
+            Outcome::Done(word) => {
+                let again = refresh.map(|seconds| format!("&refresh={seconds}"));
+                see(&format!("{mount}?done={word}{}", again.unwrap_or_default()))
+            }
             Outcome::Ask(question) => {
                 let token = seals.form(realm, actor.as_str(), now);
-                answer(StatusCode::OK, page::question(&question, mount, &token, realm))
+                answer(StatusCode::OK, page::question(&question, mount, &token, realm, refresh))
             }
             Outcome::Code { code, until } => {
-                answer(StatusCode::OK, page::code(&code, until, mount, realm))
+                answer(StatusCode::OK, page::code(&code, until, mount, realm, refresh))
             }
             Outcome::Wrong(words) => {
                 let query = Form::default();
@@ -354,7 +361,8 @@ fn see(url: &str) -> Response<Bytes> {
     response
 }
 
-fn denied_page(denied: &Denied, reads: bool) -> Response<Bytes> {
+/// `again` is after how many seconds the page that was asked for would have asked anew.
+fn denied_page(denied: &Denied, reads: bool, again: Option<&'static str>) -> Response<Bytes> {
     match denied {
         Denied::SignIn => short(StatusCode::UNAUTHORIZED, "Sign in first."),
         Denied::SignInAt(url) if reads => see(url),
@@ -362,7 +370,8 @@ fn denied_page(denied: &Denied, reads: bool) -> Response<Bytes> {
         Denied::SignInAt(url) => answer(StatusCode::UNAUTHORIZED, page::signed_out(url)),
         Denied::Forbidden => short(StatusCode::FORBIDDEN, "You may not see the console."),
         Denied::Unavailable => {
-            short(StatusCode::SERVICE_UNAVAILABLE, "It cannot be said who you are at the moment.")
+            let words = "It cannot be said who you are at the moment.";
+            answer(StatusCode::SERVICE_UNAVAILABLE, page::sentence_again(words, again))
         }
     }
 }

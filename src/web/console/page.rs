@@ -4,11 +4,13 @@ mod controls;
 mod places;
 mod question;
 mod switch;
+mod top;
 
 use crate::access::Control;
 use crate::base::time::Timestamp;
+use crate::error::{GateError, GateErrorKind};
 use crate::outcome::Snapshot;
-use crate::pumping::{Action, NodeView};
+use crate::pumping::NodeView;
 
 use super::chart::{self, Series, bars};
 use super::clock;
@@ -21,17 +23,15 @@ use super::words;
 use controls::{change, entries};
 use places::places;
 use switch::switch;
+use top::{banners, top};
 
 pub(super) use question::{code, question};
-
-/// So many texts stopped for pumping in an hour are an attack, whatever the detector does by now.
-const ATTACK: u64 = 5;
 
 /// What the overview shows.
 pub(super) struct View<'a> {
     pub(super) realm: &'a str,
     pub(super) operator: &'a Operator,
-    pub(super) snapshot: Result<Snapshot, String>,
+    pub(super) snapshot: Result<Snapshot, GateError>,
     pub(super) entries: Result<Vec<Control>, String>,
     pub(super) feed: &'a ConsoleFeed,
     pub(super) now: Timestamp,
@@ -48,6 +48,11 @@ impl View<'_> {
         self.snapshot.is_err()
     }
 
+    /// Whether nothing works because the clocks of this host and of the store are too far apart.
+    fn clocks_disagree(&self) -> bool {
+        matches!(&self.snapshot, Err(error) if error.kind() == GateErrorKind::Clock)
+    }
+
     fn acts(&self) -> bool {
         self.operator.role() == Role::Act
     }
@@ -58,7 +63,7 @@ impl View<'_> {
 
     /// What switches all SMS off now; of several, the one that lasts longest.
     fn paused(&self) -> Option<&Control> {
-        let pauses = self.entries().iter().filter(|entry| words::pauses(entry, self.now));
+        let pauses = self.entries().iter().filter(|entry| entry.pauses_all(self.now));
         pauses.reduce(
             |longest, entry| {
                 if words::lasts(longest.until(), entry.until()) { longest } else { entry }
@@ -80,16 +85,58 @@ impl View<'_> {
         self.feed.sum(of, window, self.now)
     }
 
+    /// The form that was not taken, and its name. A second question is asked about a form of the page.
+    fn not_taken(&self) -> Option<(&Form<'_>, &str)> {
+        let (kept, _) = self.kept.as_ref()?;
+        Some((kept, kept.field(if kept.field("do") == "confirm" { "what" } else { "do" })))
+    }
+
     /// Whether it is the form of that name that was not taken.
     fn keeps(&self, form: &str) -> bool {
-        matches!(&self.kept, Some((kept, _)) if kept.field("do") == form)
+        self.not_taken().is_some_and(|(_, name)| name == form)
+    }
+
+    /// Where on the page the form is that was not taken, if it is still there.
+    fn kept_at(&self) -> Option<&'static str> {
+        let (kept, name) = self.not_taken()?;
+        match name {
+            "enter" => Some("#enter"),
+            "lift" => {
+                let id = kept.field("id");
+                self.entries()
+                    .iter()
+                    .any(|entry| entry.id().to_string() == id)
+                    .then_some("#entries")
+            }
+            "pause" => self.can_pause().then_some("#switch"),
+            "resume" => self.paused().map(|_| "#switch"),
+            _ => Some("#one"),
+        }
+    }
+
+    /// Whether the page has the form that pauses all SMS, or for longer.
+    fn can_pause(&self) -> bool {
+        match self.paused() {
+            Some(entry) => entry.until().is_some(),
+            None => !self.outage(),
+        }
+    }
+
+    /// How often the page reloads when nobody is at a form, as its address says or the form that was not taken.
+    fn refresh(&self) -> Option<&'static str> {
+        refresh(self.kept.as_ref().map_or(self.query, |(form, _)| form))
+    }
+
+    /// Whether somebody fills in a form that the page was opened for.
+    fn at_a_form(&self) -> bool {
+        self.kept.is_some() || !self.query.field("effect").is_empty()
     }
 
     /// What a field of a form holds: what was typed before it was not taken, or what a link of the page
     /// asks for.
     fn held(&self, form: &str, field: &str) -> &str {
-        match &self.kept {
-            Some((kept, _)) if kept.field("do") == form => kept.field(field),
+        match self.not_taken() {
+            Some((kept, name)) if name == form => kept.field(field),
             Some(_) => "",
             None if form == "enter" => self.query.field(field),
             None => "",
@@ -99,12 +146,17 @@ impl View<'_> {
 
 /// The one page.
 pub(super) fn overview(view: &View<'_>) -> Html {
-    let refresh = match view.query.field("refresh") {
-        "15" => Some("15"),
-        "60" => Some("60"),
-        _ => None,
-    };
-    let mut html = head(view.mount, view.realm, refresh.filter(|_| view.kept.is_none()));
+    let refresh = view.refresh().filter(|_| !view.at_a_form());
+    let mut html = head(view.mount, view.realm, |html| {
+        let Some(seconds) = refresh else { return };
+        html.raw("<meta http-equiv=\"refresh\" content=\"").raw(seconds);
+        // What was done is said once.
+        if !view.query.field("done").is_empty() {
+            html.raw(";url=");
+            address(html, view.mount, refresh);
+        }
+        html.raw("\">");
+    });
     top(&mut html, view, refresh);
     html.raw("<main>");
     banners(&mut html, view);
@@ -128,91 +180,33 @@ pub(super) fn overview(view: &View<'_>) -> Html {
     html
 }
 
-fn head(mount: &str, realm: &str, refresh: Option<&'static str>) -> Html {
+/// How often a page reloads, in seconds: what its address or a form of it says, or `None` for by hand.
+pub(super) fn refresh(form: &Form<'_>) -> Option<&'static str> {
+    match form.field("refresh") {
+        "15" => Some("15"),
+        "60" => Some("60"),
+        _ => None,
+    }
+}
+
+/// Where the page is that reloads so often.
+fn address(html: &mut Html, mount: &str, refresh: Option<&'static str>) {
+    html.text(mount);
+    if let Some(seconds) = refresh {
+        html.raw("?refresh=").raw(seconds);
+    }
+}
+
+fn head(mount: &str, realm: &str, more: impl FnOnce(&mut Html)) -> Html {
     let mut html = Html::new();
     html.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">");
     html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     html.raw("<meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" content=\"noindex\">");
-    if let Some(seconds) = refresh {
-        html.raw("<meta http-equiv=\"refresh\" content=\"").raw(seconds).raw("\">");
-    }
+    more(&mut html);
     html.raw("<title>Codes by SMS: ").text(realm).raw("</title>");
     html.raw("<link rel=\"stylesheet\" href=\"").text(mount).text(super::style_path());
     html.raw("\"></head><body>");
     html
-}
-
-fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str>) {
-    let refusing = view.places().iter().filter(|place| place.action == Action::Refuse).count();
-    let asking = view.places().len().saturating_sub(refusing);
-    let reasons = view.feed.reasons(Window::Hour, view.now);
-    let stopped =
-        reasons.iter().find(|(word, _)| *word == "pumping").map_or(0, |(_, count)| *count);
-    html.raw("<header><div><h1>Codes by SMS</h1><p class=\"dim\">realm ").text(view.realm);
-    html.raw(" · ").text(clock::date(view.now)).raw(" · ").text(view.operator.actor().as_str());
-    html.raw(if view.acts() { "" } else { ", looking only" }).raw("</p></div>");
-    if view.outage() {
-        html.raw("<p class=\"state bad\">Store outage</p>");
-    } else if view.paused().is_some() {
-        html.raw("<p class=\"state bad\">All SMS paused</p>");
-    } else if refusing > 0 || stopped >= ATTACK {
-        html.raw("<p class=\"state bad\">Attack: ").text(stopped).raw(" stopped in an hour</p>");
-    } else if view.held_up() >= ATTACK {
-        html.raw("<p class=\"state warn\">Watching: ").text(view.held_up());
-        html.raw(" asked to prove more in an hour</p>");
-    } else if asking > 0 {
-        html.raw("<p class=\"state warn\">Watching: ").text(asking).raw(if asking == 1 {
-            " place</p>"
-        } else {
-            " places</p>"
-        });
-    } else {
-        html.raw("<p class=\"state good\">Calm</p>");
-    }
-    html.raw("<nav aria-label=\"Refresh\"><span class=\"dim\">Refresh</span>");
-    for (value, words) in [("", "by hand"), ("60", "each minute"), ("15", "each 15 s")] {
-        html.raw("<a href=\"").text(view.mount);
-        if !value.is_empty() {
-            html.raw("?refresh=").raw(value);
-        }
-        html.raw("\"");
-        if refresh.unwrap_or("") == value {
-            html.raw(" aria-current=\"true\"");
-        }
-        html.raw(">").raw(words).raw("</a>");
-    }
-    html.raw("</nav></header>");
-}
-
-fn banners(html: &mut Html, view: &View<'_>) {
-    if let Err(words) = &view.snapshot {
-        html.raw("<p class=\"banner bad\" role=\"alert\"><b>The store gives no answer.</b> Nothing is sent and no code accepted while it lasts; nothing can be changed here. ");
-        html.text(words).raw("</p>");
-    }
-    if let Some((form, words)) = &view.kept {
-        let place = match form.field("do") {
-            "enter" => "#enter",
-            "lift" => "#entries",
-            "pause" | "resume" | "confirm" => "#switch",
-            _ => "#one",
-        };
-        html.raw("<p class=\"banner bad\" role=\"alert\"><b>Not done.</b> ").text(words);
-        html.raw(" What you wrote is still <a href=\"")
-            .raw(place)
-            .raw("\">in the form</a>, but for numbers, codes and accounts.</p>");
-    }
-    let done = match view.query.field("done") {
-        "entered" => "The entry holds from the next request on, at every gate.",
-        "lifted" => "The entry is lifted.",
-        "forgiven" => "The number's wrong codes are forgotten.",
-        "forgotten" => "What providers reported about the number is forgotten.",
-        "forgiven-account" => "The account's wrong authenticator codes are forgotten.",
-        "clock" => "The clock is vouched for.",
-        "paused" => "All SMS is paused, at every gate, from the next request on.",
-        "resumed" => "SMS goes out again.",
-        _ => return,
-    };
-    html.raw("<p class=\"banner good\" role=\"status\">").raw(done).raw("</p>");
 }
 
 fn tiles(html: &mut Html, view: &View<'_>) {
@@ -220,7 +214,15 @@ fn tiles(html: &mut Html, view: &View<'_>) {
     if let Ok(now) = &view.snapshot {
         let accepted = now.attempts.saturating_sub(now.failed);
         let share = accepted.saturating_mul(100).checked_div(now.sent);
-        tile(html, "Texts in the last hour", now.sent, &format!("of {} requests", now.requests));
+        tile(
+            html,
+            "Texts in the last hour",
+            now.sent,
+            &format!(
+                "of {} requests, less what a block, Country off or SMS off refuses",
+                now.requests
+            ),
+        );
         let (figure, words) = match share {
             Some(share) if now.sent >= 5 => (format!("{share} %"), "healthy: 55 to 85"),
             _ => ("–".to_owned(), "too few texts to say"),
@@ -361,7 +363,7 @@ fn countries(html: &mut Html, view: &View<'_>) {
     let Ok(now) = &view.snapshot else { return };
     html.raw("<section><h2>Countries, last hour</h2>");
     if now.countries.is_empty() {
-        html.raw("<p class=\"dim\">No requests.</p></section>");
+        html.raw("<p class=\"dim\">No requests, but for what entries refused.</p></section>");
         return;
     }
     html.raw("<table><thead><tr><th>Country</th><th class=\"n\">Requests</th><th class=\"n\">Texts</th><th class=\"n\">Accepted</th></tr></thead><tbody>");
@@ -415,7 +417,7 @@ fn notices(html: &mut Html, view: &View<'_>) {
     html.raw("<ol class=\"log\">");
     for notice in notices.iter().take(20) {
         html.raw("<li").raw(if notice.urgent { " class=\"urgent\"" } else { "" }).raw("><time>");
-        html.text(clock::time(notice.at)).raw("</time> ").text(&notice.words);
+        html.text(clock::lately(notice.at, view.now)).raw("</time> ").text(&notice.words);
         if notice.times > 1 {
             html.raw(" <span class=\"dim\">").text(notice.times).raw(" times</span>");
         }
@@ -443,22 +445,30 @@ fn gates(html: &mut Html, view: &View<'_>) {
 
 /// A sentence, for whoever gets no page.
 pub(super) fn sentence(words: &'static str) -> Html {
-    let mut html = sentence_begun(words);
+    sentence_again(words, None)
+}
+
+/// The same on a page that asks again after so many seconds.
+pub(super) fn sentence_again(words: &'static str, refresh: Option<&'static str>) -> Html {
+    let mut html = sentence_begun(words, refresh);
     html.raw("</p></body></html>");
     html
 }
 
 /// For whoever posts a form and is signed in no more.
 pub(super) fn signed_out(url: &str) -> Html {
-    let mut html = sentence_begun("You are signed out. Nothing was done.");
+    let mut html = sentence_begun("You are signed out. Nothing was done.", None);
     html.raw(" <a href=\"").text(url).raw("\">Sign in</a></p></body></html>");
     html
 }
 
-fn sentence_begun(words: &'static str) -> Html {
+fn sentence_begun(words: &'static str, refresh: Option<&'static str>) -> Html {
     let mut html = Html::new();
-    html.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><title>");
-    html.raw(words).raw("</title></head><body><p>").raw(words);
+    html.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">");
+    if let Some(seconds) = refresh {
+        html.raw("<meta http-equiv=\"refresh\" content=\"").raw(seconds).raw("\">");
+    }
+    html.raw("<title>").raw(words).raw("</title></head><body><p>").raw(words);
     html
 }
 
@@ -477,6 +487,6 @@ mod tests {
     fn money_is_shown_to_the_cent() {
         assert_eq!(money(1_234_567), "$1.23");
         assert_eq!(money(0), "$0.00");
-        assert_eq!(label::REASONS.len(), 20, "a new reason needs its words");
+        assert_eq!(label::REASONS.len(), 21, "a new reason needs its words");
     }
 }

@@ -11,7 +11,7 @@ use ::http::StatusCode;
 
 use crate::base::timer::within;
 
-use super::super::axum::read;
+use super::super::axum::{read, seen_through};
 use super::form::LIMIT;
 use super::{Console, short};
 
@@ -19,6 +19,9 @@ use super::{Console, short};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The console as a router, for `Router::merge`. Not for `nest`: the paths hold the mount.
+///
+/// Each request is served to its end on a task of its own, even if its client hangs up: no change is made
+/// without its event.
 ///
 /// ```
 /// # fn serve(app: axum::Router, console: otpgate::web::console::Console) -> axum::Router {
@@ -40,7 +43,7 @@ where
 async fn call(State(console): State<Console>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let response = match within(DEADLINE, read(body, LIMIT)).await {
-        Some(Ok(body)) => console.handle(&parts, &body).await,
+        Some(Ok(body)) => seen_through(async move { console.handle(&parts, &body).await }).await,
         Some(Err(_)) => short(StatusCode::PAYLOAD_TOO_LARGE, "This form is too long."),
         None => short(StatusCode::REQUEST_TIMEOUT, "The form did not arrive in time."),
     };

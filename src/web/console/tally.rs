@@ -74,14 +74,16 @@ impl Ring {
         at.as_millis().checked_div(self.millis).unwrap_or(0)
     }
 
-    /// The slot of a time; `None` if its place was given to a later one.
+    /// The slot of a time; `None` if its place was given to a later one. One that is more than a round later
+    /// was counted under a clock that led: nothing comes so late.
     pub(super) fn slot(&mut self, at: Timestamp) -> Option<&mut Slot> {
         let index = self.index(at);
         let length = u64::try_from(self.slots.len()).unwrap_or(1);
         let place = usize::try_from(index.checked_rem(length)?).ok()?;
         let slot = self.slots.get_mut(place)?;
         if slot.index != index {
-            if slot.index != u64::MAX && slot.index > index {
+            let ahead = if slot.index == u64::MAX { 0 } else { slot.index.saturating_sub(index) };
+            if ahead > 0 && ahead <= length {
                 return None;
             }
             *slot = Slot { index, ..Slot::EMPTY };

@@ -1,6 +1,6 @@
 //! What the console says, in words that somebody reads at 3 a.m.
 
-use crate::access::{Control, Effect, Target};
+use crate::access::{Effect, Target};
 use crate::base::time::Timestamp;
 use crate::pumping::{Action, AlertKind, BlockLevel, NodeView};
 
@@ -15,7 +15,10 @@ pub(super) fn evidence(place: &NodeView) -> f32 {
 pub(super) const fn is_urgent(kind: AlertKind) -> bool {
     matches!(
         kind,
-        AlertKind::BlockBegun | AlertKind::ConversionCollapsed | AlertKind::CarrierOutage
+        AlertKind::BlockBegun
+            | AlertKind::BlockForbidden
+            | AlertKind::ConversionCollapsed
+            | AlertKind::CarrierOutage
     )
 }
 
@@ -39,13 +42,18 @@ pub(super) fn place(place: &NodeView, now: Timestamp) -> Vec<String> {
     };
     words.push(out);
     words.push(custom(place));
-    if place.action == Action::Refuse {
-        let since = clock::time(Timestamp::from_millis(place.since_ms));
+    if let Some(entry) = place.entry {
+        words.push(match place.action {
+            Action::Refuse => format!("Entry {entry} of the controls refuses all texts here."),
+            _ => {
+                format!("Entry {entry} of the controls forbids the detector to act: texts go out.")
+            }
+        });
+    } else if place.action == Action::Refuse {
+        let since = clock::lately(Timestamp::from_millis(place.since_ms), now);
         let left = place.until_ms.saturating_sub(now.as_millis());
-        let mut held = format!(
-            "Refused since {since} UTC, for another {} if nothing comes.",
-            clock::span(left)
-        );
+        let mut held =
+            format!("Refused since {since} UTC, for another {} at most.", clock::span(left));
         if place.strikes > 1 {
             held.push_str(" It was refused ");
             held.push_str(&place.strikes.to_string());
@@ -140,15 +148,6 @@ pub(super) fn effect(effect: Effect) -> String {
     }
 }
 
-/// Whether an entry switches all SMS off at `now`. One that is for a purpose alone, or that only
-/// comes later, stops nobody else now.
-pub(super) fn pauses(control: &Control, now: Timestamp) -> bool {
-    control.effect() == Effect::SmsOff
-        && *control.target() == Target::Everything
-        && control.purpose().is_none()
-        && control.holds(now)
-}
-
 /// Whether what ends at `end` lasts as long as what ends at `other`; `None` is never.
 pub(super) fn lasts(end: Option<Timestamp>, other: Option<Timestamp>) -> bool {
     end.is_none_or(|end| other.is_some_and(|other| end >= other))
@@ -165,6 +164,7 @@ pub(super) fn reason(word: &str) -> &'static str {
         "known_numbers_only" => "An operator lets known numbers pass only",
         "sms_off" => "An operator switched SMS off",
         "human_check_failed" => "The human check was not passed",
+        "human_check_asked" => "The human check is asked of everybody, or by the ticket",
         "limit" => "A limit on numbers, clients or groups",
         "budget" => "A budget is used up",
         "too_many_failures" => "Too many wrong codes for the number",

@@ -76,6 +76,11 @@ impl PageContext {
         }
     }
 
+    /// Whether the hosted form is in use, and has nothing of the host's that could show a human check.
+    pub(super) fn shows_no_widget(&self) -> bool {
+        self.scripts.is_empty() && self.form_url == self.mount
+    }
+
     /// The `Content-Security-Policy` that the pages are served with: nothing inline, nothing from
     /// elsewhere, no frame around them.
     ///

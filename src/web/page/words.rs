@@ -28,7 +28,7 @@ pub(super) struct Words {
     pub(super) noscript: &'static str,
     pub(super) late: &'static str,
     /// What the module says, by the kind of problem. The same keys in every language.
-    pub(super) said: [(&'static str, &'static str); 18],
+    pub(super) said: [(&'static str, &'static str); 19],
 }
 
 impl Words {
@@ -75,6 +75,7 @@ static ENGLISH: Words = Words {
     late: "The page did not load completely. Please reload it, or allow JavaScript for this site.",
     said: [
         ("sent", "A code is on its way to {}."),
+        ("sent-email", "A code is on its way by e-mail."),
         ("empty", "Please fill in this field."),
         ("bad-number", "This does not look like a phone number. Please check it."),
         ("other-number", "We cannot send codes to this number. Please use another one."),
@@ -122,6 +123,7 @@ static GERMAN: Words = Words {
     late: "Die Seite wurde nicht ganz geladen. Bitte laden Sie sie neu oder erlauben Sie JavaScript für diese Seite.",
     said: [
         ("sent", "Ein Code ist unterwegs an {}."),
+        ("sent-email", "Ein Code ist per E-Mail unterwegs."),
         ("empty", "Bitte füllen Sie dieses Feld aus."),
         ("bad-number", "Das sieht nicht nach einer Telefonnummer aus. Bitte prüfen Sie sie."),
         (
@@ -173,6 +175,7 @@ static FRENCH: Words = Words {
     late: "La page ne s’est pas chargée entièrement. Rechargez-la ou autorisez JavaScript pour ce site.",
     said: [
         ("sent", "Un code est en route vers le {}."),
+        ("sent-email", "Un code est en route par e-mail."),
         ("empty", "Veuillez remplir ce champ."),
         ("bad-number", "Cela ne ressemble pas à un numéro de téléphone. Veuillez le vérifier."),
         (
@@ -223,6 +226,7 @@ static SPANISH: Words = Words {
     late: "La página no se ha cargado del todo. Vuelva a cargarla o permita JavaScript en este sitio.",
     said: [
         ("sent", "Un código va en camino al {}."),
+        ("sent-email", "Un código va en camino por correo."),
         ("empty", "Rellene este campo."),
         ("bad-number", "Esto no parece un número de teléfono. Compruébelo."),
         ("other-number", "No podemos enviar códigos a este número. Utilice otro."),

@@ -278,6 +278,31 @@ async fn our_own_challenges_are_solved_and_pass_through_a_rotation() {
     assert!(!passes("log-in").await, "and then no more");
 }
 
+/// The steps of a rotation of several gates: at none of them does one refuse what its neighbour signed.
+#[tokio::test]
+async fn a_rotation_in_steps_fails_no_puzzle_at_another_gate() {
+    let (old, new) = ("an-older-secret-of-ours", SECRET);
+    let steps = [
+        secret(old),
+        secret(old).and_previous(new).unwrap(),
+        secret(new).and_previous(old).unwrap(),
+        secret(new),
+    ];
+    let gate = |secret: &AltchaSecret| {
+        let builder = Altcha::builder(secret.clone()).cost(1_000);
+        builder.entropy(SeededEntropy::new(7)).build().unwrap()
+    };
+    let passes = async |signs: &AltchaSecret, checks: &AltchaSecret| {
+        let answer = solve(&gate(signs).challenge("log-in", NOW).unwrap().unwrap());
+        let verdict = asked(&gate(checks), &answer, "log-in", NOW).await;
+        matches!(verdict, HumanVerdict::Passed(_))
+    };
+    for pair in steps.windows(2) {
+        assert!(passes(&pair[0], &pair[1]).await && passes(&pair[1], &pair[0]).await);
+    }
+    assert!(!passes(&steps[3], &steps[0]).await, "in one step");
+}
+
 #[test]
 fn settings_are_checked_and_nothing_is_shown() {
     assert!(AltchaSecret::new("fifteen-bytes-x").is_err());

@@ -166,7 +166,9 @@ mod hcaptcha {
         server.always(says((VENDOR.yes)(YES)));
         let secret = SecretText::new("invented-secret-hcaptcha");
         let builder = Hcaptcha::builder("site-key", secret, [HOST]);
-        let builder = builder.site_key_for("payment", "key-of-payments");
+        let builder = builder
+            .site_key_for("payment", "an-old-key")
+            .site_key_for("payment", "key-of-payments");
         let check = builder.client(client()).base_url(server.base_url()).build().unwrap();
         let response = HumanResponse::parse(RESPONSE).unwrap();
         for (purpose, key) in [("payment", "key-of-payments"), ("sign-up", "site-key")] {

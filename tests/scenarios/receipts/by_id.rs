@@ -21,7 +21,7 @@ impl SmsTransport for ById {
 fn by_id(store: impl otpgate::Store, waits: u32) -> (House, Arc<std::sync::atomic::AtomicU64>) {
     let taken = Arc::<std::sync::atomic::AtomicU64>::default();
     let transport = ById { waits, taken: Arc::clone(&taken) };
-    let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+    let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
     let house = House::lab_with(|builder| builder.store(store).transport(transport).prices(prices));
     (house, taken)
 }

@@ -31,9 +31,10 @@ async fn a_carrier_outage_is_told_and_refuses_nobody() {
     let told = |kind: &EventKind| matches!(kind, EventKind::Pumping { alert } if alert.kind == AlertKind::CarrierOutage);
     for (word, alarmed) in [("delivered", false), ("undelivered", true)] {
         let house = House::with(|builder| builder.store(small()));
-        // Customers in blocks of their own, who come back a day later.
+        // Customers in blocks of their own, whose texts arrive, and who come back a day later.
         for index in 0..12_u64 {
             drop(house.prove(&german(index * 10), &client(index as u32)).await);
+            let _ = one(&house, &format!("delivered {} {}", key(&house), 100 + index)).await;
         }
         house.clock.advance(hours(26));
         for index in 0..12_u64 {
@@ -77,6 +78,7 @@ async fn a_carrier_outage_is_told_by_its_network_where_receipts_name_networks() 
         let house = House::with(|builder| builder.store(small()));
         for index in 0..16_u64 {
             drop(house.prove(&german(index * 10), &client(index as u32)).await);
+            let _ = self::one(&house, &format!("delivered {} {}", key(&house), 100 + index)).await;
         }
         house.clock.advance(hours(26));
         for index in 0..16_u64 {

@@ -69,7 +69,7 @@ async fn a_price_above_the_budget_counts_and_is_alarmed() {
     let mut policy = quick(Policy::default());
     policy.budget.message = Money::cents(10);
     let house = House::lab_with(|builder| {
-        let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+        let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
         builder.policy(policy).prices(prices).daily_budget(Money::cents(100))
     });
     let _ = house.send(ALICE).await;
@@ -89,6 +89,69 @@ async fn a_price_above_the_budget_counts_and_is_alarmed() {
     let sent = house.insist(BOB, &Purpose::SIGN_UP, &client(2)).await;
     let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
     assert_eq!(*refusal.reason(), RefusalReason::Budget(LimitName::Realm));
+}
+
+/// A provider that is dearer than the table: what it says of a text may leave no room for the next.
+#[tokio::test]
+async fn the_last_tier_is_told_once_whether_a_text_or_its_price_used_up_the_budget() {
+    // Seven texts of 13 cents leave nine, and two of 45 leave ten, which is room for one more.
+    for (cents, texts) in [(13, 7), (12, 8), (11, 9), (19, 5), (35, 3), (45, 3), (10, 10)] {
+        let mut policy = quick(Policy::default());
+        (policy.budget.message, policy.budget.soft_percent) = (Money::cents(10), 100);
+        let house = House::lab_with(|builder| {
+            let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
+            builder.policy(policy).prices(prices).daily_budget(Money::cents(100))
+        });
+        let told = || {
+            house.log.count(|kind| {
+                let last = LimitName::Realm;
+                matches!(kind, EventKind::BudgetTier { scope, percent: 100 } if *scope == last)
+            })
+        };
+        let (mut sent, mut before) = (0, 0);
+        while let Sent::Issued(_) = house.try_send(&german(sent), &client(sent as u32)).await {
+            assert_eq!(before, 0, "a text after the last, at {cents} cents");
+            sent += 1;
+            let line = format!("delivered {} {sent} 0.{cents:02} USD", key(&house));
+            assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+            before = told();
+        }
+        assert_eq!((sent, told()), (texts, 1), "{cents} cents");
+    }
+}
+
+/// The price of a dear text takes the room that was left for cheap ones, after no dear one fitted any more.
+#[tokio::test]
+async fn the_last_tier_is_told_where_a_dear_texts_price_leaves_no_room_for_cheap_ones() {
+    let mut policy = quick(Policy::default());
+    (policy.budget.message, policy.budget.soft_percent) = (Money::cents(10), 100);
+    let house = House::lab_with(|builder| {
+        let prices = PriceTable::builtin()
+            .with(*b"DE", otpgate::Money::microdollars(PRICE))
+            .with(*b"FR", otpgate::Money::microdollars(10_000));
+        builder.policy(policy).prices(prices).daily_budget(Money::cents(100))
+    });
+    let told = || {
+        let last = LimitName::Realm;
+        house.log.count(
+            |kind| matches!(kind, EventKind::BudgetTier { scope, percent: 100 } if *scope == last),
+        )
+    };
+    let mut lines = Vec::new();
+    for dear in 0..9 {
+        let _ = house.send_to(&german(dear), &client(dear as u32)).await;
+        lines.push(format!("delivered {} {dear} 0.13 USD", key(&house)));
+    }
+    for cheap in 0..6_u32 {
+        let _ = house.send_to(&format!("+3361234567{cheap}"), &client(100 + cheap)).await;
+    }
+    let before = told();
+    for line in lines.iter().take(2) {
+        assert_eq!(one(&house, line).await, ReceiptOutcome::Applied);
+    }
+    let sent = house.insist("+33612345679", &Purpose::SIGN_UP, &client(200)).await;
+    assert!(matches!(sent, Sent::Refused(_)), "102 of 100 cents are spent: {sent:?}");
+    assert_eq!(told(), before + 1);
 }
 
 #[tokio::test]
@@ -153,7 +216,7 @@ async fn a_receipt_that_overtakes_the_answer_is_applied_once() {
                 .then(|| Price::parse("0.03", "USD").unwrap());
             let transport =
                 Naming { answer, price, waits: dice.below(30) as u32, keys: Arc::clone(&keys) };
-            let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+            let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
             let store: Latency<MemoryStore> = Latency::new(memory(), 9, seed);
             let house = Arc::new(House::lab_with(|builder| {
                 builder.store(store).transport(transport).prices(prices)
@@ -218,7 +281,7 @@ async fn the_answer_of_the_provider_settles_too() {
             keys: Arc::default(),
         };
         let (store, calls) = Counting::new(memory());
-        let prices = PriceTable::builtin().with(*b"DE", PRICE as u32);
+        let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
         let house =
             House::lab_with(|builder| builder.store(store).transport(transport).prices(prices));
         let _ = house.try_send(&german(1), &client(1)).await;

@@ -52,7 +52,7 @@ pub fn hourly(max: u64) -> Limit {
 }
 
 pub fn charge(key: MeterKey, limit: Limit) -> Charge {
-    Charge { key, limit, cost: 1, waiver: None }
+    Charge::new(key, limit, 1)
 }
 
 pub fn admission(number: u64, now: u64, charges: Vec<Charge>) -> Admission {

@@ -28,7 +28,7 @@ const COST: u64 = 12;
 
 fn budget(max: u64) -> Charge {
     let limit = Limit::Budget { max, span_ms: 24 * 3_600_000 };
-    Charge { key: meter(b'B', 0), limit, cost: COST, waiver: None }
+    Charge::new(meter(b'B', 0), limit, COST)
 }
 
 /// A send of a number's own, which leaves a challenge behind: so they can be counted.
@@ -253,7 +253,7 @@ async fn who_is_refused_pays_nothing_and_who_gives_back_is_paid() {
     // The other process gives ten of them back, each twice.
     for id in granted.iter().take(10) {
         let mut back = Settlement::new(*id, at(NOON), super::calls::realm());
-        let Charge { key, limit, cost, waiver } = shared;
+        let Charge { key, limit, cost, waiver, .. } = shared;
         back.refunds = vec![Refund { key, limit, cost, charged: at(NOON), waiver }];
         two.settle(&back).await.unwrap();
         two.settle(&back).await.unwrap();

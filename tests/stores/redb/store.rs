@@ -511,7 +511,7 @@ fn id(n: u64) -> RequestId {
 
 fn charge(subject: u64) -> Charge {
     let limit = Limit::Window { max: 1_000_000, span_ms: 3_600_000 };
-    Charge { key: MeterKey::new(name(subject), Slot(1)), limit, cost: 1, waiver: None }
+    Charge::new(MeterKey::new(name(subject), Slot(1)), limit, 1)
 }
 
 fn charged(n: u64, subject: u64) -> Admission {

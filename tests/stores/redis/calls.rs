@@ -81,7 +81,7 @@ pub(crate) fn empty(realm: Pseudonym, now: Timestamp) -> Admission {
 }
 
 pub(crate) fn charge(key: MeterKey, limit: Limit) -> Charge {
-    Charge { key, limit, cost: 1, waiver: None }
+    Charge::new(key, limit, 1)
 }
 
 pub(crate) fn charging(realm: Pseudonym, now: Timestamp, key: MeterKey, limit: Limit) -> Admission {

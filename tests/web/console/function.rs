@@ -14,12 +14,12 @@ use otpgate::access::{Actor, Control, Effect, Reason, Target};
 use otpgate::pumping::Tuning;
 use otpgate::store::{MemoryStore, StoreErrorKind};
 use otpgate::testing::secrets::Needles;
-use otpgate::testing::{FailNth, Verb};
+use otpgate::testing::{FailNth, ManualClock, Verb};
 use otpgate::web::console::{Console, ConsoleFeed, Denied, Operator, Operators, Role};
 use otpgate::{EventKind, GateBuilder, Policy, Purpose, Realm, Sent, Store};
 
 use support::{
-    ALICE, BOB, House, Log, client, german, hours, keys, minutes, quick, recipient, seconds,
+    ALICE, BOB, House, Log, NOON, client, german, hours, keys, minutes, quick, recipient, seconds,
 };
 
 const ORIGIN: &str = "https://staff.example";
@@ -264,13 +264,33 @@ async fn every_control_reaches_the_gate_with_reason_and_actor() {
     assert_eq!(changes.len(), 11 + 1 + 4);
     assert!(changes.iter().all(|(actor, _)| actor == "ada"));
     assert!(changes[..11].iter().all(|(_, change)| change.contains("ticket 4711")), "{changes:?}");
-    assert!(changes[11].1.contains("lifted: over"), "{:?}", changes[11]);
+    let lifted = &changes[11].1;
+    assert!(lifted.contains("lifted: KnownNumbersOnly") && lifted.ends_with(": over"), "{lifted}");
     assert!(
         changes[12..].iter().all(|(_, change)| change.contains("passport seen")),
         "{changes:?}"
     );
     // The block of a number holds.
     assert!(matches!(desk.house.try_send(BOB, &client(7)).await, Sent::Refused(_)));
+}
+
+/// "SMS off for login" would stop nothing, at three in the morning.
+#[tokio::test]
+async fn an_entry_for_what_only_looks_like_a_purpose_is_not_made() {
+    let desk = desk();
+    let off = entry("sms-off", "everything", "", "1", "toll fraud");
+    let test = [("do", "test-number"), ("number", ALICE), ("hours", "1"), ("reason", "review")];
+    for form in [&off[..], &test] {
+        let response = desk.post(&[form, &[("purpose", "login")]].concat()).await;
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let page = text(&response);
+        assert!(
+            page.contains("only looks like `log-in`") && page.contains("value=\"login\""),
+            "{page}"
+        );
+    }
+    assert!(desk.entries().await.is_empty());
+    desk.done(&[&off[..], &[("purpose", "log-in")]].concat(), "entered").await;
 }
 
 #[tokio::test]

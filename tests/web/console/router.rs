@@ -1,13 +1,22 @@
-//! The console's router: the second question under twenty answers at once, bodies without end, and nobody.
+//! The console's router: the second question under twenty answers at once, bodies without end, who hangs up,
+//! and nobody.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use axum::http::request::Parts;
-use otpgate::access::{Actor, Effect};
+use otpgate::access::{Actor, Effect, Reason, Target};
+use otpgate::store::{
+    Admission, Admitted, MemoryStore, Redeemed, Redemption, Settlement, StoreError, Tallies,
+    TallyQuery,
+};
+use otpgate::testing::ManualClock;
 use otpgate::web::console::{Console, ConsoleFeed, Denied, Operator, Operators, Role, router};
-use otpgate::{KeyRing, Realm};
-use tokio::task::JoinSet;
+use otpgate::{EventKind, KeyRing, Realm, Store};
+use tokio::sync::Notify;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::site::Site;
 use crate::wire::{Answer, Wire};
@@ -134,4 +143,84 @@ async fn nobody_and_a_body_without_end_get_a_short_answer() {
     }
     assert_eq!(wire.read().await.status, 413);
     assert_eq!(exchange(address, &request("GET", "/otp-console/nothing", "")).await.status, 404);
+}
+
+/// Takes an admission, and answers it when it is told to.
+#[derive(Debug)]
+struct Slow {
+    inner: MemoryStore,
+    slow: Arc<AtomicBool>,
+    taken: Arc<AtomicBool>,
+    answer: Arc<Notify>,
+}
+
+#[async_trait]
+impl Store for Slow {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        let taken = self.inner.admit(admission).await;
+        if self.slow.load(Ordering::Relaxed) {
+            self.taken.store(true, Ordering::Relaxed);
+            self.answer.notified().await;
+        }
+        taken
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.inner.settle(settlement).await
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.inner.redeem(redemption).await
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.inner.tally(query).await
+    }
+}
+
+/// Else an operator who closes the connection at once lifts, forgives and forgets without a trace.
+#[tokio::test]
+async fn a_change_is_told_though_the_operator_has_hung_up() {
+    let (slow, taken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let answer = Arc::new(Notify::new());
+    let clock = ManualClock::default();
+    let store = Slow {
+        inner: MemoryStore::builder().clock(clock.clone()).build(),
+        slow: Arc::clone(&slow),
+        taken: Arc::clone(&taken),
+        answer: Arc::clone(&answer),
+    };
+    let site = Site::open_with(|gate| gate.store(store).clock(clock), |config| config).await;
+    let address = open(&site).await;
+    let (why, bob) = (Reason::new("toll fraud").unwrap(), Actor::new("bob").unwrap());
+    let prefix = Target::Prefix("+99899394".parse().unwrap());
+    let id = site.gate.controls().enter(prefix, Effect::Block, why, bob, None).await.unwrap();
+    let overview = exchange(address, &request("GET", "/otp-console", "")).await;
+    let token = hidden(&page(&overview), "token").to_owned();
+    let told = || {
+        let by_ada = |kind: &EventKind| matches!(kind, EventKind::ControlsChanged { actor, .. } if actor == "ada");
+        site.log.count(by_ada)
+    };
+
+    slow.store(true, Ordering::Relaxed);
+    let mut wire = Wire::open(address).await;
+    let lift = format!("do=lift&token={token}&id={id}&reason=over");
+    wire.write(&request("POST", "/otp-console/act", &lift)).await;
+    while !taken.load(Ordering::Relaxed) {
+        yield_now().await;
+    }
+    drop(wire);
+    // The server sees the end of that connection before it has answered all of these.
+    for _ in 0..20 {
+        let nothing = exchange(address, &request("GET", "/otp-console/nothing", "")).await;
+        assert_eq!(nothing.status, 404);
+    }
+    assert_eq!(told(), 0);
+    slow.store(false, Ordering::Relaxed);
+    answer.notify_one();
+    for _ in 0..1_000 {
+        yield_now().await;
+    }
+    assert_eq!(told(), 1, "a lift that nobody hears of");
+    assert!(site.gate.controls().list().await.unwrap().is_empty());
 }

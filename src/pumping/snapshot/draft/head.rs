@@ -162,12 +162,15 @@ impl Detector {
     }
 
     /// Every number that is counted is in the queue of what is forgotten, those that came last at its
-    /// end. From there on, because it is at the front that it gets shorter meanwhile.
+    /// end. From there on, because it is at the front that it gets shorter meanwhile; by what it leaves out
+    /// elsewhere the rest has moved towards the end, and some of it comes a second time.
     pub(super) fn look_at_numbers(&self, draft: &mut Draft) {
         let numbers = &self.sessions.numbers;
         let part = Part::Shard(draft.shard);
         let recent = self.now.saturating_sub(RECENT_MS).saturating_add(NUMBER_KEEP_MS);
-        let all = numbers.queued();
+        let (all, left_out) = (numbers.queued(), numbers.left_out());
+        let before = draft.left_out.replace(left_out).unwrap_or(left_out);
+        draft.cursor = draft.cursor.saturating_sub(left_out.wrapping_sub(before));
         let (places, is_last) = next(&mut draft.cursor, all, LOOK);
         let places = all.saturating_sub(places.end)..all.saturating_sub(places.start);
         for (due, digits) in numbers.queue(places) {

@@ -82,6 +82,8 @@ pub(crate) struct Draft {
     numbers: Vec<u64>,
     listed: KeyMap<()>,
     lasting_numbers: Vec<u64>,
+    /// What the queue of numbers had left out when it was looked at last.
+    left_out: Option<usize>,
     /// Which of the memories is written, and how many buckets of it the shard has.
     memory: usize,
     buckets: usize,
@@ -111,6 +113,7 @@ impl Draft {
             numbers: Vec::new(),
             listed: KeyMap::default(),
             lasting_numbers: Vec::new(),
+            left_out: None,
             memory: 0,
             buckets: 0,
             sum: 0,

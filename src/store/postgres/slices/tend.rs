@@ -60,7 +60,7 @@ impl PostgresStore {
         // On a task of its own: who drops this call must not lose what others can spend.
         let task = tokio::spawn(async move {
             let Some(by) = new_id() else { return };
-            let charge = Charge { key: name.key, limit, cost: units, waiver: None };
+            let charge = Charge::new(name.key, limit, units);
             let mut ahead = Admission::new(by, when.now, name.realm, when.now + REMEMBER);
             (ahead.clock, ahead.charges) = (when.clock, vec![charge]);
             match store.try_admit(&ahead).await {
@@ -168,6 +168,7 @@ impl PostgresStore {
         }
         let (store, slices) = (self.clone(), Arc::clone(slices));
         tokio::spawn(async move {
+            let mut turn = Turn(Some(&slices));
             loop {
                 tokio::time::sleep(TEND).await;
                 store.bring_counts(&slices, None).await;
@@ -175,6 +176,7 @@ impl PostgresStore {
                 store.give_back_those(&slices, |row| row.slice.close_if_over(elapsed)).await;
                 store.tell_left(&slices).await;
                 if slices.rests() {
+                    turn.0 = None;
                     return;
                 }
             }
@@ -256,6 +258,18 @@ impl PostgresStore {
     }
 }
 
+/// The turn to look after what is held. Where it ends before all is seen to, as the runtime of the call that took it
+/// has stopped, the next call takes it.
+struct Turn<'a>(Option<&'a Slices>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(slices) = self.0 {
+            slices.tended.store(false, Ordering::Release);
+        }
+    }
+}
+
 impl Slices {
     fn has_many_counts(&self) -> bool {
         self.rows().busy.values().any(|row| row.counts.are_many())
@@ -280,4 +294,37 @@ impl Slices {
 
 pub(super) fn new_id() -> Option<RequestId> {
     random(&SystemEntropy).ok().map(RequestId::from_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::Pseudonym;
+    use crate::limit::{MeterKey, Slot};
+
+    /// A store that no server answers.
+    fn store() -> PostgresStore {
+        let manager = deadpool_postgres::Manager::new(
+            "host=127.0.0.1 port=1 user=nobody".parse().unwrap(),
+            tokio_postgres::NoTls,
+        );
+        PostgresStore::from_pool(deadpool_postgres::Pool::builder(manager).build().unwrap())
+    }
+
+    #[test]
+    fn a_runtime_that_stops_leaves_its_turn_to_the_next_call() {
+        let (store, slices) = (store(), Slices::new(2).unwrap());
+        let realm = Pseudonym::from_bytes([1; 16]);
+        let key = MeterKey::new(realm, Slot(1));
+        slices.count(Name { realm, key, span_ms: 3_600_000 }, 1);
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let first = runtime().unwrap();
+        first.block_on(async {
+            store.tend(&slices);
+            tokio::task::yield_now().await;
+        });
+        assert!(slices.tended.load(Ordering::Acquire));
+        drop(first);
+        assert!(!slices.tended.load(Ordering::Acquire), "nobody looks after what is held");
+    }
 }

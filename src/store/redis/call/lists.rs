@@ -1,11 +1,11 @@
 //! What messages have lists of: charges, marks, observations.
 
-use crate::base::id::Pseudonym;
 use crate::limit::{Limit, MeterKey, bucket_ms};
 use crate::store::{Charge, Mark, Observation};
 
 use super::super::keys::{Keys, Kind};
 use super::super::pack::{MOST, Packer};
+use super::Version;
 
 /// A list of values that says only at its end how many there are: for a script one flat list is one
 /// table, and a list of lists one for each.
@@ -36,8 +36,7 @@ impl Flat {
 pub(super) struct Records(Vec<u8>);
 
 impl Records {
-    /// Subject, kind, slot, cost, three of the limit's numbers; the other two if the kind has them; the
-    /// waiver's subject and slot if the kind says so.
+    /// A charge that the partition's share of `limit` judges.
     pub(super) fn push(
         &mut self,
         keys: &mut Keys,
@@ -46,7 +45,21 @@ impl Records {
         cost: u64,
         waiver: Option<MeterKey>,
     ) {
-        let [kind, a, b, c, d, e] = numbers(&keys.place.share(key.subject, limit));
+        let share = keys.place.share(key.subject, limit);
+        self.push_shared(keys, key, &share, cost, waiver);
+    }
+
+    /// One that `limit` itself judges: subject, kind, slot, cost, three of the limit's numbers; the other two
+    /// if the kind has them; the waiver's subject and slot if the kind says so.
+    fn push_shared(
+        &mut self,
+        keys: &mut Keys,
+        key: MeterKey,
+        limit: &Limit,
+        cost: u64,
+        waiver: Option<MeterKey>,
+    ) {
+        let [kind, a, b, c, d, e] = numbers(limit);
         let subject = keys.number(Kind::Subject, key.subject);
         self.number::<2>(subject);
         self.number::<1>(if waiver.is_some() { kind | WAIVED } else { kind });
@@ -110,7 +123,8 @@ pub(super) fn charges(body: &mut Packer, keys: &mut Keys, charges: &[Charge], pa
         if paid.contains(&index) {
             list.push(keys, charge.key, &unbounded(&charge.limit), 0, charge.waiver);
         } else {
-            list.push(keys, charge.key, &charge.limit, charge.cost, charge.waiver);
+            let (limit, cost) = keys.place.share_of(charge);
+            list.push_shared(keys, charge.key, &limit, cost, charge.waiver);
         }
     }
     list.write(body);
@@ -139,10 +153,11 @@ pub(super) fn marks(body: &mut Packer, keys: &mut Keys, marks: &[Mark]) {
 }
 
 /// Copies of the versions of documents that stand elsewhere.
-pub(super) fn versions(body: &mut Packer, keys: &mut Keys, copies: &[(Pseudonym, u64)]) {
+pub(super) fn versions(body: &mut Packer, keys: &mut Keys, copies: &[Version]) {
     let mut list = Flat::default();
-    for (document, version) in copies {
-        list.numbers(&[keys.number(Kind::Copy, *document), *version]);
+    for copy in copies {
+        let key = keys.number(Kind::Copy, copy.document);
+        list.numbers(&[key, copy.version, u64::from(copy.read)]);
     }
     list.write(body);
 }

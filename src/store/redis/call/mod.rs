@@ -16,6 +16,8 @@ use super::answer::Seen;
 use super::keys::{Keys, Kind};
 use super::pack::{MOST, Packer};
 
+pub(super) use peer::Claim;
+pub(super) use settle::Undone;
 pub(super) use verb::Verb;
 
 /// A call, complete but for what only the connection knows.
@@ -41,14 +43,30 @@ struct Journal<'a> {
     earlier: &'a [Vec<u8>],
 }
 
+/// The version of a document that stands on another partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Version {
+    pub(super) document: Pseudonym,
+    pub(super) version: u64,
+    /// It was read or written there. What is only in a caller's word lowers no copy.
+    pub(super) read: bool,
+}
+
+impl Version {
+    /// One that was read or written where the document stands.
+    pub(super) fn there(document: Pseudonym, version: u64) -> Self {
+        Self { document, version, read: true }
+    }
+}
+
 /// How much of a message its call is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scope<'a> {
     /// Everything is where the call is made.
     All,
-    /// Documents and the journal stand elsewhere; guards go by copies, of which these have just been read.
+    /// Documents and the journal stand elsewhere; guards go by copies, which these bring up to date.
     /// The charges in `paid` are made elsewhere.
-    Part { copies: &'a [(Pseudonym, u64)], paid: &'a [usize] },
+    Part { copies: &'a [Version], paid: &'a [usize] },
 }
 
 impl Scope<'_> {
@@ -75,7 +93,7 @@ pub(super) struct Errand<'a> {
     pub(super) given: &'a [Refund],
     pub(super) marks: &'a [Mark],
     /// Documents that were written, and their versions.
-    pub(super) copies: &'a [(Pseudonym, u64)],
+    pub(super) copies: &'a [Version],
     pub(super) exchange: Option<&'a Exchange>,
     /// Entries to append before that of the exchange, if that has one.
     pub(super) earlier: &'a [Vec<u8>],

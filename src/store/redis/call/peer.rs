@@ -10,6 +10,16 @@ use super::super::place::Place;
 use super::lists::{Flat, Records, charges, marks, versions};
 use super::{Call, Errand, Journal, Verb, exchange};
 
+/// What is done with a claim.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::store::redis) enum Claim {
+    Make,
+    /// While a generation is moving, a claim that is removed would be brought again.
+    Release {
+        moving: bool,
+    },
+}
+
 impl Call {
     pub(in crate::store::redis) fn peer(
         now: Timestamp,
@@ -37,14 +47,14 @@ impl Call {
         Self { verb: Verb::Peer, realm: place.known_as(), now, clock, keys, reads, body }
     }
 
-    /// Claims `nonce` for the call `by`, or gives it back.
+    /// Claims `nonce` for the call `by`, or gives its claim back.
     pub(in crate::store::redis) fn claim(
         now: Timestamp,
         clock: ClockCheck,
         place: &Place,
         nonce: &Nonce,
         by: RequestId,
-        release: bool,
+        step: Claim,
     ) -> Self {
         let mut keys = Keys::of(place);
         keys.number(Kind::Nonce, nonce.key);
@@ -52,7 +62,12 @@ impl Call {
         let expires = nonce.expires.as_millis().min(MOST);
         // A number to the scripts, and to nobody else's call the same text.
         let whose = by.as_bytes().iter().map(|byte| format!("{byte:03}")).collect::<String>();
-        body.number(u64::from(release)).bytes(format!("{expires}.{whose}").as_bytes());
+        let release = match step {
+            Claim::Make => 0,
+            Claim::Release { moving: false } => 1,
+            Claim::Release { moving: true } => 2,
+        };
+        body.number(release).bytes(format!("{expires}.{whose}").as_bytes());
         let lives = expires.saturating_sub(now.as_millis()).saturating_add(millis(GRACE));
         // A text, as the command takes it.
         body.bytes(lives.to_string().as_bytes());

@@ -1,6 +1,5 @@
 //! A redemption.
 
-use crate::limit::Limit;
 use crate::store::Redemption;
 
 use super::super::keys::{Keys, Kind};
@@ -29,10 +28,7 @@ impl Call {
             scope.paid().iter().filter_map(|index| index.checked_sub(first)).collect();
         charges(&mut body, &mut keys, &redemption.subject_charges, &paid);
         places(&mut body, &mut keys, &redemption.reset);
-        // For the other rules a credit changes nothing.
-        let credits = redemption.credits.iter().filter(|credit| {
-            matches!(credit.limit, Limit::Budget { .. } | Limit::Unverified { .. })
-        });
+        let credits = redemption.credits.iter().filter(|credit| credit.limit.takes_credits());
         let mut list = Records::default();
         for credit in credits {
             list.push(&mut keys, credit.key, &credit.limit, credit.amount, None);

@@ -38,6 +38,7 @@ impl Verb {
                 include_str!("../format.lua"),
                 include_str!("../prelude.lua"),
                 include_str!("../calls.lua"),
+                include_str!("../copies.lua"),
                 include_str!("../admit.lua"),
                 include_str!("../write.lua"),
                 include_str!("../grant.lua")
@@ -68,6 +69,7 @@ impl Verb {
                 include_str!("../format.lua"),
                 include_str!("../prelude.lua"),
                 include_str!("../restore.lua"),
+                include_str!("../copies.lua"),
                 include_str!("../peer.lua"),
                 include_str!("../write.lua"),
                 include_str!("../told.lua")

@@ -9,11 +9,23 @@ use crate::store::{
 };
 
 use super::super::answer::Said;
-use super::super::call::{Call, Scope};
+use super::super::call::{Call, Scope, Undone};
 use super::super::failure::Unsettled;
 use super::super::place::Place;
-use super::lend::Loan;
-use super::{Run, Settled, TRIES, check_splits};
+use super::hub::Written;
+use super::lend::{Loan, not_here};
+use super::{Run, Settled, TRIES, check_splits, is_moved};
+
+/// An admission that its own partition has granted.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    part: usize,
+    place: &'a Place,
+    admission: &'a Admission,
+    loans: &'a [Loan],
+    /// In an earlier call.
+    repeated: bool,
+}
 
 impl Run<'_> {
     pub(in super::super) async fn admit(
@@ -30,28 +42,18 @@ impl Run<'_> {
             (part, layout.place(part, admission.home))
         };
         check_splits(&place, admission.charges.iter().map(|charge| (charge.key, &charge.limit)))?;
-        if let Some(refusal) = self.refused_before(&place, admission).await? {
-            let answer = match at_hub {
-                true => refusal,
-                false => self.refuse(part, &place, admission, refusal).await?,
-            };
-            if !matches!(answer, Admitted::Granted { .. }) {
-                self.release(place.tag, admission).await;
-            }
-            return Ok(answer);
+        let decided = self.decide(part, &place, at_hub, admission).await;
+        if decided.as_ref().is_err_and(has_certainly_failed) {
+            self.release(place.tag, admission).await;
         }
-        let Settled { said: Said { mut answer, repeated, .. }, loans } = if at_hub {
-            let call = Call::admit(admission, &place, &Scope::All);
-            let said = self.send(call).await?.admitted(admission)?;
-            Settled { said, loans: Vec::new() }
-        } else {
-            self.admit_at(part, &place, admission).await?
-        };
+        let (Settled { said: Said { mut answer, repeated, .. }, loans }, is_refused) = decided?;
         if !repeated && !matches!(answer, Admitted::Granted { .. }) {
             self.release(place.tag, admission).await;
         }
-        if !admission.documents.is_empty() && !at_hub {
-            answer = self.with_documents(&place, admission, &loans, repeated, answer).await?;
+        let is_granted = matches!(answer, Admitted::Granted { .. });
+        if !admission.documents.is_empty() && !at_hub && (is_granted || !is_refused) {
+            let made = Made { part, place: &place, admission, loans: &loans, repeated };
+            answer = self.with_documents(made, answer).await?;
         }
         let written = !admission.documents.is_empty() && !repeated;
         if written && matches!(answer, Admitted::Granted { .. }) {
@@ -68,22 +70,56 @@ impl Run<'_> {
         Ok(answer)
     }
 
+    /// What another partition and the call's own say of it, and whether it was refused before its own was
+    /// asked. Its documents are not written yet.
+    async fn decide(
+        &self,
+        part: usize,
+        place: &Place,
+        at_hub: bool,
+        admission: &Admission,
+    ) -> Result<(Settled<Admitted>, bool), StoreError> {
+        let refusal = self.refused_before(place, admission).await?;
+        let is_refused = refusal.is_some();
+        let settled = match refusal {
+            Some(refusal) if at_hub => Settled { said: Said::certain(refusal), loans: Vec::new() },
+            Some(refusal) => self.refuse(part, place, admission, refusal).await?,
+            None if at_hub => {
+                let call = Call::admit(admission, place, &Scope::All);
+                let said = self.send(call).await?.admitted(admission)?;
+                Settled { said, loans: Vec::new() }
+            }
+            None => self.admit_at(part, place, admission).await?,
+        };
+        Ok((settled, is_refused))
+    }
+
     /// The answer once the documents of the call are written, which the hub keeps. Where they cannot be, what
-    /// was granted is undone.
+    /// was granted is undone; while the hub is lost, they count as written by somebody else.
     async fn with_documents(
         &self,
-        place: &Place,
-        admission: &Admission,
-        loans: &[Loan],
-        repeated: bool,
+        made: Made<'_>,
         answer: Admitted,
     ) -> Result<Admitted, StoreError> {
+        let admission = made.admission;
         Ok(match answer {
             Admitted::Granted { .. } => match self.write_documents(admission).await {
-                Ok(None) => answer,
-                failed => {
-                    self.undo(place, admission, loans, repeated).await?;
-                    failed?.unwrap_or(answer)
+                Ok(Written::All) => answer,
+                Ok(Written::Stale(stale)) => {
+                    self.undo(made).await?;
+                    stale
+                }
+                Ok(Written::Perhaps) => {
+                    self.undo_unless_repeated(made).await?;
+                    let first = admission.documents.first();
+                    first.map_or(answer, |write| Admitted::Stale {
+                        document: write.document,
+                        version: write.expect,
+                    })
+                }
+                Err(error) => {
+                    self.undo_unless_repeated(made).await?;
+                    return Err(error);
                 }
             },
             Admitted::Stale { .. } => answer,
@@ -117,27 +153,23 @@ impl Run<'_> {
         place: &Place,
         admission: &Admission,
         refusal: Admitted,
-    ) -> Result<Admitted, StoreError> {
+    ) -> Result<Settled<Admitted>, StoreError> {
         let mut shut = admission.clone();
         let own = admission.home.name().unwrap_or(admission.realm);
         let never = Limit::Window { max: 0, span_ms: 1 };
         let key = MeterKey::new(own, crate::limit::Slot(0));
-        shut.charges.push(Charge { key, limit: never, cost: 1, waiver: None });
-        let said = self.admit_at(part, place, &shut).await?.said;
-        let append = !said.repeated;
-        let news = self.exchange(admission.exchange.as_ref(), append).await;
-        Ok(match said.answer {
-            Admitted::Granted { mut counts, step, observed, .. } => {
-                counts.pop();
-                Admitted::Granted { counts, step, observed, news }
+        shut.charges.push(Charge::new(key, never, 1));
+        let mut settled = self.admit_at(part, place, &shut).await?;
+        let answer = &mut settled.said.answer;
+        match (&mut *answer, refusal) {
+            (Admitted::Granted { counts, .. }, _) => drop(counts.pop()),
+            (Admitted::Stale { .. }, _) => {}
+            (Admitted::NonceSpent { index: here }, Admitted::NonceSpent { index }) => {
+                *here = index.min(*here);
             }
-            stale @ Admitted::Stale { .. } => stale,
-            Admitted::NonceSpent { index: here } => match refusal {
-                Admitted::NonceSpent { index } => Admitted::NonceSpent { index: index.min(here) },
-                stale => stale,
-            },
-            _ => refusal,
-        })
+            (_, refusal) => *answer = refusal,
+        }
+        Ok(settled)
     }
 
     /// Makes the call at its partition until the answer rests on current versions and on what others
@@ -163,18 +195,15 @@ impl Run<'_> {
                 continue;
             }
             copies.clear();
-            let charges =
-                admission.charges.iter().map(|charge| (charge.key, charge.limit, charge.cost));
-            let charges: Vec<_> = charges.collect();
             tell_counts(&mut said.answer, place, admission, &paid);
             if said.unfit.is_empty() {
-                if !matches!(said.answer, Admitted::Granted { .. }) {
+                if said.repeated || !matches!(said.answer, Admitted::Granted { .. }) {
                     self.repay(&loans).await;
                     loans.clear();
                 }
                 return Ok(Settled { said, loans });
             }
-            match self.borrow(part, place, &charges, &said.unfit).await {
+            match self.borrow(part, place, &admission.charges, &said.unfit).await {
                 Err(error) => return Err(self.broken_off(error, &loans).await),
                 Ok(Ok(more)) => loans.extend(more),
                 Ok(Err(worst)) => {
@@ -194,33 +223,37 @@ impl Run<'_> {
         }
     }
 
-    /// Makes a granted admission as if it had never been, unless it was granted in an earlier call.
-    async fn undo(
-        &self,
-        place: &Place,
-        admission: &Admission,
-        loans: &[Loan],
-        repeated: bool,
-    ) -> Result<(), StoreError> {
-        if !repeated {
-            self.withdraw(place, admission, loans).await?;
-            self.repay(loans).await;
+    /// As [`undo`](Self::undo). What an earlier call was granted stands, unless it is certain that its
+    /// documents were not written.
+    async fn undo_unless_repeated(&self, made: Made<'_>) -> Result<(), StoreError> {
+        if made.repeated { Ok(()) } else { self.undo(made).await }
+    }
+
+    /// Makes a granted admission as if it had never been. One that was granted in an earlier call, which
+    /// broke off before it could do so, took over elsewhere what its own partition does not hold.
+    async fn undo(&self, made: Made<'_>) -> Result<(), StoreError> {
+        let Made { part, place, admission, loans, repeated } = made;
+        let elsewhere = self.withdraw(place, admission, loans).await?;
+        if repeated {
+            self.give_elsewhere(part, elsewhere).await;
         }
+        self.repay(loans).await;
         self.release(place.tag, admission).await;
         Ok(())
     }
 
-    /// Takes what a granted admission charged and opened here back.
+    /// Takes what a granted admission charged and opened here back. Answers what of the common charges is
+    /// not here.
     async fn withdraw(
         &self,
         place: &Place,
         admission: &Admission,
         loans: &[Loan],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Refund>, StoreError> {
         let here = |index: usize| !loans.iter().any(|loan| loan.index == index);
         let charges = admission.charges.iter().enumerate().filter(|(index, _)| here(*index));
         let refunds = charges.map(|(_, charge)| {
-            let Charge { key, limit, cost, waiver } = *charge;
+            let Charge { key, limit, cost, waiver, .. } = *charge;
             Refund { key, limit, cost, charged: admission.now, waiver }
         });
         let void = admission.challenge.as_ref().map(|write| match write {
@@ -240,9 +273,18 @@ impl Run<'_> {
             observe: Vec::new(),
             exchange: None,
         };
-        self.send(Call::withdraw(&settlement, place)).await?.settled()?;
-        Ok(())
+        let moving = self.layout.before.is_some();
+        let undone = Undone::Admission { nonces: &admission.nonces, moving };
+        let call = Call::settlement(&settlement, place, undone);
+        let lefts = self.send(call).await?.settled()?;
+        Ok(not_here(place, &settlement.refunds, &lefts))
     }
+}
+
+/// Whether a call that came out so was not made, and is not made again over another layout.
+fn has_certainly_failed(error: &StoreError) -> bool {
+    let kinds = [StoreErrorKind::Unavailable, StoreErrorKind::Full, StoreErrorKind::Clock];
+    kinds.contains(&error.kind()) && !is_moved(error)
 }
 
 /// The counts of common meters, as estimates of the whole.

@@ -3,7 +3,7 @@
 use crate::base::id::Pseudonym;
 use crate::store::{Admission, Home, Nonce, StoreError};
 
-use super::super::call::Call;
+use super::super::call::{Call, Claim};
 use super::{Run, is_lost};
 
 impl Run<'_> {
@@ -49,7 +49,11 @@ impl Run<'_> {
         let place = |nonce: &Nonce| self.layout.place(self.layout.part_of(nonce.key), Home::NOBODY);
         let last = admission.nonces.iter().rposition(|nonce| place(nonce).tag != own);
         let claimed = admission.nonces.iter().take(last.map_or(0, |last| last.saturating_add(1)));
-        let call = move |nonce| Call::claim(*now, *clock, &place(nonce), nonce, *id, release);
+        let step = match release {
+            false => Claim::Make,
+            true => Claim::Release { moving: self.layout.before.is_some() },
+        };
+        let call = move |nonce| Call::claim(*now, *clock, &place(nonce), nonce, *id, step);
         claimed.map(call).enumerate()
     }
 }

@@ -1,18 +1,24 @@
 //! Documents and journal, which stand in one place for all partitions.
 
-use crate::base::id::Pseudonym;
-use crate::store::{Admission, Admitted, Exchange, News, StoreError, TallyQuery};
+use crate::store::{Admission, Admitted, Exchange, Guard, News, StoreError, TallyQuery};
 
-use super::super::call::{Call, Errand, Scope};
+use super::super::call::{Call, Errand, Scope, Version};
 use super::{Run, is_lost};
+
+/// What has become of an admission's documents.
+pub(super) enum Written {
+    All,
+    /// None, for what this says.
+    Stale(Admitted),
+    /// The place where they stand is lost.
+    Perhaps,
+}
 
 impl Run<'_> {
     /// The versions of the documents that an admission rests on, where they stand. While that place is
-    /// lost nobody can write them, and the caller's word is the newest there is.
-    pub(super) async fn versions(
-        &self,
-        admission: &Admission,
-    ) -> Result<Vec<(Pseudonym, u64)>, StoreError> {
+    /// lost nobody can write them, and the caller's word stands beside that of the partition's copy: the newer
+    /// of the two counts.
+    pub(super) async fn versions(&self, admission: &Admission) -> Result<Vec<Version>, StoreError> {
         let mut query = TallyQuery::new(admission.now, admission.realm);
         query.clock = admission.clock;
         query.documents = admission.guards.iter().map(|guard| guard.document).collect();
@@ -20,22 +26,24 @@ impl Run<'_> {
         match self.send(Call::tally(&query, &self.layout.hub())).await {
             Ok(reply) => {
                 let documents = reply.tallied(&query)?.documents;
-                Ok(names.zip(documents.iter().map(|document| document.version)).collect())
+                let versions = names.zip(documents.iter().map(|document| document.version));
+                Ok(versions.map(|(document, version)| Version::there(document, version)).collect())
             }
             Err(error) if is_lost(&error) => {
-                let said = admission.guards.iter().map(|guard| (guard.document, guard.version));
-                Ok(said.collect())
+                let said = admission.guards.iter();
+                Ok(said
+                    .map(|&Guard { document, version }| Version { document, version, read: false })
+                    .collect())
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Writes an admission's documents where they stand, under its identifier: what is stale, if one is.
-    /// While that place is lost, they count as written by somebody else.
+    /// Writes an admission's documents where they stand, under its identifier.
     pub(super) async fn write_documents(
         &self,
         admission: &Admission,
-    ) -> Result<Option<Admitted>, StoreError> {
+    ) -> Result<Written, StoreError> {
         let mut there =
             Admission::new(admission.id, admission.now, admission.realm, admission.remember);
         there.clock = admission.clock;
@@ -43,16 +51,10 @@ impl Run<'_> {
         let call = Call::admit(&there, &self.layout.hub(), &Scope::All);
         match self.send(call).await {
             Ok(reply) => match reply.admitted(&there)?.answer {
-                Admitted::Granted { .. } => Ok(None),
-                stale => Ok(Some(stale)),
+                Admitted::Granted { .. } => Ok(Written::All),
+                stale => Ok(Written::Stale(stale)),
             },
-            Err(error) if is_lost(&error) => {
-                let first = admission.documents.first();
-                Ok(first.map(|write| Admitted::Stale {
-                    document: write.document,
-                    version: write.expect,
-                }))
-            }
+            Err(error) if is_lost(&error) => Ok(Written::Perhaps),
             Err(error) => Err(error),
         }
     }
@@ -82,7 +84,7 @@ impl Run<'_> {
         let copies: Vec<_> = admission
             .documents
             .iter()
-            .map(|write| (write.document, write.expect.saturating_add(1)))
+            .map(|write| Version::there(write.document, write.expect.saturating_add(1)))
             .collect();
         let errand = Errand { copies: &copies, ..Errand::default() };
         for part in 0..self.layout.tags.len() {

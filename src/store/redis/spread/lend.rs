@@ -14,7 +14,7 @@ use crate::store::{Charge, Refund, StoreError, StoreErrorKind};
 
 use super::super::answer::Unfit;
 use super::super::call::Errand;
-use super::super::place::Place;
+use super::super::place::{Place, is_asked, judged};
 use super::{Run, When, is_lost, is_moved};
 
 /// How many meters are known to be used up everywhere.
@@ -35,27 +35,38 @@ pub(super) struct Loan {
     units: u64,
 }
 
-/// From when until when each limit of a common meter has no room anywhere. Both, or a clock that led and
-/// was put right would have it so for as long as it led.
+/// That a limit of a common meter has no room anywhere.
+struct Full {
+    /// How long it is believed. From when, too, or a clock that led and was put right would have it so for as
+    /// long as it led.
+    believed: Range<Timestamp>,
+    /// When there is room again.
+    until: Timestamp,
+}
+
+/// Which limits have no room anywhere.
 #[derive(Default)]
-pub(super) struct UsedUp(Mutex<HashMap<Judged, Range<Timestamp>>>);
+pub(super) struct UsedUp(Mutex<HashMap<Judged, Full>>);
 
 impl UsedUp {
-    fn holds(&self, when: When, key: MeterKey, limit: &Limit) -> bool {
+    /// When there is room again, if there is none now.
+    fn until(&self, when: When, key: MeterKey, limit: &Limit) -> Option<Timestamp> {
         let used_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        used_up.get(&(when.realm, key, terms(limit))).is_some_and(|span| span.contains(&when.now))
+        let full = used_up.get(&(when.realm, key, terms(limit)))?;
+        full.believed.contains(&when.now).then_some(full.until)
     }
 
     fn note(&self, when: When, key: MeterKey, limit: &Limit, wait: u64) {
         let mut used_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if used_up.len() >= KNOWN {
-            used_up.retain(|_, span| span.contains(&when.now));
+            used_up.retain(|_, full| full.believed.contains(&when.now));
         }
         if used_up.len() >= KNOWN {
             used_up.clear();
         }
-        let span = Duration::from_millis(wait.min(millis(USED_UP)));
-        used_up.insert((when.realm, key, terms(limit)), when.now..when.now + span);
+        let until = when.now + Duration::from_millis(wait);
+        let believed = when.now..until.min(when.now + USED_UP);
+        used_up.insert((when.realm, key, terms(limit)), Full { believed, until });
     }
 
     pub(super) fn forget(&self, when: When, keys: impl Iterator<Item = MeterKey>) {
@@ -98,10 +109,10 @@ impl Run<'_> {
         &self,
         part: usize,
         place: &Place,
-        charges: &[(MeterKey, Limit, u64)],
+        charges: &[Charge],
         unfit: &[Unfit],
     ) -> Result<Result<Vec<Loan>, Unfit>, StoreError> {
-        let key_of = |unfit: &Unfit| charges.get(unfit.index).copied();
+        let charge_of = |unfit: &Unfit| charges.get(unfit.index).copied();
         if let Some(worst) = self.hopeless(place, charges, unfit) {
             return Ok(Err(worst));
         }
@@ -110,8 +121,8 @@ impl Run<'_> {
         for other in self.others(part) {
             let asked: Vec<Charge> = lacking
                 .iter()
-                .filter_map(key_of)
-                .map(|(key, limit, cost)| Charge { key, limit, cost, waiver: None })
+                .filter_map(charge_of)
+                .map(|charge| Charge { waiver: None, ..charge })
                 .collect();
             let errand = Errand { taken: &asked, ..Errand::default() };
             let waits = match self.ask(other, &errand).await {
@@ -123,7 +134,7 @@ impl Run<'_> {
                 unfit.wait = unfit.wait.min(wait);
             }
             for unfit in lacking.extract_if(.., |unfit| unfit.wait == 0) {
-                if let Some((key, limit, units)) = key_of(&unfit) {
+                if let Some(Charge { key, limit, cost: units, .. }) = charge_of(&unfit) {
                     loans.push(Loan { part: other, index: unfit.index, key, limit, units });
                 }
             }
@@ -134,8 +145,8 @@ impl Run<'_> {
         // No partition has room for all of it. Together they may have.
         let mut still = Vec::new();
         for unfit in lacking {
-            let Some(charge) = key_of(&unfit) else { continue };
-            match self.gather(place, unfit.index, charge).await {
+            let Some(charge) = charge_of(&unfit) else { continue };
+            match self.gather(place, unfit.index, &charge).await {
                 Ok(Some(pieces)) => loans.extend(pieces),
                 Ok(None) => still.push(unfit),
                 Err(error) => return Err(self.broken_off(error, &loans).await),
@@ -144,55 +155,53 @@ impl Run<'_> {
         if still.is_empty() {
             return Ok(Ok(loans));
         }
-        let lacking = still;
-        for unfit in &lacking {
-            if let Some((key, limit, _)) = key_of(unfit) {
-                self.spread.used_up.note(self.when, key, &limit, unfit.wait);
+        for unfit in &still {
+            if let Some(charge) = charge_of(unfit) {
+                let (limit, _) = judged(&charge);
+                self.spread.used_up.note(self.when, charge.key, &limit, unfit.wait);
             }
         }
         self.repay(&loans).await;
         let none = Unfit { index: 0, wait: 0 };
-        Ok(Err(longest(lacking.iter()).unwrap_or(none)))
+        Ok(Err(longest(still.iter().copied()).unwrap_or(none)))
     }
 
-    /// The one to wait longest for of those that no other partition can lend to: the place's own, or else
-    /// those that lately were used up everywhere.
-    fn hopeless(
-        &self,
-        place: &Place,
-        charges: &[(MeterKey, Limit, u64)],
-        unfit: &[Unfit],
-    ) -> Option<Unfit> {
-        let key_of = |unfit: &Unfit| charges.get(unfit.index).copied();
-        let is_own =
-            |unfit: &&Unfit| key_of(unfit).is_none_or(|(key, ..)| !place.is_common(key.subject));
-        let is_used_up = |unfit: &&Unfit| {
-            key_of(unfit)
-                .is_some_and(|(key, limit, _)| self.spread.used_up.holds(self.when, key, &limit))
-        };
-        let own = longest(unfit.iter().filter(is_own));
-        own.or_else(|| longest(unfit.iter().filter(is_used_up)))
+    /// The one to wait longest for of those that no other partition can lend to: the place's own, and those
+    /// that lately were used up everywhere.
+    fn hopeless(&self, place: &Place, charges: &[Charge], unfit: &[Unfit]) -> Option<Unfit> {
+        let hopeless = unfit.iter().filter_map(|unfit| {
+            let Some(charge) = charges.get(unfit.index) else { return Some(*unfit) };
+            if !place.is_common(charge.key.subject) {
+                return Some(*unfit);
+            }
+            let (limit, _) = judged(charge);
+            let until = self.spread.used_up.until(self.when, charge.key, &limit)?;
+            Some(Unfit { wait: unfit.wait.min(millis(until.since(self.when.now))), ..*unfit })
+        });
+        longest(hopeless)
     }
 
-    /// Puts a charge together from what is left in several partitions; all of it, or nothing.
+    /// Puts a charge together from what is left in several partitions; all of it, or nothing. One that only
+    /// asks gives it back at once.
     async fn gather(
         &self,
         place: &Place,
         index: usize,
-        (key, limit, cost): (MeterKey, Limit, u64),
+        charge: &Charge,
     ) -> Result<Option<Vec<Loan>>, StoreError> {
+        let (key, (limit, cost)) = (charge.key, judged(charge));
         // One unit has no parts, and where a home's own is, nothing is shared.
         if cost < 2 || !place.is_common(key.subject) {
             return Ok(None);
         }
         let _turn = self.spread.gathering.lock().await;
-        if self.spread.used_up.holds(self.when, key, &limit) {
+        if self.spread.used_up.until(self.when, key, &limit).is_some() {
             return Ok(None);
         }
         let mut pieces = Vec::new();
         let mut missing = cost;
         for part in 0..self.layout.tags.len() {
-            let taken = [Charge { key, limit, cost: missing, waiver: None }];
+            let taken = [Charge::new(key, limit, missing)];
             let errand = Errand { taken: &taken, partly: true, ..Errand::default() };
             let units = match self.ask(part, &errand).await {
                 Ok(reply) => reply.done()?.waits.first().copied().unwrap_or(0).min(missing),
@@ -203,9 +212,14 @@ impl Run<'_> {
                 pieces.push(Loan { part, index, key, limit, units });
                 missing = missing.saturating_sub(units);
             }
-            if missing == 0 {
-                return Ok(Some(pieces));
+            if missing > 0 {
+                continue;
             }
+            if is_asked(charge) {
+                self.repay(&pieces).await;
+                pieces = vec![Loan { part, index, key, limit, units: 0 }];
+            }
+            return Ok(Some(pieces));
         }
         self.repay(&pieces).await;
         Ok(None)
@@ -269,6 +283,15 @@ impl Run<'_> {
     }
 }
 
+/// What of `refunds` on what is common a partition did not hold, which has given back all but `lefts`.
+pub(super) fn not_here(place: &Place, refunds: &[Refund], lefts: &[u64]) -> Vec<Refund> {
+    let common = |refund: &Refund| place.is_common(refund.key.subject);
+    (refunds.iter().zip(lefts))
+        .filter(|(refund, left)| **left > 0 && common(refund))
+        .map(|(refund, left)| Refund { cost: *left, ..*refund })
+        .collect()
+}
+
 /// What two limits on one meter may differ in.
 fn terms(limit: &Limit) -> [u64; 2] {
     match *limit {
@@ -281,8 +304,8 @@ fn terms(limit: &Limit) -> [u64; 2] {
 }
 
 /// Of those that wait longest the first.
-fn longest<'a>(unfit: impl Iterator<Item = &'a Unfit>) -> Option<Unfit> {
-    unfit.copied().reduce(|worst, next| if next.wait > worst.wait { next } else { worst })
+fn longest(unfit: impl Iterator<Item = Unfit>) -> Option<Unfit> {
+    unfit.reduce(|worst, next| if next.wait > worst.wait { next } else { worst })
 }
 
 #[cfg(test)]

@@ -167,7 +167,23 @@ impl Spread {
     }
 }
 
+/// A run that a task of its own makes.
+pub(super) struct Begun {
+    layout: Arc<Layout>,
+    when: When,
+}
+
+impl Begun {
+    pub(super) fn of(self, store: &RedisStore) -> Run<'_> {
+        Run { spread: &store.spread, store, layout: self.layout, when: self.when }
+    }
+}
+
 impl Run<'_> {
+    pub(super) fn begun(&self) -> Begun {
+        Begun { layout: Arc::clone(&self.layout), when: self.when }
+    }
+
     /// Asks the partition `part` by its share of what is common: nothing there is the caller's own.
     async fn ask(&self, part: usize, errand: &Errand<'_>) -> Result<Reply, StoreError> {
         let there = self.layout.place(part, Home::NOBODY);

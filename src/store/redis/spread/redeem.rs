@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::store::{Charge, Mark, Redeemed, Redemption, Refund, Settlement, StoreError, Verdict};
+use crate::store::{Charge, Mark, Redeemed, Redemption, Settlement, StoreError, Verdict};
 
 use super::super::call::{Call, Errand, Scope};
 use super::super::place::Place;
-use super::lend::Loan;
+use super::lend::{Loan, not_here};
 use super::{Run, Settled, TRIES, check_splits};
 
 impl Run<'_> {
@@ -19,11 +19,7 @@ impl Run<'_> {
             _ => self.layout.place(part, settlement.home),
         };
         let lefts = self.send(Call::settle(settlement, &place)).await?.settled()?;
-        let common = |refund: &Refund| place.is_common(refund.key.subject);
-        let left = (settlement.refunds.iter().zip(lefts))
-            .filter(|(refund, left)| *left > 0 && common(refund))
-            .map(|(refund, left)| Refund { cost: left, ..*refund });
-        self.give_elsewhere(part, left.collect()).await;
+        self.give_elsewhere(part, not_here(&place, &settlement.refunds, &lefts)).await;
         self.spread.used_up.forget(self.when, settlement.refunds.iter().map(|refund| refund.key));
         if place.is_part() {
             self.exchange(settlement.exchange.as_ref(), true).await;
@@ -80,8 +76,6 @@ impl Run<'_> {
         let both = redemption.charges.iter().chain(&redemption.subject_charges);
         let charges: Vec<Charge> = both.copied().collect();
         check_splits(place, charges.iter().map(|charge| (charge.key, &charge.limit)))?;
-        let plain: Vec<_> =
-            charges.iter().map(|charge| (charge.key, charge.limit, charge.cost)).collect();
         let mut loans = Vec::<Loan>::new();
         let mut tries: usize = 0;
         loop {
@@ -95,7 +89,7 @@ impl Run<'_> {
             if said.unfit.is_empty() || tries >= TRIES {
                 return Ok(Settled { said, loans });
             }
-            match self.borrow(part, place, &plain, &said.unfit).await {
+            match self.borrow(part, place, &charges, &said.unfit).await {
                 Err(error) => return Err(self.broken_off(error, &loans).await),
                 Ok(Ok(more)) => loans.extend(more),
                 Ok(Err(worst)) => {

@@ -4,7 +4,7 @@ use crate::access::Effect;
 
 use super::View;
 use crate::web::console::clock;
-use crate::web::console::deed::{EFFECTS, SPANS, TARGETS};
+use crate::web::console::deed::{EFFECTS, SPANS, TARGETS, is_personal};
 use crate::web::console::html::Html;
 use crate::web::console::words;
 
@@ -52,7 +52,7 @@ pub(super) fn entries(html: &mut Html, view: &View<'_>) {
                 .raw(if held { " open" } else { "" })
                 .raw("><summary>Lift…</summary>");
             begin(html, view, "lift");
-            html.raw("<input type=\"hidden\" name=\"id\" value=\"").text(&id).raw("\">");
+            html.raw("<input type=\"hidden\" name=\"id\" value=\"").value(&id).raw("\">");
             reason_field(html, view, if held { "lift" } else { "" });
             html.raw("<button>Lift</button></form></details>");
         }
@@ -87,6 +87,9 @@ fn pages(html: &mut Html, view: &View<'_>, page: usize) {
     html.raw(" of ").text(all).raw(", the newest first.");
     let mut link = |page: usize, words| {
         html.raw(" <a href=\"").text(view.mount).raw("?entries=").text(page);
+        if let Some(seconds) = view.refresh() {
+            html.raw("&amp;refresh=").raw(seconds);
+        }
         html.raw("#entries\">").raw(words).raw("</a>");
     };
     if page > 0 {
@@ -104,8 +107,9 @@ pub(super) fn change(html: &mut Html, view: &View<'_>) {
     select(html, view, "enter", ("effect", "What"), EFFECTS, "block");
     select(html, view, "enter", ("kind", "About"), TARGETS, "prefix");
     // A number or an account is typed again: it is in no page.
-    let personal = matches!(view.held("enter", "kind"), "number" | "user");
-    let value = if personal { "" } else { view.held("enter", "value") };
+    let (kind, value) = (view.held("enter", "kind"), view.held("enter", "value"));
+    let personal = matches!(kind, "number" | "user") || is_personal(value);
+    let value = if personal { "" } else { value };
     field(html, ("value", "Which"), "+99899394, UZ, 203.0.113.0/24", value);
     span_field(html, view, "enter", "24");
     field(html, ("purpose", "Purpose, if only one"), "sign-up", view.held("enter", "purpose"));
@@ -171,13 +175,23 @@ fn fold(
 }
 
 pub(super) fn begin(html: &mut Html, view: &View<'_>, name: &'static str) {
-    open_form(html, view.mount, name, &view.token);
+    open_form(html, view.mount, name, &view.token, view.refresh());
 }
 
-pub(super) fn open_form(html: &mut Html, mount: &str, name: &'static str, token: &str) {
+pub(super) fn open_form(
+    html: &mut Html,
+    mount: &str,
+    name: &'static str,
+    token: &str,
+    refresh: Option<&'static str>,
+) {
     html.raw("<form method=\"post\" action=\"").text(mount).raw("/act\" autocomplete=\"off\">");
     html.raw("<input type=\"hidden\" name=\"do\" value=\"").raw(name).raw("\">");
-    html.raw("<input type=\"hidden\" name=\"token\" value=\"").text(token).raw("\">");
+    html.raw("<input type=\"hidden\" name=\"token\" value=\"").value(token).raw("\">");
+    // The page that the form leads to goes on reloading.
+    if let Some(seconds) = refresh {
+        html.raw("<input type=\"hidden\" name=\"refresh\" value=\"").raw(seconds).raw("\">");
+    }
 }
 
 fn field(
@@ -193,7 +207,7 @@ fn field(
         .raw("\" placeholder=\"")
         .raw(hint);
     html.raw("\" value=\"")
-        .text(value)
+        .value(value)
         .raw("\" maxlength=\"200\" autocapitalize=\"none\" spellcheck=\"false\"></label>");
 }
 
@@ -203,7 +217,7 @@ fn number_field(html: &mut Html) {
 
 pub(super) fn reason_field(html: &mut Html, view: &View<'_>, form: &str) {
     html.raw("<label>Reason<input name=\"reason\" maxlength=\"200\" required placeholder=\"pumping since 02:40, ticket 4711\" value=\"");
-    html.text(view.held(form, "reason")).raw("\"></label>");
+    html.value(view.held(form, "reason")).raw("\"></label>");
 }
 
 pub(super) fn span_field(

@@ -1,6 +1,6 @@
 //! Where the detector acts, with the reason and the evidence over time.
 
-use crate::access::Network;
+use crate::access::{DialPrefix, Network};
 use crate::pumping::{Action, NodeView};
 
 use super::View;
@@ -81,6 +81,9 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
                     .text(escaped(&value))
                     .raw("&amp;hours=")
                     .raw(hours);
+                if let Some(seconds) = view.refresh() {
+                    html.raw("&amp;refresh=").raw(seconds);
+                }
                 html.raw("#enter\">").raw(words).raw("</a>");
             }
             html.raw("</p>");
@@ -97,7 +100,11 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
 fn subject(place: &NodeView) -> Option<(&'static str, String)> {
     let level = place.node.level();
     if level.is_block() {
-        return Some(("prefix", place.node.to_string().trim_end_matches('x').to_owned()));
+        // With its `x`s: where numbers differ in length, the digits alone may be somebody's.
+        // An entry takes twelve: then it names the wider block.
+        let most = usize::from(DialPrefix::MAX_LENGTH);
+        let beyond = |(at, letter)| if at > most { 'x' } else { letter };
+        return Some(("prefix", place.node.to_string().chars().enumerate().map(beyond).collect()));
     }
     if let Some((address, length)) = place.node.expose_network() {
         // The wider network, as the page has it: an address is a person's.
@@ -112,4 +119,41 @@ fn subject(place: &NodeView) -> Option<(&'static str, String)> {
 /// For the query of a link.
 fn escaped(value: &str) -> String {
     form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Timestamp;
+    use crate::pumping::{BlockLevel, Detector, NodeId, Sighting, SightingKind};
+    use crate::realm::sighted;
+    use crate::web::console::deed::{is_personal, is_whole_number};
+    use crate::{ClientIp, Money, Purpose, Recipient};
+
+    /// A link leads to a form that shows what it is about and is taken, in every country.
+    #[test]
+    fn what_a_link_names_is_shown_and_taken() {
+        // Hundreds that begin with what may be a number itself, and a thousand that does not.
+        let mut detector = Detector::new(1);
+        for (number, level, named, is_long) in [
+            ("+6281234567890", BlockLevel::Hundred, "+62812345678xx", true),
+            ("+436641234567", BlockLevel::Hundred, "+4366412345xx", true),
+            ("+3584123456789", BlockLevel::Hundred, "+35841234567xx", true),
+            ("+436641234567890", BlockLevel::Hundred, "+436641234567xxx", true),
+            ("+4520123456", BlockLevel::Thousand, "+4520123xxx", false),
+        ] {
+            let number = Recipient::from_e164(number).unwrap();
+            let seen = sighted(&number, &Purpose::SIGN_UP, Money::cents(5), ClientIp::unknown());
+            let at = Timestamp::from_millis(86_400_000);
+            detector.observe(Sighting::of(at, SightingKind::Sent, &seen));
+            let country = NodeId::region(BlockLevel::Country, seen.region);
+            let node = NodeId::block(level, seen.digits);
+            let place = NodeView { node, ..detector.inspect(country).unwrap() };
+            let (kind, value) = subject(&place).unwrap();
+            assert_eq!((kind, &*value), ("prefix", named));
+            assert_eq!(is_whole_number(value.trim_end_matches('x')), is_long, "{value}");
+            assert!(!is_whole_number(&value) && !is_personal(&value), "{value}");
+            assert!(value.parse::<DialPrefix>().is_ok(), "{value}");
+        }
+    }
 }

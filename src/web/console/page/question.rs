@@ -4,7 +4,7 @@ use crate::base::time::Timestamp;
 use crate::otp::TestCode;
 
 use super::controls::open_form;
-use super::head;
+use super::{address, head};
 use crate::web::console::clock;
 use crate::web::console::deed::{Question, SPANS};
 use crate::web::console::html::Html;
@@ -15,8 +15,9 @@ pub(in crate::web::console) fn question(
     mount: &str,
     token: &str,
     realm: &str,
+    refresh: Option<&'static str>,
 ) -> Html {
-    let mut html = head(mount, realm, None);
+    let mut html = head(mount, realm, |_| {});
     html.raw("<main class=\"alone\">");
     let pause = question.what == "pause";
     if pause {
@@ -32,7 +33,7 @@ pub(in crate::web::console) fn question(
         html.text(realm).raw(", under all limits and with the detector awake.</p>");
     }
     html.raw("<p>Reason: ").text(&question.reason).raw("</p>");
-    open_form(&mut html, mount, "confirm", token);
+    open_form(&mut html, mount, "confirm", token, refresh);
     for (name, value) in [
         ("what", question.what),
         ("reason", &question.reason),
@@ -43,7 +44,7 @@ pub(in crate::web::console) fn question(
         html.raw("<input type=\"hidden\" name=\"")
             .raw(name)
             .raw("\" value=\"")
-            .text(value)
+            .value(value)
             .raw("\">");
     }
     html.raw(if pause {
@@ -51,7 +52,9 @@ pub(in crate::web::console) fn question(
     } else {
         "<button>Yes, resume SMS</button>"
     });
-    html.raw("<a class=\"button\" href=\"").text(mount).raw("\">No, go back</a></form>");
+    html.raw("<a class=\"button\" href=\"");
+    address(&mut html, mount, refresh);
+    html.raw("\">No, go back</a></form>");
     html.raw("<p class=\"dim\">This question is good for two minutes, and once.</p></main></body></html>");
     html
 }
@@ -62,8 +65,9 @@ pub(in crate::web::console) fn code(
     until: Timestamp,
     mount: &str,
     realm: &str,
+    refresh: Option<&'static str>,
 ) -> Html {
-    let mut html = head(mount, realm, None);
+    let mut html = head(mount, realm, |_| {});
     html.raw(
         "<main class=\"alone\"><h1>Test number entered</h1><p>Its code is</p><p class=\"code\">",
     );
@@ -71,6 +75,7 @@ pub(in crate::web::console) fn code(
     html.raw(
         ". It is shown this once: write it down for whoever tests.</p><a class=\"button\" href=\"",
     );
-    html.text(mount).raw("\">Back to the console</a></main></body></html>");
+    address(&mut html, mount, refresh);
+    html.raw("\">Back to the console</a></main></body></html>");
     html
 }

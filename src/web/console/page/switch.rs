@@ -20,14 +20,14 @@ pub(super) fn switch(html: &mut Html, view: &View<'_>) {
             begin(html, view, "resume");
             reason_field(html, view, "resume");
             html.raw("<button>Resume SMS…</button></form>");
-            if entry.until().is_some() {
+            if view.can_pause() {
                 html.raw("<details").raw(if view.keeps("pause") { " open" } else { "" });
                 html.raw("><summary>Pause for longer…</summary><p>From now on, for as long as you choose. You are asked once more.</p>");
                 pause_form(html, view);
             }
         }
         html.raw("</section>");
-    } else if view.acts() && !view.outage() {
+    } else if view.acts() && view.can_pause() {
         html.raw("<details id=\"switch\" class=\"switch\"");
         html.raw(if view.keeps("pause") { " open" } else { "" });
         html.raw("><summary>Pause all SMS…</summary><p>No text goes out to anybody, until you resume it or the time is over. People are pointed to the authenticator app. You are asked once more.</p>");

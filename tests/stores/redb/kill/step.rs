@@ -97,9 +97,9 @@ impl Step {
         Admission {
             nonces: vec![self.nonce()],
             charges: vec![
-                Charge { key: self.line(), limit: LINE, cost: 1, waiver: None },
-                Charge { key: self.purse(), limit: PURSE, cost: self.cost(), waiver: None },
-                Charge { key: all(), limit: ALL, cost: 1, waiver: None },
+                Charge::new(self.line(), LINE, 1),
+                Charge::new(self.purse(), PURSE, self.cost()),
+                Charge::new(all(), ALL, 1),
             ],
             challenge: Some(challenge),
             ..Admission::new(self.id(1), self.now(), REALM, remember)
@@ -111,12 +111,7 @@ impl Step {
             if Random(!self.number()).below(2) == 0 { target.digest() } else { [0xee; 32] };
         Redemption {
             digests: vec![digest],
-            subject_charges: vec![Charge {
-                key: self.failures(),
-                limit: FAILURES,
-                cost: 1,
-                waiver: None,
-            }],
+            subject_charges: vec![Charge::new(self.failures(), FAILURES, 1)],
             reset: vec![self.failures()],
             ..Redemption::new(self.id(2), self.now(), REALM, target.name(2))
         }

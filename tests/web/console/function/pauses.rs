@@ -135,3 +135,61 @@ async fn a_pause_is_prolonged_and_resumed_as_one() {
     leads_to(&resume(&desk).await, "resumed");
     assert!(desk.entries().await.is_empty() && goes_out(&desk, 2, &Purpose::SIGN_UP).await);
 }
+
+/// Ordinary Persian has a character without width, and so has a picture of two people.
+#[tokio::test]
+async fn a_reason_in_any_script_pauses_and_resumes() {
+    const REASON: &str = "توقف می\u{200c}کنیم 👩\u{200d}🚒, \u{200f}عطل";
+    let desk = desk();
+    let asked = desk.post(&[("do", "pause"), ("hours", "2"), ("reason", REASON)]).await;
+    let page = text(&asked);
+    let (_, shown) = page.split_once("<p>Reason: ").unwrap();
+    let shown = shown.split("</p>").next().unwrap();
+    assert!(shown.contains("می\u{fffd}کنیم"), "what is not seen is shown: {shown}");
+    leads_to(&yes(&desk, &asked).await, "paused");
+    assert_eq!(desk.entries().await[0].reason(), REASON);
+    let asked = desk.post(&[("do", "resume"), ("reason", REASON)]).await;
+    leads_to(&yes(&desk, &asked).await, "resumed");
+
+    // A form that was not taken keeps it as it was typed.
+    let wrong = desk.post(&entry("block", "country", "ZZ", "6", REASON)).await;
+    assert!(text(&wrong).contains(&format!("value=\"{REASON}\"")), "{}", text(&wrong));
+}
+
+#[tokio::test]
+async fn what_was_done_is_said_while_it_is_so() {
+    let desk = desk();
+    let (paused, resumed) = ("is paused, at every gate", "SMS goes out again.");
+    let said = async |word: &str| text(&desk.get_as("ada", &format!("?done={word}")).await);
+    assert!(!said("paused").await.contains(paused), "nothing is paused");
+    leads_to(&pause(&desk, "2").await, "paused");
+    assert!(said("paused").await.contains(paused));
+    assert!(!said("resumed").await.contains(resumed), "all is paused");
+    desk.house.clock.advance(hours(3));
+    assert!(!said("paused").await.contains(paused), "the pause is over");
+    assert!(said("resumed").await.contains(resumed));
+}
+
+/// The question was answered too late: the form that led to it is filled in again.
+#[tokio::test]
+async fn an_old_confirmation_leaves_its_form_as_it_was_written() {
+    let desk = desk();
+    let pause = [("do", "pause"), ("hours", "24"), ("reason", "toll fraud")];
+    let asked = desk.post(&pause).await;
+    desk.house.clock.advance(minutes(3));
+    let old = yes(&desk, &asked).await;
+    assert_eq!(old.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = text(&old);
+    let (_, switch) =
+        page.split_once("<details id=\"switch\" class=\"switch\" open>").expect("open");
+    let switch = switch.split("</details>").next().unwrap();
+    assert!(switch.contains("value=\"toll fraud\""), "{switch}");
+    assert!(switch.contains("<option value=\"24\" selected>"), "{switch}");
+
+    leads_to(&yes(&desk, &desk.post(&pause).await).await, "paused");
+    let asked = desk.post(&[("do", "resume"), ("reason", "it is over")]).await;
+    desk.house.clock.advance(minutes(3));
+    let old = text(&yes(&desk, &asked).await);
+    let (_, switch) = old.split_once("value=\"resume\"").unwrap();
+    assert!(switch.split("</form>").next().unwrap().contains("value=\"it is over\""));
+}

@@ -126,12 +126,106 @@ async fn while_the_store_is_out_the_page_says_so_and_still_shows_what_it_knows()
     let page = text(&response);
     assert!(page.contains("Store outage") && page.contains("The store gives no answer"));
     assert!(page.contains("Outage (store)"), "what happened is in the log");
+    let again = text(&desk.get_as("ada", "?refresh=15").await);
+    assert!(
+        again.contains("<meta http-equiv=\"refresh\" content=\"15\">"),
+        "it asks again by itself"
+    );
     let pause = desk.post(&[("do", "pause"), ("hours", "1"), ("reason", "r")]).await;
     assert_eq!(pause.status(), StatusCode::OK, "the question needs no store");
     let enter = entry("block", "country", "LV", "1", "keep this text");
     let response = desk.post(&enter).await;
     assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(text(&response).contains("value=\"keep this text\""));
+}
+
+/// A prefix stands on the page, and a person's number must not.
+#[tokio::test]
+async fn a_whole_number_is_not_taken_for_a_prefix() {
+    let desk = desk();
+    for whole in [
+        "+4520123456",
+        "+37251234567",
+        "+298211234",
+        "+62812345678",
+        "+358041234567", // with a trunk prefix
+        "+4520123456x",  // no digit is left out: a Danish number has eight
+    ] {
+        let response = desk.post(&entry("block", "prefix", whole, "24", "asked us to stop")).await;
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{whole}");
+        let page = text(&response);
+        assert!(page.contains("may be a whole number"), "{whole}: {page}");
+        assert!(!page.contains(&whole[1..]), "{whole}: {page}");
+    }
+    desk.done(&entry("block", "prefix", "+452012", "24", "pumped"), "entered").await;
+}
+
+/// The hundred numbers that begin with what is a whole number itself, as the links of a place write it.
+#[tokio::test]
+async fn a_prefix_as_long_as_a_number_is_written_with_an_x_for_each_digit_left_out() {
+    let desk = desk();
+    for block in ["+62812345678xx", "+4366412345xx", "+35841234567xx"] {
+        for effect in ["block", "extend-auto", "lift-auto", "forbid-auto"] {
+            let query = encoded(&[("effect", effect), ("kind", "prefix"), ("value", block)]);
+            let page = text(&desk.get_as("ada", &format!("?{query}")).await);
+            assert!(page.contains(&format!("value=\"{block}\"")), "{block}: {page}");
+            desk.done(&entry(effect, "prefix", block, "24", "pumped"), "entered").await;
+        }
+        let refused = text(&desk.post(&entry("block", "prefix", block, "24", " ")).await);
+        assert!(refused.contains(&format!("value=\"{block}\"")), "the text stays: {refused}");
+        let entered = *desk.entries().await.last().unwrap().target();
+        assert_eq!(entered, Target::Prefix(block.parse().unwrap()), "{block}");
+    }
+}
+
+/// However it was written, and whatever it was written for.
+#[tokio::test]
+async fn a_number_that_was_typed_is_typed_again() {
+    let desk = desk();
+    for whole in [
+        "+45 20 12 34 56",
+        "+45-2012-3456",
+        "0045 20123456",
+        "4520123456",
+        "+４５２０１２３４５６",
+        "+49 30 12345678", // a landline
+        "0151 12345678",
+        "tel:+4520123456",
+        "+4520123456#9",
+        "+45 20123456 / +45 20123457",
+        "Ana, +45 20 12 34 56",
+        "+45201234567890123",
+    ] {
+        for kind in ["prefix", "country", "network"] {
+            let response = desk.post(&entry("block", kind, whole, "24", "pumped")).await;
+            assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{whole}");
+            let page = text(&response);
+            assert!(!page.contains(whole), "{whole} as {kind}: {page}");
+        }
+    }
+    for kept in ["+998 99394", "+49151x12", "203.0.113.0/24", "2001:db8::/48"] {
+        let page = text(&desk.post(&entry("block", "country", kept, "24", "pumped")).await);
+        assert!(page.contains(&format!("value=\"{kept}\"")), "{kept}: {page}");
+    }
+}
+
+/// The host slept for a day: the store answers, and what ends it is a form of the page.
+#[tokio::test]
+async fn clocks_that_disagree_are_no_outage_of_the_store() {
+    let clock = ManualClock::new(NOON);
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    let desk = desk_with(store, |builder| builder.clock(clock.clone()).clock_skew(seconds(60)));
+    assert!(desk.page().await.contains("Calm"));
+    clock.set_wall(NOON + hours(25));
+    let page = text(&desk.get_as("ada", "").await);
+    for words in ["Clocks disagree", "<b>The clocks disagree.</b>", "href=\"#one\">vouch"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("Store outage") && !page.contains("The store gives no answer"));
+    assert!(!text(&desk.get_as("bob-trainee", "").await).contains("href=\"#one\">vouch"));
+    let vouched = [("do", "trust-clock"), ("reason", "NTP is right, the machine slept")];
+    desk.done(&vouched, "clock").await;
+    assert!(!desk.page().await.contains("Clocks disagree"));
 }
 
 #[tokio::test]
@@ -174,4 +268,57 @@ async fn every_entry_can_be_seen_and_lifted_however_many_there_are() {
     assert!(kept.contains("<details open><summary>Lift…"), "{kept}");
     desk.done(&[("do", "lift"), ("id", &id), ("reason", "over")], "lifted").await;
     assert_eq!(desk.entries().await.len(), 204);
+}
+
+/// A page on a wall must not stand still since somebody pressed a button on it, or since the host could not say
+/// for a moment who looks.
+#[tokio::test]
+async fn a_page_that_reloads_goes_on_after_a_form_and_an_outage() {
+    let desk = desk();
+    let reload = |seconds: &str| format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">");
+    let page = text(&desk.get_as("ada", "?refresh=15").await);
+    assert!(page.contains(&reload("15")));
+    assert_eq!(hidden(&page, "refresh"), "15");
+    let entry = entry("block", "prefix", "+99899394", "24", "pumping");
+    let done = desk.post(&[&entry[..], &[("refresh", "15")]].concat()).await;
+    assert_eq!(done.headers()["location"], "/otp-console?done=entered&refresh=15");
+    let page = text(&desk.get_as("ada", "?done=entered&refresh=15").await);
+    assert!(page.contains(&reload("15;url=/otp-console?refresh=15")), "what was done is said once");
+
+    // The second question, and the way back from it.
+    let pause = [("do", "pause"), ("hours", "1"), ("reason", "r"), ("refresh", "15")];
+    let asked = text(&desk.post(&pause).await);
+    assert_eq!(hidden(&asked, "refresh"), "15");
+    assert!(asked.contains("href=\"/otp-console?refresh=15\">No, go back"), "{asked}");
+
+    // While somebody writes, the page stays; it says for later how often.
+    let kept = [("do", "trust-clock"), ("reason", " "), ("refresh", "60")];
+    let kept = text(&desk.post(&kept).await);
+    let link = "?effect=block&kind=prefix&value=%2B99894123&hours=24&refresh=60";
+    for page in [kept, text(&desk.get_as("ada", link).await)] {
+        assert!(!page.contains("http-equiv"), "{page}");
+        assert_eq!(hidden(&page, "refresh"), "60");
+    }
+
+    for (query, reloads) in [("?refresh=60", true), ("", false), ("?refresh=1", false)] {
+        let page = desk.get_as("broken", query).await;
+        assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(text(&page).contains(&reload("60")), reloads, "{query}");
+    }
+}
+
+/// Two weeks ago is not tonight.
+#[tokio::test]
+async fn what_happened_before_tonight_has_its_date() {
+    let desk = desk();
+    desk.done(&entry("block", "prefix", "+99899394", "168", "pumping"), "entered").await;
+    let when = |page: &str| {
+        let (_, rest) = page.split_once("<time>").expect("a notice");
+        rest.split_once("</time>").unwrap().0.to_owned()
+    };
+    let tonight = when(&desk.page().await);
+    assert_eq!(tonight.len(), "12:00".len(), "{tonight}");
+    desk.house.clock.advance(hours(14 * 24));
+    let dated = when(&desk.page().await);
+    assert!(dated.len() > tonight.len() && dated.ends_with(&format!(" {tonight}")), "{dated}");
 }

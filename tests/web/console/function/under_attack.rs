@@ -27,6 +27,43 @@ async fn a_burst_that_is_held_up_is_seen() {
     assert_eq!(needles.scan(&page), []);
 }
 
+/// Where an entry forbids the detector to act, texts go out: nobody is asked for anything there.
+#[tokio::test]
+async fn a_place_where_the_detector_may_not_act_is_not_watched() {
+    let desk = attacked().await;
+    let controls = desk.house.gate.controls();
+    desk.house.clock.advance(minutes(61));
+    let state = async || {
+        let page = desk.page().await;
+        let (_, state) = page.split_once("<p class=\"state ").unwrap();
+        (state.split_once("</p>").unwrap().0.to_owned(), page.matches(">Passes</span>").count())
+    };
+    let (watching, passing) = state().await;
+    assert!(
+        watching.starts_with("warn\">Watching: ") && watching.ends_with(" places"),
+        "{watching}"
+    );
+    assert_eq!(passing, 0);
+    let (why, ada) = (Reason::new("our own campaign").unwrap(), Actor::new("ada").unwrap());
+    let forbid = Effect::ForbidAutomaticBlock;
+    controls.enter(Target::Everything, forbid, why, ada, None).await.unwrap();
+    let (calm, passing) = state().await;
+    assert_eq!(calm, "good\">Calm");
+    assert!(passing > 1, "they are still shown");
+}
+
+/// The attack is over, and an entry refuses for as long as it lasts.
+#[tokio::test]
+async fn what_an_entry_refuses_is_no_attack() {
+    let desk = attacked().await;
+    assert!(desk.page().await.contains("Attack: "));
+    desk.done(&entry("extend-auto", "prefix", "+99894", "168", "ticket 4711"), "entered").await;
+    desk.house.clock.advance(minutes(100));
+    let page = desk.page().await;
+    assert!(page.contains("Entry 1 of the controls refuses all texts here."), "{page}");
+    assert!(!page.contains("Attack: "), "{page}");
+}
+
 /// Writes the pages into a folder, to look at them in a browser.
 #[tokio::test]
 async fn pages_to_look_at() {

@@ -1,0 +1,103 @@
+//! Whoever hangs up while somebody else is asked on his behalf, as servers drop his handler then, has asked all
+//! the same.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use otpgate::store::{
+    Admission, Admitted, MemoryStore, Redeemed, Redemption, Settlement, StoreError, Tallies,
+    TallyQuery,
+};
+use otpgate::testing::{ManualClock, Reply, ScriptedTransport};
+use otpgate::transport::CircuitBreaker;
+use otpgate::{Cleared, EventKind, Purpose, Store};
+
+use crate::a21_cancel_everywhere::{MOST, abandon};
+use crate::pumped;
+use crate::support::{BOB, House, client, german, memory, seconds};
+
+/// Asks for a text and hangs up as soon as the provider has it; whether there was one.
+async fn hang_up(house: &House, number: &str, who: u32) -> bool {
+    let before = house.outbox.handed_off();
+    house.outbox.always(Reply::HangAfterSending);
+    let cleared = house.clear(number, &Purpose::SIGN_UP, &client(who)).await;
+    let Cleared::Passed(clearance) = cleared else { return false };
+    let answer = abandon(house.gate.issue(clearance), MOST);
+    house.outbox.always(Reply::Accept);
+    assert_eq!(answer.is_none(), house.outbox.handed_off() > before);
+    answer.is_none()
+}
+
+#[tokio::test]
+async fn detector_and_observer_hear_of_a_text_whose_client_has_gone() {
+    let house = pumped::house(memory());
+    let mut texts = 0;
+    while texts < 40 && hang_up(&house, &pumped::pumped(texts), 1_000 + texts as u32 * 3).await {
+        texts += 1;
+        house.clock.advance(seconds(5));
+    }
+    let sent = |kind: &EventKind| matches!(kind, EventKind::Sent { confirmed: false, .. });
+    assert_eq!(house.log.count(sent) as u64, texts);
+    assert!(texts < 20, "{texts} texts went out to one block, and nobody noticed");
+}
+
+#[tokio::test]
+async fn the_breaker_opens_for_nobody_who_hangs_up() {
+    let (transport, outbox) = ScriptedTransport::new();
+    let clock = Arc::new(ManualClock::default());
+    let breaker = CircuitBreaker::new(transport, clock);
+    let mut house = House::lab_with(|builder| builder.store(memory()).transport(breaker));
+    house.outbox = outbox;
+    for index in 0..10 {
+        assert!(hang_up(&house, &german(u64::from(index)), 100 + index * 3).await);
+    }
+    assert!(house.send_to(BOB, &client(2)).await.confirmed());
+}
+
+/// A store that takes an admission and does not answer while the test says so.
+#[derive(Debug)]
+struct Late(MemoryStore, Arc<AtomicBool>);
+
+#[async_trait]
+impl Store for Late {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        let answer = self.0.admit(admission).await;
+        match self.1.load(Ordering::Relaxed) {
+            true => pending().await,
+            false => answer,
+        }
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.0.settle(settlement).await
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.0.redeem(redemption).await
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.0.tally(query).await
+    }
+}
+
+#[tokio::test]
+async fn nobody_uses_up_a_budget_unseen_by_hanging_up_on_the_store() {
+    let late = Arc::new(AtomicBool::new(false));
+    let house = pumped::house(Late(memory(), Arc::clone(&late)));
+    late.store(true, Ordering::Relaxed);
+    for index in 0..40 {
+        let (number, who) = (pumped::pumped(index), client(1_000 + index as u32 * 3));
+        let Cleared::Passed(clearance) = house.clear(&number, &Purpose::SIGN_UP, &who).await else {
+            break;
+        };
+        assert!(abandon(house.gate.issue(clearance), MOST).is_none());
+        house.clock.advance(seconds(5));
+    }
+    late.store(false, Ordering::Relaxed);
+    assert_eq!(house.texts(), 0);
+    let fate = pumped::request(&house, &pumped::pumped(100), 9_000).await;
+    assert_ne!(fate, 's', "money was reserved for forty texts to one block, and nobody noticed");
+}
