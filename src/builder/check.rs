@@ -12,7 +12,7 @@ use crate::error::ConfigError;
 use crate::gate::FallbackChannel;
 use crate::message::MessageFormat;
 use crate::policy::{AskNetwork, Policy, agree};
-use crate::pumping::{Costs, PriceTable, Tuning};
+use crate::pumping::PriceTable;
 use crate::realm::shared_slots;
 use crate::recipient::Region;
 use crate::store::{ClockCheck, DEFAULT_CLOCK_SKEW};
@@ -127,7 +127,17 @@ fn deadline(
     span: Duration,
     rule: &'static str,
 ) -> Result<Duration, ConfigError> {
-    if span.is_zero() { Err(ConfigError::rule(field, "0", rule)) } else { Ok(span) }
+    // What is known of a text's charge is kept for `REMEMBER`; what fails after that gives nothing back.
+    const LONGEST: Duration = Duration::from_secs(270);
+    match span {
+        Duration::ZERO => Err(ConfigError::rule(field, "0", rule)),
+        span if span > LONGEST => Err(ConfigError::rule(
+            field,
+            format!("{span:?}"),
+            "270 seconds at most: a text that fails ten minutes after it was charged gives no money back",
+        )),
+        span => Ok(span),
+    }
 }
 
 /// Keeps a text that names a developer's machine out of production: such a program is compiled
@@ -159,63 +169,6 @@ pub(super) fn clock(given: Option<ClockCheck>) -> Result<ClockCheck, ConfigError
         ));
     }
     Ok(check)
-}
-
-/// Every comparison with what is no number is false, so that it would switch the detector off.
-pub(super) fn costs(costs: &Costs) -> Result<(), ConfigError> {
-    let Costs { user_value, reference_daily, challenge_cost, .. } = *costs;
-    for (field, value) in [
-        ("costs.user_value", user_value),
-        ("costs.reference_daily", reference_daily),
-        ("costs.challenge_cost", challenge_cost),
-    ] {
-        if !(value.is_finite() && value >= 0.0) {
-            return Err(ConfigError::rule(field, value, "a number, 0 or more"));
-        }
-    }
-    Ok(())
-}
-
-/// The marks at which the detector acts, and the ranges that it clamps to.
-pub(super) fn tuning(tuning: &Tuning) -> Result<(), ConfigError> {
-    let Tuning { ask_at, refuse_at, outage_floor, null_range, asked_range, .. } = *tuning;
-    let Tuning { block_range, young_block, silence_range, .. } = *tuning;
-    // False for what is no number.
-    let ordered = |(low, high): (f32, f32)| low <= high;
-    let marks = [
-        ("tuning.ask_at", ask_at, ask_at >= 0.0, "0 or more"),
-        ("tuning.refuse_at", refuse_at, refuse_at >= 0.0, "0 or more"),
-        ("tuning.outage_floor", outage_floor, outage_floor <= 1.0, "at most 1"),
-    ];
-    for (field, value, holds, rule) in marks {
-        if !holds {
-            return Err(ConfigError::rule(field, value, rule));
-        }
-    }
-    let from_low = "from low to high";
-    let ranges = [
-        ("tuning.null_range", null_range, ordered(null_range), from_low),
-        ("tuning.asked_range", asked_range, ordered(asked_range), from_low),
-        ("tuning.block_range", block_range, ordered(block_range), from_low),
-        (
-            "tuning.young_block",
-            young_block,
-            block_range.0 <= young_block.0,
-            "no shorter than block_range begins",
-        ),
-        (
-            "tuning.silence_range",
-            silence_range,
-            ordered(silence_range) && silence_range.0 <= Tuning::INHABITED_SILENCE,
-            "from low to high, and from 500 s at most",
-        ),
-    ];
-    for (field, range, holds, rule) in ranges {
-        if !holds {
-            return Err(ConfigError::rule(field, format!("{range:?}"), rule));
-        }
-    }
-    Ok(())
 }
 
 /// What a policy needs of the parts beside it.

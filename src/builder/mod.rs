@@ -1,6 +1,7 @@
 //! [`GateBuilder`]: the parts of a gate. Here are those that must be given, and how the whole is made.
 
 mod check;
+mod marks;
 mod plugs;
 mod rules;
 
@@ -216,8 +217,8 @@ impl GateBuilder {
         check::prices(self.fallbacks.iter().map(|channel| &channel.prices).chain(&self.prices))?;
         self.prices.iter().try_for_each(check::price_of_a_text)?;
         let clock_check = check::clock(self.clock_check)?;
-        check::costs(&self.costs)?;
-        check::tuning(&self.tuning)?;
+        marks::costs(&self.costs)?;
+        marks::tuning(&self.tuning)?;
         let beside = Beside {
             message: &message,
             daily_budget,

@@ -14,7 +14,8 @@ use crate::transport::signals::NumberSignals;
 use super::GateBuilder;
 
 impl GateBuilder {
-    /// How long a hand-off may take. Default: 30 seconds. The adapters of this crate stop after 10,
+    /// How long a hand-off may take. Default: 30 seconds; at most 270, as a text that fails ten minutes
+    /// after it was charged gives no money back. The adapters of this crate stop after 10,
     /// so only a transport without a deadline reaches it. It is half of the minute after which
     /// reverse proxies give up on a page (nginx, `proxy_read_timeout`).
     ///
@@ -125,7 +126,8 @@ impl GateBuilder {
         self
     }
 
-    /// How long a look-up may take before it counts as one without an answer. Default: 5 seconds.
+    /// How long a look-up may take before it counts as one without an answer. Default: 5 seconds; at most
+    /// 270, as for [`hand_off_deadline`](Self::hand_off_deadline).
     /// The look-up delays the text, and people begin to ask for another code after 15 to 30
     /// seconds.
     pub fn signals_deadline(mut self, span: Duration) -> Self {

@@ -87,8 +87,8 @@ impl GateBuilder {
         self
     }
 
-    /// The pumping detector's constants. Default: [`Tuning::default`]. A range that is none, or a mark that
-    /// is no number, is refused by [`build`](Self::build).
+    /// The pumping detector's constants. Default: [`Tuning::default`]. What is no number, or
+    /// would switch a rule off without a word, is refused by [`build`](Self::build).
     pub fn tuning(mut self, tuning: Tuning) -> Self {
         self.tuning = tuning;
         self

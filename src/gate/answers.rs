@@ -35,6 +35,15 @@ pub(super) struct Shelf {
     answers: Vec<Answer>,
 }
 
+/// What the network has to be asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    /// Carrier and line.
+    pub(super) line: bool,
+    /// How far back a change of the SIM card matters.
+    pub(super) sim_swap: Option<Duration>,
+}
+
 /// What is known of one number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Answer {
@@ -123,6 +132,28 @@ impl Answer {
         }
         let sim = self.sim.filter(|sim| now < sim.learnt + lives.sim);
         signals.sim_swap = sim.and_then(|sim| sim.swap);
+        signals
+    }
+
+    /// What was just `heard`, and of what was not asked what still holds. However short the life of an
+    /// answer, the send that asked for it is judged by it.
+    pub(super) fn beside(
+        &self,
+        heard: &Signals,
+        asked: Ask,
+        lives: Lives,
+        now: Timestamp,
+    ) -> Signals {
+        let mut signals = self.signals(lives, now);
+        signals.reachable = heard.reachable;
+        if asked.line {
+            signals.line_type = heard.line_type;
+            signals.ported = heard.ported;
+            signals.carrier = heard.carrier.clone();
+        }
+        if asked.sim_swap.is_some() {
+            signals.sim_swap = heard.sim_swap;
+        }
         signals
     }
 

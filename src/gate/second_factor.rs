@@ -93,10 +93,13 @@ impl Gate {
             // Right and wrong codes cost the same: a guess that is not charged is a guess for free.
             Charge::new(account, failures, 1),
             Charge::new(share, shares, 1),
-            // Counts and refuses nothing: whoever could fill a bound of the address or the realm
-            // would shut out everybody in it.
-            Charge::new(spray, UNLIMITED, 1),
         ];
+        if step.is_none() {
+            // Counts and refuses nothing: whoever could fill a bound of the address or the realm
+            // would shut out everybody in it. A right code is not counted and taken back: a store may
+            // count such a busy meter later than it gives back.
+            admission.charges.push(Charge::new(spray, UNLIMITED, 1));
+        }
         admission.nonces = step
             .map(|step| {
                 let key = names.authenticator_step(user, step.number());
@@ -104,28 +107,24 @@ impl Gate {
             })
             .into_iter()
             .collect();
-        let sprayed = match guarded::admit(&*self.inner.store, &admission).await? {
-            Admitted::Granted { counts, .. } => Some(counts.get(2).copied().unwrap_or_default()),
+        let counts = match guarded::admit(&*self.inner.store, &admission).await? {
+            Admitted::Granted { counts, .. } => Some(counts),
             _ => None,
         };
-        let accepted = sprayed.is_some() && step.is_some();
+        let accepted = counts.is_some() && step.is_some();
         if accepted {
             let back = |key, limit, cost| Refund { key, limit, cost, charged: now, waiver: None };
             // Success ends the run of failures (NIST SP 800-63B-4 §3.2.2).
             let whole_run = attempts.authenticator.max;
-            let refunds = vec![
-                back(account, failures, whole_run),
-                back(share, shares, 1),
-                back(spray, UNLIMITED, 1),
-            ];
+            let refunds = vec![back(account, failures, whole_run), back(share, shares, 1)];
             let home = admission.home;
             if let Err(error) = self.inner.give_back(admission.id, home, refunds, None).await {
                 // The code is used up: it would be a wrong one if it were not accepted now.
                 let what = format!("the failures before a right code still count: {error}");
                 self.tell_outage(OutagePart::of(error.kind()), what);
             }
-        } else if let Some(sprayed) = sprayed {
-            self.note_spraying(sprayed, attempts.spray_alarm, now);
+        } else if let Some(sprayed) = counts.as_deref().and_then(|counts| counts.get(2)) {
+            self.note_spraying(*sprayed, attempts.spray_alarm, now);
         }
         self.tell(&self.event(now, EventKind::Authenticator { accepted }));
         Ok(if accepted { AuthenticatorVerdict::Accepted } else { AuthenticatorVerdict::Rejected })

@@ -206,11 +206,11 @@ impl AttemptPolicy {
                 "at least 1 failure an hour; u64::MAX for no alarm",
             ));
         }
-        if self.client.hard == 0 || self.client.drain < Duration::from_millis(1) {
+        if self.client.hard == 0 || !self.client.is_kept_exactly() {
             return Err(ConfigError::rule(
                 "attempts.client",
                 format!("{} / {:?}", self.client.hard, self.client.drain),
-                "hard ≥ 1 and drain ≥ 1 ms",
+                "hard ≥ 1, drain 1 ms to 31 days, and hard × drain at most 270 000 years",
             ));
         }
         Ok(())

@@ -155,7 +155,7 @@ pub struct Evidence {
     /// The time in which one is forgotten. A store keeps how long the bucket takes to run dry, so under
     /// another `drain` what is in it counts as old / new times as many until it has: at half the time a
     /// network at 50 stands at 100, and may be refused for hours. To loosen or tighten, change `soft` and
-    /// `hard`.
+    /// `hard`. At most 31 days, like the span of a quota.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub drain: Duration,
 }
@@ -175,14 +175,24 @@ impl Evidence {
     }
 
     fn check(self, field: &'static str) -> Result<(), ConfigError> {
-        if self.soft == 0 || self.hard < self.soft || self.drain < Duration::from_millis(1) {
+        if self.soft == 0 || self.hard < self.soft || !self.is_kept_exactly() {
             return Err(ConfigError::rule(
                 field,
                 format!("{} / {} / {:?}", self.soft, self.hard, self.drain),
-                "soft ≥ 1, hard ≥ soft, drain ≥ 1 ms",
+                "soft ≥ 1, hard ≥ soft, drain 1 ms to 31 days, and hard × drain at most 270 000 years",
             ));
         }
         Ok(())
+    }
+
+    /// Whether every store counts it to the message. A bucket is kept as the time at which it is dry, and
+    /// Redis counts in doubles: above 2^53 ms every further message would fit.
+    pub(super) fn is_kept_exactly(self) -> bool {
+        const LONGEST: Duration = Duration::from_secs(31 * 86_400);
+        const MOST: u64 = (1 << 53) - (1 << 47);
+        let full = self.hard.checked_mul(millis(self.drain));
+        (Duration::from_millis(1)..=LONGEST).contains(&self.drain)
+            && full.is_some_and(|full| full <= MOST)
     }
 }
 

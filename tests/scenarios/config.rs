@@ -94,6 +94,15 @@ const BROKEN: &[(&str, Change)] = &[
     ("attempts.spray_alarm", |p| p.attempts.spray_alarm = 0),
     ("attempts.client", |p| p.attempts.client.hard = 0),
     ("attempts.client", |p| p.attempts.client.drain = Duration::ZERO),
+    ("attempts.client", |p| p.attempts.client.drain = Duration::MAX),
+    ("attempts.client", |p| p.attempts.client.hard = u64::MAX),
+    ("quotas.client_unverified", |p| {
+        p.quotas.client_unverified = Some(Evidence { soft: 1, hard: 2, drain: days(32) });
+    }),
+    ("quotas.block_unverified", |p| {
+        let drain = days(31);
+        p.quotas.block_unverified = Some(Evidence { soft: 1, hard: 1 << 53, drain });
+    }),
     ("anonymisers.unverified_percent", |p| p.anonymisers.unverified_percent = 0),
     ("anonymisers.unverified_percent", |p| p.anonymisers.unverified_percent = 101),
     ("signals.sim_swap", |p| p.signals.sim_swap = seconds(3_599)),
@@ -247,7 +256,7 @@ fn costs_and_constants_that_switch_the_detector_off_or_break_it_are_refused() {
         }
         assert!(with(0.0).build().is_ok(), "{field}");
     }
-    let constants: [(&str, Constant); 9] = [
+    let constants: [(&str, Constant); 25] = [
         ("`tuning.ask_at`", |tuning| tuning.ask_at = f32::NAN),
         ("`tuning.refuse_at`", |tuning| tuning.refuse_at = f32::NAN),
         ("`tuning.null_range`", |tuning| tuning.null_range = (0.5, 0.4)),
@@ -257,6 +266,23 @@ fn costs_and_constants_that_switch_the_detector_off_or_break_it_are_refused() {
         ("`tuning.silence_range`", |tuning| tuning.silence_range = (200.0, 100.0)),
         ("`tuning.silence_range`", |tuning| tuning.silence_range = (501.0, 1_000.0)),
         ("`tuning.outage_floor`", |tuning| tuning.outage_floor = 1.1),
+        // No number comes of these, and a rule is off without a word.
+        ("`tuning.prior_weight`", |tuning| tuning.prior_weight = 0.0),
+        ("`tuning.honest_failure`", |tuning| tuning.honest_failure = 0.0),
+        ("`tuning.honest_failure`", |tuning| tuning.honest_failure = 1.0),
+        ("`tuning.pass_factor`", |tuning| tuning.pass_factor = 0.0),
+        ("`tuning.share_far`", |tuning| tuning.share_far = 0.0),
+        ("`tuning.share_prior`", |tuning| tuning.share_prior = (0.0, 0.2)),
+        ("`tuning.refuse_in_context`", |tuning| tuning.refuse_in_context = f32::NAN),
+        ("`tuning.number_limits`", |tuning| tuning.number_limits = (f32::NAN, 5.0)),
+        ("`tuning.outage_none`", |tuning| tuning.outage_none = tuning.outage_full),
+        ("`tuning.asked_range`", |tuning| tuning.asked_range.1 = f32::INFINITY),
+        ("`tuning.null_range`", |tuning| tuning.null_range.1 = 1.0),
+        ("`tuning.asked_half_life`", |tuning| tuning.asked_half_life = 0.0),
+        ("`tuning.asked_stages`", |tuning| tuning.asked_stages = [15.0, 10.0, 60.0]),
+        ("`tuning.bets`", |tuning| tuning.bets[3].0 = 0.0),
+        ("`tuning.tolerance`", |tuning| tuning.tolerance[5] = f32::NAN),
+        ("`tuning.max_sessions`", |tuning| tuning.max_sessions = 65_536),
     ];
     for (field, change) in constants {
         let mut tuning = Tuning::default();

@@ -129,6 +129,29 @@ async fn a_changed_card_gets_no_code_and_the_page_learns_nothing() {
     assert!(matches!(house.try_send(ALICE, &client(3)).await, Sent::Issued(_)));
 }
 
+/// Whoever asks anew for each text has the strictest rule, and not none.
+#[tokio::test]
+async fn an_answer_that_is_kept_for_no_time_judges_the_text_it_was_asked_for() {
+    for (life, line) in [(Duration::ZERO, days(1)), (seconds(1), Duration::ZERO)] {
+        let network = Network::new(Says::Swapped);
+        let (house, _) = house(&network, |policy| {
+            policy.mode.quiet = false;
+            (policy.signals.sim_swap_life, policy.signals.line_life) = (life, line);
+        });
+        let refusal = house.refused(ALICE, &client(1)).await;
+        assert_eq!(*refusal.reason(), RefusalReason::SimSwapped, "{life:?}");
+        house.clock.advance(seconds(60));
+        network.says(Says::Clean);
+        house.send_to(ALICE, &client(1)).await;
+        assert_eq!(network.asked(), 2, "{life:?}: each text asks");
+        let heard = house.log.count(|kind| {
+            matches!(kind, EventKind::Signals { signals, asked: true }
+                if signals.sim_swap.is_some() && signals.carrier.is_some())
+        });
+        assert_eq!(heard, 2, "{life:?}: and what it heard is told");
+    }
+}
+
 /// The default: nobody who types a number learns that its card was changed.
 #[tokio::test]
 async fn quietly_it_looks_like_a_text() {
@@ -508,6 +531,8 @@ async fn a_policy_that_asks_needs_somebody_to_ask() {
     assert!(error.contains("budget.message and signals.price"), "{error}");
     let none = parts(Policy::default()).signals_deadline(Duration::ZERO).build().unwrap_err();
     assert!(none.to_string().starts_with("`signals_deadline` is 0"), "{none}");
+    let never = parts(Policy::default()).signals_deadline(Duration::MAX).build().unwrap_err();
+    assert!(never.to_string().contains("270 seconds at most"), "{never}");
 }
 
 /// Through a whole gate: what the network says of lines reaches the detector. It counts as step-ups do, for

@@ -1,15 +1,13 @@
 //! What the network says of a number: read from the store before the admission, asked for once
 //! everything cheap has let the text through and its price is reserved.
 
-use std::time::Duration;
-
 use crate::base::entropy::random;
 use crate::base::money::Money;
 use crate::base::timer::within;
 use crate::error::GateError;
 use crate::event::{EventKind, OutagePart};
 use crate::gate::Gate;
-use crate::gate::answers::{Answer, Lives, Seal, Shelf, shelf_of};
+use crate::gate::answers::{Answer, Ask, Lives, Seal, Shelf, shelf_of};
 use crate::guarded;
 use crate::limit::MeterKey;
 use crate::outcome::RefusalReason;
@@ -33,13 +31,6 @@ pub(super) struct Known {
     shelf: Shelf,
     answer: Answer,
     ask: Option<Ask>,
-}
-
-/// What has to be asked.
-#[derive(Clone, Copy, Debug)]
-struct Ask {
-    line: bool,
-    sim_swap: Option<Duration>,
 }
 
 impl Known {
@@ -108,10 +99,7 @@ impl Gate {
                     self.learn(send, &mut answer, ask, signals);
                     self.keep_answer(send, shelf, answer.clone()).await;
                 }
-                heard.map(|fresh| {
-                    let reachable = fresh.reachable;
-                    Signals { reachable, ..answer.signals(lives, send.now) }
-                })
+                heard.map(|fresh| answer.beside(&fresh, ask, lives, send.now))
             }
         };
         let reason = self.ruled(send, heard.as_ref());
