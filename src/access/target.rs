@@ -10,7 +10,9 @@ use crate::recipient::{Prefix, Recipient, Region};
 /// What an entry of the [`ControlBook`](super::ControlBook) is about.
 ///
 /// Numbers and users appear only as pseudonyms, so that neither the book nor its reader learns them.
-/// Prefixes, countries and networks name no person and stay readable.
+/// Prefixes, countries and networks stay readable: in the list, in events and on the console. So never
+/// make a prefix of a whole number, nor put one into a reason: a line is a
+/// [`Number`](Self::Number). A network of one address may be one person's home; give its entry an end.
 ///
 /// [`Controls::number`](crate::Controls::number) and [`Controls::user`](crate::Controls::user) make
 /// the two that are pseudonyms; the others are read from text:
@@ -44,8 +46,10 @@ pub enum Target {
 
 /// The leading digits of numbers: `+`, the calling code, and more; 1 to 12 digits.
 ///
-/// At most 12, so that a prefix stands for a thousand lines or more where numbers have 15 digits;
-/// single lines belong into [`Target::Number`], where they are pseudonyms. Also reads the blocks that
+/// At most 12, so that a prefix stands for a thousand lines or more where numbers have 15 digits. Many
+/// countries' numbers are no longer than that, and are taken as prefixes, in clear: single lines belong
+/// into [`Target::Number`], where they are pseudonyms. (The console's form refuses what may be a whole
+/// number.) Also reads the blocks that
 /// [`Prefix`] writes, such as `+4915112xxxxxx`.
 ///
 /// ```

@@ -71,8 +71,7 @@ pub(crate) fn on_number(
     redemption.subject_charges.push(Charge::new(lane, limit, 1));
     // A success by any lane proves the owner: strangers' failures are forgiven with it.
     redemption.reset.extend(Lane::ALL.map(|lane| MeterKey::new(number, lane.counted())));
-    // And that texts reach the number, whatever a provider said.
-    redemption.reset.extend(fault::all_of(number));
+    redemption.reset.extend(fault::disproved(number));
     if grant.test.is_some() {
         // It proves nobody's number and paid for no text: its client gets back what it cost him.
         redemption.credits.extend(of_client(policy, grant.client, 1));

@@ -40,6 +40,8 @@ pub(crate) enum Cause {
     Channel(Channel),
     /// A provider reported that texts to the number are in vain.
     Fault,
+    /// The number's owner asked for no more texts.
+    OptOut,
 }
 
 impl Cause {
@@ -60,6 +62,11 @@ impl Cause {
         matches!(self, Self::Limit(name) if name.is_of_client())
     }
 
+    /// Whether it speaks against all texts to the number.
+    pub(crate) fn is_of_number(self) -> bool {
+        matches!(self, Self::Fault | Self::OptOut)
+    }
+
     pub(crate) fn reason(self, pumping: Option<String>) -> RefusalReason {
         match self {
             Self::Limit(name) => RefusalReason::Limit(name),
@@ -71,6 +78,7 @@ impl Cause {
             Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
             Self::Channel(channel) => RefusalReason::ChannelNotYet { channel },
             Self::Fault => RefusalReason::NumberFault { fault: None },
+            Self::OptOut => RefusalReason::NumberFault { fault: Some(NumberFault::OptedOut) },
         }
     }
 }
@@ -192,9 +200,13 @@ impl Plan {
         plan
     }
 
-    /// Adds the question whether a provider has reported that texts to `number` are in vain.
+    /// Adds the questions whether the owner of `number` has opted out, and whether a provider has reported
+    /// that texts to it are in vain.
     pub(crate) fn ask_fault(&mut self, number: Pseudonym) {
-        self.charge(number, slot::FAULT, fault::FREE, 0, Cause::Fault, Remedy::Wait);
+        let questions = [(slot::OPTED_OUT, Cause::OptOut), (slot::FAULT, Cause::Fault)];
+        for (slot, cause) in questions {
+            self.charge(number, slot, fault::FREE, 0, cause, Remedy::Wait);
+        }
     }
 
     /// The same as a send that is withheld because of a fault of `number`, which the counts will name.
@@ -413,10 +425,11 @@ impl Plan {
     }
 
     /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The purse of the
-    /// realm and of all realms is real even in shadow mode; its step-up tier is not.
+    /// realm and of all realms is real even in shadow mode; its step-up tier is not. So is the word of a
+    /// number's owner.
     pub(crate) fn may_be_waved(&self, index: usize) -> bool {
         match self.cause(index).0 {
-            Cause::KnownOnly(_) => false,
+            Cause::KnownOnly(_) | Cause::OptOut => false,
             cause => !cause.is_purse() || self.is_soft(index),
         }
     }

@@ -8,13 +8,13 @@ use crate::policy::BudgetPolicy;
 use crate::store::{Charge, Refund};
 
 impl Plan {
-    /// The same charges, of which none but the purses and an operator's switch refuses: shadow mode
-    /// keeps counting.
+    /// The same charges, of which none but the purses, an operator's switch and an opt-out refuses: shadow
+    /// mode keeps counting.
     pub(crate) fn in_shadow(mut self) -> Self {
         self.items.iter_mut().for_each(|item| item.remedy = Remedy::Wait);
         for (charge, item) in self.charges.iter_mut().zip(&self.items) {
             match *item {
-                Item { cause: Cause::KnownOnly(_), .. } => {}
+                Item { cause: Cause::KnownOnly(_) | Cause::OptOut, .. } => {}
                 Item { cause, whole: Some(whole), checked: asked, .. } if cause.is_purse() => {
                     charge.limit = BudgetPolicy::limit(whole);
                     if let Some(cost) = asked {
@@ -82,13 +82,14 @@ impl Plan {
                 false
             }
             Cause::Limit(name) => !name.is_of_client(),
-            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) | Cause::Fault => true,
+            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => true,
+            Cause::Fault | Cause::OptOut => true,
         }
     }
 
     /// The same charges; whether texts to the number are in vain is not asked.
     fn without_fault(mut self) -> Self {
-        let stays = |item: &Item| item.cause != Cause::Fault;
+        let stays = |item: &Item| !item.cause.is_of_number();
         let mut items = self.items.iter();
         self.charges.retain(|_| items.next().is_some_and(stays));
         self.items.retain(stays);

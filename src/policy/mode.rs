@@ -33,8 +33,8 @@ pub enum Mode {
     #[default]
     Enforce,
     /// Shadow mode: decide, record, and send all the same. Tokens, nonces, destinations, operators'
-    /// controls, a human check asked of everyone, the exact text, the dearest single message, attempts,
-    /// the daily budget of the realm and the budget over all realms are enforced even so.
+    /// controls, opt-outs, a human check asked of everyone, the exact text, the dearest single message,
+    /// attempts, the daily budget of the realm and the budget over all realms are enforced even so.
     Observe,
 }
 

@@ -32,8 +32,8 @@ pub struct ReceiptPolicy {
     pub undelivered_is_free: bool,
     /// How long a number is remembered that, by a provider's word, belongs to no subscriber. No
     /// text goes to a remembered number: the client is answered as if one had
-    /// ([`ModePolicy::quiet`](super::ModePolicy::quiet)), and
-    /// [`Controls::forget_faults`](crate::Controls::forget_faults) ends it. Nothing is remembered
+    /// ([`ModePolicy::quiet`](super::ModePolicy::quiet)). An accepted code of any channel and
+    /// [`Controls::forget_faults`](crate::Controls::forget_faults) end it. Nothing is remembered
     /// for a time of zero. Default: 7 days; numbering plans open new ranges, and a customer should
     /// not wait longer for a provider's list.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
@@ -47,9 +47,10 @@ pub struct ReceiptPolicy {
     /// at the earliest (47 CFR 52.15(f)(1)(ii)).
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub disconnected: Duration,
-    /// As `invalid`, for a number whose owner asked for no more texts. Default: 1 day; the provider
-    /// keeps the opt-out itself, and an owner who opts in again where nobody tells the gate waits
-    /// no longer.
+    /// As `invalid`, for a number whose owner asked for no more texts. It is his word and no fault: an
+    /// accepted code does not end it, and it holds in shadow mode
+    /// ([`Mode::Observe`](super::Mode::Observe)). Default: 1 day; the provider keeps the opt-out
+    /// itself, and an owner who opts in again where nobody tells the gate waits no longer.
     #[cfg_attr(feature = "serde", serde(with = "crate::policy::text::span"))]
     pub opted_out: Duration,
     /// As `invalid`, for a number that the provider or the network blocks. Default: 1 day; filters

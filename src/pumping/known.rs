@@ -5,7 +5,8 @@
 //! out (about 35 million US numbers change hands every year, after at least 45 days of rest).
 //!
 //! A stamp comes round again after 1 024 days. What was seen first longer ago than half of that counts as
-//! half when it is seen again, and what was not seen for half of it is forgotten.
+//! half when it is seen again. What was not seen for its expiry, or for half of that, counts no more, and
+//! its row goes within 32 days: see [`SWEEP`].
 
 use std::ops::Range;
 
@@ -17,8 +18,8 @@ const OLDEST: u64 = STAMP / 2 + 1;
 /// What looks older than this was dated ahead by a clock that led.
 const AHEAD: u64 = OLDEST + OLDEST / 2;
 const WAYS: usize = 8;
-/// In so many units all of the table is looked at for what is to be forgotten; the least table has more
-/// buckets.
+/// In so many units, 32 days, all of the table is looked at for what is to be forgotten; the least table has
+/// more buckets. A clock that jumps for an hour takes no more than a part along.
 const SWEEP: usize = 128;
 
 /// A set-associative table of (40-bit fingerprint, first seen, last seen).
@@ -37,9 +38,10 @@ impl Seen {
         Self { rows: vec![0; 4_096], cap, used: 0, turned: 0 }
     }
 
-    /// Lets time pass: forgets a part of what was not seen for too long, so that none of it lives until its
-    /// stamps come round. A clock that jumps takes nothing else along: it may be set back.
-    pub(super) fn turn(&mut self, now: u64) {
+    /// Lets time pass: forgets a part of what was not seen for `expiry`, so that nothing is kept of whom it
+    /// counts for no more, or lives until its stamps come round. A clock that jumps takes hardly anything
+    /// else along: it may be set back.
+    pub(super) fn turn(&mut self, now: u64, expiry: u64) {
         let unit = now / UNIT;
         if unit == self.turned {
             return;
@@ -48,11 +50,12 @@ impl Seen {
         let passed = if passed > SWEEP { 1 } else { passed };
         self.turned = unit;
         let (part, unit) = (self.rows.len() / SWEEP, unit & STAMP);
+        let over = expiry.div_ceil(UNIT).min(OLDEST)..AHEAD;
         for back in 0..passed {
             let start = usize::try_from(unit).unwrap_or(0).wrapping_sub(back) % SWEEP;
             let rows = self.rows.iter_mut().skip(start.saturating_mul(part)).take(part);
             for row in rows.filter(|row| **row != 0) {
-                if (OLDEST..AHEAD).contains(&age_of(*row, unit)) {
+                if over.contains(&age_of(*row, unit)) {
                     *row = 0;
                     self.used = self.used.saturating_sub(1);
                 }
@@ -218,7 +221,7 @@ mod tests {
             seen.verified(7, START, EXPIRY);
             for day in 1..2_500 {
                 let now = START + day * DAY;
-                seen.turn(now);
+                seen.turn(now, EXPIRY);
                 let age = seen.age(7, now, EXPIRY).unwrap();
                 assert!(age >= (day - 1).min(500) * DAY, "day {day}: {} days", age / DAY);
                 if day % every == 0 {
@@ -235,12 +238,13 @@ mod tests {
         let there = seen.rows().count();
         for day in 0..2_500 {
             let now = START + day * DAY;
-            seen.turn(now);
+            seen.turn(now, EXPIRY);
             let known = (0..2_000).filter(|key| seen.age(*key, now, EXPIRY).is_some()).count();
             assert_eq!(known, if day < 90 { there } else { 0 }, "day {day}");
-            // Whether it ever verified is known for longer.
-            let ever = (0..2_000).filter(|key| seen.age(*key, now, u64::MAX).is_some()).count();
-            assert_eq!(ever, if day < 512 { there } else { 0 }, "day {day}");
+            // Nothing is kept of one that no longer counts: a part goes every six hours, for 32 days.
+            let held = seen.rows().count();
+            assert_eq!(held == there, day < 90, "day {day}: {held} of {there}");
+            assert_eq!(held == 0, day > 90 + 30, "day {day}: {held} of {there}");
         }
         assert_eq!((seen.rows().count(), seen.used), (0, 0), "their places are free");
     }
@@ -252,10 +256,10 @@ mod tests {
             (0..2_000).for_each(|key| seen.verified(key, START, EXPIRY));
             let there = seen.rows().count();
             for hour in 0..24 {
-                seen.turn(START + years * 365 * DAY + hour * 3_600_000);
+                seen.turn(START + years * 365 * DAY + hour * 3_600_000, EXPIRY);
             }
             let now = START + 5 * DAY;
-            seen.turn(now);
+            seen.turn(now, EXPIRY);
             let known = (0..2_000).filter(|key| seen.age(*key, now, EXPIRY).is_some()).count();
             assert!(known >= there - there / 20, "{known} of {there} after {years} years");
         }

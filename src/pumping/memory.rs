@@ -87,12 +87,14 @@ impl Memory {
         }
     }
 
-    /// Lets time pass: the history counts anew every six hours, and what is very old is forgotten.
+    /// Lets time pass: the history counts anew every six hours, and what counts no more is forgotten.
     pub(super) fn turn(&mut self, now: u64) {
-        for seen in [&mut self.numbers, &mut self.places, &mut self.history.numbers] {
-            seen.turn(now);
+        let (numbers, places) = (self.number_expiry(), self.place_expiry());
+        for seen in [&mut self.numbers, &mut self.history.numbers] {
+            seen.turn(now, numbers);
         }
-        self.history.turn(now, self.number_expiry());
+        self.places.turn(now, places);
+        self.history.turn(now, numbers);
     }
 
     /// True while the realm has no history. Whoever sends the first hundred texts then *is* the
@@ -114,9 +116,9 @@ impl Memory {
                 .is_some_and(|since| since as f32 >= age * 1_000.0)
     }
 
-    /// Whether a number has verified at some time before the present six hours.
+    /// Whether a number has verified before the present six hours, and still counts as one that has.
     pub(super) fn has_verified(&self, digits: u64, now: u64) -> bool {
-        self.numbers.age(digits, now, u64::MAX >> 1).is_some_and(|age| age > 0)
+        self.numbers.age(digits, now, self.number_expiry()).is_some_and(|age| age > 0)
     }
 
     /// True when nobody of the number's country has verified from the client's wide network at least

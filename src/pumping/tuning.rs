@@ -151,10 +151,12 @@ pub struct Tuning {
     /// Step-ups not passed for one number from which it is refused where an alarm covers it and the
     /// client is away. Not fewer: strangers fail them too, and its owner on a journey is then refused.
     pub number_failures: f32,
-    /// Seconds after its first verification before a number counts as known, and until when.
+    /// Seconds after its first verification before a number counts as known, and until when after its last:
+    /// then it is forgotten, and within 32 days no row of it is kept.
     pub known_age: (f32, f32),
     /// Seconds after its first verification before a wide network counts as seen for a country, and
-    /// until when. A day, as for every baseline: what an attacker verifies today opens nothing today.
+    /// until when after its last. A day, as for every baseline: what an attacker verifies today opens
+    /// nothing today.
     pub place_age: (f32, f32),
     /// Hard cap on nodes.
     pub max_nodes: usize,

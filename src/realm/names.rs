@@ -272,6 +272,9 @@ pub(crate) mod slot {
     /// Until when what a provider reported about a number is remembered.
     pub(crate) const FAULT: Slot = Slot(0x1303_0000);
 
+    /// Until when an opt-out of the number's owner holds. Gates of before know it by [`FAULT`] alone.
+    pub(crate) const OPTED_OUT: Slot = Slot(0x1305_0000);
+
     /// Whether a provider reported this about a number.
     pub(crate) const fn fault(fault: NumberFault) -> Slot {
         Slot(0x1304_0000 | fault as u32)
@@ -484,6 +487,7 @@ mod tests {
             .chain([slot::NOT_ARRIVED])
             .chain([
                 slot::FAULT,
+                slot::OPTED_OUT,
                 slot::fault(NumberFault::Invalid),
                 slot::fault(NumberFault::Barred),
             ])

@@ -57,7 +57,7 @@ impl Called {
         self.house.gate.resend_over(grant, channel, &binding, &self.house.client).await.unwrap()
     }
 
-    async fn call(&self, grant: &EntryGrant) -> Issued {
+    pub(crate) async fn call(&self, grant: &EntryGrant) -> Issued {
         match self.over(grant, Channel::Voice).await {
             Sent::Issued(issued) => issued,
             other => panic!("not called: {other:?}"),
@@ -75,7 +75,7 @@ impl Called {
         self.house.gate.resend(grant, from).await.unwrap()
     }
 
-    fn spoken(&self) -> String {
+    pub(crate) fn spoken(&self) -> String {
         self.heard.delivered().last().and_then(otpgate::testing::SentText::code).unwrap()
     }
 

@@ -142,18 +142,27 @@ async fn an_accepted_code_forgets_it() {
 
 #[tokio::test]
 async fn visible_where_refusals_are_and_passed_in_shadow_mode() {
-    let house = House::ruled(|policy| policy.mode.quiet = false);
-    reported(&house, ALICE, NumberFault::OptedOut).await;
-    let refusal = house.refused(ALICE, &client(2)).await;
-    assert_eq!(*refusal.reason(), RefusalReason::NumberFault { fault: None });
-    assert_eq!(refusal.public().status(), 403);
-
-    let house = House::ruled(|policy| policy.mode.general = Mode::Observe);
-    reported(&house, ALICE, NumberFault::OptedOut).await;
-    let _ = house.send_to(ALICE, &client(2)).await;
-    assert_eq!(house.texts(), 1);
-    let would = |kind: &EventKind| matches!(kind, EventKind::WouldRefuse { .. });
-    assert_eq!(house.log.count(would), 1);
+    let opted_out = Some(NumberFault::OptedOut);
+    for (reported, fault) in [(NumberFault::Barred, None), (NumberFault::OptedOut, opted_out)] {
+        let house = House::ruled(|policy| policy.mode.quiet = false);
+        self::reported(&house, ALICE, reported).await;
+        let refusal = house.refused(ALICE, &client(2)).await;
+        assert_eq!(*refusal.reason(), RefusalReason::NumberFault { fault });
+        assert_eq!(refusal.public().status(), 403);
+        // An opt-out is no fault that shadow mode may try out.
+        for quiet in [true, false] {
+            let house = House::ruled(|policy| {
+                (policy.mode.general, policy.mode.quiet) = (Mode::Observe, quiet);
+            });
+            self::reported(&house, ALICE, reported).await;
+            let sent = house.try_send(ALICE, &client(2)).await;
+            let texts = usize::from(reported == NumberFault::Barred);
+            assert_eq!(house.texts(), texts, "{reported:?}, quiet {quiet}");
+            assert_eq!(matches!(sent, Sent::Issued(_)), quiet || texts == 1, "{sent:?}");
+            let would = |kind: &EventKind| matches!(kind, EventKind::WouldRefuse { .. });
+            assert_eq!(house.log.count(would), texts, "{reported:?}, quiet {quiet}");
+        }
+    }
 
     let house = House::ruled(|policy| policy.receipts.opted_out = Duration::ZERO);
     reported(&house, ALICE, NumberFault::OptedOut).await;

@@ -1,19 +1,21 @@
-//! What a provider reported about a number, remembered so that nobody pays twice to learn it.
+//! What a provider reported about a number, remembered so that nobody pays twice to learn it, and that its
+//! owner wants no texts.
 //!
 //! One meter of the number holds until when: a spacing of one millisecond, charged with the time in
 //! milliseconds. Every send checks it with a charge of cost 0, in the one admission. Another meter for each
-//! kind of fault says which it was, for the operator.
+//! kind of fault says which it was, for the operator. An opt-out has a meter of its own that holds until
+//! when, which no accepted code resets.
 
 use std::time::Duration;
 
 use crate::base::id::{Pseudonym, RequestId};
 use crate::base::time::{Timestamp, millis};
-use crate::charges::fault::{ALL, deadline, kind};
+use crate::charges::fault::{ALL, deadlines, kind};
 use crate::error::GateError;
 use crate::event::{Event, EventKind};
 use crate::gate::Gate;
 use crate::guarded;
-use crate::limit::Limit;
+use crate::limit::{Limit, MeterKey, Slot};
 use crate::policy::{Policy, ReceiptPolicy};
 use crate::recipient::Recipient;
 use crate::store::{Admission, Admitted, Charge, Home, Nonce, Refund};
@@ -69,9 +71,11 @@ impl Gate {
     ) -> Result<(), GateError> {
         let number = self.names().number(recipient);
         let limit = Limit::Spacing { interval_ms: 1, burst: span };
-        let until = |cost| Charge::new(deadline(number), limit, cost);
-        let mut charges = vec![kind(number, fault, span, 1), until(span)];
-        // The deadline may be later already, by another fault; it never moves forward twice.
+        let until = |slot: &Slot| Charge::new(MeterKey::new(number, *slot), limit, span);
+        let first = kind(number, fault, span, 1);
+        let mut charges = vec![first];
+        charges.extend(deadlines(fault).iter().map(until));
+        // A deadline may be later already, by another fault; it never moves forward twice.
         for again in 0..4 {
             let mut admission = self.call(call, again, number, now)?;
             admission.nonces = self.kept(call).into_iter().collect();
@@ -81,11 +85,12 @@ impl Gate {
                 // It was kept before, or one of the others has claimed it and broke off: that one goes on.
                 Admitted::NonceSpent { .. } => {}
                 Admitted::Exhausted { counts, .. } => {
-                    let left = counts.last().copied().unwrap_or(span);
-                    charges = vec![kind(number, fault, span, 1)];
-                    charges.extend(
-                        Some(span.saturating_sub(left)).filter(|cost| *cost > 0).map(until),
-                    );
+                    let missing = |(charge, left): (&Charge, &u64)| {
+                        let cost = span.saturating_sub(*left);
+                        (cost > 0).then_some(Charge { cost, ..*charge })
+                    };
+                    let rest = charges.iter().zip(&counts).skip(1).filter_map(missing);
+                    charges = [first].into_iter().chain(rest).collect();
                 }
                 other => return Err(unexpected(&other)),
             }
@@ -137,7 +142,9 @@ impl Gate {
         let back = |key, limit| Refund { key, limit, cost: ALL, charged: now, waiver: None };
         let kinds = ReceiptPolicy::FAULTS.iter().map(|fault| kind(number, *fault, ALL, 0));
         let mut refunds: Vec<Refund> = kinds.map(|charge| back(charge.key, charge.limit)).collect();
-        refunds.push(back(deadline(number), Limit::Spacing { interval_ms: 1, burst: ALL }));
+        let until = Limit::Spacing { interval_ms: 1, burst: ALL };
+        let held = deadlines(NumberFault::OptedOut).iter();
+        refunds.extend(held.map(|slot| back(MeterKey::new(number, *slot), until)));
         self.inner.give_back(admission.id, admission.home, refunds, None).await
     }
 }

@@ -48,7 +48,7 @@ impl Gate {
     /// | delivered | detector and observer know |
     /// | undelivered | also, a few times a day ([`ReceiptPolicy`](crate::policy::ReceiptPolicy)), interval and quotas of the number get the text back where it was asked for with a device proof or by a caller. A stranger's limits, the client's and everything that counts as evidence never do |
     /// | a price | the budgets hold it in place of the estimate |
-    /// | the number's owner opted out | no text goes to it for as long as [`ReceiptPolicy::opted_out`](crate::policy::ReceiptPolicy::opted_out) says, in this realm |
+    /// | the number's owner opted out | no text goes to it for as long as [`ReceiptPolicy::opted_out`](crate::policy::ReceiptPolicy::opted_out) says, in this realm: an accepted code does not end it, and shadow mode heeds it |
     /// | the number's owner opted in | what providers reported about it is forgotten, in this realm |
     /// | nothing final, or a repeat | nothing |
     ///

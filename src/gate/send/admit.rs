@@ -148,7 +148,8 @@ impl Gate {
     }
 
     /// Asks the store for `attempt`. Where it does not fit, shadow mode tells what would be refused and asks
-    /// for what it lets pass, and quiet mode withholds what a fault of the number is in the way of.
+    /// for what it lets pass, and quiet mode withholds what a fault of the number or its owner's opt-out is
+    /// in the way of.
     async fn admit(&self, case: &Case<'_>, attempt: &mut Attempt) -> Result<Admitted, GateError> {
         let mut answer = self.pay(case, attempt).await?;
         if let Admitted::Exhausted { index, .. } = &answer
@@ -162,11 +163,14 @@ impl Gate {
             answer = Box::pin(self.pay(case, attempt)).await?;
         }
         if let Admitted::Exhausted { index, news, .. } = &answer
-            && attempt.plan.cause(*index).0 == Cause::Fault
+            && attempt.plan.cause(*index).0.is_of_number()
             && case.send.hides_failures()
         {
             self.take_in(news);
             self.not_saved(attempt);
+            if case.is_observed() {
+                attempt.in_shadow();
+            }
             attempt.of_fault(case);
             answer = Box::pin(self.pay(case, attempt)).await?;
         }

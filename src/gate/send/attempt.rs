@@ -90,14 +90,14 @@ impl Attempt {
         (self.plan, self.counts, self.tells) = (plan, false, false);
     }
 
-    /// The same send in shadow mode: only the purses and an operator's switch refuse it.
+    /// The same send in shadow mode: only the purses, an operator's switch and an opt-out refuse it.
     pub(super) fn in_shadow(&mut self) {
         let plan = mem::take(&mut self.plan).in_shadow();
         self.again(plan);
     }
 
-    /// The same send, quietly: the store has said that texts to its number are in vain. What this gate saves
-    /// goes with a text that is sent.
+    /// The same send, quietly: the store has said that texts to its number are in vain, or unwanted. What
+    /// this gate saves goes with a text that is sent.
     pub(super) fn of_fault(&mut self, case: &Case<'_>) {
         let SendJob { subjects, policy, .. } = case.send;
         *self = Self {

@@ -1,8 +1,8 @@
 //! The detector's memory as bytes, so that a restart or a deploy forgets nothing that matters.
 //!
 //! Own codec: a version, counted sections with hard bounds, and a checksum against damage. It is not
-//! authenticated; whoever keeps the bytes outside the process must seal them (they hold numbers of
-//! the last half hour).
+//! authenticated; whoever keeps the bytes outside the process must seal them (they hold numbers and
+//! addresses of the last half hour, and numbers that got a text in the last day).
 //!
 //! The memory is written whole, or in parts that can be saved one at a time and at different times:
 //! the *head* holds what changes by the minute (who is asked and refused, open sessions), bounded

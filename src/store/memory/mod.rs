@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 
 use crate::base::time::{Clock, Timestamp};
-use crate::store::verbs::{self, Challenge, Once};
+use crate::store::verbs::{self, Challenge, Moment, Once};
 use crate::store::{
     Admission, Admitted, ClockCheck, Document, Redeemed, Redemption, Settlement, SteadyClock,
     Store, StoreError, StoreErrorKind, Tallies, TallyQuery,
@@ -63,7 +63,7 @@ pub struct MemoryStore {
     challenges: Table<Challenge>,
     once: Table<Once>,
     documents: DashMap<Key, Document>,
-    journals: DashMap<Key, Journal>,
+    journals: Table<Journal>,
     room: Room,
     clock: SteadyClock,
     broom: Mutex<Broom>,
@@ -125,10 +125,10 @@ impl MemoryStore {
             key(&mut bytes, *document.key());
             bytes.extend(&document.content);
         }
-        for journal in &self.journals {
-            key(&mut bytes, *journal.key());
+        self.journals.each(|name, journal| {
+            key(&mut bytes, name);
             journal.dump(&mut bytes);
-        }
+        });
         bytes
     }
 }
@@ -169,7 +169,7 @@ impl MemoryStoreBuilder {
             challenges: Table::new(segments),
             once: Table::new(segments),
             documents: DashMap::default(),
-            journals: DashMap::default(),
+            journals: Table::new(segments),
             room: Room::new(self.capacity),
             clock: self.clock,
             broom: Mutex::default(),
@@ -252,6 +252,12 @@ const SWEPT_BY_A_CALL_WHEN_HALF_FULL: i64 = 32;
 /// How many entries a call looks at when there is no room.
 const SWEPT_FOR_ROOM: usize = 8_192;
 
+/// How many entries a look at a segment of journals drops: about 50 µs.
+const PRUNED_BY_A_LOOK: usize = 1_024;
+
+/// Subjects, challenges, what is used once, and journals.
+const TABLES: usize = 4;
+
 impl MemoryStore {
     /// Takes `step`, after making room for it if there is none.
     fn step<T>(
@@ -262,13 +268,14 @@ impl MemoryStore {
         step: impl Fn(&View<'_>) -> Result<T, Undone>,
     ) -> Result<T, StoreError> {
         self.clock.judge(clock, now)?;
+        let at = Moment::of(now, clock);
         let mut taken = step(&View::of(self, &mut touched));
         if let Err(Undone::Full) = taken
-            && self.make_room(now)
+            && self.make_room(at)
         {
             taken = step(&View::of(self, &mut touched));
         }
-        self.sweep_a_little(now);
+        self.sweep_a_little(at);
         taken.map_err(|undone| match undone {
             Undone::Full => {
                 StoreError::new(StoreErrorKind::Full, "every entry of the capacity is live")
@@ -286,7 +293,7 @@ impl MemoryStore {
         self.turns.get(index).map(|turn| lanes::lock(turn).0)
     }
 
-    fn sweep_a_little(&self, now: Timestamp) {
+    fn sweep_a_little(&self, at: Moment) {
         let mut broom = match self.broom.try_lock() {
             Ok(broom) => broom,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -298,7 +305,7 @@ impl MemoryStore {
             if self.room.taken() < half { SWEPT_BY_A_CALL } else { SWEPT_BY_A_CALL_WHEN_HALF_FULL };
         broom.due = broom.due.saturating_add(share);
         if broom.due > 0 {
-            let (held, _) = self.sweep_next(&mut broom, now);
+            let (held, _) = self.sweep_next(&mut broom, at);
             // An empty segment has its price too.
             let looked_at = i64::try_from(held).unwrap_or(i64::MAX).saturating_add(64);
             broom.due = broom.due.saturating_sub(looked_at);
@@ -306,12 +313,12 @@ impl MemoryStore {
     }
 
     /// Whether anything could be dropped.
-    fn make_room(&self, now: Timestamp) -> bool {
+    fn make_room(&self, at: Moment) -> bool {
         let mut broom = self.broom.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut looked_at, mut dropped) = (0_usize, 0_usize);
         // Entries expire by the minute: once all were looked at in vain, the next minute may help.
-        while !self.is_barren(&broom, now) && looked_at < SWEPT_FOR_ROOM && dropped < 64 {
-            let (held, gone) = self.sweep_next(&mut broom, now);
+        while !self.is_barren(&broom, at.now) && looked_at < SWEPT_FOR_ROOM && dropped < 64 {
+            let (held, gone) = self.sweep_next(&mut broom, at);
             looked_at = looked_at.saturating_add(held);
             dropped = dropped.saturating_add(gone);
         }
@@ -323,20 +330,22 @@ impl MemoryStore {
     }
 
     fn segments(&self) -> usize {
-        self.subjects.segments().saturating_mul(3)
+        self.subjects.segments().saturating_mul(TABLES)
     }
 
-    fn sweep_next(&self, broom: &mut Broom, now: Timestamp) -> (usize, usize) {
-        let (table, segment) = (broom.next % 3, broom.next / 3);
-        broom.next = broom.next.saturating_add(1);
-        if broom.next >= self.segments() {
-            broom.next = 0;
-        }
+    fn sweep_next(&self, broom: &mut Broom, at: Moment) -> (usize, usize) {
+        let now = at.now;
+        let (table, segment) = (broom.next % TABLES, broom.next / TABLES);
         let (held, dropped) = match table {
             0 => self.subjects.sweep(segment, now),
             1 => self.challenges.sweep(segment, now),
-            _ => self.once.sweep(segment, now),
+            2 => self.once.sweep(segment, now),
+            _ => self.prune_journals(segment, at),
         };
+        // A segment of journals that had more to drop is looked at again.
+        if table < 3 || dropped < PRUNED_BY_A_LOOK {
+            broom.next = broom.next.saturating_add(1) % self.segments().max(1);
+        }
         self.room.give_back(dropped);
         let minute = now.as_millis() / 60_000;
         if dropped > 0 || broom.minute != minute {
@@ -345,5 +354,17 @@ impl MemoryStore {
         broom.minute = minute;
         broom.fruitless = broom.fruitless.saturating_add(usize::from(dropped == 0));
         (held, dropped)
+    }
+
+    /// Drops what is over in the journals of one segment, whose realms may never call again: how many
+    /// entries it looked at, and how many it dropped.
+    fn prune_journals(&self, segment: usize, at: Moment) -> (usize, usize) {
+        let mut dropped = 0_usize;
+        let journals = self.journals.retain(segment, |journal| {
+            let most = PRUNED_BY_A_LOOK.saturating_sub(dropped);
+            dropped = dropped.saturating_add(journal.prune(at, most));
+            true
+        });
+        (journals.saturating_add(dropped), dropped)
     }
 }

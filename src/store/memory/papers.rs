@@ -14,13 +14,13 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Drops the entries that are past their life and the grace, or dated ahead; how many. One that is
-    /// dated ahead would keep all that came after it.
-    pub(super) fn prune(&mut self, Moment { now, horizon }: Moment) -> usize {
+    /// Drops entries that are past their life and the grace, or dated ahead, `most` at most; how many. One
+    /// that is dated ahead would keep all that came after it. The journal stays: its number goes on.
+    pub(super) fn prune(&mut self, Moment { now, horizon }: Moment, most: usize) -> usize {
         let life = millis(JOURNAL_LIFE).saturating_add(millis(GRACE));
         let old = |at: &Timestamp| millis(now.since(*at)) >= life || *at > horizon;
         let mut dropped: usize = 0;
-        while self.entries.front().is_some_and(|(at, _)| old(at)) {
+        while dropped < most && self.entries.front().is_some_and(|(at, _)| old(at)) {
             self.entries.pop_front();
             dropped = dropped.saturating_add(1);
         }
@@ -45,6 +45,11 @@ impl Journal {
             .map(|(number, (_, entry))| (number, entry.to_vec()))
             .collect();
         News { entries, latest: self.latest }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     #[cfg(any(test, feature = "testing"))]

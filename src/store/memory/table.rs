@@ -85,7 +85,7 @@ impl DropAt {
     }
 }
 
-impl<V: Held> Table<V> {
+impl<V> Table<V> {
     pub(super) fn new(segments: usize) -> Self {
         let segment = || DashMap::with_hasher_and_shard_amount(BuildHasherDefault::default(), 2);
         Self {
@@ -132,17 +132,15 @@ impl<V: Held> Table<V> {
         }
     }
 
-    /// Drops what can be dropped of one segment: how many entries it held, and how many it dropped.
-    pub(super) fn sweep(&self, segment: usize, now: Timestamp) -> (usize, usize) {
-        let Some(segment) = self.segments.get(segment) else { return (0, 0) };
-        let (mut held, mut dropped) = (0_usize, 0_usize);
+    /// Drops the entries of one segment that `keep` does not keep; how many it held.
+    pub(super) fn retain(&self, segment: usize, mut keep: impl FnMut(&mut V) -> bool) -> usize {
+        let Some(segment) = self.segments.get(segment) else { return 0 };
+        let mut held = 0_usize;
         segment.retain(|_, value| {
             held = held.saturating_add(1);
-            let keep = !value.drop_at().passed(now);
-            dropped = dropped.saturating_add(usize::from(!keep));
-            keep
+            keep(value)
         });
-        (held, dropped)
+        held
     }
 
     pub(super) fn segments(&self) -> usize {
@@ -159,6 +157,19 @@ impl<V: Held> Table<V> {
     fn segment(&self, key: Key) -> Option<&DashMap<Key, V, BuildHasherDefault<Through>>> {
         // Bits that neither choose a shard (the top) nor a bucket of a small map (the bottom).
         self.segments.get(share(key.mixed() >> 32 & 0xff_ffff, self.segments.len()))
+    }
+}
+
+impl<V: Held> Table<V> {
+    /// Drops what can be dropped of one segment: how many entries it held, and how many it dropped.
+    pub(super) fn sweep(&self, segment: usize, now: Timestamp) -> (usize, usize) {
+        let mut dropped = 0_usize;
+        let held = self.retain(segment, |value| {
+            let keep = !value.drop_at().passed(now);
+            dropped = dropped.saturating_add(usize::from(!keep));
+            keep
+        });
+        (held, dropped)
     }
 }
 

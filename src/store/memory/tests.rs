@@ -17,8 +17,8 @@ use crate::base::id::{Pseudonym, RequestId};
 use crate::base::mac::Tag;
 use crate::limit::{Limit, MeterKey, Slot};
 use crate::store::{
-    ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Exchange, Guard, JOURNAL_LIFE,
-    Mark, MeterQuery, News, Nonce, Observation, Refund, Verdict, VoidCode,
+    ChallengeState, ChallengeWrite, Charge, Credit, DocumentWrite, Exchange, GRACE, Guard,
+    JOURNAL_LIFE, Mark, MeterQuery, News, Nonce, Observation, Refund, Verdict, VoidCode,
 };
 
 const REALM: Pseudonym = Pseudonym::from_bytes([9; 16]);
@@ -107,7 +107,8 @@ impl MemoryStore {
 
     /// How many entries the tables and papers really hold.
     fn held(&self) -> usize {
-        let mut held = self.documents.len() + self.journals.len();
+        let mut held = self.documents.len();
+        self.journals.each(|_, journal| held += 1 + journal.len());
         self.subjects.each(|_, _| held += 1);
         self.challenges.each(|_, _| held += 1);
         self.once.each(|_, _| held += 1);
@@ -395,6 +396,32 @@ fn a_journal_is_read_across_callers_in_order_and_ages() {
     let journal = Some((name(1), u64::MAX));
     let query = TallyQuery { journal, ..TallyQuery::new(later, REALM) };
     assert_eq!(store.tallies(&query).news, News { entries: Vec::new(), latest: 5 });
-    let appended = 2;
-    assert_eq!(store.held() + appended, store.entries(), "pruned entries gave their room back");
+    assert_eq!(store.held(), store.entries(), "pruned entries gave their room back");
+}
+
+/// What a realm told its gates goes when its life is over, also where nobody of the realm ever calls
+/// again. Its number stays: whoever comes back goes on counting.
+#[test]
+fn the_journal_of_a_realm_that_falls_silent_is_emptied_by_the_calls_of_others() {
+    let store = MemoryStore::builder().capacity(20_000).build();
+    let say = |n: u64, realm, now: Timestamp, word: &[u8]| {
+        let exchange = Some(Exchange { journal: name(1), append: word.to_vec(), after: u64::MAX });
+        let call = Admission { exchange, ..Admission::new(id(n), now, realm, now + GRACE) };
+        assert!(granted(&store.admits(&call)));
+    };
+    let holds = |word: &[u8]| store.dump().windows(word.len()).any(|bytes| bytes == word);
+    // More than one look at a journal removes.
+    let said = 3_000;
+    (0..said).for_each(|n| say(n, REALM, NOW, b"silent realm"));
+    let (others, later) = (name(77), NOW + JOURNAL_LIFE + GRACE);
+    say(said, REALM, NOW + Duration::from_secs(60), b"the last word");
+    (0..2_000).for_each(|n| say(10_000 + n, others, later, b"others"));
+    assert!(!holds(b"silent realm") && holds(b"others"));
+    assert!(holds(b"the last word"), "its hour is not over");
+    (0..1_000).for_each(|n| say(20_000 + n, others, later + Duration::from_secs(60), b"others"));
+    assert!(!holds(b"the last word"));
+    let query = TallyQuery { journal: Some((name(1), 0)), ..TallyQuery::new(later, REALM) };
+    let empty = News { entries: Vec::new(), latest: said + 1 };
+    assert_eq!(store.tallies(&query).news, empty);
+    assert_eq!(store.held(), store.entries(), "pruned entries gave their room back");
 }

@@ -179,8 +179,8 @@ impl Realm for View<'_> {
     fn room_for_news(&self, exchange: Option<&Exchange>) -> Result<usize, Undone> {
         let entries = match exchange {
             Some(exchange) if !exchange.append.is_empty() => {
-                let known = self.store.journals.contains_key(&self.mask.name(exchange.journal));
-                if known { 1 } else { 2 }
+                let known = self.store.journals.read(self.mask.name(exchange.journal), |_| ());
+                if known.is_some() { 1 } else { 2 }
             }
             _ => 0,
         };
@@ -194,16 +194,19 @@ impl Realm for View<'_> {
         {
             // A journal is in no lane: each call appends once and reads once, and whatever comes
             // between them is news as well.
-            let mut taken = 1_usize;
-            let mut journal =
-                self.store.journals.entry(self.mask.name(exchange.journal)).or_insert_with(|| {
-                    taken = 2;
-                    Journal::default()
-                });
-            let dropped = journal.prune(at);
-            journal.append(at.now, &exchange.append);
-            drop(journal);
+            let mut dropped = 0;
+            let is_new = self.store.journals.put_with(self.mask.name(exchange.journal), |held| {
+                let mut fresh = None;
+                let journal = match held {
+                    Some(journal) => journal,
+                    None => fresh.insert(Journal::default()),
+                };
+                dropped = journal.prune(at, usize::MAX);
+                journal.append(at.now, &exchange.append);
+                fresh
+            });
             // Another call may have made the journal since room was set aside for it.
+            let taken = if is_new { 2 } else { 1 };
             let unused = self.for_news.take().saturating_sub(taken);
             self.store.room.give_back(dropped.saturating_add(unused));
         }
@@ -212,8 +215,8 @@ impl Realm for View<'_> {
 
     fn news(&self, exchange: Option<&Exchange>, at: Moment) -> Result<News, Undone> {
         Ok(exchange.map_or_else(News::default, |exchange| {
-            let read = |_: &Key, journal: &Journal| journal.news(exchange.after, at);
-            self.store.journals.view(&self.mask.name(exchange.journal), read).unwrap_or_default()
+            let read = |journal: &Journal| journal.news(exchange.after, at);
+            self.store.journals.read(self.mask.name(exchange.journal), read).unwrap_or_default()
         }))
     }
 

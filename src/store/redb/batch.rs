@@ -31,6 +31,10 @@ const SWEPT_BY_A_CALL_WHEN_HALF_FULL: usize = 32;
 const SWEPT_FOR_ROOM: usize = 8_192;
 const ENOUGH_ROOM: usize = 64;
 
+/// Of so many of these rows one is an entry of a journal: a call leaves one at most, which the next
+/// append to its journal removes, if there is one.
+const ENTRIES_OF: usize = 4;
+
 /// How many entries past their life an append removes at most.
 const PRUNED_BY_AN_APPEND: usize = 8;
 
@@ -77,6 +81,8 @@ pub(super) struct Broom {
     at: Option<RowKey>,
     /// The same in the memtable.
     in_memory: Option<RowKey>,
+    /// The same among the entries of journals.
+    entry: Option<[u8; 40]>,
     /// The minute of the latest search for room, and how many rows were looked at in it in vain.
     minute: u64,
     in_vain: usize,
@@ -128,6 +134,7 @@ impl<'a> Batch<'a> {
         let share = if half_full { SWEPT_BY_A_CALL_WHEN_HALF_FULL } else { SWEPT_BY_A_CALL };
         let most = calls.saturating_mul(share);
         self.sweep_memtable(most, now, broom)?;
+        self.sweep_entries(most.div_ceil(ENTRIES_OF), now, broom)?;
         self.sweep_rows(most, now, broom).map(|_| ())
     }
 
@@ -246,14 +253,13 @@ impl<'a> Batch<'a> {
         let key = entry_key(entry.realm, entry.journal, entry.number);
         let bytes = entry_bytes(entry.at.now, &entry.content);
         self.entries.insert(&key, bytes.as_slice())?;
-        let life = millis(JOURNAL_LIFE).saturating_add(millis(GRACE));
         let mut over = Vec::new();
         let first = entry_key(entry.realm, entry.journal, 0);
         for held in self.entries.range::<&[u8; 40]>(&first..&key)?.take(PRUNED_BY_AN_APPEND) {
             let (key, bytes) = held?;
             let at = super::row::entry(bytes.value()).ok_or(Trouble::Unreadable)?.0;
             // One that is dated ahead would keep all that came after it.
-            if millis(entry.at.now.since(at)) < life && at <= entry.at.horizon {
+            if !is_over(at, entry.at.now) && at <= entry.at.horizon {
                 break;
             }
             over.push(*key.value());
@@ -273,11 +279,13 @@ impl<'a> Batch<'a> {
         }
         let (mut looked_at, mut removed) = (0_usize, 0_usize);
         let all = usize::try_from(self.rows.len()?).unwrap_or(usize::MAX);
-        let all = all.saturating_add(self.memtable.len());
+        let entries = usize::try_from(self.entries.len()?).unwrap_or(usize::MAX);
+        let all = all.saturating_add(self.memtable.len()).max(entries);
         // Once all were looked at in vain, the next minute may help.
         while broom.in_vain <= all && looked_at < SWEPT_FOR_ROOM && removed < ENOUGH_ROOM {
             let gone = self.sweep_memtable(512, now, broom)?;
             let gone = gone.saturating_add(self.sweep_rows(512, now, broom)?);
+            let gone = gone.saturating_add(self.sweep_entries(512, now, broom)?);
             looked_at = looked_at.saturating_add(512);
             removed = removed.saturating_add(gone);
             broom.in_vain = if gone > 0 { 0 } else { broom.in_vain.saturating_add(512) };
@@ -354,6 +362,43 @@ impl<'a> Batch<'a> {
         self.taken = self.taken.saturating_sub(over.len());
         Ok(over.len())
     }
+
+    /// Looks at `most` entries of journals from where the last search ended; how many it removed. They
+    /// may be of realms that never call again.
+    fn sweep_entries(
+        &mut self,
+        most: usize,
+        now: Timestamp,
+        broom: &mut Broom,
+    ) -> Result<usize, Trouble> {
+        let from = broom.entry.unwrap_or([0; 40]);
+        let mut over = Vec::new();
+        let mut end = None;
+        let mut looked_at: usize = 0;
+        let range = (Bound::Excluded(&from), Bound::Unbounded);
+        for held in self.entries.range::<&[u8; 40]>(range)?.take(most) {
+            let (key, bytes) = held?;
+            let key = *key.value();
+            end = Some(key);
+            looked_at = looked_at.saturating_add(1);
+            // What does not read back stays, to be looked at.
+            if entry(bytes.value()).is_some_and(|(at, _)| is_over(at, now)) {
+                over.push(key);
+            }
+        }
+        broom.entry = end.filter(|_| looked_at == most);
+        for key in &over {
+            self.entries.remove(key)?;
+        }
+        self.changed |= !over.is_empty();
+        self.taken = self.taken.saturating_sub(over.len());
+        Ok(over.len())
+    }
+}
+
+/// Whether an entry of a journal that came `at` then is past its life and the grace.
+fn is_over(at: Timestamp, now: Timestamp) -> bool {
+    millis(now.since(at)) >= millis(JOURNAL_LIFE).saturating_add(millis(GRACE))
 }
 
 impl Source for Batch<'_> {

@@ -16,7 +16,9 @@ use super::tally::{REASONS, Slot, Tally};
 
 /// What the console shows over time: an [`Observer`] that counts a realm's events by the minute for three
 /// hours and by the hour for three days, and keeps the evidence of at most 64 places and the last 48
-/// things that happened. About 350 kB at most, whatever the traffic; no number, code or address.
+/// things that happened. About 350 kB at most, whatever the traffic. No client's number, code or address:
+/// what operators change is kept in the words of the event, with the networks and prefixes that they
+/// entered, their reasons, and numbers masked to the calling code and the last two digits.
 ///
 /// It knows what this process has seen since it started. What holds for all gates on a store comes from
 /// [`Gate::snapshot`](crate::Gate::snapshot).

@@ -1,6 +1,18 @@
 //! What receipts tell of numbers, networks and the wishes of owners.
 
+use otpgate::TestNumber;
+use otpgate::access::{Actor, Reason};
+use otpgate::otp::{CodeFormat, TestCode};
+use otpgate::policy::Mode;
+
 use super::*;
+use crate::channels::called;
+use crate::support::recipient;
+
+fn opted_out(kind: &EventKind) -> bool {
+    let fault = Some(NumberFault::OptedOut);
+    *kind == EventKind::QuietlyRefused { reason: RefusalReason::NumberFault { fault } }
+}
 
 /// What a receipt reports about the number holds for the next text, once told.
 #[tokio::test]
@@ -126,6 +138,116 @@ async fn an_opt_out_holds_for_its_time_and_an_opt_in_ends_it() {
     assert_eq!((here.log.count(out), here.log.count(back)), (2, 1));
     let nobody = |event: &otpgate::Event| !format!("{event:?}").contains("15112345678");
     assert!(here.log.events().iter().all(nobody));
+}
+
+/// How many texts a request of an hour later brings to ALICE; the client is told the same either way.
+async fn an_hour_later(house: &House, minute: u32) -> usize {
+    let before = house.texts();
+    house.clock.advance(hours(1));
+    let sent = house.try_send(ALICE, &client(200 + minute)).await;
+    assert!(matches!(sent, Sent::Issued(_)), "answered as ever: {sent:?}");
+    house.texts() - before
+}
+
+/// The word of the number's owner stands, whoever enters a code: one that came before it, by text or by
+/// a call, or a test number's. It is heeded in shadow mode too.
+#[tokio::test]
+async fn an_opt_out_outlives_an_accepted_code_and_shadow_mode() {
+    for observed in [false, true] {
+        let house = House::ruled(|policy| {
+            if observed {
+                policy.mode.general = Mode::Observe;
+            }
+        });
+        let grant = house.send(ALICE).await.into_grant();
+        let code = house.last_code();
+        assert_eq!(one(&house, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Applied);
+        assert!(house.accepts(&grant, &code).await);
+        assert_eq!(an_hour_later(&house, 1).await, 0, "observed: {observed}");
+        assert_eq!(house.log.count(opted_out), 1, "the operator hears why");
+        assert_eq!(one(&house, &format!("START {ALICE} in2")).await, ReceiptOutcome::Applied);
+        assert_eq!(an_hour_later(&house, 2).await, 1, "observed: {observed}");
+        assert_eq!(one(&house, &format!("STOP {ALICE} in3")).await, ReceiptOutcome::Applied);
+        assert_eq!(an_hour_later(&house, 3).await, 0, "observed: {observed}");
+        house.clock.advance(hours(22));
+        assert_eq!(an_hour_later(&house, 4).await, 1, "observed: {observed}: a day is over");
+    }
+}
+
+/// A quiet answer in shadow mode refuses nothing else: what the client is over is counted, and waved.
+#[tokio::test]
+async fn an_opt_out_in_shadow_mode_shows_in_no_answer() {
+    let mut answers = Vec::new();
+    for opted_out in [false, true] {
+        let house = House::ruled(|policy| policy.mode.general = Mode::Observe);
+        let number = if opted_out { ALICE } else { BOB };
+        assert_eq!(one(&house, &format!("STOP {number} in1")).await, ReceiptOutcome::Applied);
+        let mut seen = Vec::new();
+        for index in 0..8 {
+            let sent = house.try_send(ALICE, &client(index % 2)).await;
+            let Sent::Issued(issued) = sent else { panic!("{opted_out}: {sent:?}") };
+            seen.push((issued.resend_after(), issued.confirmed(), issued.may_be_withheld()));
+        }
+        assert_eq!(house.texts(), if opted_out { 0 } else { 8 });
+        answers.push(seen);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn an_opt_out_outlives_a_code_that_was_spoken() {
+    let called = called(|_| {});
+    let house = &called.house;
+    let grant = house.send(ALICE).await.into_grant();
+    assert_eq!(one(house, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Applied);
+    house.clock.advance(seconds(60));
+    let _ = called.call(&grant).await;
+    assert!(house.accepts(&grant, &called.spoken()).await);
+    assert_eq!(an_hour_later(house, 1).await, 0);
+    // What a code does prove wrong: that nothing reaches the number.
+    assert_eq!(one(house, &format!("START {ALICE} in2")).await, ReceiptOutcome::Applied);
+    house.clock.advance(hours(1));
+    let grant = house.send(ALICE).await.into_grant();
+    let code = house.last_code();
+    house.clock.advance(seconds(40));
+    house.outbox.reply(otpgate::testing::Reply::Reported(NumberFault::Disconnected));
+    let _ = house.gate.resend(&grant, &house.client).await.unwrap();
+    assert!(house.accepts(&grant, &code).await);
+    assert_eq!(an_hour_later(house, 2).await, 1);
+}
+
+/// It has an end of its own: a fault that holds for longer and is proved wrong takes nothing of it along,
+/// and a second opt-out begins its time anew.
+#[tokio::test]
+async fn an_opt_out_holds_beside_a_longer_fault_that_a_code_proves_wrong() {
+    let house = House::lab(small());
+    let grant = house.send(ALICE).await.into_grant();
+    let code = house.last_code();
+    house.clock.advance(seconds(40));
+    house.outbox.reply(otpgate::testing::Reply::Reported(NumberFault::Invalid));
+    let _ = house.gate.resend(&grant, &house.client).await.unwrap();
+    assert_eq!(one(&house, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Applied);
+    assert!(house.accepts(&grant, &code).await);
+    house.clock.advance(hours(12));
+    assert_eq!(one(&house, &format!("STOP {ALICE} in2")).await, ReceiptOutcome::Applied);
+    house.clock.advance(hours(22));
+    assert_eq!(an_hour_later(&house, 1).await, 0, "24 hours after the second");
+    assert_eq!(an_hour_later(&house, 2).await, 1);
+}
+
+#[tokio::test]
+async fn an_opt_out_outlives_the_code_of_a_test_number() {
+    let house = House::lab(small());
+    let (why, ada) = (Reason::new("review").unwrap(), Actor::new("ada").unwrap());
+    let controls = house.gate.controls();
+    let code = TestCode::new("482915", &CodeFormat::default()).unwrap();
+    let test = TestNumber::new(recipient(ALICE), code, controls.now() + hours(2));
+    assert_eq!(one(&house, &format!("STOP {ALICE} in1")).await, ReceiptOutcome::Applied);
+    let id = controls.test_number(&test, why, ada.clone()).await.unwrap();
+    let grant = house.send(ALICE).await.into_grant();
+    assert!(house.accepts(&grant, "482915").await);
+    controls.lift(id, &ada).await.unwrap();
+    assert_eq!(an_hour_later(&house, 1).await, 0);
 }
 
 /// Of a number in no plan nothing is kept; one realm's wish is not another's; and who opts in has proved

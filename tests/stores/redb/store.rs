@@ -14,8 +14,8 @@ use std::time::Duration;
 use otpgate::limit::{Limit, MeterKey, Slot};
 use otpgate::store::{
     Admission, Admitted, ChallengeState, ChallengeWrite, Charge, Document, DocumentWrite, Exchange,
-    MeterQuery, Nonce, RedbSetupError, RedbStore, Redeemed, Redemption, Settlement, StoreError,
-    StoreErrorKind, Tallies, TallyQuery, Verdict,
+    GRACE, JOURNAL_LIFE, MeterQuery, Nonce, RedbSetupError, RedbStore, Redeemed, Redemption,
+    Settlement, StoreError, StoreErrorKind, Tallies, TallyQuery, Verdict,
 };
 use otpgate::testing::store::{Suite, capacity, conformance, equivalence};
 use otpgate::testing::{BoxFuture, Latency, block_on};
@@ -149,6 +149,35 @@ fn what_expired_is_removed_by_the_calls_and_nothing_else_is() {
     // The admissions of this minute, the meter; the document and the journal never end.
     assert!(left < 110 && left < full, "{left} of {full}");
     assert_eq!(tally(&store).documents[0].version, 1);
+}
+
+/// What a realm told its gates goes when its life is over, also where nobody of the realm ever calls
+/// again. Its number stays: whoever comes back goes on counting.
+#[test]
+fn the_journal_of_a_realm_that_falls_silent_is_emptied_by_the_calls_of_others() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let store = RedbStore::open(&path).unwrap();
+    let other = Pseudonym::from_bytes([8; 16]);
+    let say = |store: &RedbStore, n, realm, now: Timestamp| {
+        let exchange = Exchange { journal: name(1), append: vec![7; 50], after: u64::MAX };
+        let mut call = Admission::new(id(n), now, realm, now);
+        call.exchange = Some(exchange);
+        assert!(matches!(admit(store, &call), Admitted::Granted { .. }));
+    };
+    (0..100).for_each(|n| say(&store, n, REALM, NOW));
+    let later = NOW + JOURNAL_LIFE + GRACE;
+    (0..500).for_each(|n| say(&store, 1_000 + n, other, later));
+    drop(store);
+    // A process that starts anew goes on with it.
+    let store = RedbStore::open(&path).unwrap();
+    (500..1_000).for_each(|n| say(&store, 1_000 + n, other, later));
+    // The other realm's admissions and words, and that either realm has a journal.
+    assert_eq!(store.entries().unwrap(), 1_000 + 1_000 + 2);
+    let mut query = TallyQuery::new(later, REALM);
+    query.journal = Some((name(1), 0));
+    let news = block_on(store.tally(&query)).unwrap().news;
+    assert_eq!((news.entries, news.latest), (Vec::new(), 100));
 }
 
 #[test]
