@@ -54,4 +54,13 @@ mod tests {
             }
         }
     }
+
+    /// Rounding alone would show every client of one limit the same wait.
+    #[test]
+    fn the_noise_moves_the_public_wait_over_a_step() {
+        for seconds in [30, 60, 600, 3_600, 86_400] {
+            let wait = Duration::from_secs(seconds);
+            assert!(blur(wait, 255) > blur(wait, 0), "{seconds} s");
+        }
+    }
 }

@@ -2,9 +2,10 @@
 
 use otpgate::access::{Actor, Reason};
 use otpgate::otp::{Binding, CodeFormat, TestCode};
-use otpgate::testing::{Calls, Counting};
+use otpgate::testing::{Calls, Counting, SeededEntropy};
 use otpgate::{
-    ClientContext, Clock, Entry, EntryGrant, Purpose, RejectionCause, Sent, TestNumber, Verified,
+    ClientContext, Clock, Entry, EntryGrant, LimitName, Purpose, RefusalReason, RejectionCause,
+    Sent, TestNumber, Verified,
 };
 
 use crate::support::{ALICE, BOB, House, client, minutes, off_by, recipient, seconds, small};
@@ -243,4 +244,19 @@ async fn blocked_and_throttled_numbers_look_alike() {
         blocked.retry_after().is_some(),
         "a missing Retry-After tells a blocked number from a throttled one"
     );
+}
+
+/// The same wait for everybody whom one limit refuses would name the limit.
+#[tokio::test]
+async fn the_public_wait_differs_from_client_to_client() {
+    let house = House::lab_with(|builder| builder.entropy(SeededEntropy::new(15)));
+    let _ = house.send_to(ALICE, &client(1)).await;
+    let mut shown = std::collections::BTreeSet::new();
+    for index in 2..42 {
+        let refusal = house.refused(ALICE, &client(index)).await;
+        let interval = RefusalReason::Limit(LimitName::NumberInterval);
+        assert_eq!((refusal.reason(), refusal.retry_after()), (&interval, Some(seconds(30))));
+        shown.insert(refusal.public().retry_after().unwrap());
+    }
+    assert!(shown.len() > 1, "forty clients were shown {shown:?}");
 }

@@ -1,5 +1,8 @@
 //! Money: the events of the tiers, and the step-up from the soft tier on.
 
+pub(crate) mod segments;
+mod subjects;
+
 use otpgate::message::MessageFormat;
 use otpgate::otp::Binding;
 use otpgate::policy::FallbackStep;

@@ -1,11 +1,14 @@
 //! Callers without a page: another service of the host, with a signed request from a listed network.
 
 use otpgate::access::{
-    Actor, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Effect, Network, Reason,
-    Target,
+    Actor, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, ClientIp,
+    DestinationPolicy, Effect, Network, Reason, Target,
 };
 use otpgate::policy::Quota;
-use otpgate::{Cleared, Clock, EntryGrant, Purpose, RefusalReason, Sent, SystemEntropy};
+use otpgate::{
+    Cleared, Clock, EntryGrant, GateBuilder, LimitName, Money, Policy, Purpose, RefusalReason,
+    Region, Sent, SystemEntropy,
+};
 
 use crate::a16_victim_lockout::besiege_as_human;
 use crate::a23_garbage_flood::use_up_the_share;
@@ -20,14 +23,23 @@ struct Office {
 }
 
 fn office() -> Office {
+    office_with(|_| {}, |builder| builder)
+}
+
+fn office_with(
+    rules: impl FnOnce(&mut Policy),
+    change: impl FnOnce(GateBuilder) -> GateBuilder,
+) -> Office {
     let id = CallerId::new("billing").unwrap();
     let network: Network = "10.1.0.0/16".parse().unwrap();
     let rule = CallerRule::new(id.clone(), [network]).for_purposes(["payment"]);
     let house = House::lab_with(|builder| {
-        let mut policy = quick(otpgate::Policy::default());
+        let mut policy = quick(Policy::default());
         policy.quotas.caller = vec![Quota::hourly(5)];
         policy.quotas.session = vec![Quota::hourly(1_000)];
-        builder.policy(policy).human_check(Turing).callers(CallerRules::new(AUDIENCE).allow(rule))
+        rules(&mut policy);
+        let callers = CallerRules::new(AUDIENCE).allow(rule);
+        change(builder.policy(policy).human_check(Turing).callers(callers))
     });
     let now = house.clock.now();
     let key = CallerKey::mint(&id, AUDIENCE, now + days(30), &keys(), now).unwrap();
@@ -220,4 +232,33 @@ async fn wrong_codes_after_human_checks_shut_out_no_caller() {
     let grant = office.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.unwrap();
     assert!(!office.house.accepts_from(&grant, &office.house.wrong_code(), &client(7)).await);
     assert!(office.house.accepts_from(&grant, &office.house.last_code(), &client(7)).await);
+}
+
+/// A stolen key or a bug of the caller's sends nowhere that a page could not.
+#[tokio::test]
+async fn a_caller_reaches_the_destinations_of_the_policy_and_no_other() {
+    let refused = async |office: &Office, number: &str| {
+        let signed = office.sign(number, "payment");
+        let (to, from) = (recipient(number), ClientIp::from_peer(HOME.parse().unwrap()));
+        let asked = office.house.gate.authorise(&signed, &to, &Purpose::PAYMENT, &from).unwrap();
+        let Cleared::Refused(refusal) = asked else {
+            let sent = office.house.go_on(asked).await;
+            panic!("{number} was let in: {sent:?}")
+        };
+        refusal.reason().clone()
+    };
+    let german =
+        office_with(|_| {}, |builder| builder.destinations(DestinationPolicy::only([Region::DE])));
+    for number in ["+447400123456", "+4990091234567"] {
+        let reason = refused(&german, number).await;
+        assert!(matches!(reason, RefusalReason::Destination(_)), "{number}: {reason:?}");
+    }
+    let signed = german.sign(ALICE, "payment");
+    assert!(german.ask(&signed, ALICE, &Purpose::PAYMENT, HOME).await.is_some());
+    assert_eq!(german.house.outbox.handed_off(), 1);
+
+    let thrifty = office_with(|policy| policy.budget.message = Money::cents(1), |builder| builder);
+    let reason = refused(&thrifty, ALICE).await;
+    assert_eq!(reason, RefusalReason::Budget(LimitName::Message));
+    assert_eq!(thrifty.house.outbox.handed_off(), 0);
 }

@@ -1,6 +1,8 @@
 //! Other channels: one verification, one set of limits, the channel's own price, and no word to the page
 //! of what the network said.
 
+mod apart;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use otpgate::access::DestinationPolicy;
-use otpgate::message::{MessageFormat, OriginHost};
 use otpgate::policy::{AskNetwork, Evidence, FailurePolicy, Quota};
 use otpgate::pumping::{Costs, PriceTable, Tuning};
-use otpgate::store::MemoryStore;
 use otpgate::testing::{FailingEntropy, ModelStore, ScriptedTransport};
 use otpgate::{
     Channel, ConfigError, FallbackChannel, Gate, GateBuilder, KeyId, KeyRing, Money, Policy,
@@ -507,25 +505,4 @@ fn everything_that_was_not_given_is_named_at_once() {
     let some = Gate::builder().keys(keys()).transport(transport).message(message()).build();
     let Err(ConfigError::Missing(methods)) = some else { panic!("{some:?}") };
     assert_eq!(methods, ["store", "countries", "daily_budget"]);
-}
-
-/// In the texts of every channel. `.ci/run` runs it in a release as well.
-#[test]
-fn a_development_host_is_for_debug_builds() {
-    let here = || OriginHost::development_danger("localhost:8080").unwrap();
-    let format = || MessageFormat::builder("Example");
-    let built = |message: MessageFormat, of_calls: MessageFormat| {
-        let (calls, _) = ScriptedTransport::new();
-        let voice = FallbackChannel::new(Channel::Voice, calls, of_calls, PriceTable::builtin());
-        let (transport, _) = ScriptedTransport::new();
-        let gate = Gate::builder().keys(keys()).store(MemoryStore::default()).transport(transport);
-        let gate = gate.message(message).countries([Region::DE]).daily_budget(Money::dollars(100));
-        gate.fallback(voice).build()
-    };
-    let plain = || format().build().unwrap();
-    assert!(built(plain(), plain()).is_ok());
-    let developed = || format().origin(here()).build().unwrap();
-    for gate in [built(developed(), plain()), built(plain(), developed())] {
-        assert_eq!(gate.is_ok(), cfg!(debug_assertions), "{:?}", gate.err());
-    }
 }

@@ -299,3 +299,30 @@ async fn entries_made_at_once_are_all_there() {
     assert_eq!(here.gate.controls().list().await.unwrap().len(), entered);
     assert!(entered >= 1);
 }
+
+/// A pumped number that was verified once is not yet a customer.
+#[tokio::test]
+async fn a_number_is_known_three_days_after_it_was_verified() {
+    let house = open();
+    let _ = house.prove(ALICE, &client(1)).await;
+    enter(&house.gate, Target::Everything, Effect::KnownNumbersOnly).await;
+    house.clock.advance(hours(71));
+    let refusal = house.refused(ALICE, &client(2)).await;
+    assert!(matches!(refusal.reason(), RefusalReason::KnownNumbersOnly { .. }), "{refusal:?}");
+    house.clock.advance(hours(2));
+    assert!(sends(&house, ALICE, 3).await);
+}
+
+/// Of one country, whether or not refusals may be seen.
+#[tokio::test]
+async fn known_numbers_only_of_a_country_spares_the_others() {
+    for quiet in [false, true] {
+        let house = House::ruled(|policy| policy.mode.quiet = quiet);
+        let germany = Target::Country("DE".parse().unwrap());
+        enter(&house.gate, germany, Effect::KnownNumbersOnly).await;
+        assert_eq!(sends(&house, ALICE, 1).await, quiet, "quiet: {quiet}");
+        assert_eq!(house.texts(), 0, "quiet: {quiet}");
+        assert!(sends(&house, "+447400123456", 2).await, "quiet: {quiet}");
+        assert_eq!(house.texts(), 1, "quiet: {quiet}");
+    }
+}

@@ -74,6 +74,7 @@ mod quotas;
 mod ready;
 mod receipts;
 mod registered;
+mod release;
 mod renewals_outside_quotas;
 mod resend;
 mod resend_evidence;

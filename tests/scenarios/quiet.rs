@@ -5,7 +5,9 @@ use otpgate::{
     ClientContext, Entry, EventKind, Issued, Money, Policy, Purpose, RefusalReason, Sent,
 };
 
-use crate::support::{ALICE, House, client, days, grown, quick, seconds, without_group_limits};
+use crate::support::{
+    ALICE, House, client, days, grown, hours, quick, seconds, without_group_limits,
+};
 
 /// A house without a human check whose detector is awake; what it would ask of a client is a refusal.
 fn house(quiet: bool) -> House {
@@ -156,4 +158,20 @@ async fn what_is_not_sent_is_not_paid() {
         house.clock.advance(seconds(40));
     }
     assert_eq!(house.gate.snapshot().await.unwrap().spent, before);
+}
+
+/// Known from three days after it was verified, as where refusals may be seen.
+#[tokio::test]
+async fn a_number_that_is_not_yet_known_gets_no_text() {
+    let house = House::lab(crate::support::small());
+    drop(house.prove(ALICE, &client(1)).await);
+    let (why, ada) = (Reason::new("an attack").unwrap(), Actor::new("ada").unwrap());
+    let (controls, all) = (house.gate.controls(), Target::Everything);
+    controls.enter(all, Effect::KnownNumbersOnly, why, ada, None).await.unwrap();
+    house.clock.advance(hours(71));
+    let _answered = house.send_to(ALICE, &client(2)).await;
+    assert_eq!((house.texts(), quietly(&house)), (1, 1));
+    house.clock.advance(hours(2));
+    let _sent = house.send_to(ALICE, &client(3)).await;
+    assert_eq!((house.texts(), quietly(&house)), (2, 1));
 }

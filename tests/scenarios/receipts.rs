@@ -4,6 +4,7 @@
 mod broken_off;
 mod by_id;
 mod faults;
+mod overtaken;
 mod price;
 
 use std::sync::Arc;

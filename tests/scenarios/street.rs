@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use otpgate::access::{CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Network};
 use otpgate::policy::{Ladder, Quota, QuotaPolicy};
-use otpgate::{Cleared, ClientContext, ClientIp, Clock, Purpose, Realm, Sent, SystemEntropy};
+use otpgate::{
+    Cleared, ClientContext, ClientIp, Clock, GateBuilder, Policy, Purpose, Realm, Sent,
+    SystemEntropy,
+};
 
 use crate::support::{ALICE, House, client, days, german, keys, quick, recipient, seconds};
 
@@ -32,7 +35,15 @@ pub(crate) struct Street {
 
 impl Street {
     pub(crate) async fn new(set: impl FnOnce(&mut QuotaPolicy)) -> Self {
-        let mut policy = quick(otpgate::Policy::default());
+        Self::ruled(|policy| set(&mut policy.quotas), |builder| builder).await
+    }
+
+    /// The same with any other rules, and other parts.
+    pub(crate) async fn ruled(
+        set: impl FnOnce(&mut Policy),
+        change: impl FnOnce(GateBuilder) -> GateBuilder,
+    ) -> Self {
+        let mut policy = quick(Policy::default());
         let second = seconds(1);
         policy.interval.ladder = Ladder { first: second, longest: second, forget: second };
         let none = &mut policy.quotas;
@@ -47,11 +58,11 @@ impl Street {
         none.block_unverified = None;
         (none.campus_unverified, none.provider_unverified) = (None, None);
         (none.allocation_unverified, none.customers_unverified) = (None, None);
-        set(&mut policy.quotas);
+        set(&mut policy);
         let home: Network = "10.1.0.0/16".parse().unwrap();
         let rule = |name| CallerRule::new(CallerId::new(name).unwrap(), [home]);
         let callers = CallerRules::new(AUDIENCE).allow(rule("billing")).allow(rule("shipping"));
-        let house = House::lab_with(|builder| builder.policy(policy).callers(callers));
+        let house = House::lab_with(|builder| change(builder.policy(policy).callers(callers)));
         let mut devices = Vec::new();
         for number in [900, 901] {
             let proof = house.prove(ALICE, &client(number)).await;
@@ -196,13 +207,17 @@ pub(crate) fn per_block(_: &Street, subject: u32, n: u32) -> Ask {
 pub(crate) fn per_country(_: &Street, subject: u32, n: u32) -> Ask {
     let number = match subject {
         0 => german(u64::from(n)),
-        _ => format!("+447400{:06}", 123_456 + n),
+        _ => british(n),
     };
     Ask { number, ..of(n) }
 }
 
+fn british(n: u32) -> String {
+    format!("+447400{:06}", 123_456 + n)
+}
+
 pub(crate) fn per_purpose(_: &Street, subject: u32, n: u32) -> Ask {
-    of(n).for_purpose(&format!("the-purpose-{subject}"))
+    abroad(n).for_purpose(&format!("the-purpose-{subject}"))
 }
 
 pub(crate) fn per_caller(_: &Street, subject: u32, n: u32) -> Ask {
@@ -210,11 +225,19 @@ pub(crate) fn per_caller(_: &Street, subject: u32, n: u32) -> Ask {
 }
 
 pub(crate) fn per_realm(_: &Street, subject: u32, n: u32) -> Ask {
-    Ask { realm: Some(["one", "two"][subject as usize]), ..of(n) }
+    Ask { realm: Some(["one", "two"][subject as usize]), ..abroad(n) }
 }
 
 pub(crate) fn of_anyone(_: &Street, _: u32, n: u32) -> Ask {
-    Ask { realm: Some(["one", "two"][n as usize % 2]), ..of(n) }
+    Ask { realm: Some(["one", "two"][n as usize % 2]), ..abroad(n) }
+}
+
+/// The `n`th request, of two countries in turn.
+fn abroad(n: u32) -> Ask {
+    match n % 2 {
+        0 => of(n),
+        _ => Ask { number: british(n), ..of(n) },
+    }
 }
 
 /// The `n`th request, which has nothing in common with another.

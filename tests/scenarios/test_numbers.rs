@@ -48,6 +48,7 @@ async fn it_is_opened_by_its_code_on_every_gate_and_never_gets_a_text() {
         let verified = house.gate.verify(&grant, CODE, &from).await.unwrap();
         let Verified::Accepted(verification) = verified else { panic!("{verified:?}") };
         assert_eq!((verification.test_number(), verification.amr()), (Some(id), "otp"));
+        assert!(!verification.out_of_band(), "no text, nobody's telephone");
         let proof = verification.device_proof().expires().since(verification.at());
         assert_eq!(proof, hours(1), "no proof that outlives the test by months");
         assert!(!house.accepts_from(&grant, CODE, &from).await, "once");

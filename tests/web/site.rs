@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{FromRef, Request};
-use otpgate::access::TrustedProxies;
-use otpgate::message::MessageFormat;
+use otpgate::access::{AnonymiserKind, TrustedProxies};
+use otpgate::message::{Language, MessageFormat};
 use otpgate::otp::Binding;
 use otpgate::store::MemoryStore;
 use otpgate::testing::{Latency, ManualClock, ScriptedTransport, TransportHandle};
@@ -46,12 +46,17 @@ pub struct Book {
 impl Host for Shopkeeper {
     fn client(&self, request: &axum::http::request::Parts) -> Known {
         let cookies = request.headers.get("cookie").and_then(|line| line.to_str().ok());
-        let own =
-            cookies.and_then(|line| line.split("; ").find_map(|pair| pair.strip_prefix("shop=")));
-        match own {
-            Some(session) => Known::default().session(session),
-            None => Known::default(),
+        let mut known = Known::default();
+        for pair in cookies.into_iter().flat_map(|line| line.split("; ")) {
+            known = match pair.split_once('=') {
+                Some(("shop", session)) => known.session(session),
+                Some(("account", user)) => known.user(user),
+                Some(("speaks", tag)) => known.language(Language::new(tag).unwrap()),
+                Some(("through", "tor")) => known.anonymiser(AnonymiserKind::Tor),
+                _ => known,
+            };
         }
+        known
     }
 
     async fn admit(&self, ask: &Ask<'_>) -> Result<Admit, HostError> {

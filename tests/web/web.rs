@@ -14,6 +14,7 @@ mod crowd;
 mod flow;
 mod hosted;
 mod hung_up;
+mod known;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod origin;

@@ -149,6 +149,20 @@ fn scan<'a>(book: &'a ControlBook, query: &Query<'_>) -> ListVerdict<'a> {
     }
 }
 
+/// Whether an entry for this very number allows it: one for this purpose before one for all, and a
+/// block before an allowance.
+fn own_allowance(book: &ControlBook, query: &Query<'_>) -> bool {
+    let own = book.entries().filter(|c| {
+        let list = matches!(c.effect(), Effect::Allow | Effect::Block);
+        list && *c.target() == Target::Number(query.number) && c.holds(query.now)
+    });
+    let (of_purpose, of_all): (Vec<&Control>, Vec<&Control>) = own
+        .filter(|c| c.purpose().is_none_or(|only| only == query.purpose))
+        .partition(|c| c.purpose().is_some());
+    let first = if of_purpose.is_empty() { of_all } else { of_purpose };
+    !first.is_empty() && first.iter().all(|c| c.effect() == Effect::Allow)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -183,7 +197,9 @@ proptest! {
         });
         prop_assert_eq!(ruling.surge, narrowest);
         prop_assert_eq!(ruling.surge.is_some(), ruling.surge_factor().is_some());
-        prop_assert!(ruling.known_numbers_only.is_none() || switched(|e| *e == Effect::KnownNumbersOnly));
+        let only_known = switched(|e| *e == Effect::KnownNumbersOnly);
+        let spared = own_allowance(&book, &query);
+        prop_assert_eq!(ruling.known_numbers_only.is_some(), only_known && !spared);
         // What is over has no effect whether or not it was dropped.
         let dropped = book.expire(query.now);
         prop_assert_eq!(dropped.decide(&query), ruling);

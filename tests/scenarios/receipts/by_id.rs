@@ -104,3 +104,29 @@ async fn a_receipt_by_id_and_its_send_meet_in_every_interleaving() {
     }
     assert!((1..280).contains(&early), "{early}: both orders happen");
 }
+
+/// A provider may count each part of a text as a message of its own. What it says of one part is
+/// said of no other, and is not the price of the whole.
+#[tokio::test]
+async fn what_is_said_of_one_part_is_not_the_price_of_the_whole_text() {
+    let said = ["0.03 USD", "0 USD", "segments=9", "0.9 USD segments=1"];
+    for (early, said) in [false, true].into_iter().flat_map(|early| said.map(|said| (early, said)))
+    {
+        let transport = ById { waits: 0, taken: Arc::default() };
+        let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
+        let house = House::lab_with(|builder| {
+            builder.transport(transport).prices(prices).message(crate::budget::segments::wordy())
+        });
+        let line = format!("delivered id text-0 {said}");
+        let expected = if early { ReceiptOutcome::Early } else { ReceiptOutcome::Applied };
+        if early {
+            assert_eq!(one(&house, &line).await, expected, "{said}");
+        }
+        let _ = house.send(ALICE).await;
+        if !early {
+            assert_eq!(one(&house, &line).await, expected, "{said}");
+        }
+        assert_eq!((spent(&house).await, settled(&house)), (3 * PRICE, vec![]), "{early} {said}");
+        assert_eq!(receipts(&house), [(true, false)], "{early} {said}");
+    }
+}

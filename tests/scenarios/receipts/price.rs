@@ -325,3 +325,19 @@ async fn money_accounted_is_never_below_money_spent() {
         assert_eq!(spent(&house).await, 0, "seed {seed}");
     }
 }
+
+/// Each costs what each was reserved at, and not what the whole text was.
+#[tokio::test]
+async fn segments_beyond_those_reserved_cost_as_much_each() {
+    for (segments, real) in [(1, 3 * PRICE), (3, 3 * PRICE), (4, 4 * PRICE), (7, 7 * PRICE)] {
+        let house = House::lab_with(|builder| {
+            let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
+            builder.prices(prices).message(crate::budget::segments::wordy())
+        });
+        let _ = house.send(ALICE).await;
+        assert_eq!(spent(&house).await, 3 * PRICE);
+        let line = format!("delivered {} 1 segments={segments}", key(&house));
+        assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+        assert_eq!(spent(&house).await, real, "{segments} segments");
+    }
+}
