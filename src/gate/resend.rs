@@ -182,7 +182,7 @@ impl Gate {
         if send.policy.code.bound && send.binding.payment().is_none() {
             return Some(RefusalReason::VerificationOver);
         }
-        self.inadmissible(send.recipient, send.purpose)
+        self.inadmissible(send.recipient, send.purpose, send.chosen.channel)
     }
 
     /// Who is charged for another text: as for the first, whoever holds the grant by now.
