@@ -210,7 +210,7 @@ pub enum EventKind {
     },
     /// A provider named a price in a currency for which the policy states no rate
     /// ([`BudgetPolicy::rates`](crate::policy::BudgetPolicy::rates)). The budgets keep what was
-    /// reserved.
+    /// reserved, or what it is for more segments, if the provider counts more.
     PriceUnconverted {
         /// What the provider said.
         stated: Price,
