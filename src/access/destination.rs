@@ -48,7 +48,8 @@ impl DestinationPolicy {
     /// **Danger:** messages to every country, up to `ceiling` each.
     ///
     /// SMS pumping lives on hosts that send everywhere, because the expensive destinations pay for
-    /// it. The ceiling is not optional, and a message whose price is unknown is refused.
+    /// it. The ceiling is not optional, and a message whose price is unknown is refused: see
+    /// [`up_to`](Self::up_to).
     ///
     /// ```
     /// use otpgate::access::{DestinationPolicy, DestinationRefusal};
@@ -72,6 +73,11 @@ impl DestinationPolicy {
     }
 
     /// Refuses messages dearer than `ceiling`, and those whose price is unknown.
+    ///
+    /// A gate compares the whole message: all segments of a text, and a call or another channel at the
+    /// price of its own table. A price is known if the table lists the country, or if you named the price
+    /// of all others ([`PriceTable::with_fallback`](crate::pumping::PriceTable::with_fallback)): the
+    /// built-in guess for unlisted countries is none.
     pub fn up_to(mut self, ceiling: Money) -> Self {
         self.ceiling = Some(ceiling);
         self
@@ -144,7 +150,8 @@ impl DestinationPolicy {
         self
     }
 
-    /// Whether a message at `price` may go to `recipient`; `None` for a price that is not known.
+    /// Whether a message at `price` may go to `recipient`; `None` for a price that is not known. The price is
+    /// the whole message's.
     ///
     /// # Errors
     ///
@@ -175,6 +182,11 @@ impl DestinationPolicy {
         if recipient.is_valid() && !self.lines.contains(&line) {
             return Err(DestinationRefusal::Line { line });
         }
+        self.within_ceiling(price)
+    }
+
+    /// Whether a message may cost `price`, wherever it goes.
+    pub(crate) fn within_ceiling(&self, price: Option<Money>) -> Result<(), DestinationRefusal> {
         match (self.ceiling, price) {
             (Some(ceiling), Some(price)) if price > ceiling => {
                 Err(DestinationRefusal::Price { price, ceiling })

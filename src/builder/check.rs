@@ -11,7 +11,7 @@ use crate::context::Purpose;
 use crate::error::ConfigError;
 use crate::gate::FallbackChannel;
 use crate::message::MessageFormat;
-use crate::policy::{AskNetwork, Policy, agree};
+use crate::policy::{AskNetwork, Policy, agree, beside_nothing};
 use crate::pumping::PriceTable;
 use crate::realm::shared_slots;
 use crate::recipient::Region;
@@ -191,6 +191,7 @@ pub(super) fn policies(
     named(by_purpose.keys(), all())?;
     channels(fallbacks, beside.message, all())?;
     agree(all())?;
+    beside_nothing(general, by_purpose)?;
     purposes(by_purpose.keys())
 }
 

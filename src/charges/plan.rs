@@ -254,9 +254,10 @@ impl Plan {
         self
     }
 
-    /// `cost` given back of each charge.
-    pub(crate) fn partly(mut self, cost: u64) -> Self {
-        self.charges.iter_mut().for_each(|charge| charge.cost = charge.cost.min(cost));
+    /// The same charges, of `cost` each: what is given back of them, and of what a count of segments added. A
+    /// store takes it from what was charged at the time of the text, so what was added long after stays.
+    pub(crate) fn each_of(mut self, cost: u64) -> Self {
+        self.charges.iter_mut().for_each(|charge| charge.cost = cost);
         self
     }
 

@@ -8,6 +8,7 @@ use crate::otp::Binding;
 use crate::outcome::{Clearance, Cleared, Client, Lane, OwnScope, Proved, RefusalReason};
 use crate::recipient::Recipient;
 use crate::telemetry::Verb;
+use crate::transport::Channel;
 
 impl Gate {
     /// Checks a request of a caller without a page, such as another service: its signature over
@@ -73,7 +74,7 @@ impl Gate {
             let client = ClientContext::new(ClientIp::unknown(), "");
             let names = self.names();
             let number = names.number(recipient);
-            if let Some(reason) = self.inadmissible(recipient, purpose) {
+            if let Some(reason) = self.inadmissible(recipient, purpose, Channel::Sms) {
                 return self.turned_away(reason, recipient, purpose, now);
             }
             let mut subjects =

@@ -167,11 +167,15 @@ impl Gate {
         }
         let carried = self.carried(grant, now).await?;
         let take = |step: &FallbackStep| Chosen { channel: step.to, most: Some(step.most) };
+        // A refusal in place of the text would tell that one was not delivered.
+        let affordable = |step: &FallbackStep| self.is_affordable(grant, step.to);
         let counted = Chosen { channel: Channel::Sms, most: Some(u32::MAX >> 11) };
         Ok(match asked {
             Some(Channel::Sms) => Ok(counted),
             None => {
-                let by_itself = |step: &&FallbackStep| step.undelivered && carried.allows(step);
+                let by_itself = |step: &&FallbackStep| {
+                    step.undelivered && carried.allows(step) && affordable(step)
+                };
                 let step = steps.iter().filter(|_| carried.undelivered).find(by_itself);
                 Ok(step.map_or(counted, take))
             }
@@ -206,7 +210,9 @@ impl Gate {
         let carried = self.carried(grant, now).await?;
         let mut offers: Vec<ChannelOffer> = Vec::new();
         for step in policy.fallback.steps.iter().filter(|step| carried.allows(step)) {
-            let Some(after) = step.after else { continue };
+            let Some(after) = step.after.filter(|_| self.is_affordable(grant, step.to)) else {
+                continue;
+            };
             let after = (grant.opened + after).since(now);
             match offers.iter_mut().find(|offer| offer.channel == step.to) {
                 Some(offer) => offer.after = offer.after.min(after),
@@ -214,6 +220,11 @@ impl Gate {
             }
         }
         Ok(offers)
+    }
+
+    /// Whether the policy lets a message of the verification out at what it costs by `channel`.
+    fn is_affordable(&self, grant: &Grant, channel: Channel) -> bool {
+        self.inadmissible(&grant.recipient, &grant.purpose, channel).is_none()
     }
 
     /// The channels that have carried a code of a verification. All are counted: the policy may have led to

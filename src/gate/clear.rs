@@ -75,7 +75,7 @@ impl Gate {
                 }
             };
             let number = self.names().number(recipient);
-            if let Some(reason) = self.inadmissible(recipient, purpose) {
+            if let Some(reason) = self.inadmissible(recipient, purpose, Channel::Sms) {
                 return self.turned_away(reason, recipient, purpose, now);
             }
             if let Some(reason) = self.listed_still(recipient, number, client, purpose, now).await?
@@ -227,20 +227,20 @@ impl Gate {
         TokenProof::parse(proof)?.check(&scope, recipient.typed(), &self.inner.keys, now)
     }
 
-    /// Why policy does not let this destination through.
+    /// Why policy does not let this destination through, not even with a message of one segment. What the
+    /// finished message costs, the send asks.
     pub(super) fn inadmissible(
         &self,
         recipient: &Recipient,
         purpose: &Purpose,
+        channel: Channel,
     ) -> Option<RefusalReason> {
-        let price = self.inner.price(Channel::Sms, recipient);
-        if price > self.inner.policy(purpose).budget.message {
+        if self.inner.price(channel, recipient) > self.inner.policy(purpose).budget.message {
             return Some(RefusalReason::Budget(LimitName::Message));
         }
-        if let Err(refusal) = self.inner.destinations.decide(recipient, Some(price)) {
-            return Some(RefusalReason::Destination(refusal));
-        }
-        None
+        let known = self.inner.known_price(channel, recipient);
+        let refusal = self.inner.destinations.decide(recipient, known).err()?;
+        Some(RefusalReason::Destination(refusal))
     }
 
     /// Why the lists, as this process last saw them, do not let this request through. The send asks

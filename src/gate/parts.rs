@@ -102,8 +102,17 @@ impl Parts {
 
     /// What one message by `channel` costs, by its table.
     pub(super) fn price(&self, channel: Channel, recipient: &Recipient) -> Money {
-        let prices = self.carrier(channel).map_or(&self.prices, |carrier| &carrier.prices);
-        Money::microdollars(prices.of(recipient.home().letters()).into())
+        Money::microdollars(self.prices_of(channel).of(recipient.home().letters()).into())
+    }
+
+    /// The same, if the table does not guess.
+    pub(super) fn known_price(&self, channel: Channel, recipient: &Recipient) -> Option<Money> {
+        let known = self.prices_of(channel).known(recipient.home().letters())?;
+        Some(Money::microdollars(known.into()))
+    }
+
+    fn prices_of(&self, channel: Channel) -> &PriceTable {
+        self.carrier(channel).map_or(&self.prices, |carrier| &carrier.prices)
     }
 
     /// A call that charges nothing yet, under an identifier of its own.

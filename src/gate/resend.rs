@@ -29,6 +29,9 @@ impl Gate {
     /// It is held to the policy of now, destinations and prices included, and keeps the format of the
     /// verification's first code.
     ///
+    /// Run it on a task of its own where your server drops the handler of a client who hangs up, as
+    /// [`issue`](Self::issue) says.
+    ///
     /// # Errors
     ///
     /// As [`issue`](Self::issue).
@@ -182,7 +185,7 @@ impl Gate {
         if send.policy.code.bound && send.binding.payment().is_none() {
             return Some(RefusalReason::VerificationOver);
         }
-        self.inadmissible(send.recipient, send.purpose)
+        self.inadmissible(send.recipient, send.purpose, send.chosen.channel)
     }
 
     /// Who is charged for another text: as for the first, whoever holds the grant by now.

@@ -16,6 +16,11 @@ use crate::transport::Price;
 /// The realm's budget is not here: it has no sensible default, so
 /// [`GateBuilder::daily_budget`](crate::GateBuilder::daily_budget) asks for it.
 ///
+/// A purpose with a policy of its own shares the meters of block, country and realm with the others.
+/// [`build`](crate::GateBuilder::build) refuses one that leaves out `block`, `unverified`, `country` or a
+/// country of `countries` that the general policy has, since its texts would be spent beside that budget.
+/// The maximum may differ.
+///
 /// ```
 /// use otpgate::{Money, Policy, Region};
 ///
@@ -50,10 +55,12 @@ pub struct BudgetPolicy {
     /// Spend on texts that no accepted code has paid back yet, over the realm: bots spend it, users
     /// return it. A code pays back what its first text cost. Look-ups do not count, and the first
     /// renewal of a verification only with what it costs more than the first text, so at most twice
-    /// this is spent on texts in vain. Default: none, because the right value depends on your
-    /// volume.
+    /// this is spent on texts in vain, at the price table's prices: what a provider says that a text cost
+    /// changes every other budget and not this one. Default: none, because the right value depends on
+    /// your volume.
     pub unverified: Option<Money>,
-    /// The dearest single message. Default: 50 cents; the dearest published country costs 28.
+    /// The dearest single message, all its segments. Default: 50 cents; the dearest country of the built-in
+    /// price table costs 28, and some countries of other lists more than 50.
     pub message: Money,
     /// What one unit of another currency is worth, in dollars, by its ISO 4217 code, for providers
     /// that bill in it. For a currency without a rate the reserved amount stands, and

@@ -36,7 +36,7 @@ pub use signals::{AskNetwork, SignalsPolicy, WithoutAnswer};
 pub use test::TestPolicy;
 pub use token::TokenPolicy;
 
-pub(crate) use shared::agree;
+pub(crate) use shared::{agree, beside_nothing};
 
 /// Every rule of a purpose.
 ///

@@ -41,7 +41,8 @@ impl Policy {
     /// than the default in three things: a send without a transaction is an error, so give it to the
     /// purpose of payments ([`GateBuilder::purpose`](crate::GateBuilder::purpose)); a new code voids the
     /// one before, so that exactly one code belongs to the payment on the screen; and no test number
-    /// has a fixed one.
+    /// has a fixed one. It has no optional budgets: copy those of your general policy, or
+    /// [`build`](crate::GateBuilder::build) names the one that is missing.
     ///
     /// ```
     /// use otpgate::Policy;

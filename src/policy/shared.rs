@@ -5,8 +5,10 @@
 //! meter counts may not, or each purpose would forget what the other still counts, or, where the span
 //! names the meter (quotas), not count it at all.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::context::Purpose;
 use crate::error::ConfigError;
 
 use super::quota::{Evidence, Quota};
@@ -86,6 +88,34 @@ pub(crate) fn agree<'a>(
     }
     for (field, unverified) in UNVERIFIED {
         same(field, policies.clone().map(|policy| unverified(policy).map(|e| e.drain)))?;
+    }
+    Ok(())
+}
+
+/// Refuses a purpose that would spend beside a budget of the general policy: one that all purposes' texts
+/// count on, and that its own policy leaves out.
+pub(crate) fn beside_nothing(
+    general: &Policy,
+    by_purpose: &BTreeMap<Purpose, Policy>,
+) -> Result<(), ConfigError> {
+    for (purpose, policy) in by_purpose {
+        let (all, own) = (&general.budget, &policy.budget);
+        let named = all.countries.keys().find(|region| own.for_country(Some(**region)).is_none());
+        let left_out = [
+            ("budget.block", all.block.is_some() && own.block.is_none()),
+            ("budget.unverified", all.unverified.is_some() && own.unverified.is_none()),
+            ("budget.country", all.country.is_some() && own.country.is_none()),
+            ("budget.countries", named.is_some()),
+        ];
+        if let Some((field, _)) = left_out.iter().find(|(_, left_out)| *left_out) {
+            let region = named.filter(|_| *field == "budget.countries");
+            let region = region.map(|region| format!(" for {region}")).unwrap_or_default();
+            return Err(ConfigError::rule(
+                field,
+                format!("left out{region} by the policy of purpose `{purpose}`"),
+                "given by each purpose's policy if the general one has it: other texts would be spent beside                  it; copy it from the policy that `GateBuilder::policy` got, the maximum may differ",
+            ));
+        }
     }
     Ok(())
 }

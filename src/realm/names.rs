@@ -255,7 +255,8 @@ pub(crate) mod slot {
     /// Unverified messages of an allocation that no customer lifts the limit of.
     pub(crate) const UNVERIFIED_AT_MOST: Slot = Slot(0x0E00_0000);
 
-    /// What a provider said that a send cost, in millionths and one: 0 is a send that nothing is known of.
+    /// What a provider said that a send cost, in millionths and one: 0 is a send that nothing is known of. See
+    /// `Cost` in `gate::receipts`.
     pub(crate) const PAID: Slot = Slot(0x1300_0000);
     /// Whether a send's number got back what it was charged.
     pub(crate) const GIVEN_BACK: Slot = Slot(0x1301_0000);

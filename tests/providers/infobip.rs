@@ -272,6 +272,19 @@ fn a_price_is_a_number_of_any_size() {
     assert_eq!(price(json!(0.01), "UNKNOWN"), None);
 }
 
+/// The price is that of one segment: without their count nobody knows what the text cost.
+#[test]
+fn a_price_without_a_count_of_segments_is_none() {
+    let of = |change: fn(&mut Value)| {
+        let mut one = result("DELIVERED", "DELIVERED_TO_HANDSET", "NO_ERROR");
+        change(&mut one);
+        reported(&json!({ "results": [one] })).unwrap()[0].price
+    };
+    assert_eq!(of(|_| {}), Price::from_micros(15_100, "EUR"));
+    let uncounted = |one: &mut Value| drop(one.as_object_mut().unwrap().remove("messageCount"));
+    assert_eq!(of(uncounted), None);
+}
+
 #[test]
 fn the_group_decides_and_two_names_say_nothing() {
     for (group, name, state) in [

@@ -355,6 +355,44 @@ fn the_purse_of_all_realms_is_of_every_purpose_or_of_none() {
     }
 }
 
+/// What a country, block or realm may cost in vain is of each purpose's texts: a policy of its own that leaves
+/// a budget out would spend beside it.
+#[test]
+fn a_purpose_leaves_no_budget_out_that_the_general_policy_has() {
+    let built = |general: Change, payment: Change| {
+        let changed = |change: Change| {
+            let mut policy = Policy::default();
+            change(&mut policy);
+            policy
+        };
+        let general = parts().policy(changed(general));
+        general.purpose(Purpose::PAYMENT, changed(payment)).build()
+    };
+    let given: &[(&str, Change)] = &[
+        ("budget.block", |p| p.budget.block = Some(Money::dollars(1))),
+        ("budget.unverified", |p| p.budget.unverified = Some(Money::dollars(2))),
+        ("budget.country", |p| p.budget.country = Some(Money::dollars(3))),
+        ("budget.countries", |p| p.budget.countries = [(Region::DE, Money::dollars(4))].into()),
+    ];
+    for (field, change) in given {
+        let error = built(*change, |_| {}).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{field}` is")), "{error}");
+        for word in ["`payment`", "maximum may differ"] {
+            assert!(error.contains(word), "{error}");
+        }
+        assert!(built(*change, *change).is_ok(), "{field}");
+        // One of its own, which bounds its texts alone.
+        assert!(built(|_| {}, *change).is_ok(), "{field}");
+    }
+    let germany = given[3].1;
+    let error = built(germany, |p| {
+        p.budget.countries.insert(Region::AT, Money::dollars(4));
+    });
+    assert!(error.unwrap_err().to_string().contains("DE"));
+    let every: Change = |p| p.budget.country = Some(Money::dollars(9));
+    assert!(built(germany, every).is_ok(), "every country's bounds it too");
+}
+
 /// A price under a country's name that is none would be another country's, or nobody's.
 #[test]
 fn a_price_of_no_country_is_refused() {

@@ -45,6 +45,7 @@ mod beside_the_point;
 mod bought_places;
 mod budget;
 mod callers;
+mod ceiling;
 mod channels;
 mod code_in_disguise;
 mod config;

@@ -16,6 +16,7 @@ use crate::store::{Admitted, Charge};
 use crate::transport::{Channel, DeliveryFault};
 
 use super::fault::Call;
+use super::paid::Cost;
 use super::said::Said;
 use super::{RECEIPT_WINDOW, unexpected, window_ms};
 
@@ -52,8 +53,8 @@ impl Gate {
             self.remember_undelivered(self.names().number(&note.recipient)).await?;
         }
         let free = self.inner.policy(&note.purpose).receipts.undelivered_is_free;
-        if within_cap && free && said.price.is_none() {
-            self.settle_price(note, Money::ZERO, None, now).await?;
+        if within_cap && free && said.named_price().is_none() {
+            self.settle_price(note, Cost::Named(Money::ZERO), None, now).await?;
         }
         let fault = match said.fault {
             Some(DeliveryFault::Number(fault)) if note.channel == Channel::Sms => Some(fault),

@@ -3,6 +3,7 @@
 mod delivery;
 mod error;
 pub(super) mod fault;
+mod paid;
 mod pigeonhole;
 mod price;
 mod said;
@@ -47,7 +48,7 @@ impl Gate {
     /// |---|---|
     /// | delivered | detector and observer know |
     /// | undelivered | also, a few times a day ([`ReceiptPolicy`](crate::policy::ReceiptPolicy)), interval and quotas of the number get the text back where it was asked for with a device proof or by a caller. A stranger's limits, the client's and everything that counts as evidence never do |
-    /// | a price | the budgets hold it in place of the estimate |
+    /// | a price | the budgets hold it in place of the estimate. A price of zero is none, unless the text was not delivered |
     /// | the number's owner opted out | no text goes to it for as long as [`ReceiptPolicy::opted_out`](crate::policy::ReceiptPolicy::opted_out) says, in this realm: an accepted code does not end it, and shadow mode heeds it |
     /// | the number's owner opted in | what providers reported about it is forgotten, in this realm |
     /// | nothing final, or a repeat | nothing |
@@ -177,7 +178,7 @@ impl Gate {
         if now >= note.at + RECEIPT_WINDOW || !note.paid {
             return Ok(ReceiptOutcome::Late);
         }
-        self.take_price(note, said.price, said.segments, now).await?;
+        self.take_price(note, &said.of_text(note), now).await?;
         match said.state {
             ReceiptState::Pending => Ok(ReceiptOutcome::Pending),
             ReceiptState::Delivered => self.take_delivered(note, said, now).await,

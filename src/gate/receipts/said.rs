@@ -3,7 +3,7 @@
 use crate::base::codec::{Reader, Writer};
 use crate::base::network::NetworkCode;
 use crate::outcome::Note;
-use crate::transport::{DeliveryFault, NumberFault, Price, Receipt, ReceiptState};
+use crate::transport::{DeliveryFault, Handoff, NumberFault, Price, Receipt, ReceiptState};
 
 /// What a receipt says. It can be kept until its send is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Said {
     pub(super) price: Option<Price>,
     pub(super) segments: Option<u32>,
     pub(super) network: Option<NetworkCode>,
+    /// Whether it was said of a part of the text.
+    pub(super) part: bool,
 }
 
 /// Beside the state, where the network follows.
@@ -35,21 +37,46 @@ const FAULTS: [DeliveryFault; 10] = [
 impl Said {
     pub(super) fn of(receipt: &Receipt) -> Self {
         let Receipt { state, fault, price, segments, network, .. } = *receipt;
-        Self { state, fault, price, segments, network }
+        Self { state, fault, price, segments, network, part: false }
+    }
+
+    /// What the answer to a hand-off says of its text.
+    pub(super) fn in_answer(handoff: &Handoff) -> Self {
+        let Handoff { price, segments, .. } = *handoff;
+        let (state, fault, network) = (ReceiptState::Pending, None, None);
+        Self { state, fault, price, segments, network, part: false }
     }
 
     /// Whether it would change nothing.
     pub(super) fn is_idle(&self) -> bool {
-        self.state == ReceiptState::Pending && self.price.is_none() && self.segments.is_none()
+        let names_nothing = self.named_price().is_none() && self.segments.is_none();
+        self.state == ReceiptState::Pending && names_nothing
     }
 
-    /// What it says of the text, if it was said of one message: a text of several segments may be
-    /// several messages to its provider, each with its own price.
+    /// The same, said of one message: a text of several segments may be several messages to its
+    /// provider, each with its own price.
     pub(super) fn of_message(self, note: &Note) -> Self {
         match note.segments {
             0 | 1 => self,
-            _ => Self { price: None, segments: None, ..self },
+            _ => Self { segments: None, part: true, ..self },
         }
+    }
+
+    /// The same, said of the text, or of a part of it if it counts fewer segments than were reserved.
+    pub(super) fn of_text(self, note: &Note) -> Self {
+        let fewer = self.segments.is_some_and(|count| count < note.segments.into());
+        Self { part: self.part || fewer, ..self }
+    }
+
+    /// The price, unless it is zero.
+    pub(super) fn named_price(&self) -> Option<Price> {
+        self.price.filter(|price| price.as_micros() > 0)
+    }
+
+    /// Whether it says that nothing was billed, and may be believed: the text was not delivered.
+    pub(super) fn is_unbilled(&self) -> bool {
+        let is_zero = self.price.is_some() && self.named_price().is_none();
+        is_zero && self.state == ReceiptState::Undelivered && !self.part
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
@@ -95,7 +122,7 @@ impl Said {
             [] => None,
             currency => Some(Price::from_micros(micros, std::str::from_utf8(currency).ok()?)?),
         };
-        Some(Self { state, fault, price, segments, network })
+        Some(Self { state, fault, price, segments, network, part: false })
     }
 }
 
@@ -113,7 +140,7 @@ mod tests {
             (ReceiptState::Undelivered, Some(FAULTS[9]), price, Some(1)),
         ] {
             for network in [None, "310240".parse().ok()] {
-                let said = Said { state, fault, price, segments, network };
+                let said = Said { state, fault, price, segments, network, part: false };
                 assert_eq!(Said::read(&said.write()), Some(said));
             }
         }

@@ -186,19 +186,15 @@ impl Gate {
             return;
         }
         let note = self.note_of(send, paid.id);
-        match self.named_cost(&note, handoff.price, handoff.segments) {
-            Named::Nothing => {}
-            Named::Unconverted(stated) => self.note(send, EventKind::PriceUnconverted { stated }),
-            // What was reserved is right.
-            Named::Cost(cost) if cost == note.price => {}
-            Named::Cost(cost) => {
-                let settled =
-                    Box::pin(self.settle_price(&note, cost, handoff.price, self.now())).await;
-                if let Err(error) = settled {
-                    let what = format!("what a text cost was not recorded: {error}");
-                    self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
-                }
-            }
+        let Named { cost, unconverted } = self.named_in_answer(&note, handoff);
+        if let Some(stated) = unconverted {
+            self.note(send, EventKind::PriceUnconverted { stated });
+        }
+        let Some(cost) = cost else { return };
+        let settled = Box::pin(self.settle_price(&note, cost, handoff.price, self.now())).await;
+        if let Err(error) = settled {
+            let what = format!("what a text cost was not recorded: {error}");
+            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
         }
     }
 

@@ -201,8 +201,7 @@ impl Gate {
             send.segments = u32::try_from(text.segments().count).unwrap_or(u32::MAX);
             send.price = send.price.times(send.segments.into());
         }
-        if send.price > send.policy.budget.message {
-            let reason = RefusalReason::Budget(LimitName::Message);
+        if let Some(reason) = self.too_dear(send) {
             return self.refused(send.now, Some(send), reason.into());
         }
         let known = match self.inner.signals {
@@ -231,6 +230,16 @@ impl Gate {
                 self.issued(send, &paid, grant, expires, Over::withheld())
             }
         }
+    }
+
+    /// Why the finished message is too dear, all its segments and by its channel.
+    fn too_dear(&self, send: &SendJob<'_>) -> Option<RefusalReason> {
+        if send.price > send.policy.budget.message {
+            return Some(RefusalReason::Budget(LimitName::Message));
+        }
+        let known = self.inner.known_price(send.chosen.channel, send.recipient);
+        let price = known.map(|_| send.price);
+        self.inner.destinations.within_ceiling(price).err().map(RefusalReason::Destination)
     }
 
     /// Asks the network about the number where the policy wants that, hands the text off, and answers.

@@ -103,12 +103,13 @@ fn read(result: &Value) -> Option<Receipt> {
     Some(receipt.failed(code, fault))
 }
 
-/// Infobip writes the price of one segment, as a number.
+/// Infobip writes the price of one segment, as a number: of a text whose segments it does not count it says no
+/// price.
 fn price(result: &Value, segments: Option<u32>) -> Option<Price> {
     let each = at(result, "/price/pricePerMessage").as_f64().filter(|price| *price >= 0.0)?;
     // Seven decimals: what is below a millionth rounds up, and a small number has no exponent.
     let each = Price::parse(&format!("{each:.7}"), text_at(result, "/price/currency")?)?;
-    let micros = each.as_micros().checked_mul(segments.unwrap_or(1).into())?;
+    let micros = each.as_micros().checked_mul(segments?.into())?;
     Price::from_micros(micros, each.currency())
 }
 

@@ -1,5 +1,9 @@
 //! The budgets hold what a text really cost, in whatever order it is told.
 
+use otpgate::message::{Language, MessageFormat, Messages, Template};
+use otpgate::testing::{Reply, ScriptedTransport};
+use otpgate::transport::{FailOver, Priced};
+
 use super::*;
 
 /// The budgets hold the real price: less, more, in another currency, or by segments.
@@ -9,7 +13,6 @@ async fn the_reservation_is_settled_to_the_real_price() {
         ("0.04 USD", 40_000),
         ("0.1 USD", PRICE),
         ("-0.25 USD", 250_000),
-        ("0 USD", 0),
         ("0.05 EUR", 60_000),
         ("0.0000001 EUR", 2),
         ("segments=3", 3 * PRICE),
@@ -58,7 +61,9 @@ async fn several_prices_of_one_text_never_add_up_and_never_sink() {
             let line =
                 format!("pending {key} 1 {}.{:06} USD", price / 1_000_000, price % 1_000_000);
             let _ = one(&house, &line).await;
-            assert_eq!(spent(&house).await, highest, "seed {seed}");
+            // Nothing that a text cost is named until a price above zero is.
+            let held = if highest == 0 { PRICE } else { highest };
+            assert_eq!(spent(&house).await, held, "seed {seed}");
         }
     }
 }
@@ -288,8 +293,170 @@ async fn the_answer_of_the_provider_settles_too() {
         calls.reset();
         assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Issued(_)));
         let trips: u64 = untouched(&calls).iter().sum();
-        assert_eq!(trips == 1, real == PRICE, "one round trip where the estimate was right");
+        assert_eq!(trips == 2, real == PRICE, "the text, and that it cost what was reserved");
         assert_eq!(spent(&house).await, 2 * real);
+    }
+}
+
+/// The answer's price stands, also one that is just the estimate: a later one counts if it is higher.
+#[tokio::test]
+async fn a_lower_price_after_the_answers_own_lowers_nothing() {
+    for (price, later, real) in
+        [("0.1", "0.04", PRICE), ("0.1", "0.25", 250_000), ("0.06", "0.04", 60_000)]
+    {
+        let (house, keys) = naming(Handoff::accepted("1").priced(Price::parse(price, "USD")));
+        assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Issued(_)));
+        let line = format!("delivered {} 1 {later} USD", keys.lock().unwrap()[0]);
+        assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+        assert_eq!(spent(&house).await, real, "{price}, then {later}");
+    }
+}
+
+/// A trial account's reports say 0 of every text. Nothing was billed where a text was not delivered.
+#[tokio::test]
+async fn a_price_of_zero_is_none_unless_the_text_was_not_delivered() {
+    for zero in ["0 USD", "0.00 NOK"] {
+        for (said, real) in [
+            (format!("pending KEY 1 {zero}"), PRICE),
+            (format!("delivered KEY 1 {zero}"), PRICE),
+            (format!("delivered KEY 1 {zero} segments=3"), 3 * PRICE),
+            (format!("undelivered KEY 1 {zero}"), 0),
+        ] {
+            let house = priced(|policy| policy.receipts.undelivered_is_free = false);
+            let _ = house.send(ALICE).await;
+            let line = said.replace("KEY", &key(&house));
+            let _ = one(&house, &line).await;
+            assert_eq!(spent(&house).await, real, "{said}");
+            let unconverted = |kind: &EventKind| matches!(kind, EventKind::PriceUnconverted { .. });
+            assert_eq!(house.log.count(unconverted), 0, "no rate is needed: {said}");
+        }
+    }
+    let (house, _) = naming(Handoff::accepted("1").priced(Price::parse("0", "USD")));
+    let _ = house.try_send(ALICE, &client(1)).await;
+    assert_eq!(spent(&house).await, PRICE, "the answer of a provider");
+}
+
+/// What cannot be converted hides nothing that stands beside it.
+#[tokio::test]
+async fn segments_count_beside_a_price_that_cannot_be_converted() {
+    let house = priced(|_| {});
+    let _ = house.send(ALICE).await;
+    let line = format!("delivered {} 1 0.05 NOK segments=3", key(&house));
+    for _ in 0..2 {
+        let _ = one(&house, &line).await;
+        assert_eq!(spent(&house).await, 3 * PRICE);
+    }
+    let unconverted = |kind: &EventKind| matches!(kind, EventKind::PriceUnconverted { .. });
+    assert_eq!((house.log.count(unconverted), settled(&house)), (1, vec![(PRICE, 3 * PRICE)]));
+
+    let handoff = Handoff::accepted("1").priced(Price::parse("0.05", "NOK"));
+    let (house, _) = naming(handoff.in_segments(Some(3)));
+    let _ = house.try_send(ALICE, &client(1)).await;
+    assert_eq!((spent(&house).await, house.log.count(unconverted)), (3 * PRICE, 1));
+}
+
+/// A count of segments at the estimate's price is an estimate too.
+#[tokio::test]
+async fn the_first_price_replaces_what_a_count_of_segments_made_of_the_estimate() {
+    for (lines, real) in [
+        (&["delivered KEY 1 0.06 USD"][..], 60_000),
+        (&["delivered KEY 1 0.5 USD"], 500_000),
+        // More segments: still an estimate.
+        (&["pending KEY 1 segments=3", "delivered KEY 1 0.06 USD"], 60_000),
+        // And one that comes after a price changes nothing.
+        (&["pending KEY 1 0.06 USD", "delivered KEY 1 segments=5"], 60_000),
+        (&["pending KEY 1 0.06 USD", "pending KEY 1 0.09 USD", "delivered KEY 1 0.03 USD"], 90_000),
+        (&["undelivered KEY 1 0 USD", "pending KEY 1 segments=5"], 0),
+    ] {
+        let (house, keys) = naming(Handoff::accepted("1").in_segments(Some(2)));
+        assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Issued(_)));
+        assert_eq!(spent(&house).await, 2 * PRICE);
+        for line in lines {
+            let line = line.replace("KEY", &keys.lock().unwrap()[0]);
+            let _ = one(&house, &line).await;
+            let _ = one(&house, &line).await;
+        }
+        assert_eq!(spent(&house).await, real, "{lines:?}");
+    }
+}
+
+/// Some providers report a text of several segments one by one, each with its own price.
+#[tokio::test]
+async fn the_price_of_a_part_lowers_nothing() {
+    for (said, real) in [
+        ("0.10 USD segments=1", 2 * PRICE),
+        ("0.25 USD segments=1", 250_000),
+        ("0.10 USD segments=2", PRICE),
+        ("0.10 USD", PRICE),
+    ] {
+        let house = of_two_segments(None);
+        let _ = house.send(ALICE).await;
+        let _ = one(&house, &format!("delivered {} 1 {said}", key(&house))).await;
+        assert_eq!(spent(&house).await, real, "{said}");
+    }
+}
+
+/// It was billed, so it is not free.
+#[tokio::test]
+async fn the_price_of_an_undelivered_part_is_a_price() {
+    for (said, real) in [("0.03 USD", 2 * PRICE), ("0.25 USD", 250_000), ("", 0)] {
+        let house = of_two_segments(Some(Handoff::accepted("text-0").with_receipts_by_id()));
+        let _ = house.send(ALICE).await;
+        let line = format!("undelivered id text-0 {said}");
+        assert_eq!(one(&house, line.trim_end()).await, ReceiptOutcome::Applied);
+        assert_eq!(spent(&house).await, real, "{said}");
+    }
+}
+
+/// Of two providers the dear one takes the text: the budgets hold its price.
+#[tokio::test]
+async fn the_price_of_the_provider_that_took_the_text_is_held() {
+    let of = |cents| PriceTable::builtin().with(*b"DE", Money::cents(cents));
+    for (answer, real) in [(Reply::Accept, 40_000), (Reply::NotSent, 90_000)] {
+        let ((cheap, first), (dear, _)) = (ScriptedTransport::new(), ScriptedTransport::new());
+        first.reply(answer);
+        let both = FailOver::new(Priced::new(cheap, of(4))).then(Priced::new(dear, of(9)));
+        let house = House::lab_with(|builder| builder.transport(both).prices(of(10)));
+        let _ = house.try_send(ALICE, &client(1)).await;
+        assert_eq!(spent(&house).await, real);
+    }
+}
+
+/// A house whose texts have two segments, at [`PRICE`] each; undelivered ones are free.
+fn of_two_segments(answer: Option<Handoff>) -> House {
+    let words = "{code} is your {brand} code. ".to_owned() + &"Tell it to nobody. ".repeat(8);
+    let english = Language::new("en").unwrap();
+    let messages = Messages::new(english, Template::compile(&words).unwrap()).unwrap();
+    let format = MessageFormat::builder("Example").messages(messages);
+    let format = format.max_segments(std::num::NonZeroU8::new(2).unwrap()).build().unwrap();
+    let mut policy = quick(Policy::default());
+    policy.receipts.undelivered_is_free = true;
+    let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
+    House::lab_with(|builder| {
+        let builder = builder.message(format).policy(policy).prices(prices);
+        match answer {
+            Some(handoff) => builder.transport(Answering(handoff, Arc::default())),
+            None => builder,
+        }
+    })
+}
+
+/// A house whose provider answers `handoff`, and the keys of its texts.
+fn naming(handoff: Handoff) -> (House, Arc<std::sync::Mutex<Vec<String>>>) {
+    let keys = Arc::default();
+    let transport = Answering(handoff, Arc::clone(&keys));
+    let prices = PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(PRICE));
+    (House::lab_with(|builder| builder.transport(transport).prices(prices)), keys)
+}
+
+#[derive(Debug)]
+struct Answering(Handoff, Arc<std::sync::Mutex<Vec<String>>>);
+
+#[async_trait]
+impl SmsTransport for Answering {
+    async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
+        self.1.lock().unwrap().push(sms.callback_key().as_str().to_owned());
+        Ok(self.0.clone())
     }
 }
 
@@ -314,7 +481,10 @@ async fn money_accounted_is_never_below_money_spent() {
                 if dice.below(2) == 0 {
                     let price = dice.below(9) * 30_000;
                     line = format!("{line} 0.{price:06} USD");
-                    *known = Some(known.unwrap_or(0).max(price));
+                    // Of what was not delivered, nothing may have been billed.
+                    if price > 0 || state == "undelivered" {
+                        *known = Some(known.unwrap_or(0).max(price));
+                    }
                 }
                 let _ = one(&house, &line).await;
             }
