@@ -354,5 +354,4 @@ mod tests {
             assert!(!is_path(bad), "{bad}");
         }
     }
-
 }

@@ -7,7 +7,9 @@ mod switch;
 mod top;
 
 use crate::access::Control;
+use crate::base::money::Money;
 use crate::base::time::Timestamp;
+use crate::context::Realm;
 use crate::error::{GateError, GateErrorKind};
 use crate::outcome::Snapshot;
 use crate::pumping::NodeView;
@@ -69,6 +71,18 @@ impl View<'_> {
                 if words::lasts(longest.until(), entry.until()) { longest } else { entry }
             },
         )
+    }
+
+    /// Whether it is one realm of several, as far as its name tells.
+    fn has_realms(&self) -> bool {
+        self.realm != Realm::DEFAULT
+    }
+
+    /// Says that what stands before it is this realm's alone.
+    fn of_realm(&self, html: &mut Html) {
+        if self.has_realms() {
+            html.raw(" of realm ").text(self.realm);
+        }
     }
 
     fn places(&self) -> &[NodeView] {
@@ -236,23 +250,10 @@ fn tiles(html: &mut Html, view: &View<'_>) {
             .raw(class)
             .raw("\"><h3>Codes accepted for each text</h3><p class=\"figure\">");
         html.text(figure).raw("</p><p class=\"dim\">").raw(words).raw("</p></div>");
-        let (spent, budget) = (now.spent.as_microdollars(), now.daily_budget.as_microdollars());
-        html.raw("<div class=\"tile\"><h3>Spent in 24 hours</h3><p class=\"figure\">");
-        html.text(money(spent)).raw("</p>");
-        let percent = spent.saturating_mul(100).checked_div(budget).unwrap_or(0);
-        let class = if percent >= 90 {
-            "bad"
-        } else if percent >= 50 {
-            "warn"
-        } else {
-            "good"
-        };
-        chart::meter(html, class, spent, budget);
-        html.raw("<p class=\"dim\">")
-            .text(percent)
-            .raw(" % of ")
-            .text(money(budget))
-            .raw(" a day</p></div>");
+        purse(html, "Spent in 24 hours", now.spent, now.daily_budget);
+        if let Some(all) = &now.global {
+            purse(html, "Spent by all realms in 24 hours", all.spent, all.limit);
+        }
         tile(
             html,
             "Wrong codes in the last hour",
@@ -268,6 +269,22 @@ fn tiles(html: &mut Html, view: &View<'_>) {
     let asked = view.sum(Tally::StepUps, Window::Hour);
     tile(html, "Asked to prove more in the last hour", asked, "at this gate");
     html.raw("</section>");
+}
+
+/// What is spent of a day's money.
+fn purse(html: &mut Html, name: &'static str, spent: Money, budget: Money) {
+    let (spent, budget) = (spent.as_microdollars(), budget.as_microdollars());
+    html.raw("<div class=\"tile\"><h3>").raw(name).raw("</h3><p class=\"figure\">");
+    html.text(money(spent)).raw("</p>");
+    let percent = spent.saturating_mul(100).checked_div(budget).unwrap_or(0);
+    let class = match percent {
+        90.. => "bad",
+        50.. => "warn",
+        _ => "good",
+    };
+    chart::meter(html, class, spent, budget);
+    html.raw("<p class=\"dim\">").text(percent).raw(" % of ").text(money(budget));
+    html.raw(" a day</p></div>");
 }
 
 fn tile(html: &mut Html, name: &'static str, figure: u64, words: &str) {
