@@ -1,8 +1,8 @@
 //! Callers without a page: another service of the host, with a signed request from a listed network.
 
 use otpgate::access::{
-    Actor, CallerError, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Effect, Network, Reason,
-    Target,
+    Actor, CallerError, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, Effect,
+    Network, Reason, Target,
 };
 use otpgate::policy::Quota;
 use otpgate::{Cleared, Clock, EntryGrant, Purpose, Realm, RefusalReason, Sent, SystemEntropy};
@@ -160,8 +160,7 @@ async fn a_rule_for_one_realm_is_good_in_no_other() {
     let id = CallerId::new("billing").unwrap();
     let rule = CallerRule::new(id.clone(), ["10.1.0.0/16".parse::<Network>().unwrap()])
         .for_realms(["acme"]);
-    let house =
-        House::lab_with(|builder| builder.callers(CallerRules::new(AUDIENCE).allow(rule)));
+    let house = House::lab_with(|builder| builder.callers(CallerRules::new(AUDIENCE).allow(rule)));
     let now = house.clock.now();
     let key = CallerKey::mint(&id, AUDIENCE, now + days(30), &keys(), now).unwrap();
     let (recipient, peer) = (recipient(ALICE), HOME.parse().unwrap());
