@@ -75,6 +75,8 @@ pub struct Snapshot {
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
 /// # use otpgate::{Money, Policy};
 /// # let mut policy = Policy::default();
+/// # policy.token.human_time = otpgate::token::HumanTime::ZERO;
+/// # policy.token.work = otpgate::token::WorkBits::NONE;
 /// # policy.budget.global = Some(Money::dollars(80));
 /// # shop::open_with(|parts| parts.policy(policy), async |shop| {
 /// # shop.issued().await;

@@ -66,16 +66,6 @@ fn desk_with(store: impl Store, change: impl FnOnce(GateBuilder) -> GateBuilder)
     Desk { house, console }
 }
 
-/// The console of a tenant.
-fn desk_of(realm: &str, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Desk {
-    let realm = Realm::new(realm).unwrap();
-    let feed = ConsoleFeed::of(&realm);
-    let mut house = House::with(|builder| change(builder.observer(feed.clone())));
-    house.gate = house.gate.in_realm(&realm);
-    let console = Console::new(house.gate.clone(), feed, Staff, &keys(), ORIGIN).unwrap();
-    Desk { house, console }
-}
-
 /// The form that makes an entry.
 fn entry<'a>(
     effect: &'a str,

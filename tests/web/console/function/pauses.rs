@@ -170,6 +170,16 @@ async fn what_was_done_is_said_while_it_is_so() {
     assert!(said("resumed").await.contains(resumed));
 }
 
+/// The console of a tenant.
+fn desk_of(realm: &str, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Desk {
+    let realm = Realm::new(realm).unwrap();
+    let feed = ConsoleFeed::of(&realm);
+    let mut house = House::with(|builder| change(builder.observer(feed.clone())));
+    house.gate = house.gate.in_realm(&realm);
+    let console = Console::new(house.gate.clone(), feed, Staff, &keys(), ORIGIN).unwrap();
+    Desk { house, console }
+}
+
 /// "All SMS" is that of one tenant, and whoever is on call for another must not think it is theirs.
 #[tokio::test]
 async fn a_pause_names_the_realm_that_it_is_of() {
