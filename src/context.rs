@@ -81,7 +81,8 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// A tenant. Separates everything: counters, codes, lists, budgets and detector state.
+/// A tenant. Separates codes, counters, operators' entries, what is spent and what the detector knows, so
+/// that every bound is per realm; what the gate is configured with is one for all (`docs/tenants.md`).
 ///
 /// ```
 /// use otpgate::{NameError, Realm};
@@ -95,7 +96,9 @@ impl fmt::Display for Purpose {
 pub struct Realm(Arc<str>);
 
 impl Realm {
-    /// A realm: 1 to 32 of `a`–`z`, `0`–`9` and `-`.
+    /// A realm: 1 to 32 of `a`–`z`, `0`–`9` and `-`. The name is all there is to it: given to another
+    /// tenant later, it brings the former one's controls, detector memory and known numbers along, and
+    /// `default` is the [default](Self::default) realm.
     ///
     /// # Errors
     ///

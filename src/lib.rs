@@ -182,9 +182,9 @@ pub use gate::{
 pub use outcome::AuthenticatorVerdict;
 pub use outcome::{
     ChannelOffer, Clearance, Cleared, CountrySnapshot, DetectorFootprint, Entry, EntryClosed,
-    EntryGrant, EntryView, Issued, LimitName, OtherGate, PublicRefusal, PublicRefusalKind,
-    ReceiptOutcome, RecordError, Refusal, RefusalReason, Rejection, SendRecord, Sent, Snapshot,
-    StepUp, StepUpMeans, TakenReceipt, Verification, Verified,
+    EntryGrant, EntryView, GlobalBudget, Issued, LimitName, OtherGate, PublicRefusal,
+    PublicRefusalKind, ReceiptOutcome, RecordError, Refusal, RefusalReason, Rejection, SendRecord,
+    Sent, Snapshot, StepUp, StepUpMeans, TakenReceipt, Verification, Verified,
 };
 pub use policy::Policy;
 pub use recipient::{LineType, Recipient, RecipientError, Region};

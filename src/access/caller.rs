@@ -12,13 +12,18 @@ use crate::base::keyring::{KeyId, KeyRing};
 use crate::base::mac::Tag;
 use crate::base::time::Timestamp;
 
-/// Where one caller may call from, and what for.
+/// Where one caller may call from, for which tenants, and what for.
+///
+/// A caller's quota counts in each realm anew, so a rule that names no realms gives a leaked key the
+/// quota as many times as the gate has realms: name them ([`for_realms`](Self::for_realms)).
 ///
 /// ```
 /// use otpgate::access::{CallerId, CallerRule, CallerRules, Network};
 ///
 /// let office: Network = "10.1.0.0/16".parse().unwrap();
-/// let rule = CallerRule::new(CallerId::new("billing")?, [office]).for_purposes(["payment"]);
+/// let rule = CallerRule::new(CallerId::new("billing")?, [office])
+///     .for_realms(["default"])
+///     .for_purposes(["payment"]);
 /// let rules = CallerRules::new("sms.shop.example").allow(rule.clone());
 /// assert_eq!(rules, rules.clone().allow(rule), "one rule for each caller: the last one given");
 /// # Ok::<(), otpgate::access::CallerKeyError>(())
@@ -27,22 +32,68 @@ use crate::base::time::Timestamp;
 pub struct CallerRule {
     caller: CallerId,
     networks: Vec<Network>,
-    purposes: Option<Vec<Box<str>>>,
+    realms: Option<Names>,
+    purposes: Option<Names>,
 }
 
+/// What a rule lists by name.
+type Names = Vec<Box<str>>;
+
 impl CallerRule {
-    /// `caller` may call from these networks, for every purpose. Without a network it may not call.
+    /// `caller` may call from these networks, in every realm and for every purpose. Without a network it
+    /// may not call.
     #[must_use]
     pub fn new(caller: CallerId, networks: impl IntoIterator<Item = Network>) -> Self {
-        Self { caller, networks: networks.into_iter().collect(), purposes: None }
+        Self { caller, networks: networks.into_iter().collect(), realms: None, purposes: None }
+    }
+
+    /// Only in these realms: those of the tenants that the caller works for. A gate without tenants is in
+    /// the realm `default`. With an empty list it may not call.
+    ///
+    /// ```
+    /// # use otpgate::access::{CallerId, CallerKey, CallerRequest, ClientIp, Network};
+    /// # use otpgate::{KeyRing, Recipient, SystemEntropy, Timestamp};
+    /// use otpgate::access::{CallerError, CallerRule, CallerRules};
+    /// # let (keys, now) = (KeyRing::generate()?, Timestamp::from_millis(1_800_000_000_000));
+    /// # let acme = CallerId::new("acme-billing")?;
+    /// # let end = now + std::time::Duration::from_secs(86_400);
+    /// # let key = CallerKey::mint(&acme, "sms.shop.example", end, &keys, now)?;
+    /// # let recipient = Recipient::from_e164("+4915112345678")?;
+    /// # let office: Network = "10.1.0.0/16".parse()?;
+    /// # let inside = ClientIp::from_peer("10.1.2.3".parse()?);
+    ///
+    /// let rule = CallerRule::new(acme, [office]).for_realms(["acme"]);
+    /// let rules = CallerRules::new("sms.shop.example").allow(rule);
+    /// let asks = |realm| -> Result<_, Box<dyn std::error::Error>> {
+    ///     let request = CallerRequest { realm, purpose: "payment", recipient: &recipient };
+    ///     let signed = key.sign(&request, &SystemEntropy, now)?;
+    ///     Ok(rules.check(&signed, &request, &inside, &keys, now).map(drop))
+    /// };
+    /// assert_eq!(asks("acme")?, Ok(()));
+    /// assert_eq!(asks("bolt")?, Err(CallerError::Realm), "signed well, and another tenant's");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn for_realms<'a>(mut self, realms: impl IntoIterator<Item = &'a str>) -> Self {
+        self.realms = Some(names(realms));
+        self
     }
 
     /// Only for these purposes.
     #[must_use]
     pub fn for_purposes<'a>(mut self, purposes: impl IntoIterator<Item = &'a str>) -> Self {
-        self.purposes = Some(purposes.into_iter().map(Into::into).collect());
+        self.purposes = Some(names(purposes));
         self
     }
+}
+
+fn names<'a>(listed: impl IntoIterator<Item = &'a str>) -> Names {
+    listed.into_iter().map(Into::into).collect()
+}
+
+/// Whether `name` is listed; what lists nothing takes every name.
+fn takes(listed: Option<&Names>, name: &str) -> bool {
+    listed.is_none_or(|own| own.iter().any(|own| **own == *name))
 }
 
 /// The callers of a gate. A caller without a rule here is refused, whatever key it holds.
@@ -130,9 +181,10 @@ impl CallerRules {
         if !rule.networks.iter().any(|network| network.contains(address)) {
             return Err(CallerError::Network);
         }
-        let listed =
-            |purposes: &Vec<Box<str>>| purposes.iter().any(|own| **own == *request.purpose);
-        if !rule.purposes.as_ref().is_none_or(listed) {
+        if !takes(rule.realms.as_ref(), request.realm) {
+            return Err(CallerError::Realm);
+        }
+        if !takes(rule.purposes.as_ref(), request.purpose) {
             return Err(CallerError::Purpose);
         }
         Ok(Caller { id: key.id().clone(), nonce: claim.nonce, expires })
@@ -213,6 +265,9 @@ pub enum CallerError {
         "the caller may not call from this network; call from a listed one or add it to the rule"
     )]
     Network,
+    /// The caller may not ask in this realm.
+    #[error("the caller may not ask for codes in this realm; add it to the rule if it should")]
+    Realm,
     /// The caller may not ask for this purpose.
     #[error("the caller may not ask for codes of this purpose; add it to the rule")]
     Purpose,

@@ -46,7 +46,8 @@ pub enum Effect {
     /// Incident switch: messages only to numbers that verified before, and to numbers allowed one by
     /// one.
     KnownNumbersOnly,
-    /// Incident switch: no SMS at all; the gate points to the authenticator app. No exceptions.
+    /// Incident switch: no SMS at all in this realm, as every entry is of one realm; the gate points to
+    /// the authenticator app. No exceptions.
     SmsOff,
     /// More traffic than usual is expected in a country, or everywhere, by this factor. The
     /// detector counts a country's numbers and all purposes together, so there is no surge of less.

@@ -36,11 +36,13 @@ pub enum Target {
     Country(Region),
     /// The numbers that begin with these digits.
     Prefix(DialPrefix),
-    /// One line.
+    /// One line, in the realm whose [`Controls::number`](crate::Controls::number) made the target; in another
+    /// realm it stands for nobody.
     Number(Pseudonym),
     /// The clients of a network.
     Network(Network),
-    /// One account of the host.
+    /// One account of the host, in the realm whose [`Controls::user`](crate::Controls::user) made the target;
+    /// in another realm it stands for nobody.
     User(Pseudonym),
 }
 

@@ -81,8 +81,9 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// The same gate for another tenant. Nothing is shared with it but the limits that the policy
-    /// calls global.
+    /// The same gate for another tenant: proofs, limits, detector and controls are each realm's own;
+    /// texts, prices, policies, callers, transport and store are the gate's and shared
+    /// (`docs/tenants.md` has both lists, and what to do).
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -8,13 +8,14 @@ use crate::error::GateError;
 use crate::event::EventKind;
 use crate::limit::MeterKey;
 use crate::outcome::{
-    CountrySnapshot, DetectorFootprint, Note, OtherGate, RecordError, SendRecord, Snapshot,
+    CountrySnapshot, DetectorFootprint, GlobalBudget, Note, OtherGate, RecordError, SendRecord,
+    Snapshot,
 };
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
 use crate::realm::{in_force, sighted, slot};
 use crate::recipient::Region;
-use crate::store::{Home, MeterQuery};
+use crate::store::{Home, MeterQuery, TallyQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
 
 use super::Gate;
@@ -81,28 +82,13 @@ impl Gate {
     /// [`GateError`] if the store gave no answer.
     pub async fn snapshot(&self) -> Result<Snapshot, GateError> {
         let now = self.now();
-        let names = self.names();
-        let mut query = self.inner.query(Home::NOBODY, now);
-        let read =
-            |subject, slot, limit| MeterQuery { key: MeterKey::new(subject, slot), limit, cost: 0 };
-        let counts = [slot::REQUESTS, slot::SENT, slot::ATTEMPTS, slot::FAILED];
-        let realm = names.whole();
-        query.meters = vec![
-            read(realm, slot::REQUESTS, UNLIMITED),
-            read(realm, slot::SENT, UNLIMITED),
-            read(realm, slot::ATTEMPTS, UNLIMITED),
-            read(realm, slot::FAILED, UNLIMITED),
-            read(realm, slot::MONEY, BudgetPolicy::limit(self.inner.daily_budget)),
-        ];
         let regions: Vec<Region> = Region::all().chain([Region::WORLD]).collect();
-        for region in &regions {
-            let country = names.country(Some(*region));
-            query.meters.extend(counts.iter().map(|slot| read(country, *slot, UNLIMITED)));
-        }
-        let tallies = guarded::tally(&*self.inner.store, &query).await?;
+        let tallies = guarded::tally(&*self.inner.store, &self.figures(&regions, now)).await?;
         let mut readings = tallies.meters.iter().map(|reading| reading.count);
         let mut next = || readings.next().unwrap_or(0);
         let (requests, sent, attempts, failed, spent) = (next(), next(), next(), next(), next());
+        let global = self.inner.policy.budget.global;
+        let global = global.map(|limit| GlobalBudget { spent: Money::microdollars(next()), limit });
         let mut countries: Vec<CountrySnapshot> = regions
             .into_iter()
             .map(|region| CountrySnapshot {
@@ -122,6 +108,7 @@ impl Gate {
         let named = |(name, heard)| OtherGate { name: format!("{name:016x}"), heard };
         let gates = self.realm.watch.others(now).into_iter().map(named).collect();
         Ok(Snapshot {
+            realm: self.realm().clone(),
             at: now,
             requests,
             sent,
@@ -129,11 +116,29 @@ impl Gate {
             failed,
             spent: Money::microdollars(spent),
             daily_budget: self.inner.daily_budget,
+            global,
             countries,
             controls,
             blocks,
             gates,
         })
+    }
+
+    /// What a snapshot reads of the store, in the order in which it is taken apart.
+    fn figures(&self, regions: &[Region], now: Timestamp) -> TallyQuery {
+        let names = self.names();
+        let mut query = self.inner.query(Home::NOBODY, now);
+        let read =
+            |subject, slot, limit| MeterQuery { key: MeterKey::new(subject, slot), limit, cost: 0 };
+        let counts = [slot::REQUESTS, slot::SENT, slot::ATTEMPTS, slot::FAILED];
+        let of = |subject| counts.map(|slot| read(subject, slot, UNLIMITED));
+        let money = |subject, most| read(subject, slot::MONEY, BudgetPolicy::limit(most));
+        query.meters.extend(of(names.whole()));
+        query.meters.push(money(names.whole(), self.inner.daily_budget));
+        let global = self.inner.policy.budget.global;
+        query.meters.extend(global.map(|most| money(self.inner.global, most)));
+        query.meters.extend(regions.iter().flat_map(|region| of(names.country(Some(*region)))));
+        query
     }
 
     /// How much the pumping detector of this realm holds in this process.

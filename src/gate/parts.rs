@@ -287,6 +287,12 @@ impl Gate {
         self.realm.watch.heal(self.now());
     }
 
+    /// The hosts that the gate's texts name, for browsers to offer the code on.
+    #[cfg(feature = "web")]
+    pub(crate) fn message_hosts(&self) -> impl Iterator<Item = &str> {
+        self.inner.message.hosts().map(crate::message::OriginHost::as_str)
+    }
+
     pub(crate) fn tell_outage(&self, part: OutagePart, what: String) {
         self.tell(&self.event(self.now(), EventKind::Outage { part, what }));
     }

@@ -25,7 +25,7 @@ pub use receipt::{ReceiptOutcome, TakenReceipt};
 pub use record::{RecordError, SendRecord};
 pub use refusal::{PublicRefusal, PublicRefusalKind, Refusal, RefusalReason};
 pub use send::{Cleared, Issued, Sent};
-pub use snapshot::{CountrySnapshot, DetectorFootprint, OtherGate, Snapshot};
+pub use snapshot::{CountrySnapshot, DetectorFootprint, GlobalBudget, OtherGate, Snapshot};
 pub use step_up::{StepUp, StepUpMeans};
 #[cfg(feature = "totp")]
 pub use verification::AuthenticatorVerdict;

@@ -3,6 +3,7 @@
 use crate::access::Control;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
+use crate::context::Realm;
 use crate::pumping::NodeView;
 use crate::recipient::Region;
 
@@ -30,6 +31,8 @@ use crate::recipient::Region;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
+    /// Whose it is.
+    pub realm: Realm,
     /// When it was taken.
     pub at: Timestamp,
     /// Requests for a text in the last hour that came as far as the limits and the detector, refused ones
@@ -50,6 +53,9 @@ pub struct Snapshot {
     pub spent: Money,
     /// The daily budget.
     pub daily_budget: Money,
+    /// The budget that all realms share ([`BudgetPolicy::global`](crate::policy::BudgetPolicy::global)), if
+    /// there is one: once any of them has emptied it, no text goes out in this one either.
+    pub global: Option<GlobalBudget>,
     /// The countries that had requests or texts in the last hour, busiest first.
     pub countries: Vec<CountrySnapshot>,
     /// Entries of the controls that hold.
@@ -61,6 +67,37 @@ pub struct Snapshot {
     pub blocks: Vec<NodeView>,
     /// The other gates on the store that this one has heard of lately.
     pub gates: Vec<OtherGate>,
+}
+
+/// What all realms of a deployment have spent together, and may.
+///
+/// ```
+/// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+/// # use otpgate::{Money, Policy};
+/// # let mut policy = Policy::default();
+/// # policy.token.human_time = otpgate::token::HumanTime::ZERO;
+/// # policy.token.work = otpgate::token::WorkBits::NONE;
+/// # policy.budget.global = Some(Money::dollars(80));
+/// # shop::open_with(|parts| parts.policy(policy), async |shop| {
+/// # shop.issued().await;
+/// # let shop::Shop { gate, .. } = shop;
+/// use otpgate::Realm;
+///
+/// // With `budget.global` of $80, after a text of the gate's own realm:
+/// let tenant = gate.in_realm(&Realm::new("tenant-8")?).snapshot().await?;
+/// let all = tenant.global.unwrap();
+/// assert_eq!((tenant.spent, all.limit), (Money::ZERO, Money::dollars(80)));
+/// assert!(all.spent > Money::ZERO);
+/// # Ok(())
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct GlobalBudget {
+    /// Spent in the last 24 hours.
+    pub spent: Money,
+    /// The budget of the general policy; a purpose with a policy of its own may have another.
+    pub limit: Money,
 }
 
 /// Another gate on the same store, as this one has heard of it: gates tell each other what their

@@ -12,12 +12,13 @@ use crate::access::{Control, Effect, Target};
 use crate::base::id::to_text;
 use crate::pumping::{Action, NodeView};
 
-use super::{CountrySnapshot, OtherGate, Snapshot};
+use super::{CountrySnapshot, GlobalBudget, OtherGate, Snapshot};
 
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         // Every field has its name here, so that a new one is not forgotten.
         let Self {
+            realm,
             at,
             requests,
             sent,
@@ -25,12 +26,14 @@ impl Serialize for Snapshot {
             failed,
             spent,
             daily_budget,
+            global,
             countries,
             controls,
             blocks,
             gates,
         } = self;
-        let mut fields = to.serialize_struct("Snapshot", 11)?;
+        let mut fields = to.serialize_struct("Snapshot", 13)?;
+        fields.serialize_field("realm", realm.as_str())?;
         fields.serialize_field("at_ms", &at.as_millis())?;
         fields.serialize_field("requests", requests)?;
         fields.serialize_field("sent", sent)?;
@@ -38,10 +41,21 @@ impl Serialize for Snapshot {
         fields.serialize_field("failed", failed)?;
         fields.serialize_field("spent", spent)?;
         fields.serialize_field("daily_budget", daily_budget)?;
+        fields.serialize_field("global", global)?;
         fields.serialize_field("countries", countries)?;
         fields.serialize_field("controls", controls)?;
         fields.serialize_field("blocks", blocks)?;
         fields.serialize_field("gates", gates)?;
+        fields.end()
+    }
+}
+
+impl Serialize for GlobalBudget {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self { spent, limit } = self;
+        let mut fields = to.serialize_struct("GlobalBudget", 2)?;
+        fields.serialize_field("spent", spent)?;
+        fields.serialize_field("limit", limit)?;
         fields.end()
     }
 }

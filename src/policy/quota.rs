@@ -278,7 +278,7 @@ pub struct QuotaPolicy {
     pub country: Vec<Quota>,
     /// Per purpose. Default: none.
     pub purpose: Vec<Quota>,
-    /// Per caller without a page. Default: 1 000 an hour.
+    /// Per caller without a page, in each realm anew. Default: 1 000 an hour.
     pub caller: Vec<Quota>,
     /// Per realm. Default: none; the money budget is the bound that is always there.
     pub realm: Vec<Quota>,

@@ -228,6 +228,10 @@ metrics! {
         "Spent of the daily budget in the last 24 hours.");
     BUDGET_LIMIT = Metric::gauge("otpgate_budget_limit_dollars", &[],
         "The daily budget.");
+    GLOBAL_SPENT = Metric::gauge("otpgate_global_budget_spent_dollars", &[],
+        "Spent in the last 24 hours of the budget that all realms share, where there is one.");
+    GLOBAL_LIMIT = Metric::gauge("otpgate_global_budget_limit_dollars", &[],
+        "The budget that all realms share.");
     PLACES_ACTING = Metric::gauge("otpgate_detector_places",
         &[Word("action", &["ask", "refuse"])],
         "Number blocks, countries and networks in which the detector asks or refuses by itself.");

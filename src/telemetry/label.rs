@@ -74,6 +74,7 @@ words!(CALLERS, caller(error: &CallerError) {
     CallerError::IssuedInFuture => "issued_in_future",
     CallerError::NotListed => "not_listed",
     CallerError::Network => "network",
+    CallerError::Realm => "realm",
     CallerError::Purpose => "purpose",
 });
 

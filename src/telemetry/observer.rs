@@ -81,7 +81,7 @@ impl MetricsObserver {
 
     /// The first `most` realms are a label `realm` on every metric of an event, and the rest `other`.
     /// It multiplies the series by so many, and names tenants to whoever reads the metrics. The counters
-    /// of a realm begin at zero with its first event, of whatever kind.
+    /// of a realm begin at zero with its first event, of whatever kind, or with its first gauges.
     #[must_use]
     pub fn realms(mut self, most: usize) -> Self {
         begin_at_zero(Some(label::OTHER));
@@ -89,10 +89,41 @@ impl MetricsObserver {
         self
     }
 
-    /// Sets the gauges from what a realm looks like now. One gate of a deployment does it, for one
-    /// realm, once a minute or so: all gates on a store would say the same.
+    /// Sets the gauges from what a realm looks like now. One gate of a deployment does it, once a minute or
+    /// so: all gates on a store would say the same.
+    ///
+    /// Where realms are labels ([`realms`](Self::realms)), it is done for each realm, by the observer that
+    /// has their events: the gauges then bear the realm's label as its counters do. Those of a realm beyond
+    /// the bound are left out, since each would take the place of another's. Without the label hand in the
+    /// snapshots of one realm.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let gate = shop.gate;
+    /// use otpgate::Realm;
+    /// use otpgate::telemetry::MetricsObserver;
+    ///
+    /// let metrics = MetricsObserver::new().realms(200);
+    /// for tenant in ["acme", "bolt"] {
+    ///     let snapshot = gate.in_realm(&Realm::new(tenant)?).snapshot().await?;
+    ///     assert_eq!(snapshot.realm.as_str(), tenant);
+    ///     metrics.gauges(&snapshot);
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn gauges(&self, snapshot: &Snapshot) {
-        let set = |metric: Metric, labels: Vec<metrics::Label>, value: f64| {
+        if let Some(global) = &snapshot.global {
+            gauge!(all::GLOBAL_SPENT.name).set(dollars(global.spent));
+            gauge!(all::GLOBAL_LIMIT.name).set(dollars(global.limit));
+        }
+        let realm = self.realm_label(snapshot.realm.as_str());
+        if realm.as_ref().is_some_and(|realm| realm.value() == label::OTHER) {
+            return;
+        }
+        let set = |metric: Metric, mut labels: Vec<metrics::Label>, value: f64| {
+            labels.extend(realm.clone());
             gauge!(metric.name, labels).set(value);
         };
         set(all::BUDGET_SPENT, vec![], dollars(snapshot.spent));
@@ -141,14 +172,17 @@ impl MetricsObserver {
             let region = event.region.as_ref().map_or(NONE, |region| region.as_str());
             labels.push(metrics::Label::new("region", region.to_owned()));
         }
-        if let Some(realms) = &self.realms {
-            let (realm, is_new) = realms.meet(&event.realm);
-            if is_new {
-                begin_at_zero(Some(&realm));
-            }
-            labels.push(metrics::Label::new("realm", realm));
-        }
+        labels.extend(self.realm_label(&event.realm));
         labels
+    }
+
+    /// The label of a realm, where realms are labels. Its counters are there from then on.
+    fn realm_label(&self, realm: &str) -> Option<metrics::Label> {
+        let (realm, is_new) = self.realms.as_ref()?.meet(realm);
+        if is_new {
+            begin_at_zero(Some(&realm));
+        }
+        Some(metrics::Label::new("realm", realm))
     }
 
     fn add(&self, metric: &Metric, event: &Event, words: &[&'static str], n: u64) {

@@ -179,7 +179,8 @@ impl Endpoints {
         let config = self.config();
         let proof = verification.device_proof();
         let life = proof.expires().since(verification.at());
-        let device = cookie::set(cookie::DEVICE, proof.as_str(), cookie::SameSite::Lax, Some(life));
+        let names = &config.cookies;
+        let device = cookie::set(&names.device, proof.as_str(), cookie::SameSite::Lax, Some(life));
         let next = self.asked(config.host.verified(verification, parts)).await?;
         let mut response = body::answer(&VerifiedAnswer { status: "verified", next: &next.url });
         let own = response.headers().clone();
@@ -189,7 +190,7 @@ impl Endpoints {
             }
         }
         add_cookie(&mut response, device);
-        add_cookie(&mut response, cookie::clear(cookie::GRANT, config.same_site));
+        add_cookie(&mut response, cookie::clear(&names.grant, config.same_site));
         Ok(response)
     }
 
@@ -234,10 +235,10 @@ impl Endpoints {
     /// The grant that the client holds, and what it says if it is this client's. Without one, one that the
     /// gate knows nothing of: it is answered as any other that is closed, after the same work.
     ///
-    /// So is one for a purpose that is not offered here. All endpoints of a site share the cookie, and a code
+    /// So is one for a purpose that is not offered here. Endpoints of a site may share the cookie, and a code
     /// for a sign-up must not come to a host that resets passwords.
     fn held(&self, parts: &Parts, client: &ClientContext) -> (EntryGrant, Option<About>) {
-        let cookie = cookie::read(&parts.headers, cookie::GRANT).unwrap_or_default();
+        let cookie = cookie::read(&parts.headers, &self.config().cookies.grant).unwrap_or_default();
         let grant = EntryGrant::from_client(cookie);
         match self.gate().about(&grant, client) {
             Some(about) if !self.config().purposes.contains(&about.purpose) => {
@@ -306,7 +307,9 @@ impl Endpoints {
         });
         insert_rate_limit(response.headers_mut(), issued.resend_after());
         let text = issued.grant().as_str();
-        add_cookie(&mut response, cookie::set(cookie::GRANT, text, self.config().same_site, None));
+        let config = self.config();
+        let grant = cookie::set(&config.cookies.grant, text, config.same_site, None);
+        add_cookie(&mut response, grant);
         Ok(response)
     }
 }

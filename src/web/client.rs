@@ -47,11 +47,11 @@ impl Client {
         ip: ClientIp,
     ) -> Result<Self, EntropyError> {
         let known = config.host.client(parts);
-        let (session, set_cookie) = match session(&known, parts) {
+        let (session, set_cookie) = match session(config, &known, parts) {
             Some(session) => (session, None),
             None => {
                 let session = to_text(&random::<16>(&SystemEntropy)?);
-                let line = cookie::set(cookie::SESSION, &session, config.same_site, None);
+                let line = cookie::set(&config.cookies.session, &session, config.same_site, None);
                 (session, line)
             }
         };
@@ -62,7 +62,7 @@ impl Client {
     /// none is ever given out under it.
     pub(super) fn as_it_is(config: &Config, parts: &Parts, ip: ClientIp) -> Self {
         let known = config.host.client(parts);
-        let session = session(&known, parts).unwrap_or_default();
+        let session = session(config, &known, parts).unwrap_or_default();
         Self::new(config, parts, ip, known, session)
     }
 
@@ -79,7 +79,7 @@ impl Client {
         if let Some(user) = known.user {
             context = context.user(user);
         }
-        if let Some(proof) = cookie::read(&parts.headers, cookie::DEVICE) {
+        if let Some(proof) = cookie::read(&parts.headers, &config.cookies.device) {
             context = context.device_proof(proof);
         }
         for kind in known.anonymisers.iter() {
@@ -89,9 +89,9 @@ impl Client {
     }
 }
 
-fn session(known: &Known, parts: &Parts) -> Option<String> {
+fn session(config: &Config, known: &Known, parts: &Parts) -> Option<String> {
     let own = || {
-        let text = cookie::read(&parts.headers, cookie::SESSION)?;
+        let text = cookie::read(&parts.headers, &config.cookies.session)?;
         (text.len() == SESSION_LENGTH).then(|| text.to_owned())
     };
     known.session.clone().filter(|session| !session.is_empty()).or_else(own)

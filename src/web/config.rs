@@ -1,21 +1,17 @@
 //! [`Config`]: where the endpoints stand and what they allow.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName};
-
-use crate::access::{ClientIp, ForwardedError, ProxyHeader, TrustedProxies};
 use crate::builder::no_look_alike;
-use crate::context::Purpose;
+use crate::context::{Purpose, Realm};
 use crate::error::ConfigError;
 use crate::recipient::Region;
 use crate::transport::ReceiptVerifier;
 
-use super::cookie::SameSite;
+use super::client_source::ClientSource;
+use super::cookie::{self, SameSite};
 use super::host::Host;
 use super::origin;
 use super::page::PageContext;
@@ -63,6 +59,7 @@ pub struct Config {
     pub(super) default_region: Option<Region>,
     pub(super) client_source: ClientSource,
     pub(super) same_site: SameSite,
+    pub(super) cookies: cookie::Names,
     pub(super) receipts: BTreeMap<String, Box<dyn ReceiptVerifier>>,
     pub(super) receipts_origin: String,
     pub(super) code_page: Option<String>,
@@ -73,20 +70,6 @@ pub struct Config {
 /// Collects a [`Config`].
 #[must_use]
 pub struct ConfigBuilder(Config);
-
-/// Where the client's address is read. The peer is that of the connection; a forwarding header is believed
-/// only if a trusted proxy sent it, and only what the proxies appended.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum ClientSource {
-    /// The host faces the network itself: the peer is the client, whatever headers say.
-    #[default]
-    Peer,
-    /// Behind proxies that append their peer to `X-Forwarded-For`.
-    XForwardedFor(TrustedProxies),
-    /// Behind proxies that write `Forwarded` (RFC 7239).
-    Forwarded(TrustedProxies),
-}
 
 impl Config {
     /// Starts a configuration. `origin` is what the browser's address bar begins with: `https`, host and,
@@ -102,6 +85,7 @@ impl Config {
             default_region: None,
             client_source: ClientSource::Peer,
             same_site: SameSite::Strict,
+            cookies: cookie::Names::of(None),
             receipts: BTreeMap::new(),
             code_page: None,
             pages: None,
@@ -163,9 +147,60 @@ impl ConfigBuilder {
         self
     }
 
+    /// Names the cookies of these endpoints for a tenant: `__Host-otp-acme-grant` instead of
+    /// `__Host-otp-grant`, and so for session and device. `tenant` is 1 to 32 of `a`–`z`, `0`–`9` and `-`, such
+    /// as the name of its [realm](crate::Realm). Default: the plain names.
+    ///
+    /// Tenants on one origin, each with a mount of its own, need it: a `__Host-` cookie is the origin's, so
+    /// what one tenant's endpoints set, the next tenant's overwrite, and a person who has verified with both
+    /// is a stranger to the first again. Endpoints of one tenant share a name, and their device proofs.
+    ///
+    /// A new name is a new cookie: open verifications start over, and device proofs are earned anew.
+    ///
+    /// ```
+    /// # use otpgate::web::{Admit, Ask, Host, HostError, Next};
+    /// # #[derive(Debug)] struct SignUp;
+    /// # #[async_trait::async_trait]
+    /// # impl Host for SignUp {
+    /// #     async fn admit(&self, _: &Ask<'_>) -> Result<Admit, HostError> { Ok(Admit::Send) }
+    /// #     async fn verified(&self, _: otpgate::Verification, _: &http::request::Parts)
+    /// #         -> Result<Next, HostError> { Ok(Next::to("/welcome")) }
+    /// # }
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # shop::open(async |shop| {
+    /// # let gate = shop.gate;
+    /// use otpgate::Realm;
+    /// use otpgate::web::{Config, Endpoints};
+    ///
+    /// let realm = Realm::new("acme")?;
+    /// let config = Config::builder("https://shop.example", SignUp)
+    ///     .mount("/acme/otp")
+    ///     .cookies(realm.as_str())
+    ///     .build()?;
+    /// let acme = Endpoints::new(gate.in_realm(&realm), config);
+    /// let request = http::Request::post("/acme/otp/preflight")
+    ///     .header("content-type", "application/json")
+    ///     .header("sec-fetch-site", "same-origin")
+    ///     .body(r#"{"purpose":"sign-up"}"#.into())?;
+    /// let response = acme.handle(request, Some("192.0.2.7".parse()?)).await;
+    /// assert!(response.headers()["set-cookie"].to_str()?.starts_with("__Host-otp-acme-session="));
+    /// # Ok(())
+    /// # });
+    /// ```
+    pub fn cookies(mut self, tenant: impl Into<String>) -> Self {
+        self.0.cookies = cookie::Names::of(Some(tenant.into()));
+        self
+    }
+
     /// Takes the receipts of a provider at `receipts/{name}`, and at `receipts/{name}/{token}` for those
     /// whose URL holds a secret. `name` is 1 to 32 of `a`–`z`, `0`–`9` and `-`; of two under one name the later
     /// counts, so each account needs its own.
+    ///
+    /// A receipt finds the realm of its send, whichever tenant's endpoints get it. A `STOP` or `START` counts
+    /// in the realm of these alone: tenants that share a sender take the webhook with a handler of their own,
+    /// which asks every realm in turn,
+    /// `for realm in &realms { gate.in_realm(realm).receipts(&verifier, &request).await?; }`
+    /// (`docs/tenants.md`).
     ///
     /// `aws::Receipts` needs a handler of your own: nothing here fetches SNS's certificate or confirms the
     /// subscription.
@@ -242,19 +277,7 @@ impl ConfigBuilder {
                 "a path like /otp, of letters, digits, '-', '.', '_' and '~', without an end slash",
             ));
         }
-        if config.purposes.is_empty() {
-            return Err(ConfigError::rule("purposes", "empty", "one purpose at least"));
-        }
-        config.purposes.iter().try_for_each(|purpose| no_look_alike("purposes", purpose))?;
-        if let Some(name) =
-            config.receipts.keys().find(|name| Purpose::new((*name).clone()).is_err())
-        {
-            return Err(ConfigError::rule(
-                "receipts",
-                name,
-                "named with 1 to 32 of a-z, 0-9 and '-'",
-            ));
-        }
+        are_names(&config)?;
         if let Some(pages) = &config.pages {
             may_be_hosted(pages, &config.mount)?;
         }
@@ -267,6 +290,22 @@ impl ConfigBuilder {
             ));
         }
         Ok(config)
+    }
+}
+
+/// What is a name is written as one.
+fn are_names(config: &Config) -> Result<(), ConfigError> {
+    if config.purposes.is_empty() {
+        return Err(ConfigError::rule("purposes", "empty", "one purpose at least"));
+    }
+    config.purposes.iter().try_for_each(|purpose| no_look_alike("purposes", purpose))?;
+    let receipts = config.receipts.keys().map(|name| ("receipts", name));
+    let cookies = config.cookies.tenant.iter().map(|name| ("cookies", name));
+    match receipts.chain(cookies).find(|(_, name)| Realm::new(name.as_str()).is_err()) {
+        Some((field, name)) => {
+            Err(ConfigError::rule(field, name, "named with 1 to 32 of a-z, 0-9 and '-'"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -292,55 +331,6 @@ pub(super) fn is_path(path: &str) -> bool {
     path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
 }
 
-impl ClientSource {
-    /// The client's address, or why nobody names it. A peer that is not known is no trusted proxy.
-    pub(super) fn client(
-        &self,
-        peer: Option<IpAddr>,
-        headers: &HeaderMap,
-    ) -> Result<ClientIp, Nameless> {
-        const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-        const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-        let Some(peer) = peer else { return Err(Nameless::Peer) };
-        let (name, header, proxies) = match self {
-            Self::Peer => return Ok(ClientIp::from_peer(peer)),
-            Self::XForwardedFor(proxies) => (&X_FORWARDED_FOR, ProxyHeader::XForwardedFor, proxies),
-            Self::Forwarded(proxies) => (&FORWARDED, ProxyHeader::Forwarded, proxies),
-        };
-        let lines = lines(headers, name);
-        let lines = lines.iter().map(|line| &**line);
-        ClientIp::behind(peer, header, lines, proxies).map_err(Nameless::Header)
-    }
-}
-
-/// Why the address of a client is not known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Nameless {
-    /// The server does not say who is connected.
-    Peer,
-    /// The trusted proxy does not.
-    Header(ForwardedError),
-}
-
-impl fmt::Display for Nameless {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Peer => f.write_str(
-                "the server named no peer; serve the router with \
-                 `into_make_service_with_connect_info::<SocketAddr>()`, or hand the endpoints the address of \
-                 the connection",
-            ),
-            Self::Header(error) => error.fmt(f),
-        }
-    }
-}
-
-/// All lines of a header. A proxy appends to the line that the client wrote, so a byte that is no
-/// text spoils the element it stands in, which names no address, and nothing beside it.
-fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<Cow<'a, str>> {
-    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
-}
-
 crate::base::masked::debug_only!(Config: origin, mount, host, purposes, client_source);
 
 impl fmt::Debug for ConfigBuilder {
@@ -364,51 +354,4 @@ mod tests {
             assert!(!is_path(bad), "{bad}");
         }
     }
-
-    #[test]
-    fn only_a_trusted_proxy_is_believed() {
-        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", "198.51.100.1".parse().unwrap());
-        headers.append("x-forwarded-for", "203.0.113.7".parse().unwrap());
-        headers.append("forwarded", "for=198.51.100.9".parse().unwrap());
-        let source = ClientSource::XForwardedFor(proxies.clone());
-        let [proxy, other]: [IpAddr; 2] =
-            ["10.0.0.2", "192.0.2.9"].map(|text| text.parse().unwrap());
-        let client = |source: &ClientSource, peer| source.client(peer, &headers);
-        let is = |address: &str| Ok(ClientIp::from_peer(address.parse().unwrap()));
-        assert_eq!(client(&source, Some(proxy)), is("203.0.113.7"));
-        assert_eq!(client(&source, Some(other)), is("192.0.2.9"));
-        assert_eq!(client(&source, None), Err(Nameless::Peer));
-        assert_eq!(client(&ClientSource::Peer, Some(proxy)), is("10.0.0.2"));
-        let forwarded = ClientSource::Forwarded(proxies);
-        assert_eq!(client(&forwarded, Some(proxy)), is("198.51.100.9"));
-
-        headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff").unwrap());
-        let error = ForwardedError::NotAnAddress { from_right: 1 };
-        assert_eq!(source.client(Some(proxy), &headers), Err(Nameless::Header(error)));
-    }
-
-    /// What the proxy appends stands on the client's own line, if it appends in place.
-    #[test]
-    fn a_bad_byte_spoils_its_own_element_only() {
-        let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
-        let source = ClientSource::XForwardedFor(proxies);
-        let client = |line: &[u8]| {
-            let mut headers = HeaderMap::new();
-            headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
-            source.client(Some("10.0.0.2".parse().unwrap()), &headers)
-        };
-        let known = Ok(ClientIp::from_peer("203.0.113.7".parse().unwrap()));
-        for before in
-            [&b"\xe9"[..], b"\xc3", b"\xc3\xa9", b"\xf0\x9f", b"\xff\xfe", b"198.51.100.1\xe9"]
-        {
-            assert_eq!(client(&[before, b", 203.0.113.7"].concat()), known, "{before:?}");
-            assert_eq!(client(&[before, b",203.0.113.7, 10.0.0.3"].concat()), known, "{before:?}");
-            let after = [b"203.0.113.7, ", before, b", 10.0.0.3"].concat();
-            assert!(client(&after).is_err(), "{before:?}");
-        }
-    }
-
-    use ::http::HeaderValue;
 }

@@ -5,14 +5,27 @@ use std::time::Duration;
 use ::http::header::COOKIE;
 use ::http::{HeaderMap, HeaderValue};
 
-/// The anonymous session that tickets and grants are bound to: 128 random bits.
-pub(super) const SESSION: &str = "__Host-otp-session";
+/// What the cookies of one set of endpoints are called. Those of several tenants on one host need names of
+/// their own: what one sets, the other's overwrites.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// The tenant's word in each name, if it has one.
+    pub(super) tenant: Option<String>,
+    /// The anonymous session that tickets and grants are bound to: 128 random bits.
+    pub(super) session: String,
+    /// The [`EntryGrant`](crate::EntryGrant) of the running verification.
+    pub(super) grant: String,
+    /// The [device proof](crate::access::DeviceProof), for as long as it is good.
+    pub(super) device: String,
+}
 
-/// The [`EntryGrant`](crate::EntryGrant) of the running verification.
-pub(super) const GRANT: &str = "__Host-otp-grant";
-
-/// The [device proof](crate::access::DeviceProof), for as long as it is good.
-pub(super) const DEVICE: &str = "__Host-otp-device";
+impl Names {
+    pub(super) fn of(tenant: Option<String>) -> Self {
+        let word = tenant.as_ref().map(|tenant| format!("{tenant}-")).unwrap_or_default();
+        let named = |what: &str| format!("__Host-otp-{word}{what}");
+        Self { session: named("session"), grant: named("grant"), device: named("device"), tenant }
+    }
+}
 
 /// Longer than any of ours.
 const LONGEST: usize = 1_024;
@@ -106,6 +119,17 @@ pub(super) fn clear(name: &str, same_site: SameSite) -> Option<HeaderValue> {
 mod tests {
     use super::*;
 
+    const GRANT: &str = "__Host-otp-grant";
+
+    #[test]
+    fn the_names_are_those_that_browsers_hold() {
+        let plain = Names::of(None);
+        assert_eq!(plain.session, "__Host-otp-session");
+        assert_eq!(plain.grant, GRANT);
+        assert_eq!(plain.device, "__Host-otp-device");
+        assert_eq!(Names::of(Some("tenant-8".to_owned())).grant, "__Host-otp-tenant-8-grant");
+    }
+
     fn read_of(lines: &[&[u8]], name: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         for line in lines {
@@ -149,13 +173,13 @@ mod tests {
 
     #[test]
     fn a_cookie_is_whole_and_hidden_from_scripts() {
-        let line = set(SESSION, "abc", SameSite::Strict, None).unwrap();
+        let line = set("__Host-otp-session", "abc", SameSite::Strict, None).unwrap();
         assert!(line.is_sensitive());
         assert_eq!(line, "__Host-otp-session=abc; Path=/; Secure; HttpOnly; SameSite=Strict");
         assert_eq!(
             clear(GRANT, SameSite::Lax).unwrap(),
             "__Host-otp-grant=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
         );
-        assert_eq!(set(SESSION, "a\r\nb", SameSite::Strict, None), None);
+        assert_eq!(set("__Host-otp-session", "a\r\nb", SameSite::Strict, None), None);
     }
 }

@@ -14,7 +14,8 @@ use crate::event::OutagePart;
 use crate::gate::Gate;
 
 use super::client::Client;
-use super::config::{Config, Nameless};
+use super::client_source::Nameless;
+use super::config::Config;
 use super::origin;
 use super::page::PageContext;
 use super::problem::{Problem, ProblemKind};
@@ -74,10 +75,15 @@ pub(super) type Answer = Result<Response<Bytes>, Problem>;
 
 impl Endpoints {
     /// The endpoints of `gate`. A host with several tenants makes one for each
-    /// ([`Gate::in_realm`](crate::Gate::in_realm)), with an origin or a mount of its own.
+    /// ([`Gate::in_realm`](crate::Gate::in_realm)), with a mount and [cookies](super::ConfigBuilder::cookies)
+    /// of its own on the site that they share. Tenants with sites of their own need a gate each: the text,
+    /// with the host that browsers offer its code on, is the gate's and the same in every realm.
     ///
-    /// If the gate has a human check and the hosted form no script to show it, the observer hears of an
-    /// [`OutagePart::Host`]: nobody could pass it ([`ConfigBuilder::hosted`](super::ConfigBuilder::hosted)).
+    /// The observer hears of an [`OutagePart::Host`] if
+    /// - the gate has a human check and the hosted form no script to show it: nobody could pass it
+    ///   ([`ConfigBuilder::hosted`](super::ConfigBuilder::hosted));
+    /// - the texts name another host ([`GateBuilder::origin`](crate::GateBuilder::origin)) than that of
+    ///   these pages or one above it: browsers would offer the code on that site and on none of these pages.
     #[must_use]
     pub fn new(gate: Gate, config: Config) -> Self {
         if gate.has_human_check() && config.pages.as_ref().is_some_and(PageContext::shows_no_widget)
@@ -86,6 +92,9 @@ impl Endpoints {
                         asked for one gets no text; name the script in `PageContext::scripts` \
                         (docs/web-browser.md has one for each service)";
             gate.tell_outage(OutagePart::Host, what.to_owned());
+        }
+        if let Some(what) = foreign_text(&gate, &config.origin) {
+            gate.tell_outage(OutagePart::Host, what);
         }
         Self(Arc::new(Inner { gate, config, nameless_told: AtomicU64::new(u64::MAX) }))
     }
@@ -299,6 +308,18 @@ impl Endpoints {
     pub fn check_own_page(&self, request: &Parts) -> Result<(), Problem> {
         origin::check_post(&request.headers, &self.config().origin)
     }
+}
+
+/// What to do about texts whose code browsers offer on another site than `origin`, if they are such.
+fn foreign_text(gate: &Gate, origin: &str) -> Option<String> {
+    let host = gate.message_hosts().next()?;
+    if gate.message_hosts().any(|host| origin::is_below(origin, host)) {
+        return None;
+    }
+    Some(format!(
+        "the endpoints of {origin} send texts whose last line names {host}: browsers offer the code there, and \
+         not on these pages; name the pages' host in `GateBuilder::origin`, and give each site a gate of its own"
+    ))
 }
 
 fn told(answer: Answer) -> Response<Bytes> {

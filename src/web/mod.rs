@@ -32,6 +32,7 @@ pub mod page;
 mod answers;
 mod body;
 mod client;
+mod client_source;
 mod config;
 mod cookie;
 mod endpoints;
@@ -46,7 +47,8 @@ mod sign_up;
 #[cfg(feature = "axum")]
 pub use self::axum::router;
 pub use client::Client;
-pub use config::{ClientSource, Config, ConfigBuilder};
+pub use client_source::ClientSource;
+pub use config::{Config, ConfigBuilder};
 pub use cookie::{SameSite, read as cookie};
 pub use endpoints::Endpoints;
 pub use host::{Admit, Ask, Host, HostError, Known, Next};

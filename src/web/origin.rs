@@ -30,6 +30,14 @@ pub(super) fn is_base(text: &str) -> bool {
         && (scheme == "https" || scheme == "http" && is_loopback(host))
 }
 
+/// Whether browsers may offer a code for `host` on the pages of `origin`: on the host itself and below it.
+/// A developer's machine stands for any host.
+pub(super) fn is_below(origin: &str, host: &str) -> bool {
+    let Some((_, own, _)) = split(origin) else { return false };
+    let above = own.strip_suffix(host);
+    is_loopback(own) || above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
 /// Scheme, host and port.
 fn split(text: &str) -> Option<(&str, &str, Option<&str>)> {
     let (scheme, authority) = text.split_once("://")?;
@@ -180,6 +188,16 @@ mod tests {
             &[(site, "none"), (site, "cross-site")],
         ] {
             assert!(check_get(&headers(bad), OWN).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_offered_on_its_host_and_below_it() {
+        for origin in ["https://shop.example", "https://a.b.shop.example:8443", "http://[::1]:80"] {
+            assert!(is_below(origin, "shop.example"), "{origin}");
+        }
+        for origin in ["https://eshop.example", "https://example", "https://shop.example.net", ""] {
+            assert!(!is_below(origin, "shop.example"), "{origin}");
         }
     }
 

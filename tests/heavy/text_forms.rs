@@ -170,6 +170,10 @@ fn a_snapshot_and_its_controls_read_as_an_operator_wants_them_and_show_no_number
         let snapshot = serde_json::to_value(shop.gate.snapshot().await?)?;
         assert_eq!(snapshot["requests"], 1);
         assert_eq!(snapshot["daily_budget"], "50.000000");
+        assert_eq!(
+            (&snapshot["realm"], &snapshot["global"]),
+            (&"default".into(), &serde_json::Value::Null)
+        );
         assert_eq!(snapshot["countries"][0]["region"], "DE");
         assert_eq!(snapshot["countries"][0]["conversion_percent"], 0);
         let control = &snapshot["controls"][0];

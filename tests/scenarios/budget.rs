@@ -183,6 +183,34 @@ async fn a_budget_over_all_realms_is_one_for_all() {
     assert_eq!(sent, 2);
 }
 
+/// Nobody of the second tenant has spent anything, and no text goes out: its operators have to see why.
+#[tokio::test]
+async fn a_realm_s_snapshot_shows_what_the_others_spent_of_the_common_budget() {
+    let house = House::lab_with(|builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = Money::cents(10);
+        policy.budget.global = Some(Money::cents(50));
+        builder
+            .policy(policy)
+            .prices(PriceTable::builtin().with(*b"DE", otpgate::Money::microdollars(100_000)))
+    });
+    for flow in 0..8 {
+        let _ = house.insist(&german(flow), &Purpose::SIGN_UP, &client(flow as u32)).await;
+    }
+    assert_eq!(house.texts(), 5);
+    let other = house.gate.in_realm(&otpgate::Realm::new("other").unwrap());
+    let seen = other.snapshot().await.unwrap();
+    assert_eq!((seen.realm.as_str(), seen.spent, seen.sent), ("other", Money::ZERO, 0));
+    let all = seen.global.unwrap();
+    assert_eq!((all.spent, all.limit), (Money::cents(50), Money::cents(50)));
+    let own = house.gate.snapshot().await.unwrap();
+    assert_eq!((own.realm.as_str(), own.spent, own.global), ("default", all.spent, Some(all)));
+    assert_eq!(own.countries[0].sent, 5, "the readings are taken apart in their order");
+
+    let without = House::lab_with(|builder| builder.policy(quick(Policy::default())));
+    assert_eq!(without.gate.snapshot().await.unwrap().global, None);
+}
+
 /// Users return what bots spend: an accepted code pays the unverified budget back.
 #[tokio::test]
 async fn accepted_codes_pay_the_unverified_budget_back() {

@@ -1,13 +1,14 @@
 //! Callers without a page: another service of the host, with a signed request from a listed network.
 
 use otpgate::access::{
-    Actor, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, ClientIp,
+use otpgate::access::{
+    Actor, CallerError, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, ClientIp,
     DestinationPolicy, Effect, Network, Reason, Target,
 };
 use otpgate::policy::Quota;
 use otpgate::{
-    Cleared, Clock, EntryGrant, GateBuilder, LimitName, Money, Policy, Purpose, RefusalReason,
-    Region, Sent, SystemEntropy,
+    Cleared, Clock, EntryGrant, GateBuilder, LimitName, Money, Policy, Purpose, Realm,
+    RefusalReason, Region, Sent, SystemEntropy,
 };
 
 use crate::a16_victim_lockout::besiege_as_human;
@@ -164,6 +165,35 @@ async fn a_caller_has_a_quota_and_the_number_its_interval() {
         let _ = office.ask(&signed, &number, &Purpose::PAYMENT, HOME).await;
     }
     assert_eq!(office.house.texts(), 5);
+}
+
+/// A tenant's service, with the tenant's own key, asks at another tenant's gate.
+#[tokio::test]
+async fn a_rule_for_one_realm_is_good_in_no_other() {
+    let id = CallerId::new("billing").unwrap();
+    let rule = CallerRule::new(id.clone(), ["10.1.0.0/16".parse::<Network>().unwrap()])
+        .for_realms(["acme"]);
+    let house = House::lab_with(|builder| builder.callers(CallerRules::new(AUDIENCE).allow(rule)));
+    let now = house.clock.now();
+    let key = CallerKey::mint(&id, AUDIENCE, now + days(30), &keys(), now).unwrap();
+    let (recipient, peer) = (recipient(ALICE), HOME.parse().unwrap());
+    let asks = |realm| {
+        let request = CallerRequest { realm, purpose: "payment", recipient: &recipient };
+        let signed = key.sign(&request, &SystemEntropy, now).unwrap();
+        let peer = otpgate::access::ClientIp::from_peer(peer);
+        let gate = house.gate.in_realm(&Realm::new(realm).unwrap());
+        match gate.authorise(&signed, &recipient, &Purpose::PAYMENT, &peer).unwrap() {
+            Cleared::Passed(_) => None,
+            Cleared::Refused(refusal) => Some(refusal.reason().clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(asks("acme").is_none());
+    for other in ["bolt", "default"] {
+        let refused = asks(other);
+        let realm = matches!(refused, Some(RefusalReason::Caller(CallerError::Realm)));
+        assert!(realm, "{other}: {refused:?}");
+    }
 }
 
 /// An operator who shuts a network shuts it for services too.

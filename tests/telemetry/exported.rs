@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{
 use otpgate::access::{Actor, Draft, Effect, Reason, Target};
 use otpgate::pumping::Action;
 use otpgate::telemetry::{BUCKETS, METRICS, MetricKind, MetricsObserver};
-use otpgate::{Event, EventKind, Observer, Purpose, RefusalReason, Region};
+use otpgate::{Event, EventKind, Money, Observer, Policy, Purpose, Realm, RefusalReason, Region};
 
 use crate::traffic;
 use support::{House, hours};
@@ -107,6 +107,42 @@ async fn sms_that_is_off_for_one_purpose_is_not_paused() {
         let text = handle.render();
         assert!(text.lines().any(|line| line == gauge), "{gauge} is missing:\n{text}");
     }
+}
+
+/// Without the label the pause of one tenant was the next snapshot's to take back.
+#[tokio::test]
+async fn each_realm_has_gauges_of_its_own_where_realms_are_labels() {
+    let (recorder, handle) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let house = House::with(|builder| {
+        let mut policy = Policy::default();
+        policy.budget.global = Some(Money::dollars(80));
+        builder.policy(policy)
+    });
+    let gate = |realm| house.gate.in_realm(&Realm::new(realm).unwrap());
+    let (why, ada) = (Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap());
+    let pause = Draft::new(Target::Everything, Effect::SmsOff, why, ada).unwrap();
+    gate("acme").controls().enter_draft(pause).await.unwrap();
+    let metrics = MetricsObserver::new().realms(2);
+    for realm in ["acme", "bolt", "one-too-many"] {
+        metrics.gauges(&gate(realm).snapshot().await.unwrap());
+    }
+    let text = handle.render();
+    for line in [
+        "otpgate_sms_paused{realm=\"acme\"} 1",
+        "otpgate_sms_paused{realm=\"bolt\"} 0",
+        "otpgate_controls_entries{realm=\"acme\"} 1",
+        "otpgate_detector_places{action=\"refuse\",realm=\"bolt\"} 0",
+        "otpgate_budget_spent_dollars{realm=\"bolt\"} 0",
+        "otpgate_global_budget_spent_dollars 0",
+        "otpgate_global_budget_limit_dollars 80",
+        // Its counters are there before its first event, as with one.
+        "otpgate_guess_spraying_total{realm=\"bolt\"} 0",
+    ] {
+        assert!(text.lines().any(|of| of == line), "{line} is missing:\n{text}");
+    }
+    // A tenant beyond the bound would stand where another does.
+    assert_eq!(text.matches("otpgate_sms_paused{").count(), 2, "{text}");
 }
 
 /// An entry that extends a block lasts for days, and would mute the alarm that says to lift it.

@@ -23,6 +23,7 @@ mod purposes;
 mod races;
 mod receipts;
 mod site;
+mod tenants;
 mod tokens;
 mod uniform;
 mod wire;

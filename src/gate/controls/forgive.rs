@@ -103,10 +103,10 @@ impl Controls<'_> {
     }
 
     /// Vouches for this host's clock after a pause, or after a step that was right. A store inside
-    /// this process then takes the wall clock anew. Other gates' clocks and a server's are not
-    /// touched, and the bound still holds for this host's clock.
+    /// this process then takes the wall clock anew, for all realms, whichever realm's controls these are.
+    /// Other gates' clocks and a server's are not touched, and the bound still holds for this host's clock.
     ///
-    /// Look at the clock before you call this, because every limit's span is measured by it. Told
+    /// Look at the clock before you call this, because every limit's span is measured by it, in all realms. Told
     /// to the observer as [`EventKind::ControlsChanged`](crate::EventKind::ControlsChanged).
     ///
     /// ```

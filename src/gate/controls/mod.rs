@@ -65,13 +65,16 @@ impl<'a> Controls<'a> {
     }
 
     /// The target that stands for one number. The entry holds its pseudonym, not the number.
+    ///
+    /// It is of this realm: entered in another it stands for nobody, without an error. Make it anew from
+    /// the controls of each realm that it is to hold in.
     #[must_use]
     pub fn number(&self, recipient: &Recipient) -> Target {
         Target::Number(self.gate.names().number(recipient))
     }
 
     /// The target that stands for one account, spelt as [`ClientContext::user`](crate::ClientContext::user)
-    /// gets it.
+    /// gets it. It is of this realm, as that of [`number`](Self::number) is.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }

@@ -95,9 +95,16 @@ impl MessageFormat {
 
     /// The host that only a developer can open, if a text names one.
     pub(crate) fn development_host(&self) -> Option<&str> {
-        let LastLine::Origin { host, embedded } = &self.last else { return None };
-        let mut hosts = [Some(host), embedded.as_ref()].into_iter().flatten();
-        hosts.find(|host| host.is_development()).map(OriginHost::as_str)
+        self.hosts().find(|host| host.is_development()).map(OriginHost::as_str)
+    }
+
+    /// The hosts that the last line is for: of the page, and of the frame inside it.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &OriginHost> {
+        let hosts = match &self.last {
+            LastLine::Origin { host, embedded } => [Some(host), embedded.as_ref()],
+            _ => [None, None],
+        };
+        hosts.into_iter().flatten()
     }
 
     /// Starts a format for `brand`, a [`Brand`] or its text: the built-in messages, codes of six

@@ -42,7 +42,8 @@ use crate::access::Actor;
 /// ```
 #[async_trait]
 pub trait Operators: fmt::Debug + Send + Sync + 'static {
-    /// Who asks.
+    /// Who asks. It is not told which realm's console is asked: one `Operators` for the consoles of several
+    /// tenants lets an operator of one act in all. Give each console its own, which knows its tenant.
     ///
     /// # Errors
     ///

@@ -4,10 +4,12 @@ mod controls;
 mod places;
 mod question;
 mod switch;
+mod tiles;
 mod top;
 
 use crate::access::Control;
 use crate::base::time::Timestamp;
+use crate::context::Realm;
 use crate::error::{GateError, GateErrorKind};
 use crate::outcome::Snapshot;
 use crate::pumping::NodeView;
@@ -23,6 +25,7 @@ use super::words;
 use controls::{change, entries};
 use places::places;
 use switch::switch;
+use tiles::tiles;
 use top::{banners, top};
 
 pub(super) use question::{code, question};
@@ -69,6 +72,18 @@ impl View<'_> {
                 if words::lasts(longest.until(), entry.until()) { longest } else { entry }
             },
         )
+    }
+
+    /// Whether it is one realm of several, as far as its name tells.
+    fn has_realms(&self) -> bool {
+        self.realm != Realm::DEFAULT
+    }
+
+    /// Says that what stands before it is this realm's alone.
+    fn of_realm(&self, html: &mut Html) {
+        if self.has_realms() {
+            html.raw(" of realm ").text(self.realm);
+        }
     }
 
     fn places(&self) -> &[NodeView] {
@@ -207,72 +222,6 @@ fn head(mount: &str, realm: &str, more: impl FnOnce(&mut Html)) -> Html {
     html.raw("<link rel=\"stylesheet\" href=\"").text(mount).text(super::style_path());
     html.raw("\"></head><body>");
     html
-}
-
-fn tiles(html: &mut Html, view: &View<'_>) {
-    html.raw("<section class=\"tiles\" aria-label=\"The last hour\">");
-    if let Ok(now) = &view.snapshot {
-        let accepted = now.attempts.saturating_sub(now.failed);
-        let share = accepted.saturating_mul(100).checked_div(now.sent);
-        tile(
-            html,
-            "Texts in the last hour",
-            now.sent,
-            &format!(
-                "of {} requests, less what a block, Country off or SMS off refuses",
-                now.requests
-            ),
-        );
-        let (figure, words) = match share {
-            Some(share) if now.sent >= 5 => (format!("{share} %"), "healthy: 55 to 85"),
-            _ => ("–".to_owned(), "too few texts to say"),
-        };
-        let class = match share {
-            Some(share) if now.sent >= 20 && share < 35 => "bad",
-            Some(share) if now.sent >= 20 && share < 55 => "warn",
-            _ => "",
-        };
-        html.raw("<div class=\"tile ")
-            .raw(class)
-            .raw("\"><h3>Codes accepted for each text</h3><p class=\"figure\">");
-        html.text(figure).raw("</p><p class=\"dim\">").raw(words).raw("</p></div>");
-        let (spent, budget) = (now.spent.as_microdollars(), now.daily_budget.as_microdollars());
-        html.raw("<div class=\"tile\"><h3>Spent in 24 hours</h3><p class=\"figure\">");
-        html.text(money(spent)).raw("</p>");
-        let percent = spent.saturating_mul(100).checked_div(budget).unwrap_or(0);
-        let class = if percent >= 90 {
-            "bad"
-        } else if percent >= 50 {
-            "warn"
-        } else {
-            "good"
-        };
-        chart::meter(html, class, spent, budget);
-        html.raw("<p class=\"dim\">")
-            .text(percent)
-            .raw(" % of ")
-            .text(money(budget))
-            .raw(" a day</p></div>");
-        tile(
-            html,
-            "Wrong codes in the last hour",
-            now.failed,
-            &format!("of {} entered", now.attempts),
-        );
-    }
-    let refused = view.sum(Tally::Refused, Window::Hour);
-    let withheld = view.sum(Tally::Withheld, Window::Hour);
-    tile(html, "Refused in the last hour", refused, "at this gate");
-    let words = "told that a text was sent, at this gate";
-    tile(html, "Withheld in the last hour", withheld, words);
-    let asked = view.sum(Tally::StepUps, Window::Hour);
-    tile(html, "Asked to prove more in the last hour", asked, "at this gate");
-    html.raw("</section>");
-}
-
-fn tile(html: &mut Html, name: &'static str, figure: u64, words: &str) {
-    html.raw("<div class=\"tile\"><h3>").raw(name).raw("</h3><p class=\"figure\">").text(figure);
-    html.raw("</p><p class=\"dim\">").text(words).raw("</p></div>");
 }
 
 fn charts(html: &mut Html, view: &View<'_>) {

@@ -179,6 +179,27 @@ fn a_signature_is_for_one_number_purpose_realm_and_gate() {
 }
 
 #[test]
+fn a_rule_is_for_the_realms_that_it_names() {
+    let caller = Caller::new();
+    let recipient = Recipient::from_e164("+4915112345678").unwrap();
+    let request = CallerRequest { realm: "shop", purpose: "payment", recipient: &recipient };
+    let signed = caller.key.sign(&request, &SystemEntropy, NOW).unwrap();
+    let peer = ClientIp::from_peer("10.1.2.3".parse().unwrap());
+    let under = |realms: &[&str]| {
+        let network = "10.1.0.0/16".parse().unwrap();
+        let rule = CallerRule::new(CallerId::new("billing").unwrap(), [network])
+            .for_realms(realms.iter().copied());
+        let rules = CallerRules::new("gate").allow(rule);
+        rules.check(&signed, &request, &peer, &keys(), NOW).map(drop)
+    };
+    assert_eq!(under(&["shop"]), Ok(()));
+    assert_eq!(under(&["bank", "shop"]), Ok(()));
+    for others in [&["bank"][..], &["sho", "shops"], &[]] {
+        assert_eq!(under(others), Err(CallerError::Realm), "{others:?}");
+    }
+}
+
+#[test]
 fn a_key_ends_and_cannot_be_stretched() {
     let caller = Caller::new();
     let late = NOW + Duration::from_secs(3_600);

@@ -276,6 +276,44 @@ async fn a_wish_is_of_one_realm_and_of_a_number_that_can_be_one() {
     assert_eq!(house.texts(), 2);
 }
 
+/// Tenants that send from one number: the host hands each webhook to all of them. A wish then holds for
+/// all, each on its own, and a delivery receipt, which finds its realm by itself, is applied once.
+#[tokio::test]
+async fn a_wish_that_every_realm_is_told_holds_in_every_realm() {
+    let house = House::lab(small());
+    let tenants = ["default", "acme", "bolt"].map(|name| {
+        let gate = house.gate.in_realm(&Realm::new(name).unwrap());
+        let (clock, outbox) = (house.clock.clone(), house.outbox.clone());
+        let (carrier, log) = (house.carrier.clone(), house.log.clone());
+        House { gate, clock, outbox, carrier, log, client: client(9) }
+    });
+    let told = async |line: &str| {
+        let mut outcomes = Vec::new();
+        for tenant in &tenants {
+            outcomes.push(one(tenant, line).await);
+        }
+        outcomes
+    };
+    let texts = async |hour: u32| {
+        let before = house.texts();
+        for (index, tenant) in (0..).zip(&tenants) {
+            let sent = tenant.try_send(ALICE, &client(100 + 10 * hour + index)).await;
+            assert!(matches!(sent, Sent::Issued(_)), "answered as ever: {sent:?}");
+        }
+        house.clock.advance(hours(1));
+        house.texts() - before
+    };
+    let (applied, repeated) = (ReceiptOutcome::Applied, ReceiptOutcome::Repeated);
+    assert_eq!(texts(0).await, 3);
+    let delivered = format!("delivered {} 1", key(&house));
+    assert_eq!(told(&delivered).await, [applied, repeated, repeated]);
+    assert_eq!(told(&format!("STOP {ALICE} in1")).await, [applied; 3]);
+    assert_eq!(texts(1).await, 0);
+    assert_eq!(told(&format!("STOP {ALICE} in1")).await, [repeated; 3], "the provider's repeat");
+    assert_eq!(told(&format!("START {ALICE} in2")).await, [applied; 3]);
+    assert_eq!(texts(2).await, 3);
+}
+
 /// Many gates get the same webhooks again and again with every latency in between: the last word of the
 /// owner holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -151,7 +151,7 @@ pub(super) fn change(html: &mut Html, view: &View<'_>) {
     });
     fold(html, view, "trust-clock", "Vouch for this host's clock", |html| {
         html.raw(
-            "<p class=\"dim\">Only after you have looked at it: every limit is measured by it.</p>",
+            "<p class=\"dim\">Only after you have looked at it: every limit of all realms is measured by it.</p>",
         );
     });
     html.raw("</div></section>");

@@ -28,7 +28,9 @@ pub(super) fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str
     } else if view.outage() {
         html.raw("<p class=\"state bad\">Store outage</p>");
     } else if view.paused().is_some() {
-        html.raw("<p class=\"state bad\">All SMS paused</p>");
+        html.raw("<p class=\"state bad\">All SMS");
+        view.of_realm(html);
+        html.raw(" paused</p>");
     } else if refusing > 0 || stopped >= ATTACK {
         html.raw("<p class=\"state bad\">Attack: ").text(stopped).raw(" stopped in an hour</p>");
     } else if view.held_up() >= ATTACK {
@@ -79,18 +81,22 @@ pub(super) fn banners(html: &mut Html, view: &View<'_>) {
     }
     // The address tells what was done when the page was new, or what somebody wrote into a link. What all
     // SMS does now is known, and said only while it is so.
-    let done = match view.query.field("done") {
-        "entered" => "The entry was made. Every gate goes by it from its next request on.",
-        "lifted" => "The entry is lifted.",
-        "forgiven" => "The number's wrong codes are forgotten.",
-        "forgotten" => "What providers reported about the number is forgotten.",
-        "forgiven-account" => "The account's wrong authenticator codes are forgotten.",
-        "clock" => "The clock is vouched for.",
+    let (what, done) = match view.query.field("done") {
+        "entered" => ("", "The entry was made. Every gate goes by it from its next request on."),
+        "lifted" => ("", "The entry is lifted."),
+        "forgiven" => ("", "The number's wrong codes are forgotten."),
+        "forgotten" => ("", "What providers reported about the number is forgotten."),
+        "forgiven-account" => ("", "The account's wrong authenticator codes are forgotten."),
+        "clock" => ("", "The clock is vouched for, in all realms."),
         "paused" if view.paused().is_some() => {
-            "All SMS is paused, at every gate, from the next request on."
+            ("All SMS", " is paused, at every gate, from the next request on.")
         }
-        "resumed" if view.entries.is_ok() && view.paused().is_none() => "SMS goes out again.",
+        "resumed" if view.entries.is_ok() && view.paused().is_none() => ("SMS", " goes out again."),
         _ => return,
     };
-    html.raw("<p class=\"banner good\" role=\"status\">").raw(done).raw("</p>");
+    html.raw("<p class=\"banner good\" role=\"status\">").raw(what);
+    if !what.is_empty() {
+        view.of_realm(html);
+    }
+    html.raw(done).raw("</p>");
 }

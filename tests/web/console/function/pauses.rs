@@ -170,6 +170,69 @@ async fn what_was_done_is_said_while_it_is_so() {
     assert!(said("resumed").await.contains(resumed));
 }
 
+/// The console of a tenant.
+fn desk_of(realm: &str, change: impl FnOnce(GateBuilder) -> GateBuilder) -> Desk {
+    let realm = Realm::new(realm).unwrap();
+    let feed = ConsoleFeed::of(&realm);
+    let mut house = House::with(|builder| change(builder.observer(feed.clone())));
+    house.gate = house.gate.in_realm(&realm);
+    let console = Console::new(house.gate.clone(), feed, Staff, &keys(), ORIGIN).unwrap();
+    Desk { house, console }
+}
+
+/// "All SMS" is that of one tenant, and whoever is on call for another must not think it is theirs.
+#[tokio::test]
+async fn a_pause_names_the_realm_that_it_is_of() {
+    let desk = desk_of("acme", |builder| builder.policy(quick(Policy::default())));
+    let page = desk.page().await;
+    assert!(page.contains("Pause all SMS of realm acme…</summary>"), "{page}");
+    assert!(page.contains("Pause all SMS of realm acme…</button>"), "{page}");
+    assert!(
+        page.contains("No text goes out to anybody of this realm; other realms go on,"),
+        "{page}"
+    );
+    leads_to(&pause(&desk, "2").await, "paused");
+    let page = text(&desk.get_as("ada", "?done=paused").await);
+    for words in [
+        "All SMS of realm acme paused</p>",
+        "All SMS of realm acme is paused, at every gate",
+        "All SMS of realm acme is paused</h2>",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    leads_to(&resume(&desk).await, "resumed");
+    let page = text(&desk.get_as("ada", "?done=resumed").await);
+    assert!(page.contains("SMS of realm acme goes out again."), "{page}");
+    assert!(page.contains("every limit of all realms is measured by it"), "{page}");
+
+    let only = desk_of("default", |builder| builder.policy(quick(Policy::default())));
+    assert!(!only.page().await.contains("of realm"), "a host without tenants has no realms");
+}
+
+/// What another tenant spent of the common budget is why nothing goes out here.
+#[tokio::test]
+async fn the_page_shows_the_budget_that_all_realms_share() {
+    let desk = desk_of("acme", |builder| {
+        let mut policy = quick(Policy::default());
+        policy.budget.message = otpgate::Money::cents(10);
+        policy.budget.global = Some(otpgate::Money::cents(20));
+        builder.policy(policy)
+    });
+    let Desk { house, console } = desk;
+    let gate = house.gate.in_realm(&Realm::default());
+    let other = Desk { house: House { gate, ..house }, console };
+    for person in 0..4 {
+        let _ = goes_out(&other, person, &Purpose::SIGN_UP).await;
+    }
+    let page = other.page().await;
+    let (_, tile) = page.split_once("Spent by all realms in 24 hours").expect("no tile");
+    let tile = tile.split("</div>").next().unwrap();
+    assert!(tile.contains("of $0.20 a day"), "{tile}");
+    assert!(!tile.contains(">$0.00<"), "{tile}");
+    let (_, own) = page.split_once("Spent in 24 hours").expect("no tile");
+    assert!(own.split("</div>").next().unwrap().contains(">$0.00<"), "{own}");
+}
+
 /// The question was answered too late: the form that led to it is filled in again.
 #[tokio::test]
 async fn an_old_confirmation_leaves_its_form_as_it_was_written() {
