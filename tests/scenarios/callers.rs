@@ -1,7 +1,6 @@
 //! Callers without a page: another service of the host, with a signed request from a listed network.
 
 use otpgate::access::{
-use otpgate::access::{
     Actor, CallerError, CallerId, CallerKey, CallerRequest, CallerRule, CallerRules, ClientIp,
     DestinationPolicy, Effect, Network, Reason, Target,
 };
