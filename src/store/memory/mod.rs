@@ -344,7 +344,10 @@ impl MemoryStore {
         };
         // A segment of journals that had more to drop is looked at again.
         if table < 3 || dropped < PRUNED_BY_A_LOOK {
-            broom.next = broom.next.saturating_add(1) % self.segments().max(1);
+            broom.next = broom.next.saturating_add(1);
+            if broom.next >= self.segments() {
+                broom.next = 0;
+            }
         }
         self.room.give_back(dropped);
         let minute = now.as_millis() / 60_000;
