@@ -113,7 +113,8 @@ pub(crate) fn beside_nothing(
             return Err(ConfigError::rule(
                 field,
                 format!("left out{region} by the policy of purpose `{purpose}`"),
-                "given by each purpose's policy if the general one has it: other texts would be spent beside                  it; copy it from the policy that `GateBuilder::policy` got, the maximum may differ",
+                "given by each purpose's policy if the general one has it: other texts would be spent beside \
+                 it; copy it from the policy that `GateBuilder::policy` got, the maximum may differ",
             ));
         }
     }
