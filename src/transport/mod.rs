@@ -126,7 +126,8 @@ pub use sender::Senders;
 pub(crate) use sms::Number;
 pub use sms::{CallbackKey, Handoff, IdempotencyKey, OutboundSms};
 pub use wrappers::{
-    CircuitBreaker, Conversions, FailOver, InFlightLimit, Route, RouteRule, SpendLimit, Weighted,
+    CircuitBreaker, Conversions, FailOver, InFlightLimit, Priced, Route, RouteRule, SpendLimit,
+    Weighted,
 };
 
 /// Hands texts to an SMS provider.

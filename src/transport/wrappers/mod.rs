@@ -1,4 +1,4 @@
-//! Transports around transports: fail-over, routes, weights, circuit breaker, caps.
+//! Transports around transports: fail-over, routes, weights, circuit breaker, caps, prices.
 //!
 //! Each is an [`SmsTransport`](super::SmsTransport) itself, so they nest. None of them repeats a text
 //! that may have gone out: only [`NotSent`](super::HandoffErrorKind::NotSent) is passed on to another
@@ -12,6 +12,7 @@
 //! | [`CircuitBreaker`] | leaves a provider alone that fails, or that asked for a pause | `NotSent` while open |
 //! | [`InFlightLimit`] | caps the texts on their way at one time | `NotSent` at the cap |
 //! | [`SpendLimit`] | caps what one provider costs in 24 hours | `NotSent` at the cap |
+//! | [`Priced`] | names what a provider's texts cost | the price, where the provider names none |
 //! | [`Deadline`](super::Deadline) | ends a hand-off that hangs | `Indeterminate` |
 //!
 //! The usual nesting gives each provider its own breaker and caps, and puts the choice outside:
@@ -36,6 +37,7 @@
 mod breaker;
 mod fail_over;
 mod in_flight;
+mod priced;
 mod route;
 mod spend;
 mod weighted;
@@ -43,6 +45,7 @@ mod weighted;
 pub use breaker::CircuitBreaker;
 pub use fail_over::FailOver;
 pub use in_flight::InFlightLimit;
+pub use priced::Priced;
 pub use route::{Route, RouteRule};
 pub use spend::SpendLimit;
 pub use weighted::{Conversions, Weighted};

@@ -1,6 +1,8 @@
 //! The budgets hold what a text really cost, in whatever order it is told.
 
 use otpgate::message::{Language, MessageFormat, Messages, Template};
+use otpgate::testing::{Reply, ScriptedTransport};
+use otpgate::transport::{FailOver, Priced};
 
 use super::*;
 
@@ -403,6 +405,20 @@ async fn the_price_of_an_undelivered_part_is_a_price() {
         let line = format!("undelivered id text-0 {said}");
         assert_eq!(one(&house, line.trim_end()).await, ReceiptOutcome::Applied);
         assert_eq!(spent(&house).await, real, "{said}");
+    }
+}
+
+/// Of two providers the dear one takes the text: the budgets hold its price.
+#[tokio::test]
+async fn the_price_of_the_provider_that_took_the_text_is_held() {
+    let of = |cents| PriceTable::builtin().with(*b"DE", Money::cents(cents));
+    for (answer, real) in [(Reply::Accept, 40_000), (Reply::NotSent, 90_000)] {
+        let ((cheap, first), (dear, _)) = (ScriptedTransport::new(), ScriptedTransport::new());
+        first.reply(answer);
+        let both = FailOver::new(Priced::new(cheap, of(4))).then(Priced::new(dear, of(9)));
+        let house = House::lab_with(|builder| builder.transport(both).prices(of(10)));
+        let _ = house.try_send(ALICE, &client(1)).await;
+        assert_eq!(spent(&house).await, real);
     }
 }
 
