@@ -19,7 +19,8 @@ impl GateBuilder {
     /// you copy what is to hold here too.
     ///
     /// Sessions, networks, countries and a number's failures have one meter for all purposes: the
-    /// maximum may differ from purpose to purpose, the span may not, or [`build`](Self::build) refuses. It
+    /// maximum may differ from purpose to purpose, the span may not, or [`build`](Self::build) refuses. So it
+    /// does where a budget of all texts is left out ([`BudgetPolicy`](crate::policy::BudgetPolicy)). It
     /// refuses too what only looks like a standard purpose, such as `payments`, here and in a policy's mode.
     ///
     /// ```
@@ -43,8 +44,9 @@ impl GateBuilder {
         self
     }
 
-    /// What a message costs by country. Default: the built-in table. [`build`](Self::build) refuses
-    /// letters that are no country's.
+    /// What a message costs by country. Every budget counts by it, so enter your provider's prices, the
+    /// dearest if you have several providers. Default: the built-in table, another provider's list.
+    /// [`build`](Self::build) refuses letters that are no country's.
     pub fn prices(mut self, prices: PriceTable) -> Self {
         self.prices = Some(prices);
         self

@@ -84,9 +84,10 @@ pub enum EventKind {
     TicketIssued,
     /// A text was handed off.
     Sent {
-        /// What it cost: all its segments.
+        /// What was reserved for all its segments, by the price table. What a provider says that it cost
+        /// follows as [`Settled`](Self::Settled).
         price: Money,
-        /// Segments billed.
+        /// Its segments, as the gate counts them.
         segments: u32,
         /// Whether it renewed a running verification.
         resend: bool,

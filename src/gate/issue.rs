@@ -18,6 +18,8 @@ impl Gate {
     /// to the transport.
     ///
     /// Dropping the future sends at most one text; what was charged by then stays charged.
+    /// Run it on a task of its own (tokio's `spawn`) where your server drops the handler of a client who
+    /// hangs up: what the provider says of the text, its price too, would be lost with it.
     ///
     /// The provider may call back before `issue` returns; hand what it posts to
     /// [`receipts`](Self::receipts), which finds the send all the same.
@@ -76,6 +78,9 @@ impl Gate {
     /// Calls [`clear`](Self::clear), then [`issue`](Self::issue), and gives one answer: what a
     /// form's handler needs. Call the two yourself if something comes between them: a payment that
     /// the code is [bound to](crate::Clearance::bind), or a [`decoy`](Self::decoy).
+    ///
+    /// Run it on a task of its own where your server drops the handler of a client who hangs up, as
+    /// [`issue`](Self::issue) says.
     ///
     /// # Errors
     ///

@@ -29,6 +29,9 @@ impl Gate {
     /// It is held to the policy of now, destinations and prices included, and keeps the format of the
     /// verification's first code.
     ///
+    /// Run it on a task of its own where your server drops the handler of a client who hangs up, as
+    /// [`issue`](Self::issue) says.
+    ///
     /// # Errors
     ///
     /// As [`issue`](Self::issue).

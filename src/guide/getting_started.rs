@@ -8,6 +8,7 @@
 //! Build one [`Gate`] at start and clone it into every handler; a clone is two reference counts.
 //!
 //! ```
+//! use otpgate::pumping::PriceTable;
 //! use otpgate::store::MemoryStore;
 //! use otpgate::{Gate, KeyRing, Money, Region, SmsTransport};
 //!
@@ -24,16 +25,20 @@
 //!         .origin("example.com") // browsers offer the code on this host only
 //!         .countries([Region::DE, Region::AT]) // where customers are
 //!         .daily_budget(Money::dollars(50)) // a few times an ordinary day
+//!         .prices(PriceTable::builtin().with(*b"DE", Money::cents(9)).with(*b"AT", Money::cents(8)))
 //!         .build()?)
 //! }
 //! # let provider = otpgate::transport::ConsoleTransport::stdout();
 //! # assert!(build_gate("IAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", provider).is_ok());
 //! ```
 //!
-//! All of these but `origin` are required, and [`build`](crate::GateBuilder::build) says which is
-//! missing and which values contradict each other. Texts of your own, an app's hash and payments need
-//! a [`message`](crate::GateBuilder::message) in place of `brand`; other lines than mobile ones need
-//! [`destinations`](crate::GateBuilder::destinations) in place of `countries`.
+//! All of these but `origin` and `prices` are required, and [`build`](crate::GateBuilder::build) says
+//! which is missing and which values contradict each other. Enter your provider's prices all the same:
+//! every budget counts by them, and they may be nine times the built-in ones.
+//!
+//! Texts of your own, an app's hash and payments need a [`message`](crate::GateBuilder::message) in place
+//! of `brand`; other lines than mobile ones need [`destinations`](crate::GateBuilder::destinations) in
+//! place of `countries`.
 //!
 //! Call [`Gate::ready`](crate::Gate::ready) before you listen. It tries the store, compares the clocks,
 //! asks transports, human check and look-up for their credentials, sends nothing, and names all that is
@@ -229,6 +234,13 @@
 //! [`ModePolicy::decoys`](crate::policy::ModePolicy::decoys), or a provider's outage tells who has an
 //! account. A decoy does not take the provider's time; if a client could measure that, answer the page
 //! before the call has returned.
+//!
+//! # Who hangs up
+//!
+//! Servers drop a handler whose client closes the connection. The text goes out all the same, and what
+//! the provider says of it, the price too, is lost. Run [`Gate::request`], [`Gate::issue`] and
+//! [`Gate::resend`](crate::Gate::resend) on a task of their own (tokio's `spawn`), and await that task. The router
+//! does so.
 //!
 //! # Delivery receipts
 //!

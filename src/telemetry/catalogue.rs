@@ -139,12 +139,12 @@ metrics! {
     BY_CHANNEL = Metric::counter("otpgate_messages_total", &[CHANNEL, Word("confirmed", YES_NO)],
         "Messages handed off by channel, and whether the provider confirmed them.");
     SEGMENTS = Metric::counter("otpgate_sms_segments_total", &[Label::Region],
-        "Segments billed.");
+        "Segments, as the gate counts them.");
     SPEND = Metric::counter("otpgate_spend_microdollars_total", &[Label::Region],
-        "Reserved for messages handed off, in millionths of a dollar.");
+        "Reserved for messages handed off, in millionths of a dollar; look-ups are not in it.");
     CORRECTED = Metric::counter("otpgate_spend_corrected_microdollars_total",
         &[Word("direction", &["up", "down"])],
-        "By how much providers' prices differed from what was reserved.");
+        "By how much providers' prices differed from what was reserved, over all countries.");
     UNCONVERTED = Metric::counter("otpgate_prices_unconverted_total", &[],
         "Prices in a currency for which the policy states no rate.");
     NOT_SENT = Metric::counter("otpgate_sms_not_sent_total",
