@@ -314,9 +314,10 @@ pub fn prices(trace: &Trace) -> PriceTable {
         let entry = dearest.entry(row.region).or_default();
         *entry = row.price_microusd.max(*entry);
     }
-    // A row that says 0 says that its sender did not know.
-    let known = dearest.into_iter().filter(|(_, price)| *price > 0);
-    known.fold(PriceTable::builtin(), |table, (region, price)| {
+    dearest.into_iter().fold(PriceTable::builtin(), |table, (region, price)| {
+        // A row that says 0 says that its sender did not know: the table's guess is its price then, or a
+        // gate with a ceiling would send no text there.
+        let price = if price > 0 { price } else { table.of(region) };
         table.with(region, otpgate::Money::microdollars(price.into()))
     })
 }

@@ -16,7 +16,7 @@
 #[allow(dead_code)]
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use otpgate::policy::{Evidence, Quota};
@@ -48,6 +48,18 @@ fn trace(rows: &[String]) -> Trace {
 fn run(trace: &mut Trace, choices: &Choices) -> Run {
     let mut host = Host::new(choices, &prices(trace), trace.rows[0].at_ms).unwrap();
     drive::run(trace, &mut host, None, |_| {})
+}
+
+/// A host whose trace names no prices replays texts to every country all the same.
+#[test]
+fn a_country_whose_price_the_trace_does_not_know_gets_its_texts() {
+    let row = format!("{START},+963944567890,192.0.2.1,s1,0,,1,0,legit:new\n");
+    let mut trace = Trace::read(format!("{HEADER}\n{row}").as_bytes()).unwrap();
+    assert!(trace.malformed.is_empty(), "{:?}", trace.malformed);
+    assert_eq!(prices(&trace).of(*b"SY"), 150_000);
+    let run = run(&mut trace, &Choices::default());
+    assert_eq!(run.refusals(), BTreeMap::new());
+    assert!(run.fates[0].sent);
 }
 
 /// One address that enters no code: asked from the third message on, refused from the sixth on.
