@@ -26,7 +26,7 @@ use crate::transport::{Channel, Handoff, HandoffError, OutboundSms, Price, SmsTr
 /// use otpgate::transport::{FailOver, OutboundSms, Priced, SmsTransport};
 ///
 /// # let ((cheap, first), (dear, _)) = (ScriptedTransport::new(), ScriptedTransport::new());
-/// let of = |cents| PriceTable::builtin().with_fallback(Money::cents(cents));
+/// let of = |cents| PriceTable::builtin().with(*b"DE", Money::cents(cents));
 /// let transport = FailOver::new(Priced::new(cheap, of(4))).then(Priced::new(dear, of(9)));
 /// let sms = OutboundSms::for_test("+4915112345678", "041673 is your code.", [1; 16]);
 ///
