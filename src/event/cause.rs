@@ -46,7 +46,7 @@ pub enum OutagePart {
     /// A plug-in panicked.
     PlugIn,
     /// The host's half of the web edge failed, or lacks what makes it work: a script for the human check, the
-    /// addresses of clients.
+    /// addresses of clients, texts that name its site.
     Host,
 }
 

@@ -307,10 +307,7 @@ pub enum RefusalReason {
     },
     /// A provider reported lately that texts to the number are in vain; `None` if another gate has
     /// forgotten it meanwhile.
-    #[error(
-        "a provider reported the number as {}; see `Controls::forget_faults`",
-        fault.map_or_else(|| "faulty".to_owned(), |fault| fault.to_string())
-    )]
+    #[error("{}", faulty(*fault))]
     NumberFault {
         /// What it reported.
         fault: Option<NumberFault>,
@@ -341,3 +338,16 @@ impl RefusalReason {
 }
 
 crate::base::sentence::debug_as_sentence!(RefusalReason);
+
+/// What is remembered of a number, and what to do.
+fn faulty(fault: Option<NumberFault>) -> String {
+    match fault {
+        Some(NumberFault::OptedOut) => "the number's owner asked for no more texts; a text of `START` ends \
+                                        it, and `Controls::forget_faults` only where the owner asks for that"
+            .to_owned(),
+        Some(fault) => {
+            format!("a provider reported the number as {fault}; see `Controls::forget_faults`")
+        }
+        None => "a provider reported the number as faulty; see `Controls::forget_faults`".to_owned(),
+    }
+}

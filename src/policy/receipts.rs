@@ -79,12 +79,13 @@ impl ReceiptPolicy {
         Limit::Window { max: self.refunds, span_ms: 86_400_000 }
     }
 
+    /// Of several that are remembered of a number the last of these is named: its owner's word.
     pub(crate) const FAULTS: [NumberFault; 5] = [
         NumberFault::Invalid,
         NumberFault::NotMobile,
         NumberFault::Disconnected,
-        NumberFault::OptedOut,
         NumberFault::Barred,
+        NumberFault::OptedOut,
     ];
 
     /// How long a fault of a number is remembered.

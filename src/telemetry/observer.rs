@@ -31,13 +31,14 @@ pub const BUCKETS: &[f64] = &[
 /// ```
 /// # use otpgate::telemetry::MetricsObserver;
 /// # use otpgate::Purpose;
-/// # let metrics = MetricsObserver::new().purposes([Purpose::SIGN_UP, Purpose::PAYMENT]);
+/// # use std::sync::Arc;
+/// let metrics = Arc::new(MetricsObserver::new().purposes([Purpose::SIGN_UP, Purpose::PAYMENT]));
+/// # let observer = metrics.clone();
 /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
-/// # shop::open_with(|parts| parts.observer(metrics), async |shop| {
+/// # shop::open_with(|parts| parts.observer(observer), async |shop| {
 /// # shop.issued().await;
-/// // At start: `Gate::builder().observer(MetricsObserver::new())`, beside those that you have.
-/// let gauges = MetricsObserver::new();
-/// gauges.gauges(&shop.gate.snapshot().await?); // every minute or so, from one gate
+/// // At start: `Gate::builder().observer(metrics.clone())`, beside those that you have.
+/// metrics.gauges(&shop.gate.snapshot().await?); // every minute or so, from one gate
 /// # Ok(())
 /// # });
 /// ```

@@ -198,9 +198,7 @@ impl ConfigBuilder {
     ///
     /// A receipt finds the realm of its send, whichever tenant's endpoints get it. A `STOP` or `START` counts
     /// in the realm of these alone: tenants that share a sender take the webhook with a handler of their own,
-    /// which asks every realm in turn,
-    /// `for realm in &realms { gate.in_realm(realm).receipts(&verifier, &request).await?; }`
-    /// (`docs/tenants.md`).
+    /// which asks every realm (`docs/tenants.md`).
     ///
     /// `aws::Receipts` needs a handler of your own: nothing here fetches SNS's certificate or confirms the
     /// subscription.

@@ -83,7 +83,7 @@ impl Endpoints {
     /// - the gate has a human check and the hosted form no script to show it: nobody could pass it
     ///   ([`ConfigBuilder::hosted`](super::ConfigBuilder::hosted));
     /// - the texts name another host ([`GateBuilder::origin`](crate::GateBuilder::origin)) than that of
-    ///   these pages or one above it: browsers would offer the code on that site and on none of these pages.
+    ///   these pages, one above or one below it: browsers would offer the code there and on none of these.
     #[must_use]
     pub fn new(gate: Gate, config: Config) -> Self {
         if gate.has_human_check() && config.pages.as_ref().is_some_and(PageContext::shows_no_widget)
@@ -313,7 +313,7 @@ impl Endpoints {
 /// What to do about texts whose code browsers offer on another site than `origin`, if they are such.
 fn foreign_text(gate: &Gate, origin: &str) -> Option<String> {
     let host = gate.message_hosts().next()?;
-    if gate.message_hosts().any(|host| origin::is_below(origin, host)) {
+    if gate.message_hosts().any(|host| origin::is_related(origin, host)) {
         return None;
     }
     Some(format!(

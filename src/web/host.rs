@@ -59,7 +59,8 @@ pub type HostError = Box<dyn Error + Send + Sync>;
 #[async_trait::async_trait]
 pub trait Host: fmt::Debug + Send + Sync + 'static {
     /// What you know of the client: its session, its account. By default nothing; the session then
-    /// comes from the cookie `__Host-otp-session`.
+    /// comes from a cookie, `__Host-otp-session` or that of
+    /// [`ConfigBuilder::cookies`](super::ConfigBuilder::cookies).
     ///
     /// The session must be the same when the page is shown and when it posts, and its identifier
     /// must be one that you gave out.
@@ -151,7 +152,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// The client's session with the host, instead of the cookie `__Host-otp-session`.
+    /// The client's session with the host, instead of the endpoints' own cookie.
     pub fn session(mut self, session: impl Into<String>) -> Self {
         self.session = Some(session.into());
         self

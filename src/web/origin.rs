@@ -30,12 +30,15 @@ pub(super) fn is_base(text: &str) -> bool {
         && (scheme == "https" || scheme == "http" && is_loopback(host))
 }
 
-/// Whether browsers may offer a code for `host` on the pages of `origin`: on the host itself and below it.
-/// A developer's machine stands for any host.
-pub(super) fn is_below(origin: &str, host: &str) -> bool {
+/// Whether browsers may offer a code for `host` on the pages of `origin`: on the host itself, below it and,
+/// as far as a browser goes by the site, above it. A developer's machine stands for any host.
+pub(super) fn is_related(origin: &str, host: &str) -> bool {
     let Some((_, own, _)) = split(origin) else { return false };
-    let above = own.strip_suffix(host);
-    is_loopback(own) || above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    let is_below = |one: &str, other: &str| {
+        let rest = one.strip_suffix(other);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    is_loopback(own) || is_below(own, host) || is_below(host, own)
 }
 
 /// Scheme, host and port.
@@ -192,13 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_offered_on_its_host_and_below_it() {
+    fn a_code_is_offered_on_its_host_below_it_and_above_it() {
         for origin in ["https://shop.example", "https://a.b.shop.example:8443", "http://[::1]:80"] {
-            assert!(is_below(origin, "shop.example"), "{origin}");
+            assert!(is_related(origin, "shop.example"), "{origin}");
         }
-        for origin in ["https://eshop.example", "https://example", "https://shop.example.net", ""] {
-            assert!(!is_below(origin, "shop.example"), "{origin}");
+        for origin in
+            ["https://eshop.example", "https://op.example", "https://shop.example.net", ""]
+        {
+            assert!(!is_related(origin, "shop.example"), "{origin}");
         }
+        assert!(is_related("https://shop.example", "www.shop.example"));
+        assert!(!is_related("https://shop.example", "eshop.example"));
     }
 
     #[test]

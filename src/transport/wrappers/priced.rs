@@ -19,6 +19,10 @@ use crate::transport::{Channel, Handoff, HandoffError, OutboundSms, Price, SmsTr
 /// The price is that of all segments, as many as the provider counts. A price that a receipt names
 /// later counts if it is higher, so leave out providers whose receipts name lower ones.
 ///
+/// Enter each country that the provider serves ([`PriceTable::with`]): what a table has built in is another
+/// provider's price, and would stand as this one's. Of a country that it does not list no price is named,
+/// unless you gave one for all others ([`PriceTable::with_fallback`]).
+///
 /// ```
 /// # use otpgate::testing::{Reply, ScriptedTransport, block_on};
 /// use otpgate::Money;
@@ -50,7 +54,7 @@ impl<T: SmsTransport> Priced<T> {
     /// What `sms` costs, if the provider counts `segments`.
     fn price(&self, sms: &OutboundSms, segments: Option<u32>) -> Option<Price> {
         let region = sms.region().unwrap_or(Region::WORLD);
-        let each = Money::microdollars(self.prices.of(region.letters()).into());
+        let each = Money::microdollars(self.prices.known(region.letters())?.into());
         let price = match sms.channel() {
             // Providers bill texts by the segment, and other messages whole.
             Channel::Sms => each.times(segments.unwrap_or(sms.segments()).into()),
@@ -64,7 +68,8 @@ impl<T: SmsTransport> Priced<T> {
 impl<T: SmsTransport> SmsTransport for Priced<T> {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
         let handoff = self.inner.hand_off(sms).await?;
-        let price = handoff.price.or_else(|| self.price(sms, handoff.segments));
+        let stated = handoff.price.filter(|price| price.as_micros() > 0);
+        let price = stated.or_else(|| self.price(sms, handoff.segments));
         Ok(handoff.priced(price))
     }
 
@@ -111,6 +116,15 @@ mod tests {
         assert_eq!(named(accepted().in_segments(Some(3)), &call), "0.07 USD");
         let stated = accepted().priced(Price::parse("0.05", "EUR"));
         assert_eq!(named(stated, &german()), "0.05 EUR", "its own word");
+        let nothing = accepted().priced(Price::parse("0", "USD"));
+        assert_eq!(named(nothing, &german()), "0.07 USD", "nothing is no price");
+    }
+
+    #[test]
+    fn a_guess_is_not_named() {
+        let priced = Priced::new(Answering(Handoff::accepted("1")), PriceTable::builtin());
+        let sms = OutboundSms::for_test("+963944567890", "text", [1; 16]);
+        assert_eq!(block_on(priced.hand_off(&sms)).unwrap().price, None);
     }
 
     #[test]

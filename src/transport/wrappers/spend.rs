@@ -110,7 +110,9 @@ impl<T: SmsTransport> SmsTransport for SpendLimit<T> {
         let answer = self.inner.hand_off(sms).await;
         match &answer {
             Ok(handoff) => {
-                if let Some(cost) = handoff.price.and_then(super::super::Price::as_money) {
+                // A trial account states zero, of texts that will be billed.
+                let stated = handoff.price.and_then(super::super::Price::as_money);
+                if let Some(cost) = stated.filter(|cost| *cost > Money::ZERO) {
                     self.settle(price, at, cost);
                 }
             }
@@ -192,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_stated_price_replaces_the_estimate() {
-        for (stated, cents) in [("0.01", 1), ("0.05", 5), ("0.09", 9)] {
+        for (stated, cents) in [("0.01", 1), ("0.05", 5), ("0.09", 9), ("0", 5)] {
             let clock = Arc::new(ManualClock::default());
             let limit =
                 SpendLimit::new(Priced(stated), Money::cents(10), clock, |_| Money::cents(5));
