@@ -238,9 +238,9 @@
 //! # Who hangs up
 //!
 //! Servers drop a handler whose client closes the connection. The text goes out all the same, and what
-//! the provider says of it, the price too, is lost. Run [`Gate::request`], [`Gate::issue`] and
-//! [`Gate::resend`](crate::Gate::resend) on a task of their own (tokio's `spawn`), and await that task. The router
-//! does so.
+//! the provider says of it, the price too, is lost. Run [`Gate::request`](crate::Gate::request),
+//! [`Gate::issue`](crate::Gate::issue) and [`Gate::resend`](crate::Gate::resend) on a task of their own
+//! (tokio's `spawn`), and await that task. The router does so.
 //!
 //! # Delivery receipts
 //!
