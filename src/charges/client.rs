@@ -3,7 +3,8 @@
 use crate::outcome::{Client, LimitName, Networks, Remedy, Subjects};
 use crate::realm::slot;
 
-use super::plan::{Cause, Plan, Terms, UNLIMITED};
+use super::cause::Cause;
+use super::plan::{Plan, Terms, UNLIMITED};
 
 impl Plan {
     pub(super) fn client(&mut self, terms: &Terms<'_>, who: &Subjects) {

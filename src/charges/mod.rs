@@ -2,6 +2,7 @@
 //! what an accepted code gives back. Pure: nothing here knows the gate or waits for a store.
 
 pub(crate) mod attempt;
+mod cause;
 mod client;
 mod credits;
 pub(crate) mod fault;
@@ -12,4 +13,5 @@ mod number;
 mod plan;
 mod variants;
 
-pub(crate) use plan::{COUNT_SPAN_MS, Cause, Due, Plan, Terms, UNLIMITED};
+pub(crate) use cause::Cause;
+pub(crate) use plan::{COUNT_SPAN_MS, Due, Plan, Terms, UNLIMITED};

@@ -7,7 +7,8 @@ use crate::policy::BudgetPolicy;
 use crate::realm::slot;
 use crate::store::Charge;
 
-use super::plan::{Cause, Item, Plan, Terms, tier};
+use super::cause::Cause;
+use super::plan::{Item, Plan, Terms, tier};
 
 impl Plan {
     pub(super) fn money(&mut self, terms: &Terms<'_>, who: &Subjects) {

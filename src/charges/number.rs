@@ -6,7 +6,8 @@ use crate::outcome::{Lane, LimitName, Remedy, Subjects};
 use crate::policy::{FailurePolicy, Quota};
 use crate::realm::slot;
 
-use super::plan::{Cause, Plan, Terms};
+use super::cause::Cause;
+use super::plan::{Plan, Terms};
 
 impl Plan {
     pub(super) fn number(&mut self, terms: &Terms<'_>, who: &Subjects) {

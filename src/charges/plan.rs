@@ -3,7 +3,6 @@
 use std::mem;
 use std::time::Duration;
 
-use crate::access::ControlId;
 use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::spare::{Spare, clear};
@@ -11,12 +10,13 @@ use crate::base::time::{Timestamp, millis};
 use crate::context::Purpose;
 use crate::event::EventKind;
 use crate::limit::{Limit, MeterKey, Slot};
-use crate::outcome::{Lane, LimitName, Proved, RefusalReason, Remedy, Subjects};
+use crate::outcome::{Lane, LimitName, Proved, Remedy, Subjects};
 use crate::policy::{BudgetPolicy, Evidence, Policy, Quota, ReceiptPolicy};
 use crate::realm::slot;
 use crate::store::{Charge, Refund};
 use crate::transport::{Channel, NumberFault};
 
+use super::cause::Cause;
 use super::fault;
 use super::limits::unlimited;
 
@@ -25,63 +25,6 @@ pub(crate) const COUNT_SPAN_MS: u64 = 3_600_000;
 
 /// A window that refuses nothing.
 pub(crate) const UNLIMITED: Limit = Limit::Window { max: u64::MAX >> 11, span_ms: COUNT_SPAN_MS };
-
-/// Why a charge stands in the plan.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Cause {
-    Limit(LimitName),
-    Budget(LimitName),
-    Failures,
-    /// The one renewal that is no evidence.
-    FreeResend,
-    Pumping,
-    KnownOnly(ControlId),
-    /// Messages of a verification by one channel.
-    Channel(Channel),
-    /// A provider reported that texts to the number are in vain.
-    Fault,
-    /// The number's owner asked for no more texts.
-    OptOut,
-}
-
-impl Cause {
-    /// The money that the host has said may be spent in all, as opposed to how it is to be spread.
-    pub(super) fn is_purse(self) -> bool {
-        matches!(self, Self::Budget(LimitName::Realm | LimitName::Global))
-    }
-
-    /// Whether it counts what is really spent, look-ups included. What counts the unpaid counts texts alone,
-    /// at the price that an accepted code pays back.
-    fn is_spend(self) -> bool {
-        matches!(self, Self::Budget(name) if name != LimitName::RealmUnverified)
-    }
-
-    /// Whether it is charged to the client, and not to the number. If so, it stays charged when a
-    /// provider refuses the number for good.
-    fn is_of_client(self) -> bool {
-        matches!(self, Self::Limit(name) if name.is_of_client())
-    }
-
-    /// Whether it speaks against all texts to the number.
-    pub(crate) fn is_of_number(self) -> bool {
-        matches!(self, Self::Fault | Self::OptOut)
-    }
-
-    pub(crate) fn reason(self, pumping: Option<String>) -> RefusalReason {
-        match self {
-            Self::Limit(name) => RefusalReason::Limit(name),
-            Self::Budget(name) => RefusalReason::Budget(name),
-            // Never told: a renewal that is not free is judged as evidence instead.
-            Self::FreeResend => RefusalReason::Limit(LimitName::NumberInterval),
-            Self::Failures => RefusalReason::TooManyFailures,
-            Self::Pumping => RefusalReason::Pumping(pumping.unwrap_or_default()),
-            Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
-            Self::Channel(channel) => RefusalReason::ChannelNotYet { channel },
-            Self::Fault => RefusalReason::NumberFault { fault: None },
-            Self::OptOut => RefusalReason::NumberFault { fault: Some(NumberFault::OptedOut) },
-        }
-    }
-}
 
 /// A send's charges, and what each stands for.
 #[derive(Debug, Default)]

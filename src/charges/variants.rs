@@ -1,7 +1,8 @@
 //! The same send on other terms: in shadow mode, as a decoy, quietly.
 
+use super::cause::Cause;
 use super::limits::unlimited;
-use super::plan::{Cause, Item, Plan};
+use super::plan::{Item, Plan};
 use crate::base::time::Timestamp;
 use crate::outcome::{LimitName, Remedy};
 use crate::policy::BudgetPolicy;

@@ -7,6 +7,7 @@ mod names;
 mod reach;
 mod recall;
 mod saving;
+pub(crate) mod slot;
 mod standing;
 mod state;
 mod subjects;
@@ -15,7 +16,7 @@ mod watch;
 mod withheld;
 
 pub(crate) use controls::Book;
-pub(crate) use names::{Names, shared_bytes, shared_name, shared_slots, slot};
+pub(crate) use names::{Names, shared_bytes, shared_name, shared_slots};
 pub(crate) use reach::in_force;
 pub(crate) use recall::Turn;
 pub(crate) use saving::Carried;
