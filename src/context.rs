@@ -88,6 +88,7 @@ impl fmt::Display for Purpose {
 /// use otpgate::{NameError, Realm};
 ///
 /// assert_eq!(Realm::new("tenant-7")?.as_str(), "tenant-7");
+/// assert_eq!(Realm::new("tenant-7")?.to_string(), "tenant-7");
 /// assert_eq!(Realm::new("Tenant 7"), Err(NameError));
 /// assert_eq!(Realm::default().as_str(), "default");
 /// # Ok::<(), NameError>(())
@@ -117,6 +118,12 @@ impl Realm {
 impl Realm {
     /// The name of the [default](Self::default) one.
     pub(crate) const DEFAULT: &str = "default";
+}
+
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl Default for Realm {
