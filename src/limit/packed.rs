@@ -26,7 +26,7 @@ use super::ledger::{Entry, Ledger};
 use super::meter::{Meter, State};
 use super::packed_before;
 use super::rule::Slot;
-use super::window::{Bucket, Window};
+use super::window::{Bucket, Older, Window};
 use crate::base::time::Timestamp;
 
 const GCRA: u8 = 0;
@@ -171,7 +171,7 @@ impl Ledger {
                 LADDER => ladder(None)?,
                 BUCKET | WINDOW => {
                     let length = if kind == WINDOW { usize::from(from.byte()?) } else { 0 };
-                    let (mut older, mut later) = (Vec::with_capacity(length), time);
+                    let (mut older, mut later) = (Older::with_capacity(length), time);
                     for _ in 0..length {
                         later = later.wrapping_sub(from.signed()?);
                         older.push(Bucket { time: later, units: from.number()? });

@@ -16,7 +16,7 @@ use super::ladder::Ladder;
 use super::ledger::{Entry, Ledger};
 use super::meter::{Meter, State};
 use super::rule::Slot;
-use super::window::{Bucket, Window};
+use super::window::{Bucket, Older, Window};
 use crate::base::time::Timestamp;
 
 /// A bucket of which only the time is known. It counts as one that was charged at the epoch, so that it
@@ -98,7 +98,7 @@ impl In<'_> {
             WINDOW => {
                 let length = usize::from(self.byte()?);
                 let newest = self.bucket()?;
-                let mut older = Vec::with_capacity(length);
+                let mut older = Older::with_capacity(length);
                 for _ in 0..length {
                     older.push(self.bucket()?);
                 }

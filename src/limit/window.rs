@@ -1,5 +1,7 @@
 //! The sliding window: units by sub-bucket, each counted a little too long and never too short.
 
+use smallvec::SmallVec;
+
 use super::rule::bucket_ms;
 
 /// The most sub-buckets one window keeps; beyond it the two oldest become one, dated by the later.
@@ -15,13 +17,16 @@ pub(super) struct Bucket {
     pub(super) units: u64,
 }
 
+/// Buckets before the newest, in as many bytes as a `Vec`.
+pub(super) type Older = SmallVec<[Bucket; 1]>;
+
 /// State of [`Limit::Window`](super::Limit::Window) and [`Limit::Budget`](super::Limit::Budget).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Window {
     /// Kept apart because most windows have no other.
     pub(super) newest: Bucket,
-    /// Oldest first.
-    pub(super) older: Vec<Bucket>,
+    /// Oldest first. Of the few windows that have any most have one, which takes no room of its own.
+    pub(super) older: Older,
 }
 
 /// The length of a window and the width of its sub-buckets.
@@ -105,13 +110,14 @@ impl Window {
             self.newest.time = self.newest.time.max(now);
             return;
         }
-        if self.newest.units > 0 {
-            self.older.push(self.newest);
-        }
-        self.newest = Bucket { time: now, units: cost };
         // By the bucket's start, not by `now`: what is dropped is dead for every later call, even
         // for one whose clock is behind.
         let alive = span.alive_from(span.start(now));
+        // Nothing is made room for that is dropped at once.
+        if self.newest.units > 0 && self.newest.time >= alive {
+            self.older.push(self.newest);
+        }
+        self.newest = Bucket { time: now, units: cost };
         let dead = self.older.iter().take_while(|old| old.time < alive).count();
         self.older.drain(..dead);
         if self.older.len() >= MOST {

@@ -135,7 +135,7 @@ fn meters_and_marks_of_the_form_before_read_as_they_did() {
     same.entries = vec![
         (slot, meter(State::Ladder(Ladder { rung: 2, last: over - 86_400_000, before: None }))),
         (Slot(2), meter(State::Ladder(Ladder { rung: 2, last: over - 60_000, before }))),
-        (Slot(3), window_of(bucket(0x01a3_153d_2000, 2), vec![bucket(1, 1 << 8)])),
+        (Slot(3), window_of(bucket(0x01a3_153d_2000, 2), [bucket(1, 1 << 8)].into())),
         (Slot(4), meter(State::Failures(Failures { count: 3, last: over - 60_000 }))),
         (Slot(5), Entry::Mark(at(over - 1), at(over))),
     ];

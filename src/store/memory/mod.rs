@@ -169,7 +169,7 @@ impl MemoryStoreBuilder {
             challenges: Table::new(segments),
             once: Table::new(segments),
             documents: DashMap::default(),
-            journals: Table::new(segments),
+            journals: Table::new(JOURNALS),
             room: Room::new(self.capacity),
             clock: self.clock,
             broom: Mutex::default(),
@@ -255,8 +255,11 @@ const SWEPT_FOR_ROOM: usize = 8_192;
 /// How many entries a look at a segment of journals drops: about 50 µs.
 const PRUNED_BY_A_LOOK: usize = 1_024;
 
-/// Subjects, challenges, what is used once, and journals.
-const TABLES: usize = 4;
+/// Subjects, challenges, and what is used once.
+const TABLES: usize = 3;
+
+/// Segments of journals: there is one journal for each realm, and the broom is to spend its looks on entries.
+const JOURNALS: usize = 4;
 
 impl MemoryStore {
     /// Takes `step`, after making room for it if there is none.
@@ -330,20 +333,25 @@ impl MemoryStore {
     }
 
     fn segments(&self) -> usize {
+        self.tables().saturating_add(self.journals.segments())
+    }
+
+    fn tables(&self) -> usize {
         self.subjects.segments().saturating_mul(TABLES)
     }
 
     fn sweep_next(&self, broom: &mut Broom, at: Moment) -> (usize, usize) {
         let now = at.now;
-        let (table, segment) = (broom.next % TABLES, broom.next / TABLES);
-        let (held, dropped) = match table {
-            0 => self.subjects.sweep(segment, now),
-            1 => self.challenges.sweep(segment, now),
-            2 => self.once.sweep(segment, now),
-            _ => self.prune_journals(segment, at),
+        let journal = broom.next.checked_sub(self.tables());
+        let segment = broom.next / TABLES;
+        let (held, dropped) = match (journal, broom.next % TABLES) {
+            (Some(segment), _) => self.prune_journals(segment, at),
+            (None, 0) => self.subjects.sweep(segment, now),
+            (None, 1) => self.challenges.sweep(segment, now),
+            (None, _) => self.once.sweep(segment, now),
         };
         // A segment of journals that had more to drop is looked at again.
-        if table < 3 || dropped < PRUNED_BY_A_LOOK {
+        if journal.is_none() || dropped < PRUNED_BY_A_LOOK {
             broom.next = broom.next.saturating_add(1);
             if broom.next >= self.segments() {
                 broom.next = 0;
