@@ -3,6 +3,7 @@
 
 mod combining;
 mod controls;
+mod hung_up;
 mod names;
 mod reach;
 mod recall;

@@ -17,6 +17,7 @@ use crate::recipient::Recipient;
 use crate::store::{Document, DocumentWrite, Exchange, News};
 
 use super::combining::Combining;
+use super::hung_up::HungUp;
 use super::names::{Names, sealed_for};
 use super::reach::{KeptBack, covers, told};
 use super::recall::{Recall, Saved, Turn};
@@ -53,6 +54,7 @@ pub(crate) struct Watch {
     recall: Recall,
     /// The save in the making.
     saving: Saving,
+    hung_up: HungUp,
 }
 
 impl Watch {
@@ -68,6 +70,7 @@ impl Watch {
             kept_back: KeptBack::default(),
             recall: Recall::default(),
             saving: Saving::default(),
+            hung_up: HungUp::default(),
         }
     }
 
@@ -125,6 +128,15 @@ impl Watch {
             self.recall.heal(now);
         }
         alerts.unwrap_or_default()
+    }
+
+    /// Whether a request that nobody waited for is to be told: see [`HungUp`].
+    pub(crate) fn is_first_unanswered<const N: usize>(
+        &self,
+        names: [Option<(Pseudonym, Timestamp)>; N],
+        now: Timestamp,
+    ) -> bool {
+        self.hung_up.is_first(names, now)
     }
 
     /// Whether there may be something to tell although the detector says nothing: an entry that keeps it from

@@ -2,16 +2,21 @@
 //! People are counted as cut off if no text goes out to them, whatever they are told.
 
 use otpgate::pumping::{PriceTable, Tuning};
-use otpgate::{ClientContext, Policy, Purpose, Sent};
+use otpgate::{ClientContext, GateBuilder, Policy, Purpose, Sent};
 
+use crate::hung_up::{Late, hang_up_on};
 use crate::step_up::Turing;
 use crate::support::{Dice, House, client, grown, minutes, quick, seconds};
 
+fn young(builder: GateBuilder, tuning: Tuning) -> GateBuilder {
+    let mut policy = quick(Policy::default());
+    policy.quotas.user.clear();
+    builder.policy(policy).tuning(tuning)
+}
+
 fn house_with(tuning: Tuning, human: bool) -> House {
     House::with(|builder| {
-        let mut policy = quick(Policy::default());
-        policy.quotas.user.clear();
-        let builder = builder.policy(policy).tuning(tuning);
+        let builder = young(builder, tuning);
         if human { builder.human_check(Turing) } else { builder }
     })
 }
@@ -127,6 +132,26 @@ async fn a_small_country_is_not_closed_to_a_young_realm_block_by_block() {
         assert_eq!(seen.refused, 0, "{seen:?}");
         assert!(seen.texts <= 120, "{seen:?}");
     }
+}
+
+/// Nobody waits for the store's answer: what it would have been counts, and no more than that.
+#[tokio::test]
+async fn whoever_hangs_up_closes_a_young_realm_no_more_than_whoever_waits() {
+    let (store, late) = Late::new();
+    let house =
+        House::with(|builder| young(builder.store(store), Tuning::default()).human_check(Turing));
+    let (mut dice, mut refused) = (Dice(7), 0);
+    for second in 0..3 * 3_600 {
+        hang_up_on(&house, &late, &(ICELAND.number)(&mut dice), second).await;
+        if second >= 3_600 && second % 600 == 0 {
+            let (person, who) = ((ICELAND.number)(&mut dice), client(1_000_000 + second));
+            let before = house.texts();
+            let _ = insist(&house, &person, &Purpose::LOG_IN, &who).await;
+            refused += u32::from(house.texts() == before);
+        }
+        house.clock.advance(seconds(1));
+    }
+    assert_eq!(refused, 0, "of twelve people");
 }
 
 /// Whoever does all that is asked can close a country, for hours, with texts: what that costs him, with

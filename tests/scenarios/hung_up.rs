@@ -12,11 +12,11 @@ use otpgate::store::{
 };
 use otpgate::testing::{ManualClock, Reply, ScriptedTransport};
 use otpgate::transport::CircuitBreaker;
-use otpgate::{Cleared, EventKind, Purpose, Store};
+use otpgate::{Cleared, EventKind, Purpose, Sent, Store};
 
 use crate::a21_cancel_everywhere::{MOST, abandon};
 use crate::pumped;
-use crate::support::{BOB, House, client, german, memory, seconds};
+use crate::support::{BOB, House, client, german, memory, minutes, seconds};
 
 /// Asks for a text and hangs up as soon as the provider has it; whether there was one.
 async fn hang_up(house: &House, number: &str, who: u32) -> bool {
@@ -58,7 +58,24 @@ async fn the_breaker_opens_for_nobody_who_hangs_up() {
 
 /// A store that takes an admission and does not answer while the test says so.
 #[derive(Debug)]
-struct Late(MemoryStore, Arc<AtomicBool>);
+pub(crate) struct Late(MemoryStore, Arc<AtomicBool>);
+
+impl Late {
+    /// The store, and what makes it late.
+    pub(crate) fn new() -> (Self, Arc<AtomicBool>) {
+        let late = Arc::new(AtomicBool::new(false));
+        (Self(memory(), Arc::clone(&late)), late)
+    }
+}
+
+/// Asks for a text, and hangs up on the store.
+pub(crate) async fn hang_up_on(house: &House, late: &AtomicBool, number: &str, who: u32) {
+    let cleared = house.clear(number, &Purpose::SIGN_UP, &client(who)).await;
+    let Cleared::Passed(clearance) = cleared else { panic!("{cleared:?}") };
+    late.store(true, Ordering::Relaxed);
+    assert!(abandon(house.gate.issue(clearance), MOST).is_none());
+    late.store(false, Ordering::Relaxed);
+}
 
 #[async_trait]
 impl Store for Late {
@@ -85,19 +102,33 @@ impl Store for Late {
 
 #[tokio::test]
 async fn nobody_uses_up_a_budget_unseen_by_hanging_up_on_the_store() {
-    let late = Arc::new(AtomicBool::new(false));
-    let house = pumped::house(Late(memory(), Arc::clone(&late)));
-    late.store(true, Ordering::Relaxed);
+    let (store, late) = Late::new();
+    let house = pumped::house(store);
     for index in 0..40 {
-        let (number, who) = (pumped::pumped(index), client(1_000 + index as u32 * 3));
-        let Cleared::Passed(clearance) = house.clear(&number, &Purpose::SIGN_UP, &who).await else {
-            break;
-        };
-        assert!(abandon(house.gate.issue(clearance), MOST).is_none());
+        hang_up_on(&house, &late, &pumped::pumped(index), 1_000 + index as u32 * 3).await;
         house.clock.advance(seconds(5));
     }
-    late.store(false, Ordering::Relaxed);
     assert_eq!(house.texts(), 0);
     let fate = pumped::request(&house, &pumped::pumped(100), 9_000).await;
     assert_ne!(fate, 's', "money was reserved for forty texts to one block, and nobody noticed");
+}
+
+/// What the store refuses is refused to him too who does not wait to hear it: neither a spent token nor a
+/// number that had its text makes another one's request of it.
+#[tokio::test]
+async fn a_number_is_held_up_by_no_text_that_it_could_not_get() {
+    let (store, late) = Late::new();
+    let house = pumped::house(store);
+    let thief = client(7);
+    let issued = house.send_to(BOB, &thief).await;
+    house.clock.advance(seconds(31));
+    for _ in 0..10 {
+        late.store(true, Ordering::Relaxed);
+        assert!(abandon(house.gate.resend(issued.grant(), &thief), MOST).is_none());
+        late.store(false, Ordering::Relaxed);
+        house.clock.advance(seconds(1));
+    }
+    house.clock.advance(minutes(20));
+    let owner = house.try_send(BOB, &client(8)).await;
+    assert!(matches!(owner, Sent::Issued(_)), "{owner:?}");
 }

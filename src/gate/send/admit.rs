@@ -195,7 +195,7 @@ impl Gate {
         let mut admission = self.admission(case, attempt);
         mem::swap(&mut admission.charges, &mut attempt.plan.charges);
         admission.documents = mem::take(&mut attempt.documents);
-        let under_way = UnderWay::unsent(self, case.send);
+        let under_way = UnderWay::asked(self, case.send, self.if_unanswered(case));
         let answer = guarded::admit(&*self.inner.store, &admission).await;
         let answer = self.heard_of(admission.exchange.as_ref(), answer, Admitted::news);
         under_way.answered();
@@ -203,6 +203,21 @@ impl Gate {
         attempt.documents = mem::take(&mut admission.documents);
         blank::leave_admission(admission);
         answer
+    }
+
+    /// As what a request is told that nobody waits for. Where the detector's verdict stands in the way,
+    /// the store admits nothing, and whoever waits is told as one who was asked or refused.
+    fn if_unanswered(&self, case: &Case<'_>) -> Option<SightingKind> {
+        let (send, standing) = (case.send, &case.standing);
+        let pumping = standing.pumping(send.proved);
+        let verdict = if send.policy.mode.quiet { case.asked } else { pumping };
+        match verdict {
+            Some(remedy) if !case.is_observed() => match pumping {
+                Some(Remedy::Wait) => Some(SightingKind::Refused),
+                _ => self.offers(send, remedy).then_some(SightingKind::Asked),
+            },
+            _ => Some(SightingKind::Unsent),
+        }
     }
 
     /// What goes along with texts that are sent waits for the next one.

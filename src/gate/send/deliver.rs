@@ -259,18 +259,34 @@ impl Gate {
 pub(super) struct UnderWay<'a> {
     gate: &'a Gate,
     send: &'a SendJob<'a>,
-    tell: Option<fn(&Gate, &SendJob<'_>)>,
+    tell: Option<Unanswered>,
+}
+
+/// What a call is told as that nobody waits for.
+enum Unanswered {
+    /// A text that may have gone out.
+    Sent,
+    /// What is charged and sends no text.
+    Unsent,
+    /// What the store would have answered: as this, if at all.
+    Asked(Option<SightingKind>),
 }
 
 impl<'a> UnderWay<'a> {
     /// A text that is handed off: it may have gone out.
     fn sent(gate: &'a Gate, send: &'a SendJob<'a>) -> Self {
-        Self { gate, send, tell: Some(|gate, send| gate.note_sent(send, false)) }
+        Self { gate, send, tell: Some(Unanswered::Sent) }
     }
 
-    /// A request that may have been charged and sends no text.
+    /// A request that was charged and sends no text.
     pub(super) fn unsent(gate: &'a Gate, send: &'a SendJob<'a>) -> Self {
-        Self { gate, send, tell: Some(|gate, send| gate.watch(send, SightingKind::Unsent)) }
+        Self { gate, send, tell: Some(Unanswered::Unsent) }
+    }
+
+    /// A request that the store may have admitted, told as this. Not more often than it can be admitted:
+    /// a token is good once, and a number gets one text in an interval.
+    pub(super) fn asked(gate: &'a Gate, send: &'a SendJob<'a>, kind: Option<SightingKind>) -> Self {
+        Self { gate, send, tell: Some(Unanswered::Asked(kind)) }
     }
 
     /// Whoever has the answer tells what came of it.
@@ -281,8 +297,19 @@ impl<'a> UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if let Some(tell) = self.tell {
-            tell(self.gate, self.send);
+        let Self { gate, send, .. } = *self;
+        match self.tell {
+            Some(Unanswered::Sent) => gate.note_sent(send, false),
+            Some(Unanswered::Unsent) => gate.watch(send, SightingKind::Unsent),
+            Some(Unanswered::Asked(Some(kind))) => {
+                let interval = send.policy.interval.ladder.first;
+                let number = (send.subjects.number, send.now + interval);
+                let token = send.nonce.map(|nonce| (nonce.key, nonce.expires));
+                if gate.realm.watch.is_first_unanswered([token, Some(number)], send.now) {
+                    gate.watch(send, kind);
+                }
+            }
+            Some(Unanswered::Asked(None)) | None => {}
         }
     }
 }
