@@ -17,7 +17,7 @@ use super::Outcome;
 use super::bot::Browser;
 use super::desk::Desk;
 use super::doorman::SCRIPT;
-use super::shop::{GOODS, OnCall, SESSION, Shop};
+use super::shop::{GOODS, OnCall, Shop};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
@@ -73,13 +73,10 @@ async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
     );
     let mut response = page(&body, "");
     if app.shop.session(&headers).is_none() {
-        let Ok(session) = app.shop.open() else {
+        let Ok(cookie) = app.shop.open().and_then(|session| Shop::cookie_of(&session)) else {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
-        let cookie = format!("{SESSION}={session}; Path=/; Secure; HttpOnly; SameSite=Strict");
-        if let Ok(cookie) = cookie.parse() {
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
 }
@@ -159,7 +156,7 @@ fn escaped(text: &str) -> String {
 pub async fn visit(address: SocketAddr, origin: &str, desk: &Desk, password: &str) -> Outcome<()> {
     const NUMBER: &str = "+4915112345678";
     let mut browser = Browser::at(address, [127, 0, 0, 1].into(), origin);
-    browser.get("/").await?.expect(200)?;
+    // By a link to the form: the shop has not seen this browser before.
     for (purpose, begin) in [("sign-up", None), ("payment", Some("/pay/boat"))] {
         if let Some(path) = begin {
             browser.post(path, "application/x-www-form-urlencoded", "").await?.expect(303)?;

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use axum::http::HeaderMap;
+use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use otpgate::access::Actor;
 use otpgate::otp::{Amount, Binding, Payee};
 use otpgate::web::console::{Denied, Operator, Operators, Role};
@@ -15,7 +16,7 @@ use otpgate::{Entropy, Purpose, SystemEntropy, Verification};
 
 use super::Outcome;
 
-pub const SESSION: &str = "__Host-shop";
+const SESSION: &str = "__Host-shop";
 const STAFF: &str = "__Host-staff";
 
 /// What is for sale: path, name, price in cents.
@@ -63,6 +64,11 @@ impl Shop {
         self.visitors().insert(session.clone(), Visitor::default());
         Ok(session)
     }
+
+    /// Its cookie. `Lax`: whoever comes by a link from elsewhere keeps his basket.
+    pub fn cookie_of(session: &str) -> Outcome<HeaderValue> {
+        Ok(format!("{SESSION}={session}; Path=/; Secure; HttpOnly; SameSite=Lax").parse()?)
+    }
 }
 
 #[async_trait]
@@ -104,12 +110,24 @@ impl Host for Shop {
     ) -> Result<Next, HostError> {
         let payment = *verification.purpose() == Purpose::PAYMENT;
         let number = verification.recipient().expose_e164().as_str().to_owned();
-        let changed = self.change(&request.headers, |visitor| match payment {
-            true => visitor.bought.extend(visitor.basket.take().map(|(name, _)| name)),
-            false => visitor.number = Some(number),
-        });
-        changed.ok_or("the session is gone; let the visitor open the shop again")?;
-        Ok(Next::to("/"))
+        // The form may be the first page of ours that he opens, or the session may be gone.
+        let held = self.session(&request.headers);
+        let next = Next::to("/");
+        let (session, next) = match held {
+            Some(session) => (session, next),
+            None => {
+                let session = self.open()?;
+                let cookie = Self::cookie_of(&session)?;
+                (session, next.header(SET_COOKIE, cookie))
+            }
+        };
+        if let Some(visitor) = self.visitors().get_mut(&session) {
+            match payment {
+                true => visitor.bought.extend(visitor.basket.take().map(|(name, _)| name)),
+                false => visitor.number = Some(number),
+            }
+        }
+        Ok(next)
     }
 }
 

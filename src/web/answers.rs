@@ -34,7 +34,7 @@ impl Endpoints {
         body: &[u8],
         peer: Option<IpAddr>,
     ) -> Answer {
-        origin::check_post(&parts.headers, &self.config().origin)?;
+        self.check_own_page(parts)?;
         let call: PreflightCall = body::read(&parts.headers, body)?;
         let purpose = self.purpose(call.purpose)?;
         let client = self.client(parts, peer)?;
@@ -72,7 +72,7 @@ impl Endpoints {
         body: &[u8],
         peer: Option<IpAddr>,
     ) -> Answer {
-        origin::check_post(&parts.headers, &self.config().origin)?;
+        self.check_own_page(parts)?;
         let call: SendCall = body::read(&parts.headers, body)?;
         let purpose = self.purpose(call.purpose)?;
         let client = self.client_as_it_is(parts, peer).human_response(call.human);
@@ -90,8 +90,9 @@ impl Endpoints {
         let Some(binding) = self.asked(host.binding(&purpose, parts)).await? else {
             return Err(Problem::new(ProblemKind::StartOver));
         };
-        let clearance = match client.language() {
-            Some(language) => clearance.bind(binding).language(language.clone()),
+        let language = client.language().cloned().or_else(|| self.page_language(parts));
+        let clearance = match language {
+            Some(language) => clearance.bind(binding).language(language),
             None => clearance.bind(binding),
         };
         let sent = match admit {
@@ -107,7 +108,7 @@ impl Endpoints {
         body: &[u8],
         peer: Option<IpAddr>,
     ) -> Answer {
-        origin::check_post(&parts.headers, &self.config().origin)?;
+        self.check_own_page(parts)?;
         let call: ResendCall = body::read(&parts.headers, body)?;
         let channel = match call.channel {
             None => None,
@@ -161,7 +162,7 @@ impl Endpoints {
         peer: Option<IpAddr>,
     ) -> Answer {
         let config = self.config();
-        origin::check_post(&parts.headers, &config.origin)?;
+        self.check_own_page(parts)?;
         let call: VerifyCall = body::read(&parts.headers, body)?;
         let client = self.client_as_it_is(parts, peer);
         let (grant, about) = self.held(parts, client.context());

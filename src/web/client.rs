@@ -10,7 +10,7 @@ use crate::context::ClientContext;
 use crate::message::Language;
 
 use super::config::Config;
-use super::cookie;
+use super::cookie::{self, SameSite};
 use super::host::Known;
 
 /// The length of a session's text: 128 bits in base64url.
@@ -51,7 +51,9 @@ impl Client {
             Some(session) => (session, None),
             None => {
                 let session = to_text(&random::<16>(&SystemEntropy)?);
-                let line = cookie::set(&config.cookies.session, &session, config.same_site, None);
+                // Whoever comes by a link keeps the session that his other tabs have.
+                let lax = SameSite::Lax;
+                let line = cookie::set(&config.cookies.session, &session, lax, None);
                 (session, line)
             }
         };

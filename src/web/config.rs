@@ -141,7 +141,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// The attribute of the cookies of session and grant. Default: [`SameSite::Strict`].
+    /// The attribute of the grant's cookie. Default: [`SameSite::Strict`].
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.0.same_site = same_site;
         self

@@ -30,7 +30,9 @@ impl Names {
 /// Longer than any of ours.
 const LONGEST: usize = 1_024;
 
-/// Whether browsers send the cookies of session and grant along when another site leads here.
+/// Whether browsers send the cookie of the grant along when another site leads here. That of the session is
+/// always [`Lax`](Self::Lax): without it a visitor who follows a link from his mail would get a new session,
+/// and with that lose the verification that waits in another tab. Neither comes with another site's post.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum SameSite {
     /// Never. Somebody who follows a link to the code page comes to the form first.

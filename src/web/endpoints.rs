@@ -63,12 +63,33 @@ pub struct Endpoints(Arc<Inner>);
 struct Inner {
     gate: Gate,
     config: Config,
-    /// When it was last told that nobody names a client, in milliseconds of the gate's clock.
-    nameless_told: AtomicU64,
+    /// That nobody names a client, and that the site has another name.
+    nameless: Told,
+    misnamed: Told,
 }
 
-/// How long nothing more is said of clients that nobody names: it is the same for each request.
-const NAMELESS_PAUSE_MS: u64 = 60_000;
+/// When something was last told that is the same for each request, in milliseconds of the gate's clock.
+#[derive(Debug)]
+struct Told(AtomicU64);
+
+impl Told {
+    const PAUSE_MS: u64 = 60_000;
+
+    const fn never() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
+
+    /// Whether it is to be told again; whoever asks tells it.
+    fn is_due(&self, now: u64) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        // Apart in either direction: the clock may have been set back.
+        now.abs_diff(last) >= Self::PAUSE_MS
+            && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// The longest host has 253 characters: what is said of one is cut off before.
+const LONGEST_NAME: usize = 128;
 
 /// What a request comes to: an answer, or a problem, which is one as well.
 pub(super) type Answer = Result<Response<Bytes>, Problem>;
@@ -84,6 +105,11 @@ impl Endpoints {
     ///   ([`ConfigBuilder::hosted`](super::ConfigBuilder::hosted));
     /// - the texts name another host ([`GateBuilder::origin`](crate::GateBuilder::origin)) than that of
     ///   these pages, one above or one below it: browsers would offer the code there and on none of these.
+    ///
+    /// And at most once a minute, if
+    /// - nobody names the address of a client;
+    /// - a browser shows these pages under another origin than the [configured](Config::builder) one: each of
+    ///   its posts is refused.
     #[must_use]
     pub fn new(gate: Gate, config: Config) -> Self {
         if gate.has_human_check() && config.pages.as_ref().is_some_and(PageContext::shows_no_widget)
@@ -96,7 +122,8 @@ impl Endpoints {
         if let Some(what) = foreign_text(&gate, &config.origin) {
             gate.tell_outage(OutagePart::Host, what);
         }
-        Self(Arc::new(Inner { gate, config, nameless_told: AtomicU64::new(u64::MAX) }))
+        let (nameless, misnamed) = (Told::never(), Told::never());
+        Self(Arc::new(Inner { gate, config, nameless, misnamed }))
     }
 
     /// The gate.
@@ -264,14 +291,25 @@ impl Endpoints {
     /// All clients that nobody names share one tight limit, so that the site gets a few texts an hour.
     #[cold]
     fn tell_nameless(&self, cause: Nameless) {
-        let (told, now) = (&self.0.nameless_told, self.gate().now().as_millis());
-        let last = told.load(Ordering::Relaxed);
-        // Apart in either direction: the clock may have been set back.
-        if now.abs_diff(last) >= NAMELESS_PAUSE_MS
-            && told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        {
+        if self.0.nameless.is_due(self.gate().now().as_millis()) {
             let what =
                 format!("a client's address is not known, and such share one tight limit: {cause}");
+            self.gate().tell_outage(OutagePart::Host, what);
+        }
+    }
+
+    /// A page of this server whose posts are refused: the site is configured under another name.
+    #[cold]
+    fn tell_misnamed(&self, request: &Parts) {
+        let own = &self.config().origin;
+        if let Some(other) = origin::other_name(&request.headers, own)
+            && self.0.misnamed.is_due(self.gate().now().as_millis())
+        {
+            let other = other.get(..LONGEST_NAME).unwrap_or(other);
+            let what = format!(
+                "a browser showed these pages at {other} and is refused, since they are configured for {own}: lead \
+                 one to the other, or name the right one in `Config::builder`. (A script can claim this as well)"
+            );
             self.gate().tell_outage(OutagePart::Host, what);
         }
     }
@@ -306,7 +344,11 @@ impl Endpoints {
     /// # });
     /// ```
     pub fn check_own_page(&self, request: &Parts) -> Result<(), Problem> {
-        origin::check_post(&request.headers, &self.config().origin)
+        let checked = origin::check_post(&request.headers, &self.config().origin);
+        if checked.is_err() {
+            self.tell_misnamed(request);
+        }
+        checked
     }
 }
 

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::context::Purpose;
 use crate::gate::About;
+use crate::message::Language;
 
 use super::assets;
 use super::endpoints::{Answer, Endpoints, only_get};
@@ -109,6 +110,14 @@ fn query_purpose(parts: &Parts) -> Result<Option<&str>, Problem> {
         .filter_map(|(name, value)| (name == "purpose").then_some(value));
     let purpose = named.next();
     if named.next().is_some() { Err(Problem::new(ProblemKind::NotFound)) } else { Ok(purpose) }
+}
+
+impl Endpoints {
+    /// The language that the hosted pages speak to this client, for his text.
+    pub(super) fn page_language(&self, parts: &Parts) -> Option<Language> {
+        let context = self.config().pages.as_ref()?;
+        Language::new(language(&parts.headers, context.language).tag()).ok()
+    }
 }
 
 fn language(headers: &HeaderMap, otherwise: PageLanguage) -> PageLanguage {

@@ -105,6 +105,14 @@ pub(super) fn check_post(headers: &HeaderMap, own: &str) -> Result<(), Problem> 
     if same { Ok(()) } else { Err(Problem::new(ProblemKind::CrossSite)) }
 }
 
+/// What the browser calls the page's origin, if that is not `own` although the page is of this very server: no
+/// other site's page can say so, but a script with no browser around it can.
+pub(super) fn other_name<'a>(headers: &'a HeaderMap, own: &str) -> Option<&'a str> {
+    let site = one(headers, &SEC_FETCH_SITE).ok()??;
+    let origin = std::str::from_utf8(one(headers, &ORIGIN).ok()??).ok()?;
+    (site == b"same-origin" && origin != own && is_origin(origin)).then_some(origin)
+}
+
 /// Lets a request through that only reads. No other site can read the answer, since nothing here allows it
 /// to; where the browser says that one asks, it gets none.
 ///

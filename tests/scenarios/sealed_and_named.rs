@@ -185,7 +185,8 @@ async fn refunds_of_many_threads_leave_what_went_out() {
         let now = house.gate.snapshot().await.unwrap();
         assert_eq!(sent, taken, "round {round}");
         assert_eq!((now.sent, now.spent), (taken, Money::microdollars(TEXT * taken)), "{round}");
-        assert!(taken <= budget && taken > 10, "round {round}: {taken}");
+        // The least is what fits before anything comes back; how much does in time is the scheduler's.
+        assert!(taken <= budget && taken >= 9, "round {round}: {taken}");
     }
 }
 

@@ -211,6 +211,7 @@ impl RedisServer {
     }
 
     fn await_ready(&mut self) -> bool {
+        let pid = self.child.as_ref().map(std::process::Child::id).unwrap_or_default();
         for _ in 0..1_000 {
             let exited =
                 self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some());
@@ -218,8 +219,15 @@ impl RedisServer {
                 self.child = None;
                 return false;
             }
+            // Another test's server may have taken the port meanwhile, and answers there.
+            let ours = |text: String| text.contains(&format!("process_id:{pid}\r"));
             let ready = redis::Client::open(self.url()).unwrap().get_connection().is_ok_and(
-                |mut connection| redis::cmd("PING").query::<String>(&mut connection).is_ok(),
+                |mut connection| {
+                    // `INFO` is answered while a file is read back as well, `PING` is not.
+                    let ping = redis::cmd("PING").query::<String>(&mut connection);
+                    let info = redis::cmd("INFO").arg("server").query(&mut connection);
+                    ping.is_ok() && info.is_ok_and(ours)
+                },
             );
             if ready {
                 return true;
@@ -267,7 +275,7 @@ impl SixNodes {
     pub fn start(primaries: usize) -> Self {
         let options = [
             ["--cluster-enabled", "yes"],
-            ["--cluster-node-timeout", "2000"],
+            ["--cluster-node-timeout", "5000"],
             ["--cluster-require-full-coverage", "no"],
             ["--appendonly", "yes"],
             ["--appendfsync", "always"],
@@ -307,7 +315,7 @@ impl SixNodes {
 
 impl RedisCluster {
     pub fn start() -> Self {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
         let nodes: Vec<_> = (0..3).map(|_| RedisServer::start(&options)).collect();
         let replica = RedisServer::start(&options);
         for (node, slots) in nodes.iter().zip([0..5_461, 5_461..10_923, 10_923..16_384]) {

@@ -5,7 +5,9 @@ use otpgate::web::assets;
 use otpgate::web::page::PageContext;
 use otpgate::{EventKind, OutagePart, Purpose, Region};
 
-use super::site::{NUMBER, Site};
+use serde_json::json;
+
+use super::site::{NUMBER, ORIGIN, Site};
 
 async fn site() -> Site {
     let pages = |config: otpgate::web::ConfigBuilder| {
@@ -210,5 +212,28 @@ async fn a_human_check_that_no_page_shows_is_told_at_the_start() {
                 if what.contains("`PageContext::scripts`"))
         });
         assert_eq!(heard, told, "{shown}");
+    }
+}
+
+/// The text speaks the language of the page that asked for it.
+#[tokio::test]
+async fn a_text_speaks_the_language_of_the_page() {
+    let site = site().await;
+    for (n, (accept, said)) in
+        [("de-AT, en;q=0.5", "ist Ihr"), ("fr", "est votre"), ("nl", "is your")]
+            .into_iter()
+            .enumerate()
+    {
+        let number = format!("+4915112345{n:03}");
+        let mut browser = site.browser(&format!("203.0.113.{n}"));
+        let proof = browser.proof("sign-up", &number).await;
+        let body = json!({ "purpose": "sign-up", "number": number, "proof": proof }).to_string();
+        let json = "Content-Type: application/json\r\n";
+        let lines = format!("{json}Origin: {ORIGIN}\r\nAccept-Language: {accept}\r\n");
+        let request = browser.request("POST", "/otp/send", &lines, Some(body.as_bytes()));
+        assert_eq!(browser.exchange(&request).await.status, 200);
+        let sent = site.outbox.sent();
+        let text = sent.last().unwrap().expose_text();
+        assert!(text.contains(said), "{accept}: {text}");
     }
 }

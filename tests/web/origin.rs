@@ -1,5 +1,8 @@
 //! Posts of other sites, and cookies that another host planted.
 
+use std::time::Duration;
+
+use otpgate::{EventKind, OutagePart};
 use serde_json::json;
 
 use super::site::{NUMBER, ORIGIN, Site};
@@ -121,4 +124,38 @@ async fn a_session_is_one_that_was_given_out() {
         assert!(answer.header("set-cookie").is_some(), "{made_up}: it gets a real one");
         assert_ne!(browser.cookies["__Host-otp-session"], made_up);
     }
+}
+
+/// `www` and the bare name, or another port: every visitor is refused, and somebody has to hear of it.
+#[tokio::test]
+async fn a_site_that_is_configured_under_another_name_is_told_of() {
+    let site = Site::open().await;
+    let told = |kind: &EventKind| {
+        matches!(kind, EventKind::Outage { part: OutagePart::Host, what }
+            if what.contains("https://www.shop.example") && what.contains(ORIGIN) && what.len() < 400)
+    };
+    let ask = async |lines: &str| {
+        let browser = site.browser("203.0.113.7");
+        let request =
+            browser.request("POST", "/otp/preflight", &format!("{JSON}{lines}"), Some(b"{}"));
+        assert_eq!(exchange(site.address, &request).await.status, 403, "{lines}");
+    };
+    // Other sites' pages, and what no browser sends.
+    for lines in [
+        "Origin: https://www.shop.example\r\nSec-Fetch-Site: same-site\r\n",
+        "Origin: https://www.shop.example\r\n",
+        "Origin: https://a b\r\nSec-Fetch-Site: same-origin\r\n",
+        &format!("Origin: {ORIGIN}\r\nSec-Fetch-Site: cross-site\r\n"),
+    ] {
+        ask(lines).await;
+    }
+    assert_eq!(site.log.count(|kind| matches!(kind, EventKind::Outage { .. })), 0);
+    let own = "Origin: https://www.shop.example\r\nSec-Fetch-Site: same-origin\r\n";
+    for _ in 0..3 {
+        ask(own).await;
+    }
+    assert_eq!(site.log.count(told), 1, "once a minute");
+    site.clock.advance(Duration::from_secs(61));
+    ask(own).await;
+    assert_eq!(site.log.count(told), 2);
 }

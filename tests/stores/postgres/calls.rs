@@ -35,6 +35,8 @@ pub fn request(number: u64) -> RequestId {
 pub async fn ready(server: &Shared) -> Option<(Arc<PostgresServer>, PostgresStore)> {
     let server = server.server()?;
     let store = PostgresStore::connect(&server.url()).await.expect("the server is reachable");
+    // The disk is shared with whatever else writes to it, and no test waits for this.
+    let store = store.with_deadline(Duration::from_secs(120));
     store.migrate().await.expect("the migrations apply");
     Some((server, store))
 }

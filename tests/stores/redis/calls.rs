@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use otpgate::limit::{Limit, MeterKey, Slot};
 use otpgate::store::{
-    Admission, Admitted, ChallengeWrite, Charge, Nonce, Redemption, StoreError, Verdict,
+    Admission, Admitted, ChallengeWrite, Charge, Nonce, Redemption, RedisOptions, StoreError,
+    Verdict,
 };
 use otpgate::{Entropy, Pseudonym, RequestId, Store, SystemEntropy, Timestamp};
 
@@ -18,6 +19,21 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
 
 pub(crate) fn name() -> Pseudonym {
     Pseudonym::from_bytes(bytes())
+}
+
+/// A name that lies on partition `number % partitions`, however many there are.
+#[cfg(feature = "redis-cluster")]
+pub(crate) fn placed(number: u64) -> Pseudonym {
+    let mut all: [u8; 16] = bytes();
+    all[..8].copy_from_slice(&number.to_be_bytes());
+    Pseudonym::from_bytes(all)
+}
+
+/// For servers on a disk that others write to as well. What is dead refuses, and proxies cut: no test waits
+/// for this.
+pub(crate) fn patient() -> RedisOptions {
+    let long = Duration::from_secs(20);
+    RedisOptions { connect_timeout: long, response_timeout: long, ..RedisOptions::default() }
 }
 
 pub(crate) fn meter() -> MeterKey {

@@ -15,7 +15,7 @@ use otpgate::testing::store::{Suite, equivalence};
 use otpgate::testing::{BoxFuture, Latency};
 use otpgate::{Clock, Pseudonym, Store, SystemClock, Timestamp};
 
-use crate::calls::{Sent, T0, charge, empty, meter, name, window};
+use crate::calls::{Sent, T0, charge, empty, meter, name, placed, window};
 use crate::spread::{granted, of, spread};
 use ::support::needs_redis;
 use ::support::redis_server::SixNodes;
@@ -365,7 +365,7 @@ impl Acts {
 
 /// Makes a call again while it meets an outage.
 async fn until_answered<'a, T>(call: impl Fn() -> BoxFuture<'a, Result<T, StoreError>>) -> T {
-    for _ in 0..2_000 {
+    for _ in 0..24_000 {
         match call().await {
             Ok(answer) => return answer,
             Err(error) => {
@@ -441,11 +441,6 @@ async fn a_call_that_meets_a_change_keeps_its_token() {
     let cluster = SixNodes::start(6);
     let first = spread(&cluster, 6).await;
     // Of six partitions the first and the last; of five the first, both.
-    let placed = |number: u8| {
-        let mut bytes: [u8; 16] = crate::calls::bytes();
-        bytes[..8].copy_from_slice(&u64::from(number).to_be_bytes());
-        Pseudonym::from_bytes(bytes)
-    };
     for cut in 0..60 {
         let realm = name();
         let gate = spread(&cluster, 6).await;

@@ -30,7 +30,6 @@ mod step_up;
 mod support {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::{Arc, Mutex, PoisonError, Weak};
-    use std::time::Duration;
 
     use async_trait::async_trait;
     use otpgate::store::{
@@ -96,11 +95,7 @@ mod support {
 
     impl Spread {
         async fn store(&self) -> &RedisStore {
-            let options = RedisOptions {
-                partitions: self.partitions,
-                response_timeout: Duration::from_secs(5),
-                ..RedisOptions::default()
-            };
+            let options = RedisOptions { partitions: self.partitions, ..crate::calls::patient() };
             let connect =
                 async || RedisStore::cluster_with(self.nodes.0.urls(), options).await.unwrap();
             self.store.get_or_init(connect).await
