@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -65,6 +66,11 @@ impl Drop for Wait {
     }
 }
 
+/// Wakes a task. An executor that panics at it loses that task, and not the thread that others wait for.
+pub(crate) fn rouse(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
 #[derive(Default)]
 struct Timer {
     clock: SystemClock,
@@ -110,7 +116,7 @@ impl Timer {
             let due = std::mem::replace(&mut book.waiting, later);
             if !due.is_empty() {
                 drop(book);
-                due.into_values().for_each(Waker::wake);
+                due.into_values().for_each(rouse);
                 book = self.book();
                 continue;
             }
@@ -183,5 +189,27 @@ mod tests {
         assert!(TIMER.book().waiting.contains_key(&key));
         drop(long);
         assert!(!TIMER.book().waiting.contains_key(&key));
+    }
+
+    /// A task whose executor is broken.
+    struct Broken;
+
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("the queue of this executor is closed");
+        }
+    }
+
+    #[test]
+    fn an_executor_that_panics_stops_nobody_else() {
+        let mut lost = Box::pin(wait(Duration::from_millis(1)));
+        let waker = Waker::from(Arc::new(Broken));
+        assert!(lost.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        run(wait(Duration::from_millis(3)));
+        assert!(
+            !TIMER.book().waiting.contains_key(&(lost.due, lost.place.unwrap())),
+            "it was woken"
+        );
+        run(wait(Duration::from_millis(1)));
     }
 }

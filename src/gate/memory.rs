@@ -213,8 +213,12 @@ impl Gate {
         let Some((documents, carried)) = self.writes(now, whole) else { return Ok(false) };
         let mut admission = self.inner.admission(Home::NOBODY, now)?;
         admission.documents = documents.into();
-        let answer = guarded::admit(&*self.inner.store, &admission).await?;
-        if matches!(answer, Admitted::Granted { .. }) {
+        // What was told last is heard by the gates that go on, where this process ends after its save.
+        admission.exchange = self.exchange(admission.id);
+        let answer = guarded::admit(&*self.inner.store, &admission).await;
+        let answer = self.heard_of(admission.exchange.as_ref(), answer, Admitted::news)?;
+        if let Admitted::Granted { news, .. } = &answer {
+            self.take_in(news);
             self.realm.watch.saved(carried);
             return Ok(true);
         }

@@ -33,6 +33,8 @@ impl Gate {
     /// the account's authenticator for 90 days, or until `Controls::forgive_authenticator`. Wrong
     /// codes for many accounts raise [`EventKind::GuessSpraying`], as those from texts do.
     ///
+    /// Run it on a task of its own where clients hang up, as [`verify`](Self::verify) says.
+    ///
     /// [`AttemptPolicy::authenticator`]: crate::policy::AttemptPolicy::authenticator
     ///
     /// # Errors

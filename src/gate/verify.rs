@@ -28,6 +28,10 @@ impl Gate {
     /// Checks a code: charges the attempt, compares, consumes; one store round trip. An accepted code
     /// makes one more where the gate has a [fallback channel](crate::GateBuilder::fallback).
     ///
+    /// Run it on a task of its own (tokio's `spawn`) where your server drops the handler of a client who hangs
+    /// up: a right code is used up then, nobody has the [`Verification`], and the same code is rejected when the
+    /// client comes again.
+    ///
     /// Compare [`Verification::purpose`] with what you are about to do. The grant says what the code is for, and
     /// a client may bring that of another form of yours: the right code for a sign-up is accepted where you reset
     /// a password.
@@ -63,6 +67,8 @@ impl Gate {
 
     /// [`verify`](Self::verify) for a code that is bound to a transaction: give the transaction that
     /// is about to be executed. A changed amount or payee is rejected (EU 2018/389 Art. 5(1)(d)).
+    ///
+    /// Run it on a task of its own where clients hang up, as [`verify`](Self::verify) says.
     ///
     /// # Errors
     ///
@@ -336,11 +342,14 @@ impl Gate {
         self.note_spraying(failures, attempt.spray_alarm, now);
     }
 
-    /// Reports wrong codes in the realm: once when the alarm is reached, then at each doubling.
+    /// Reports wrong codes in the realm: once when the alarm is reached, then at each doubling. By any answer
+    /// that shows it: that of the one attempt that reached it may have been waited for by nobody.
     pub(super) fn note_spraying(&self, failures: u64, alarm: u64, now: Timestamp) {
-        if failures >= alarm
-            && failures.is_multiple_of(alarm)
-            && failures.checked_div(alarm).is_some_and(u64::is_power_of_two)
+        let doublings = failures.checked_div(alarm).and_then(u64::checked_ilog2);
+        if self
+            .realm
+            .sprayed
+            .is_reached(doublings.map_or(0, |doublings| doublings.saturating_add(1)))
         {
             self.tell(&self.event(now, EventKind::GuessSpraying { failures }));
         }

@@ -240,7 +240,8 @@
 //! Servers drop a handler whose client closes the connection. The text goes out all the same, and what
 //! the provider says of it, the price too, is lost. Run [`Gate::request`](crate::Gate::request),
 //! [`Gate::issue`](crate::Gate::issue) and [`Gate::resend`](crate::Gate::resend) on a task of their own
-//! (tokio's `spawn`), and await that task. The router does so.
+//! (tokio's `spawn`), and await that task; [`Gate::verify`](crate::Gate::verify) too, or a right code is
+//! used up and your handler never hears of it. The router does so.
 //!
 //! # Delivery receipts
 //!

@@ -35,6 +35,7 @@ pub enum ResendCode {
     KeepPrevious,
     /// Only the newest code is good; the one before is void at once (OWASP's advice).
     ///
-    /// For payments, and where delivery is quick and in order.
+    /// For payments, and where delivery is quick and in order. The price: the code before is void from the moment
+    /// that another one is asked for, also where that one's text then does not go out.
     Replace,
 }

@@ -1,6 +1,6 @@
 //! A save of what the detector remembers, in the making.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::base::codec::Writer;
 use crate::base::entropy::{Entropy, random};
@@ -42,13 +42,21 @@ pub(crate) struct Carried {
 }
 
 impl Saving {
+    /// Unless another request is at it. One that panicked at it left nothing that is worse than a piece less.
+    fn free(&self) -> Option<MutexGuard<'_, Option<Making>>> {
+        match self.0.try_lock() {
+            Ok(making) => Some(making),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Makes another piece of the save of `shard`.
     pub(super) fn go_on<W>(&self, shard: usize, pen: &Pen<'_, W>, now: Timestamp)
     where
         W: Fn(&mut Draft) -> ([u8; 8], usize),
     {
-        // Another request is at it.
-        let Ok(mut making) = self.0.try_lock() else { return };
+        let Some(mut making) = self.free() else { return };
         *making = step(making.take(), shard, pen, now);
     }
 
@@ -65,7 +73,7 @@ impl Saving {
     {
         let mut making = match whole {
             true => self.0.lock().unwrap_or_else(PoisonError::into_inner),
-            false => self.0.try_lock().ok()?,
+            false => self.free()?,
         };
         if whole {
             *making = None;

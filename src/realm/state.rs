@@ -1,6 +1,7 @@
 //! [`RealmState`]: a tenant's state in this process.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::base::mac::MacKey;
@@ -35,6 +36,23 @@ pub(crate) struct RealmState {
     names: Fixed,
     pub(crate) controls: CurrentControls,
     pub(crate) watch: Watch,
+    /// Of the guesses at many numbers: see [`Reached`].
+    pub(crate) sprayed: Reached,
+}
+
+/// How high something is that rises and falls, for telling each height once.
+#[derive(Debug, Default)]
+pub(crate) struct Reached(AtomicU32);
+
+impl Reached {
+    /// Whether it is higher now than was told. A height is told again once it has fallen by two: what stands at
+    /// the edge of one would be told for ever.
+    pub(crate) fn is_reached(&self, height: u32) -> bool {
+        let told = self.0.load(Ordering::Relaxed);
+        let next = if height > told { height } else { told.min(height.saturating_add(1)) };
+        let changed = self.0.compare_exchange(told, next, Ordering::Relaxed, Ordering::Relaxed);
+        height > told && changed.is_ok()
+    }
 }
 
 impl RealmState {
@@ -52,6 +70,7 @@ impl RealmState {
             names: Fixed::new(index, realm.as_str(), purposes),
             controls: CurrentControls::new(Arc::clone(&name)),
             watch: Watch::new(Arc::clone(&name), gate, detector),
+            sprayed: Reached::default(),
             name,
         }
     }

@@ -114,11 +114,14 @@ impl Metric {
 use Label::{Purpose, Reason, Word};
 
 const YES_NO: &[&str] = &["yes", "no"];
+/// A call that nobody waited for to its end.
+pub(super) const DROPPED: &str = "dropped";
 /// What a store's call came to.
 pub(super) const STORE_OUTCOMES: &[&str] =
-    &["ok", "unavailable", "indeterminate", "full", "corrupt", "clock"];
+    &["ok", "unavailable", "indeterminate", "full", "corrupt", "clock", DROPPED];
 /// What a hand-off came to.
-pub(super) const HANDOFF_OUTCOMES: &[&str] = &["accepted", "not_sent", "refused", "indeterminate"];
+pub(super) const HANDOFF_OUTCOMES: &[&str] =
+    &["accepted", "not_sent", "refused", "indeterminate", DROPPED];
 const CHANNEL: Label = Word("channel", label::CHANNELS);
 
 macro_rules! metrics {

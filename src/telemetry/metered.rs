@@ -1,6 +1,7 @@
 //! [`Metered`]: how long a store and a provider take.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use metrics::Label;
@@ -12,12 +13,13 @@ use crate::store::{
 };
 use crate::transport::{Handoff, HandoffError, HandoffErrorKind, OutboundSms, SmsTransport};
 
-use super::catalogue::{HAND_OFFS, STORE_CALLS};
+use super::catalogue::{DROPPED, HAND_OFFS, Metric, STORE_CALLS};
 use super::label;
 use super::observer::timed;
 
 /// A store or a transport whose calls are timed into `otpgate_store_call_seconds` and
-/// `otpgate_hand_off_seconds`, by what came of them.
+/// `otpgate_hand_off_seconds`, by what came of them; `dropped` if nobody waited for that to the end, as a
+/// deadline that has passed or a client that has gone.
 ///
 /// ```
 /// use otpgate::store::MemoryStore;
@@ -52,18 +54,44 @@ impl<T> Metered<T> {
         verb: &'static str,
         call: impl Future<Output = Result<A, StoreError>>,
     ) -> Result<A, StoreError> {
-        let begun = self.clock.elapsed();
+        let mut timing = Timing::begin(&*self.clock, &STORE_CALLS, ("verb", verb));
         let answer = call.await;
-        let outcome = match answer.as_ref().map_err(StoreError::kind) {
+        timing.outcome = match answer.as_ref().map_err(StoreError::kind) {
             Ok(_) => "ok",
             Err(kind) => store_error(kind),
         };
-        let labels = vec![
-            Label::from_static_parts("verb", verb),
-            Label::from_static_parts("outcome", outcome),
-        ];
-        timed(&STORE_CALLS, labels, self.clock.elapsed().saturating_sub(begun));
         answer
+    }
+}
+
+/// A call on its way. One that is dropped (its client has gone, or a deadline has passed) is timed as well:
+/// those that hang are what is looked for.
+struct Timing<'a> {
+    clock: &'a dyn Clock,
+    metric: &'static Metric,
+    label: (&'static str, &'static str),
+    begun: Duration,
+    outcome: &'static str,
+}
+
+impl<'a> Timing<'a> {
+    fn begin(
+        clock: &'a dyn Clock,
+        metric: &'static Metric,
+        label: (&'static str, &'static str),
+    ) -> Self {
+        Self { clock, metric, label, begun: clock.elapsed(), outcome: DROPPED }
+    }
+}
+
+impl Drop for Timing<'_> {
+    fn drop(&mut self) {
+        let (name, value) = self.label;
+        let labels = vec![
+            Label::from_static_parts(name, value),
+            Label::from_static_parts("outcome", self.outcome),
+        ];
+        timed(self.metric, labels, self.clock.elapsed().saturating_sub(self.begun));
     }
 }
 
@@ -103,19 +131,15 @@ impl<S: Store> Store for Metered<S> {
 #[async_trait]
 impl<T: SmsTransport> SmsTransport for Metered<T> {
     async fn hand_off(&self, sms: &OutboundSms) -> Result<Handoff, HandoffError> {
-        let begun = self.clock.elapsed();
+        let channel = ("channel", label::channel(sms.channel()));
+        let mut timing = Timing::begin(&*self.clock, &HAND_OFFS, channel);
         let answer = self.inner.hand_off(sms).await;
-        let outcome = match answer.as_ref().map_err(HandoffError::kind) {
+        timing.outcome = match answer.as_ref().map_err(HandoffError::kind) {
             Ok(_) => "accepted",
             Err(HandoffErrorKind::NotSent) => "not_sent",
             Err(HandoffErrorKind::Refused) => "refused",
             Err(HandoffErrorKind::Indeterminate) => "indeterminate",
         };
-        let labels = vec![
-            Label::from_static_parts("channel", label::channel(sms.channel())),
-            Label::from_static_parts("outcome", outcome),
-        ];
-        timed(&HAND_OFFS, labels, self.clock.elapsed().saturating_sub(begun));
         answer
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use ::http::header::CONTENT_LENGTH;
 use ::http::request::Parts;
@@ -63,6 +63,8 @@ pub struct Endpoints(Arc<Inner>);
 struct Inner {
     gate: Gate,
     config: Config,
+    /// Calls that are not answered yet.
+    under_way: AtomicUsize,
     /// That nobody names a client, and that the site has another name.
     nameless: Told,
     misnamed: Told,
@@ -85,6 +87,22 @@ impl Told {
         // Apart in either direction: the clock may have been set back.
         now.abs_diff(last) >= Self::PAUSE_MS
             && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// One of the calls under way.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn one_of(all: &'a AtomicUsize) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -123,7 +141,32 @@ impl Endpoints {
             gate.tell_outage(OutagePart::Host, what);
         }
         let (nameless, misnamed) = (Told::never(), Told::never());
-        Self(Arc::new(Inner { gate, config, nameless, misnamed }))
+        let under_way = AtomicUsize::new(0);
+        Self(Arc::new(Inner { gate, config, under_way, nameless, misnamed }))
+    }
+
+    /// How many calls are not answered yet, those included whose client has gone.
+    ///
+    /// The [router](super::router) serves a call to its end on a task of its own, so a server that shuts down
+    /// gracefully does not wait for it. Before you let the runtime end, wait until this is 0: a text that a
+    /// provider did not take is given back then, and what it costs is recorded. The hand-off's deadline
+    /// ([`GateBuilder::hand_off_deadline`](crate::GateBuilder::hand_off_deadline)) bounds the wait, with that of
+    /// your store.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/shop.rs")); }
+    /// # use otpgate::web::{Config, Endpoints, Next, SignUp};
+    /// # shop::open(async |shop| {
+    /// # let sign_up = SignUp::new(|_, _| async { Ok(Next::to("/")) });
+    /// # let config = Config::builder("https://shop.example", sign_up).build()?;
+    /// # let endpoints = Endpoints::new(shop.gate, config);
+    /// assert_eq!(endpoints.under_way(), 0);
+    /// # Ok(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.0.under_way.load(Ordering::Relaxed)
     }
 
     /// The gate.
@@ -141,6 +184,7 @@ impl Endpoints {
     /// The path is compared as it was sent: nothing is decoded, nothing is normalised. The answer to `HEAD`
     /// is that to `GET` without its body.
     pub async fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+        let _counted = Counted::one_of(&self.0.under_way);
         let (parts, body) = request.into_parts();
         let answer = self.route(&parts, &body, peer).await;
         let mut response = told(answer);

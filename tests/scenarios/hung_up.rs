@@ -11,12 +11,12 @@ use otpgate::store::{
     TallyQuery,
 };
 use otpgate::testing::{ManualClock, Reply, ScriptedTransport};
-use otpgate::transport::CircuitBreaker;
-use otpgate::{Cleared, EventKind, Purpose, Sent, Store};
+use otpgate::transport::{CircuitBreaker, Handoff, HandoffError, HandoffErrorKind, OutboundSms};
+use otpgate::{Cleared, EventKind, Purpose, Sent, SmsTransport, Store};
 
 use crate::a21_cancel_everywhere::{MOST, abandon};
 use crate::pumped;
-use crate::support::{BOB, House, client, german, memory, minutes, seconds};
+use crate::support::{BOB, House, client, german, memory, minutes, off_by, quick, seconds};
 
 /// Asks for a text and hangs up as soon as the provider has it; whether there was one.
 async fn hang_up(house: &House, number: &str, who: u32) -> bool {
@@ -56,7 +56,7 @@ async fn the_breaker_opens_for_nobody_who_hangs_up() {
     assert!(house.send_to(BOB, &client(2)).await.confirmed());
 }
 
-/// A store that takes an admission and does not answer while the test says so.
+/// A store that takes what it is told, settlements apart, and does not answer while the test says so.
 #[derive(Debug)]
 pub(crate) struct Late(MemoryStore, Arc<AtomicBool>);
 
@@ -88,11 +88,18 @@ impl Store for Late {
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        self.0.settle(settlement).await
+        match self.1.load(Ordering::Relaxed) {
+            true => pending().await,
+            false => self.0.settle(settlement).await,
+        }
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
-        self.0.redeem(redemption).await
+        let answer = self.0.redeem(redemption).await;
+        match self.1.load(Ordering::Relaxed) {
+            true => pending().await,
+            false => answer,
+        }
     }
 
     async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
@@ -131,4 +138,65 @@ async fn a_number_is_held_up_by_no_text_that_it_could_not_get() {
     house.clock.advance(minutes(20));
     let owner = house.try_send(BOB, &client(8)).await;
     assert!(matches!(owner, Sent::Issued(_)), "{owner:?}");
+}
+
+/// A transport that makes the store late, and does not take the text.
+#[derive(Debug)]
+struct Declines(Arc<AtomicBool>, HandoffErrorKind);
+
+#[async_trait]
+impl SmsTransport for Declines {
+    async fn hand_off(&self, _: &OutboundSms) -> Result<Handoff, HandoffError> {
+        self.0.store(true, Ordering::Relaxed);
+        Err(HandoffError::new(self.1, "not today"))
+    }
+}
+
+/// Between the provider's no and the refund he hangs up: what he used up stays used up, and is seen.
+#[tokio::test]
+async fn nobody_keeps_a_refusal_s_charges_unseen() {
+    for (kind, refused) in [(HandoffErrorKind::NotSent, false), (HandoffErrorKind::Refused, true)] {
+        let (store, late) = Late::new();
+        let carrier = Declines(Arc::clone(&late), kind);
+        let house = House::with(|builder| pumped::awake(builder.store(store).transport(carrier)));
+        let mut texts = 0;
+        while texts < 40 {
+            let (number, who) = (pumped::pumped(texts), client(1_000 + texts as u32 * 3));
+            let cleared = house.clear(&number, &Purpose::SIGN_UP, &who).await;
+            let Cleared::Passed(clearance) = cleared else { break };
+            let answer = abandon(house.gate.issue(clearance), MOST);
+            late.store(false, Ordering::Relaxed);
+            if answer.is_some() {
+                break;
+            }
+            texts += 1;
+            house.clock.advance(seconds(5));
+        }
+        let told = |event: &EventKind| matches!(event, EventKind::NotSent { refused: it, .. } if *it == refused);
+        assert_eq!(house.log.count(told) as u64, texts, "{kind:?}");
+        assert!(texts < 20, "{texts} texts' money was used up, and nobody noticed");
+    }
+}
+
+/// The guess that reaches the alarm is nobody's who waits for its answer.
+#[tokio::test]
+async fn guesses_at_many_numbers_are_told_of_whoever_hangs_up_at_the_alarm() {
+    let (store, late) = Late::new();
+    let house = House::with(|builder| {
+        let mut policy = quick(otpgate::Policy::default());
+        policy.attempts.spray_alarm = 10;
+        builder.store(store).policy(policy)
+    });
+    for index in 0..12_u32 {
+        let who = client(index);
+        let issued = house.send_to(&german(index.into()), &who).await;
+        let guess = off_by(&house.last_code(), 1);
+        let is_at_the_alarm = index == 9;
+        late.store(is_at_the_alarm, Ordering::Relaxed);
+        let answer = abandon(house.gate.verify(issued.grant(), &guess, &who), MOST);
+        late.store(false, Ordering::Relaxed);
+        assert_eq!(answer.is_none(), is_at_the_alarm);
+    }
+    let told = |kind: &EventKind| matches!(kind, EventKind::GuessSpraying { .. });
+    assert_eq!(house.log.count(told), 1);
 }

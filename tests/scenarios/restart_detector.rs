@@ -332,3 +332,43 @@ async fn gates_take_turns_to_save() {
     // two that save at the same moment are the exception
     assert!(calls.of(Verb::Admit) <= 203, "{}", calls.of(Verb::Admit));
 }
+
+/// A store that measures what admissions tell the other gates.
+#[derive(Debug, Default)]
+struct Listening(ModelStore, std::sync::atomic::AtomicUsize);
+
+#[async_trait]
+impl Store for Listening {
+    async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
+        let told = admission.exchange.as_ref().map_or(0, |exchange| exchange.append.len());
+        self.1.fetch_add(told, std::sync::atomic::Ordering::Relaxed);
+        self.0.admit(admission).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        self.0.settle(settlement).await
+    }
+
+    async fn redeem(&self, redemption: &Redemption) -> Result<Redeemed, StoreError> {
+        self.0.redeem(redemption).await
+    }
+
+    async fn tally(&self, query: &TallyQuery) -> Result<Tallies, StoreError> {
+        self.0.tally(query).await
+    }
+}
+
+/// A number whose code was entered last is no open evidence for the gates that go on.
+#[tokio::test]
+async fn what_a_gate_saw_last_is_told_with_its_save() {
+    let store = Arc::new(Listening::default());
+    let ends = crate::pumped::house(Arc::clone(&store));
+    sign_up(&ends, 1).await;
+    let told = || store.1.load(std::sync::atomic::Ordering::Relaxed);
+    let before = told();
+    ends.gate.save_detector().await.unwrap();
+    assert!(told() > before, "that the code was entered");
+    let all = told();
+    ends.gate.save_detector().await.unwrap();
+    assert_eq!(told(), all, "once");
+}

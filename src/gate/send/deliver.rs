@@ -99,7 +99,13 @@ impl Gate {
                 let record = Some(record);
                 Ok(Handed::Over(Over { handoff: Some(handoff), confirmed: true, record }))
             }
-            Ok(Err(error)) => self.not_taken(send, paid, error, record).await,
+            Ok(Err(error)) => {
+                // Until its charges are given back they are used up.
+                let under_way = UnderWay::unsent(self, send);
+                let handed = self.not_taken(send, paid, error, record).await;
+                under_way.answered();
+                handed
+            }
             Err(_) => {
                 let (part, what) = (OutagePart::Provider, "the transport panicked".into());
                 self.note(send, EventKind::Outage { part, what });
@@ -124,20 +130,29 @@ impl Gate {
         record: SendRecord,
     ) -> Result<Handed, GateError> {
         let channel = send.chosen.channel;
+        // Whoever hangs up now does not keep the log from it.
         self.note_passed_over(send, error.passed_over());
-        if let Some(fault) = error.number_fault()
-            && channel == Channel::Sms
-        {
-            self.remember_handed(send, fault).await;
-        }
         if error.needs_operator() {
             let (part, what) = (OutagePart::Provider, error.to_string());
             self.note(send, EventKind::Outage { part, what });
         }
         match error.kind() {
             HandoffErrorKind::NotSent => {
-                self.give_back(send, paid, false).await;
                 self.note(send, EventKind::NotSent { refused: false, channel });
+            }
+            HandoffErrorKind::Refused => {
+                self.note(send, EventKind::NotSent { refused: true, channel });
+            }
+            HandoffErrorKind::Indeterminate => {}
+        }
+        if let Some(fault) = error.number_fault()
+            && channel == Channel::Sms
+        {
+            self.remember_handed(send, fault).await;
+        }
+        match error.kind() {
+            HandoffErrorKind::NotSent => {
+                self.give_back(send, paid, false).await;
                 match paid.disguise {
                     Some(_) => Ok(Handed::Hidden { for_good: false }),
                     None => Err(error.into()),
@@ -145,7 +160,6 @@ impl Gate {
             }
             HandoffErrorKind::Refused => {
                 self.give_back(send, paid, true).await;
-                self.note(send, EventKind::NotSent { refused: true, channel });
                 Ok(match paid.disguise {
                     Some(_) => Handed::Hidden { for_good: true },
                     None => Handed::Refused(error),

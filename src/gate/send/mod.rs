@@ -298,11 +298,16 @@ impl Gate {
         expires: Timestamp,
         reason: RefusalReason,
     ) -> Result<Sent, GateError> {
+        let quiet = send.policy.mode.quiet;
+        if quiet {
+            self.note(send, EventKind::QuietlyRefused { reason: reason.clone() });
+        }
+        let under_way = UnderWay::unsent(self, send);
         self.take_back(send, paid).await;
-        if !send.policy.mode.quiet {
+        under_way.answered();
+        if !quiet {
             return self.refused(send.now, Some(send), reason.into());
         }
-        self.note(send, EventKind::QuietlyRefused { reason });
         self.hidden(send, paid, grant, expires, true)
     }
 

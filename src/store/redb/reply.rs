@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::base::timer::rouse;
+
 /// Both ends of a reply.
 pub(super) fn reply<T>() -> (Promise<T>, Reply<T>) {
     let slot = Arc::new(Mutex::new(Slot { state: State::Open, waker: None }));
@@ -44,7 +46,7 @@ impl<T> Promise<T> {
             slot.waker.take()
         };
         if let Some(waker) = waker {
-            waker.wake();
+            rouse(waker);
         }
     }
 }
@@ -102,5 +104,23 @@ mod tests {
         let (promise, waiting) = reply();
         drop(waiting);
         promise.answer(9);
+    }
+
+    struct Broken;
+
+    impl std::task::Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("the queue of this executor is closed");
+        }
+    }
+
+    #[test]
+    fn whoever_answers_survives_an_executor_that_panics() {
+        let (promise, waiting) = reply();
+        let mut waiting = std::pin::pin!(waiting);
+        let waker = Waker::from(Arc::new(Broken));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        promise.answer(7);
+        assert_eq!(block_on(waiting), Some(7));
     }
 }

@@ -28,13 +28,13 @@ async fn conformance_on_a_cluster() {
     needs_redis!();
     let cluster = RedisCluster::start();
     let urls = cluster.urls();
-    let make = || async { RedisStore::cluster(&urls).await.unwrap() };
+    let make = || async { RedisStore::cluster_with(&urls, super::calls::patient()).await.unwrap() };
     Suite::new().run(make).await.assert();
     for node in &cluster.nodes {
         assert!(node.info("db0").eq(&0) && node.calls("evalsha") > 0, "every node had its realms");
     }
     // One URL is enough, and a single server's constructor says what to use.
-    let store = RedisStore::cluster([&urls[2]]).await.unwrap();
+    let store = RedisStore::cluster_with([&urls[2]], super::calls::patient()).await.unwrap();
     for _ in 0..50 {
         assert!(store.admit(&empty(name(), T0)).await.is_ok());
     }
@@ -47,7 +47,7 @@ async fn conformance_on_a_cluster() {
 async fn a_fail_over_is_survived_and_brings_back_no_code() {
     needs_redis!();
     let mut cluster = RedisCluster::start();
-    let store = RedisStore::cluster(cluster.urls()).await.unwrap();
+    let store = RedisStore::cluster_with(cluster.urls(), super::calls::patient()).await.unwrap();
     let (realm, key) = (realm_on_first(&cluster), meter());
     let (used, fresh) = (Sent::new(), Sent::new());
     used.send(&store, realm, T0).await;
@@ -103,7 +103,7 @@ async fn a_fail_over_is_survived_and_brings_back_no_code() {
 async fn a_slot_that_moves_is_followed() {
     needs_redis!();
     let cluster = RedisCluster::start();
-    let store = RedisStore::cluster(cluster.urls()).await.unwrap();
+    let store = RedisStore::cluster_with(cluster.urls(), super::calls::patient()).await.unwrap();
     let (realm, key) = (realm_on_first(&cluster), meter());
     let slot = slot(&cluster, realm).to_string();
     let ids: Vec<_> = cluster.nodes.iter().map(|node| node.say(&["CLUSTER", "MYID"])).collect();

@@ -11,7 +11,9 @@ async fn conformance_within_one_task() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let url = server.url();
-    let report = Suite::new().run(|| async { RedisStore::connect(&url).await.unwrap() }).await;
+    let report = Suite::new()
+        .run(|| async { RedisStore::connect_with(&url, super::calls::patient()).await.unwrap() })
+        .await;
     report.assert();
 }
 
@@ -21,7 +23,7 @@ async fn conformance_with_racers_on_threads() {
     let server = RedisServer::start(&[]);
     let url = server.url();
     let spawn = |racer| drop(tokio::spawn(racer));
-    let make = || async { RedisStore::connect(&url).await.unwrap() };
+    let make = || async { RedisStore::connect_with(&url, super::calls::patient()).await.unwrap() };
     Suite::new().spawn(spawn).run(make).await.assert();
 }
 
@@ -31,7 +33,8 @@ async fn equivalence_with_the_reference_model() {
     let server = RedisServer::start(&[]);
     let url = server.url();
     for seed in 0..8 {
-        let make = || async { RedisStore::connect(&url).await.unwrap() };
+        let make =
+            || async { RedisStore::connect_with(&url, super::calls::patient()).await.unwrap() };
         otpgate::testing::store::equivalence(make, seed, 400).await.assert();
     }
 }

@@ -42,7 +42,7 @@ async fn every_verb_is_one_command_and_one_round_trip() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let proxy = Proxy::before(server.port()).await;
-    let store = RedisStore::connect(&proxy.url()).await.unwrap();
+    let store = RedisStore::connect_with(&proxy.url(), patient()).await.unwrap();
     proxy.commands();
     let (realm, sent) = (name(), Sent::new());
 
@@ -120,7 +120,7 @@ async fn flushed_scripts_are_sent_again() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let proxy = Proxy::before(server.port()).await;
-    let store = RedisStore::connect(&proxy.url()).await.unwrap();
+    let store = RedisStore::connect_with(&proxy.url(), patient()).await.unwrap();
     let (realm, key) = (name(), meter());
     for expected in 1..=5 {
         server.say(&["SCRIPT", "FLUSH"]);
@@ -220,7 +220,7 @@ async fn a_lost_answer_is_indeterminate_and_its_repeat_counts_once() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let proxy = Proxy::before(server.port()).await;
-    let store = RedisStore::connect(&proxy.url()).await.unwrap();
+    let store = RedisStore::connect_with(&proxy.url(), patient()).await.unwrap();
     let (realm, key) = (name(), meter());
     for round in 1..=20 {
         let sent = Sent::new();
@@ -250,7 +250,7 @@ async fn a_call_cut_on_the_way_did_not_run() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let proxy = Proxy::before(server.port()).await;
-    let store = RedisStore::connect(&proxy.url()).await.unwrap();
+    let store = RedisStore::connect_with(&proxy.url(), patient()).await.unwrap();
     let (realm, key) = (name(), meter());
     for _ in 0..10 {
         proxy.lose_next_call();

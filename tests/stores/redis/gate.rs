@@ -15,7 +15,9 @@ async fn two_gates_on_one_server_are_one() {
     let server = RedisServer::start(&[]);
     let stores = async || {
         server.say(&["FLUSHALL"]);
-        let connect = async || RedisStore::connect(&server.url()).await.unwrap();
+        let connect = async || {
+            RedisStore::connect_with(&server.url(), super::calls::patient()).await.unwrap()
+        };
         (connect().await, connect().await)
     };
     gates::two_gates_are_one(stores).await;
@@ -27,7 +29,8 @@ async fn a_request_and_a_verification_are_one_command_each() {
     needs_redis!();
     let server = RedisServer::start(&[]);
     let proxy = Proxy::before(server.port()).await;
-    let house = House::lab(RedisStore::connect(&proxy.url()).await.unwrap());
+    let house =
+        House::lab(RedisStore::connect_with(&proxy.url(), super::calls::patient()).await.unwrap());
     let _ = house.send(BOB).await;
     let names = || proxy.commands().into_iter().map(|words| words[0].clone()).collect::<Vec<_>>();
     // What came before: the questions at the start, and each script's first call.
@@ -46,7 +49,7 @@ async fn an_outage_fails_closed_and_ends_by_itself() {
     needs_redis!();
     let server = Mutex::new(RedisServer::start(&["--appendonly", "yes"]));
     let url = server.lock().unwrap().url();
-    let store = RedisStore::connect(&url).await.unwrap();
+    let store = RedisStore::connect_with(&url, super::calls::patient()).await.unwrap();
     gates::an_outage_fails_closed_and_ends_by_itself(
         store,
         async || server.lock().unwrap().kill(),
@@ -61,7 +64,7 @@ async fn a_wrong_clock_spends_nothing_twice_and_shuts_nothing() {
     let server = RedisServer::start(&[]);
     let stores = async || {
         server.say(&["FLUSHALL"]);
-        Arc::new(RedisStore::connect(&server.url()).await.unwrap())
+        Arc::new(RedisStore::connect_with(&server.url(), super::calls::patient()).await.unwrap())
     };
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
 }
@@ -74,7 +77,7 @@ async fn three_days_with_a_wrong_clock() {
     let stores = async |_| {
         clock.lead(Duration::ZERO);
         server.say(&["FLUSHALL"]);
-        Arc::new(RedisStore::connect(&server.url()).await.unwrap())
+        Arc::new(RedisStore::connect_with(&server.url(), super::calls::patient()).await.unwrap())
     };
     clocks::three_days_with_a_wrong_clock(stores, |passed| clock.lead(passed)).await;
 }
@@ -87,7 +90,7 @@ async fn a_wrong_clock_on_a_cluster() {
     let urls = cluster.urls();
     let stores = async || {
         cluster.nodes.iter().for_each(|node| drop(node.say(&["FLUSHALL"])));
-        Arc::new(RedisStore::cluster(&urls).await.unwrap())
+        Arc::new(RedisStore::cluster_with(&urls, super::calls::patient()).await.unwrap())
     };
     clocks::a_wrong_clock_spends_nothing_twice_and_shuts_nothing(stores).await;
 }
@@ -100,7 +103,7 @@ async fn what_a_leading_gate_spent_stays_spent() {
     let stores = async |_| {
         clock.lead(Duration::ZERO);
         server.say(&["FLUSHALL"]);
-        Arc::new(RedisStore::connect(&server.url()).await.unwrap())
+        Arc::new(RedisStore::connect_with(&server.url(), super::calls::patient()).await.unwrap())
     };
     clocks::what_a_leading_gate_spent_stays_spent(stores, async |by| clock.lead(by)).await;
 }

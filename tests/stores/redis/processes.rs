@@ -149,7 +149,8 @@ fn child() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = Arc::new(RedisStore::connect(&url).await.unwrap());
+        let store =
+            Arc::new(RedisStore::connect_with(&url, super::calls::patient()).await.unwrap());
         let mut start = redis::Client::open(control).unwrap().get_connection().unwrap();
         for number in 0..rounds {
             let _: redis::Value =
@@ -183,7 +184,7 @@ fn children(scenario: &str, server: &RedisServer, control: &RedisServer) -> Vec<
 /// Runs `scenario` in two processes and answers each round's (successes, comparisons) of both.
 async fn in_two_processes(scenario: &str) -> Vec<Sums> {
     let server = RedisServer::start(&[]);
-    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let store = RedisStore::connect_with(&server.url(), super::calls::patient()).await.unwrap();
     let mut children = children(scenario, &server, &server);
     let mut connection = server.connection();
     let mut rounds = Vec::new();
@@ -270,7 +271,7 @@ async fn a17_a_killed_server_loses_nothing_that_was_acknowledged() {
     needs_redis!();
     let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let control = RedisServer::start(&[]);
-    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let store = RedisStore::connect_with(&server.url(), super::calls::patient()).await.unwrap();
     let mut query = TallyQuery::new(T0, shared(0, REALM));
     let key = MeterKey::new(shared(0, 2), Slot(1));
     query.meters.push(MeterQuery { key, limit: window(1), cost: 0 });

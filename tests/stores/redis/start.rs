@@ -34,7 +34,7 @@ async fn the_listed_acl_is_enough_and_nothing_in_it_is_too_much() {
     set_user(&server, &rules);
     // A database other than 0 needs SELECT.
     let url = format!("redis://gate:PASSWORD@127.0.0.1:{}/3", server.port());
-    let make = || async { RedisStore::connect(&url).await.unwrap() };
+    let make = || async { RedisStore::connect_with(&url, super::calls::patient()).await.unwrap() };
     otpgate::testing::store::Suite::new().run(make).await.assert();
     let log = server.say(&["ACL", "LOG"]);
     assert!(!log.contains("reason"), "nothing was denied on the way: {log}");
@@ -133,7 +133,7 @@ async fn a_primary_that_lost_its_replica_is_left_for_where_the_address_leads() {
     let (old, new) = (RedisServer::start(&[]), RedisServer::start(&[]));
     let address = StableAddress::of(old.port()).await;
     let url = format!("redis://127.0.0.1:{}", address.port());
-    let store = RedisStore::connect(&url).await.unwrap();
+    let store = RedisStore::connect_with(&url, super::calls::patient()).await.unwrap();
     assert!(store.admit(&empty(name(), T0)).await.is_ok());
     old.say(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
     address.leads_to(new.port());
@@ -153,7 +153,7 @@ async fn promoted_under_load(by_sentinel: bool) {
     let sentinel = by_sentinel.then(|| RedisServer::sentinel(primary.port()));
     let address = StableAddress::of(primary.port()).await;
     let url = format!("redis://127.0.0.1:{}", address.port());
-    let store = Arc::new(RedisStore::connect(&url).await.unwrap());
+    let store = Arc::new(RedisStore::connect_with(&url, super::calls::patient()).await.unwrap());
     let (realm, key, before) = (name(), meter(), Sent::new());
     before.send(&*store, realm, T0).await;
     let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));

@@ -40,7 +40,7 @@ fn certificates(folder: &Path) -> Option<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(url) = std::env::var(URL) else { return };
-    let make = || async { RedisStore::connect(&url).await.unwrap() };
+    let make = || async { RedisStore::connect_with(&url, super::calls::patient()).await.unwrap() };
     Suite::new().run(make).await.assert();
 }
 
