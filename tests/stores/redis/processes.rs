@@ -165,8 +165,28 @@ fn child() {
     });
 }
 
+/// Processes that end with the test, however that ends.
+struct Children(Vec<Child>);
+
+impl Children {
+    fn succeed(&mut self) {
+        for child in &mut self.0 {
+            assert!(child.wait().unwrap().success());
+        }
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// Two processes that wait for the word of `control` to work on `server`.
-fn children(scenario: &str, server: &RedisServer, control: &RedisServer) -> Vec<Child> {
+fn children(scenario: &str, server: &RedisServer, control: &RedisServer) -> Children {
     let child = |share: u32| {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "processes::child", "--nocapture", "--test-threads", "1"])
@@ -178,7 +198,7 @@ fn children(scenario: &str, server: &RedisServer, control: &RedisServer) -> Vec<
             .spawn()
             .unwrap()
     };
-    (0..2).map(child).collect()
+    Children((0..2).map(child).collect())
 }
 
 /// Runs `scenario` in two processes and answers each round's (successes, comparisons) of both.
@@ -199,9 +219,7 @@ async fn in_two_processes(scenario: &str) -> Vec<Sums> {
             assert_eq!(verdict, Verdict::Locked, "the owner's right code after the guesses");
         }
     }
-    for child in &mut children {
-        assert!(child.wait().unwrap().success());
-    }
+    children.succeed();
     rounds
 }
 
@@ -216,7 +234,7 @@ fn done(control: &mut redis::Connection, round: u8) -> Sums {
     for _ in 0..2 {
         let mut pop = redis::cmd("BLPOP");
         let (_, line): (String, String) =
-            pop.arg(format!("done{round}")).arg(60).query(control).unwrap();
+            pop.arg(format!("done{round}")).arg(300).query(control).unwrap();
         let (successes, compared) = line.split_once(' ').unwrap();
         sum.0 += successes.parse::<u64>().unwrap();
         sum.1 += compared.parse::<u64>().unwrap();
@@ -290,7 +308,5 @@ async fn a17_a_killed_server_loses_nothing_that_was_acknowledged() {
     println!("granted {known}, outcome unknown {unknown}, counted {counted}");
     assert!(counted >= known, "{known} were acknowledged and {counted} are counted");
     assert!(counted <= known + unknown, "{counted} counted of {known} and {unknown} unknown");
-    for child in &mut children {
-        assert!(child.wait().unwrap().success());
-    }
+    children.succeed();
 }
