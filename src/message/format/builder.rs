@@ -67,6 +67,10 @@ impl MessageFormatBuilder {
     }
 
     /// The format of the codes. Default: six digits. It must be the one they are drawn in.
+    ///
+    /// Texts are measured with codes of this format. If you shorten it, a verification that is open
+    /// keeps its longer codes, and is over where one would take a text more segments than
+    /// [`max_segments`](Self::max_segments): its reader starts anew.
     pub fn codes(mut self, codes: CodeFormat) -> Self {
         self.codes = codes;
         self
