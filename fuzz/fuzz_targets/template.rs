@@ -53,6 +53,7 @@ fuzz_target!(|text: &str| {
         (true, _) => format.app_hash(AppHash::new(HASH).unwrap()),
         (false, true) => format,
         (false, false) if embedded.is_empty() => format.origin(host),
+        (false, false) if how.contains('p') => format.origin(host).embedded_as_apple(embedded),
         (false, false) => format.origin(host).embedded(embedded),
     };
     let format = match format.build() {

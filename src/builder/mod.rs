@@ -119,7 +119,8 @@ impl GateBuilder {
         self
     }
 
-    /// The host of your page, such as `example.com`: browsers offer the code there and nowhere else
+    /// The host of your page, such as `example.com`, as the address bar shows it: Chrome offers the
+    /// code on this very host and the usual port, Safari on the whole site, and no browser elsewhere
     /// ([`MessageFormatBuilder::origin`](crate::message::MessageFormatBuilder::origin)). Needs
     /// [`brand`](Self::brand); beside [`message`](Self::message) it is refused.
     pub fn origin(mut self, host: impl Into<String>) -> Self {

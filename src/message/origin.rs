@@ -3,8 +3,10 @@
 
 /// The host that a code may be entered on, for the last line `@example.com #123456`.
 ///
-/// A browser then fills the code in on `https://example.com` and its same-site pages only, so a
-/// look-alike page gets no help from it. This does not make SMS phishing-resistant: people can type.
+/// A browser then offers the code on `https://example.com` only, so a look-alike page gets no help
+/// from it. Chrome means exactly that host on the usual port: neither `www.example.com` nor
+/// `https://example.com:8443`. Safari goes by the site, so `www.example.com` counts too. This does
+/// not make SMS phishing-resistant: people can type.
 ///
 /// ```
 /// use otpgate::message::OriginHost;
@@ -136,7 +138,8 @@ crate::base::masked::debug_only!(OriginBound<'_>: host, embedded);
 
 /// Reads the last line of `text` step by step as the WICG draft parses it, or `None` if a browser
 /// would find no code there. As in the draft, what follows in the line is ignored and the hosts are
-/// not checked.
+/// not checked. The host of a frame is read after `@`, as in the draft and in Chrome, and after `%`,
+/// as Apple documents it.
 ///
 /// ```
 /// use otpgate::message::parse_origin_bound;
@@ -150,7 +153,8 @@ pub fn parse_origin_bound(text: &str) -> Option<OriginBound<'_>> {
     let line = text.rsplit(['\n', '\r']).next()?;
     let (host, rest) = marked(line, '@')?;
     let (code, rest) = marked(rest.strip_prefix(' ')?, '#')?;
-    let embedded = rest.strip_prefix(' ').and_then(|rest| marked(rest, '%'));
+    let frame = |rest| marked(rest, '@').or_else(|| marked(rest, '%'));
+    let embedded = rest.strip_prefix(' ').and_then(frame);
     Some(OriginBound { host, code, embedded: embedded.map(|(host, _)| host) })
 }
 
@@ -180,9 +184,13 @@ mod tests {
         let plain = Some(("example.com", "747723", None));
         let framed = Some(("example.com", "747723", Some("ecommerce.example")));
         assert_eq!(read(&format!("{human}@example.com #747723")), plain);
-        assert_eq!(read(&format!("{human}@example.com #747723 %ecommerce.example")), framed);
-        assert_eq!(read("@example.com #747723 %ecommerce.example $future"), framed);
+        assert_eq!(read(&format!("{human}@example.com #747723 @ecommerce.example")), framed);
+        assert_eq!(read("@example.com #747723 @ecommerce.example $future"), framed);
+        assert_eq!(read("@example.com #747723 @ecommerce.example %other.example"), framed);
+        // Apple's form.
+        assert_eq!(read("@example.com #747723 %ecommerce.example"), framed);
         assert_eq!(read("something @example.com #747723"), None);
+        assert_eq!(read("#747723 @ecommerce.example @example.com"), None);
         assert_eq!(read("#747723 %ecommerce.example @example.com"), None);
         assert_eq!(read("@example.com code #747723"), None);
     }
@@ -212,13 +220,17 @@ mod tests {
             "x\r@example.com #747723",
             "@example.com #747723 ",
             "@example.com #747723 ecommerce.example",
+            "@example.com #747723 @",
+            "@example.com #747723  @ecommerce.example",
+            "@example.com #747723\t@ecommerce.example",
             "@example.com #747723 %",
             "@example.com #747723  %ecommerce.example",
-            "@example.com #747723\t%ecommerce.example",
         ] {
             assert_eq!(read(same), plain, "{same:?}");
         }
-        assert_eq!(read("@a #1%b"), Some(("a", "1%b", None)));
+        for code in ["1@b", "1%b"] {
+            assert_eq!(read(&format!("@a #{code}")), Some(("a", code, None)));
+        }
     }
 
     #[test]

@@ -29,9 +29,16 @@ pub(super) enum LastLine {
     None,
     Origin {
         host: OriginHost,
-        embedded: Option<OriginHost>,
+        frame: Option<Frame>,
     },
     App(AppHash),
+}
+
+/// The frame that a code is entered in, and the sign before its host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Frame {
+    pub(super) host: OriginHost,
+    pub(super) sign: char,
 }
 
 impl Expected<'_> {
@@ -59,16 +66,20 @@ impl Expected<'_> {
         match self.last {
             LastLine::None if parse_origin_bound(text).is_some() => Err(Misread::Origin),
             LastLine::None => Ok(text),
-            LastLine::Origin { host, embedded } => {
+            LastLine::Origin { host, frame } => {
                 let (body, line) = text.rsplit_once('\n').ok_or(Misread::Origin)?;
                 let found = parse_origin_bound(text).ok_or(Misread::Origin)?;
-                let embedded = embedded.as_ref().map(OriginHost::as_str);
+                let expected = frame.as_ref().map(|frame| frame.host.as_str());
                 // The draft lets browsers ignore what follows; we let nothing follow.
-                let words = if embedded.is_some() { 3 } else { 2 };
+                let mut words = line.split(' ').skip(2);
+                let signed = frame.as_ref().is_none_or(|frame| {
+                    words.next().is_some_and(|word| word.starts_with(frame.sign))
+                });
                 let right = found.host == host.as_str()
                     && found.code == self.code
-                    && found.embedded == embedded
-                    && line.split(' ').count() == words;
+                    && found.embedded == expected
+                    && signed
+                    && words.next().is_none();
                 if right { Ok(body) } else { Err(Misread::Origin) }
             }
             LastLine::App(hash) => match text.rsplit_once('\n') {
@@ -303,22 +314,31 @@ mod tests {
     fn the_last_line_is_exact() {
         let host = |text: &str| OriginHost::new(text).unwrap();
         let body = "012345 is your Example code, 5 min.";
-        let line = LastLine::Origin { host: host("example.com"), embedded: None };
-        let framed =
-            LastLine::Origin { host: host("example.com"), embedded: Some(host("pay.example")) };
+        let line = LastLine::Origin { host: host("example.com"), frame: None };
+        let in_frame = |sign| {
+            let frame = Some(Frame { host: host("pay.example"), sign });
+            LastLine::Origin { host: host("example.com"), frame }
+        };
+        let (framed, apple) = (in_frame('@'), in_frame('%'));
         for (last, end, right) in [
             (&line, "\n@example.com #012345", true),
             (&line, "\n@example.com #012346", false),
             (&line, "\n@example.org #012345", false),
             (&line, "\n@example.com #012345 ", false),
             (&line, "\n@example.com #012345 x", false),
+            (&line, "\n@example.com #012345 @pay.example", false),
             (&line, "\n@example.com #012345 %pay.example", false),
             (&line, "\n@example.com #012345\n", false),
             (&line, "\n@example.com  #012345", false),
             (&line, "", false),
-            (&framed, "\n@example.com #012345 %pay.example", true),
-            (&framed, "\n@example.com #012345 %pay.example $", false),
+            (&framed, "\n@example.com #012345 @pay.example", true),
+            (&framed, "\n@example.com #012345 @pay.example $", false),
+            (&framed, "\n@example.com #012345 @evil.example", false),
+            (&framed, "\n@example.com #012345 %pay.example", false),
+            (&framed, "\n@example.com #012345 @pay.example %pay.example", false),
             (&framed, "\n@example.com #012345", false),
+            (&apple, "\n@example.com #012345 %pay.example", true),
+            (&apple, "\n@example.com #012345 @pay.example", false),
             (&LastLine::None, "\n@example.com #012345", false),
         ] {
             let found = check(PLAIN, None, last, &format!("{body}{end}"));

@@ -147,8 +147,15 @@ impl OutboundSms {
     }
 
     /// The sender that the text is registered with. An adapter sends it before any sender of its own.
+    /// A number has its `+`, however the host wrote it; take that off if the provider wants digits.
     pub fn registered_sender(&self) -> Option<&str> {
         self.registration()?.sender_id()
+    }
+
+    /// As the host wrote it, for an adapter that hands its own senders on as they are.
+    #[cfg(any(feature = "infobip", feature = "template"))]
+    pub(crate) fn registered_sender_as_given(&self) -> Option<&str> {
+        self.registration()?.sender_as_given()
     }
 
     /// How many segments the provider will bill.

@@ -121,8 +121,10 @@ impl Endpoints {
     /// The observer hears of an [`OutagePart::Host`] if
     /// - the gate has a human check and the hosted form no script to show it: nobody could pass it
     ///   ([`ConfigBuilder::hosted`](super::ConfigBuilder::hosted));
-    /// - the texts name another host ([`GateBuilder::origin`](crate::GateBuilder::origin)) than that of
-    ///   these pages, one above or one below it: browsers would offer the code there and on none of these.
+    /// - the texts name a host ([`GateBuilder::origin`](crate::GateBuilder::origin)) that is neither that of
+    ///   these pages nor above or below it: browsers would offer the code there and on none of these. Of a
+    ///   host above or below, or a port in the origin, it does not hear: Safari offers the code here then,
+    ///   Chrome does not, and you may have meant it.
     ///
     /// And at most once a minute, if
     /// - nobody names the address of a client;

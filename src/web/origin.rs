@@ -30,8 +30,9 @@ pub(super) fn is_base(text: &str) -> bool {
         && (scheme == "https" || scheme == "http" && is_loopback(host))
 }
 
-/// Whether browsers may offer a code for `host` on the pages of `origin`: on the host itself, below it and,
-/// as far as a browser goes by the site, above it. A developer's machine stands for any host.
+/// Whether some browser may offer a code for `host` on the pages of `origin`: on the host itself and, as Safari
+/// goes by the site, below it and above it. Chrome takes the host alone, on the usual port. A developer's
+/// machine stands for any host.
 pub(super) fn is_related(origin: &str, host: &str) -> bool {
     let Some((_, own, _)) = split(origin) else { return false };
     let is_below = |one: &str, other: &str| {

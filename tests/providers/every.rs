@@ -12,9 +12,29 @@ use support::http_server::Seen;
 /// A sender for all countries, one for Germany and one for India.
 pub const NAMES: [&str; 3] = ["Everywhere", "Germany", "Indians"];
 
-fn senders<S>(make: impl Fn(&'static str) -> S) -> Senders<S> {
-    let [everywhere, german, indian] = NAMES.map(make);
-    Senders::new(everywhere).in_region(Region::DE, german).in_region(Region::IN, indian)
+/// Who the adapters send as.
+#[derive(Clone, Copy)]
+pub enum As {
+    /// [`NAMES`].
+    Names,
+    /// One number for all countries: in E.164, and as a host may have written it.
+    Number { e164: &'static str, given: &'static str },
+}
+
+impl As {
+    fn senders<S>(
+        self,
+        name: impl Fn(&'static str) -> S,
+        number: impl Fn(&'static str, &'static str) -> S,
+    ) -> Senders<S> {
+        match self {
+            Self::Names => {
+                let [everywhere, german, indian] = NAMES.map(name);
+                Senders::new(everywhere).in_region(Region::DE, german).in_region(Region::IN, indian)
+            }
+            Self::Number { e164, given } => Senders::new(number(e164, given)),
+        }
+    }
 }
 
 /// The secret that all adapters read, now `first`; none while it is empty.
@@ -54,16 +74,32 @@ pub fn authentication(seen: &Seen) -> String {
 
 /// Every adapter of the crate, by its name, and each of its ways to authenticate.
 pub fn every(base: &BaseUrl, secret: &Secret) -> Vec<(&'static str, Box<dyn SmsTransport>)> {
+    every_as(base, secret, As::Names)
+}
+
+/// As [`every`], with these senders, each as the adapter's own builder wants it.
+pub fn every_as(
+    base: &BaseUrl,
+    secret: &Secret,
+    who: As,
+) -> Vec<(&'static str, Box<dyn SmsTransport>)> {
     let mut all: Vec<(&'static str, Box<dyn SmsTransport>)> = Vec::new();
     #[cfg(feature = "aws")]
     {
         use otpgate::testing::ManualClock;
         use otpgate::transport::aws::{self, Account, EndUserMessaging, Sender, Sns, SnsSender};
         let account = || secret.source(|secret| Account::new("AKIDEXAMPLE", secret));
-        let messaging =
-            EndUserMessaging::builder(account(), "us-east-1", senders(Sender::identity));
+        let messaging = EndUserMessaging::builder(
+            account(),
+            "us-east-1",
+            who.senders(Sender::identity, |e164, _| Sender::identity(e164)),
+        );
         let messaging = messaging.client(client()).clock(ManualClock::default());
-        let sns = Sns::builder(account(), "us-east-1", senders(SnsSender::named));
+        let sns = Sns::builder(
+            account(),
+            "us-east-1",
+            who.senders(SnsSender::named, |e164, _| SnsSender::from_number(e164)),
+        );
         let sns = sns.client(client()).clock(ManualClock::default());
         all.push((aws::NAME, Box::new(messaging.base_url(base.clone()).build().unwrap())));
         all.push((aws::SNS_NAME, Box::new(sns.base_url(base.clone()).build().unwrap())));
@@ -72,35 +108,50 @@ pub fn every(base: &BaseUrl, secret: &Secret) -> Vec<(&'static str, Box<dyn SmsT
     {
         use otpgate::transport::bird::{self, ApiKey, Bird, Sender};
         let key = secret.source(|secret| ApiKey::new(format!("bk_eu1_{secret}")));
-        let bird = Bird::builder(key, senders(Sender::from_name)).client(client());
+        let bird =
+            Bird::builder(key, who.senders(Sender::from_name, |e164, _| Sender::from_number(e164)))
+                .client(client());
         all.push((bird::NAME, Box::new(bird.base_url(base.clone()).build().unwrap())));
     }
     #[cfg(feature = "esendex")]
     {
         use otpgate::transport::esendex::{self, Account, Esendex, Sender};
         let account = secret.source(|secret| Account::new("EX0000000", "u@example.com", secret));
-        let esendex = Esendex::builder(account, senders(Sender::named)).client(client());
+        let esendex = Esendex::builder(
+            account,
+            who.senders(Sender::named, |e164, _| Sender::named(&e164[1..])),
+        )
+        .client(client());
         all.push((esendex::NAME, Box::new(esendex.base_url(base.clone()).build().unwrap())));
     }
     #[cfg(feature = "infobip")]
     {
         use otpgate::transport::infobip::{self, ApiKey, Infobip, Sender};
         let key = secret.source(ApiKey::new);
-        let infobip = Infobip::builder(key, base.clone(), senders(Sender::from_name));
+        let infobip = Infobip::builder(
+            key,
+            base.clone(),
+            who.senders(Sender::from_name, |_, given| Sender::from_number(given)),
+        );
         all.push((infobip::NAME, Box::new(infobip.client(client()).build().unwrap())));
     }
     #[cfg(feature = "plivo")]
     {
         use otpgate::transport::plivo::{self, Account, Plivo, Sender};
         let account = secret.source(|secret| Account::new("MA000000000000000000", secret));
-        let plivo = Plivo::builder(account, senders(Sender::from_name)).client(client());
+        let plivo = Plivo::builder(
+            account,
+            who.senders(Sender::from_name, |e164, _| Sender::from_number(e164)),
+        )
+        .client(client());
         all.push((plivo::NAME, Box::new(plivo.base_url(base.clone()).build().unwrap())));
     }
     #[cfg(feature = "telnyx")]
     {
         use otpgate::transport::telnyx::{self, ApiKey, Sender, Telnyx};
         let profile = "4000eba1-a0c0-4563-9925-b25e842a7cb6";
-        let named = senders(|name| Sender::from_name(name, profile));
+        let named = who
+            .senders(|name| Sender::from_name(name, profile), |e164, _| Sender::from_number(e164));
         let telnyx = Telnyx::builder(secret.source(ApiKey::new), named).client(client());
         all.push((telnyx::NAME, Box::new(telnyx.base_url(base.clone()).build().unwrap())));
     }
@@ -123,7 +174,9 @@ pub fn every(base: &BaseUrl, secret: &Secret) -> Vec<(&'static str, Box<dyn SmsT
         let source = secret.clone();
         let secrets = move |_: &str| source.now().map(SecretText::new);
         let template = HttpTransport::builder(template, secrets).client(client());
-        let template = template.base_url(base.clone()).senders(senders(|name| name.to_owned()));
+        let template = template
+            .base_url(base.clone())
+            .senders(who.senders(|name| name.to_owned(), |_, given| given.to_owned()));
         all.push(("example", Box::new(template.build().unwrap())));
     }
     #[cfg(feature = "twilio")]
@@ -134,7 +187,11 @@ pub fn every(base: &BaseUrl, secret: &Secret) -> Vec<(&'static str, Box<dyn SmsT
         let key = format!("SK{:032}", 0);
         let key = secret.source(move |secret| Account::with_api_key(sid(), &*key, secret));
         for account in [token, key] {
-            let twilio = Twilio::builder(account, senders(Sender::from_name)).client(client());
+            let twilio = Twilio::builder(
+                account,
+                who.senders(Sender::from_name, |e164, _| Sender::from_number(e164)),
+            )
+            .client(client());
             all.push((twilio::NAME, Box::new(twilio.base_url(base.clone()).build().unwrap())));
         }
     }
@@ -152,7 +209,7 @@ pub fn every(base: &BaseUrl, secret: &Secret) -> Vec<(&'static str, Box<dyn SmsT
             let id = format!("aaaaaaaa-bbbb-cccc-dddd-00000000000{last}");
             Application::new(id, include_str!("../data/rfc9500_rsa2048.pem"))
         });
-        let names = || senders(Sender::from_name);
+        let names = || who.senders(Sender::from_name, |e164, _| Sender::from_number(e164));
         for sms in [SmsApi::builder(account(), names()), SmsApi::builder_signed(signing, names())] {
             let sms = sms.client(client()).clock(ManualClock::default());
             all.push((vonage::NAME, Box::new(sms.base_url(base.clone()).build().unwrap())));

@@ -1,10 +1,11 @@
 //! Sender rules, over all adapters: a country's own sender goes before that of all countries, and a
 //! registered one before both. The adapters' own tests say in which field.
 
+use otpgate::message::Registration;
 use otpgate::transport::OutboundSms;
 
 use crate::adapter::{registered, sms};
-use crate::every::{NAMES, Secret, every};
+use crate::every::{As, NAMES, Secret, every, every_as};
 use support::http_server::{Answer, LocalServer};
 
 /// The sender that `registered` has on file.
@@ -31,6 +32,27 @@ async fn every_adapter_sends_as_the_country_and_its_registry_say() {
             for one in NAMES.into_iter().chain([ON_FILE]) {
                 assert_eq!(asked.contains(one), one == *sender, "{name} as {sender}: {one}");
             }
+        }
+    }
+}
+
+/// However a registered number is written, the provider reads what the adapter's own sender would say.
+#[tokio::test]
+async fn every_adapter_spells_a_registered_number_as_its_own() {
+    const E164: &str = "+447700900123";
+    let server = LocalServer::answering(Answer::new(500));
+    for given in ["447700900123", E164] {
+        let who = As::Number { e164: E164, given };
+        for (name, adapter) in every_as(&server.base_url(), &Secret::new(), who) {
+            let before = server.seen().len();
+            let on_file = sms().with_registration(Registration::sender_only(given));
+            for text in [&sms(), &on_file] {
+                assert!(adapter.hand_off(text).await.is_err(), "{name}");
+            }
+            let seen = server.seen();
+            let [own, registered] = &seen[before..] else { panic!("{name}: {}", seen.len()) };
+            assert!(own.text().contains(&E164[1..]), "{name}: {}", own.text());
+            assert_eq!(registered.text(), own.text(), "{name}: {given}");
         }
     }
 }

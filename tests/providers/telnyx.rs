@@ -6,8 +6,8 @@ use otpgate::transport::telnyx::{
     ApiKey, ERRORS, FAULTS, NAME, PublicKey, Receipts, Sender, Telnyx,
 };
 use otpgate::transport::{
-    CallbackUrl, DeliveryFault, ErrorRow, HandoffErrorKind, NumberFault, OutboundSms, Price,
-    Receipt, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, Senders,
+    CallbackUrl, DeliveryFault, ErrorRow, HandoffError, HandoffErrorKind, NumberFault, OutboundSms,
+    Price, Receipt, ReceiptErrorKind, ReceiptRequest, ReceiptState, ReceiptVerifier, Senders,
 };
 use otpgate::{Region, SmsTransport, Timestamp};
 use serde_json::{Value, json};
@@ -59,14 +59,17 @@ fn accepted() -> Value {
     } })
 }
 
+/// A code, perhaps with what it points to: `10002 /from`.
 fn error(status: u16, code: &str) -> Answer {
-    let (code, pointer) = code.split_once(' ').unwrap_or((code, "/to"));
-    let error = json!({ "errors": [{
+    let (code, pointer) = code.split_once(' ').unwrap_or((code, ""));
+    let mut error = json!({
         "code": code, "title": "A title", "detail": "The number +15550100 is wrong.",
-        "source": { "pointer": pointer },
         "meta": { "url": format!("https://developers.telnyx.com/docs/overview/errors/{code}") },
-    }] });
-    Answer::json(status, error.to_string())
+    });
+    if !pointer.is_empty() {
+        error["source"] = json!({ "pointer": pointer });
+    }
+    Answer::json(status, json!({ "errors": [error] }).to_string())
 }
 
 fn field(seen: &Seen, name: &str) -> Option<String> {
@@ -169,6 +172,56 @@ async fn a_numeric_code_counts_and_the_key_rotates() {
     let seen = server.seen();
     let sent: Vec<_> = seen.iter().map(|seen| seen.header("authorization").unwrap()).collect();
     assert_eq!(sent, ["Bearer KEY-first", "Bearer KEY-second"]);
+}
+
+/// How a text ends that is answered with HTTP 400 and this code.
+async fn answered(code: &str) -> HandoffError {
+    let server = LocalServer::answering(error(400, code));
+    telnyx(server.base_url(), client(), KEY).hand_off(&sms()).await.unwrap_err()
+}
+
+/// Telnyx's reference has them under delivery errors, and answers requests with them.
+#[tokio::test]
+async fn a_delivery_error_in_the_answer_is_no_doubt() {
+    use HandoffErrorKind::{NotSent, Refused};
+    for (code, kind, alert, fault) in [
+        ("40013", NotSent, true, None),
+        ("40010", NotSent, true, None),
+        ("10039", NotSent, true, None),
+        ("40006", NotSent, true, None),
+        ("40008", NotSent, true, None),
+        ("40011", NotSent, false, None),
+        ("40001", Refused, false, Some(NumberFault::NotMobile)),
+        ("40012", Refused, false, None),
+    ] {
+        let error = answered(code).await;
+        let found = (error.kind(), error.needs_operator(), error.number_fault());
+        assert_eq!(found, (kind, alert, fault), "{code}: {error}");
+    }
+}
+
+/// Without a pointer these codes may be about the sender, and then no number is to pay for it.
+#[tokio::test]
+async fn a_number_is_blamed_only_where_telnyx_points_to_it() {
+    use HandoffErrorKind::{NotSent, Refused};
+    for code in ["10001", "10002", "10016"] {
+        let error = answered(code).await;
+        assert_eq!((error.kind(), error.number_fault()), (Refused, None), "{error}");
+        assert!(error.needs_operator(), "{error}");
+        for elsewhere in ["/", "/too", "/text", "to", "/data/to"] {
+            let error = answered(&format!("{code} {elsewhere}")).await;
+            assert_eq!(error.number_fault(), None, "{code} {elsewhere}");
+        }
+        for to in ["/to", "/to/0", "/to/0/phone_number"] {
+            let error = answered(&format!("{code} {to}")).await;
+            assert_eq!((error.kind(), error.needs_operator()), (Refused, false), "{code} {to}");
+            assert!(error.number_fault().is_some(), "{code} {to}");
+        }
+        for from in ["/from", "/from/phone_number"] {
+            let error = answered(&format!("{code} {from}")).await;
+            assert_eq!((error.kind(), error.number_fault()), (NotSent, None), "{code} {from}");
+        }
+    }
 }
 
 #[test]

@@ -278,6 +278,26 @@ mod sinch {
         Answer::json(status, json!({ "code": code, "text": "of +15550100" }).to_string())
     }
 
+    /// HTTP 403 has several causes, and only one of them fails every text.
+    #[tokio::test]
+    async fn a_403_says_why() {
+        use HandoffErrorKind::{NotSent, Refused};
+        for (code, kind, alert, every_text) in [
+            ("blocked_account", NotSent, true, true),
+            ("unknown_campaign", NotSent, true, false),
+            ("missing_callback_url", NotSent, true, false),
+            ("illegal_number_type", Refused, false, false),
+            ("of_tomorrow", NotSent, true, false),
+        ] {
+            let server = LocalServer::answering(error(code));
+            let sinch = transport("sinch", server.base_url(), client(), |_| SECRET);
+            let error = sinch.hand_off(&sms()).await.unwrap_err();
+            let found = (error.kind(), error.needs_operator(), error.fails_every_text());
+            assert_eq!(found, (kind, alert, every_text), "{code}: {error}");
+            assert_eq!(error.number_fault(), None, "{code}");
+        }
+    }
+
     /// As that for Node.js with a token of the service plan; with a project's keys it fetches one first.
     #[tokio::test]
     async fn the_request_is_the_sdks() {

@@ -187,15 +187,44 @@ fn the_two_last_lines_exclude_each_other() {
     );
 }
 
+/// What Chrome finds in a text (`content/browser/sms/sms_parser.cc`): the first match of
+/// `(?:^|\s)@([a-zA-Z0-9.-]+) #([^#\s]+)(?: @([a-zA-Z0-9.-]+))?`.
+fn as_chrome(text: &str) -> Option<(&str, &str, Option<&str>)> {
+    fn run(text: &str, fits: impl Fn(char) -> bool) -> Option<(&str, &str)> {
+        let end = text.find(|c| !fits(c)).unwrap_or(text.len());
+        (end > 0).then(|| text.split_at(end))
+    }
+    let of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    text.match_indices('@').find_map(|(at, _)| {
+        let (before, line) = text.split_at(at);
+        if before.chars().next_back().is_some_and(|c| !c.is_ascii_whitespace()) {
+            return None;
+        }
+        let (host, rest) = run(&line[1..], of_host)?;
+        let (code, rest) = run(rest.strip_prefix(" #")?, |c| c != '#' && !c.is_ascii_whitespace())?;
+        let frame = rest.strip_prefix(" @").and_then(|rest| run(rest, of_host));
+        Some((host, code, frame.map(|(frame, _)| frame)))
+    })
+}
+
 #[test]
 fn frames_are_named_behind_the_code() {
-    let format =
-        only("{code}").origin(host("example.com")).embedded(host("pay.example")).build().unwrap();
+    let page = || only("{code}").origin(host("example.com"));
     let code = code();
-    let text = render(&format, "en", &code, &Binding::none()).unwrap();
-    let found = parse_origin_bound(text.expose_text()).unwrap();
-    assert_eq!((found.host, found.embedded), ("example.com", Some("pay.example")));
-    assert_eq!(found.code, code.expose_secret());
+    let framed = Some(("example.com", code.expose_secret(), Some("pay.example")));
+    for (format, chrome) in [
+        (page().embedded(host("pay.example")), framed),
+        // Chrome offers it to the page around the frame.
+        (
+            page().embedded_as_apple(host("pay.example")),
+            framed.map(|(host, code, _)| (host, code, None)),
+        ),
+    ] {
+        let text = render(&format.build().unwrap(), "en", &code, &Binding::none()).unwrap();
+        let found = parse_origin_bound(text.expose_text()).unwrap();
+        assert_eq!(Some((found.host, found.code, found.embedded)), framed);
+        assert_eq!(as_chrome(text.expose_text()), chrome, "{text:?}");
+    }
 }
 
 #[test]

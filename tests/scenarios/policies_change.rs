@@ -1,9 +1,10 @@
 //! A policy is changed while verifications are open: by a restart, or gate by gate.
 
+use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use otpgate::access::{Actor, DestinationPolicy, DestinationRefusal, Reason};
-use otpgate::message::MessageFormat;
+use otpgate::message::{Language, MessageFormat, Messages, Template};
 use otpgate::otp::{Binding, CodeFormat, TestCode};
 use otpgate::policy::{Evidence, FallbackStep};
 use otpgate::pumping::PriceTable;
@@ -128,6 +129,41 @@ async fn a_verification_keeps_the_format_of_its_codes() {
         }
         assert_eq!(before.log.compared(), 2, "and nothing counted as a wrong guess");
     }
+}
+
+/// A text that has room for the codes of now and not for the longer ones of before: who asks for one of these
+/// again starts anew, and nobody pays for a second segment.
+#[tokio::test]
+async fn a_longer_code_that_no_longer_fits_is_over() {
+    let fits = |builder: GateBuilder, length| {
+        let format = CodeFormat::digits(length).unwrap();
+        let text = format!("{{code}} {}", "x".repeat(128));
+        let words = Template::compile(&text).unwrap();
+        let message = MessageFormat::builder("Example").origin("example.com").codes(format);
+        let message = message.messages(Messages::new(Language::new("en").unwrap(), words).unwrap());
+        let policy = ruled(|policy| policy.code.format = format);
+        (builder.policy(policy), message)
+    };
+    let store = Arc::new(ModelStore::new());
+    let two = NonZeroU8::new(2).unwrap();
+    let before = House::lab_with(|builder| {
+        let (builder, message) = fits(builder.store(Arc::clone(&store)), 10);
+        assert!(message.clone().build().is_err(), "ten digits take two segments");
+        builder.message(message.max_segments(two).build().unwrap())
+    });
+    let after = before.beside(|builder| {
+        let (builder, message) = fits(builder.store(store), 6);
+        builder.message(message.build().unwrap())
+    });
+    let grant = before.send(ALICE).await.into_grant();
+    assert_eq!(before.last_code().len(), 10);
+    before.clock.advance(minutes(1));
+    let sent = after.gate.resend(&grant, &after.client).await.unwrap();
+    let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
+    assert_eq!(refusal.reason(), &RefusalReason::VerificationOver);
+    assert_eq!(after.texts(), 1);
+    let anew = after.send(ALICE).await.into_grant();
+    assert!(after.accepts(&anew, &after.last_code()).await);
 }
 
 /// The code of a test number that was entered when codes had another format opens nothing, and what takes its

@@ -7,7 +7,7 @@ use crate::message::brand::Brand;
 use crate::message::error::MessageFormatError;
 use crate::message::messages::Messages;
 use crate::message::origin::OriginHost;
-use crate::message::parse::LastLine;
+use crate::message::parse::{Frame, LastLine};
 use crate::message::registration::Registrations;
 use crate::otp::CodeFormat;
 
@@ -34,7 +34,7 @@ use super::{EncodingPolicy, MessageFormat};
 pub struct MessageFormatBuilder {
     brand: Result<Brand, MessageFormatError>,
     origin: Option<Result<OriginHost, MessageFormatError>>,
-    embedded: Option<Result<OriginHost, MessageFormatError>>,
+    embedded: Option<(Result<OriginHost, MessageFormatError>, char)>,
     app_hash: Option<AppHash>,
     messages: Messages,
     codes: CodeFormat,
@@ -67,13 +67,18 @@ impl MessageFormatBuilder {
     }
 
     /// The format of the codes. Default: six digits. It must be the one they are drawn in.
+    ///
+    /// Texts are measured with codes of this format. If you shorten it, a verification that is open
+    /// keeps its longer codes, and is over where one would take a text more segments than
+    /// [`max_segments`](Self::max_segments): its reader starts anew.
     pub fn codes(mut self, codes: CodeFormat) -> Self {
         self.codes = codes;
         self
     }
 
     /// Ends every text with the origin-bound line `@host #code`, by which a browser offers the code on
-    /// this site only: an [`OriginHost`], or its text, which [`build`](Self::build) checks.
+    /// this site only: an [`OriginHost`], or its text, which [`build`](Self::build) checks. Name the
+    /// very host of the page: Chrome looks no further ([`OriginHost`]).
     pub fn origin(
         mut self,
         host: impl TryInto<OriginHost, Error: Into<MessageFormatError>>,
@@ -83,7 +88,13 @@ impl MessageFormatBuilder {
     }
 
     /// The host of the frame in which the code is entered, if the page of `origin` embeds another
-    /// site for it: the line becomes `@host #code %embedded`.
+    /// site for it: the line becomes `@host #code @embedded`, as the WICG draft and Chrome have it.
+    ///
+    /// Chrome offers the code to the frame then, and to no other page; without the third part it
+    /// offers it to the page around the frame. Apple documents `%` in place of the second `@`
+    /// ([issue 18 of the draft](https://github.com/WICG/sms-one-time-codes/issues/18), open). Whether
+    /// iOS takes `@` there too is unproven, so try it on the phones that you support; people can type
+    /// the code in any case. [`embedded_as_apple`](Self::embedded_as_apple) writes the other form.
     ///
     /// ```
     /// # use otpgate::message::{Language, MessageFormat, RenderFields};
@@ -96,7 +107,7 @@ impl MessageFormatBuilder {
     /// # let (language, binding) = (Language::new("en")?, Binding::none());
     /// # let fields = RenderFields { language: &language, code: &code, binding: &binding, minutes: 5 };
     /// # let text = format.render(&fields)?;
-    /// let last = format!("\n@shop.example #{} %bank.example", code.expose_secret());
+    /// let last = format!("\n@shop.example #{} @bank.example", code.expose_secret());
     /// assert!(text.expose_text().ends_with(&last));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -104,7 +115,28 @@ impl MessageFormatBuilder {
         mut self,
         host: impl TryInto<OriginHost, Error: Into<MessageFormatError>>,
     ) -> Self {
-        self.embedded = Some(host.try_into().map_err(Into::into));
+        self.embedded = Some((host.try_into().map_err(Into::into), '@'));
+        self
+    }
+
+    /// As [`embedded`](Self::embedded), in the form that Apple documents: `@host #code %embedded`.
+    ///
+    /// **Chrome does not read it:** it finds no frame in the line and offers the code to the page
+    /// around it, so take it for texts that only Apple's devices get.
+    ///
+    /// ```
+    /// use otpgate::message::{MessageFormat, parse_origin_bound};
+    ///
+    /// let format = MessageFormat::builder("Bank").origin("shop.example");
+    /// assert!(format.embedded_as_apple("bank.example").build().is_ok());
+    /// let found = parse_origin_bound("@shop.example #747723 %bank.example").unwrap();
+    /// assert_eq!(found.embedded, Some("bank.example"));
+    /// ```
+    pub fn embedded_as_apple(
+        mut self,
+        host: impl TryInto<OriginHost, Error: Into<MessageFormatError>>,
+    ) -> Self {
+        self.embedded = Some((host.try_into().map_err(Into::into), '%'));
         self
     }
 
@@ -146,10 +178,14 @@ impl MessageFormatBuilder {
     ///
     /// [`MessageFormatError`] names the rule, the language and the measure.
     pub fn build(self) -> Result<MessageFormat, MessageFormatError> {
-        let last = match (self.origin.transpose()?, self.embedded.transpose()?, self.app_hash) {
+        let frame = match self.embedded {
+            Some((host, sign)) => Some(Frame { host: host?, sign }),
+            None => None,
+        };
+        let last = match (self.origin.transpose()?, frame, self.app_hash) {
             (Some(_), _, Some(_)) => return Err(MessageFormatError::OriginAndAppHash),
             (None, Some(_), _) => return Err(MessageFormatError::EmbeddedAlone),
-            (Some(host), embedded, None) => LastLine::Origin { host, embedded },
+            (Some(host), frame, None) => LastLine::Origin { host, frame },
             (None, None, Some(hash)) => LastLine::App(hash),
             (None, None, None) => LastLine::None,
         };

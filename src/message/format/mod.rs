@@ -14,7 +14,7 @@ use super::language::Language;
 use super::messages::Messages;
 use super::origin::OriginHost;
 use super::outbound::OutboundText;
-use super::parse::{Expected, LastLine};
+use super::parse::{Expected, Frame, LastLine};
 use super::registration::{Registration, Registrations};
 use super::segments::{Encoding, Segments};
 use super::template::{Field, Part, Template};
@@ -101,7 +101,9 @@ impl MessageFormat {
     /// The hosts that the last line is for: of the page, and of the frame inside it.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &OriginHost> {
         let hosts = match &self.last {
-            LastLine::Origin { host, embedded } => [Some(host), embedded.as_ref()],
+            LastLine::Origin { host, frame } => {
+                [Some(host), frame.as_ref().map(|frame| &frame.host)]
+            }
             _ => [None, None],
         };
         hosts.into_iter().flatten()
@@ -253,9 +255,9 @@ impl MessageFormat {
         let last = match &self.last {
             LastLine::None => 0,
             LastLine::App(hash) => hash.as_str().len(),
-            LastLine::Origin { host, embedded } => {
-                let embedded = embedded.as_ref().map_or(0, |host| host.as_str().len());
-                host.as_str().len().saturating_add(embedded)
+            LastLine::Origin { host, frame } => {
+                let frame = frame.as_ref().map_or(0, |frame| frame.host.as_str().len());
+                host.as_str().len().saturating_add(frame)
             }
         };
         let values = [self.brand.as_str().len(), amount.len(), payee.len(), last];
@@ -274,14 +276,15 @@ impl MessageFormat {
         }
         match &self.last {
             LastLine::None => {}
-            LastLine::Origin { host, embedded } => {
+            LastLine::Origin { host, frame } => {
                 text.push_str("\n@");
                 text.push_str(host.as_str());
                 text.push_str(" #");
                 text.push_str(fields.code.expose_secret());
-                if let Some(embedded) = embedded {
-                    text.push_str(" %");
-                    text.push_str(embedded.as_str());
+                if let Some(Frame { host, sign }) = frame {
+                    text.push(' ');
+                    text.push(*sign);
+                    text.push_str(host.as_str());
                 }
             }
             LastLine::App(hash) => {

@@ -21,7 +21,7 @@ pub enum RegistrationError {
     Identifier,
     /// A sender that some provider would not take.
     #[error(
-        "a registered sender is 1 to 11 letters and digits with one letter at least, or 3 to 15 digits; set any other with the adapter's `Senders`"
+        "a registered sender is 1 to 11 letters and digits with one letter at least, a short code, or a number of up to 15 digits that begins with its country and not with 0; set any other with the adapter's `Senders`"
     )]
     Sender,
     /// A text without its template's identifier, or the other way round.

@@ -41,8 +41,15 @@ pub struct Registration {
     entity: Option<String>,
     template: Option<String>,
     campaign: Option<String>,
-    sender: Option<String>,
+    sender: Option<OnFile>,
     text: Option<RegisteredText>,
+}
+
+/// A sender as it was given, and in the one spelling that adapters start from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct OnFile {
+    given: String,
+    canonical: String,
 }
 
 impl Registration {
@@ -78,9 +85,20 @@ impl Registration {
     }
 
     /// The sender that the text is registered with, in place of the adapter's own for the country: 1 to
-    /// 11 letters and digits, or the digits of a number or short code.
+    /// 11 letters and digits, a short code, or a number with its country, with or without `+`. Each
+    /// adapter spells a number as its provider wants it: Twilio gets the `+`, Esendex does not. A
+    /// [template](crate::transport) and Infobip get the sender as you give it.
+    ///
+    /// ```
+    /// use otpgate::message::Registration;
+    ///
+    /// let on_file = |sender| Registration::sender_only(sender).sender_id().map(str::to_owned);
+    /// assert_eq!(on_file("447700900123").as_deref(), Some("+447700900123"));
+    /// assert_eq!(on_file("+650001").as_deref(), Some("650001")); // a short code has no country
+    /// ```
     pub fn sender(mut self, sender: impl Into<String>) -> Self {
-        self.sender = Some(sender.into());
+        let given = sender.into();
+        self.sender = Some(OnFile { canonical: canonical(&given), given });
         self
     }
 
@@ -99,9 +117,14 @@ impl Registration {
         self.campaign.as_deref()
     }
 
-    /// The registered sender.
+    /// The registered sender, in one spelling: a number with its `+`, a short code or a name without.
     pub fn sender_id(&self) -> Option<&str> {
-        self.sender.as_deref()
+        self.sender.as_ref().map(|sender| sender.canonical.as_str())
+    }
+
+    /// The registered sender as the host wrote it.
+    pub(crate) fn sender_as_given(&self) -> Option<&str> {
+        self.sender.as_ref().map(|sender| sender.given.as_str())
     }
 
     /// The registered text, if the country compares it.
@@ -121,7 +144,7 @@ impl Registration {
         if self.text.is_some() != self.template.is_some() {
             return Err(RegistrationError::Unpaired);
         }
-        if !self.sender.as_deref().is_none_or(is_sender) {
+        if !self.sender_as_given().is_none_or(is_sender) {
             return Err(RegistrationError::Sender);
         }
         let empty = ids.into_iter().all(Option::is_none) && self.sender.is_none();
@@ -129,14 +152,33 @@ impl Registration {
     }
 }
 
-/// What every provider takes for a sender.
+/// What every provider takes for a sender. No country begins with 0, so neither does a number.
 fn is_sender(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or(text);
-    let number = (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let number = (3..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !(digits.len() > SHORT_CODE && digits.starts_with('0'));
     let name = (1..=11).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && text.bytes().any(|byte| byte.is_ascii_alphabetic());
     number || name
+}
+
+/// The longest short code: what is longer is a number with its country.
+const SHORT_CODE: usize = 8;
+
+/// The shortest number with its country: what is shorter is a short code.
+const NUMBER: usize = 7;
+
+/// A number with its `+`, a short code without. Of 7 or 8 digits only the `+` tells which it is.
+fn canonical(given: &str) -> String {
+    let digits = given.strip_prefix('+').unwrap_or(given);
+    match digits.len() {
+        _ if !digits.bytes().all(|byte| byte.is_ascii_digit()) => given.to_owned(),
+        length if length > SHORT_CODE => format!("+{digits}"),
+        length if length < NUMBER => digits.to_owned(),
+        _ => given.to_owned(),
+    }
 }
 
 /// The registrations of a gate, by country and language. With the feature `serde` a list of tables:
@@ -309,7 +351,18 @@ mod tests {
         for good in ["EXMPLE", "Shop24", "650001", "+6591234567", "a"] {
             assert!(add(dlt("1201").sender(good)).is_ok(), "{good}");
         }
-        for bad in ["", "My Shop", "Twelve chars", "12", "+", "a\nb", "+65a", "Müller"] {
+        for bad in [
+            "",
+            "My Shop",
+            "Twelve chars",
+            "12",
+            "+",
+            "a\nb",
+            "+65a",
+            "Müller",
+            "0044770090",
+            "++65",
+        ] {
             assert_eq!(add(dlt("1201").sender(bad)), Err(RegistrationError::Sender), "{bad:?}");
         }
         assert_eq!(add(Registration::default()), Err(RegistrationError::Empty));
@@ -317,6 +370,27 @@ mod tests {
         assert_eq!(twice, Err(RegistrationError::Twice { region: Region::IN }));
         let everywhere = Registrations::new().in_region(Region::IN, dlt("1201"));
         assert_eq!(everywhere, Err(RegistrationError::NoLanguage { region: Region::IN }));
+    }
+
+    #[test]
+    fn a_sender_has_one_spelling() {
+        for (given, canonical) in [
+            ("447700900123", "+447700900123"),
+            ("+447700900123", "+447700900123"),
+            ("123456789", "+123456789"),
+            // A number of St Helena, or a short code of eight digits.
+            ("+29022222", "+29022222"),
+            ("29022222", "29022222"),
+            ("650001", "650001"),
+            ("+650001", "650001"),
+            ("EXMPLE", "EXMPLE"),
+            ("12345678901a", "12345678901a"),
+            ("", ""),
+        ] {
+            let row = Registration::sender_only(given);
+            assert_eq!(row.sender_id(), Some(canonical), "{given}");
+            assert_eq!(row.sender_as_given(), Some(given));
+        }
     }
 
     #[test]

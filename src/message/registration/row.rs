@@ -42,10 +42,12 @@ impl Row {
             None => None,
         };
         let text = text.as_deref().map(RegisteredText::parse).transpose()?;
-        rows.add(
-            (country, language, payment),
-            Registration { entity, template, campaign, sender, text },
-        )
+        let row = Registration { entity, template, campaign, sender: None, text };
+        let row = match sender {
+            Some(sender) => row.sender(sender),
+            None => row,
+        };
+        rows.add((country, language, payment), row)
     }
 }
 
@@ -58,7 +60,7 @@ impl Serialize for Registrations {
             entity: row.entity.clone(),
             template: row.template.clone(),
             campaign: row.campaign.clone(),
-            sender: row.sender.clone(),
+            sender: row.sender_as_given().map(str::to_owned),
             text: row.text.as_ref().map(|text| text.as_str().to_owned()),
         }))
     }

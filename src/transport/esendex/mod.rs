@@ -76,7 +76,8 @@ impl Esendex {
             |name: &str, text: &str| content(text).map(|text| format!("<{name}>{text}</{name}>"));
         let mut message = String::new();
         let own = || self.senders.of(sms.region()).name();
-        if let Some(sender) = sms.registered_sender().or_else(own) {
+        let registered = sms.registered_sender().map(|sender| sender.trim_start_matches('+'));
+        if let Some(sender) = registered.or_else(own) {
             message.push_str(&element("from", sender)?);
         }
         message.push_str(&element("to", sms.expose_number().trim_start_matches('+'))?);

@@ -88,7 +88,7 @@ impl Infobip {
             webhooks = webhooks.object("delivery", delivery).text("contentType", JSON);
         }
         let mut message = Object::new()
-            .text("sender", sms.registered_sender().unwrap_or(own))
+            .text("sender", sms.registered_sender_as_given().unwrap_or(own))
             .list_of_one("destinations", Object::new().text("to", sms.expose_number()))
             .object("content", Object::new().text("text", sms.expose_text()))
             .object("webhooks", webhooks);

@@ -4,11 +4,13 @@ use crate::transport::DeliveryFault::{Account, Carrier, Filtered, Number, Unknow
 use crate::transport::NumberFault::{Disconnected, Invalid, NotMobile, OptedOut};
 use crate::transport::{ErrorRow, FaultRow};
 
-/// Every code of Telnyx's reference of messaging errors that a request can be answered with, the
-/// general codes that its support lists for messaging, and what an HTTP status alone means.
+/// The codes of Telnyx's reference of messaging errors that a request is answered with, the general
+/// codes that its support lists for messaging, and what an HTTP status alone means. The reference
+/// has `40001` to `40013` under delivery errors; requests are answered with some of them all the
+/// same. A code that is not here proves nothing.
 ///
-/// `10002 /from` is code 10002 with a `source.pointer` to the sender: the code alone is about the
-/// recipient.
+/// `10002 /to` is code 10002 with a `source.pointer` to the recipient, `10002 /from` with one to the
+/// sender. The code alone may mean either, so nothing is held against the number.
 pub const ERRORS: &[ErrorRow] = &[
     // The account and its credentials.
     ErrorRow::not_sent("10009", "the credentials are not accepted", KEY).alert_all(),
@@ -21,22 +23,34 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::not_sent("20015", "the feature is not enabled for the account", ACCOUNT).alert(),
     ErrorRow::not_sent("20016", "the account lacks verification of level 1", VERIFY).alert(),
     ErrorRow::not_sent("20017", "the account lacks verification of level 2", VERIFY).alert(),
+    ErrorRow::not_sent("10039", "the account's level does not allow it", VERIFY).alert(),
     ErrorRow::not_sent("20100", "the account has no funds", ACCOUNT).alert_all(),
     ErrorRow::not_sent("40314", "the account's messaging is disabled", ACCOUNT).alert_all(),
     ErrorRow::not_sent("40333", "the profile's spend limit is reached", SPEND).alert(),
     // Too much at once.
     ErrorRow::not_sent("10011", "too many requests", SLOWER),
     ErrorRow::not_sent("40318", "the message queue is full", SLOWER),
+    ErrorRow::not_sent("40011", "the network's rate limit is reached", SLOWER),
     // The number.
-    ErrorRow::refused("10001", "the number is not active", ANOTHER).about_number(Disconnected),
-    ErrorRow::refused("10002", "the number is not valid", ANOTHER).about_number(Invalid),
-    ErrorRow::refused("10016", "the number is not in E.164", ANOTHER).about_number(Invalid),
+    ErrorRow::refused("10001 /to", "the number is not active", ANOTHER).about_number(Disconnected),
+    ErrorRow::refused("10002 /to", "the number is not valid", ANOTHER).about_number(Invalid),
+    ErrorRow::refused("10016 /to", "the number is not in E.164", ANOTHER).about_number(Invalid),
+    ErrorRow::refused("40001", "a landline, or a number that takes no texts", ANOTHER)
+        .about_number(NotMobile),
+    // Unowned, deactivated and out of credit alike: too much to remember a number by.
+    ErrorRow::refused("40012", "the network rejected the number", ANOTHER),
     ErrorRow::refused("40310", "the number is not valid", ANOTHER).about_number(Invalid),
     ErrorRow::refused("40300", "the recipient opted out with STOP", START).about_number(OptedOut),
+    // The number or the sender.
+    ErrorRow::refused("10001", "the number or the sender is not active", EITHER).alert(),
+    ErrorRow::refused("10002", "the number or the sender is not valid", EITHER).alert(),
+    ErrorRow::refused("10016", "the number or the sender is not in E.164", EITHER).alert(),
     // The sender.
     ErrorRow::not_sent("10001 /from", "the sender is not active", SENDER).alert(),
     ErrorRow::not_sent("10002 /from", "the sender is not valid", SENDER).alert(),
     ErrorRow::not_sent("10016 /from", "the sender is not in E.164", SENDER).alert(),
+    ErrorRow::not_sent("40010", "the sender is not registered for 10DLC", SENDER).alert(),
+    ErrorRow::not_sent("40013", "the network rejected the sender", SENDER).alert(),
     ErrorRow::not_sent("40100", "the sender is not enabled for messaging", SENDER).alert(),
     ErrorRow::not_sent("40150", "the toll-free sender is in no voice registry", SENDER).alert(),
     ErrorRow::not_sent("40151", "another provider is enabling the sender", SENDER).alert(),
@@ -54,6 +68,9 @@ pub const ERRORS: &[ErrorRow] = &[
     ErrorRow::not_sent("40325", "the sender name is not valid", SENDER).alert(),
     ErrorRow::not_sent("40329", "the toll-free sender is not verified", SENDER).alert(),
     ErrorRow::not_sent("40330", "the toll-free sender is not provisioned", SENDER).alert(),
+    // The recipient's network.
+    ErrorRow::not_sent("40006", "the recipient's network does not answer", NETWORK).alert(),
+    ErrorRow::not_sent("40008", "the network did not accept the text", NETWORK).alert(),
     // The messaging profile.
     ErrorRow::not_sent("40309", "the country is not in the profile's list", COUNTRY).alert(),
     ErrorRow::not_sent("40331", "the profile has no list of countries", COUNTRY).alert(),
@@ -117,9 +134,11 @@ const ANOTHER: &str = "ask for another number";
 const BASE: &str = "check the base URL and any proxy before it";
 const COUNTRY: &str =
     "add the country to the messaging profile's allowed destinations, or do not offer it";
+const EITHER: &str = "ask for another number; if every text fails so, check the sender";
 const FORMAT: &str = "shorten or change the message format";
 const KEY: &str = "check the API key in Telnyx's portal";
 const LOOK: &str = "see in Telnyx's message records whether the text went out";
+const NETWORK: &str = "if it lasts, see Telnyx's status page and try another sender";
 const PROFILE: &str = "check the messaging profile and its identifier in Telnyx's portal";
 const REPORT: &str = "report it to the authors of this crate";
 const SENDER: &str = "check the sender, its messaging profile and its registration";

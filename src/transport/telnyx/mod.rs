@@ -115,13 +115,18 @@ impl Telnyx {
     }
 }
 
-/// The code of the first error. If it points to the sender, the code says so.
+/// The code of the first error. Where it may be about either number, it says which one Telnyx names.
 fn code(body: &Value) -> Option<String> {
     let error = at(body, "/errors/0");
     let code = plain(at(error, "/code"))?;
-    Some(match text_at(error, "/source/pointer") {
-        Some("/from") if matches!(code.as_str(), "10001" | "10002" | "10016") => {
-            format!("{code} /from")
+    let pointer = text_at(error, "/source/pointer").unwrap_or_default();
+    let points_to = |field: &&str| {
+        let rest = pointer.strip_prefix(*field);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    Some(match ["/to", "/from"].into_iter().find(points_to) {
+        Some(field) if matches!(code.as_str(), "10001" | "10002" | "10016") => {
+            format!("{code} {field}")
         }
         _ => code,
     })

@@ -256,7 +256,7 @@ impl SmsTransport for HttpTransport {
         let callback = self.callback.as_ref().map(|callback| callback.of(sms.callback_key()));
         let values = Values {
             sms,
-            sender: sms.registered_sender().or_else(own),
+            sender: sms.registered_sender_as_given().or_else(own),
             callback: callback.as_deref(),
             secrets: &secrets,
         };
