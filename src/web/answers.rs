@@ -303,6 +303,7 @@ impl Endpoints {
             number_hint: &hint,
             resend_after_ms: millis(issued.resend_after()),
             expires_after_ms: millis(issued.expires().since(self.gate().now())),
+            may_be_withheld: issued.may_be_withheld(),
             code: code_answer(code),
             next: &self.config().code_page_url(),
         });

@@ -31,9 +31,16 @@ use sha2::{Digest, Sha256, Sha384};
 //   may be older than its gate's check: the terms come with the next ticket.
 // - `mark`: on a form, what attached it, whichever instance of the module; a second time it takes the
 //   options alone, and `terms` are read when they are needed.
-// - `busy`, `message`, `over`: what goes on, the text awaited, whether the host has the proof. `tell` is
-//   false where the host has taken an event on; after `gone` the host's page goes on without the form.
-// - `last`: without an attempt left the entry is closed. `tick`: a sleeping tab misses ticks, not deadlines.
+// - `timeout`: the gate's deadlines are 30 s for a provider, 5 for the human check and 5 for a look-up; what is
+//   left of the minute is the store's and the line's.
+// - `busy`, `queued`, `message`, `over`: what goes on, the submit that waits for it, the text awaited, whether the
+//   host has the proof. `tell` is false where the host has taken an event on; after `gone` the host's page goes on
+//   without the form.
+// - `data-busy`: a screen reader leaves out what is `aria-busy`, and the human check is in the form.
+// - `left`, `unheard`, `complaint`: the attempts that the last open entry named, whether a code's answer was lost
+//   since, what the first entry's failure said. `judge`: without an attempt left the entry is closed, but so it is
+//   for other causes. `stays`: who has just entered a code is told so, and not led away without a word.
+// - `tick`: a sleeping tab misses ticks, not deadlines.
 // - `refresh`: an early ticket has waited its human time when the number is typed; the code page asks for what
 //   it shows, also when it comes back from the history.
 // - `until ??= 0`: where the entry gave no answer, the server decides when another code may be sent.
@@ -199,6 +206,20 @@ mod tests {
         for asset in [STYLE, TYPES] {
             assert_eq!(folder(asset), format!("/otp/assets/{}/", asset.etag().replace('"', "")));
         }
+    }
+
+    /// A browser drops a whole rule for one selector that it does not know: Firefox before 121 has no
+    /// `:has`.
+    #[test]
+    fn no_rule_of_the_style_hangs_on_a_new_selector_beside_another() {
+        let text = str::from_utf8(STYLE.bytes()).unwrap();
+        let lists: Vec<_> = text
+            .split(['{', '}'])
+            .filter_map(|part| part.rsplit("*/").next())
+            .filter(|part| part.contains(":has("))
+            .collect();
+        assert!(!lists.is_empty(), "a test of nothing");
+        assert!(lists.iter().all(|list| !list.contains(',')), "{lists:?}");
     }
 
     /// The policies of hosts forbid all of it, and so does the promise that nothing is built or fetched.

@@ -96,6 +96,8 @@ pub(super) struct SentAnswer<'a> {
     pub(super) resend_after_ms: u64,
     /// From the answer's arrival.
     pub(super) expires_after_ms: u64,
+    /// Whether texts may be withheld here now: show another way in. It says nothing about the number.
+    pub(super) may_be_withheld: bool,
     pub(super) code: CodeAnswer,
     /// Where the code is entered.
     pub(super) next: &'a str,

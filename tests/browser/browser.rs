@@ -7,10 +7,12 @@
 #![allow(unreachable_pub)]
 
 mod attached;
+mod code_page;
 mod driver;
 mod history;
 mod human_check;
 mod measured;
+mod module;
 mod site;
 mod web_otp;
 
@@ -25,6 +27,9 @@ use site::{SCRIPT, Shop, Site, Trusting, WIDGET};
 
 const NUMBER: &str = "+4915112345678";
 const TYPED: &str = "0151 12345678";
+
+/// Lets the tab come back to the front.
+const SEEN_AGAIN: &str = "document.dispatchEvent(new Event('visibilitychange'))";
 
 /// Types the number and waits for the code page.
 fn ask(browser: &Browser, site: &Site) {
@@ -50,12 +55,32 @@ fn welcome(browser: &Browser) {
     browser.wait("the welcome page", || browser.url().ends_with("/welcome"));
 }
 
+/// Whether the form is under way.
+fn is_busy(browser: &Browser) -> bool {
+    browser.script("return document.querySelector('form').hasAttribute('data-busy')") == true
+}
+
 /// Lets the page's clock run ahead.
 fn later(browser: &Browser, seconds: u32) {
     browser.script(&format!(
         "const real = performance.now.bind(performance);
         performance.now = () => real() + {seconds} * 1000;"
     ));
+}
+
+/// Longer than a call of the loopback takes.
+fn in_a_while(browser: &Browser) {
+    browser.script("return new Promise(done => setTimeout(done, 700))");
+}
+
+/// Waits until another code may be asked for, on both clocks.
+fn countdown_is_over(browser: &Browser, site: &Site) {
+    browser.wait("the countdown", || browser.text("[data-resend]").contains("(0:"));
+    site.clock.advance(Duration::from_secs(31));
+    later(browser, 31);
+    browser.wait("its end", || {
+        browser.script("return document.querySelector('[data-resend]').ariaDisabled") == "false"
+    });
 }
 
 #[test]
@@ -131,6 +156,8 @@ fn another_code_is_counted_down_to() {
     browser.click("[data-resend]");
     status(&browser, "You can try again in 0:3"); // in steps of five seconds
     site.clock.advance(Duration::from_secs(30));
+    later(&browser, 31); // it is counted down again
+    browser.wait("the end of it", || browser.text("[data-resend]") == "Send it again");
     browser.click("[data-resend]");
     status(&browser, "on its way to +49 … 78");
     browser.wait("the focus", || browser.script("return document.activeElement.id") == "code");
@@ -281,7 +308,7 @@ fn work_can_be_cancelled() {
             site.outbox.handed_off() > 0
                 || browser.text("[role=status]") == "Cancelled. Nothing was sent."
         });
-        let idle = "return document.querySelector('form').ariaBusy === 'false'
+        let idle = "return !document.querySelector('form').hasAttribute('data-busy')
           && document.querySelector('[data-cancel]').hidden";
         site.asked("/otp/send").is_empty() && browser.script(idle) == true
     });

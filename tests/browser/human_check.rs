@@ -49,8 +49,34 @@ fn who_has_cancelled_is_shown_no_human_check() {
     browser.script("release()");
     status(&browser, "Cancelled. Nothing was sent.");
     assert_eq!(browser.script("return typeof shown"), "undefined");
-    assert_eq!(browser.script("return document.querySelector('form').ariaBusy"), "false");
+    assert!(!is_busy(&browser));
     assert_eq!((site.asked("/otp/send").len(), site.outbox.handed_off()), (1, 0));
+}
+
+/// A screen reader leaves out what is busy, and says nothing of it: neither the widget nor what it is
+/// for may be in such a part.
+#[test]
+fn nothing_around_the_human_check_is_busy() {
+    let Some(browser) = Browser::open() else { return };
+    let check = Trusting { provider: "trust", script: None };
+    let module = "
+        document.addEventListener('otpgate:human', event => {
+          event.preventDefault();
+          const widget = event.target.appendChild(document.createElement('div'));
+          const busy = part => Boolean(part.closest('[aria-busy=true]'));
+          window.busy = [widget, document.querySelector('[role=status]')].map(busy);
+          window.works = event.target.hasAttribute('data-busy');
+        });
+    ";
+    let mut shop =
+        Shop { human: Some(Box::new(check)), module: Some(module.to_owned()), ..Shop::default() };
+    shop.policy.token.human_check_always = true;
+    let site = Site::open(shop);
+    browser.go(&site.form());
+    submit(&browser, "#number", TYPED);
+    status(&browser, "show that you are not a robot");
+    assert_eq!(browser.script("return busy"), serde_json::json!([false, false]));
+    assert_eq!(browser.script("return works"), true, "for the style");
 }
 
 /// The page came from a gate that had no check yet, and knows none: the terms come with a new ticket.
@@ -259,6 +285,8 @@ fn the_documented_scripts_leave_no_widget_behind() {
         browser.wait("the widget", || {
             browser.script("return window.box?.isConnected ?? null") == true
         });
+        let focus = "return document.activeElement === window.box";
+        assert_eq!(browser.script(focus), true, "{heading}: the widget is where the person is");
         browser.click("[data-cancel]");
         status(&browser, "Cancelled. Nothing was sent.");
         assert_eq!(browser.script(parts), form, "{heading}");

@@ -70,3 +70,20 @@ fn whatever_ends_the_wait_for_a_code_means_no_code() {
     submit(&browser, "#code", &code);
     welcome(&browser);
 }
+
+/// The text may be there before the answer of the call that sent it: nothing is waited for anew.
+#[test]
+fn a_code_is_waited_for_while_another_is_asked_for() {
+    let Some(browser) = Browser::open() else { return };
+    let site = Site::open(Shop { module: Some(WEB_OTP.to_owned()), ..Shop::default() });
+    ask(&browser, &site);
+    waits_for_a_code(&browser);
+    countdown_is_over(&browser, &site);
+    browser.click("[data-resend]");
+    status(&browser, "on its way to +49 … 78");
+    browser.wait("the end", || !is_busy(&browser));
+    let asked = "return asked.map(each => each.signal.aborted)";
+    assert_eq!(browser.script(asked), serde_json::json!([false]));
+    browser.script(&format!("asked[0].resolve({{ code: '{}' }})", site.code(NUMBER)));
+    welcome(&browser);
+}

@@ -43,6 +43,7 @@ async fn a_visitor_signs_up() {
             "number_hint": "+49 … 78",
             "resend_after_ms": 30_000,
             "expires_after_ms": 300_000,
+            "may_be_withheld": false,
             "code": { "length": 6, "alphabet": "digits" },
             "next": "/sign-up/code",
         })

@@ -7,6 +7,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 mod address;
+mod alert;
 mod bodies;
 #[cfg(feature = "console")]
 mod console;

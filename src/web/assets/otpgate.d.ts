@@ -9,6 +9,8 @@ export interface Sent {
   number_hint: string;
   resend_after_ms: number;
   expires_after_ms: number;
+  /** Whether texts may be withheld here now: show another way in. It says nothing about the number. */
+  may_be_withheld: boolean;
   code: CodeShape;
   /** The address of the code page. */
   next: string;
@@ -55,8 +57,8 @@ export interface WorkOptions {
 /**
  * Why it goes no further. `kind` is the last word of the problem's type (`try-later`, `reload-page`,
  * `other-number`, `other-method`, `start-over`, `closed`, `rejected`, `bad-number`, `outage` …), or one of the
- * page's own: `bad-number`, `empty`, `offline` (no answer), `outage` (no readable one, or a human check that
- * rejected: `cause` has its reason), `cancelled` (by `signal`).
+ * page's own: `bad-number`, `empty`, `offline` (no answer, or none within 60 seconds), `outage` (no readable one,
+ * or a human check that rejected: `cause` has its reason), `cancelled` (by `signal`).
  */
 export class OtpProblem extends Error {
   constructor(kind: string, said?: object);
@@ -92,8 +94,8 @@ export interface Otp {
    */
   send(number: string, options?: WorkOptions & { ticket?: string }): Promise<Sent>;
   /**
-   * Another code. What a step-up would cure is refused here: show the first form again, with the number filled in,
-   * and `send` does what is asked.
+   * Another code. What a step-up would cure is refused here (`try-later`, while `entry` says that another may be
+   * asked for): show the first form again, with the number filled in, and `send` does what is asked.
    */
   resend(channel?: string): Promise<Sent>;
   /** What the code page may show; the problem `closed` if there is none to show. */

@@ -4,9 +4,13 @@ import { proof, read, reduce, search, seed } from './otpgate-worker.js';
 
 const now = () => performance.now();
 
+// Older browsers give an aborted signal no reason.
+const reason = signal => signal.reason ?? new DOMException('', 'AbortError');
+const heed = signal => { if (signal?.aborted) throw reason(signal); };
+
 const pause = (ms, signal) => new Promise((done, fail) => {
   setTimeout(done, ms);
-  signal?.addEventListener('abort', () => fail(signal.reason));
+  signal?.addEventListener('abort', () => fail(reason(signal)));
 });
 
 /** The server's problem, or one of the page's own. */
@@ -28,14 +32,14 @@ function inWorker(task, told, signal) {
     worker = new Worker(policy?.createScriptURL('') ?? script, { type: 'module' });
     worker.onerror = event => (event.preventDefault(), fail(event));
     worker.onmessage = ({ data }) => data.counter < 0 ? told(data.tries) : done(data.counter);
-    signal?.addEventListener('abort', () => fail(signal.reason));
+    signal?.addEventListener('abort', () => fail(reason(signal)));
     worker.postMessage(task);
   }).finally(() => worker?.terminate());
 }
 
 async function inSlices(task, told, signal, most) {
   for (let tries = 0, since = now(); tries < most; tries += 1024) {
-    signal?.throwIfAborted();
+    heed(signal);
     const counter = search(task.seed, task.work, tries, 1024);
     if (counter >= 0) return counter;
     if (now() - since > 12) {
@@ -67,6 +71,7 @@ export function createOtp(terms = {}) {
       reply = await fetch(`${(terms.base ?? '/otp').replace(/\/+$/, '')}/${path}`, {
         ...body && { method: 'POST', body: JSON.stringify(body) },
         headers: { 'content-type': 'application/json' },
+        signal: AbortSignal.timeout?.(60_000),
       });
       said = await reply.json();
     } catch {
@@ -95,7 +100,7 @@ export function createOtp(terms = {}) {
     for (;;) {
       try {
         if (byHuman && !check) await preflight(held = undefined);
-        signal?.throwIfAborted();
+        heed(signal);
         const human = byHuman ? await terms.human({ ...check }, signal) : undefined;
         if (!stepUp) await preflight();
         const { ticket, ready } = stepUp ?? held;
@@ -136,51 +141,67 @@ export function enhance(form, options) {
   const field = form.elements[otpgate], find = selector => form.querySelector(selector);
   const words = JSON.parse(strings ?? '{}'), status = find('[role=status]');
   const bar = find('progress'), cancel = find('[data-cancel]');
-  let busy, message, over;
+  let busy, queued, message, over, left, unheard, complaint;
 
-  const say = (kind, value) => status.textContent =
-    (words[`${kind}-${value}`] ?? words[kind] ?? words.outage ?? kind).replace('{}', value);
+  // A page may have no words for all that the module knows: `sent-email` is `sent` there.
+  const instead = { again: 'wait', unheard: 'closed' };
+  const say = (kind, value) => status.textContent = (words[`${kind}-${value}`] ?? words[kind]
+    ?? words[instead[kind] ?? kind.split('-')[0]] ?? words.outage ?? kind).replace('{}', value);
+  const show = (part, on = true) => part?.toggleAttribute('hidden', !on);
   const tell = (name, detail) =>
     form.dispatchEvent(new CustomEvent(`otpgate:${name}`, { detail, bubbles: true, cancelable: true }));
   const working = on => {
-    form.setAttribute('aria-busy', on);
-    [bar, cancel].forEach(part => part?.toggleAttribute('hidden', !on));
+    form.toggleAttribute('data-busy', on);
+    [bar, cancel].forEach(part => show(part, on));
   };
   const progress = share => { if (bar) bar.value = share; };
   const human = (asked, signal) => new Promise((resolve, reject) => {
     say('human');
-    signal.addEventListener('abort', () => reject(signal.reason));
+    signal.addEventListener('abort', () => reject(reason(signal)));
     if (tell('human', { ...asked, signal, resolve, reject })) reject();
   });
   const terms = { base, purpose, human, ...options }, otp = createOtp(terms);
   form[mark] = more => (Object.assign(terms, more), otp);
   const gone = () => over || !form.isConnected;
 
-  function fail(problem) {
+  // `typed` is what the field held; without it nobody has pressed anything.
+  function fail(problem, typed) {
     if (gone()) return;
-    const { kind = 'outage', step_up, retry_after_ms, left = clock(retry_after_ms) } = problem;
-    if (start && (step_up || /closed|start-over/.test(kind))) return location.assign(start);
-    say(retry_after_ms ? 'wait' : kind, left);
+    const { step_up, retry_after_ms, stays, left = clock(retry_after_ms) } = problem;
+    let { kind = 'outage' } = problem;
+    if (kind === 'closed' && unheard) kind = 'unheard';
+    if (start && !stays && (step_up || /closed|start-over/.test(kind))) return !location.assign(start);
+    if (left === 0 || /closed|unheard|again/.test(kind)) show(find('[data-again]'));
+    say(retry_after_ms && kind !== 'again' ? 'wait' : kind, left);
+    if (typed === undefined) return;
     if (/number|empty|rejected/.test(kind)) field.setAttribute('aria-invalid', true);
     field.focus();
-    field.select();
+    if (field.value === typed) field.select();
   }
 
-  // One thing at a time. Who leaves the page answers true and stays busy: nothing is sent twice.
-  async function once(act) {
-    if (busy || over) return;
-    busy = new AbortController();
-    message?.abort(); // a code that arrives by itself must not overtake the one typed
+  // One thing at a time, but a code typed while another is asked for waits for its turn. Who leaves the
+  // page answers true and stays busy: nothing is sent twice.
+  async function once(act, resends) {
+    if (over) return;
+    if (busy) {
+      if (busy.resends && !resends) queued = act;
+      return;
+    }
+    busy = Object.assign(new AbortController(), { resends });
+    if (!resends) message = message?.abort(); // a code that arrives by itself must not overtake the one typed
+    const typed = field.value;
     field.removeAttribute('aria-invalid');
     working(true);
     try {
       if (await act(busy.signal)) return;
     } catch (problem) {
-      fail(problem);
+      if (fail(problem, typed)) queued = undefined;
     }
-    busy = undefined;
-    working(false);
-    gone() || listen();
+    const next = queued;
+    busy = queued = working(false);
+    if (gone()) return;
+    if (next) return once(next);
+    listen();
   }
 
   function leave(name, said) {
@@ -189,16 +210,29 @@ export function enhance(form, options) {
     over = otpgate === 'code';
   }
 
+  // The form hears it and the code page, another document, shows it.
+  function heard(sent) {
+    let may = sent?.may_be_withheld === true;
+    const key = `otpgate ${base}`;
+    try {
+      if (sent) sessionStorage[key] = may;
+      else may = sessionStorage[key] === 'true';
+    } catch {} // a browser that keeps nothing
+    show(find('[data-withheld]'), may);
+    return sent;
+  }
+
   // WebOTP, a bonus: it may exist where no code can come this way, and every error means no code.
   function listen() {
-    if (over || otpgate !== 'code' || !globalThis.OTPCredential) return;
-    message = new AbortController();
-    const { signal } = message;
+    if (message || over || otpgate !== 'code' || !globalThis.OTPCredential) return;
+    const own = message = new AbortController(), { signal } = own;
+    const ended = () => { if (message === own) message = undefined; };
     navigator.credentials.get({ otp: { transport: ['sms'] }, signal }).then(({ code }) => {
+      ended();
       if (signal.aborted) return;
       field.value = code;
       form.requestSubmit();
-    }, () => {});
+    }, ended);
   }
 
   form.noValidate = true;
@@ -214,14 +248,15 @@ export function enhance(form, options) {
   });
   addEventListener('pageshow', ({ persisted }) => {
     if (!persisted || gone()) return;
-    busy = working(false);
+    busy = queued = working(false);
+    message = message?.abort();
     status.textContent = '';
     refresh();
     listen();
   });
   document.addEventListener('visibilitychange', () => document.hidden || gone() || refresh());
 
-  const send = async signal => leave('sent', await otp.send(field.value, { signal, progress }));
+  const send = async signal => leave('sent', heard(await otp.send(field.value, { signal, progress })));
 
   const buttons = Array.from(form.querySelectorAll('[data-resend]'),
     button => ({ button, label: button.textContent }));
@@ -231,17 +266,26 @@ export function enhance(form, options) {
     try {
       return leave('verified', await otp.verify(field.value));
     } catch (problem) {
-      if (problem.kind === 'rejected') problem.left = (await entry().catch(last)).attempts_left;
+      if (problem.kind === 'rejected') await judge(problem);
+      else unheard = !problem.status;
       throw problem;
     }
   }
-  function last(problem) {
-    if (problem.kind !== 'closed') throw problem;
-    expires = Infinity;
-    return { attempts_left: 0 };
+  // The server says one word to every code that it does not take; the entry says what it means.
+  async function judge(rejected) {
+    try {
+      rejected.left = (await entry()).attempts_left;
+    } catch (problem) {
+      if (problem.kind !== 'closed') throw problem;
+      expires = Infinity;
+      if (left <= 1 && !unheard) rejected.left = left = 0;
+      else Object.assign(rejected, { kind: 'closed', stays: true });
+    }
   }
   async function entry() {
     const said = await otp.entry();
+    left = said.attempts_left;
+    unheard = false;
     expires = now() + said.expires_after_ms;
     for (const each of buttons) {
       const offer = said.channels?.find(({ channel }) => channel === each.button.dataset.resend);
@@ -259,32 +303,56 @@ export function enhance(form, options) {
     if (now() > expires) expires = Infinity, say('expired');
   }
   for (const each of buttons) {
-    each.button.addEventListener('click', () => each.until <= now() && once(async () => {
-      const { resend } = each.button.dataset, { number_hint } = await otp.resend(resend || undefined);
-      say(words[`sent-${resend}`] ? `sent-${resend}` : 'sent', number_hint);
-      await entry();
-      field.value = '';
+    const { button } = each, { resend } = button.dataset;
+    const ask = async () => {
+      const typed = field.value;
+      try {
+        const { number_hint } = heard(await otp.resend(resend || undefined));
+        say(`sent-${resend}`, number_hint);
+      } catch (problem) {
+        // If it is not what the page counts down, the first form may pass by a step-up.
+        if (problem.kind === 'try-later') await entry().then(() => {
+          if (each.until <= now() && problem.retry_after_ms > 5000) problem.kind = 'again';
+        }, () => {});
+        throw problem;
+      }
+      await entry().catch(() => {});
+      if (!queued && field.value === typed) field.value = '';
       field.focus();
-    }));
+    };
+    button.addEventListener('click', () => each.until <= now() && once(ask, true));
   }
 
   const refresh = () => otpgate === 'code'
-    ? entry().catch(problem => {
-      if (problem.kind !== 'closed') {
-        for (const each of buttons) each.until ??= 0;
-      }
-      busy || fail(problem);
+    ? entry().then(() => {
+      if (status.textContent === complaint) status.textContent = complaint = '';
+    }, problem => {
+      const closed = problem.kind === 'closed';
+      if (!closed) for (const each of buttons) each.until ??= 0;
+      if (busy || gone()) return;
+      if (closed) fail(problem);
+      else if (left === undefined) complaint = say(problem.kind);
     })
     : otp.preflight().catch(() => {});
   if (otpgate === 'code') setInterval(tick, 250);
+  heard();
   refresh();
   listen();
   return otp;
 }
 
 function clock(ms) {
-  const seconds = Math.ceil(ms / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+  const seconds = Math.ceil(ms / 1000), hours = Math.floor(seconds / 3600);
+  if (hours >= 24) {
+    const [count, unit] = hours < 72 ? [Math.ceil(seconds / 3600), 'hour'] : [Math.ceil(seconds / 86400), 'day'];
+    try {
+      const language = document.documentElement.lang || undefined;
+      return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(count);
+    } catch {} // a language or a browser without them
+  }
+  const two = part => String(Math.floor(part)).padStart(2, '0');
+  const tail = two(seconds % 60), minutes = seconds / 60 % 60;
+  return hours ? `${hours}:${two(minutes)}:${tail}` : `${Math.floor(minutes)}:${tail}`;
 }
 
 globalThis.document?.querySelectorAll('form[data-otpgate]').forEach(form => enhance(form));

@@ -196,11 +196,13 @@ pub fn code_page(
 <input id="code" name="code" {keyboard} autocomplete="one-time-code" required autofocus aria-describedby="hint status">
 <p class="otp-hint" id="hint">{hint}</p>
 <p role="status" id="status"></p>
+<p class="otp-hint" data-withheld hidden>{withheld}</p>
 <button type="submit" disabled>{confirm}</button>
 {late}
 <p class="otp-more">
 <button type="button" data-resend="" aria-disabled="true">{resend}</button>{other}
 <a href="{start}">{change}</a>
+<a href="{start}" data-again hidden>{again}</a>
 </p>
 </form>"#,
         mount = escaped(&context.mount),
@@ -208,11 +210,13 @@ pub fn code_page(
         strings = escaped(&words.strings()),
         label = escaped(words.code),
         hint = escaped(hint).replace("{}", &code.len().to_string()),
+        withheld = escaped(words.withheld),
         confirm = escaped(words.confirm),
         late = late(words),
         resend = escaped(words.resend),
         other = other.collect::<String>(),
         change = escaped(words.change),
+        again = escaped(words.again),
     );
     page(context, language, words.code_title, &intro, &form)
 }

@@ -31,7 +31,7 @@ fn every_language_has_words_for_everything_the_module_says() {
     for language in PageLanguage::ALL {
         assert_eq!(keys(language), keys(PageLanguage::English));
         for (kind, text) in Words::of(language).said {
-            let placed = matches!(kind, "sent" | "wait" | "rejected");
+            let placed = matches!(kind, "sent" | "wait" | "again" | "rejected");
             assert_eq!(text.matches("{}").count(), usize::from(placed), "{language} {kind}");
         }
         for page in pages(&PageContext::new("Example", "/otp"), language) {

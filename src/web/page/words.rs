@@ -25,10 +25,14 @@ pub(super) struct Words {
     pub(super) whatsapp: &'static str,
     pub(super) email: &'static str,
     pub(super) change: &'static str,
+    /// Where the page can do nothing more.
+    pub(super) again: &'static str,
+    /// Shown while [`may_be_withheld`](crate::Issued::may_be_withheld).
+    pub(super) withheld: &'static str,
     pub(super) noscript: &'static str,
     pub(super) late: &'static str,
     /// What the module says, by the kind of problem. The same keys in every language.
-    pub(super) said: [(&'static str, &'static str); 19],
+    pub(super) said: [(&'static str, &'static str); 21],
 }
 
 impl Words {
@@ -70,6 +74,9 @@ static ENGLISH: Words = Words {
     whatsapp: "Send it by WhatsApp",
     email: "Send it by e-mail",
     change: "Change the number",
+    again: "Start again",
+    withheld: "At the moment some texts do not go out. If no code comes, please try again later, or ask us for another \
+               way.",
     noscript: "This page needs JavaScript: it checks that you are not a bot before a text is sent. Please switch \
                JavaScript on and reload the page.",
     late: "The page did not load completely. Please reload it, or allow JavaScript for this site.",
@@ -82,9 +89,15 @@ static ENGLISH: Words = Words {
         ("other-method", "There are no codes by text message at the moment."),
         ("try-later", "Please wait a while, then try again."),
         ("wait", "Please wait. You can try again in {}."),
+        ("again", "You can ask for another code here in {}. It may be sooner if you start again."),
         ("reload-page", "Please reload the page and try again."),
         ("start-over", "This is over. Please start again."),
         ("closed", "This is over. Please start again."),
+        (
+            "unheard",
+            "The connection broke off, and your code may have been accepted. Please see whether it was \
+             before you start again.",
+        ),
         ("rejected", "The code is wrong or too old. You have {} attempts left."),
         ("rejected-1", "The code is wrong or too old. You have one attempt left."),
         (
@@ -118,6 +131,9 @@ static GERMAN: Words = Words {
     whatsapp: "Per WhatsApp senden",
     email: "Per E-Mail senden",
     change: "Nummer ändern",
+    again: "Von vorn beginnen",
+    withheld: "Zurzeit gehen manche SMS nicht hinaus. Wenn kein Code kommt, versuchen Sie es bitte später noch einmal \
+               oder fragen Sie uns nach einem anderen Weg.",
     noscript: "Diese Seite braucht JavaScript: Sie prüft, dass Sie kein Bot sind, bevor eine SMS gesendet wird. Bitte \
                schalten Sie JavaScript ein und laden Sie die Seite neu.",
     late: "Die Seite wurde nicht ganz geladen. Bitte laden Sie sie neu oder erlauben Sie JavaScript für diese Seite.",
@@ -132,10 +148,20 @@ static GERMAN: Words = Words {
         ),
         ("other-method", "Zurzeit gibt es keine Codes per SMS."),
         ("try-later", "Bitte warten Sie eine Weile und versuchen Sie es dann erneut."),
-        ("wait", "Bitte warten Sie. In {} können Sie es erneut versuchen."),
+        ("wait", "Bitte warten Sie noch {}. Dann können Sie es erneut versuchen."),
+        (
+            "again",
+            "Einen weiteren Code gibt es hier nach dieser Wartezeit: {}. Vielleicht geht es schneller, \
+             wenn Sie von vorn beginnen.",
+        ),
         ("reload-page", "Bitte laden Sie die Seite neu und versuchen Sie es noch einmal."),
         ("start-over", "Dieser Vorgang ist beendet. Bitte beginnen Sie von vorn."),
         ("closed", "Dieser Vorgang ist beendet. Bitte beginnen Sie von vorn."),
+        (
+            "unheard",
+            "Die Verbindung war unterbrochen, und vielleicht wurde Ihr Code angenommen. Bitte sehen Sie \
+             nach, bevor Sie von vorn beginnen.",
+        ),
         ("rejected", "Der Code ist falsch oder zu alt. Sie haben noch {} Versuche."),
         ("rejected-1", "Der Code ist falsch oder zu alt. Sie haben noch einen Versuch."),
         (
@@ -170,6 +196,9 @@ static FRENCH: Words = Words {
     whatsapp: "Envoyer par WhatsApp",
     email: "Envoyer par e-mail",
     change: "Changer de numéro",
+    again: "Recommencer",
+    withheld: "En ce moment, certains SMS ne partent pas. Si aucun code n’arrive, veuillez réessayer plus tard ou nous \
+               demander une autre solution.",
     noscript: "Cette page a besoin de JavaScript : elle vérifie que vous n’êtes pas un robot avant l’envoi d’un SMS. \
                Veuillez activer JavaScript et recharger la page.",
     late: "La page ne s’est pas chargée entièrement. Rechargez-la ou autorisez JavaScript pour ce site.",
@@ -185,9 +214,19 @@ static FRENCH: Words = Words {
         ("other-method", "L’envoi de codes par SMS est suspendu pour le moment."),
         ("try-later", "Veuillez patienter un moment, puis réessayer."),
         ("wait", "Veuillez patienter. Vous pourrez réessayer dans {}."),
+        (
+            "again",
+            "Vous pourrez demander un autre code ici dans {}. Ce sera peut-être plus rapide en \
+             recommençant.",
+        ),
         ("reload-page", "Veuillez recharger la page et réessayer."),
         ("start-over", "Cette opération est terminée. Veuillez recommencer."),
         ("closed", "Cette opération est terminée. Veuillez recommencer."),
+        (
+            "unheard",
+            "La connexion a été coupée et votre code a peut-être été accepté. Veuillez le vérifier avant \
+             de recommencer.",
+        ),
         ("rejected", "Le code est faux ou trop ancien. Il vous reste {} essais."),
         ("rejected-1", "Le code est faux ou trop ancien. Il vous reste un essai."),
         (
@@ -221,6 +260,9 @@ static SPANISH: Words = Words {
     whatsapp: "Enviar por WhatsApp",
     email: "Enviar por correo",
     change: "Cambiar el número",
+    again: "Empezar de nuevo",
+    withheld: "En este momento algunos SMS no salen. Si no le llega ningún código, inténtelo más tarde o pídanos otra \
+               vía.",
     noscript: "Esta página necesita JavaScript: comprueba que usted no es un bot antes de enviar un SMS. Active \
                JavaScript y vuelva a cargar la página.",
     late: "La página no se ha cargado del todo. Vuelva a cargarla o permita JavaScript en este sitio.",
@@ -233,9 +275,15 @@ static SPANISH: Words = Words {
         ("other-method", "En este momento no se envían códigos por SMS."),
         ("try-later", "Espere un rato y vuelva a intentarlo."),
         ("wait", "Espere, por favor. Podrá intentarlo de nuevo en {}."),
+        ("again", "Aquí podrá pedir otro código en {}. Quizá sea más rápido si empieza de nuevo."),
         ("reload-page", "Vuelva a cargar la página e inténtelo de nuevo."),
         ("start-over", "Esta operación ha terminado. Empiece de nuevo."),
         ("closed", "Esta operación ha terminado. Empiece de nuevo."),
+        (
+            "unheard",
+            "Se cortó la conexión y quizá su código se haya aceptado. Compruébelo antes de empezar de \
+             nuevo.",
+        ),
         ("rejected", "El código es erróneo o demasiado antiguo. Le quedan {} intentos."),
         ("rejected-1", "El código es erróneo o demasiado antiguo. Le queda un intento."),
         (
