@@ -241,6 +241,7 @@ mod tests {
             purpose: None,
             region: None,
             number: None,
+            text: None,
             kind: EventKind::TicketIssued,
         };
         observer.observe(&event);

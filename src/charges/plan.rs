@@ -329,8 +329,10 @@ impl Plan {
         text: Option<Money>,
     ) -> Vec<EventKind> {
         let mut told = Vec::new();
+        let tier =
+            |scope, percent| EventKind::BudgetTier { scope, percent, step_up: percent == soft };
         // A step-up tier at one of the other two is that one.
-        let soft = Some(soft).filter(|soft| !matches!(soft, 50 | 100));
+        let between = Some(soft).filter(|soft| !matches!(soft, 50 | 100));
         for (scope, index) in self.budgets() {
             let Some((used, max)) = counts.get(index).copied().zip(self.whole_budget(index)) else {
                 continue;
@@ -340,9 +342,9 @@ impl Plan {
             let share = |micro: u64| {
                 u128::from(micro).saturating_mul(100).checked_div(max.into()).unwrap_or(0)
             };
-            for percent in [Some(50), soft].into_iter().flatten() {
+            for percent in [Some(50), between].into_iter().flatten() {
                 if share(before) < u128::from(percent) && share(used) >= u128::from(percent) {
-                    told.push(EventKind::BudgetTier { scope, percent });
+                    told.push(tier(scope, percent));
                 }
             }
             // Used up is a budget that no further text fits; prices seldom divide it evenly.
@@ -351,7 +353,7 @@ impl Plan {
             // A price that is settled may take the last room of cheaper texts than its own was.
             let ends = (fits(before) && !fits(used)) || (before < max && used >= max);
             if cost > 0 && ends {
-                told.push(EventKind::BudgetTier { scope, percent: 100 });
+                told.push(tier(scope, 100));
             }
         }
         told

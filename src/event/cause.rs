@@ -26,7 +26,8 @@ use crate::error::GateErrorKind;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum OutagePart {
-    /// The store gave no answer, is full, or holds what cannot be read.
+    /// The store gave no answer to a call, is full, or holds controls that cannot be read: a text was not
+    /// sent, or a code not accepted.
     Store,
     /// This host's clock and the store's are too far apart.
     Clock,
@@ -48,6 +49,14 @@ pub enum OutagePart {
     /// The host's half of the web edge failed, or lacks what makes it work: a script for the human check, the
     /// addresses of clients, texts that name its site.
     Host,
+    /// What stands beside an answer: the text went out or the code was accepted, and a refund, a price, a
+    /// provider's word about a number or what the detector knows was not recorded, or what another gate or
+    /// release has recorded cannot be read.
+    Record,
+    /// The store answers and has lost what it knew, as after a fail-over to a replica that lags or with its
+    /// disk: operators' entries may be gone, the newest first, and limits are given out once more. Each gate
+    /// tells it once for each realm, as far as it knows what was there.
+    StoreLost,
 }
 
 impl OutagePart {
@@ -61,6 +70,14 @@ impl OutagePart {
             GateErrorKind::Message => Self::Text,
             GateErrorKind::HandOff => Self::Provider,
             GateErrorKind::Panic => Self::PlugIn,
+        }
+    }
+
+    /// The part of an error that did not change the answer.
+    pub(crate) const fn beside(kind: GateErrorKind) -> Self {
+        match kind {
+            GateErrorKind::Store | GateErrorKind::StoreFull => Self::Record,
+            other => Self::of(other),
         }
     }
 }

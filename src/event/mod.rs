@@ -53,6 +53,11 @@ pub struct Event {
     pub region: Option<Region>,
     /// The number's pseudonym, where there is one.
     pub number: Option<Pseudonym>,
+    /// The text's own pseudonym, of [`Sent`](EventKind::Sent), [`NotSent`](EventKind::NotSent),
+    /// [`Receipt`](EventKind::Receipt), [`Settled`](EventKind::Settled) and
+    /// [`PriceUnconverted`](EventKind::PriceUnconverted): it joins what is told of one text, hours or
+    /// days apart. A resend is a text of its own. `None` in every other event.
+    pub text: Option<Pseudonym>,
     /// What happened.
     pub kind: EventKind,
 }
@@ -73,7 +78,7 @@ pub struct Event {
 ///         _ => None,
 ///     }
 /// }
-/// let half = EventKind::BudgetTier { scope: LimitName::Realm, percent: 50 };
+/// let half = EventKind::BudgetTier { scope: LimitName::Realm, percent: 50, step_up: false };
 /// assert_eq!(metric(&half), None);
 /// assert_eq!(metric(&EventKind::GuessSpraying { failures: 1_000 }), Some("page_somebody"));
 /// ```
@@ -163,12 +168,20 @@ pub enum EventKind {
         accepted: bool,
     },
     /// The use of a budget passed a tier, by a text or by a higher price that its provider named afterwards.
+    /// The event names the country and the purpose of that text. It is told once, when the tier is passed:
+    /// that a budget still is used up, [`Refused`](Self::Refused) tells, and the
+    /// [snapshot](crate::Snapshot::spent). On Redis over partitions the text that takes the last room may
+    /// pass the tier untold, so go by those as well.
     BudgetTier {
         /// Whose budget.
         scope: LimitName,
         /// The tier in percent: 50, the policy's step-up tier, or 100 when no further text of that
         /// price fits.
         percent: u8,
+        /// Whether it is the policy's step-up tier
+        /// ([`BudgetPolicy::soft_percent`](crate::policy::BudgetPolicy::soft_percent)), from which on
+        /// clients prove more, be it at 50 or 100 too.
+        step_up: bool,
     },
     /// Many wrong codes over many numbers: somebody tries one guess each.
     GuessSpraying {

@@ -162,6 +162,7 @@ mod tests {
             purpose: None,
             region: None,
             number: None,
+            text: None,
             kind: EventKind::TicketIssued,
         }
     }

@@ -90,7 +90,7 @@ impl Gate {
         let (trouble, unread) =
             self.realm.watch.remember(turn, memory, &tallies.news, keys, self.now());
         if let Some(what) = trouble {
-            self.tell_outage(OutagePart::Store, what);
+            self.tell_outage(OutagePart::Record, what);
         }
         self.tell_unread(unread);
         self.take_in_controls(&controls, before, now).map(drop)
@@ -112,6 +112,7 @@ impl Gate {
         let (fresh, went_back) = self.realm.controls.take_in(document, before, &self.inner.keys)?;
         if went_back {
             self.realm.watch.went_back(&fresh.book);
+            self.tell_loss();
         }
         self.realm.watch.lift(&fresh.book, now);
         Ok(fresh)
@@ -155,10 +156,22 @@ impl Gate {
                     && watch.begins_anew(exchange.after, news.latest)
                 {
                     *news = News::default();
+                    self.tell_loss();
                 }
             }
         }
         answer
+    }
+
+    /// Says that the store has lost what it knew: what an operator entered may be among it, and nobody else
+    /// notices.
+    fn tell_loss(&self) {
+        if self.realm.watch.tells_loss(self.now()) {
+            let what = "the store has lost what it knew, as in a fail-over or with its disk: look at the \
+                        entries, enter again what is missing, and count on limits and budgets being \
+                        given out once more";
+            self.tell_outage(OutagePart::StoreLost, what.into());
+        }
     }
 
     /// Takes in what the other gates had to tell.
@@ -171,7 +184,7 @@ impl Gate {
         for _ in 0..entries {
             let what = "a journal entry of another gate could not be read; do all gates have the \
                         same version?";
-            self.tell_outage(OutagePart::Store, what.into());
+            self.tell_outage(OutagePart::Record, what.into());
         }
     }
 
@@ -204,7 +217,7 @@ impl Gate {
             && let Err(error) = self.save_once(now, false).await
         {
             let what = format!("what the detector knows could not be saved: {error}");
-            self.tell_outage(OutagePart::Store, what);
+            self.tell_outage(OutagePart::beside(error.kind()), what);
         }
     }
 

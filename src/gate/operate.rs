@@ -1,11 +1,12 @@
 //! What the host tells the gate after a send, and what an operator can see.
 
 use crate::access::ClientIp;
+use crate::base::id::Pseudonym;
 use crate::base::money::Money;
 use crate::base::network::NetworkCode;
 use crate::base::time::Timestamp;
 use crate::error::GateError;
-use crate::event::EventKind;
+use crate::event::{Event, EventKind};
 use crate::limit::MeterKey;
 use crate::outcome::{
     CountrySnapshot, DetectorFootprint, GlobalBudget, Note, OtherGate, RecordError, SendRecord,
@@ -13,7 +14,7 @@ use crate::outcome::{
 };
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
-use crate::realm::{in_force, sighted, slot};
+use crate::realm::{in_force, shared_bytes, sighted, slot};
 use crate::recipient::Region;
 use crate::store::{Home, MeterQuery, TallyQuery};
 use crate::transport::{DeliveryStatus, ReportedOutcome};
@@ -204,6 +205,13 @@ impl Gate {
     /// Tells the observer of a send that went out earlier.
     pub(super) fn tell_of(&self, note: &Note, now: Timestamp, kind: EventKind) {
         let number = self.names().number(&note.recipient);
-        self.tell(&self.event_of(now, &note.purpose, &note.recipient, number, kind));
+        let is_of_text = !matches!(kind, EventKind::Reported { .. } | EventKind::BudgetTier { .. });
+        let event = self.event_of(now, &note.purpose, &note.recipient, number, kind);
+        self.tell(&Event { text: is_of_text.then(|| self.text_of(&note.id)), ..event });
+    }
+
+    /// The pseudonym that joins what is told of one text.
+    pub(super) fn text_of(&self, id: &[u8; 16]) -> Pseudonym {
+        shared_bytes(self.inner.keys.pseudonyms(), "text", id)
     }
 }

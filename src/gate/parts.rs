@@ -237,6 +237,7 @@ impl Gate {
             purpose: None,
             region: None,
             number: None,
+            text: None,
             kind,
         }
     }

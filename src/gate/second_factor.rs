@@ -123,7 +123,7 @@ impl Gate {
             if let Err(error) = self.inner.give_back(admission.id, home, refunds, None).await {
                 // The code is used up: it would be a wrong one if it were not accepted now.
                 let what = format!("the failures before a right code still count: {error}");
-                self.tell_outage(OutagePart::of(error.kind()), what);
+                self.tell_outage(OutagePart::beside(error.kind()), what);
             }
         } else if let Some(sprayed) = counts.as_deref().and_then(|counts| counts.get(2)) {
             self.note_spraying(*sprayed, attempts.spray_alarm, now);

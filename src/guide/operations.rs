@@ -30,7 +30,8 @@
 //! let reader = std::thread::spawn(move || {
 //!     for event in events {
 //!         match event.kind {
-//!             EventKind::BudgetTier { percent, .. } if percent >= 80 => eprintln!("page: {event:?}"),
+//!             EventKind::BudgetTier { percent: 100, .. } => eprintln!("page: {event:?}"),
+//!             EventKind::BudgetTier { step_up: true, .. } => eprintln!("page: {event:?}"),
 //!             EventKind::GuessSpraying { .. } | EventKind::Outage { .. } => eprintln!("page: {event:?}"),
 //!             EventKind::Pumping { alert } => eprintln!("look: {alert}"),
 //!             _ => {} // count them: sent, refused, rejected …

@@ -11,7 +11,8 @@ use crate::base::network::NetworkCode;
 const ORDERS: usize = 4_096;
 /// Regions whose surge is remembered at most.
 const SURGES: usize = 256;
-/// Alerts kept until they are taken at most, and alerts not repeated for now.
+/// Alerts of one kind: kept until they are taken at most, and not repeated for now. Each kind has its own, so
+/// that those that wake nobody never take the room of one that does.
 const ALERTS: usize = 64;
 /// How long an alert of one kind is not repeated for its node.
 const QUIET_MS: u64 = 600_000;
@@ -126,21 +127,29 @@ impl Operator {
         orders
     }
 
-    /// Notes an alert, unless the same was raised within ten minutes or 64 others were. Of more than 64
-    /// that nobody takes the oldest is lost.
+    /// Notes an alert, unless the same was raised within ten minutes or 64 others of its kind were. Of more
+    /// than 64 of a kind that nobody takes the oldest is lost.
     pub(super) fn alert(&mut self, alert: Alert) {
         let now = alert.at_ms;
         while self.said.front().is_some_and(|(at, ..)| at.saturating_add(QUIET_MS) <= now) {
             self.said.pop_front();
         }
         let name = (alert.node.to_bits(), alert.network);
-        let was_said = self.said.iter().any(|(_, kind, n)| *kind == alert.kind && *n == name);
-        if was_said || self.said.len() >= ALERTS {
+        let of_kind = self.said.iter().filter(|(_, kind, _)| *kind == alert.kind);
+        let (mut raised, mut was_said) = (0_usize, false);
+        for (_, _, said) in of_kind {
+            raised = raised.saturating_add(1);
+            was_said |= *said == name;
+        }
+        if was_said || raised >= ALERTS {
             return;
         }
         self.said.push_back((now, alert.kind, name));
-        if self.alerts.len() >= ALERTS {
-            self.alerts.pop_front();
+        let same = |kept: &&Alert| kept.kind == alert.kind;
+        if self.alerts.iter().filter(same).count() >= ALERTS
+            && let Some(oldest) = self.alerts.iter().position(|kept| kept.kind == alert.kind)
+        {
+            self.alerts.remove(oldest);
         }
         self.alerts.push_back(alert);
     }
@@ -164,4 +173,43 @@ impl Operator {
 
 fn first_to_end(orders: &KeyMap<Order>) -> Option<u64> {
     orders.iter().min_by_key(|(name, order)| (order.until(), **name)).map(|(name, _)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::level::BlockLevel;
+    use super::*;
+
+    fn alert(at_ms: u64, kind: AlertKind, block: u64) -> Alert {
+        let node = NodeId::block(BlockLevel::TenThousand, 998_941_230_000 + block * 10_000);
+        Alert { at_ms, kind, node, network: None, evidence: 7.0 }
+    }
+
+    /// Sixty-four places that are asked wake nobody; the one that is refused does.
+    #[test]
+    fn one_kind_of_alert_takes_no_other_kinds_room() {
+        let mut operator = Operator::default();
+        let kinds = [AlertKind::Asking, AlertKind::BlockBegun, AlertKind::ScoutSeen];
+        for at in 0..200 {
+            operator.alert(alert(at, AlertKind::Asking, at));
+        }
+        operator.alert(alert(200, AlertKind::BlockBegun, 0));
+        operator.alert(alert(201, AlertKind::BlockBegun, 0));
+        for at in 201..400 {
+            operator.alert(alert(at, AlertKind::ScoutSeen, at));
+        }
+        let mut taken = operator.take_alerts();
+        let count = |alerts: &[Alert], kind| alerts.iter().filter(|it| it.kind == kind).count();
+        assert_eq!(kinds.map(|kind| count(&taken, kind)), [64, 1, 64]);
+        assert!(taken.is_sorted_by_key(|alert| alert.at_ms));
+        // Ten minutes later there is room again; what nobody takes makes room for its own kind alone.
+        for round in 0..4 {
+            for place in 0..64 {
+                operator.alert(alert(QUIET_MS * (round + 1) + 400, AlertKind::Asking, place));
+            }
+            operator.alert(alert(QUIET_MS * (round + 1) + 400, AlertKind::BlockBegun, round));
+        }
+        taken = operator.take_alerts();
+        assert_eq!(kinds.map(|kind| count(&taken, kind)), [64, 4, 0]);
+    }
 }

@@ -27,6 +27,9 @@ use super::standing::Concern;
 /// How far apart two readings of the clock may be within one request, and those of two gates.
 const CLOCKS_APART: Duration = Duration::from_secs(300);
 
+/// A loss of the store's shows in more than one call; it is told once in so long.
+const LOSS_MS: u64 = 600_000;
+
 /// Bytes of other gates' news that one call takes in: about 500 entries, half a millisecond to open. A
 /// gate that makes less than one in 500 of its realm's calls hears more between two of them.
 const HEARD: usize = 65_536;
@@ -42,6 +45,8 @@ pub(crate) struct Watch {
     gate: u64,
     /// The journal has been read up to here.
     read: AtomicU64,
+    /// When it was last told that the store has lost what it knew.
+    lost: AtomicU64,
     /// The surge that each region's traffic is judged by at present.
     surges: Mutex<HashMap<[u8; 2], ControlId>>,
     /// Whether there ever was a surge: a realm that never announced one asks no lock for it.
@@ -64,6 +69,7 @@ impl Watch {
             detector: Combining::new(detector, MISSED, Detector::observe),
             gate,
             read: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             surges: Mutex::default(),
             surged: AtomicBool::new(false),
             lifted: AtomicU64::new(0),
@@ -203,6 +209,13 @@ impl Watch {
             self.read.store(0, Ordering::Relaxed);
         }
         anew
+    }
+
+    /// Whether a loss of the store's, which a call has just shown, is still to be told.
+    pub(crate) fn tells_loss(&self, now: Timestamp) -> bool {
+        let (told, now) = (self.lost.load(Ordering::Relaxed), now.as_millis());
+        let due = told == 0 || now.abs_diff(told) >= LOSS_MS;
+        due && self.lost.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Takes note that the controls went back to `book`, which gives away anew the numbers of entries that are

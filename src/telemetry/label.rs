@@ -191,6 +191,8 @@ words!(PARTS, part(part: OutagePart) {
     OutagePart::Text => "text",
     OutagePart::PlugIn => "plug_in",
     OutagePart::Host => "host",
+    OutagePart::Record => "record",
+    OutagePart::StoreLost => "store_lost",
 });
 
 words!(ACTIONS, action(action: Action) {

@@ -248,11 +248,11 @@ impl Observer for MetricsObserver {
             EventKind::Authenticator { accepted } => {
                 self.one(&all::AUTHENTICATOR, event, &[yes_no(*accepted)]);
             }
-            EventKind::BudgetTier { scope, percent } => {
+            EventKind::BudgetTier { scope, percent, step_up } => {
                 let tier = match percent {
-                    50 => "50",
                     100 => "100",
-                    _ => "step_up",
+                    _ if *step_up => "step_up",
+                    _ => "50",
                 };
                 self.one(&all::BUDGET_TIER, event, &[label::limit(*scope), tier]);
             }

@@ -29,7 +29,7 @@ fn purse(texts: u64) -> House {
 
 fn tiers(house: &House) -> Vec<u8> {
     let tier = |event: otpgate::Event| match event.kind {
-        EventKind::BudgetTier { scope: LimitName::Realm, percent } => Some(percent),
+        EventKind::BudgetTier { scope: LimitName::Realm, percent, .. } => Some(percent),
         _ => None,
     };
     house.log.events().into_iter().filter_map(tier).collect()
@@ -69,6 +69,11 @@ async fn a_tier_that_is_two_at_once_is_reported_once() {
             let _ = house.insist(&german(flow), &Purpose::SIGN_UP, &client(flow as u32)).await;
         }
         assert_eq!((house.texts(), tiers(&house)), (10, told), "{soft} %");
+        let step_ups = house.log.events().into_iter().filter_map(|event| match event.kind {
+            EventKind::BudgetTier { percent, step_up: true, .. } => Some(percent),
+            _ => None,
+        });
+        assert_eq!(step_ups.collect::<Vec<_>>(), [soft]);
     }
 }
 

@@ -11,10 +11,10 @@ use otpgate::store::{
     TallyQuery,
 };
 use otpgate::testing::ModelStore;
-use otpgate::{Purpose, RefusalReason, Region, Sent, Store};
+use otpgate::{EventKind, OutagePart, Purpose, RefusalReason, Region, Sent, Store};
 
 use crate::pumped::{awake, house, pump, pumped, request, sign_up};
-use crate::support::{ALICE, BOB, House, client, seconds};
+use crate::support::{ALICE, BOB, House, client, minutes, seconds};
 
 /// A store whose server is exchanged for another one.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +101,51 @@ async fn controls_that_are_lost_stop_no_gate() {
             assert!(matches!(refusal.reason(), RefusalReason::SmsOff), "{effect:?}");
         }
     }
+}
+
+/// What was lost may be what held an attack off, so somebody has to look: each gate says so, once.
+fn losses(house: &House) -> Vec<String> {
+    let lost = |event: otpgate::Event| match event.kind {
+        EventKind::Outage { part: OutagePart::StoreLost, what } => Some(what),
+        _ => None,
+    };
+    house.log.events().into_iter().filter_map(lost).collect()
+}
+
+#[tokio::test]
+async fn a_gate_tells_once_that_an_entry_is_lost() {
+    let store = FailedOver::default();
+    let here = House::lab(store.clone());
+    enter(&here, Target::Country(Region::FR), Effect::Block).await;
+    enter(&here, Target::Everything, Effect::SmsOff).await;
+    let _ = here.refused(ALICE, &client(1)).await;
+    assert_eq!(losses(&here), [""; 0]);
+    store.put_back();
+    for index in 2..6 {
+        let _ = here.try_send(&crate::support::german(index), &client(index as u32)).await;
+    }
+    let [what] = &losses(&here)[..] else { panic!("{:?}", losses(&here)) };
+    assert!(what.contains("look at the entries"), "{what}");
+    let others = |kind: &EventKind| matches!(kind, EventKind::Outage { .. });
+    assert_eq!(here.log.count(others), 1, "the store answers");
+    // Another loss is told again.
+    enter(&here, Target::Everything, Effect::SmsOff).await;
+    here.clock.advance(minutes(11));
+    store.put_back();
+    let _ = here.try_send(ALICE, &client(9)).await;
+    assert_eq!(losses(&here).len(), 2);
+}
+
+/// Where there was no entry to lose, the journal tells: limits are given out anew all the same.
+#[tokio::test]
+async fn gates_tell_once_that_the_journal_is_lost() {
+    let (here, there) = gates_of_a_lost_journal().await;
+    assert_eq!(losses(&here), [""; 0]);
+    for round in 0..20 {
+        let _ = pump(&here, round, 1).await;
+        let _ = pump(&there, 100 + round, 1).await;
+    }
+    assert_eq!(losses(&here).len(), 2, "one of each gate");
 }
 
 /// A send is the first to meet the store that was put back.

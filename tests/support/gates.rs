@@ -222,7 +222,7 @@ async fn a_budget<S: Store>((one, two): (S, S), told: RangeInclusive<usize>) {
     assert_eq!((sent, here.texts()), (20, 20), "of sixty at once");
     for percent in [50, 80, 100] {
         let tier = |kind: &EventKind| {
-            matches!(kind, EventKind::BudgetTier { scope: LimitName::Realm, percent: at }
+            matches!(kind, EventKind::BudgetTier { scope: LimitName::Realm, percent: at, .. }
                 if *at == percent)
         };
         let count = here.log.count(tier);

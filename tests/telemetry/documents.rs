@@ -121,8 +121,33 @@ fn every_metric_and_label_of_the_rules_exists() {
         for part in ["severity:", "summary:", "description:"] {
             assert!(alert.contains(part), "{name} has no {part}");
         }
+        let section = format!("runbook_url: \"docs/telemetry/alerts.md#{}\"", name.to_lowercase());
+        assert!(alert.contains(&section), "{name} has no {section}");
         let tests = docs("telemetry/otpgate.rules.test.yml");
         assert!(tests.contains(&format!("alertname: {name}\n")), "{name} has no test");
+    }
+}
+
+/// Whoever is woken finds what the alert asks of him, and nothing about an alert that is gone.
+#[test]
+fn every_alert_has_its_section_and_every_section_its_alert() {
+    let (rules, page) = (docs("telemetry/otpgate.rules.yml"), docs("telemetry/alerts.md"));
+    let alerts: Vec<&str> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let mut parts = page.split("\n## ");
+    assert!(parts.next().unwrap().starts_with("# When an alert rings\n"));
+    let sections: Vec<(&str, &str)> =
+        parts.map(|section| section.split_once('\n').unwrap()).collect();
+    let names: Vec<&str> = sections.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, alerts);
+    for (name, section) in sections {
+        for part in ["- **Means**: ", "- **Look**: ", "- **Do**: ", "- **Ends**: "] {
+            assert!(section.contains(part), "{name} has no {part}");
+        }
+    }
+    let table = docs("telemetry.md");
+    for name in alerts {
+        assert!(table.contains(&format!("| `{name}` |")), "{name} is not in docs/telemetry.md");
     }
 }
 

@@ -114,7 +114,7 @@ impl Gate {
             let mut hole = Hole::open(papers, document, &found).unwrap_or_else(|| {
                 let what = "what is known of texts by their message identifiers cannot be read \
                             and is left out; do all gates have the same version?";
-                self.tell_outage(OutagePart::Store, what.into());
+                self.tell_outage(OutagePart::Record, what.into());
                 Hole::default()
             });
             hole.expire(now);

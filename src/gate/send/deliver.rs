@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::base::id::RequestId;
 use crate::base::time::{Timestamp, millis};
 use crate::error::GateError;
-use crate::event::{EventKind, OutagePart};
+use crate::event::{Event, EventKind, OutagePart};
 use crate::message::{OutboundText, RenderFields};
 use crate::otp::Passcode;
 use crate::pumping::SightingKind;
@@ -87,13 +88,13 @@ impl Gate {
         let carrier = self.inner.carrier(channel);
         let transport = carrier.map_or(&self.inner.transport, |carrier| &carrier.transport);
         let span = Span::of(Verb::HandOff).with("otpgate.channel", channel.word());
-        let under_way = UnderWay::sent(self, send);
+        let under_way = UnderWay::sent(self, send, paid.id);
         let answer = guarded::caught(span.over(transport.hand_over(&sms))).await;
         under_way.answered();
         match answer {
             Ok(Ok(handoff)) => {
                 self.note_passed_over(send, handoff.passed_over());
-                self.note_sent(send, true);
+                self.note_sent(send, paid.id, true);
                 self.settle_handed(send, paid, &handoff).await;
                 self.keep_handed(send, paid, &handoff).await;
                 let record = Some(record);
@@ -116,7 +117,7 @@ impl Gate {
 
     /// A text that may have gone out. Where some are withheld, none says that it was not confirmed.
     fn in_doubt(&self, send: &SendJob<'_>, paid: &Paid, record: SendRecord) -> Handed {
-        self.note_sent(send, false);
+        self.note_sent(send, paid.id, false);
         let (confirmed, record) = (paid.disguise.is_some(), Some(record));
         Handed::Over(Over { handoff: None, confirmed, record })
     }
@@ -138,10 +139,10 @@ impl Gate {
         }
         match error.kind() {
             HandoffErrorKind::NotSent => {
-                self.note(send, EventKind::NotSent { refused: false, channel });
+                self.note_text(send, paid.id, EventKind::NotSent { refused: false, channel });
             }
             HandoffErrorKind::Refused => {
-                self.note(send, EventKind::NotSent { refused: true, channel });
+                self.note_text(send, paid.id, EventKind::NotSent { refused: true, channel });
             }
             HandoffErrorKind::Indeterminate => {}
         }
@@ -177,11 +178,19 @@ impl Gate {
         }
     }
 
-    fn note_sent(&self, send: &SendJob<'_>, confirmed: bool) {
+    /// As [`note`](Self::note), of the text that goes by `id`.
+    fn note_text(&self, send: &SendJob<'_>, id: RequestId, kind: EventKind) {
+        let (recipient, number) = (send.recipient, send.subjects.number);
+        let event = self.event_of(send.now, send.purpose, recipient, number, kind);
+        self.tell(&Event { text: Some(self.text_of(id.as_bytes())), ..event });
+    }
+
+    fn note_sent(&self, send: &SendJob<'_>, id: RequestId, confirmed: bool) {
         self.watch(send, SightingKind::Sent);
         let SendJob { price, segments, .. } = *send;
         let (resend, channel) = (send.challenge.renew, send.chosen.channel);
-        self.note(send, EventKind::Sent { price, segments, resend, confirmed, channel });
+        let kind = EventKind::Sent { price, segments, resend, confirmed, channel };
+        self.note_text(send, id, kind);
     }
 
     async fn remember_handed(&self, send: &SendJob<'_>, fault: NumberFault) {
@@ -189,7 +198,7 @@ impl Gate {
         let remembered = self.remember_fault(send.recipient, fault, send.policy, now);
         if let Err(error) = Box::pin(remembered).await {
             let what = format!("what the provider reported about a number is lost: {error}");
-            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
+            self.note(send, EventKind::Outage { part: OutagePart::beside(error.kind()), what });
         }
     }
 
@@ -202,13 +211,13 @@ impl Gate {
         let note = self.note_of(send, paid.id);
         let Named { cost, unconverted } = self.named_in_answer(&note, handoff);
         if let Some(stated) = unconverted {
-            self.note(send, EventKind::PriceUnconverted { stated });
+            self.note_text(send, paid.id, EventKind::PriceUnconverted { stated });
         }
         let Some(cost) = cost else { return };
         let settled = Box::pin(self.settle_price(&note, cost, handoff.price, self.now())).await;
         if let Err(error) = settled {
             let what = format!("what a text cost was not recorded: {error}");
-            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
+            self.note(send, EventKind::Outage { part: OutagePart::beside(error.kind()), what });
         }
     }
 
@@ -219,7 +228,7 @@ impl Gate {
         };
         if let Err(error) = Box::pin(self.keep_by_id(&self.note_of(send, paid.id), id)).await {
             let what = format!("the receipts of a text will not be found: {error}");
-            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
+            self.note(send, EventKind::Outage { part: OutagePart::beside(error.kind()), what });
         }
     }
 
@@ -228,7 +237,7 @@ impl Gate {
     async fn give_back(&self, send: &SendJob<'_>, paid: &Paid, refused: bool) {
         if let Err(error) = Box::pin(self.try_give_back(send, paid, refused)).await {
             let what = format!("a refund was not recorded and stays spent: {error}");
-            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
+            self.note(send, EventKind::Outage { part: OutagePart::beside(error.kind()), what });
         }
     }
 
@@ -242,7 +251,7 @@ impl Gate {
             Box::pin(self.inner.give_back(paid.id, paid.home(send), refunds, void)).await
         {
             let what = format!("a refund was not recorded and stays spent: {error}");
-            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
+            self.note(send, EventKind::Outage { part: OutagePart::beside(error.kind()), what });
         }
     }
 
@@ -279,7 +288,7 @@ pub(super) struct UnderWay<'a> {
 /// What a call is told as that nobody waits for.
 enum Unanswered {
     /// A text that may have gone out.
-    Sent,
+    Sent(RequestId),
     /// What is charged and sends no text.
     Unsent,
     /// What the store would have answered: as this, if at all.
@@ -288,8 +297,8 @@ enum Unanswered {
 
 impl<'a> UnderWay<'a> {
     /// A text that is handed off: it may have gone out.
-    fn sent(gate: &'a Gate, send: &'a SendJob<'a>) -> Self {
-        Self { gate, send, tell: Some(Unanswered::Sent) }
+    fn sent(gate: &'a Gate, send: &'a SendJob<'a>, id: RequestId) -> Self {
+        Self { gate, send, tell: Some(Unanswered::Sent(id)) }
     }
 
     /// A request that was charged and sends no text.
@@ -313,7 +322,7 @@ impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         let Self { gate, send, .. } = *self;
         match self.tell {
-            Some(Unanswered::Sent) => gate.note_sent(send, false),
+            Some(Unanswered::Sent(id)) => gate.note_sent(send, id, false),
             Some(Unanswered::Unsent) => gate.watch(send, SightingKind::Unsent),
             Some(Unanswered::Asked(Some(kind))) => {
                 let interval = send.policy.interval.ladder.first;

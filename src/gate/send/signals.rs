@@ -150,7 +150,7 @@ impl Gate {
         }
         if let Err(error) = self.inner.give_back(paid.id, paid.home(send), refunds, None).await {
             let what = format!("a look-up's refund was not recorded and stays spent: {error}");
-            self.note(send, EventKind::Outage { part: OutagePart::of(error.kind()), what });
+            self.note(send, EventKind::Outage { part: OutagePart::beside(error.kind()), what });
         }
     }
 
@@ -199,7 +199,7 @@ impl Gate {
                 Ok(false) => {}
                 Err(error) => {
                     let what = format!("what the network said could not be kept: {error}");
-                    let part = OutagePart::of(error.kind());
+                    let part = OutagePart::beside(error.kind());
                     return self.note(send, EventKind::Outage { part, what });
                 }
             }

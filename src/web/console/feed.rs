@@ -217,9 +217,9 @@ impl Observer for ConsoleFeed {
                 kept.read(alert.node, at, alert.evidence);
                 kept.notice(at, super::words::is_urgent(alert.kind), format!("Detector: {alert}"));
             }
-            EventKind::BudgetTier { scope, percent } => {
-                let words = format!("Budget ({scope}): {percent} percent are used");
-                kept.notice(at, *percent == 100, words);
+            EventKind::BudgetTier { scope, percent, .. } => {
+                let whose = super::words::whose(*scope, event);
+                kept.notice(at, *percent == 100, format!("{whose}: {percent} percent are used"));
             }
             EventKind::GuessSpraying { failures } => {
                 let words = format!("Guess spraying: {failures} wrong codes in an hour");
@@ -259,6 +259,7 @@ mod tests {
             purpose: None,
             region: None,
             number: None,
+            text: None,
             kind,
         }
     }

@@ -2,6 +2,8 @@
 
 use crate::access::{Effect, Target};
 use crate::base::time::Timestamp;
+use crate::event::Event;
+use crate::outcome::LimitName;
 use crate::pumping::{Action, AlertKind, BlockLevel, NodeView};
 
 use super::clock;
@@ -20,6 +22,17 @@ pub(super) const fn is_urgent(kind: AlertKind) -> bool {
             | AlertKind::ConversionCollapsed
             | AlertKind::CarrierOutage
     )
+}
+
+/// Whose budget an event tells of: what the text that it came with was to, and for.
+pub(super) fn whose(scope: LimitName, event: &Event) -> String {
+    let which = match (scope, event.region, &event.purpose) {
+        (LimitName::Country, Some(region), _) => format!(" {region}"),
+        (LimitName::Block, Some(region), _) => format!(" in {region}"),
+        (LimitName::Purpose, _, Some(purpose)) => format!(" {purpose}"),
+        _ => String::new(),
+    };
+    format!("Budget ({scope}{which})")
 }
 
 /// What the detector does to a place, in a word.

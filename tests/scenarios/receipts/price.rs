@@ -34,6 +34,43 @@ async fn the_reservation_is_settled_to_the_real_price() {
     }
 }
 
+/// Two texts of one number: what came of each is told apart.
+#[tokio::test]
+async fn what_is_told_of_one_text_has_one_name() {
+    let house = priced(|_| {});
+    let mut texts = Vec::new();
+    for cents in ["0.04", "0.09"] {
+        let _ = house.insist(ALICE, &Purpose::SIGN_UP, &client(1)).await;
+        let line = format!("delivered {} 1 {cents} USD", key(&house));
+        house.clock.advance(hours(2));
+        assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
+    }
+    let events = house.log.events();
+    for event in &events {
+        match event.kind {
+            EventKind::Sent { .. } => texts.push((event.text.unwrap(), Vec::new())),
+            EventKind::Settled { price, .. } => {
+                let of = texts.iter_mut().find(|(text, _)| event.text == Some(*text)).unwrap();
+                of.1.push(price.as_microdollars());
+            }
+            EventKind::Receipt { .. } => {
+                let of = texts.iter_mut().find(|(text, _)| event.text == Some(*text)).unwrap();
+                of.1.push(1);
+            }
+            _ => assert_eq!(event.text, None, "{event:?}"),
+        }
+    }
+    let came: Vec<_> = texts
+        .iter_mut()
+        .map(|(_, came)| {
+            came.sort_unstable();
+            &*came
+        })
+        .collect();
+    assert_eq!(came, [&[1, 40_000], &[1, 90_000]]);
+    assert_ne!(texts[0].0, texts[1].0);
+}
+
 #[tokio::test]
 async fn a_currency_without_a_rate_is_left_and_said() {
     let house = priced(|_| {});
@@ -86,7 +123,7 @@ async fn a_price_above_the_budget_counts_and_is_alarmed() {
         .events()
         .iter()
         .filter_map(|event| match event.kind {
-            EventKind::BudgetTier { scope: LimitName::Realm, percent } => Some(percent),
+            EventKind::BudgetTier { scope: LimitName::Realm, percent, .. } => Some(percent),
             _ => None,
         })
         .collect();
@@ -110,7 +147,7 @@ async fn the_last_tier_is_told_once_whether_a_text_or_its_price_used_up_the_budg
         let told = || {
             house.log.count(|kind| {
                 let last = LimitName::Realm;
-                matches!(kind, EventKind::BudgetTier { scope, percent: 100 } if *scope == last)
+                matches!(kind, EventKind::BudgetTier { scope, percent: 100, .. } if *scope == last)
             })
         };
         let (mut sent, mut before) = (0, 0);
@@ -139,7 +176,7 @@ async fn the_last_tier_is_told_where_a_dear_texts_price_leaves_no_room_for_cheap
     let told = || {
         let last = LimitName::Realm;
         house.log.count(
-            |kind| matches!(kind, EventKind::BudgetTier { scope, percent: 100 } if *scope == last),
+            |kind| matches!(kind, EventKind::BudgetTier { scope, percent: 100, .. } if *scope == last),
         )
     };
     let mut lines = Vec::new();

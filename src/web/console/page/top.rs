@@ -1,5 +1,6 @@
 //! What stands at the head of the page: how it goes, and what was done.
 
+use crate::base::money::Money;
 use crate::pumping::Action;
 
 use super::super::clock;
@@ -18,8 +19,9 @@ pub(super) fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str
     };
     let (refusing, asking) = (of(Action::Refuse), of(Action::Ask));
     let reasons = view.feed.reasons(Window::Hour, view.now);
-    let stopped =
-        reasons.iter().find(|(word, _)| *word == "pumping").map_or(0, |(_, count)| *count);
+    let refused =
+        |kind: &str| reasons.iter().find(|(word, _)| *word == kind).map_or(0, |(_, count)| *count);
+    let (stopped, beyond) = (refused("pumping"), refused("budget"));
     html.raw("<header><div><h1>Codes by SMS</h1><p class=\"dim\">realm ").text(view.realm);
     html.raw(" · ").text(clock::date(view.now)).raw(" · ").text(view.operator.actor().as_str());
     html.raw(if view.acts() { "" } else { ", looking only" }).raw("</p></div>");
@@ -31,8 +33,12 @@ pub(super) fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str
         html.raw("<p class=\"state bad\">All SMS");
         view.of_realm(html);
         html.raw(" paused</p>");
+    } else if let Some(whose) = used_up(view) {
+        html.raw("<p class=\"state bad\">Budget").raw(whose).raw(" used up</p>");
     } else if refusing > 0 || stopped >= ATTACK {
         html.raw("<p class=\"state bad\">Attack: ").text(stopped).raw(" stopped in an hour</p>");
+    } else if beyond > 0 {
+        html.raw("<p class=\"state bad\">Budget: ").text(beyond).raw(" refused in an hour</p>");
     } else if view.held_up() >= ATTACK {
         html.raw("<p class=\"state warn\">Watching: ").text(view.held_up());
         html.raw(" asked to prove more in an hour</p>");
@@ -58,6 +64,20 @@ pub(super) fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str
         html.raw(">").raw(words).raw("</a>");
     }
     html.raw("</nav></header>");
+}
+
+/// Whether a budget of the day has no room left, as good as, and whose: nothing goes out on it, however calm
+/// it is.
+fn used_up(view: &View<'_>) -> Option<&'static str> {
+    let now = view.snapshot.as_ref().ok()?;
+    let full = |spent: Money, limit: Money| {
+        let (spent, limit) = (spent.as_microdollars(), limit.as_microdollars());
+        spent.saturating_mul(100) >= limit.saturating_mul(99)
+    };
+    if now.global.as_ref().is_some_and(|all| full(all.spent, all.limit)) {
+        return Some(" of all realms");
+    }
+    full(now.spent, now.daily_budget).then_some("")
 }
 
 pub(super) fn banners(html: &mut Html, view: &View<'_>) {

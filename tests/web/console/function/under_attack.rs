@@ -1,5 +1,8 @@
 //! The page while somebody pumps.
 
+use otpgate::Money;
+use otpgate::pumping::PriceTable;
+
 use super::*;
 
 /// A burst that is held up before any place is under alarm: it must not look like a calm night.
@@ -104,4 +107,49 @@ async fn pages_to_look_at() {
     write("trainee.html", &text(&attack.get_as("bob-trainee", "").await));
     attack.house.clock.advance(minutes(100));
     write("calm.html", &attack.page().await);
+}
+
+/// Nobody attacks, and nobody gets a text: the page names it, and whose budget it was.
+#[tokio::test]
+async fn a_budget_that_is_used_up_is_not_calm() {
+    let desk_of = |change: fn(&mut Policy), cents: u64| {
+        desk_with(MemoryStore::default(), |builder| {
+            let mut policy = quick(Policy::default());
+            (policy.budget.message, policy.budget.soft_percent) = (Money::cents(10), 100);
+            change(&mut policy);
+            let prices = PriceTable::builtin().with(*b"DE", Money::cents(10));
+            builder.policy(policy).prices(prices).daily_budget(Money::cents(cents))
+        })
+    };
+    for (change, cents, state, tier) in [
+        ((|_: &mut Policy| {}) as fn(&mut Policy), 30, "Budget used up", "Budget (realm): 100 "),
+        (|_| {}, 35, "Budget: 2 refused in an hour", "Budget (realm): 100 "),
+        (
+            |policy| policy.budget.global = Some(Money::cents(30)),
+            300,
+            "Budget of all realms used up",
+            "Budget (all realms): 100 ",
+        ),
+        (
+            |policy| policy.budget.country = Some(Money::cents(30)),
+            300,
+            "Budget: 2 refused in an hour",
+            "Budget (country DE): 100 ",
+        ),
+        (
+            |policy| policy.budget.purpose = Some(Money::cents(30)),
+            300,
+            "Budget: 2 refused in an hour",
+            "Budget (purpose sign-up): 100 ",
+        ),
+    ] {
+        let desk = desk_of(change, cents);
+        for index in 0..5 {
+            let _ = desk.house.try_send(&german(index * 7_919), &client(index as u32)).await;
+        }
+        assert_eq!(desk.house.texts(), 3, "{state}");
+        let page = desk.page().await;
+        assert!(page.contains(&format!("<p class=\"state bad\">{state}</p>")), "{page}");
+        assert!(page.contains(&format!("{tier}percent are used")), "{tier}: {page}");
+    }
 }
