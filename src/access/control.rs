@@ -179,6 +179,11 @@ impl Draft {
         self.effect
     }
 
+    /// What it is about.
+    pub(crate) const fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// The entry itself, made at `now`.
     pub(super) fn enter(mut self, id: ControlId, now: Timestamp) -> Result<Control, ControlError> {
         let since = self.since.unwrap_or(now);
