@@ -26,7 +26,8 @@ use crate::pumping::{Costs, Detector, PriceTable, Tuning};
 use crate::realm::{Names, RealmState, Realms, slot};
 use crate::recipient::Recipient;
 use crate::store::{
-    Admission, ClockCheck, Document, Home, Nonce, Refund, Settlement, Store, TallyQuery, VoidCode,
+    Admission, ClockCheck, DEFAULT_CLOCK_SKEW, Document, Home, Nonce, Refund, Settlement, Store,
+    TallyQuery, VoidCode,
 };
 use crate::telemetry::{Span, Verb, note};
 use crate::transport::signals::NumberSignals;
@@ -140,6 +141,12 @@ impl Parts {
     pub(super) fn nonce(&self, key: Pseudonym, expires: Timestamp) -> Nonce {
         let apart = self.clock_check.skew().unwrap_or_default().saturating_mul(2);
         Nonce { key, expires: expires + apart }
+    }
+
+    /// The earliest time that another gate on the store may show when this one shows `now`.
+    pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
+        let skew = self.clock_check.skew().unwrap_or(DEFAULT_CLOCK_SKEW);
+        now.before(skew.saturating_mul(2))
     }
 
     /// A question about nothing yet.

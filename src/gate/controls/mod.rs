@@ -154,6 +154,7 @@ impl<'a> Controls<'a> {
         admits: impl Fn(&ControlBook, Timestamp) -> Result<(), BookError>,
     ) -> Result<ControlId, ControlsError> {
         let now = self.gate.now();
+        let draft = draft.at_once(self.gate.inner.earliest(now));
         self.check_lines(&draft)?;
         let mut ended: Vec<(ControlId, String)> = Vec::new();
         let change = |book: &ControlBook| {
