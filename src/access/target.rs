@@ -118,6 +118,12 @@ impl DialPrefix {
         })
     }
 
+    /// Whether it is a calling code and nothing more.
+    #[cfg(feature = "console")]
+    pub(crate) fn is_code(&self) -> bool {
+        u16::try_from(self.0.value).ok().and_then(CallingCode::new).is_some()
+    }
+
     /// Whether it is a country's calling code, or the beginning of it, so that it covers all of the country.
     fn is_code_of(&self, country: Region) -> bool {
         let code = country.calling_code().map(|code| u64::from(code.value()));

@@ -65,9 +65,7 @@ impl Cause {
             // Never told: a renewal that is not free is judged as evidence instead.
             Self::FreeResend => RefusalReason::Limit(LimitName::NumberInterval),
             Self::Failures => RefusalReason::TooManyFailures,
-            Self::Pumping | Self::Extended => {
-                RefusalReason::Pumping(pumping.unwrap_or_default())
-            }
+            Self::Pumping | Self::Extended => RefusalReason::Pumping(pumping.unwrap_or_default()),
             Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
             Self::Channel(channel) => RefusalReason::ChannelNotYet { channel },
             Self::Fault => RefusalReason::NumberFault { fault: None },

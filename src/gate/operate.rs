@@ -125,6 +125,7 @@ impl Gate {
             controls,
             blocks,
             gates,
+            mode: self.inner.mode(),
         })
     }
 

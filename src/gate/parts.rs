@@ -21,7 +21,7 @@ use crate::limit::MeterKey;
 use crate::message::MessageFormat;
 use crate::otp::{Binding, CodeFormat};
 use crate::outcome::Grant;
-use crate::policy::Policy;
+use crate::policy::{ModePolicy, Policy};
 use crate::pumping::{Costs, Detector, PriceTable, Tuning};
 use crate::realm::{Names, RealmState, Realms, slot};
 use crate::recipient::Recipient;
@@ -89,6 +89,15 @@ impl Parts {
 
     pub(super) fn policy(&self, purpose: &Purpose) -> &Policy {
         self.purposes.get(purpose).unwrap_or(&self.policy)
+    }
+
+    /// The mode of all policies: in general, and of each purpose that has one of its own.
+    pub(super) fn mode(&self) -> ModePolicy {
+        let mut mode = self.policy.mode.clone();
+        for (purpose, policy) in &self.purposes {
+            mode.purposes.insert(purpose.clone(), policy.mode.of(purpose, None));
+        }
+        mode
     }
 
     /// What the codes of a verification look like.

@@ -4,6 +4,7 @@ use crate::access::{DialPrefix, Network};
 use crate::pumping::{Action, BlockLevel, NodeView};
 
 use super::View;
+use super::shadow::Shadow;
 use crate::web::console::html::Html;
 use crate::web::console::{chart, words};
 
@@ -50,7 +51,7 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
     for place in places.iter().take(MOST) {
         let class = if place.action == Action::Refuse { "bad" } else { "warn" };
         html.raw("<article class=\"place\"><h3>").text(place.node).raw(" <span class=\"pill ");
-        html.raw(class).raw("\">").raw(words::action(place.action)).raw("</span>");
+        html.raw(class).raw("\">").raw(view.shadow_at(place).action(place.action)).raw("</span>");
         if let Some([a, b]) = place.region {
             html.raw(" <span class=\"pill\">")
                 .text(char::from(a))
@@ -58,7 +59,8 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
                 .raw("</span>");
         }
         html.raw("</h3><p>");
-        for sentence in words::place(place, view.now) {
+        let observed = view.shadow_at(place) == Shadow::Yes;
+        for sentence in words::place(place, observed, view.now) {
             html.text(sentence).raw(" ");
         }
         html.raw("</p>");
@@ -76,6 +78,14 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
 
 /// What can be done about a place.
 fn links(html: &mut Html, view: &View<'_>, place: &NodeView) {
+    if let Some(entry) = place.entry {
+        html.raw("<p class=\"links\"><a href=\"").text(view.mount).raw("?lift=").text(entry);
+        if let Some(seconds) = view.refresh() {
+            html.raw("&amp;refresh=").raw(seconds);
+        }
+        html.raw("#entries\">Lift entry ").text(entry).raw("</a></p>");
+        return;
+    }
     let Some((kind, value)) = subject(place) else {
         html.raw("<p class=\"dim\">").text(no_subject(place)).raw("</p>");
         return;
@@ -126,8 +136,9 @@ fn no_subject(place: &NodeView) -> String {
             let (a, b) = (char::from(a), char::from(b));
             format!("No entry is as narrow as this. Country off would close all of {a}{b}.")
         }
-        None => "No entry is as narrow as this. Known numbers only would close it, and more."
-            .to_owned(),
+        None => {
+            "No entry is as narrow as this. Known numbers only would close it, and more.".to_owned()
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use crate::pumping::Action;
 use super::super::clock;
 use super::super::feed::Window;
 use super::super::html::Html;
+use super::super::tally::Tally;
+use super::shadow::Shadow;
 use super::{View, address};
 
 /// So many texts stopped for pumping in an hour are an attack, whatever the detector does by now.
@@ -31,6 +33,10 @@ pub(super) fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str
         html.raw("<p class=\"state bad\">All SMS");
         view.of_realm(html);
         html.raw(" paused</p>");
+    } else if refusing > 0 && view.shadow() == Shadow::Yes {
+        html.raw("<p class=\"state bad\">Attack that goes through: ");
+        html.text(view.sum(Tally::WouldRefuse, Window::Hour));
+        html.raw(" would be refused in an hour</p>");
     } else if refusing > 0 || stopped >= ATTACK {
         html.raw("<p class=\"state bad\">Attack: ").text(stopped).raw(" stopped in an hour</p>");
     } else if view.held_up() >= ATTACK {
