@@ -79,20 +79,61 @@ impl ControlBook {
         Self::default()
     }
 
-    /// The book with one more entry, and the entry's number.
+    /// The book with one more entry, and the entry's number. A lift of the detector's block takes away the
+    /// entries that extend it and hold for nothing but what the lift is about.
     ///
     /// # Errors
     ///
     /// [`BookError::Full`] at [`MAX_ENTRIES`](Self::MAX_ENTRIES), [`BookError::Control`] if the
-    /// entry's times make no sense.
+    /// entry's times make no sense, [`BookError::Extended`] for a lift inside what another entry extends.
+    ///
+    /// ```
+    /// use otpgate::access::{Actor, BookError, ControlBook, Draft, Effect, Reason, Target};
+    /// use otpgate::Timestamp;
+    ///
+    /// let at = Timestamp::from_millis;
+    /// let draft = |prefix: &str, effect| {
+    ///     let (why, ada) = (Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap());
+    ///     Draft::new(Target::Prefix(prefix.parse().unwrap()), effect, why, ada)
+    /// };
+    /// let extend = draft("+49151", Effect::ExtendAutomaticBlock)?.until(at(9_000));
+    /// let (book, extended) = ControlBook::new().with(extend, at(0))?;
+    ///
+    /// let error = book.with(draft("+49151123", Effect::LiftAutomaticBlock)?, at(1_000)).unwrap_err();
+    /// assert_eq!(error, BookError::Extended { id: extended });
+    /// let (book, _) = book.with(draft("+49151", Effect::LiftAutomaticBlock)?, at(1_000))?;
+    /// assert!(book.entry(extended).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with(&self, draft: Draft, now: Timestamp) -> Result<(Self, ControlId), BookError> {
         if self.entries.len() >= Self::MAX_ENTRIES {
             return Err(BookError::Full);
         }
         let id = ControlId(self.revision.saturating_add(1));
         let entry = Arc::new(draft.enter(id, now)?);
-        let entries = self.entries.iter().cloned().chain([entry]).collect();
+        let ended = self.ended_by(&entry, now)?;
+        let left = self.entries.iter().filter(|control| !ended.contains(&control.id()));
+        let entries = left.cloned().chain([entry]).collect();
         Ok((Self::assemble(id.0, entries), id))
+    }
+
+    /// The entries that a lift takes away: those that extend the detector's block where it is lifted, and
+    /// nowhere else. Others win over the lift wherever it is made.
+    fn ended_by(&self, entry: &Control, now: Timestamp) -> Result<Vec<ControlId>, BookError> {
+        if entry.effect() != Effect::LiftAutomaticBlock {
+            return Ok(Vec::new());
+        }
+        let extends = |control: &&Control| {
+            control.effect() == Effect::ExtendAutomaticBlock && control.holds(now)
+        };
+        let (ended, others): (Vec<_>, Vec<_>) = self
+            .entries()
+            .filter(extends)
+            .partition(|control| entry.target().holds_all_of(control.target()));
+        match others.iter().rfind(|control| control.target().holds_all_of(entry.target())) {
+            Some(around) => Err(BookError::Extended { id: around.id() }),
+            None => Ok(ended.into_iter().map(Control::id).collect()),
+        }
     }
 
     /// The book without one entry.
@@ -334,6 +375,14 @@ pub enum BookError {
     #[error("the control book has no entry {id}; list the entries, it may be removed already")]
     NoSuchEntry {
         /// The number asked for.
+        id: ControlId,
+    },
+    /// A lift of the detector's block inside what an entry extends, which would go on refusing there.
+    #[error(
+        "entry {id} extends the detector's block to all of that and more, so nothing would be lifted; take away entry {id}, and enter it again for what is still to be refused"
+    )]
+    Extended {
+        /// The entry that extends it.
         id: ControlId,
     },
     /// The entry itself is wrong.

@@ -179,6 +179,20 @@ impl Draft {
         self.effect
     }
 
+    /// What it is about.
+    pub(crate) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The same entry, dated back to `since` where it is to begin at once: a gate whose clock lags obeys it
+    /// from its next request on as well. A test number, which stops nothing, has its days from now on.
+    pub(crate) fn at_once(self, since: Timestamp) -> Self {
+        match self.since {
+            None if self.effect != Effect::TestNumber => self.since(since),
+            _ => self,
+        }
+    }
+
     /// The entry itself, made at `now`.
     pub(super) fn enter(mut self, id: ControlId, now: Timestamp) -> Result<Control, ControlError> {
         let since = self.since.unwrap_or(now);
@@ -255,7 +269,9 @@ impl Control {
         self.draft.actor.as_str()
     }
 
-    /// From when on it holds.
+    /// From when on it holds. An entry that [`Controls`](crate::Controls) made without a beginning is dated
+    /// back by twice the [clocks' bound](crate::GateBuilder::clock_skew), so that it holds at once at a gate
+    /// whose clock lags.
     pub const fn since(&self) -> Timestamp {
         self.since
     }

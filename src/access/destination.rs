@@ -185,6 +185,11 @@ impl DestinationPolicy {
         self.within_ceiling(price)
     }
 
+    /// Whether messages go to numbers that the numbering table does not know.
+    pub(crate) fn takes_unassigned(&self) -> bool {
+        self.unassigned
+    }
+
     /// Whether a message may cost `price`, wherever it goes.
     pub(crate) fn within_ceiling(&self, price: Option<Money>) -> Result<(), DestinationRefusal> {
         match (self.ceiling, price) {

@@ -57,9 +57,12 @@ pub enum Effect {
     ForbidAutomaticBlock,
     /// The detector's block is over and its evidence from before the entry does not count. New
     /// evidence may block again. It is carried out once, by every gate, when it is entered, and for
-    /// all purposes: the detector counts them together.
+    /// all purposes: the detector counts them together. It takes away each
+    /// [`ExtendAutomaticBlock`](Self::ExtendAutomaticBlock) inside it, and is refused inside a wider one.
     LiftAutomaticBlock,
-    /// The detector's block stays until the entry ends. Needs an end.
+    /// All of the target is refused as pumping until the entry ends, in shadow mode as well, whether or not the
+    /// detector refuses anywhere in it; numbers that verified before are served, as where the detector
+    /// refuses. A lift of the same or more takes the entry away. Needs an end.
     ExtendAutomaticBlock,
     /// No text, and a fixed code in its place. Needs an end, 30 days off at the latest. Only
     /// [`Controls::test_number`](crate::Controls::test_number) makes such an entry.
@@ -223,6 +226,16 @@ pub enum ControlError {
         "the detector's block is lifted when the entry is made; enter it without `since`, when it is due"
     )]
     LiftLater,
+    /// No number begins with the prefix, so the entry would be for nobody.
+    #[error("no number begins with that prefix, so the entry would be for nobody; {}", if *trunk_zero {
+        "behind the country code stands the 0 that is dialled inside the country only: leave it out"
+    } else {
+        "compare its digits with those of a number that got a text"
+    })]
+    NoLines {
+        /// Whether the 0 that is dialled inside a country stands behind its code.
+        trunk_zero: bool,
+    },
     /// The entry would be over before it begins.
     #[error("the entry ends before it begins or before now; choose a later `until`")]
     EndsFirst,

@@ -1,11 +1,12 @@
 //! What an entry of the control book is about.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use super::network::Network;
 use crate::base::id::Pseudonym;
-use crate::recipient::{Prefix, Recipient, Region};
+use crate::recipient::{CallingCode, Prefix, Recipient, Region, regions_under, samples_under};
 
 /// What an entry of the [`ControlBook`](super::ControlBook) is about.
 ///
@@ -46,6 +47,21 @@ pub enum Target {
     User(Pseudonym),
 }
 
+impl Target {
+    /// Whether all requests that `inner` is about are ones that this is about too, as far as the two are
+    /// about the same: numbers or clients.
+    pub(super) fn holds_all_of(&self, inner: &Self) -> bool {
+        match (self, inner) {
+            (Self::Everything, _) => true,
+            (Self::Prefix(wide), Self::Prefix(narrow)) => wide.begins(narrow.0),
+            (Self::Prefix(wide), Self::Country(country)) => wide.is_code_of(*country),
+            (Self::Country(country), Self::Prefix(narrow)) => narrow.is_only_of(*country),
+            (Self::Network(wide), Self::Network(narrow)) => wide.covers(narrow),
+            _ => self == inner,
+        }
+    }
+}
+
 /// The leading digits of numbers: `+`, the calling code, and more; 1 to 12 digits.
 ///
 /// At most 12, so that a prefix stands for a thousand lines or more where numbers have 15 digits. Many
@@ -81,6 +97,45 @@ impl DialPrefix {
         block.spellings().any(|(value, length)| self.begins(Leading { value, length }))
     }
 
+    /// The countries that have lines which begin so, by the numbering table.
+    pub(crate) fn regions(&self) -> BTreeSet<Region> {
+        regions_under(self.0.value)
+    }
+
+    /// Whether any line begins so, in one of its spellings; `unassigned`: or a number that may be one by its
+    /// length.
+    pub(crate) fn has_lines(&self, unassigned: bool) -> bool {
+        let is_line = |sample: &Recipient| (unassigned || sample.is_valid()) && self.covers(sample);
+        !self.regions().is_empty() || samples_under(self.0.value).any(|sample| is_line(&sample))
+    }
+
+    /// Whether a 0 stands behind a calling code.
+    pub(crate) fn has_trunk_zero(&self) -> bool {
+        (1..self.0.length).any(|length| {
+            let code = self.0.cut(length).and_then(|code| u16::try_from(code.value).ok());
+            let next = self.0.cut(length.saturating_add(1)).map(|longer| longer.value % 10);
+            code.and_then(CallingCode::new).is_some() && next == Some(0)
+        })
+    }
+
+    /// Whether it is a calling code and nothing more.
+    #[cfg(feature = "console")]
+    pub(crate) fn is_code(&self) -> bool {
+        u16::try_from(self.0.value).ok().and_then(CallingCode::new).is_some()
+    }
+
+    /// Whether it is a country's calling code, or the beginning of it, so that it covers all of the country.
+    fn is_code_of(&self, country: Region) -> bool {
+        let code = country.calling_code().map(|code| u64::from(code.value()));
+        let code = code.and_then(|value| DialPrefix::new(value, Leading::length_of(value)?));
+        code.is_some_and(|code| self.begins(code.0))
+    }
+
+    /// Whether no other country has lines that begin so.
+    fn is_only_of(&self, country: Region) -> bool {
+        self.regions() == BTreeSet::from([country])
+    }
+
     fn begins(&self, digits: Leading) -> bool {
         digits.cut(self.0.length) == Some(self.0)
     }
@@ -95,8 +150,7 @@ impl DialPrefix {
     }
 
     pub(super) fn new(value: u64, length: u8) -> Option<Self> {
-        let digits = value.checked_ilog10()?.checked_add(1)?;
-        let fits = digits == u32::from(length) && length <= Self::MAX_LENGTH;
+        let fits = Leading::length_of(value)? == length && length <= Self::MAX_LENGTH;
         fits.then_some(Self(Leading { value, length }))
     }
 
@@ -154,6 +208,11 @@ pub(super) struct Leading {
 }
 
 impl Leading {
+    /// How many digits `value` has; `None` for 0.
+    fn length_of(value: u64) -> Option<u8> {
+        u8::try_from(value.checked_ilog10()?.checked_add(1)?).ok()
+    }
+
     /// The first `length` digits; `None` if there are fewer.
     pub(super) fn cut(self, length: u8) -> Option<Self> {
         let surplus = self.length.checked_sub(length)?;

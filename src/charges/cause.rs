@@ -12,7 +12,10 @@ pub(crate) enum Cause {
     Failures,
     /// The one renewal that is no evidence.
     FreeResend,
+    /// The detector.
     Pumping,
+    /// An operator who extends the detector's block.
+    Extended,
     KnownOnly(ControlId),
     /// Messages of a verification by one channel.
     Channel(Channel),
@@ -45,6 +48,16 @@ impl Cause {
         matches!(self, Self::Fault | Self::OptOut)
     }
 
+    /// Whether it is a refusal as pumping, by the detector or by an operator who extends its block.
+    pub(crate) fn is_pumping(self) -> bool {
+        matches!(self, Self::Pumping | Self::Extended)
+    }
+
+    /// Whether an operator or the number's owner says so, which is no experiment in shadow mode.
+    pub(super) fn is_a_word(self) -> bool {
+        matches!(self, Self::Extended | Self::KnownOnly(_) | Self::OptOut)
+    }
+
     pub(crate) fn reason(self, pumping: Option<String>) -> RefusalReason {
         match self {
             Self::Limit(name) => RefusalReason::Limit(name),
@@ -52,7 +65,7 @@ impl Cause {
             // Never told: a renewal that is not free is judged as evidence instead.
             Self::FreeResend => RefusalReason::Limit(LimitName::NumberInterval),
             Self::Failures => RefusalReason::TooManyFailures,
-            Self::Pumping => RefusalReason::Pumping(pumping.unwrap_or_default()),
+            Self::Pumping | Self::Extended => RefusalReason::Pumping(pumping.unwrap_or_default()),
             Self::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
             Self::Channel(channel) => RefusalReason::ChannelNotYet { channel },
             Self::Fault => RefusalReason::NumberFault { fault: None },

@@ -371,13 +371,11 @@ impl Plan {
     }
 
     /// Whether shadow mode lets a send pass that does not fit the charge at `index`. The purse of the
-    /// realm and of all realms is real even in shadow mode; its step-up tier is not. So is the word of a
-    /// number's owner.
+    /// realm and of all realms is real even in shadow mode; its step-up tier is not. So is the word of an
+    /// operator or of a number's owner.
     pub(crate) fn may_be_waved(&self, index: usize) -> bool {
-        match self.cause(index).0 {
-            Cause::KnownOnly(_) | Cause::OptOut => false,
-            cause => !cause.is_purse() || self.is_soft(index),
-        }
+        let cause = self.cause(index).0;
+        !cause.is_a_word() && (!cause.is_purse() || self.is_soft(index))
     }
 
     fn is_soft(&self, index: usize) -> bool {

@@ -9,13 +9,14 @@ use crate::policy::BudgetPolicy;
 use crate::store::{Charge, Refund};
 
 impl Plan {
-    /// The same charges, of which none but the purses, an operator's switch and an opt-out refuses: shadow
+    /// The same charges, of which none but the purses, an operator's entry and an opt-out refuses: shadow
     /// mode keeps counting.
     pub(crate) fn in_shadow(mut self) -> Self {
-        self.items.iter_mut().for_each(|item| item.remedy = Remedy::Wait);
+        let waved = self.items.iter_mut().filter(|item| !item.cause.is_a_word());
+        waved.for_each(|item| item.remedy = Remedy::Wait);
         for (charge, item) in self.charges.iter_mut().zip(&self.items) {
             match *item {
-                Item { cause: Cause::KnownOnly(_) | Cause::OptOut, .. } => {}
+                Item { cause, .. } if cause.is_a_word() => {}
                 Item { cause, whole: Some(whole), checked: asked, .. } if cause.is_purse() => {
                     charge.limit = BudgetPolicy::limit(whole);
                     if let Some(cost) = asked {
@@ -83,7 +84,7 @@ impl Plan {
                 false
             }
             Cause::Limit(name) => !name.is_of_client(),
-            Cause::Budget(_) | Cause::Pumping | Cause::KnownOnly(_) => true,
+            Cause::Budget(_) | Cause::Pumping | Cause::Extended | Cause::KnownOnly(_) => true,
             Cause::Fault | Cause::OptOut => true,
         }
     }

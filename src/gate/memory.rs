@@ -11,7 +11,7 @@ use crate::event::{EventKind, OutagePart};
 use crate::guarded;
 use crate::pumping::{SHARDS, Sighting};
 use crate::realm::{Book, Carried, Turn};
-use crate::store::{Admitted, Document, DocumentWrite, Exchange, Home, News};
+use crate::store::{Admitted, Document, DocumentWrite, Exchange, Home, News, TallyQuery};
 
 impl Gate {
     /// Reads what the realm's store remembers: the operator's controls and what the pumping detector
@@ -171,6 +171,22 @@ impl Gate {
                         entries, enter again what is missing, and count on limits and budgets being \
                         given out once more";
             self.tell_outage(OutagePart::StoreLost, what.into());
+        }
+    }
+
+    /// What to ask of the journal, for a call that tells the others nothing.
+    pub(super) fn journal(&self) -> Option<(Pseudonym, u64)> {
+        self.inner.shared.then(|| (self.names().journal(), self.realm.watch.read()))
+    }
+
+    /// Takes in what the others had to tell a call that only asks; none of it where the journal began anew,
+    /// of which the next call asks for all.
+    pub(super) fn catch_up(&self, query: &TallyQuery, news: &News) {
+        let Some((_, after)) = query.journal else { return };
+        if self.realm.watch.begins_anew(after, news.latest) {
+            self.tell_loss();
+        } else {
+            self.take_in(news);
         }
     }
 

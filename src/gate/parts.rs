@@ -21,12 +21,13 @@ use crate::limit::MeterKey;
 use crate::message::MessageFormat;
 use crate::otp::{Binding, CodeFormat};
 use crate::outcome::Grant;
-use crate::policy::Policy;
+use crate::policy::{ModePolicy, Policy};
 use crate::pumping::{Costs, Detector, PriceTable, Tuning};
 use crate::realm::{Names, RealmState, Realms, slot};
 use crate::recipient::Recipient;
 use crate::store::{
-    Admission, ClockCheck, Document, Home, Nonce, Refund, Settlement, Store, TallyQuery, VoidCode,
+    Admission, ClockCheck, DEFAULT_CLOCK_SKEW, Document, Home, Nonce, Refund, Settlement, Store,
+    TallyQuery, VoidCode,
 };
 use crate::telemetry::{Span, Verb, note};
 use crate::transport::signals::NumberSignals;
@@ -90,6 +91,15 @@ impl Parts {
         self.purposes.get(purpose).unwrap_or(&self.policy)
     }
 
+    /// The mode of all policies: in general, and of each purpose that has one of its own.
+    pub(super) fn mode(&self) -> ModePolicy {
+        let mut mode = self.policy.mode.clone();
+        for (purpose, policy) in &self.purposes {
+            mode.purposes.insert(purpose.clone(), policy.mode.of(purpose, None));
+        }
+        mode
+    }
+
     /// What the codes of a verification look like.
     pub(super) fn format_of(&self, grant: &Grant) -> CodeFormat {
         grant.format.unwrap_or_else(|| self.policy(&grant.purpose).code.format)
@@ -140,6 +150,12 @@ impl Parts {
     pub(super) fn nonce(&self, key: Pseudonym, expires: Timestamp) -> Nonce {
         let apart = self.clock_check.skew().unwrap_or_default().saturating_mul(2);
         Nonce { key, expires: expires + apart }
+    }
+
+    /// The earliest time that another gate on the store may show when this one shows `now`.
+    pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
+        let skew = self.clock_check.skew().unwrap_or(DEFAULT_CLOCK_SKEW);
+        now.before(skew.saturating_mul(2))
     }
 
     /// A question about nothing yet.

@@ -4,6 +4,7 @@ use crate::access::Control;
 use crate::base::money::Money;
 use crate::base::time::Timestamp;
 use crate::context::Realm;
+use crate::policy::ModePolicy;
 use crate::pumping::NodeView;
 use crate::recipient::Region;
 
@@ -67,6 +68,10 @@ pub struct Snapshot {
     pub blocks: Vec<NodeView>,
     /// The other gates on the store that this one has heard of lately.
     pub gates: Vec<OtherGate>,
+    /// Where this gate refuses and where it only observes: the policy's mode, with that of each purpose which
+    /// has a policy of its own. Where it observes, what `blocks` says is what would be done; what operators
+    /// enter is done all the same.
+    pub mode: ModePolicy,
 }
 
 /// What all realms of a deployment have spent together, and may.

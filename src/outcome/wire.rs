@@ -31,8 +31,9 @@ impl Serialize for Snapshot {
             controls,
             blocks,
             gates,
+            mode,
         } = self;
-        let mut fields = to.serialize_struct("Snapshot", 13)?;
+        let mut fields = to.serialize_struct("Snapshot", 14)?;
         fields.serialize_field("realm", realm.as_str())?;
         fields.serialize_field("at_ms", &at.as_millis())?;
         fields.serialize_field("requests", requests)?;
@@ -46,6 +47,7 @@ impl Serialize for Snapshot {
         fields.serialize_field("controls", controls)?;
         fields.serialize_field("blocks", blocks)?;
         fields.serialize_field("gates", gates)?;
+        fields.serialize_field("mode", mode)?;
         fields.end()
     }
 }

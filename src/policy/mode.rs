@@ -33,7 +33,7 @@ pub enum Mode {
     #[default]
     Enforce,
     /// Shadow mode: decide, record, and send all the same. Tokens, nonces, destinations, operators'
-    /// controls, opt-outs, a human check asked of everyone, the exact text, the dearest single message,
+    /// controls (an extended block of the detector's too), opt-outs, a human check asked of everyone, the exact text, the dearest single message,
     /// attempts, the daily budget of the realm and the budget over all realms are enforced even so.
     Observe,
 }

@@ -123,6 +123,12 @@ impl Standing {
         }
     }
 
+    /// Whether an operator extends the detector's block to it: the refusal is his, and no experiment in
+    /// shadow mode.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.extended.is_some()
+    }
+
     /// What the detector asks of everybody where it asks or refuses.
     pub(crate) fn asks(&self) -> Remedy {
         match self.assessment.asks {
@@ -145,7 +151,11 @@ impl Standing {
         [
             self.excepted.clone().map(Withheld::Block),
             self.known_only.map(Withheld::KnownOnly),
-            detected.then_some(Withheld::Pumping),
+            detected.then_some(if self.is_extended() {
+                Withheld::Extended
+            } else {
+                Withheld::Pumping
+            }),
         ]
         .into_iter()
         .flatten()
@@ -155,7 +165,9 @@ impl Standing {
     pub(crate) fn waives(&self, withheld: &Withheld, known: bool) -> bool {
         match withheld {
             Withheld::Block(_) => self.allowed,
-            Withheld::KnownOnly(_) | Withheld::Pumping => self.allowed || known,
+            Withheld::KnownOnly(_) | Withheld::Pumping | Withheld::Extended => {
+                self.allowed || known
+            }
             Withheld::Anonymiser(_) | Withheld::Fault(_) => false,
         }
     }
@@ -165,7 +177,9 @@ impl Standing {
         match withheld {
             Withheld::Block(reason) => reason,
             Withheld::KnownOnly(id) => RefusalReason::KnownNumbersOnly { id },
-            Withheld::Pumping => RefusalReason::Pumping(self.pumping_words().unwrap_or_default()),
+            Withheld::Pumping | Withheld::Extended => {
+                RefusalReason::Pumping(self.pumping_words().unwrap_or_default())
+            }
             Withheld::Anonymiser(kind) => RefusalReason::Anonymiser(kind),
             Withheld::Fault(fault) => RefusalReason::NumberFault { fault },
         }

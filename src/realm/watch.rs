@@ -168,6 +168,11 @@ impl Watch {
         self.kept_back.follow(told, &detector, book, now)
     }
 
+    /// Up to where the journal has been read.
+    pub(crate) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
     /// What this gate has to tell the others, to travel with a call to the store: at most 64 events.
     pub(crate) fn exchange(&self, journal: Pseudonym, id: RequestId, keys: &KeyRing) -> Exchange {
         let events = self.change().drain_outbox();
@@ -183,7 +188,7 @@ impl Watch {
             let sealed = keys.papers().seal(&sealed_for("news", &self.realm), nonce, &plain);
             [&self.gate.to_be_bytes()[..], &sealed].concat()
         };
-        Exchange { journal, append, after: self.read.load(Ordering::Relaxed) }
+        Exchange { journal, append, after: self.read() }
     }
 
     /// Takes back what a call was to tell that failed: the next one tells it. Where it arrived all the same,

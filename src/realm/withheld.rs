@@ -15,6 +15,8 @@ pub(crate) enum Withheld {
     KnownOnly(ControlId),
     /// The detector refuses, or asks for what this client cannot give.
     Pumping,
+    /// An operator extends the detector's block to it.
+    Extended,
     /// The client's network hides who it is, and its kind is answered quietly. The number decides
     /// nothing about it.
     Anonymiser(AnonymiserKind),
@@ -50,6 +52,9 @@ mod tests {
             Withheld::Pumping => {
                 ["(Cause::Refused, Fact::Known)", "(Cause::Refused, Fact::Allowed)"]
             }
+            Withheld::Extended => {
+                ["(Cause::Extended, Fact::Known)", "(Cause::Extended, Fact::Allowed)"]
+            }
             Withheld::Anonymiser(_) => {
                 ["(Cause::Anonymiser, Fact::Known)", "(Cause::Anonymiser, Fact::Allowed)"]
             }
@@ -65,7 +70,8 @@ mod tests {
         let block = Withheld::Block(RefusalReason::SmsOff);
         let hidden = Withheld::Anonymiser(AnonymiserKind::Tor);
         let known = Withheld::KnownOnly(ControlId(1));
-        for reason in [block, known, Withheld::Pumping, hidden, Withheld::Fault(None)] {
+        let detected = [Withheld::Pumping, Withheld::Extended];
+        for reason in [block, known, hidden, Withheld::Fault(None)].into_iter().chain(detected) {
             assert!(row(&reason).iter().all(|row| rows.contains(row)), "{reason:?}");
         }
     }

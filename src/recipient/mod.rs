@@ -30,6 +30,7 @@ mod number;
 mod numbering;
 mod parse;
 mod region;
+mod under;
 
 pub use calling_code::CallingCode;
 pub use error::{PrefixError, RecipientError, RegionError};
@@ -38,3 +39,4 @@ pub use line_type::LineType;
 pub use number::{E164Text, LineKey, Recipient};
 pub use numbering::METADATA_VERSION;
 pub use region::Region;
+pub(crate) use under::{regions_under, samples_under};

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use otpgate::access::{Actor, Effect, Reason, Target};
+use otpgate::access::{Actor, ControlId, Draft, Effect, Reason, Target};
 use otpgate::pumping::{Action, AlertKind, NodeView};
 use otpgate::store::MemoryStore;
 use otpgate::{ClientContext, ClientIp, EventKind, Purpose, RefusalReason, Sent};
 
-use crate::pumped::{alerts, house, pump, pumped, sign_up};
+use crate::pumped::{alerts, house, pump, pumped, request, sign_up};
 use crate::support::{House, client, days, german, seconds};
 
 fn kinds(house: &House) -> Vec<AlertKind> {
@@ -223,4 +223,76 @@ async fn what_an_operator_extends_is_refused_by_name_and_shown() {
     assert!(shown.iter().all(|view| view.entry == Some(1)), "{shown:?}");
     let refused = |kind: &EventKind| matches!(kind, EventKind::Refused { .. });
     assert!(house.log.count(refused) > 0);
+}
+
+/// The operator changes his mind: what he extended he can lift, by the same words and by wider ones.
+#[tokio::test]
+async fn a_lift_takes_away_what_was_extended_in_it() {
+    let uz = Target::Country("UZ".parse().unwrap());
+    let prefix = |digits: &str| Target::Prefix(digits.parse().unwrap());
+    let narrow = prefix("+9989412");
+    for (extended, lifted) in [
+        (narrow, narrow),
+        (narrow, prefix("+99894")),
+        (narrow, uz),
+        (narrow, Target::Everything),
+        (uz, uz),
+        (uz, prefix("+998")),
+    ] {
+        let house = house(MemoryStore::default());
+        enter(&house, extended, Effect::ExtendAutomaticBlock).await;
+        assert_eq!(request(&house, &pumped(1), 1).await, 'r', "{extended:?}");
+        enter(&house, lifted, Effect::LiftAutomaticBlock).await;
+        assert_eq!(request(&house, &pumped(1), 2).await, 's', "{extended:?}, {lifted:?}");
+        let left = house.gate.controls().list().await.unwrap();
+        assert!(left.iter().all(|entry| entry.effect() == Effect::LiftAutomaticBlock), "{left:?}");
+        let told = house.log.count(|kind| match kind {
+            EventKind::ControlsChanged { change, .. } => {
+                change.starts_with("1: lifted: ExtendAutomaticBlock") && change.contains("entry 2")
+            }
+            _ => false,
+        });
+        assert_eq!(told, 1, "{:?}", house.log.events());
+    }
+}
+
+/// A lift that would end nothing is not made: the entry around it refuses.
+#[tokio::test]
+async fn a_lift_inside_what_is_extended_names_the_entry_around_it() {
+    let uz = Target::Country("UZ".parse().unwrap());
+    let narrow = Target::Prefix("+9989412".parse().unwrap());
+    for wide in [uz, Target::Everything, Target::Prefix("+99894".parse().unwrap())] {
+        let house = house(MemoryStore::default());
+        enter(&house, wide, Effect::ExtendAutomaticBlock).await;
+        let (reason, actor) = (Reason::new("a customer").unwrap(), Actor::new("ada").unwrap());
+        let controls = house.gate.controls();
+        let lift = Effect::LiftAutomaticBlock;
+        let error = controls.enter(narrow, lift, reason, actor.clone(), None).await.unwrap_err();
+        assert!(error.to_string().contains("entry 1"), "{error}");
+        assert_eq!(controls.list().await.unwrap().len(), 1);
+        controls.lift(ControlId(1), &actor).await.unwrap();
+        enter(&house, narrow, lift).await;
+        assert_eq!(request(&house, &pumped(1), 1).await, 's', "{wide:?}");
+    }
+}
+
+/// What ends, begins later or lies beside it is no business of a lift.
+#[tokio::test]
+async fn a_lift_leaves_the_extensions_beside_it() {
+    let house = house(MemoryStore::default());
+    let uz = Target::Country("UZ".parse().unwrap());
+    for beside in ["+99893", "+37121"] {
+        let beside = Target::Prefix(beside.parse().unwrap());
+        enter(&house, beside, Effect::ExtendAutomaticBlock).await;
+    }
+    let (reason, actor) = (Reason::new("tonight").unwrap(), Actor::new("ada").unwrap());
+    let controls = house.gate.controls();
+    let (begins, ends) = (controls.now() + days(1), controls.now() + days(2));
+    let later = Draft::new(uz, Effect::ExtendAutomaticBlock, reason, actor).unwrap();
+    controls.enter_draft(later.since(begins).until(ends)).await.unwrap();
+    enter(&house, Target::Prefix("+99894".parse().unwrap()), Effect::LiftAutomaticBlock).await;
+    assert_eq!(controls.list().await.unwrap().len(), 4);
+    assert_eq!(request(&house, "+998931234567", 1).await, 'r');
+    house.clock.advance(days(1));
+    assert_eq!(request(&house, &pumped(1), 2).await, 'r', "what was to begin tonight");
 }

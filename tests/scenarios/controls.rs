@@ -6,14 +6,15 @@ use otpgate::access::{Actor, ControlId, Draft, Effect, Network, Reason, Target};
 use otpgate::policy::Evidence;
 use otpgate::pumping::PriceTable;
 use otpgate::store::StoreErrorKind;
-use otpgate::testing::{FailNth, Latency, ModelStore, Verb};
+use otpgate::testing::{FailNth, Latency, ManualClock, ModelStore, Verb};
 use otpgate::{
-    ControlsError, EventKind, Gate, LimitName, Money, PublicRefusalKind, Purpose, Realm,
-    RefusalReason, Sent,
+    Clock, ControlsError, EventKind, Gate, LimitName, Money, Policy, PublicRefusalKind, Purpose,
+    Realm, RefusalReason, Sent,
 };
 
 use crate::support::{
-    ALICE, BOB, House, client, days, german, hours, in_session, race, recipient, seconds, small,
+    ALICE, BOB, House, client, days, german, hours, in_session, quick, race, recipient, seconds,
+    small,
 };
 
 async fn enter(gate: &Gate, target: Target, effect: Effect) -> ControlId {
@@ -111,6 +112,55 @@ async fn an_entry_ends_when_it_says() {
     house.clock.advance(hours(1));
     assert!(sends(&house, ALICE, 2).await);
     assert!(controls.list().await.unwrap().is_empty());
+}
+
+/// Clocks may be a minute apart: what stops at once stops at the gate whose clock lags too.
+#[tokio::test]
+async fn a_stop_holds_at_once_at_a_gate_whose_clock_lags() {
+    let everything = Target::Everything;
+    let germany = Target::Country("DE".parse().unwrap());
+    for (target, effect) in [
+        (everything, Effect::SmsOff),
+        (germany, Effect::Block),
+        (germany, Effect::CountryOff),
+        (everything, Effect::KnownNumbersOnly),
+        (germany, Effect::ExtendAutomaticBlock),
+    ] {
+        let store = Arc::new(ModelStore::new());
+        let set = |builder: otpgate::GateBuilder| {
+            let mut policy = quick(Policy::default());
+            policy.mode.quiet = false;
+            builder.policy(policy).store(Arc::clone(&store))
+        };
+        let here = House::with(set);
+        let lagging = ManualClock::new(here.clock.now().before(seconds(50)));
+        let mut there = here.beside(|builder| set(builder).clock(lagging.clone()));
+        there.clock = lagging;
+        assert!(sends(&there, BOB, 1).await, "{effect:?}");
+        let (reason, actor) = (Reason::new("ticket 4711").unwrap(), Actor::new("ada").unwrap());
+        let controls = here.gate.controls();
+        let until = Some(controls.now() + hours(1));
+        controls.enter(target, effect, reason, actor, until).await.unwrap();
+        assert!(!sends(&here, ALICE, 2).await, "{effect:?}");
+        assert!(!sends(&there, ALICE, 3).await, "{effect:?} at the other gate");
+        // Its list shows no entry that is still to come.
+        let listed = there.gate.controls().list().await.unwrap();
+        assert!(listed[0].holds(there.clock.now()), "{listed:?}");
+        assert_eq!(there.gate.snapshot().await.unwrap().controls.len(), 1, "{effect:?}");
+    }
+}
+
+/// What was to begin later begins when it says, by each gate's own clock, be it in a minute.
+#[tokio::test]
+async fn a_stated_beginning_is_kept() {
+    let house = House::lab(small());
+    let (reason, actor) = (Reason::new("maintenance").unwrap(), Actor::new("ada").unwrap());
+    let controls = house.gate.controls();
+    let draft = Draft::new(Target::Everything, Effect::SmsOff, reason, actor).unwrap();
+    controls.enter_draft(draft.since(controls.now() + seconds(30))).await.unwrap();
+    assert!(sends(&house, ALICE, 1).await, "not yet");
+    house.clock.advance(seconds(30));
+    assert!(!sends(&house, BOB, 2).await);
 }
 
 #[tokio::test]

@@ -372,3 +372,29 @@ async fn what_a_gate_saw_last_is_told_with_its_save() {
     ends.gate.save_detector().await.unwrap();
     assert_eq!(told(), all, "once");
 }
+
+/// The console in the staff's own process, and the gauges of one that only watches: nobody sends there.
+#[tokio::test]
+async fn a_gate_that_serves_nobody_shows_the_attack_at_another() {
+    let store = Arc::new(ModelStore::new());
+    let here = house(Arc::clone(&store));
+    let early = here.beside(|builder| awake(builder.store(Arc::clone(&store))));
+    assert_eq!(blocks(&early.gate).await, [""; 0]);
+    for minute in 0..5 {
+        pump(&here, minute * 12, 12).await;
+        drop(early.gate.snapshot().await.unwrap());
+    }
+    sign_up(&here, 1).await; // carries the last news
+    let shown = blocks(&here.gate).await;
+    assert!(!shown.is_empty());
+    let seen = early.gate.snapshot().await.unwrap();
+    assert_eq!(seen.gates.len(), 1, "the gate that was heard of");
+    assert_eq!(blocks(&early.gate).await, shown, "by the journal");
+    // One that starts when the attack is over reads what was saved; the journal is short.
+    here.gate.save_detector().await.unwrap();
+    here.clock.advance(minutes(3));
+    let late = here.beside(|builder| awake(builder.store(Arc::clone(&store))));
+    let shown = blocks(&here.gate).await;
+    assert!(!shown.is_empty());
+    assert_eq!(blocks(&late.gate).await, shown, "from its memory, the first time");
+}

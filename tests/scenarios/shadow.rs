@@ -104,6 +104,61 @@ async fn an_operators_block_is_no_experiment() {
     assert!(matches!(house.try_send(ALICE, &client(1)).await, Sent::Refused(_)));
 }
 
+/// The detector only observes. The operator who has it refuse for longer does not.
+#[tokio::test]
+async fn an_operators_extension_is_no_experiment() {
+    for quiet in [true, false] {
+        let house = observing(|policy| policy.mode.quiet = quiet);
+        let (reason, actor) = (Reason::new("pumped").unwrap(), Actor::new("ada").unwrap());
+        let target = Target::Prefix("+49151".parse().unwrap());
+        let (controls, effect) = (house.gate.controls(), Effect::ExtendAutomaticBlock);
+        let until = Some(controls.now() + Duration::from_secs(3_600));
+        controls.enter(target, effect, reason, actor, until).await.unwrap();
+        // Twice: a limit that shadow mode waves through takes the entry's refusal along with it otherwise.
+        for _ in 0..2 {
+            let sent = house.insist(ALICE, &Purpose::SIGN_UP, &client(1)).await;
+            assert_eq!(house.texts(), 0, "quiet: {quiet}: {sent:?}");
+            assert!(!quiet || matches!(sent, Sent::Issued(_)), "withheld: {sent:?}");
+            assert!(quiet || matches!(sent, Sent::Refused(_)), "refused: {sent:?}");
+        }
+        let told = house.log.count(|kind| match kind {
+            EventKind::Refused { reason } | EventKind::QuietlyRefused { reason } => {
+                matches!(reason, RefusalReason::Pumping(words) if words.contains("entry 1: pumped"))
+            }
+            _ => false,
+        });
+        assert_eq!(told, 2, "{:?}", house.log.events());
+        assert!(matches!(house.try_send("+491711234567", &client(9)).await, Sent::Issued(_)));
+        assert_eq!(house.texts(), 1);
+    }
+}
+
+/// As in the real mode: what the detector asks for elsewhere is asked of everybody, and then withheld.
+#[tokio::test]
+async fn an_extension_asks_of_everybody_what_it_asks_in_the_real_mode() {
+    let fates = async |mode| {
+        let house = House::with(|builder| {
+            let mut policy = quick(Policy::default());
+            policy.mode.general = mode;
+            builder.policy(policy).human_check(crate::step_up::Turing)
+        });
+        let (reason, actor) = (Reason::new("pumped").unwrap(), Actor::new("ada").unwrap());
+        let (controls, effect) = (house.gate.controls(), Effect::ExtendAutomaticBlock);
+        let until = Some(controls.now() + Duration::from_secs(86_400));
+        let target = Target::Prefix("+49151".parse().unwrap());
+        controls.enter(target, effect, reason, actor, until).await.unwrap();
+        let mut fates = Vec::new();
+        for number in [ALICE, ALICE, "+4915112345679"] {
+            let sent = house.insist(number, &Purpose::SIGN_UP, &client(1)).await;
+            fates.push(format!("{:?}", std::mem::discriminant(&sent)));
+            house.clock.advance(Duration::from_secs(120));
+        }
+        assert_eq!(house.texts(), 0, "{mode:?}");
+        fates
+    };
+    assert_eq!(fates(Mode::Observe).await, fates(Mode::Enforce).await);
+}
+
 #[tokio::test]
 async fn it_can_be_limited_to_a_purpose_or_a_country() {
     let house = House::ruled(|policy| {

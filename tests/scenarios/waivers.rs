@@ -26,6 +26,8 @@ enum Cause {
     KnownOnly,
     /// The detector refuses, or asks for what nobody here can give.
     Refused,
+    /// An operator extends the detector's block.
+    Extended,
     /// The detector asks for a human check.
     Asked,
     /// The detector asks for work, in a realm without history and a house without a human check.
@@ -57,11 +59,13 @@ enum Fact {
     Allowed,
 }
 
-const ROWS: [(Cause, Fact); 17] = [
+const ROWS: [(Cause, Fact); 19] = [
     (Cause::KnownOnly, Fact::Known),
     (Cause::KnownOnly, Fact::Allowed),
     (Cause::Refused, Fact::Known),
     (Cause::Refused, Fact::Allowed),
+    (Cause::Extended, Fact::Known),
+    (Cause::Extended, Fact::Allowed),
     (Cause::Asked, Fact::Known),
     (Cause::Asked, Fact::Allowed),
     (Cause::WorkAsked, Fact::Known),
@@ -140,6 +144,10 @@ async fn scene_with(cause: Cause, fact: Fact, human: bool) -> Scene {
         Cause::NetworkBlock => {
             enter(&house, Target::Network("0.0.0.0/1".parse().unwrap()), Effect::Block).await;
         }
+        Cause::Extended => {
+            let range = Target::Prefix("+99894".parse().unwrap());
+            enter(&house, range, Effect::ExtendAutomaticBlock).await;
+        }
         Cause::Refused | Cause::Asked | Cause::WorkAsked => pump(&house, 60).await,
         Cause::WorkInVain => pump(&house, 200).await,
         Cause::Anonymiser => {
@@ -161,7 +169,9 @@ async fn scene_with(cause: Cause, fact: Fact, human: bool) -> Scene {
 
 async fn enter(house: &House, target: Target, effect: Effect) {
     let (reason, actor) = (Reason::new("a test").unwrap(), Actor::new("ada").unwrap());
-    house.gate.controls().enter(target, effect, reason, actor, None).await.unwrap();
+    let controls = house.gate.controls();
+    let until = (effect == Effect::ExtendAutomaticBlock).then(|| controls.now() + days(7));
+    controls.enter(target, effect, reason, actor, until).await.unwrap();
 }
 
 /// Numbers of one block, five seconds apart, and nobody enters a code.

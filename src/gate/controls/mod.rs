@@ -7,7 +7,7 @@ mod forgive;
 use std::sync::Arc;
 
 use crate::access::{
-    Actor, BookError, Control, ControlBook, ControlId, Draft, Effect, Reason, Target,
+    Actor, BookError, Control, ControlBook, ControlError, ControlId, Draft, Effect, Reason, Target,
 };
 use crate::base::entropy::random;
 use crate::base::time::Timestamp;
@@ -100,7 +100,8 @@ impl<'a> Controls<'a> {
     ///
     /// # Errors
     ///
-    /// [`ControlsError`] if the entry makes no sense, the list is full, or the store gave no answer.
+    /// [`ControlsError`] if the entry makes no sense, no number begins with its prefix, the list is full, or the
+    /// store gave no answer.
     pub async fn enter(
         &self,
         target: Target,
@@ -153,17 +154,36 @@ impl<'a> Controls<'a> {
         admits: impl Fn(&ControlBook, Timestamp) -> Result<(), BookError>,
     ) -> Result<ControlId, ControlsError> {
         let now = self.gate.now();
+        let draft = draft.at_once(self.gate.inner.earliest(now));
+        self.check_lines(&draft)?;
+        let mut ended: Vec<(ControlId, String)> = Vec::new();
         let change = |book: &ControlBook| {
             admits(book, now)?;
-            book.expire(now).with(draft.clone(), now)
+            let before = book.expire(now);
+            let (book, id) = before.with(draft.clone(), now)?;
+            let gone = before.entries().filter(|entry| book.entry(entry.id()).is_none());
+            ended = gone.map(|entry| (entry.id(), in_words(entry, now))).collect();
+            Ok((book, id))
         };
         let (book, id) = self.change(change).await?;
         if let Some(entry) = book.entry(id) {
             let change = format!("{id}: {}: {}", in_words(entry, now), entry.reason());
             self.announce(entry.actor(), change);
+            for (gone, words) in ended {
+                self.announce(entry.actor(), format!("{gone}: lifted: {words}: by entry {id}"));
+            }
         }
         self.take_in().await;
         Ok(id)
+    }
+
+    /// That some number begins with the prefix, if the draft is about one: else the entry would be for nobody.
+    fn check_lines(&self, draft: &Draft) -> Result<(), ControlError> {
+        let Target::Prefix(prefix) = draft.target() else { return Ok(()) };
+        match prefix.has_lines(self.gate.inner.destinations.takes_unassigned()) {
+            true => Ok(()),
+            false => Err(ControlError::NoLines { trunk_zero: prefix.has_trunk_zero() }),
+        }
     }
 
     /// Takes an entry away.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::entropy::random;
 use crate::base::id::RequestId;
 use crate::base::time::Timestamp;
-use crate::charges::{Cause, Plan};
+use crate::charges::Plan;
 use crate::error::{GateError, GateErrorKind};
 use crate::event::EventKind;
 use crate::gate::Gate;
@@ -263,7 +263,7 @@ impl Gate {
     ) -> Decision {
         let (send, standing) = (case.send, &case.standing);
         let (cause, remedy) = plan.cause(index);
-        if cause == Cause::Pumping {
+        if cause.is_pumping() {
             // All that comes may be refused, and then no send carries what this gate has to save.
             Box::pin(self.save_overdue(send.now)).await;
             retry_after = standing.pumping_wait(send.now).unwrap_or(retry_after);

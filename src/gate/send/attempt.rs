@@ -90,7 +90,7 @@ impl Attempt {
         (self.plan, self.counts, self.tells) = (plan, false, false);
     }
 
-    /// The same send in shadow mode: only the purses, an operator's switch and an opt-out refuse it.
+    /// The same send in shadow mode: only the purses, an operator's entry and an opt-out refuse it.
     pub(super) fn in_shadow(&mut self) {
         let plan = mem::take(&mut self.plan).in_shadow();
         self.again(plan);
@@ -168,10 +168,11 @@ impl Gate {
         };
         let mut plan = Plan::of_send(&terms, &send.subjects);
         let number = send.subjects.number;
+        let detected = if standing.is_extended() { Cause::Extended } else { Cause::Pumping };
         if send.policy.mode.quiet {
             // Of everybody: who is spared would be known for a customer.
             if let Some(remedy) = *asked {
-                plan.verdict(Cause::Pumping, remedy, number, None);
+                plan.verdict(detected, remedy, number, None);
             }
         } else {
             let known = Some(MeterKey::new(number, slot::KNOWN));
@@ -179,7 +180,7 @@ impl Gate {
                 plan.verdict(Cause::KnownOnly(id), Remedy::Wait, number, known);
             }
             if let Some(remedy) = standing.pumping(send.proved) {
-                plan.verdict(Cause::Pumping, remedy, number, known);
+                plan.verdict(detected, remedy, number, known);
             }
         }
         if send.chosen.channel == Channel::Sms {

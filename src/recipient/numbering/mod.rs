@@ -7,6 +7,7 @@
 
 mod prefix;
 mod table;
+mod under;
 
 use super::digits::Digits;
 use super::line_type::LineType;
@@ -93,7 +94,11 @@ impl Plan {
 
     /// Region and type of a national number.
     pub(super) fn assignment(&self, national: &[u8]) -> Assignment {
-        let output = run(self.root, national);
+        self.assigned(run(self.root, national))
+    }
+
+    /// What an output of the automaton says.
+    fn assigned(&self, output: u16) -> Assignment {
         let region = match usize::from(output >> 4).checked_sub(1) {
             Some(position) => self.territory(position).map(|found| found.region),
             None => self.only_region(),

@@ -33,15 +33,19 @@ pub(super) enum Outcome {
     Wrong(String),
 }
 
-/// The second question before all SMS stops or goes on.
+/// The second question: before all SMS stops or goes on, and before an entry that is about more than it says.
 pub(super) struct Question {
-    /// `pause` or `resume`.
+    /// `pause`, `resume` or `enter`.
     pub(super) what: &'static str,
     pub(super) reason: String,
     /// How long a pause holds, in hours; empty for until it is resumed.
     pub(super) hours: String,
     /// The entries that a resumption lifts.
     pub(super) entries: String,
+    /// The other fields of an entry.
+    pub(super) fields: Vec<(&'static str, String)>,
+    /// What an entry is about.
+    pub(super) wide: String,
     /// What makes the answer good once, and soon.
     pub(super) confirmation: String,
 }
@@ -54,6 +58,12 @@ pub(super) struct Hand<'a> {
     pub(super) seals: &'a Seals,
     pub(super) now: Timestamp,
 }
+
+/// The fields of the form that makes an entry, but for those that a pause has too.
+const FIELDS: [&str; 5] = ["effect", "kind", "value", "purpose", "factor"];
+
+/// Regions that are named in a question.
+const NAMED: usize = 12;
 
 /// The spans that an entry may be made for, in hours, and their words.
 pub(super) const SPANS: &[(&str, &str)] = &[
@@ -76,7 +86,7 @@ pub(super) const EFFECTS: &[(&str, &str)] = &[
     ("known-only", "Known numbers only: incident switch"),
     ("sms-off", "SMS off: incident switch"),
     ("lift-auto", "Lift the detector's block"),
-    ("extend-auto", "Extend the detector's block"),
+    ("extend-auto", "Extend the detector's block to all of it"),
     ("forbid-auto", "Forbid the detector to block"),
     ("surge", "Expect a surge"),
 ];
@@ -108,7 +118,8 @@ async fn done(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
         "pause" => {
             let reason = reason(form)?;
             let _end = end(hand, form)?;
-            ask(hand, "pause", &reason, form.field("hours"), String::new())
+            let hours = form.field("hours").to_owned();
+            ask(hand, Question { hours, ..Question::of("pause", &reason) })
         }
         "resume" => {
             let reason = reason(form)?;
@@ -116,7 +127,7 @@ async fn done(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
             if entries.is_empty() {
                 return Err("SMS is not paused.".to_owned());
             }
-            ask(hand, "resume", &reason, "", list(&entries))
+            ask(hand, Question { entries: list(&entries), ..Question::of("resume", &reason) })
         }
         "confirm" => confirm(hand, form).await,
         "forgive" => {
@@ -150,7 +161,15 @@ async fn enter(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     let target = target(hand, form)?;
     let (end, purpose) = (end(hand, form)?, purpose(form)?);
     if effect == Effect::SmsOff && target == Target::Everything && purpose.is_none() {
-        return ask(hand, "pause", &reason, form.field("hours"), String::new());
+        let hours = form.field("hours").to_owned();
+        return ask(hand, Question { hours, ..Question::of("pause", &reason) });
+    }
+    if let Some(wide) = wide(effect, &target)
+        && form.field("do") == "enter"
+    {
+        let fields = FIELDS.map(|name| (name, form.field(name).to_owned())).into();
+        let hours = form.field("hours").to_owned();
+        return ask(hand, Question { hours, fields, wide, ..Question::of("enter", &reason) });
     }
     let mut draft = Draft::new(target, effect, reason, hand.actor.clone()).map_err(said)?;
     if let Some(end) = end {
@@ -168,7 +187,7 @@ async fn lift(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     let id = id(form.field("id"))?;
     // Where another pause goes on, nothing is resumed by it.
     if ids(&pausing(hand).await?) == [id] {
-        return ask(hand, "resume", &reason, "", list(&[id]));
+        return ask(hand, Question { entries: list(&[id]), ..Question::of("resume", &reason) });
     }
     hand.controls.lift_because(id, &reason, hand.actor).await.map_err(said)?;
     Ok(Outcome::Done("lifted"))
@@ -194,24 +213,57 @@ async fn test_number(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     Ok(Outcome::Code { code, until })
 }
 
-fn ask(
-    hand: &Hand<'_>,
-    what: &'static str,
-    reason: &Reason,
-    hours: &str,
-    entries: String,
-) -> Answer {
-    let signed = [what, reason.as_str(), hours, &entries];
+impl Question {
+    fn of(what: &'static str, reason: &Reason) -> Self {
+        let reason = reason.as_str().to_owned();
+        let (hours, entries, wide, confirmation) = Default::default();
+        Self { what, reason, hours, entries, fields: Vec::new(), wide, confirmation }
+    }
+}
+
+fn ask(hand: &Hand<'_>, question: Question) -> Answer {
+    let Question { what, reason, hours, entries, fields, .. } = &question;
+    let field = |name: &str| fields.iter().find(|(of, _)| *of == name).map_or("", |(_, it)| it);
+    let signed = [&[*what, reason, hours, entries][..], &FIELDS.map(field)].concat();
     let made = hand.seals.confirmation(hand.realm, hand.actor.as_str(), &signed, hand.now);
     let confirmation = made.map_err(said)?;
-    let (reason, hours) = (reason.as_str().to_owned(), hours.to_owned());
-    Ok(Outcome::Ask(Question { what, reason, hours, entries, confirmation }))
+    Ok(Outcome::Ask(Question { confirmation, ..question }))
+}
+
+/// What an entry is about that is about more than somebody who makes it at night may think.
+fn wide(effect: Effect, target: &Target) -> Option<String> {
+    let extends = effect == Effect::ExtendAutomaticBlock;
+    match target {
+        Target::Prefix(prefix) => {
+            let regions = prefix.regions();
+            if regions.len() < 2 && !prefix.is_code() {
+                return None;
+            }
+            let names: Vec<&str> = regions.iter().take(NAMED).map(|it| it.as_str()).collect();
+            let more = match regions.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and of {more} more"),
+            };
+            let all = if prefix.is_code() { "all numbers" } else { "numbers" };
+            Some(format!("{prefix} begins {all} of {}{more}.", names.join(", ")))
+        }
+        Target::Country(region) if extends => Some(format!(
+            "All numbers of {region} that never verified are refused, not only where the detector acts."
+        )),
+        Target::Everything if extends => Some(
+            "All numbers of all countries that never verified are refused, not only where the \
+             detector acts."
+                .to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 async fn confirm(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
     let (what, hours, entries) = (form.field("what"), form.field("hours"), form.field("entries"));
     let reason = reason(form)?;
-    let signed = [what, reason.as_str(), hours, entries];
+    let fields = FIELDS.map(|name| form.field(name));
+    let signed = [&[what, reason.as_str(), hours, entries][..], &fields].concat();
     let text = form.field("confirmation");
     hand.seals.confirm(text, hand.realm, hand.actor.as_str(), &signed, hand.now).map_err(
         |stale| match stale {
@@ -239,6 +291,7 @@ async fn confirm(hand: &Hand<'_>, form: &Form<'_>) -> Answer {
             }
             Ok(Outcome::Done("resumed"))
         }
+        "enter" => enter(hand, form).await,
         _ => Err("This is no form of the console.".to_owned()),
     }
 }

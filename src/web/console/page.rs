@@ -3,6 +3,7 @@
 mod controls;
 mod places;
 mod question;
+mod shadow;
 mod switch;
 mod tiles;
 mod top;
@@ -24,6 +25,7 @@ use super::tally::Tally;
 use super::words;
 use controls::{change, entries};
 use places::places;
+use shadow::shadow;
 use switch::switch;
 use tiles::tiles;
 use top::{banners, top};
@@ -144,7 +146,8 @@ impl View<'_> {
 
     /// Whether somebody fills in a form that the page was opened for.
     fn at_a_form(&self) -> bool {
-        self.kept.is_some() || !self.query.field("effect").is_empty()
+        let opened = |field| !self.query.field(field).is_empty();
+        self.kept.is_some() || opened("effect") || opened("lift")
     }
 
     /// What a field of a form holds: what was typed before it was not taken, or what a link of the page
@@ -154,6 +157,7 @@ impl View<'_> {
             Some((kept, name)) if name == form => kept.field(field),
             Some(_) => "",
             None if form == "enter" => self.query.field(field),
+            None if form == "lift" && field == "id" => self.query.field("lift"),
             None => "",
         }
     }
@@ -175,6 +179,7 @@ pub(super) fn overview(view: &View<'_>) -> Html {
     top(&mut html, view, refresh);
     html.raw("<main>");
     banners(&mut html, view);
+    shadow(&mut html, view);
     switch(&mut html, view);
     tiles(&mut html, view);
     places(&mut html, view);

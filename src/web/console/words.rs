@@ -35,17 +35,8 @@ pub(super) fn whose(scope: LimitName, event: &Event) -> String {
     format!("Budget ({scope}{which})")
 }
 
-/// What the detector does to a place, in a word.
-pub(super) const fn action(action: Action) -> &'static str {
-    match action {
-        Action::Pass => "Passes",
-        Action::Ask => "Asks",
-        Action::Refuse => "Refuses",
-    }
-}
-
-/// Why the detector acts on a place.
-pub(super) fn place(place: &NodeView, now: Timestamp) -> Vec<String> {
+/// Why the detector acts on a place, or would where it is only `observed`.
+pub(super) fn place(place: &NodeView, observed: bool, now: Timestamp) -> Vec<String> {
     let mut words = vec![ground(place).to_owned()];
     words.push(odds(evidence(place)));
     let out = match place.unanswered {
@@ -65,10 +56,11 @@ pub(super) fn place(place: &NodeView, now: Timestamp) -> Vec<String> {
     } else if place.action == Action::Refuse {
         let since = clock::lately(Timestamp::from_millis(place.since_ms), now);
         let left = place.until_ms.saturating_sub(now.as_millis());
+        let refused = if observed { "It would be refused" } else { "Refused" };
         let mut held =
-            format!("Refused since {since} UTC, for another {} at most.", clock::span(left));
+            format!("{refused} since {since} UTC, for another {} at most.", clock::span(left));
         if place.strikes > 1 {
-            held.push_str(" It was refused ");
+            held.push_str(if observed { " It was so " } else { " It was refused " });
             held.push_str(&place.strikes.to_string());
             held.push_str(" times in the last half day.");
         }

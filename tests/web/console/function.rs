@@ -11,12 +11,13 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use otpgate::access::{Actor, Control, Effect, Reason, Target};
+use otpgate::policy::Mode;
 use otpgate::pumping::Tuning;
 use otpgate::store::{MemoryStore, StoreErrorKind};
 use otpgate::testing::secrets::Needles;
 use otpgate::testing::{FailNth, ManualClock, Verb};
 use otpgate::web::console::{Console, ConsoleFeed, Denied, Operator, Operators, Role};
-use otpgate::{EventKind, GateBuilder, Policy, Purpose, Realm, Sent, Store};
+use otpgate::{EventKind, GateBuilder, Policy, Purpose, Realm, Region, Sent, Store};
 
 use support::{
     ALICE, BOB, House, Log, NOON, client, german, hours, keys, minutes, quick, recipient, seconds,
@@ -225,7 +226,7 @@ async fn every_control_reaches_the_gate_with_reason_and_actor() {
     enter("known-only", "everything", "", &[]).await;
     enter("sms-off", "country", "LV", &[]).await;
     enter("lift-auto", "prefix", "+49151", &[]).await;
-    enter("extend-auto", "country", "DE", &[]).await;
+    enter("extend-auto", "prefix", "+49152", &[]).await;
     enter("forbid-auto", "everything", "", &[]).await;
     enter("surge", "everything", "", &[("factor", "3")]).await;
     enter("block", "number", BOB, &[]).await;
@@ -291,6 +292,62 @@ async fn an_entry_for_what_only_looks_like_a_purpose_is_not_made() {
     }
     assert!(desk.entries().await.is_empty());
     desk.done(&[&off[..], &[("purpose", "log-in")]].concat(), "entered").await;
+}
+
+/// A prefix of nobody, one of half a continent, and an extension of everybody: none is made by one post.
+#[tokio::test]
+async fn an_entry_for_nobody_is_not_made_and_one_for_everybody_is_asked_about() {
+    let desk = desk();
+    for (nobody, why) in [
+        ("+4407700", "the 0 that is dialled inside the country"),
+        ("+490151", "the 0 that is dialled inside the country"),
+        ("+999", "compare its digits"),
+        ("+491999999", "compare its digits"),
+    ] {
+        let response = desk.post(&entry("block", "prefix", nobody, "24", "pumped")).await;
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{nobody}");
+        let page = text(&response);
+        assert!(page.contains("No number begins with that prefix"), "{nobody}: {page}");
+        assert!(page.contains(why), "{nobody}: {page}");
+    }
+    for (effect, kind, value, words) in [
+        ("block", "prefix", "+4", "+4 begins numbers of AT, "),
+        ("block", "prefix", "+1", "and of 1"),
+        ("block", "prefix", "+49", "+49 begins all numbers of DE."),
+        ("allow", "prefix", "+447", "GB, GG, IM, JE"),
+        ("extend-auto", "everything", "", "All numbers of all countries"),
+        ("extend-auto", "country", "UZ", "All numbers of UZ"),
+    ] {
+        let asked = desk.post(&entry(effect, kind, value, "6", "pumped")).await;
+        assert_eq!(asked.status(), StatusCode::OK, "{value}");
+        let page = text(&asked);
+        assert!(page.contains("All of that?") && page.contains(words), "{value}: {page}");
+        assert!(page.contains("6 hours"), "{page}");
+        assert_eq!(desk.entries().await.len(), 0, "{value}: one post made it");
+        let answer = |change: &[(&'static str, &'static str)]| -> Vec<(&'static str, String)> {
+            let names = ["token", "what", "reason", "hours", "entries", "confirmation"];
+            let names = names.into_iter().chain(["effect", "kind", "value", "purpose", "factor"]);
+            let of = |name| change.iter().find(|(of, _)| *of == name).map(|(_, held)| *held);
+            let held = names.map(|name| (name, of(name).unwrap_or(hidden(&page, name)).to_owned()));
+            held.chain([("do", "confirm".to_owned())]).collect()
+        };
+        let send = async |fields: Vec<(&'static str, String)>| {
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, &**v)).collect();
+            desk.send("ada", OWN, encoded(&fields)).await
+        };
+        let another = send(answer(&[("kind", "country"), ("value", "DE")])).await;
+        assert!(text(&another).contains("not made for this"), "{value}");
+        let made = send(answer(&[])).await;
+        assert_eq!(made.status(), StatusCode::SEE_OTHER, "{value}: {}", text(&made));
+        let entries = desk.entries().await;
+        assert_eq!(entries.len(), 1, "{value}");
+        assert_eq!(entries[0].until(), Some(desk.house.gate.controls().now() + hours(6)));
+        let id = entries[0].id().to_string();
+        desk.done(&[("do", "lift"), ("id", &id), ("reason", "done")], "lifted").await;
+    }
+    for narrow in ["+49151", "+1212", "+99894123", "+52155"] {
+        desk.done(&entry("block", "prefix", narrow, "24", "pumped"), "entered").await;
+    }
 }
 
 #[tokio::test]
@@ -469,11 +526,16 @@ fn pumped(index: u64) -> String {
 
 /// People sign up, then somebody pumps a block.
 async fn attacked() -> Desk {
+    attacked_in(Mode::Enforce).await
+}
+
+async fn attacked_in(mode: Mode) -> Desk {
     let desk = desk_with(MemoryStore::default(), |builder| {
         let mut policy = quick(Policy::default());
         policy.quotas.block_unverified = None;
         policy.quotas.client_unverified = None;
         policy.quotas.network_unverified = None;
+        policy.mode.general = mode;
         builder.policy(policy).tuning(Tuning::default())
     });
     let house = &desk.house;

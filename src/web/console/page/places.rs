@@ -1,9 +1,10 @@
 //! Where the detector acts, with the reason and the evidence over time.
 
 use crate::access::{DialPrefix, Network};
-use crate::pumping::{Action, NodeView};
+use crate::pumping::{Action, BlockLevel, NodeView};
 
 use super::View;
+use super::shadow::Shadow;
 use crate::web::console::html::Html;
 use crate::web::console::{chart, words};
 
@@ -50,7 +51,7 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
     for place in places.iter().take(MOST) {
         let class = if place.action == Action::Refuse { "bad" } else { "warn" };
         html.raw("<article class=\"place\"><h3>").text(place.node).raw(" <span class=\"pill ");
-        html.raw(class).raw("\">").raw(words::action(place.action)).raw("</span>");
+        html.raw(class).raw("\">").raw(view.shadow_at(place).action(place.action)).raw("</span>");
         if let Some([a, b]) = place.region {
             html.raw(" <span class=\"pill\">")
                 .text(char::from(a))
@@ -58,35 +59,14 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
                 .raw("</span>");
         }
         html.raw("</h3><p>");
-        for sentence in words::place(place, view.now) {
+        let observed = view.shadow_at(place) == Shadow::Yes;
+        for sentence in words::place(place, observed, view.now) {
             html.text(sentence).raw(" ");
         }
         html.raw("</p>");
         chart::evidence(html, &view.feed.evidence(place.node), view.now);
-        if let Some((kind, value)) = subject(place).filter(|_| view.acts()) {
-            html.raw("<p class=\"links\">");
-            for (effect, hours, words) in [
-                ("block", "24", "Block"),
-                ("extend-auto", "24", "Refuse longer"),
-                ("lift-auto", "24", "Lift"),
-                ("forbid-auto", "24", "Never refuse"),
-            ] {
-                html.raw("<a href=\"")
-                    .text(view.mount)
-                    .raw("?effect=")
-                    .raw(effect)
-                    .raw("&amp;kind=");
-                html.raw(kind)
-                    .raw("&amp;value=")
-                    .text(escaped(&value))
-                    .raw("&amp;hours=")
-                    .raw(hours);
-                if let Some(seconds) = view.refresh() {
-                    html.raw("&amp;refresh=").raw(seconds);
-                }
-                html.raw("#enter\">").raw(words).raw("</a>");
-            }
-            html.raw("</p>");
+        if view.acts() {
+            links(html, view, place);
         }
         html.raw("</article>");
     }
@@ -96,7 +76,39 @@ fn articles(html: &mut Html, view: &View<'_>, places: &[&NodeView]) {
     }
 }
 
-/// What an entry about a place would name; `None` for pools, which no entry can name.
+/// What can be done about a place.
+fn links(html: &mut Html, view: &View<'_>, place: &NodeView) {
+    if let Some(entry) = place.entry {
+        html.raw("<p class=\"links\"><a href=\"").text(view.mount).raw("?lift=").text(entry);
+        if let Some(seconds) = view.refresh() {
+            html.raw("&amp;refresh=").raw(seconds);
+        }
+        html.raw("#entries\">Lift entry ").text(entry).raw("</a></p>");
+        return;
+    }
+    let Some((kind, value)) = subject(place) else {
+        html.raw("<p class=\"dim\">").text(no_subject(place)).raw("</p>");
+        return;
+    };
+    html.raw("<p class=\"links\">");
+    for (effect, hours, words) in [
+        ("block", "24", "Block"),
+        ("extend-auto", "24", "Refuse longer"),
+        ("lift-auto", "24", "Lift"),
+        ("forbid-auto", "24", "Never refuse"),
+    ] {
+        html.raw("<a href=\"").text(view.mount).raw("?effect=").raw(effect);
+        html.raw("&amp;kind=").raw(kind).raw("&amp;value=").text(escaped(&value));
+        html.raw("&amp;hours=").raw(hours);
+        if let Some(seconds) = view.refresh() {
+            html.raw("&amp;refresh=").raw(seconds);
+        }
+        html.raw("#enter\">").raw(words).raw("</a>");
+    }
+    html.raw("</p>");
+}
+
+/// What an entry about a place would name; `None` where no entry is as narrow as the place.
 fn subject(place: &NodeView) -> Option<(&'static str, String)> {
     let level = place.node.level();
     if level.is_block() {
@@ -112,8 +124,22 @@ fn subject(place: &NodeView) -> Option<(&'static str, String)> {
         let network = Network::new(address, length).ok()?;
         return Some(("network", network.to_string()));
     }
-    let [a, b] = place.region?;
+    // The other places of a country are some of its numbers, and an entry would be about all of them.
+    let [a, b] = place.region.filter(|_| level == BlockLevel::Country)?;
     Some(("country", [char::from(a), char::from(b)].into_iter().collect()))
+}
+
+/// Why there are no links beside a place, and what is left to do.
+fn no_subject(place: &NodeView) -> String {
+    match place.region {
+        Some([a, b]) => {
+            let (a, b) = (char::from(a), char::from(b));
+            format!("No entry is as narrow as this. Country off would close all of {a}{b}.")
+        }
+        None => {
+            "No entry is as narrow as this. Known numbers only would close it, and more.".to_owned()
+        }
+    }
 }
 
 /// For the query of a link.
@@ -125,7 +151,7 @@ fn escaped(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::time::Timestamp;
-    use crate::pumping::{BlockLevel, Detector, NodeId, Sighting, SightingKind};
+    use crate::pumping::{Detector, NodeId, Sighting, SightingKind};
     use crate::realm::sighted;
     use crate::web::console::deed::{is_personal, is_whole_number};
     use crate::{ClientIp, Money, Purpose, Recipient};
@@ -155,5 +181,24 @@ mod tests {
             assert!(!is_whole_number(&value) && !is_personal(&value), "{value}");
             assert!(value.parse::<DialPrefix>().is_ok(), "{value}");
         }
+    }
+    /// Some of a country's numbers are under attack: what is done about them is not done to all the others.
+    #[test]
+    fn a_place_that_is_a_part_of_a_country_has_no_link_about_the_country() {
+        let number = Recipient::from_e164("+4915112345678").unwrap();
+        let seen = sighted(&number, &Purpose::SIGN_UP, Money::cents(5), ClientIp::unknown());
+        let mut detector = Detector::new(1);
+        detector.observe(Sighting::of(Timestamp::from_millis(1), SightingKind::Sent, &seen));
+        let country = NodeId::region(BlockLevel::Country, seen.region);
+        let whole = detector.inspect(country).unwrap();
+        assert_eq!(subject(&whole), Some(("country", "DE".to_owned())));
+        for level in [BlockLevel::ColdCountry, BlockLevel::AwayCountry, BlockLevel::KnownCountry] {
+            let place = NodeView { node: NodeId::region(level, seen.region), ..whole.clone() };
+            assert_eq!(subject(&place), None, "{}", place.node);
+            assert!(no_subject(&place).contains("all of DE"), "{}", no_subject(&place));
+        }
+        let pool = NodeView { node: NodeId::pool(BlockLevel::Cold), region: None, ..whole };
+        assert_eq!(subject(&pool), None);
+        assert!(no_subject(&pool).contains("Known numbers only"));
     }
 }

@@ -6,7 +6,7 @@ use crate::otp::TestCode;
 use super::controls::open_form;
 use super::{address, head};
 use crate::web::console::clock;
-use crate::web::console::deed::{Question, SPANS};
+use crate::web::console::deed::{EFFECTS, Question, SPANS};
 use crate::web::console::html::Html;
 
 /// The second question.
@@ -19,8 +19,15 @@ pub(in crate::web::console) fn question(
 ) -> Html {
     let mut html = head(mount, realm, |_| {});
     html.raw("<main class=\"alone\">");
-    let pause = question.what == "pause";
-    if pause {
+    let (pause, enter) = (question.what == "pause", question.what == "enter");
+    if enter {
+        html.raw("<h1>All of that?</h1><p><b>").text(&question.wide).raw("</b> The entry is ");
+        let held = SPANS.iter().find(|(hours, _)| *hours == question.hours);
+        let field = |name| question.fields.iter().find(|(of, _)| *of == name).map(|(_, it)| &**it);
+        let effect = EFFECTS.iter().find(|(name, _)| Some(*name) == field("effect"));
+        html.raw("\"").raw(effect.map_or("", |(_, words)| words)).raw("\", ");
+        html.raw(held.map_or("", |(_, words)| words)).raw(", in realm ").text(realm).raw(".</p>");
+    } else if pause {
         html.raw("<h1>Pause all SMS?</h1><p>From the next request on <b>no text goes out to anybody</b> in realm ");
         html.text(realm).raw(", at every gate, ");
         match SPANS.iter().find(|(hours, _)| *hours == question.hours) {
@@ -34,13 +41,17 @@ pub(in crate::web::console) fn question(
     }
     html.raw("<p>Reason: ").text(&question.reason).raw("</p>");
     open_form(&mut html, mount, "confirm", token, refresh);
+    let fields = question.fields.iter().map(|(name, value)| (*name, &**value));
     for (name, value) in [
         ("what", question.what),
         ("reason", &question.reason),
         ("hours", &question.hours),
         ("entries", &question.entries),
         ("confirmation", &question.confirmation),
-    ] {
+    ]
+    .into_iter()
+    .chain(fields)
+    {
         html.raw("<input type=\"hidden\" name=\"")
             .raw(name)
             .raw("\" value=\"")
@@ -49,6 +60,8 @@ pub(in crate::web::console) fn question(
     }
     html.raw(if pause {
         "<button class=\"danger\">Yes, pause all SMS</button>"
+    } else if enter {
+        "<button class=\"danger\">Yes, all of it</button>"
     } else {
         "<button>Yes, resume SMS</button>"
     });

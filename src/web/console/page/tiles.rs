@@ -1,5 +1,6 @@
 //! The figures of the last hour and of the day.
 
+use super::shadow::Shadow;
 use super::{View, money};
 use crate::base::money::Money;
 use crate::web::console::chart;
@@ -50,6 +51,11 @@ pub(super) fn tiles(html: &mut Html, view: &View<'_>) {
     tile(html, "Refused in the last hour", refused, "at this gate");
     let words = "told that a text was sent, at this gate";
     tile(html, "Withheld in the last hour", withheld, words);
+    let would = view.sum(Tally::WouldRefuse, Window::Hour);
+    if would > 0 || view.shadow() != Shadow::No {
+        let words = "and went out, in shadow mode, at this gate";
+        tile(html, "Would be refused in the last hour", would, words);
+    }
     let asked = view.sum(Tally::StepUps, Window::Hour);
     tile(html, "Asked to prove more in the last hour", asked, "at this gate");
     html.raw("</section>");

@@ -6,6 +6,8 @@ use crate::pumping::Action;
 use super::super::clock;
 use super::super::feed::Window;
 use super::super::html::Html;
+use super::super::tally::Tally;
+use super::shadow::Shadow;
 use super::{View, address};
 
 /// So many texts stopped for pumping in an hour are an attack, whatever the detector does by now.
@@ -35,6 +37,10 @@ pub(super) fn top(html: &mut Html, view: &View<'_>, refresh: Option<&'static str
         html.raw(" paused</p>");
     } else if let Some(whose) = used_up(view) {
         html.raw("<p class=\"state bad\">Budget").raw(whose).raw(" used up</p>");
+    } else if refusing > 0 && view.shadow() == Shadow::Yes {
+        html.raw("<p class=\"state bad\">Attack that goes through: ");
+        html.text(view.sum(Tally::WouldRefuse, Window::Hour));
+        html.raw(" would be refused in an hour</p>");
     } else if refusing > 0 || stopped >= ATTACK {
         html.raw("<p class=\"state bad\">Attack: ").text(stopped).raw(" stopped in an hour</p>");
     } else if beyond > 0 {

@@ -67,6 +67,65 @@ async fn what_an_entry_refuses_is_no_attack() {
     assert!(!page.contains("Attack: "), "{page}");
 }
 
+/// Nothing is refused in shadow mode, and nothing says that it is.
+#[tokio::test]
+async fn in_shadow_mode_nothing_says_that_it_is_refused() {
+    let desk = attacked_in(Mode::Observe).await;
+    let page = desk.page().await;
+    assert_eq!(desk.house.log.count(|kind| matches!(kind, EventKind::Refused { .. })), 0);
+    for words in [">Refuses<", ">Asks<", "Refused since", "Attack: "] {
+        assert!(!page.contains(words), "{words}: {page}");
+    }
+    let would = desk.house.log.count(|kind| matches!(kind, EventKind::WouldRefuse { .. }));
+    assert!(would > 0);
+    for words in [
+        ">Would refuse<",
+        "It would be refused since",
+        "Attack that goes through: ",
+        "Would be refused in the last hour</h3><p class=\"figure\">",
+        "<b>Shadow mode.</b>",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // What an operator extends is no experiment.
+    desk.done(&entry("extend-auto", "prefix", "+99894", "168", "ticket 4711"), "entered").await;
+    let page = desk.page().await;
+    assert!(page.contains(">Refuses<") && page.contains("refuses all texts here"), "{page}");
+}
+
+/// Shadow mode for one country or one purpose alone is said of that.
+#[tokio::test]
+async fn shadow_mode_is_said_of_what_it_is_for() {
+    let page = async |change: fn(&mut Policy)| {
+        let mut policy = quick(Policy::default());
+        change(&mut policy);
+        desk_with(MemoryStore::default(), |builder| builder.policy(policy)).page().await
+    };
+    let words = "Shadow mode";
+    assert!(!page(|_| {}).await.contains(words));
+    let one = page(|policy| drop(policy.mode.countries.insert(Region::UZ, Mode::Observe))).await;
+    assert!(one.contains("<b>Shadow mode in part.</b>") && one.contains("country UZ"), "{one}");
+    let one = page(|policy| drop(policy.mode.purposes.insert(Purpose::LOG_IN, Mode::Observe)));
+    let one = one.await;
+    assert!(one.contains("<b>Shadow mode in part.</b>") && one.contains("log-in"), "{one}");
+}
+
+/// Where an entry decides, the way to change it is to lift the entry.
+#[tokio::test]
+async fn beside_a_place_where_an_entry_decides_is_the_way_to_lift_it() {
+    let desk = attacked().await;
+    let page = desk.page().await;
+    assert!(page.contains(">Refuse longer</a>") && !page.contains("Lift entry "), "{page}");
+    desk.done(&entry("extend-auto", "prefix", "+99894", "168", "ticket 4711"), "entered").await;
+    let page = desk.page().await;
+    let (_, link) = page.split_once("href=\"/otp-console?lift=1#entries\">").expect(&page);
+    assert!(link.starts_with("Lift entry 1</a>"));
+    let opened = text(&desk.get_as("ada", "?lift=1").await);
+    assert!(opened.contains("<details open><summary>Lift…"), "{opened}");
+    desk.done(&[("do", "lift"), ("id", "1"), ("reason", "our own")], "lifted").await;
+    assert!(!desk.page().await.contains("Lift entry "));
+}
+
 /// Writes the pages into a folder, to look at them in a browser.
 #[tokio::test]
 async fn pages_to_look_at() {
