@@ -204,7 +204,8 @@ async fn a_budget_that_is_used_up_is_not_calm() {
     ] {
         let desk = desk_of(change, cents);
         for index in 0..5 {
-            let _ = desk.house.try_send(&german(index * 7_919), &client(index as u32)).await;
+            let (number, who) = (german(index * 7_919), client(index as u32));
+            let _ = desk.house.insist(&number, &Purpose::SIGN_UP, &who).await;
         }
         assert_eq!(desk.house.texts(), 3, "{state}");
         let page = desk.page().await;
