@@ -85,7 +85,7 @@ impl ControlBook {
     /// # Errors
     ///
     /// [`BookError::Full`] at [`MAX_ENTRIES`](Self::MAX_ENTRIES), [`BookError::Control`] if the
-    /// entry's times make no sense, [`BookError::Extended`] for a lift inside what another entry extends.
+    /// entry's times make no sense, [`BookError::Extended`] for a lift in what an entry for more extends.
     ///
     /// ```
     /// use otpgate::access::{Actor, BookError, ControlBook, Draft, Effect, Reason, Target};
@@ -130,7 +130,7 @@ impl ControlBook {
             .entries()
             .filter(extends)
             .partition(|control| entry.target().holds_all_of(control.target()));
-        match others.iter().rfind(|control| control.target().holds_all_of(entry.target())) {
+        match others.iter().rfind(|control| control.target().meets(entry.target())) {
             Some(around) => Err(BookError::Extended { id: around.id() }),
             None => Ok(ended.into_iter().map(Control::id).collect()),
         }
@@ -377,9 +377,9 @@ pub enum BookError {
         /// The number asked for.
         id: ControlId,
     },
-    /// A lift of the detector's block inside what an entry extends, which would go on refusing there.
+    /// A lift of the detector's block in what an entry for more extends, which would go on refusing there.
     #[error(
-        "entry {id} extends the detector's block to all of that and more, so nothing would be lifted; take away entry {id}, and enter it again for what is still to be refused"
+        "entry {id} extends the detector's block there and to more, and would go on refusing; take away entry {id}, and enter it again for what is still to be refused"
     )]
     Extended {
         /// The entry that extends it.

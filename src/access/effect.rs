@@ -58,7 +58,7 @@ pub enum Effect {
     /// The detector's block is over and its evidence from before the entry does not count. New
     /// evidence may block again. It is carried out once, by every gate, when it is entered, and for
     /// all purposes: the detector counts them together. It takes away each
-    /// [`ExtendAutomaticBlock`](Self::ExtendAutomaticBlock) inside it, and is refused inside a wider one.
+    /// [`ExtendAutomaticBlock`](Self::ExtendAutomaticBlock) inside it, and is refused where a wider one holds.
     LiftAutomaticBlock,
     /// All of the target is refused as pumping until the entry ends, in shadow mode as well, whether or not the
     /// detector refuses anywhere in it; numbers that verified before are served, as where the detector

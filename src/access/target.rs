@@ -60,6 +60,15 @@ impl Target {
             _ => self == inner,
         }
     }
+
+    /// Whether there are requests that both are about, as far as the two are about the same.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Country(country), Self::Prefix(prefix))
+            | (Self::Prefix(prefix), Self::Country(country)) => prefix.regions().contains(country),
+            _ => self.holds_all_of(other) || other.holds_all_of(self),
+        }
+    }
 }
 
 /// The leading digits of numbers: `+`, the calling code, and more; 1 to 12 digits.

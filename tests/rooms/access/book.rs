@@ -343,6 +343,47 @@ fn brakes_follow_the_narrowest_entry_that_covers_the_whole_rung() {
     assert_eq!(book.brake_on_range(&rung, other.region(), "sign-up", NOW), Brake::AsDetected);
 }
 
+/// What a lift wholly covers it ends; what it covers in part would refuse in spite of it.
+#[test]
+fn a_lift_ends_the_extensions_in_it_and_is_refused_in_others() {
+    let until = NOW + Duration::from_secs(60);
+    let prefix = |digits: &str| Target::Prefix(digits.parse().unwrap());
+    let network = |text: &str| Target::Network(text.parse().unwrap());
+    let (gb, us) = (Target::Country(Region::GB), Target::Country(Region::US));
+    for (extended, lifted, becomes) in [
+        (prefix("+4420"), gb, "ended"),
+        (gb, prefix("+4420"), "refused"),
+        // Guernsey, Jersey and the Isle of Man have lines there too.
+        (prefix("+447"), gb, "refused"),
+        (gb, prefix("+447"), "refused"),
+        (gb, prefix("+44"), "ended"),
+        (us, prefix("+1"), "ended"),
+        (us, prefix("+1876"), "kept"),
+        (us, gb, "kept"),
+        (network("203.0.113.0/24"), network("203.0.0.0/16"), "ended"),
+        (network("203.0.0.0/16"), network("203.0.113.0/24"), "refused"),
+        (network("203.0.113.0/24"), gb, "kept"),
+        (network("203.0.113.0/24"), Target::Everything, "ended"),
+        (Target::Everything, network("203.0.113.0/24"), "refused"),
+    ] {
+        let extend = draft(extended, Effect::ExtendAutomaticBlock).until(until);
+        let (book, id) = ControlBook::new().with(extend, NOW).unwrap();
+        let lift = |book: &ControlBook, now| {
+            book.with(draft(lifted, Effect::LiftAutomaticBlock), now).map(|(book, _)| book)
+        };
+        let found = match lift(&book, NOW) {
+            Ok(book) if book.entry(id).is_none() => "ended",
+            Ok(_) => "kept",
+            Err(error) => {
+                assert_eq!(error, BookError::Extended { id });
+                "refused"
+            }
+        };
+        assert_eq!(found, becomes, "{extended:?}, {lifted:?}");
+        assert!(lift(&book, until).is_ok(), "it is over");
+    }
+}
+
 #[test]
 fn brakes_on_networks_cover_what_lies_inside() {
     let until = NOW + Duration::from_secs(60);
