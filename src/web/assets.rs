@@ -21,8 +21,20 @@ use std::sync::OnceLock;
 use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256, Sha384};
 
-// What the module's lines do not say, since a browser loads their comments too:
+// What the lines of both files do not say, since a browser would load their comments too:
 //
+// - `zeros`: where ten decimal digits of a script begin, as the distance from one to the next: as the gate
+//   reduces a number. SHA-256 by hand: SubtleCrypto, with a promise for each try, is 17 times slower.
+//   `search`: one block, of which the counter alone changes. Both run in the Worker, and on the page.
+// - `heed`: an aborted signal has no reason in older browsers. `inWorker`: policies refuse a Worker by an
+//   exception or by an error event.
+// - `instead`: a page may have no words for all that the module knows: `sent-email` is `sent` there. `fail`:
+//   without what the field held nobody has pressed anything.
+// - `once`: one thing at a time, but a code typed while another is asked for waits for its turn. Who leaves the
+//   page answers true and stays busy, so nothing is sent twice. A code that arrives by itself must not overtake
+//   the one typed. `heard`: the form hears of withheld texts, and the code page, another document, shows it.
+// - `listen`: WebOTP is a bonus. It may exist where no code can come this way, and every error means no code.
+// - In a resend that is refused: if it is not what the page counts down, the first form may pass by a step-up.
 // - `policy`: Trusted Types may forbid a second policy of one name. `pause(0)`: the page lives on between
 //   two slices of work, of which one is shorter than a Worker's start.
 // - `told`: the odds that so many tries have solved it. `hold`: a ticket's times count from its arrival, as

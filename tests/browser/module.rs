@@ -24,7 +24,7 @@ fn a_browser_with_the_first_signals_is_enough() {
     assert_eq!(site.outbox.handed_off(), 0);
 }
 
-/// Waits that a limit names, in the form that a person reads.
+/// Waits that a limit names, in a form that people of every language read.
 #[test]
 fn a_long_wait_is_told_in_hours_and_days() {
     let module = "
@@ -41,15 +41,15 @@ fn a_long_wait_is_told_in_hours_and_days() {
                 (30_000, "in 0:30."),
                 (59 * MINUTE + 59_001, "in 1:00:00."),
                 (65 * MINUTE, "in 1:05:00."),
-                (1_440 * MINUTE, "in 24 hours."),
-                (68 * 60 * MINUTE - 1, "in 68 hours."),
-                (31 * 1_440 * MINUTE, "in 31 days."),
+                (1_440 * MINUTE, "in 24:00:00."),
+                (68 * 60 * MINUTE, "in 68:00:00."),
+                (31 * 1_440 * MINUTE, "in 31 d."),
             ]
             .as_slice(),
         ),
-        ("de", &[(1_440 * MINUTE, "noch 24 Stunden."), (4_320 * MINUTE, "noch 3 Tage.")]),
-        ("fr", &[(1_440 * MINUTE, "dans 24 heures."), (4_320 * MINUTE, "dans 3 jours.")]),
-        ("es", &[(1_440 * MINUTE, "en 24 horas."), (4_320 * MINUTE, "en 3 días.")]),
+        ("de", &[(65 * MINUTE, "noch 1:05:00."), (5_760 * MINUTE, "noch 4 d.")]),
+        ("fr", &[(65 * MINUTE, "dans 1:05:00."), (5_760 * MINUTE, "dans 4 d.")]),
+        ("es", &[(65 * MINUTE, "en 1:05:00."), (5_760 * MINUTE, "en 4 d.")]),
     ] {
         let setup = Setup { languages: Some(languages), ..Setup::default() };
         let Some(browser) = Browser::open_with(setup) else { return };
@@ -60,10 +60,6 @@ fn a_long_wait_is_told_in_hours_and_days() {
             submit(&browser, "#number", TYPED);
             status(&browser, says);
         }
-        // A tag that is none must not hide the wait.
-        browser.script("document.documentElement.lang = 'no_such-tag'");
-        submit(&browser, "#number", TYPED);
-        status(&browser, ":00:00");
     }
 }
 
@@ -81,5 +77,5 @@ fn the_module_is_as_small_as_it_is_said_to_be() {
         }))",
     );
     let (module, worker) = (sizes[0].as_u64().unwrap(), sizes[1].as_u64().unwrap());
-    assert!(module <= 6_000 && module + worker <= 7_500, "{module} and {worker} bytes");
+    assert!(module + worker <= 6_000, "{module} and {worker} bytes");
 }

@@ -1,19 +1,16 @@
-// otpgate in the page; otpgate.d.ts says more.
+// Notes: assets.rs
 
 import { proof, read, reduce, search, seed } from './otpgate-worker.js';
 
 const now = () => performance.now();
 
-// Older browsers give an aborted signal no reason.
-const reason = signal => signal.reason ?? new DOMException('', 'AbortError');
-const heed = signal => { if (signal?.aborted) throw reason(signal); };
+const heed = signal => { if (signal?.aborted) throw signal.reason; };
 
 const pause = (ms, signal) => new Promise((done, fail) => {
   setTimeout(done, ms);
-  signal?.addEventListener('abort', () => fail(reason(signal)));
+  signal?.addEventListener('abort', () => fail(signal.reason));
 });
 
-/** The server's problem, or one of the page's own. */
 export class OtpProblem extends Error {
   constructor(kind, said = {}) {
     super(said.detail ?? kind);
@@ -24,7 +21,6 @@ export class OtpProblem extends Error {
 const script = new URL('./otpgate-worker.js', import.meta.url).href;
 let policy;
 
-// Policies refuse a Worker by an exception or by an error event.
 function inWorker(task, told, signal) {
   let worker;
   return new Promise((done, fail) => {
@@ -32,7 +28,7 @@ function inWorker(task, told, signal) {
     worker = new Worker(policy?.createScriptURL('') ?? script, { type: 'module' });
     worker.onerror = event => (event.preventDefault(), fail(event));
     worker.onmessage = ({ data }) => data.counter < 0 ? told(data.tries) : done(data.counter);
-    signal?.addEventListener('abort', () => fail(reason(signal)));
+    signal?.addEventListener('abort', () => fail(signal.reason));
     worker.postMessage(task);
   }).finally(() => worker?.terminate());
 }
@@ -50,7 +46,6 @@ async function inSlices(task, told, signal, most) {
   }
 }
 
-/** Makes the proof of a ticket and the number typed. */
 export async function answer(ticketText, typed, { signal, progress } = {}) {
   const { ticket, work } = read(ticketText), reduced = reduce(typed);
   if (!/\d/.test(reduced) || reduced.length > 32) throw new OtpProblem('bad-number');
@@ -61,7 +56,6 @@ export async function answer(ticketText, typed, { signal, progress } = {}) {
   return proof(ticket, task.seed, counter);
 }
 
-/** A client of the endpoints below `base`. */
 export function createOtp(terms = {}) {
   let held, check, asking;
 
@@ -71,14 +65,14 @@ export function createOtp(terms = {}) {
       reply = await fetch(`${(terms.base ?? '/otp').replace(/\/+$/, '')}/${path}`, {
         ...body && { method: 'POST', body: JSON.stringify(body) },
         headers: { 'content-type': 'application/json' },
-        signal: AbortSignal.timeout?.(60_000),
+        signal: AbortSignal.timeout?.(6e4),
       });
       said = await reply.json();
     } catch {
       throw new OtpProblem(reply ? 'outage' : 'offline');
     }
     if (reply.ok) return said;
-    throw new OtpProblem(String(said.type).split('urn:otpgate:problem:')[1] ?? 'outage', said);
+    throw new OtpProblem(said.type?.split('problem:')[1] ?? 'outage', said);
   }
 
   function hold(ticket) {
@@ -88,15 +82,15 @@ export function createOtp(terms = {}) {
 
   async function preflight() {
     if (held?.lapses > now()) return;
-    await (asking ??= call('preflight', { purpose: terms.purpose }).then(said => {
-      check = said.human;
-      held = hold(said.ticket);
+    await (asking ??= call('preflight', { purpose: terms.purpose }).then(({ human, ticket }) => {
+      check = human;
+      held = hold(ticket);
     }).finally(() => asking = undefined));
   }
 
   async function send(number, { signal, progress, ticket } = {}) {
     const { purpose } = terms;
-    let stepUp = ticket && hold(ticket), byHuman, renewals = 1, steps = 3;
+    let stepUp = ticket && hold(ticket), byHuman, reloads = 1, steps = 3;
     for (;;) {
       try {
         if (byHuman && !check) await preflight(held = undefined);
@@ -116,7 +110,7 @@ export function createOtp(terms = {}) {
         byHuman = asked?.means === 'human';
         if (asked && steps-- && (terms.human || !byHuman)) {
           stepUp = hold(asked.ticket);
-        } else if (problem.kind === 'reload-page' && renewals--) {
+        } else if (problem.kind === 'reload-page' && reloads--) {
           stepUp = held = undefined;
         } else throw problem;
       }
@@ -134,7 +128,6 @@ export function createOtp(terms = {}) {
 
 const mark = Symbol.for('otpgate');
 
-/** Attaches a form of the number or of the code. */
 export function enhance(form, options) {
   if (form[mark]) return form[mark](options);
   const { otpgate, base, purpose, start, strings } = form.dataset;
@@ -143,7 +136,6 @@ export function enhance(form, options) {
   const bar = find('progress'), cancel = find('[data-cancel]');
   let busy, queued, message, over, left, unheard, complaint;
 
-  // A page may have no words for all that the module knows: `sent-email` is `sent` there.
   const instead = { again: 'wait', unheard: 'closed' };
   const say = (kind, value) => status.textContent = (words[`${kind}-${value}`] ?? words[kind]
     ?? words[instead[kind] ?? kind.split('-')[0]] ?? words.outage ?? kind).replace('{}', value);
@@ -155,16 +147,15 @@ export function enhance(form, options) {
     [bar, cancel].forEach(part => show(part, on));
   };
   const progress = share => { if (bar) bar.value = share; };
-  const human = (asked, signal) => new Promise((resolve, reject) => {
+  const human = (asked, signal) => new Promise((done, fail) => {
     say('human');
-    signal.addEventListener('abort', () => reject(reason(signal)));
-    if (tell('human', { ...asked, signal, resolve, reject })) reject();
+    signal.addEventListener('abort', () => fail(signal.reason));
+    if (tell('human', { ...asked, signal, resolve: done, reject: fail })) fail();
   });
   const terms = { base, purpose, human, ...options }, otp = createOtp(terms);
   form[mark] = more => (Object.assign(terms, more), otp);
   const gone = () => over || !form.isConnected;
 
-  // `typed` is what the field held; without it nobody has pressed anything.
   function fail(problem, typed) {
     if (gone()) return;
     const { step_up, retry_after_ms, stays, left = clock(retry_after_ms) } = problem;
@@ -179,8 +170,6 @@ export function enhance(form, options) {
     if (field.value === typed) field.select();
   }
 
-  // One thing at a time, but a code typed while another is asked for waits for its turn. Who leaves the
-  // page answers true and stays busy: nothing is sent twice.
   async function once(act, resends) {
     if (over) return;
     if (busy) {
@@ -188,7 +177,7 @@ export function enhance(form, options) {
       return;
     }
     busy = Object.assign(new AbortController(), { resends });
-    if (!resends) message = message?.abort(); // a code that arrives by itself must not overtake the one typed
+    if (!resends) message = message?.abort();
     const typed = field.value;
     field.removeAttribute('aria-invalid');
     working(true);
@@ -210,29 +199,26 @@ export function enhance(form, options) {
     over = otpgate === 'code';
   }
 
-  // The form hears it and the code page, another document, shows it.
   function heard(sent) {
-    let may = sent?.may_be_withheld === true;
+    let may = sent?.may_be_withheld;
     const key = `otpgate ${base}`;
     try {
       if (sent) sessionStorage[key] = may;
-      else may = sessionStorage[key] === 'true';
-    } catch {} // a browser that keeps nothing
+      may = sessionStorage[key] === 'true';
+    } catch {}
     show(find('[data-withheld]'), may);
     return sent;
   }
 
-  // WebOTP, a bonus: it may exist where no code can come this way, and every error means no code.
   function listen() {
     if (message || over || otpgate !== 'code' || !globalThis.OTPCredential) return;
     const own = message = new AbortController(), { signal } = own;
-    const ended = () => { if (message === own) message = undefined; };
     navigator.credentials.get({ otp: { transport: ['sms'] }, signal }).then(({ code }) => {
-      ended();
       if (signal.aborted) return;
+      message = undefined;
       field.value = code;
       form.requestSubmit();
-    }, ended);
+    }, () => { if (message === own) message = undefined; });
   }
 
   form.noValidate = true;
@@ -271,7 +257,6 @@ export function enhance(form, options) {
       throw problem;
     }
   }
-  // The server says one word to every code that it does not take; the entry says what it means.
   async function judge(rejected) {
     try {
       rejected.left = (await entry()).attempts_left;
@@ -310,7 +295,6 @@ export function enhance(form, options) {
         const { number_hint } = heard(await otp.resend(resend || undefined));
         say(`sent-${resend}`, number_hint);
       } catch (problem) {
-        // If it is not what the page counts down, the first form may pass by a step-up.
         if (problem.kind === 'try-later') await entry().then(() => {
           if (each.until <= now() && problem.retry_after_ms > 5000) problem.kind = 'again';
         }, () => {});
@@ -343,16 +327,10 @@ export function enhance(form, options) {
 
 function clock(ms) {
   const seconds = Math.ceil(ms / 1000), hours = Math.floor(seconds / 3600);
-  if (hours >= 24) {
-    const [count, unit] = hours < 72 ? [Math.ceil(seconds / 3600), 'hour'] : [Math.ceil(seconds / 86400), 'day'];
-    try {
-      const language = document.documentElement.lang || undefined;
-      return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(count);
-    } catch {} // a language or a browser without them
-  }
-  const two = part => String(Math.floor(part)).padStart(2, '0');
-  const tail = two(seconds % 60), minutes = seconds / 60 % 60;
-  return hours ? `${hours}:${two(minutes)}:${tail}` : `${Math.floor(minutes)}:${tail}`;
+  if (hours > 72) return `${Math.ceil(hours / 24)} d`;
+  const two = part => String(part).padStart(2, '0');
+  const minutes = Math.floor(seconds / 60) % 60, tail = two(seconds % 60);
+  return hours ? `${hours}:${two(minutes)}:${tail}` : `${minutes}:${tail}`;
 }
 
 globalThis.document?.querySelectorAll('form[data-otpgate]').forEach(form => enhance(form));
