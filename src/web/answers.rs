@@ -161,7 +161,6 @@ impl Endpoints {
         body: &[u8],
         peer: Option<IpAddr>,
     ) -> Answer {
-        let config = self.config();
         self.check_own_page(parts)?;
         let call: VerifyCall = body::read(&parts.headers, body)?;
         let client = self.client_as_it_is(parts, peer);

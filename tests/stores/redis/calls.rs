@@ -21,14 +21,6 @@ pub(crate) fn name() -> Pseudonym {
     Pseudonym::from_bytes(bytes())
 }
 
-/// A name that lies on partition `number % partitions`, however many there are.
-#[cfg(feature = "redis-cluster")]
-pub(crate) fn placed(number: u64) -> Pseudonym {
-    let mut all: [u8; 16] = bytes();
-    all[..8].copy_from_slice(&number.to_be_bytes());
-    Pseudonym::from_bytes(all)
-}
-
 /// For servers on a disk that others write to as well. What is dead refuses, and proxies cut: no test waits
 /// for this.
 pub(crate) fn patient() -> RedisOptions {

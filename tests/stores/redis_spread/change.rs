@@ -15,8 +15,8 @@ use otpgate::testing::store::{Suite, equivalence};
 use otpgate::testing::{BoxFuture, Latency};
 use otpgate::{Clock, Pseudonym, Store, SystemClock, Timestamp};
 
-use crate::calls::{Sent, T0, charge, empty, meter, name, placed, window};
-use crate::spread::{granted, of, spread};
+use crate::calls::{Sent, T0, charge, empty, meter, name, window};
+use crate::spread::{granted, of, placed, spread};
 use ::support::needs_redis;
 use ::support::redis_server::SixNodes;
 

@@ -16,7 +16,7 @@ use otpgate::testing::BoxFuture;
 use otpgate::testing::store::{Suite, equivalence};
 use otpgate::{Pseudonym, Store};
 
-use crate::calls::{Sent, T0, charge, empty, meter, name, patient, placed, window};
+use crate::calls::{Sent, T0, charge, empty, meter, name, patient, window};
 use ::support::redis_proxy::Proxy;
 use ::support::redis_server::{RedisServer, SixNodes};
 use ::support::{clocks, gates, needs_redis};
@@ -27,6 +27,13 @@ fn options(partitions: u16) -> RedisOptions {
 
 pub(crate) async fn spread(cluster: &SixNodes, partitions: u16) -> RedisStore {
     RedisStore::cluster_with(cluster.urls(), options(partitions)).await.unwrap()
+}
+
+/// A name that lies on partition `number % partitions`, however many there are.
+pub(crate) fn placed(number: u64) -> Pseudonym {
+    let mut all: [u8; 16] = crate::calls::bytes();
+    all[..8].copy_from_slice(&number.to_be_bytes());
+    Pseudonym::from_bytes(all)
 }
 
 pub(crate) fn of(home: Home, realm: Pseudonym, key: MeterKey, limit: Limit) -> Admission {

@@ -193,7 +193,7 @@ mod tests {
         let whole = detector.inspect(country).unwrap();
         assert_eq!(subject(&whole), Some(("country", "DE".to_owned())));
         for level in [BlockLevel::ColdCountry, BlockLevel::AwayCountry, BlockLevel::KnownCountry] {
-            let place = NodeView { node: NodeId::region(level, seen.region), ..whole.clone() };
+            let place = NodeView { node: NodeId::region(level, seen.region), ..whole };
             assert_eq!(subject(&place), None, "{}", place.node);
             assert!(no_subject(&place).contains("all of DE"), "{}", no_subject(&place));
         }

@@ -103,9 +103,9 @@ async fn shadow_mode_is_said_of_what_it_is_for() {
     };
     let words = "Shadow mode";
     assert!(!page(|_| {}).await.contains(words));
-    let one = page(|policy| drop(policy.mode.countries.insert(Region::UZ, Mode::Observe))).await;
+    let one = page(|policy| policy.mode.countries.extend([(Region::UZ, Mode::Observe)])).await;
     assert!(one.contains("<b>Shadow mode in part.</b>") && one.contains("country UZ"), "{one}");
-    let one = page(|policy| drop(policy.mode.purposes.insert(Purpose::LOG_IN, Mode::Observe)));
+    let one = page(|policy| policy.mode.purposes.extend([(Purpose::LOG_IN, Mode::Observe)]));
     let one = one.await;
     assert!(one.contains("<b>Shadow mode in part.</b>") && one.contains("log-in"), "{one}");
 }
