@@ -16,7 +16,7 @@ use crate::outcome::{LimitName, RefusalReason};
 use crate::pumping::Alert;
 use crate::recipient::Region;
 use crate::transport::signals::Signals;
-use crate::transport::{Channel, DeliveryFault, NumberFault, Price, ReceiptError};
+use crate::transport::{Channel, DeliveryFault, IdempotencyKey, NumberFault, Price, ReceiptError};
 
 pub use cause::{OutagePart, RejectionCause, TestUse};
 pub(crate) use observer::tell;
@@ -53,11 +53,12 @@ pub struct Event {
     pub region: Option<Region>,
     /// The number's pseudonym, where there is one.
     pub number: Option<Pseudonym>,
-    /// The text's own pseudonym, of [`Sent`](EventKind::Sent), [`NotSent`](EventKind::NotSent),
+    /// Which text it is, in [`Sent`](EventKind::Sent), [`NotSent`](EventKind::NotSent),
     /// [`Receipt`](EventKind::Receipt), [`Settled`](EventKind::Settled) and
     /// [`PriceUnconverted`](EventKind::PriceUnconverted): it joins what is told of one text, hours or
-    /// days apart. A resend is a text of its own. `None` in every other event.
-    pub text: Option<Pseudonym>,
+    /// days apart, with [`Issued::idempotency_key`](crate::Issued::idempotency_key) and with the provider's own records, where the
+    /// provider keeps a reference. A resend is a text of its own. `None` in every other event.
+    pub text: Option<IdempotencyKey>,
     /// What happened.
     pub kind: EventKind,
 }

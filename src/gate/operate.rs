@@ -1,7 +1,7 @@
 //! What the host tells the gate after a send, and what an operator can see.
 
 use crate::access::ClientIp;
-use crate::base::id::Pseudonym;
+use crate::base::id::{Pseudonym, RequestId};
 use crate::base::money::Money;
 use crate::base::network::NetworkCode;
 use crate::base::time::Timestamp;
@@ -14,10 +14,10 @@ use crate::outcome::{
 };
 use crate::policy::BudgetPolicy;
 use crate::pumping::{NodeId, NodeView, Sighting, SightingKind};
-use crate::realm::{in_force, shared_bytes, sighted, slot};
+use crate::realm::{in_force, sighted, slot};
 use crate::recipient::Region;
 use crate::store::{Home, MeterQuery, TallyQuery};
-use crate::transport::{DeliveryStatus, ReportedOutcome};
+use crate::transport::{DeliveryStatus, IdempotencyKey, ReportedOutcome};
 
 use super::Gate;
 use crate::charges::UNLIMITED;
@@ -213,11 +213,9 @@ impl Gate {
         let number = self.names().number(&note.recipient);
         let is_of_text = !matches!(kind, EventKind::Reported { .. } | EventKind::BudgetTier { .. });
         let event = self.event_of(now, &note.purpose, &note.recipient, number, kind);
-        self.tell(&Event { text: is_of_text.then(|| self.text_of(&note.id)), ..event });
-    }
-
-    /// The pseudonym that joins what is told of one text.
-    pub(super) fn text_of(&self, id: &[u8; 16]) -> Pseudonym {
-        shared_bytes(self.inner.keys.pseudonyms(), "text", id)
+        self.tell(&Event {
+            text: is_of_text.then(|| IdempotencyKey::of(RequestId::from_bytes(note.id))),
+            ..event
+        });
     }
 }

@@ -179,7 +179,9 @@ async fn a_forged_receipt_touches_nothing() {
     let look = |kind: &EventKind| matches!(kind, EventKind::ReceiptRefused { error } if error.to_string().ends_with("check the password"));
     assert_eq!(house.log.count(look), 3);
     // A genuine request about another system's text on the same account, or a key that was altered.
-    let other = key(&house).replace(['A', 'B', 'C', 'D'], "E");
+    let mut other = key(&house);
+    let in_its_place = if other.starts_with('A') { "B" } else { "A" };
+    other.replace_range(..1, in_its_place);
     for key in ["-", "AQEBAQEBAQEBAQEBAQEBAQ", "x", "", &"A".repeat(87), &other] {
         let line = format!("undelivered {key} 1 0 USD");
         assert_eq!(one(&house, &line).await, ReceiptOutcome::Unmatched, "{key}");

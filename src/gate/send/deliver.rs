@@ -11,7 +11,8 @@ use crate::otp::Passcode;
 use crate::pumping::SightingKind;
 use crate::telemetry::{Span, Verb};
 use crate::transport::{
-    CallbackKey, Channel, Handoff, HandoffError, HandoffErrorKind, Number, NumberFault, OutboundSms,
+    CallbackKey, Channel, Handoff, HandoffError, HandoffErrorKind, IdempotencyKey, Number,
+    NumberFault, OutboundSms,
 };
 
 use super::{Disguise, Paid, SendJob};
@@ -182,7 +183,7 @@ impl Gate {
     fn note_text(&self, send: &SendJob<'_>, id: RequestId, kind: EventKind) {
         let (recipient, number) = (send.recipient, send.subjects.number);
         let event = self.event_of(send.now, send.purpose, recipient, number, kind);
-        self.tell(&Event { text: Some(self.text_of(id.as_bytes())), ..event });
+        self.tell(&Event { text: Some(IdempotencyKey::of(id)), ..event });
     }
 
     fn note_sent(&self, send: &SendJob<'_>, id: RequestId, confirmed: bool) {

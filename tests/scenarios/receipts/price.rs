@@ -38,9 +38,12 @@ async fn the_reservation_is_settled_to_the_real_price() {
 #[tokio::test]
 async fn what_is_told_of_one_text_has_one_name() {
     let house = priced(|_| {});
-    let mut texts = Vec::new();
+    let (mut texts, mut keys) = (Vec::new(), Vec::new());
     for cents in ["0.04", "0.09"] {
-        let _ = house.insist(ALICE, &Purpose::SIGN_UP, &client(1)).await;
+        let Sent::Issued(issued) = house.insist(ALICE, &Purpose::SIGN_UP, &client(1)).await else {
+            panic!("no text")
+        };
+        keys.push(issued.idempotency_key().clone());
         let line = format!("delivered {} 1 {cents} USD", key(&house));
         house.clock.advance(hours(2));
         assert_eq!(one(&house, &line).await, ReceiptOutcome::Applied);
@@ -48,13 +51,15 @@ async fn what_is_told_of_one_text_has_one_name() {
     let events = house.log.events();
     for event in &events {
         match event.kind {
-            EventKind::Sent { .. } => texts.push((event.text.unwrap(), Vec::new())),
+            EventKind::Sent { .. } => texts.push((event.text.clone().unwrap(), Vec::new())),
             EventKind::Settled { price, .. } => {
-                let of = texts.iter_mut().find(|(text, _)| event.text == Some(*text)).unwrap();
+                let of =
+                    texts.iter_mut().find(|(text, _)| event.text.as_ref() == Some(text)).unwrap();
                 of.1.push(price.as_microdollars());
             }
             EventKind::Receipt { .. } => {
-                let of = texts.iter_mut().find(|(text, _)| event.text == Some(*text)).unwrap();
+                let of =
+                    texts.iter_mut().find(|(text, _)| event.text.as_ref() == Some(text)).unwrap();
                 of.1.push(1);
             }
             _ => assert_eq!(event.text, None, "{event:?}"),
@@ -68,7 +73,9 @@ async fn what_is_told_of_one_text_has_one_name() {
         })
         .collect();
     assert_eq!(came, [&[1, 40_000], &[1, 90_000]]);
-    assert_ne!(texts[0].0, texts[1].0);
+    let named: Vec<_> = texts.into_iter().map(|(text, _)| text).collect();
+    assert_eq!(named, keys, "what the provider was given");
+    assert_ne!(keys[0], keys[1]);
 }
 
 #[tokio::test]
