@@ -74,18 +74,20 @@ struct Inner {
 #[derive(Debug)]
 struct Told(AtomicU64);
 
-impl Told {
-    const PAUSE_MS: u64 = 60_000;
+/// For what a bare script can claim as well.
+const HOUR_MS: u64 = 3_600_000;
+const MINUTE_MS: u64 = 60_000;
 
+impl Told {
     const fn never() -> Self {
         Self(AtomicU64::new(u64::MAX))
     }
 
-    /// Whether it is to be told again; whoever asks tells it.
-    fn is_due(&self, now: u64) -> bool {
+    /// Whether it is to be told again after `pause`; whoever asks tells it.
+    fn is_due(&self, now: u64, pause: u64) -> bool {
         let last = self.0.load(Ordering::Relaxed);
         // Apart in either direction: the clock may have been set back.
-        now.abs_diff(last) >= Self::PAUSE_MS
+        now.abs_diff(last) >= pause
             && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
@@ -126,10 +128,8 @@ impl Endpoints {
     ///   host above or below, or a port in the origin, it does not hear: Safari offers the code here then,
     ///   Chrome does not, and you may have meant it.
     ///
-    /// And at most once a minute, if
-    /// - nobody names the address of a client;
-    /// - a browser shows these pages under another origin than the [configured](Config::builder) one: each of
-    ///   its posts is refused.
+    /// And at most once a minute if nobody names the address of a client, once an hour if a browser shows these
+    /// pages under another origin than the [configured](Config::builder) one: each of its posts is refused.
     #[must_use]
     pub fn new(gate: Gate, config: Config) -> Self {
         if gate.has_human_check() && config.pages.as_ref().is_some_and(PageContext::shows_no_widget)
@@ -337,7 +337,7 @@ impl Endpoints {
     /// All clients that nobody names share one tight limit, so that the site gets a few texts an hour.
     #[cold]
     fn tell_nameless(&self, cause: Nameless) {
-        if self.0.nameless.is_due(self.gate().now().as_millis()) {
+        if self.0.nameless.is_due(self.gate().now().as_millis(), MINUTE_MS) {
             let what =
                 format!("a client's address is not known, and such share one tight limit: {cause}");
             self.gate().tell_outage(OutagePart::Host, what);
@@ -349,7 +349,7 @@ impl Endpoints {
     fn tell_misnamed(&self, request: &Parts) {
         let own = &self.config().origin;
         if let Some(other) = origin::other_name(&request.headers, own)
-            && self.0.misnamed.is_due(self.gate().now().as_millis())
+            && self.0.misnamed.is_due(self.gate().now().as_millis(), HOUR_MS)
         {
             let other = other.get(..LONGEST_NAME).unwrap_or(other);
             let what = format!(

@@ -75,6 +75,8 @@ fn the_back_forward_cache_gives_a_page_that_works() {
 
     // A code page that has been used meanwhile leads to the form.
     let code = site.code("+4915112345679");
+    // So that no answer is under way when the page is put aside.
+    browser.wait("the entry", || browser.text("[data-resend]").contains('('));
     browser.click(".otp-more a");
     browser.wait("the form", || browser.url() == site.form());
     let verified = browser.script(&format!(

@@ -253,7 +253,7 @@ export function enhance(form, options) {
       return leave('verified', await otp.verify(field.value));
     } catch (problem) {
       if (problem.kind === 'rejected') await judge(problem);
-      else unheard = !problem.status;
+      else unheard ||= !problem.status || problem.kind === 'outage';
       throw problem;
     }
   }
