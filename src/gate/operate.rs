@@ -1,7 +1,7 @@
 //! What the host tells the gate after a send, and what an operator can see.
 
 use crate::access::ClientIp;
-use crate::base::id::{Pseudonym, RequestId};
+use crate::base::id::RequestId;
 use crate::base::money::Money;
 use crate::base::network::NetworkCode;
 use crate::base::time::Timestamp;
