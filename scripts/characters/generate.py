@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Generates the table of decimal digits: src/base/typed/digits.rs and a line of
+"""Generates the table of decimal digits: src/base/typed/digits.rs and some lines of
 src/web/assets/otpgate-worker.js.
 
     python3 scripts/characters/generate.py            refresh both
@@ -21,15 +21,15 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = ROOT / "src" / "base" / "typed" / "digits.rs"
 SCRIPT = ROOT / "src" / "web" / "assets" / "otpgate-worker.js"
-LINE = re.compile(r"^const zeros = \[.*?\];\n", re.M | re.S)
+LINES = re.compile(r"^const zeros = \($.*?^\)", re.M | re.S)
 
 
 def main():
     version, zeros = decimal_digits(crate_folder())
     worker = SCRIPT.read_text()
-    if len(LINE.findall(worker)) != 1:
-        sys.exit("otpgate-worker.js: one `const zeros = […];` is expected")
-    outputs = {TABLE: rust(version, zeros), SCRIPT: LINE.sub(lambda _: script(zeros), worker)}
+    if len(LINES.findall(worker)) != 1:
+        sys.exit("otpgate-worker.js: one `const zeros = (…)` is expected")
+    outputs = {TABLE: rust(version, zeros), SCRIPT: LINES.sub(lambda _: script(zeros), worker)}
     stale = [path for path, text in outputs.items() if not same(path, text)]
     if "--check" in sys.argv[1:]:
         sys.exit(f"stale: {[str(path.relative_to(ROOT)) for path in stale]}" if stale else 0)
@@ -75,7 +75,15 @@ def rust(version, zeros):
 
 
 def script(zeros):
-    return "\n".join(["const zeros = ["] + wrapped("  ", zeros) + ["];", ""])
+    """How far each zero is from the one before, in hexadecimal: less to load than the zeros."""
+    gaps = [f"{zero - before:x}" for before, zero in zip([0] + zeros, zeros)]
+    lines, line = [], "  '"
+    for gap in gaps:
+        if len(line) + len(gap) + 1 > 96:
+            lines.append(f"{line}' +")
+            line = "  '"
+        line += f"{gap} "
+    return "\n".join(["const zeros = ("] + lines + [f"{line.rstrip()}'", ")"])
 
 
 def wrapped(indent, zeros):
