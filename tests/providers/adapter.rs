@@ -56,15 +56,15 @@ pub fn registered() -> OutboundSms {
     OutboundSms::for_test("+919876543210", TEXT, [1; 16]).with_registration(dlt.sender("EXMPLE"))
 }
 
-/// A client that gives up after six seconds, which is long for a server on this machine, and goes through no proxy.
+/// A client that gives up after three seconds, which is long for a server on this machine, and goes through no proxy.
 pub fn client() -> ReqwestClient {
     trusting(None)
 }
 
 fn trusting(authority: Option<&Authority>) -> ReqwestClient {
     let builder = ReqwestClient::builder()
-        .deadline(Duration::from_secs(6))
-        .connect_timeout(Duration::from_secs(6))
+        .deadline(Duration::from_secs(3))
+        .connect_timeout(Duration::from_secs(3))
         .configure(|reqwest| reqwest.no_proxy());
     match authority {
         Some(authority) => builder.trust_root(authority.root()),
